@@ -1,0 +1,1 @@
+"""What members can take: points, offers, redemptions, vouchers."""

@@ -1,0 +1,110 @@
+"""create_app(settings): loads the packages and wires the platform. The only composition."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import httpx
+from litestar import Litestar
+from litestar.config.app import AppConfig
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+
+from marketplace import __version__
+from marketplace.kernel.clock import Clock
+from marketplace.platform import health, openapi, requests
+from marketplace.platform.database import DB
+from marketplace.platform.identity import Identity, RemoteKeys, admin
+from marketplace.platform.package import Package, load_packages
+from marketplace.platform.paging import Cursors
+from marketplace.platform.problems import EXCEPTION_HANDLERS
+from marketplace.settings import Settings
+from marketplace.web import frame
+
+MAX_BODY = 2 * 2**20
+"""Two MiB: a thousand earnings are about 200 KB."""
+
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
+
+def create_app(
+    settings: Settings,
+    dsn: str,
+    *,
+    clock: Clock | None = None,
+    extra_routes: Sequence[ControllerRouterHandler] = (),
+    extra_lifespans: Sequence[Lifespan] = (),
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Litestar:
+    """Return the application on the database at `dsn`.
+
+    `extra_routes` and `extra_lifespans` are what the demo puts beside the product (its ONE ID, its workers);
+    `transport` replaces the network towards ONE ID in tests that run without a listening server.
+    """
+    clock = clock or Clock()
+    packages = load_packages(settings, clock)
+    identity = Identity()
+    client = httpx.AsyncClient(transport=transport, timeout=5, trust_env=False)
+    oneid_keys = RemoteKeys(settings.oneid, client)
+    identity.accept("members", settings.oneid, settings.audience("members"), oneid_keys)
+    identity.accept("admin", settings.oneid, settings.audience("admin"), oneid_keys)
+    config = AppConfig(
+        route_handlers=[*health.ROUTES, *extra_routes],
+        exception_handlers=dict(EXCEPTION_HANDLERS),
+        dependencies={
+            "settings": Provide(lambda: settings, sync_to_thread=False),
+            "clock": Provide(lambda: clock, sync_to_thread=False),
+            "cursors": Provide(_constant(Cursors(settings.secret_key)), sync_to_thread=False),
+            "staff": Provide(admin),
+        },
+        openapi_config=openapi.config(__version__, packages),
+        middleware=[requests.RequestMiddleware()],
+        request_max_body_size=MAX_BODY,
+        lifespan=[_open(settings, dsn, packages, client), *extra_lifespans],
+    )
+    for package in packages:
+        config.route_handlers.extend(package.routes())
+    frame.install(config, settings, packages, client)
+    app = Litestar(**_fields(config))
+    app.state.settings = settings
+    app.state.clock = clock
+    app.state.identity = identity
+    app.state.packages = packages
+    return app
+
+
+def _fields(config: AppConfig) -> dict[str, Any]:
+    """Return what of the configuration was set, as keyword arguments of Litestar."""
+    defaults = AppConfig()
+    return {
+        name: getattr(config, name)
+        for name in AppConfig.__dataclass_fields__
+        if getattr(config, name) != getattr(defaults, name)
+    }
+
+
+def _constant(value: Cursors) -> Callable[[], Cursors]:
+    def give() -> Cursors:
+        return value
+
+    return give
+
+
+def _open(settings: Settings, dsn: str, packages: Sequence[Package], client: httpx.AsyncClient) -> Lifespan:
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            await DB.open(dsn, settings.database_role, settings.pool_size)
+            stack.push_async_callback(DB.close)
+            stack.push_async_callback(client.aclose)
+            for package in packages:
+                opened = package.lifespan(app)
+                if opened is not None:
+                    await stack.enter_async_context(opened)
+            app.state.ready = True
+            try:
+                yield
+            finally:
+                app.state.ready = False
+
+    return lifespan

@@ -1,0 +1,23 @@
+"""Time as the product sees it.
+
+What decides over points, stock or money uses the database's time (one clock for all workers). The offset exists for
+tests and sandboxes, which move time forward; production never sets it.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+
+class Clock:
+    """The wall clock, or one that was moved."""
+
+    def __init__(self) -> None:
+        """Begin with no offset."""
+        self.offset = timedelta()
+
+    def now(self) -> datetime:
+        """Return the present instant, aware, in UTC."""
+        return datetime.now(UTC) + self.offset
+
+    def shifted(self, database_time: datetime) -> datetime:
+        """Return the database's time, moved as this clock is."""
+        return database_time + self.offset

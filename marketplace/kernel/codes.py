@@ -1,0 +1,48 @@
+"""Voucher codes: twelve characters that a person can read out, and that carry their bucket.
+
+Two characters of bucket, nine random ones (45 bits), one check character, in Crockford's base 32
+(https://www.crockford.com/base32.html): no I, L, O or U; O is read as 0, and I and L as 1.
+"""
+
+import secrets
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
+_READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1", "-": "", " ": ""})
+_RANDOM_LETTERS = 9
+_LENGTH = 12
+# A prime: a check value is a weighted sum modulo it, which finds any one wrong letter and any two neighbours swapped.
+_MODULUS = 31
+
+
+class UnreadableCodeError(ValueError):
+    """The text is not a voucher code: wrong length, a foreign letter, or a wrong check character."""
+
+
+def new_code(bucket: int) -> str:
+    """Return a fresh code of that bucket, grouped as `XXXX-XXXX-XXXX`."""
+    body = _ALPHABET[bucket >> 5] + _ALPHABET[bucket & 31]
+    body += "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_LETTERS))
+    return _grouped(body + _check(body))
+
+
+def read_code(text: str) -> tuple[str, int]:
+    """Return the code as it is stored and its bucket, however a person typed it.
+
+    Raises UnreadableCodeError.
+    """
+    letters = text.strip().upper().translate(_READ_AS)
+    if len(letters) != _LENGTH or any(letter not in _VALUES for letter in letters):
+        raise UnreadableCodeError(text)
+    if _check(letters[:-1]) != letters[-1]:
+        raise UnreadableCodeError(text)
+    return _grouped(letters), _VALUES[letters[0]] << 5 | _VALUES[letters[1]]
+
+
+def _check(body: str) -> str:
+    total = sum((place + 1) * _VALUES[letter] for place, letter in enumerate(body))
+    return _ALPHABET[total % _MODULUS]
+
+
+def _grouped(letters: str) -> str:
+    return "-".join(letters[start : start + 4] for start in range(0, _LENGTH, 4))

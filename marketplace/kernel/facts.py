@@ -1,0 +1,76 @@
+"""Business facts that refuse a request: one class for each, with its words in both languages.
+
+A fact knows nothing of HTTP; `platform/problems.py` alone turns its kind into a status.
+"""
+
+from enum import StrEnum
+from typing import Any, ClassVar
+
+
+class Kind(StrEnum):
+    """What sort of refusal a fact is."""
+
+    INVALID = "invalid"  # the request itself is wrong and was never tried
+    UNAUTHENTICATED = "unauthenticated"  # nobody, or nobody we know
+    FORBIDDEN = "forbidden"  # known, but not allowed
+    NOT_FOUND = "not_found"  # not there, or not theirs: the same answer for both
+    CONFLICT = "conflict"  # the state of things stands against it
+    UNPROCESSABLE = "unprocessable"  # well formed, but contradicts an earlier request
+    PRECONDITION = "precondition"  # somebody else changed it meanwhile
+    TOO_LARGE = "too_large"  # more than we take
+    UNAVAILABLE = "unavailable"  # not now; again later
+
+
+class Fact(Exception):  # noqa: N818 - a fact is not a programming error; its name is the fact
+    """Base of all refusals. Subclasses set `kind`, `code` and the message in both languages.
+
+    The messages are format strings over `details`, which the problem document carries as members of its own.
+    """
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "conflict"
+    zh: ClassVar[str] = "请求无法完成。"
+    en: ClassVar[str] = "The request cannot be carried out."
+
+    def __init__(self, **details: Any) -> None:
+        """Keep the details: values that JSON can carry, safe to show to the caller."""
+        super().__init__(self.en.format(**details))
+        self.details = details
+
+    def message(self, language: str) -> str:
+        """Return the message in the language, `en` or `zh-CN`."""
+        return (self.en if language == "en" else self.zh).format(**self.details)
+
+
+class InvalidField(Fact):
+    """One field of the request is wrong in a way that only our rules know."""
+
+    kind = Kind.INVALID
+    code = "invalid_request"
+    zh = "{field}：{zh_reason}"
+    en = "{field}: {en_reason}"
+
+    def __init__(self, field: str, zh_reason: str, en_reason: str) -> None:
+        """Name the field by its path in the body, such as `price.points`."""
+        super().__init__(field=field, zh_reason=zh_reason, en_reason=en_reason)
+
+
+class NotFound(Fact):
+    """There is no such thing, or it is not the caller's: nobody can tell which."""
+
+    kind = Kind.NOT_FOUND
+    code = "not_found"
+    zh = "没有找到，或不属于您。"
+    en = "There is no such thing, or it is not yours."
+
+
+class WrongState(Fact):
+    """The thing's transition table has no such step from where it is."""
+
+    code = "wrong_state"
+    zh = "当前状态为 {state}，不能执行 {action}；可执行的状态：{allowed}。"
+    en = "It is {state}; {action} is possible only when it is {allowed}."
+
+    def __init__(self, action: str, state: str, allowed: list[str]) -> None:
+        """Say what was wanted, what was found, and where it would be possible."""
+        super().__init__(action=action, state=state, allowed=", ".join(allowed) or "-")

@@ -1,0 +1,33 @@
+"""Ids that carry their bucket.
+
+Every id given to the outside is a UUIDv7 (RFC 9562 §5.7). Its last ten bits are the bucket of the member it belongs
+to, so that a look-up by id alone goes to one shard.
+"""
+
+import secrets
+import time
+from uuid import UUID
+
+BUCKETS = 1024
+"""How many buckets the member-side tables are divided into; never changed (design: an ordinary column, 0 to 1023)."""
+
+_BUCKET_MASK = BUCKETS - 1
+
+
+def bucket_of(identifier: UUID) -> int:
+    """Return the bucket, 0 to 1023: the last ten bits of the id."""
+    return identifier.int & _BUCKET_MASK
+
+
+def uuid7(bucket: int | None = None, unix_ms: int | None = None) -> UUID:
+    """Return a UUIDv7; with `bucket` its last ten bits are that bucket, else random.
+
+    `unix_ms` is the millisecond that the id sorts by, the wall clock by default.
+    """
+    milliseconds = time.time_ns() // 1_000_000 if unix_ms is None else unix_ms
+    random_bits = secrets.randbits(74)
+    value = (milliseconds & (2**48 - 1)) << 80 | 0x7 << 76 | (random_bits >> 62) << 64 | 0b10 << 62
+    value |= random_bits & (2**62 - 1)
+    if bucket is not None:
+        value = value & ~_BUCKET_MASK | bucket & _BUCKET_MASK
+    return UUID(int=value)

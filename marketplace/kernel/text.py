@@ -1,0 +1,71 @@
+"""Texts in the product's two languages, and the bigrams that make them searchable."""
+
+import re
+import unicodedata
+from typing import Annotated, Literal
+
+import msgspec
+
+Language = Literal["zh-CN", "en"]
+LANGUAGES: tuple[Language, ...] = ("zh-CN", "en")
+
+_WORD = re.compile(r"[a-z0-9]+|[\u3400-\u9fff]+")
+_MAX_TERM = 30
+
+
+class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A text in Chinese and English: `{"zh-CN": "…", "en": "…"}`."""
+
+    zh: Annotated[str, msgspec.Meta(min_length=1, max_length=4000)] = msgspec.field(name="zh-CN")
+    en: Annotated[str, msgspec.Meta(min_length=1, max_length=4000)]
+
+    def in_language(self, language: str) -> str:
+        """Return the text in the language, Chinese unless English is asked for."""
+        return self.en if language == "en" else self.zh
+
+
+def preferred_language(accept_language: str | None) -> Language:
+    """Return the first of our languages that an Accept-Language header names; Chinese without one (RFC 9110 §12.5.4)."""
+    ranked: list[tuple[float, int, Language]] = []
+    for place, part in enumerate((accept_language or "").split(",")):
+        tag, _, parameters = part.strip().partition(";")
+        quality = re.fullmatch(r"\s*q=([01](?:\.[0-9]{0,3})?)\s*", parameters)
+        weight = float(quality[1]) if quality else 1.0
+        name = tag.strip().lower()
+        if weight > 0 and name.startswith("en"):
+            ranked.append((-weight, place, "en"))
+        elif weight > 0 and name.startswith("zh"):
+            ranked.append((-weight, place, "zh-CN"))
+    return min(ranked)[2] if ranked else "zh-CN"
+
+
+def search_terms(text: str) -> list[str]:
+    """Return the terms under which a text is found, sorted, each once.
+
+    Latin words and numbers stand as they are, folded to lower case; a run of Chinese gives each character and each
+    pair of neighbours. PostgreSQL's own parser keeps a Chinese run whole and trigrams need three characters, so neither
+    finds 酒店; bigrams in an array under a GIN index do.
+    """
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    terms: set[str] = set()
+    for run in _WORD.findall(folded):
+        if run[0] < "\u3400":
+            terms.add(run[:_MAX_TERM])
+        else:
+            terms.update(run)
+            terms.update(run[start : start + 2] for start in range(len(run) - 1))
+    return sorted(terms)
+
+
+def query_terms(query: str) -> list[str]:
+    """Return the terms that a found text must all have: a Chinese run of two or more is asked by its pairs only."""
+    folded = unicodedata.normalize("NFKC", query).casefold()
+    terms: set[str] = set()
+    for run in _WORD.findall(folded):
+        if run[0] < "\u3400":
+            terms.add(run[:_MAX_TERM])
+        elif len(run) == 1:
+            terms.add(run)
+        else:
+            terms.update(run[start : start + 2] for start in range(len(run) - 1))
+    return sorted(terms)

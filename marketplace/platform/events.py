@@ -1,0 +1,208 @@
+"""The one event log and its consumers.
+
+Every fact is written in the same transaction as the change. A cursor over an identity column loses the events of late
+committers, so consumers read in windows between ticks, as PgQ does (https://wiki.postgresql.org/wiki/PGQ_Tutorial): a tick is a
+`pg_snapshot_xmin`, below which every transaction has ended. Inside a window events go by their sequence number; two
+transactions that changed the same aggregate always lie in order, since the one that came second was still running,
+and kept the tick back, while the first held the aggregate's lock.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, ClassVar, Protocol, TypeVar
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import structlog
+
+from marketplace.kernel.ids import bucket_of
+from marketplace.platform.database import DB, UnitOfWork, columns, unit_of_work
+
+BATCH = 2000
+"""How many events a consumer takes in one transaction: enough to spare commits, few enough to hold no lock for long."""
+
+_IDLE_S = 0.2
+_RETRY_S = 2.0
+
+logger = structlog.get_logger()
+
+EventKind = TypeVar("EventKind", bound="Event")
+
+class Event(msgspec.Struct, frozen=True, tag_field="type"):
+    """Base of all facts; a module's `events.py` gives each subclass its tag, such as `redemption.issued`.
+
+    `aggregate` is the kind of thing that it is about, and `subject()` its id; order is kept per thing.
+    """
+
+    aggregate: ClassVar[str] = ""
+
+    def subject(self) -> UUID:
+        """Return the id of the thing that the fact is about."""
+        raise NotImplementedError
+
+
+class StoredEvent(msgspec.Struct, frozen=True):
+    """An event as consumers get it: `payload` is the fact's fields, `position` orders it within the log."""
+
+    position: tuple[int, int]
+    bucket: int
+    type: str
+    aggregate_id: UUID
+    payload: dict[str, Any]
+    occurred_at: datetime
+
+    def decode(self, kind: type[EventKind]) -> EventKind:
+        """Return the payload as the fact's own Struct."""
+        return msgspec.convert(self.payload, kind)
+
+
+
+class Consumer(Protocol):
+    """Something that follows the log. Its effect and its position are committed together: exactly once in effect."""
+
+    name: str
+    types: frozenset[str]
+
+    async def handle(self, work: UnitOfWork, events: Sequence[StoredEvent]) -> None:
+        """Take the events in order, in this unit of work. An exception undoes the batch, which comes again."""
+
+
+INSERT = """
+INSERT INTO event (bucket, type, aggregate, aggregate_id, payload, occurred_at)
+SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[], $4::uuid[], $5::jsonb[], $6::timestamptz[])
+"""
+"""The set-based insert; the desk uses it inside its one posting statement."""
+
+
+def event_row(event: Event, occurred_at: datetime, bucket: int | None = None) -> tuple[int, str, str, UUID, str, datetime]:
+    """Return an event as a row for INSERT. The bucket is the subject's unless another is given."""
+    payload = msgspec.json.encode(event).decode()
+    subject = event.subject()
+    kind = str(event.__struct_config__.tag)
+    return bucket_of(subject) if bucket is None else bucket, kind, event.aggregate, subject, payload, occurred_at
+
+
+async def publish(work: UnitOfWork, events: Sequence[Event], occurred_at: datetime) -> None:
+    """Write facts in the transaction of the change that they tell."""
+    if events:
+        await work.execute(INSERT, *columns([event_row(event, occurred_at) for event in events], 6))
+
+
+async def tick() -> None:
+    """Mark how far the log is settled, if it moved on since the last tick and something was written."""
+    await DB.fetch(
+        "INSERT INTO event_tick (horizon) SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon"
+        " WHERE EXISTS (SELECT 1 FROM event WHERE xid >= (SELECT coalesce(max(horizon), 0) FROM event_tick))"
+        " ON CONFLICT DO NOTHING"
+    )
+
+
+async def consume(consumer: Consumer) -> int:
+    """Take the consumer's next batch and return how many events lay in it, of any type; 0 when it is up to date.
+
+    Two workers never take the same batch: the position's row is locked, and a second worker passes it by.
+    """
+    async with unit_of_work() as work:
+        await work.execute(
+            "INSERT INTO consumer_position (consumer) VALUES ($1) ON CONFLICT DO NOTHING", consumer.name
+        )
+        row = await work.fetchrow(
+            "SELECT horizon, seq FROM consumer_position WHERE consumer = $1 FOR UPDATE SKIP LOCKED", consumer.name
+        )
+        if row is None:
+            return 0
+        return await _take(work, consumer, row["horizon"], row["seq"])
+
+
+async def _take(work: UnitOfWork, consumer: Consumer, horizon: int, seq: int) -> int:
+    end = await work.fetchval("SELECT min(horizon) FROM event_tick WHERE horizon > $1", horizon)
+    if end is None:
+        return 0
+    rows = await work.fetch(
+        "SELECT bucket, seq, type, aggregate_id, payload, occurred_at FROM event"
+        " WHERE xid >= $1 AND xid < $2 AND seq > $3 ORDER BY seq LIMIT $4",
+        horizon, end, seq, BATCH,
+    )
+    wanted = [_stored(row, horizon) for row in rows if row["type"] in consumer.types]
+    if wanted:
+        await consumer.handle(work, wanted)
+    finished = len(rows) < BATCH
+    await work.execute(
+        "UPDATE consumer_position SET horizon = $2, seq = $3, handled = handled + $4, moved_at = now(), error = NULL"
+        " WHERE consumer = $1",
+        consumer.name, end if finished else horizon, 0 if finished else rows[-1]["seq"], len(wanted),
+    )
+    return max(len(rows), 1)
+
+
+def _stored(row: asyncpg.Record, horizon: int) -> StoredEvent:
+    return StoredEvent(
+        (horizon, row["seq"]), row["bucket"], row["type"], row["aggregate_id"], row["payload"], row["occurred_at"]
+    )
+
+
+async def catch_up(consumer: Consumer) -> None:
+    """Bring a consumer up to everything that was committed before the call.
+
+    Used before a period closes. Waits for another worker that holds the position.
+    """
+    await _settled()
+    target = await DB.fetchval("SELECT coalesce(max(horizon), 0) FROM event_tick")
+    while True:
+        if await consume(consumer) == 0:
+            reached = await DB.fetchval("SELECT horizon FROM consumer_position WHERE consumer = $1", consumer.name)
+            if reached is not None and reached >= target:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def _settled() -> None:
+    # Wait until the tick has passed every transaction that was running when we came.
+    goal = await DB.fetchval("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+    while await DB.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint") < goal:
+        await asyncio.sleep(0.02)
+    await tick()
+
+
+async def run_consumers(consumers: Sequence[Consumer], stop: asyncio.Event) -> None:
+    """Keep all consumers going until `stop` is set."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_run_ticks(stop))
+        for consumer in consumers:
+            group.create_task(_run_one(consumer, stop))
+
+
+async def _run_ticks(stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        try:
+            await tick()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            logger.warning("tick_failed", error=str(error))
+        await _pause(stop, _IDLE_S)
+
+
+async def _run_one(consumer: Consumer, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        try:
+            idle = await consume(consumer) == 0
+        except Exception as error:  # noqa: BLE001 - whatever a consumer raises, the others go on and it comes again
+            logger.exception("consumer_failed", consumer=consumer.name)
+            await _note_error(consumer.name, error)
+            await _pause(stop, _RETRY_S)
+            continue
+        if idle:
+            await _pause(stop, _IDLE_S)
+
+
+async def _note_error(name: str, error: Exception) -> None:
+    with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # told in the log already
+        await DB.fetch("UPDATE consumer_position SET error = $2 WHERE consumer = $1", name, repr(error)[:500])
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()

@@ -1,0 +1,182 @@
+"""One effect for each Idempotency-Key: outcome and effect are committed together.
+
+Same key and body: the same answer again, with `Idempotency-Replayed: true`. Same key, other body: 422. Missing: 400.
+Still running: 409. A refusal for a state reason is stored like a success; a request that was not valid is not stored.
+(IETF draft-ietf-httpapi-idempotency-key-header-07.)
+"""
+
+import hashlib
+import zlib
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Annotated, Any
+
+import asyncpg
+import msgspec
+from litestar import Request, Response
+from litestar.params import HeaderParameter
+
+from marketplace.kernel.facts import Fact, InvalidField, Kind, WrongState
+from marketplace.kernel.ids import BUCKETS
+from marketplace.kernel.states import TransitionRefusedError
+from marketplace.platform.database import UnitOfWork, unit_of_work
+from marketplace.platform.problems import MEDIA_TYPE, problem_body, status_of
+
+MAX_KEY = 255
+REPLAYED = "Idempotency-Replayed"
+
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        required=False,
+        description="Required: 1 to 255 printable ASCII characters, a new one for each intent, the same for each retry.",
+    ),
+]
+
+_STORED_REFUSALS = {Kind.CONFLICT, Kind.NOT_FOUND, Kind.PRECONDITION}
+
+
+class MissingKey(Fact):
+    """A request that moves something came without a key."""
+
+    kind = Kind.INVALID
+    code = "idempotency_key_missing"
+    zh = "缺少 Idempotency-Key 请求头：每个新意图用一个新值，重试用同一个值。"
+    en = "The Idempotency-Key header is missing: a new value for each intent, the same for each retry."
+
+
+class KeyReused(Fact):
+    """The key was used before with another request."""
+
+    kind = Kind.UNPROCESSABLE
+    code = "idempotency_key_reused"
+    zh = "该 Idempotency-Key 已用于内容不同的请求。"
+    en = "This Idempotency-Key was used before with a different request."
+
+
+class InProgress(Fact):
+    """The first request with the key is still running."""
+
+    code = "request_in_progress"
+    zh = "使用同一 Idempotency-Key 的请求仍在处理，请稍后重试。"
+    en = "A request with this Idempotency-Key is still running; try again shortly."
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """A stored answer: HTTP status and JSON body."""
+
+    status: int
+    body: bytes
+    replayed: bool = False
+
+    def response(self) -> Response[bytes]:
+        """Return the answer as HTTP."""
+        media_type = MEDIA_TYPE if self.status >= 400 else "application/json"
+        headers = {REPLAYED: "true"} if self.replayed else {}
+        return Response(self.body, status_code=self.status, media_type=media_type, headers=headers)
+
+
+class Key(msgspec.Struct, frozen=True):
+    """Who asks, under which key, for what."""
+
+    bucket: int
+    caller: str
+    key: str
+    fingerprint: bytes
+
+
+def checked_key(key: str | None) -> str:
+    """Return the key if it can be one. Raises MissingKey or InvalidField."""
+    if not key:
+        raise MissingKey
+    if len(key) > MAX_KEY or not (key.isascii() and key.isprintable()):
+        raise InvalidField(
+            "Idempotency-Key", f"须为 1 至 {MAX_KEY} 个可见 ASCII 字符。", f"must be 1 to {MAX_KEY} printable ASCII characters."
+        )
+    return key
+
+
+def fingerprint(operation: str, body: Any) -> bytes:
+    """Return 32 bytes that differ when the operation or its decoded body does (white space and key order do not count)."""
+    return hashlib.sha256(operation.encode() + b"\n" + msgspec.json.encode(body, order="deterministic")).digest()
+
+
+def key_for(caller: str, key: str | None, operation: str, body: Any, bucket: int | None = None) -> Key:
+    """Return the whole key of a request. Callers that are no members get a bucket by their name."""
+    if bucket is None:
+        bucket = zlib.crc32(caller.encode()) % BUCKETS
+    return Key(bucket, caller, checked_key(key), fingerprint(operation, body))
+
+
+def settle(stored_fingerprint: bytes, stored: Outcome, wanted: bytes) -> Outcome:
+    """Return the stored outcome as a replay. Raises KeyReused when it answers another request."""
+    if stored_fingerprint != wanted:
+        raise KeyReused
+    return Outcome(stored.status, stored.body, replayed=True)
+
+
+async def once(
+    key: Key,
+    language: str,
+    work: Callable[[UnitOfWork], Awaitable[Any]],
+    *,
+    status: int = 200,
+    now: datetime | None = None,
+) -> Outcome:
+    """Do the work once for the key, in one unit of work with the stored outcome, and return the answer.
+
+    `work` gets the unit of work and returns what JSON can carry. A Fact of state (conflict, not found) that it raises
+    is undone and stored as the answer; any other exception stores nothing.
+    """
+    try:
+        async with unit_of_work() as transaction:
+            claimed = await transaction.fetchval(
+                "INSERT INTO idempotency (bucket, caller, key, fingerprint, status, body, created_at)"
+                " VALUES ($1, $2, $3, $4, 0, '', coalesce($5, now())) ON CONFLICT DO NOTHING RETURNING 1",
+                key.bucket, key.caller, key.key, key.fingerprint, now,
+            )
+            if claimed is None:
+                return await _replay(transaction, key)
+            outcome = await _attempt(transaction, language, work, status)
+            await transaction.execute(
+                "UPDATE idempotency SET status = $4, body = $5 WHERE bucket = $1 AND caller = $2 AND key = $3",
+                key.bucket, key.caller, key.key, outcome.status, outcome.body,
+            )
+            return outcome
+    except asyncpg.LockNotAvailableError as error:
+        raise InProgress from error
+
+
+async def _attempt(
+    transaction: UnitOfWork, language: str, work: Callable[[UnitOfWork], Awaitable[Any]], status: int
+) -> Outcome:
+    try:
+        async with transaction.nested():
+            answer = await work(transaction)
+    except Fact as fact:
+        return _refused(fact, language)
+    except TransitionRefusedError as refusal:
+        return _refused(WrongState(refusal.action, refusal.state, refusal.allowed), language)
+    return Outcome(status, msgspec.json.encode(answer))
+
+
+def _refused(fact: Fact, language: str) -> Outcome:
+    if fact.kind not in _STORED_REFUSALS:
+        raise fact
+    return Outcome(status_of(fact), msgspec.json.encode(problem_body(fact, language)))
+
+
+async def _replay(transaction: UnitOfWork, key: Key) -> Outcome:
+    row = await transaction.fetchrow(
+        "SELECT fingerprint, status, body FROM idempotency WHERE bucket = $1 AND caller = $2 AND key = $3",
+        key.bucket, key.caller, key.key,
+    )
+    if row is None:  # the first request was rolled back between our insert and this look
+        raise InProgress
+    return settle(row["fingerprint"], Outcome(row["status"], row["body"]), key.fingerprint)
+
+
+def operation_of(request: Request[Any, Any, Any]) -> str:
+    """Return method and path, which belong to the fingerprint."""
+    return f"{request.method} {request.url.path}"

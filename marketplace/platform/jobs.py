@@ -1,0 +1,68 @@
+"""Scheduled work on PgQueuer: jobs live in our own PostgreSQL, and any worker takes the next."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+
+import asyncpg
+import msgspec
+import structlog
+from pgqueuer import PgQueuer
+from pgqueuer.models import Schedule
+
+from marketplace.platform.database import connection_config
+
+logger = structlog.get_logger()
+
+_RETRY_S = 2.0
+
+
+class Job(msgspec.Struct, frozen=True):
+    """Something to do again and again: `cron` in five fields, UTC; `run` opens its own units of work."""
+
+    name: str
+    cron: str
+    run: Callable[[], Awaitable[None]]
+
+
+async def run_jobs(dsn: str, role: str, jobs: Sequence[Job], stop: asyncio.Event) -> None:
+    """Keep the schedule until `stop` is set; a lost database connection is made anew."""
+    while not stop.is_set():
+        try:
+            await _run_once(dsn, role, jobs, stop)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            logger.warning("jobs_interrupted", error=str(error))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_RETRY_S):
+                    await stop.wait()
+
+
+async def _run_once(dsn: str, role: str, jobs: Sequence[Job], stop: asyncio.Event) -> None:
+    connection = await asyncpg.connect(**connection_config(dsn, role))
+    try:
+        queuer = PgQueuer.from_asyncpg_connection(connection)
+        for job in jobs:
+            _schedule(queuer, job)
+        stopper = asyncio.create_task(_stop_with(queuer, stop))
+        try:
+            await queuer.run()
+        finally:
+            stopper.cancel()
+    finally:
+        connection.terminate()
+
+
+def _schedule(queuer: PgQueuer, job: Job) -> None:
+    async def run(_schedule: Schedule) -> None:
+        try:
+            await job.run()
+        except Exception:
+            logger.exception("job_failed", job=job.name)
+            raise
+
+    queuer.schedule(job.name, job.cron)(run)
+
+
+async def _stop_with(queuer: PgQueuer, stop: asyncio.Event) -> None:
+    await stop.wait()
+    queuer.shutdown.set()

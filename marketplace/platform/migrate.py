@@ -1,0 +1,132 @@
+"""Migrations: Piccolo's, under a lock, followed by the grants of the application's role."""
+
+import asyncio
+import contextlib
+import io
+import os
+from collections.abc import Sequence
+
+import asyncpg
+from piccolo.apps.migrations.commands.base import BaseMigrationManager
+from piccolo.apps.migrations.commands.forwards import ForwardsMigrationManager
+from pgqueuer.db import AsyncpgDriver
+from pgqueuer.queries import Queries
+
+from marketplace.piccolo_conf import APP_REGISTRY
+from marketplace.platform.database import DB
+
+_LOCK = 0x4D4B5450
+"""The advisory lock of the migrators (`MKTP`): two at once would race in Piccolo's bookkeeping."""
+
+PLATFORM_APPEND_ONLY = ("event", "audit_entry")
+
+
+class MigrationFailedError(Exception):
+    """A migration did not go through; what it printed is the message."""
+
+
+async def create_database(server_dsn: str, name: str) -> None:
+    """Create a database in which text behaves the same on every machine (built-in C.UTF-8), unless it is there."""
+    connection = await asyncpg.connect(server_dsn)
+    try:
+        if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
+            return
+        await connection.execute(
+            f'CREATE DATABASE "{name}" TEMPLATE template0 ENCODING \'UTF8\' LOCALE_PROVIDER builtin BUILTIN_LOCALE \'C.UTF-8\''
+        )
+    finally:
+        await connection.close()
+
+
+async def migrate(dsn: str, role: str, append_only: Sequence[str]) -> list[str]:
+    """Bring the database up to this version and return the names of the migrations that ran.
+
+    Safe to run twice and by two at once. Raises MigrationFailedError.
+    """
+    guard = await asyncpg.connect(dsn)
+    try:
+        await guard.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        before = await _applied(guard)
+        await DB.open(dsn, pool_size=4)
+        try:
+            await _run_piccolo()
+            await _install_queue(guard)
+        finally:
+            await DB.close()
+        await _grant(guard, role, [*PLATFORM_APPEND_ONLY, *append_only])
+        return sorted(await _applied(guard) - before)
+    finally:
+        await guard.close()
+
+
+async def pending(dsn: str) -> list[str]:
+    """Return the migrations of this version that the database does not have yet, as `app:file`."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        applied = await _applied(connection)
+    finally:
+        await connection.close()
+    return sorted(shipped() - applied)
+
+
+def shipped() -> set[str]:
+    """Return this version's migrations as `app:id`."""
+    _use_our_configuration()
+    finder = BaseMigrationManager()
+    found = set()
+    for config in APP_REGISTRY.app_configs.values():
+        modules = finder.get_migration_modules(config.resolved_migrations_folder_path)
+        found |= {f"{config.app_name}:{migration_id}" for migration_id in modules}
+    return found
+
+
+async def _applied(connection: asyncpg.Connection) -> set[str]:
+    if await connection.fetchval("SELECT to_regclass('migration')") is None:
+        return set()
+    rows = await connection.fetch("SELECT app_name, name FROM migration")
+    return {f"{row['app_name']}:{row['name']}" for row in rows}
+
+
+def _use_our_configuration() -> None:
+    # Piccolo's commands find engine and apps through this variable.
+    os.environ.setdefault("PICCOLO_CONF", "marketplace.piccolo_conf")
+
+
+async def _run_piccolo() -> None:
+    _use_our_configuration()
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        for name in APP_REGISTRY.app_configs:
+            result = await ForwardsMigrationManager(app_name=name, migration_id="all").run()
+            if not result.success:
+                raise MigrationFailedError(f"{name}: {result.message}\n{printed.getvalue()}")
+
+
+async def _install_queue(connection: asyncpg.Connection) -> None:
+    queries = Queries(AsyncpgDriver(connection))
+    if not await queries.has_table("pgqueuer"):
+        await queries.install()
+    else:
+        await queries.upgrade()
+
+
+async def _grant(connection: asyncpg.Connection, role: str, append_only: Sequence[str]) -> None:
+    await connection.execute(
+        # Roles belong to the whole server: another database's migrator may have made it a moment ago.
+        f"DO $$ BEGIN CREATE ROLE {role} NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+    )
+    for attempt in range(5):
+        try:
+            await connection.execute(f"GRANT {role} TO CURRENT_USER")
+            break
+        except asyncpg.InternalServerError:  # "tuple concurrently updated": another migrator grants the same
+            await asyncio.sleep(0.1 * (attempt + 1))
+    tables = ", ".join(append_only)
+    await connection.execute(
+        f"GRANT USAGE ON SCHEMA public TO {role};"
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};"
+        f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role};"
+        f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {role};"
+        f"REVOKE UPDATE, DELETE, TRUNCATE ON {tables} FROM {role};"
+    )
+

@@ -1,0 +1,69 @@
+"""The API's description: made from the code, shown at /docs from our own server, exported to openapi.yaml."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin, YamlRenderPlugin
+from litestar.openapi.spec import Components, OAuthFlow, OAuthFlows, SecurityScheme, Tag
+
+from marketplace.platform.package import Package
+
+_DESCRIPTION = """Partners register offers in ten life scenarios, members redeem points for them, settlement pays what is owed.
+
+Amounts are minor units (`{"amount": 12900, "currency": "CNY"}` is 129.00 yuan), points are whole numbers, instants are RFC 3339.
+Each POST that moves something takes an `Idempotency-Key`. Errors are RFC 9457 problem documents with a stable `code`.
+"""
+
+TAGS = [
+    Tag("members", "Members in the app: offers, points, redemptions, vouchers. Token: ONE ID, audience `/v1/members`."),
+    Tag("partner", "Partner systems and staff. Token: our OAuth server, audience `/v1/partner`."),
+    Tag("points", "The OEM's own systems. Token: our OAuth server, audience `/v1/points`."),
+    Tag("operations", "Operations. Token: ONE ID, audience `/v1/admin`, role `operations`."),
+    Tag("finance", "Finance. Token: ONE ID, audience `/v1/admin`, roles `finance`, `finance_approver`, `auditor`."),
+    Tag("oauth", "Our OAuth server for partners and the OEM's systems."),
+    Tag("platform", "Health and metrics."),
+]
+
+
+def config(version: str, packages: Sequence[Package]) -> OpenAPIConfig:
+    """Return Litestar's OpenAPI configuration; examples are written by hand or left out, so that exports never differ."""
+    scopes = {scope: sentence for package in packages for scope, sentence in package.scopes.items()}
+    return OpenAPIConfig(
+        title="Partner-benefits marketplace",
+        version=version,
+        description=_DESCRIPTION,
+        path="/docs",
+        use_handler_docstrings=True,
+        create_examples=False,
+        render_plugins=[
+            SwaggerRenderPlugin(
+                js_url="/static/web/vendor/swagger-ui-bundle.js",
+                css_url="/static/web/vendor/swagger-ui.css",
+                standalone_preset_js_url="/static/web/vendor/swagger-ui-standalone-preset.js",
+                favicon='<link rel="icon" href="/static/web/favicon.svg">',
+            ),
+            JsonRenderPlugin(),
+            YamlRenderPlugin(),
+        ],
+        tags=TAGS,
+        components=Components(
+            security_schemes={
+                "oneid": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT", description="ONE ID access token."),
+                "oauth": SecurityScheme(
+                    type="oauth2",
+                    description="Our own OAuth server.",
+                    flows=OAuthFlows(client_credentials=OAuthFlow(token_url="/oauth/token", scopes=scopes)),
+                ),
+            }
+        ),
+    )
+
+
+def export(schema: dict[str, Any]) -> str:
+    """Return the schema as YAML that is the same at each export."""
+    import yaml  # a development tool: a running server never writes the file
+
+    plain = msgspec.to_builtins(schema)
+    return str(yaml.safe_dump(plain, sort_keys=True, allow_unicode=True, width=120))

@@ -1,0 +1,108 @@
+"""What a package plugs into the frame: routes, event consumers, jobs, scopes, commands, seed."""
+
+import importlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import click
+import msgspec
+from litestar import Litestar
+from litestar.types import ControllerRouterHandler
+
+from marketplace.kernel.clock import Clock
+from marketplace.platform.events import Consumer
+from marketplace.platform.jobs import Job
+from marketplace.settings import Settings, SettingsError
+
+Seed = Callable[["SeedContext"], Awaitable[None]]
+
+
+class Invariant(msgspec.Struct, frozen=True):
+    """Something that must always hold. `violations` is a statement that gives one row for each breach (none is good)."""
+
+    name: str
+    violations: str
+
+
+class SeedContext(msgspec.Struct):
+    """What a package's seed gets: the world to build, and what the packages below have built of it.
+
+    `world` is the plain content of `marketplace/demo/world.py`; `made` collects ids by name, such as `made["partner:huazhu"]`;
+    `progress` reports `(what, done, of)`.
+    """
+
+    settings: Settings
+    clock: Clock
+    world: Any
+    made: dict[str, Any]
+    progress: Callable[[str, int, int], None]
+
+
+class Package:
+    """Base of the packages; each overrides what it brings and leaves the rest."""
+
+    name: ClassVar[str] = ""
+    scopes: ClassVar[Mapping[str, str]] = {}
+    """Scope -> a sentence of what it allows."""
+    append_only: ClassVar[Sequence[str]] = ()
+    """Tables of which the application's database role may neither update nor delete a row."""
+    invariants: ClassVar[Sequence[Invariant]] = ()
+    commands: ClassVar[Sequence[click.Command]] = ()
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """Keep what the package's parts need; no I/O here."""
+        self.settings = settings
+        self.clock = clock
+
+    def routes(self) -> Sequence[ControllerRouterHandler]:
+        """Return controllers and handlers."""
+        return ()
+
+    def templates(self) -> Path | None:
+        """Return the folder of page templates, if there are pages."""
+        return None
+
+    def static(self) -> Path | None:
+        """Return the folder of static files, served under /static/<name>/."""
+        return None
+
+    def consumers(self) -> Sequence[Consumer]:
+        """Return the consumers of the event log."""
+        return ()
+
+    def jobs(self) -> Sequence[Job]:
+        """Return the scheduled jobs."""
+        return ()
+
+    def lifespan(self, app: Litestar) -> AbstractAsyncContextManager[None] | None:  # noqa: ARG002 - for overriding
+        """Return what is open while the application serves, such as the desk; the pool is open by then."""
+        return None
+
+    async def seed(self, context: SeedContext) -> None:
+        """Build this package's part of the demo world."""
+
+
+def load_packages(settings: Settings, clock: Clock) -> list[Package]:
+    """Return the configured packages, in their order. Raises SettingsError for a name that cannot be loaded."""
+    packages = []
+    for dotted in settings.packages:
+        packages.append(_class_of(dotted)(settings, clock))
+    return packages
+
+
+def package_classes(names: Sequence[str]) -> list[type[Package]]:
+    """Return the packages' classes, for what needs no settings (commands, scopes, migrations)."""
+    return [_class_of(dotted) for dotted in names]
+
+
+def _class_of(dotted: str) -> type[Package]:
+    module_name, _, class_name = dotted.partition(":")
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError) as error:
+        raise SettingsError("MARKETPLACE_PACKAGES", f"{dotted!r} cannot be loaded: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, Package)):
+        raise SettingsError("MARKETPLACE_PACKAGES", f"{dotted!r} is not a package of the marketplace")
+    return found

@@ -1,0 +1,57 @@
+"""Lists page by opaque signed cursors: `{"data": […], "next_cursor": …}`."""
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Annotated, Any, Generic, TypeVar
+
+import msgspec
+
+from marketplace.kernel.facts import InvalidField
+
+Item = TypeVar("Item")
+
+MAX_LIMIT = 100
+DEFAULT_LIMIT = 20
+
+Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_LIMIT)]
+
+_SIGNATURE_BYTES = 16
+
+
+class Page(msgspec.Struct, Generic[Item], frozen=True):
+    """One page of a list; `next_cursor` is null on the last."""
+
+    data: list[Item]
+    next_cursor: str | None = None
+
+
+class Cursors:
+    """Makes and reads cursors. The signature keeps a caller from making positions up."""
+
+    def __init__(self, secret_key: str) -> None:
+        """Derive the signing key from the program's secret."""
+        self._key = hashlib.sha256(b"cursor:" + secret_key.encode()).digest()
+
+    def make(self, kind: str, position: list[Any]) -> str:
+        """Return a cursor for a list of that kind."""
+        body = msgspec.json.encode([kind, position])
+        return urlsafe_b64encode(self._sign(body) + body).rstrip(b"=").decode()
+
+    def read(self, kind: str, cursor: str) -> list[Any]:
+        """Return the position in a cursor of that kind. Raises InvalidField."""
+        refusal = InvalidField("cursor", "不是本列表返回的游标。", "is not a cursor that this list gave.")
+        try:
+            raw = urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
+            signature, body = raw[:_SIGNATURE_BYTES], raw[_SIGNATURE_BYTES:]
+            if not hmac.compare_digest(signature, self._sign(body)):
+                raise refusal
+            found_kind, position = msgspec.json.decode(body, type=tuple[str, list[Any]])
+        except (ValueError, msgspec.DecodeError) as error:
+            raise refusal from error
+        if found_kind != kind:
+            raise refusal
+        return position
+
+    def _sign(self, body: bytes) -> bytes:
+        return hmac.new(self._key, body, hashlib.sha256).digest()[:_SIGNATURE_BYTES]

@@ -1,0 +1,211 @@
+"""Errors as RFC 9457 problem documents. The only module that turns a fact into an HTTP status."""
+
+import re
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.types import ExceptionHandlersMap
+
+from marketplace.kernel.facts import Fact, Kind, WrongState
+from marketplace.kernel.states import TransitionRefusedError
+from marketplace.kernel.text import preferred_language
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUS: dict[Kind, int] = {
+    Kind.INVALID: 400,
+    Kind.UNAUTHENTICATED: 401,
+    Kind.FORBIDDEN: 403,
+    Kind.NOT_FOUND: 404,
+    Kind.CONFLICT: 409,
+    Kind.UNPROCESSABLE: 422,
+    Kind.PRECONDITION: 412,
+    Kind.TOO_LARGE: 413,
+    Kind.UNAVAILABLE: 503,
+}
+
+# What the framework itself refuses, by status: code, Chinese, English.
+_FRAMEWORK: dict[int, tuple[str, str, str]] = {
+    400: ("invalid_request", "请求有误。", "The request is not valid."),
+    401: ("unauthenticated", "需要有效的访问令牌。", "A valid access token is needed."),
+    403: ("forbidden", "没有权限。", "This is not allowed."),
+    404: ("not_found", "没有找到，或不属于您。", "There is no such thing, or it is not yours."),
+    405: ("method_not_allowed", "此地址不支持该方法。", "This address does not take that method."),
+    413: ("body_too_large", "请求体过大。", "The request body is too large."),
+    415: ("unsupported_media_type", "请使用 application/json。", "Send application/json."),
+    429: ("too_many_requests", "请求过于频繁。", "Too many requests."),
+}
+
+_FIELD = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
+_NAMED_FIELD = re.compile(r"(?:unknown|required) field `(?P<name>[^`]+)`")
+
+logger = structlog.get_logger()
+
+
+class FieldProblem(msgspec.Struct, frozen=True):
+    """One field that is wrong: its path in the body, and what is wrong with it."""
+
+    field: str
+    message: str
+
+
+class ProblemDocument(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An RFC 9457 problem. `type` and `code` are stable; `errors` names fields; `reasons` says why a wish is refused."""
+
+    type: str
+    code: str
+    title: str
+    status: int
+    detail: str = ""
+    request_id: str = ""
+    errors: list[FieldProblem] | None = None
+    reasons: list[dict[str, Any]] | None = None
+
+
+def problem_body(fact: Fact, language: str, request_id: str = "") -> dict[str, Any]:
+    """Return the problem document of a fact as JSON values; the fact's details stand beside the standard members."""
+    message = fact.message(language)
+    details = {name: value for name, value in fact.details.items() if not name.startswith(("zh_", "en_"))}
+    body: dict[str, Any] = {
+        "type": f"/problems/{fact.code}",
+        "code": fact.code,
+        "title": message,
+        "status": STATUS[fact.kind],
+    }
+    if fact.kind is Kind.INVALID and "field" in details:
+        reason = fact.details.get("en_reason" if language == "en" else "zh_reason", message)
+        body["errors"] = [{"field": details.pop("field"), "message": reason}]
+    if request_id:
+        body["request_id"] = request_id
+    return {**details, **body}
+
+
+def status_of(fact: Fact) -> int:
+    """Return the HTTP status of a fact."""
+    return STATUS[fact.kind]
+
+
+def field_problem(message: str) -> FieldProblem:
+    """Return the field and the complaint in a message of msgspec, such as "Expected `int` - at `$.points`"."""
+    match = _FIELD.match(message)
+    what, path = (match["what"], match["path"] or "") if match else (message, "")
+    field = path.removeprefix("$").removeprefix(".")
+    named = _NAMED_FIELD.search(what)
+    if named:
+        field = f"{field}.{named['name']}" if field else named["name"]
+    return FieldProblem(field or "body", what)
+
+
+def respond(request: Request[Any, Any, Any], status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response[bytes]:
+    """Return a problem document as the answer."""
+    request_id = request.scope.get("state", {}).get("request_id", "")
+    if request_id:
+        body.setdefault("request_id", request_id)
+    answer_headers = dict(headers or {})
+    if status == 401:
+        answer_headers.setdefault("WWW-Authenticate", f'Bearer error="{body["code"]}"')
+    if status == 503:
+        answer_headers.setdefault("Retry-After", "1")
+    return Response(msgspec.json.encode(body), status_code=status, media_type=MEDIA_TYPE, headers=answer_headers)
+
+
+def language_of(request: Request[Any, Any, Any]) -> str:
+    """Return the language that the caller asked for."""
+    return preferred_language(request.headers.get("accept-language"))
+
+
+def handle_fact(request: Request[Any, Any, Any], fact: Fact) -> Response[bytes]:
+    """Answer a business fact."""
+    return respond(request, status_of(fact), problem_body(fact, language_of(request)))
+
+
+def handle_transition(request: Request[Any, Any, Any], refusal: TransitionRefusedError) -> Response[bytes]:
+    """Answer a step that the transition table does not have."""
+    return handle_fact(request, WrongState(refusal.action, refusal.state, refusal.allowed))
+
+
+def handle_validation(request: Request[Any, Any, Any], error: ValidationException) -> Response[bytes]:
+    """Answer a request that does not fit its schema, naming each field."""
+    return respond(request, 400, _framework_body(request, 400, errors=_validation_errors(error)))
+
+
+def _validation_errors(error: ValidationException) -> list[FieldProblem]:
+    extra = error.extra
+    if isinstance(extra, list) and extra:
+        found = []
+        for item in extra:
+            key = str(item.get("key") or "")
+            problem = field_problem(str(item.get("message", "")))
+            field = key or problem.field
+            if key and problem.field not in {"body", key}:
+                field = problem.field if problem.field.startswith(key) else f"{key}.{problem.field}"
+            found.append(FieldProblem(field, problem.message))
+        return found
+    return [field_problem(str(error.detail))]
+
+
+def handle_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """Answer what the framework refuses: no route, wrong method, unreadable body."""
+    status = error.status_code
+    if status >= 500:
+        return handle_unexpected(request, error)
+    errors = None
+    if status == 400:
+        cause = error.__cause__
+        message = str(cause) if isinstance(cause, msgspec.MsgspecError) else str(error.detail)
+        errors = [field_problem(message)]
+    return respond(request, status, _framework_body(request, status, errors), dict(error.headers or {}))
+
+
+def _framework_body(request: Request[Any, Any, Any], status: int, errors: list[FieldProblem] | None = None) -> dict[str, Any]:
+    code, chinese, english = _FRAMEWORK.get(status, ("refused", "请求被拒绝。", "The request was refused."))
+    body: dict[str, Any] = {
+        "type": f"/problems/{code}",
+        "code": code,
+        "title": english if language_of(request) == "en" else chinese,
+        "status": status,
+    }
+    if errors:
+        body["errors"] = [{"field": item.field, "message": item.message} for item in errors]
+    return body
+
+
+def handle_lock_timeout(request: Request[Any, Any, Any], error: asyncpg.PostgresError) -> Response[bytes]:
+    """Answer a lock that was not had in time: nothing was done, and it may work in a moment."""
+    logger.warning("lock_timeout", error=str(error), path=request.url.path)
+    english = language_of(request) == "en"
+    title = "Somebody else is changing this; try again shortly." if english else "数据正被他人修改，请稍后再试。"
+    return respond(request, 503, {"type": "/problems/busy", "code": "busy", "title": title, "status": 503})
+
+
+def handle_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Answer a fault of ours: logged whole, told without its inside."""
+    logger.error("unexpected", path=request.url.path, exc_info=error)
+    english = language_of(request) == "en"
+    title = "A fault on our side; it has been recorded." if english else "系统出现故障，已记录。"
+    return respond(request, 500, {"type": "/problems/internal", "code": "internal", "title": title, "status": 500})
+
+
+EXCEPTION_HANDLERS: ExceptionHandlersMap = {
+    Fact: handle_fact,
+    TransitionRefusedError: handle_transition,
+    ValidationException: handle_validation,
+    HTTPException: handle_http,
+    asyncpg.LockNotAvailableError: handle_lock_timeout,
+    asyncpg.DeadlockDetectedError: handle_lock_timeout,
+    asyncpg.QueryCanceledError: handle_lock_timeout,
+    Exception: handle_unexpected,
+}
+
+
+def parse_id(text: str) -> UUID | None:
+    """Return the UUID that the text spells, or None: an id in a path that is no UUID is simply not there."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

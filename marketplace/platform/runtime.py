@@ -1,0 +1,46 @@
+"""From settings to a database that is there: the embedded server if no DATABASE_URL names one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit, urlunsplit
+
+from marketplace.platform.embedded import EmbeddedServer, check_folder
+from marketplace.platform.migrate import create_database, migrate
+from marketplace.platform.package import package_classes
+from marketplace.settings import Settings
+
+DATABASE_NAME = "marketplace"
+
+
+def with_database(server_dsn: str, name: str) -> str:
+    """Return the server's address with another database's name in it."""
+    parts = urlsplit(server_dsn)
+    return urlunsplit(parts._replace(path=f"/{name}"))
+
+
+@contextmanager
+def database_server(settings: Settings) -> Iterator[str]:
+    """Give the address of a running server's `postgres` database, or of DATABASE_URL itself; stop what was started."""
+    if settings.database_url:
+        yield settings.database_url
+        return
+    check_folder(settings.data)
+    server = EmbeddedServer(settings.data)
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+async def prepare(settings: Settings, server_dsn: str) -> tuple[str, list[str]]:
+    """Create the database if it is ours to create, migrate it, and return its address and the migrations that ran."""
+    dsn = server_dsn
+    if not settings.database_url:
+        await create_database(server_dsn, DATABASE_NAME)
+        dsn = with_database(server_dsn, DATABASE_NAME)
+    return dsn, await migrate(dsn, settings.database_role, append_only_tables(settings))
+
+
+def append_only_tables(settings: Settings) -> list[str]:
+    """Return the packages' tables that the application's role may only add to."""
+    return [table for package in package_classes(settings.packages) for table in package.append_only]

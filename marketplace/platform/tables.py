@@ -1,0 +1,73 @@
+"""The platform's own tables. Composite keys and checks come by raw SQL in the migration that follows each table's."""
+
+from piccolo.columns import JSONB, UUID, BigInt, Bytea, SmallInt, Text, Timestamptz
+from piccolo.table import Table
+
+from marketplace.platform.database import DB
+
+
+class Event(Table, db=DB):
+    """The one event log; append only."""
+
+    bucket = SmallInt(null=False, default=None)
+    seq = BigInt(primary_key=True, null=False, default=None)
+    xid = BigInt(null=False, default=None)
+    type = Text(null=False, default=None)
+    aggregate = Text(null=False, default=None)
+    aggregate_id = UUID(null=False, default=None)
+    payload = JSONB(null=False, default=None)
+    occurred_at = Timestamptz(null=False, default=None)
+
+
+class EventTick(Table, db=DB):
+    """A point below which the log is settled: every transaction with a smaller id has ended."""
+
+    horizon = BigInt(primary_key=True, null=False, default=None)
+    at = Timestamptz(null=False)
+
+
+class ConsumerPosition(Table, db=DB):
+    """How far a consumer has read: the tick where its window begins, and the last event that it took inside it."""
+
+    consumer = Text(primary_key=True, null=False, default=None)
+    horizon = BigInt(null=False, default=0)
+    seq = BigInt(null=False, default=0)
+    handled = BigInt(null=False, default=0)
+    moved_at = Timestamptz(null=True, default=None)
+    error = Text(null=True, default=None)
+
+
+class Idempotency(Table, db=DB):
+    """The outcome of each Idempotency-Key; status 0 while the first request runs, seen only inside its transaction."""
+
+    bucket = SmallInt(null=False, default=None)
+    caller = Text(null=False, default=None)
+    key = Text(primary_key=True, null=False, default=None)
+    fingerprint = Bytea(null=False, default=None)
+    status = SmallInt(null=False, default=None)
+    body = Bytea(null=False, default=None)
+    created_at = Timestamptz(null=False, default=None)
+
+
+class AuditEntry(Table, db=DB):
+    """Who did what to what; append only, each entry's hash covers the one before."""
+
+    seq = BigInt(primary_key=True, null=False, default=None)
+    at = Timestamptz(null=False, default=None)
+    actor = Text(null=False, default=None)
+    action = Text(null=False, default=None)
+    target = Text(null=False, default=None)
+    details = JSONB(null=False, default=None)
+    hash = Bytea(null=False, default=None)
+
+
+class WebSession(Table, db=DB):
+    """A person's signed-in browser; the cookie holds the token, this row only its hash."""
+
+    token_hash = Bytea(primary_key=True, null=False, default=None)
+    subject = Text(null=False, default=None)
+    name = Text(null=False, default=None)
+    roles = JSONB(null=False, default=None)
+    csrf = Text(null=False, default=None)
+    created_at = Timestamptz(null=False, default=None)
+    expires_at = Timestamptz(null=False, default=None)

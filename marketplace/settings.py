@@ -1,0 +1,165 @@
+"""Environment -> one frozen Struct. A wrong value stops the program with the variable's name and the way out."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from marketplace.kernel.calendar import Calendar
+
+DEFAULT_PACKAGES = "partners.plugin:Partners,benefits.plugin:Benefits,settlement.plugin:Settlement"
+"""The packages plugged into the frame, in the order of the floors. This is the one place that names them."""
+
+_MIN_SECRET_LETTERS = 32
+
+
+class SettingsError(Exception):
+    """A variable is missing or wrong; the message names it and says what would be right."""
+
+    def __init__(self, variable: str, what: str) -> None:
+        """Name the variable first: it is what the operator has to look for."""
+        super().__init__(f"{variable}: {what}")
+        self.variable = variable
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a user may set. The README's table has one row for each field."""
+
+    mode: Literal["production", "demo", "test"] = "production"
+    packages: tuple[str, ...] = tuple(DEFAULT_PACKAGES.split(","))
+    data: Path = Path("data")
+    database_url: str = ""
+    database_role: str = "marketplace_app"
+    pool_size: int = 10
+    base_url: str = "http://127.0.0.1:8000"
+    secret_key: str = ""
+    oneid_issuer: str = ""
+    oneid_client_id: str = "marketplace"
+    oneid_client_secret: str = ""
+    zone: str = "Asia/Shanghai"
+    currency: str = "CNY"
+    points_lifetime_months: int = 24
+    cancel_expired_rule: Literal["restore", "forfeit"] = "restore"
+    cancel_window_days: int = 30
+    desk_queue: int = 4096
+    desk_batch: int = 256
+    idempotency_days: int = 7
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def calendar(self) -> Calendar:
+        """The business calendar of the configured zone."""
+        return Calendar(ZoneInfo(self.zone))
+
+    def audience(self, name: str) -> str:
+        """Return the resource indicator (RFC 8707) of an audience: members, partner, points or admin."""
+        return f"{self.base_url}/v1/{name}"
+
+    @property
+    def issuer(self) -> str:
+        """The issuer of our own OAuth server."""
+        return self.base_url
+
+    @property
+    def oneid(self) -> str:
+        """The issuer of ONE ID: the configured one, or the demo's own."""
+        return self.oneid_issuer or f"{self.base_url}/oneid"
+
+
+# Field of Settings -> the variable that sets it. DATABASE_URL keeps the name that every host of databases uses.
+VARIABLES: dict[str, str] = {
+    name: "DATABASE_URL" if name == "database_url" else f"MARKETPLACE_{name.upper()}" for name in Settings.__struct_fields__
+}
+
+_BOUNDS: dict[str, tuple[int, int]] = {
+    "pool_size": (2, 200),
+    "points_lifetime_months": (1, 48),
+    "cancel_window_days": (0, 366),
+    "desk_queue": (1, 100_000),
+    "desk_batch": (1, 256),
+    "idempotency_days": (1, 90),
+}
+
+
+def load(environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:
+    """Return the settings of the environment, with what the command line overrides.
+
+    Raises SettingsError, naming the variable, for an unknown MARKETPLACE_ variable, a value out of bounds, or a
+    combination that is not safe in production.
+    """
+    variables = dict(os.environ if environment is None else environment)
+    known = set(VARIABLES.values())
+    for variable in sorted(variables):
+        if variable.startswith("MARKETPLACE_") and variable not in known:
+            raise SettingsError(variable, f"is not a setting; the settings are {', '.join(sorted(known))}")
+    values: dict[str, object] = {}
+    for field, variable in VARIABLES.items():
+        text = variables.get(variable, "")
+        if text:
+            values[field] = _parse(field, variable, text)
+    values.update(overrides)
+    settings = Settings(**values)  # type: ignore[arg-type] - each value was parsed by its own field's rule above
+    _check(settings)
+    return settings
+
+
+def _parse(field: str, variable: str, text: str) -> object:
+    if field in _BOUNDS:
+        low, high = _BOUNDS[field]
+        if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
+            raise SettingsError(variable, f"must be a whole number from {low} to {high}, not {text!r}")
+        return int(text)
+    if field == "packages":
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if field == "data":
+        return Path(text).expanduser()
+    if field == "base_url":
+        return text.rstrip("/")
+    return text
+
+
+def _check(settings: Settings) -> None:
+    choices = {
+        "mode": ("production", "demo", "test"),
+        "cancel_expired_rule": ("restore", "forfeit"),
+        "log_format": ("json", "console"),
+        "log_level": ("debug", "info", "warning", "error"),
+    }
+    for field, allowed in choices.items():
+        value = getattr(settings, field)
+        if value not in allowed:
+            raise SettingsError(VARIABLES[field], f"must be one of {', '.join(allowed)}, not {value!r}")
+    try:
+        ZoneInfo(settings.zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise SettingsError(VARIABLES["zone"], f"is no time zone: {settings.zone!r}; try Asia/Shanghai") from error
+    if not settings.base_url.startswith(("http://", "https://")):
+        raise SettingsError(VARIABLES["base_url"], "must begin with https:// (or http:// on this machine)")
+    if settings.database_url and not settings.database_url.startswith(("postgresql://", "postgres://")):
+        raise SettingsError("DATABASE_URL", "must begin with postgresql://")
+    if len(settings.currency) != 3 or not settings.currency.isupper():  # noqa: PLR2004 - ISO 4217
+        raise SettingsError(VARIABLES["currency"], "must be an ISO 4217 code such as CNY")
+    if not settings.database_role.isidentifier():
+        raise SettingsError(VARIABLES["database_role"], "must be a plain role name")
+    if settings.mode == "production":
+        _check_production(settings)
+
+
+def _check_production(settings: Settings) -> None:
+    if len(settings.secret_key) < _MIN_SECRET_LETTERS:
+        raise SettingsError(
+            VARIABLES["secret_key"],
+            f"must have at least {_MIN_SECRET_LETTERS} characters; make one with: openssl rand -hex 32",
+        )
+    if not settings.oneid_issuer:
+        raise SettingsError(VARIABLES["oneid_issuer"], "must name the OEM's OpenID Connect issuer")
+    if not settings.oneid_issuer.startswith("https://"):
+        raise SettingsError(VARIABLES["oneid_issuer"], "must begin with https:// in production")
+    if settings.oneid_issuer.startswith(settings.base_url):
+        raise SettingsError(VARIABLES["oneid_issuer"], "the demo provider cannot be used in production")
+    if not settings.oneid_client_secret:
+        raise SettingsError(VARIABLES["oneid_client_secret"], "must be the secret that ONE ID gave this program")

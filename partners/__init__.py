@@ -1,0 +1,1 @@
+"""Who may sell: partners' applications, contracts, OAuth clients."""

@@ -1,0 +1,1 @@
+"""Where the numbers are made right: the money book, statements, payouts, exports."""

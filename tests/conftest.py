@@ -1,0 +1,100 @@
+"""A real PostgreSQL for each test process, a fresh database for each test, sockets closed but for loopback."""
+
+import ipaddress
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from marketplace.kernel.clock import Clock
+from marketplace.platform.database import DB
+from marketplace.platform.embedded import EmbeddedServer
+from marketplace.platform.migrate import create_database, migrate
+from marketplace.platform.runtime import append_only_tables, with_database
+from marketplace.settings import Settings
+
+SECRET = "a-secret-for-tests-only-0123456789abcdef"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loopback_only() -> Iterator[None]:
+    """Refuse any connection that would leave this machine."""
+    patch = pytest.MonkeyPatch()
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> Any:
+        if self.family in {socket.AF_INET, socket.AF_INET6} and not ipaddress.ip_address(address[0]).is_loopback:
+            raise AssertionError(f"a test tried to reach {address}")
+        return connect(self, address)
+
+    patch.setattr(socket.socket, "connect", guarded)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """All asynchronous tests run on asyncio with uvloop, as the program does."""
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture(scope="session")
+def settings() -> Settings:
+    """The settings of in-process tests."""
+    return Settings(mode="test", secret_key=SECRET, base_url="http://127.0.0.1:1", pool_size=20)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """A PostgreSQL of this test process; it forgets on a crash, since no test of this fixture outlives one."""
+    with tempfile.TemporaryDirectory(prefix="marketplace-test-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        server = EmbeddedServer(Path(folder))
+        dsn = server.start()
+        yield dsn
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+async def template(postgres: str, settings: Settings, anyio_backend: Any) -> str:
+    """The name of a migrated database that tests are cloned from."""
+    await create_database(postgres, "template_for_tests")
+    connection = await asyncpg.connect(postgres)
+    try:
+        await connection.execute("ALTER SYSTEM SET fsync = off")
+        await connection.execute("SELECT pg_reload_conf()")
+    finally:
+        await connection.close()
+    await migrate(with_database(postgres, "template_for_tests"), settings.database_role, append_only_tables(settings))
+    return "template_for_tests"
+
+
+@pytest.fixture
+async def dsn(postgres: str, template: str) -> AsyncIterator[str]:
+    """The address of a fresh, migrated database."""
+    name = f"t{uuid4().hex[:12]}"
+    connection = await asyncpg.connect(postgres)
+    try:
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield with_database(postgres, name)
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+async def database(dsn: str, settings: Settings) -> AsyncIterator[str]:
+    """The same, with the program's pool open on it as the application's role."""
+    await DB.open(dsn, settings.database_role, settings.pool_size)
+    yield dsn
+    await DB.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that a test may move."""
+    return Clock()

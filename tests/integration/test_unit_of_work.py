@@ -1,0 +1,131 @@
+"""The unit of work keeps the pool whole and nothing half-written; the stock transaction does not."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import asyncpg
+import pytest
+from piccolo.engine.postgres import PostgresTransaction  # noqa: TID251 - the broken variant that these tests must catch
+
+from marketplace.platform.database import DB, TransactionMisuseError, UnitOfWork, unit_of_work
+
+
+@pytest.fixture
+async def table(dsn: str) -> AsyncIterator[None]:
+    """A table with a deferred constraint, whose violation makes COMMIT raise; a pool of two."""
+    await DB.open(dsn, pool_size=2)
+    await DB.fetch("CREATE TABLE parent (id int PRIMARY KEY)")
+    await DB.fetch("CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES parent DEFERRABLE INITIALLY DEFERRED)")
+    yield
+    await DB.close()
+
+
+async def _failing_commits(transaction: Callable[[], Any], times: int) -> None:
+    for number in range(times):
+        with pytest.raises(asyncpg.ForeignKeyViolationError):
+            async with transaction():
+                await DB._run_in_current("INSERT INTO child VALUES ($1, 99)", number)
+
+
+@pytest.fixture(autouse=True)
+def _helper(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run(sql: str, *values: Any) -> None:
+        await DB.current_transaction.get().connection.execute(sql, *values)
+
+    monkeypatch.setattr(type(DB), "_run_in_current", staticmethod(run), raising=False)
+
+
+async def _pool_is_whole() -> bool:
+    try:
+        async with asyncio.timeout(1):
+            async with DB.pool.acquire() as first, DB.pool.acquire() as second:
+                return (await first.fetchval("SELECT 1")) + (await second.fetchval("SELECT 1")) == 2
+    except TimeoutError:
+        return False
+
+
+async def test_failing_commit_leaves_pool_and_context_whole(table: None) -> None:
+    await _failing_commits(unit_of_work, 3)
+    assert DB.current_transaction.get() is None
+    assert await _pool_is_whole()
+    with pytest.raises(ZeroDivisionError):
+        async with unit_of_work() as work:
+            await work.execute("INSERT INTO parent VALUES (1)")
+            raise ZeroDivisionError
+    assert await DB.fetchval("SELECT count(*) FROM parent") == 0
+
+
+async def test_the_stock_transaction_turns_that_red(table: None) -> None:
+    """The guard's test can fail: with Piccolo's own transaction the context leaks and the pool runs dry."""
+
+    async def check() -> bool:
+        await _failing_commits(lambda: PostgresTransaction(DB, allow_nested=True), 1)
+        return DB.current_transaction.get() is None
+
+    assert not await asyncio.create_task(check())
+    DB.pool.terminate()
+    DB.pool = None
+    await DB.start_connection_pool(min_size=1, max_size=2)
+
+
+async def test_a_swallowed_database_error_does_not_pass_for_a_commit(table: None) -> None:
+    with pytest.raises(TransactionMisuseError, match="swallowed"):
+        async with unit_of_work() as work:
+            await work.execute("INSERT INTO parent VALUES (1)")
+            with pytest.raises(asyncpg.PostgresError):
+                await work.execute("SELECT 1/0")
+    assert await _pool_is_whole()
+
+
+async def test_no_nesting(table: None) -> None:
+    async with unit_of_work():
+        with pytest.raises(TransactionMisuseError, match="already open"):
+            unit_of_work()
+
+
+async def test_a_child_task_cannot_use_its_parents_transaction(table: None) -> None:
+    async with unit_of_work() as work:
+        await work.execute("INSERT INTO parent VALUES (1)")
+
+        async def child() -> None:
+            await work.execute("INSERT INTO parent VALUES (2)")
+
+        async def child_by_piccolo() -> None:
+            from marketplace.platform.tables import EventTick
+
+            await EventTick.select()
+
+        for task in (child, child_by_piccolo):
+            with pytest.raises(TransactionMisuseError, match="child task"):
+                await asyncio.create_task(task())
+    assert await DB.fetchval("SELECT count(*) FROM parent") == 1
+
+
+@pytest.mark.parametrize("stop_at", range(12))
+async def test_cancellation_at_each_await_is_all_or_nothing(table: None, stop_at: int) -> None:
+    """Cancel after 0, 1, 2… turns of the loop: both rows or none, and the pool stays whole."""
+
+    async def deed() -> None:
+        async with UnitOfWork(DB) as work:
+            await work.execute("INSERT INTO parent VALUES (1)")
+            await work.execute("INSERT INTO parent VALUES (2)")
+
+    task = asyncio.create_task(deed())
+    for _ in range(stop_at):
+        await asyncio.sleep(0.0003)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert await DB.fetchval("SELECT count(*) FROM parent") in {0, 2}
+    assert await _pool_is_whole()
+
+
+async def test_a_lost_connection_is_replaced(table: None) -> None:
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+        async with unit_of_work() as work:
+            pid = await work.fetchval("SELECT pg_backend_pid()")
+            other = await asyncpg.connect(**DB.config)
+            await other.execute("SELECT pg_terminate_backend($1)", pid)
+            await other.close()
+            await work.execute("SELECT 1")
+    assert await _pool_is_whole()
