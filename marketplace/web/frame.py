@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 from litestar.config.app import AppConfig
-from litestar.contrib.jinja import JinjaTemplateEngine
+from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 

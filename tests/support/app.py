@@ -1,0 +1,44 @@
+"""The whole application in this process, asked over HTTP without a socket."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from litestar import Litestar
+
+from marketplace.app import create_app
+from marketplace.kernel.clock import Clock
+from marketplace.settings import Settings
+from tests.support.tokens import Issuer
+
+
+class Api(httpx.AsyncClient):
+    """A client of the running application, with what a test needs to speak for somebody."""
+
+    app: Litestar
+    oneid: Issuer
+
+    def staff(self, *roles: str, subject: str = "staff-1") -> dict[str, str]:
+        """Return the headers of a person of the OEM with these roles."""
+        return {"Authorization": f"Bearer {self.oneid.token('admin', subject, roles)}"}
+
+    def member(self, subject: str, **claims: Any) -> dict[str, str]:
+        """Return the headers of a signed-in member."""
+        return {"Authorization": f"Bearer {self.oneid.token('members', subject, **claims)}"}
+
+
+def fresh_key() -> dict[str, str]:
+    """Return an Idempotency-Key header that no request had before."""
+    return {"Idempotency-Key": uuid4().hex}
+
+
+@asynccontextmanager
+async def running_app(settings: Settings, dsn: str, clock: Clock | None = None) -> AsyncIterator[Api]:
+    """Give a client of the application on the database, inside its lifespan; `api.app` is the application."""
+    oneid = Issuer(settings)
+    app = create_app(settings, dsn, clock=clock, transport=oneid.transport)
+    async with app.lifespan(), Api(transport=httpx.ASGITransport(app), base_url=settings.base_url) as api:
+        api.app, api.oneid = app, oneid
+        yield api
