@@ -20,6 +20,7 @@ from marketplace.platform.paging import Cursors
 from marketplace.platform.problems import EXCEPTION_HANDLERS
 from marketplace.settings import Settings
 from marketplace.web import frame
+from marketplace.web.docs_page import DocsPage
 
 MAX_BODY = 2 * 2**20
 """Two MiB: a thousand earnings are about 200 KB."""
@@ -57,14 +58,14 @@ def create_app(
             "cursors": Provide(_constant(Cursors(settings.secret_key)), sync_to_thread=False),
             "staff": Provide(admin),
         },
-        openapi_config=openapi.config(__version__, packages),
+        openapi_config=openapi.config(__version__, packages, DocsPage()),
         middleware=[requests.RequestMiddleware()],
         request_max_body_size=MAX_BODY,
         lifespan=[_open(settings, dsn, packages, client), *extra_lifespans],
     )
     for package in packages:
         config.route_handlers.extend(package.routes())
-    frame.install(config, settings, packages, client)
+    frame.install(config, settings, packages, client, oneid_keys, transport)
     app = Litestar(**_fields(config))
     app.state.settings = settings
     app.state.clock = clock

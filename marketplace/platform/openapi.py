@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin, YamlRenderPlugin
+from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin, YamlRenderPlugin
 from litestar.openapi.spec import Components, OAuthFlow, OAuthFlows, SecurityScheme, Tag
 
 from marketplace.platform.package import Package
@@ -27,8 +27,8 @@ TAGS = [
 ]
 
 
-def config(version: str, packages: Sequence[Package]) -> OpenAPIConfig:
-    """Return Litestar's OpenAPI configuration; examples are written by hand or left out, so that exports never differ."""
+def config(version: str, packages: Sequence[Package], page: OpenAPIRenderPlugin) -> OpenAPIConfig:
+    """Return Litestar's OpenAPI configuration, shown by `page`; examples are written by hand or left out, so that exports never differ."""
     scopes = {scope: sentence for package in packages for scope, sentence in package.scopes.items()}
     return OpenAPIConfig(
         title="Partner-benefits marketplace",
@@ -38,12 +38,7 @@ def config(version: str, packages: Sequence[Package]) -> OpenAPIConfig:
         use_handler_docstrings=True,
         create_examples=False,
         render_plugins=[
-            SwaggerRenderPlugin(
-                js_url="/static/web/vendor/swagger-ui-bundle.js",
-                css_url="/static/web/vendor/swagger-ui.css",
-                standalone_preset_js_url="/static/web/vendor/swagger-ui-standalone-preset.js",
-                favicon='<link rel="icon" href="/static/web/favicon.svg">',
-            ),
+            page,
             JsonRenderPlugin(),
             YamlRenderPlugin(),
         ],

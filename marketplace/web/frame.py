@@ -1,26 +1,111 @@
 """The frame of all pages: templates, static files, sign-in."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
 
 import httpx
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar.config.app import AppConfig
+from litestar.datastructures import CacheControlHeader
+from litestar.di import Provide
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 
+from marketplace.kernel.calendar import Calendar
+from marketplace.kernel.money import format_minor
+from marketplace.platform.identity import KeySource
 from marketplace.platform.package import Package
 from marketplace.settings import Settings
+from marketplace.web import sign_in
+from marketplace.web.oidc import OneIdClient
+from marketplace.web.pages import human_errors, page_router
+from marketplace.web.sessions import signed_in
 
 HERE = Path(__file__).parent
 
+_YEAR_S = 365 * 86400
+_SYMBOLS = {"CNY": "¥", "USD": "$", "EUR": "€", "HKD": "HK$", "JPY": "JP¥"}
 
-def install(config: AppConfig, settings: Settings, packages: Sequence[Package], client: httpx.AsyncClient) -> None:
-    """Add templates and static files of the frame and of each package to the application."""
+
+def install(
+    config: AppConfig,
+    settings: Settings,
+    packages: Sequence[Package],
+    client: httpx.AsyncClient,
+    keys: KeySource,
+    transport: httpx.AsyncBaseTransport | None,
+) -> None:
+    """Add to the application: the frame's templates, static files and sign-in, and the pages' parts of each package."""
     folders = [HERE / "templates", *(folder for package in packages if (folder := package.templates()))]
-    config.template_config = TemplateConfig(directory=folders, engine=JinjaTemplateEngine)
     statics = {"web": HERE / "static"} | {package.name: folder for package in packages if (folder := package.static())}
+    jinja = environment(folders, static_addresses(statics), settings.calendar)
+    config.template_config = TemplateConfig(instance=JinjaTemplateEngine.from_environment(jinja))
+    # Every address of a static file carries the hash of its content, so browsers may keep it for good.
+    kept = CacheControlHeader(max_age=_YEAR_S, public=True, immutable=True)
     for name, folder in statics.items():
         config.route_handlers.append(
-            create_static_files_router(path=f"/static/{name}", directories=[folder], include_in_schema=False, name=f"static-{name}")
+            create_static_files_router(
+                path=f"/static/{name}",
+                directories=[folder],
+                include_in_schema=False,
+                name=f"static-{name}",
+                cache_control=kept,
+            )
         )
+    oneid = OneIdClient(settings, keys, client, transport)
+    config.dependencies["oneid"] = Provide(lambda: oneid, sync_to_thread=False)
+    config.dependencies["person"] = Provide(signed_in)
+    config.exception_handlers = human_errors(config.exception_handlers)
+    handlers = [sign_in.begin, sign_in.callback, sign_in.sign_out, sign_in.choose_language]
+    config.route_handlers.append(page_router("/", *handlers))
+
+
+def static_addresses(folders: Mapping[str, Path]) -> Callable[[str], str]:
+    """Return `static("web/site.css")` -> `/static/web/site.css?v=…`; a file that is not there raises KeyError."""
+    addresses = {}
+    for name, folder in folders.items():
+        for path in folder.rglob("*"):
+            if path.is_file():
+                inside = f"{name}/{path.relative_to(folder).as_posix()}"
+                digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+                addresses[inside] = f"/static/{inside}?v={digest}"
+    return addresses.__getitem__
+
+
+def environment(folders: Sequence[Path], static: Callable[[str], str], calendar: Calendar) -> Environment:
+    """Return the templates of the folders with what all of them may use; an unknown name in one is an error."""
+    jinja = Environment(
+        loader=FileSystemLoader(folders),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    jinja.globals["static"] = static
+
+    def day(value: date | datetime, language: str) -> str:
+        """Return the business day as a person reads it: 2026年11月30日, 30 Nov 2026."""
+        on = calendar.day_of(value) if isinstance(value, datetime) else value
+        return f"{on.day} {on:%b} {on.year}" if language == "en" else f"{on.year}年{on.month}月{on.day}日"
+
+    def instant(value: datetime, language: str) -> str:
+        """Return the instant in the business zone, to the minute."""
+        local = value.astimezone(calendar.zone)
+        return f"{day(local, language)} {local:%H:%M}"
+
+    jinja.filters |= {"points": _points, "money": _money, "day": day, "instant": instant}
+    return jinja
+
+
+def _points(points: int) -> str:
+    return f"{points:,}"
+
+
+def _money(amount_minor: int, currency: str) -> str:
+    text = format_minor(amount_minor)
+    whole, cents = text.split(".")
+    shown = f"{int(whole):,}" + ("" if cents == "00" else f".{cents}")
+    return f"{_SYMBOLS.get(currency, currency + ' ')}{shown}"

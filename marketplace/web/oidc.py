@@ -1,0 +1,181 @@
+"""The relying party: what we ask of ONE ID, and what we believe of its answer (OpenID Connect Core 1.0, code flow)."""
+
+import secrets
+import time
+import warnings
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+from authlib.deprecate import AuthlibDeprecationWarning
+from joserfc import jwt
+from joserfc.errors import JoseError
+
+from marketplace.kernel.facts import Fact, Kind
+from marketplace.platform.identity import ALGORITHMS, IdentityUnavailable, KeySource
+from marketplace.platform.secretbox import derive
+from marketplace.settings import Settings
+
+with warnings.catch_warnings():
+    # Authlib looks for a fork of httpx first and says so at import; with httpx it works the same.
+    warnings.simplefilter("ignore", AuthlibDeprecationWarning)
+    from authlib.integrations.base_client import OAuthError
+    from authlib.integrations.httpx_client import AsyncOAuth2Client
+
+SCOPE = "openid profile"
+
+_LEEWAY_S = 10
+_VERIFIER_BYTES = 48
+
+
+class SignInFailed(Fact):
+    """The sign-in did not come to its end; starting again is safe."""
+
+    kind = Kind.INVALID
+    code = "sign_in_failed"
+    zh = "登录没有完成：{zh_reason}。请重新登录。"
+    en = "Signing in did not work: {en_reason}. Please try again."
+
+    def __init__(self, zh_reason: str, en_reason: str) -> None:
+        """Say why in both languages."""
+        super().__init__(zh_reason=zh_reason, en_reason=en_reason)
+
+
+class Person(msgspec.Struct, frozen=True):
+    """Who is signed in: ONE ID's subject, the name to greet with, and the roles of the OEM's own people."""
+
+    subject: str
+    name: str
+    roles: frozenset[str] = frozenset()
+
+
+class Flow(msgspec.Struct, frozen=True):
+    """One sign-in under way; it travels encrypted in a cookie of the browser that began it."""
+
+    state: str
+    nonce: str
+    verifier: str
+    return_to: str
+    started_at: int
+
+
+def new_flow(return_to: str) -> Flow:
+    """Return a fresh sign-in that ends at the local path."""
+    verifier = secrets.token_urlsafe(_VERIFIER_BYTES)
+    return Flow(secrets.token_urlsafe(24), secrets.token_urlsafe(24), verifier, return_to, int(time.time()))
+
+
+def client_secret(settings: Settings) -> str:
+    """Return our secret at ONE ID: the configured one, or (demo and tests) one that both sides derive."""
+    return settings.oneid_client_secret or derive(settings.secret_key, "demo ONE ID client").hex()
+
+
+class OneIdClient:
+    """Our side of ONE ID."""
+
+    def __init__(
+        self, settings: Settings, keys: KeySource, client: httpx.AsyncClient, transport: httpx.AsyncBaseTransport | None
+    ) -> None:
+        """Keep what is needed; nothing is fetched before the first sign-in."""
+        self.issuer = settings.oneid
+        self.redirect_uri = f"{settings.base_url}/auth/callback"
+        self._client_id = settings.oneid_client_id
+        self._secret = client_secret(settings)
+        self._keys = keys
+        self._client = client
+        self._transport = transport
+        self._discovered: dict[str, Any] | None = None
+
+    async def authorization_url(self, flow: Flow) -> str:
+        """Return where the browser goes to sign in. Raises IdentityUnavailable."""
+        found = await self._discovery()
+        async with self._oauth() as oauth:
+            url, _ = oauth.create_authorization_url(
+                found["authorization_endpoint"], state=flow.state, code_verifier=flow.verifier, nonce=flow.nonce
+            )
+        return str(url)
+
+    async def finish(self, flow: Flow, code: str) -> Person:
+        """Exchange the code and return who signed in. Raises SignInFailed or IdentityUnavailable."""
+        found = await self._discovery()
+        async with self._oauth() as oauth:
+            try:
+                token = await oauth.fetch_token(
+                    found["token_endpoint"], grant_type="authorization_code", code=code, code_verifier=flow.verifier
+                )
+            except OAuthError as error:
+                raise SignInFailed("授权码无效或已过期", "the code is not good, or has expired") from error
+            except (httpx.HTTPError, ValueError) as error:
+                raise IdentityUnavailable from error
+        return _person(await self._claims(str(token.get("id_token", "")), flow))
+
+    async def _claims(self, id_token: str, flow: Flow) -> dict[str, Any]:
+        """Return the ID token's claims once they are proved (OpenID Connect Core 1.0 §3.1.3.7)."""
+        claims = await self._decode(id_token)
+        now = time.time()
+        expires_at = claims.get("exp")
+        if claims.get("iss") != self.issuer:
+            raise SignInFailed("签发者不符", "another issuer answered")
+        if claims.get("aud") not in (self._client_id, [self._client_id]):
+            raise SignInFailed("受众不符", "the answer was meant for another program")
+        if claims.get("azp", self._client_id) != self._client_id:
+            raise SignInFailed("受众不符", "the answer was meant for another program")
+        if claims.get("nonce") != flow.nonce:
+            raise SignInFailed("随机数不符", "the answer belongs to another sign-in")
+        if not isinstance(expires_at, int | float) or expires_at <= now - _LEEWAY_S:
+            raise SignInFailed("已过期", "the answer came too late")
+        return claims
+
+    async def _decode(self, id_token: str) -> dict[str, Any]:
+        for fresh in (False, True):
+            keys = await self._keys(fresh)
+            try:
+                return jwt.decode(id_token, keys, algorithms=ALGORITHMS).claims
+            except (JoseError, ValueError) as error:
+                if fresh:
+                    raise SignInFailed("签名无效", "the answer's signature is wrong") from error
+        raise AssertionError("unreachable")
+
+    def _oauth(self) -> Any:
+        return AsyncOAuth2Client(
+            self._client_id,
+            self._secret,
+            scope=SCOPE,
+            redirect_uri=self.redirect_uri,
+            code_challenge_method="S256",
+            transport=self._transport,
+            timeout=5,
+            trust_env=False,
+        )
+
+    async def _discovery(self) -> dict[str, Any]:
+        if self._discovered is None:
+            try:
+                answer = await self._client.get(f"{self.issuer}/.well-known/openid-configuration")
+                answer.raise_for_status()
+                found = answer.json()
+                _check_discovery(found, self.issuer)
+            except (httpx.HTTPError, ValueError, KeyError) as error:
+                raise IdentityUnavailable from error
+            self._discovered = found
+        return self._discovered
+
+
+def _check_discovery(found: dict[str, Any], issuer: str) -> None:
+    """Raise ValueError or KeyError unless the document is the issuer's own, with addresses as safe as the issuer's."""
+    if found["issuer"] != issuer:
+        raise ValueError("the discovery document names another issuer")
+    for name in ("authorization_endpoint", "token_endpoint"):
+        if urlsplit(found[name]).scheme != urlsplit(issuer).scheme:
+            raise ValueError(f"{name} is not an {urlsplit(issuer).scheme} address")
+
+
+def _person(claims: dict[str, Any]) -> Person:
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not subject:
+        raise SignInFailed("缺少主体", "the answer names nobody")
+    name = claims.get("name") or claims.get("preferred_username") or subject
+    roles = claims.get("roles")
+    named = [role for role in roles if isinstance(role, str)] if isinstance(roles, list) else []
+    return Person(subject, str(name)[:100], frozenset(named))

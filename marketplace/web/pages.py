@@ -1,0 +1,186 @@
+"""What every page shares: rendering in the person's language, security headers, errors that people can read."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+from urllib.parse import quote, urlsplit
+
+import msgspec
+from litestar import Request, Response, Router
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.response import Redirect, Template
+from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
+
+from marketplace.kernel.facts import Fact, Kind
+from marketplace.web.language import page_language
+from marketplace.web.sessions import SignInNeeded, check_csrf, session_of
+
+Page: TypeAlias = Template
+"""What a page's handler gives back."""
+
+SECURITY_HEADERS: dict[str, str] = {
+    # Everything from our own server, no inline script or style, nobody may frame us, forms go nowhere else.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
+        " connect-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    # What is on a page is one person's: the back button after signing out must not show it.
+    "Cache-Control": "no-store",
+}
+
+MACHINE_PREFIXES = (
+    "/v1/",
+    "/oauth/",
+    "/.well-known/",
+    "/webhooks/",
+    "/health/",
+    "/static/",
+    "/metrics",
+    "/oneid/token",
+    "/oneid/userinfo",
+)
+"""Addresses whose callers are programs: they get problem documents, whatever they say that they accept."""
+
+
+def page_router(path: str, *handlers: ControllerRouterHandler, csrf: bool = True) -> Router:
+    """Return a router of pages: out of the API's description, with security headers, forms checked.
+
+    `csrf=False` is for pages that know no session.
+    """
+    return Router(
+        path,
+        route_handlers=list(handlers),
+        after_request=_secure,
+        guards=[_know, check_csrf] if csrf else [_know],
+        include_in_schema=False,
+        opt={"page": True},
+    )
+
+
+async def _secure(response: Response[Any]) -> Response[Any]:
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def page(request: Request[Any, Any, Any], template: str, *, status: int = 200, **values: Any) -> Page:
+    """Return a template as a page, in the person's language, with what the layout needs."""
+    return Template(template, context=_frame(request) | values, status_code=status)
+
+
+def is_fragment(request: Request[Any, Any, Any]) -> bool:
+    """Tell whether HTMX asks for a part of a page; restoring the history wants the whole."""
+    headers = request.headers
+    return headers.get("hx-request") == "true" and headers.get("hx-history-restore-request") != "true"
+
+
+def _frame(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    language = page_language(request)
+    session = request.scope["state"].get("web_session")
+    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return {
+        "lang": language,
+        "t": _chooser(language),
+        "person": session.person if session else None,
+        "csrf_token": session.csrf if session else "",
+        "here": request.url.path,
+        "return_to": quote(path if request.method == "GET" else "/", safe=""),
+        "mode": request.app.state.settings.mode,
+    }
+
+
+def _chooser(language: str) -> Callable[[str, str], str]:
+    def choose(chinese: str, english: str) -> str:
+        return english if language == "en" else chinese
+
+    return choose
+
+
+async def _know(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    """Guard that refuses nobody: it looks the session up, so that layout and error pages know who is there."""
+    await session_of(connection)
+
+
+# What a person reads above the reason: by status, Chinese and English.
+_TITLES: dict[int, tuple[str, str]] = {
+    400: ("请求有误", "That did not work"),
+    401: ("您已退出登录", "You are signed out"),
+    403: ("无法完成", "Not possible"),
+    404: ("没有找到这个页面", "There is no such page"),
+    405: ("无法完成", "Not possible"),
+    409: ("无法完成", "Not possible"),
+    500: ("系统出了点问题", "Something broke on our side"),
+    503: ("系统繁忙", "Busy just now"),
+}
+
+_Handler = Callable[[Request[Any, Any, Any], Any], Response[Any]]
+
+
+def human_errors(handlers: ExceptionHandlersMap) -> ExceptionHandlersMap:
+    """Return the handlers, each answering people with a page, and programs with a problem document as before."""
+    return {kind: _human(handler) for kind, handler in handlers.items()}
+
+
+def _human(handler: _Handler) -> _Handler:
+    def handle(request: Request[Any, Any, Any], error: Any) -> Response[Any]:
+        if not _is_for_people(request):
+            return handler(request, error)
+        if isinstance(error, SignInNeeded) and (answer := _to_sign_in(request)):
+            return answer
+        problem = handler(request, error)
+        return _error_page(request, problem, error)
+
+    return handle
+
+
+def _is_for_people(request: Request[Any, Any, Any]) -> bool:
+    accepts = "text/html" in request.headers.get("accept", "")
+    return accepts and not request.url.path.startswith(MACHINE_PREFIXES)
+
+
+def _to_sign_in(request: Request[Any, Any, Any]) -> Response[Any] | None:
+    """Return the way to ONE ID and back, for what can be asked again; a sent form cannot."""
+    if is_fragment(request):
+        current = urlsplit(request.headers.get("hx-current-url", ""))
+        target = current.path + (f"?{current.query}" if current.query else "")
+        return Response(b"", status_code=200, headers={"HX-Redirect": _sign_in_path(target)})
+    if request.method == "GET":
+        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return Redirect(_sign_in_path(target), status_code=303)
+    return None
+
+
+def _sign_in_path(target: str) -> str:
+    return f"/auth/sign-in?return_to={quote(target, safe='')}"
+
+
+def _error_page(request: Request[Any, Any, Any], problem: Response[Any], error: Any) -> Response[Any]:
+    language = page_language(request)
+    document: Mapping[str, Any] = msgspec.json.decode(problem.content)
+    reason = str(document.get("title", ""))
+    if isinstance(error, Fact):
+        reason = error.message(language)
+    elif problem.status_code in {404, 500}:
+        reason = ""
+    status = problem.status_code or 500
+    template = request.app.template_engine.get_template("fragment_error.html" if is_fragment(request) else "error.html")  # type: ignore[union-attr]
+    chinese, english = _TITLES.get(status, _TITLES[400])
+    body = template.render(
+        **_frame(request),
+        request=request,
+        title=english if language == "en" else chinese,
+        reason=reason,
+        status=status,
+        signed_out=isinstance(error, Fact) and error.kind is Kind.UNAUTHENTICATED,
+        retry=getattr(error, "code", "") == "sign_in_failed",
+        request_id=document.get("request_id", ""),
+    )
+    headers = dict(SECURITY_HEADERS)
+    if "Retry-After" in problem.headers:
+        headers["Retry-After"] = problem.headers["Retry-After"]
+    return Response(body, status_code=status, media_type="text/html", headers=headers)

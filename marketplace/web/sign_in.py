@@ -1,0 +1,106 @@
+"""Signing in with ONE ID, signing out, and choosing the language."""
+
+import hmac
+import re
+import time
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Redirect
+
+from marketplace.kernel.clock import Clock
+from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
+from marketplace.settings import Settings
+from marketplace.web.language import language_cookie
+from marketplace.web.oidc import Flow, OneIdClient, SignInFailed, new_flow
+from marketplace.web.sessions import LIFETIME, close_session, cookie_name, open_session, secure_cookie
+
+FLOW_LIFETIME_S = 600
+"""How long somebody may take at ONE ID."""
+
+_FLOW_PURPOSE = "sign-in"
+_LOCAL_PATH = re.compile(r"^/(?![/\\])[^\\\x00-\x20\x7f]*$")
+_MAX_PATH = 1000
+
+
+def local_path(path: str | None) -> str:
+    r"""Return the path if it leads nowhere but to a page of ours, else `/`.
+
+    `//host`, `/\host`, schemes, control characters and spaces are what open redirects are made of.
+    """
+    if path is None or len(path) > _MAX_PATH or not _LOCAL_PATH.match(path) or path.startswith("/auth/"):
+        return "/"
+    return path
+
+
+@get("/auth/sign-in")
+async def begin(
+    request: Request[Any, Any, Any], settings: NamedDependency[Settings], oneid: NamedDependency[OneIdClient]
+) -> Response[Any]:
+    """Send the browser to ONE ID, with the sign-in's secrets in an encrypted cookie."""
+    target = local_path(request.query_params.get("return_to"))
+    if request.headers.get("host", "") != urlsplit(settings.base_url).netloc:
+        # ONE ID sends people back to base_url, where a cookie of another name for this machine would be missing.
+        return Redirect(f"{settings.base_url}/auth/sign-in?return_to={quote(target, safe='')}", status_code=303)
+    flow = new_flow(target)
+    sealed = encrypt(settings.secret_key, _FLOW_PURPOSE, msgspec.json.encode(flow)).decode()
+    url = await oneid.authorization_url(flow)
+    return Redirect(url, status_code=303, cookies=[secure_cookie(settings, "sign-in", sealed, FLOW_LIFETIME_S)])
+
+
+@get("/auth/callback")
+async def callback(
+    request: Request[Any, Any, Any],
+    settings: NamedDependency[Settings],
+    oneid: NamedDependency[OneIdClient],
+    clock: NamedDependency[Clock],
+) -> Response[Any]:
+    """Take ONE ID's answer, believe it only for the sign-in that this browser began, and open a session."""
+    answer = request.query_params
+    flow = _flow_of(request, settings)
+    if not hmac.compare_digest(answer.get("state", "").encode(), flow.state.encode()):
+        raise SignInFailed("状态不符", "the answer belongs to another sign-in")
+    if answer.get("iss", oneid.issuer) != oneid.issuer:  # RFC 9207
+        raise SignInFailed("签发者不符", "another issuer answered")
+    if "error" in answer or not answer.get("code"):
+        raise SignInFailed("您没有同意登录", "it was not granted")
+    person = await oneid.finish(flow, answer["code"])
+    await close_session(request.cookies.get(cookie_name(settings, "session"), ""))
+    token = await open_session(person, clock.now())
+    cookies = [
+        secure_cookie(settings, "session", token, int(LIFETIME.total_seconds())),
+        secure_cookie(settings, "sign-in", "", 0),
+    ]
+    return Redirect(local_path(flow.return_to), status_code=303, cookies=cookies)
+
+
+def _flow_of(request: Request[Any, Any, Any], settings: Settings) -> Flow:
+    """Return the sign-in that this browser began. Raises SignInFailed."""
+    sealed = request.cookies.get(cookie_name(settings, "sign-in"), "")
+    try:
+        flow = msgspec.json.decode(decrypt(settings.secret_key, _FLOW_PURPOSE, sealed.encode()), type=Flow)
+    except (WrongSecretError, msgspec.MsgspecError) as error:
+        raise SignInFailed("登录会话不存在", "this browser began no sign-in") from error
+    if flow.started_at + FLOW_LIFETIME_S < time.time():
+        raise SignInFailed("登录超时", "it took too long")
+    return flow
+
+
+@post("/auth/sign-out", status_code=303)
+async def sign_out(request: Request[Any, Any, Any], settings: NamedDependency[Settings]) -> Response[Any]:
+    """End the session; the cookie alone would open nothing any more."""
+    await close_session(request.cookies.get(cookie_name(settings, "session"), ""))
+    return Redirect("/", status_code=303, cookies=[secure_cookie(settings, "session", "", 0)])
+
+
+@get("/language/{language:str}")
+async def choose_language(
+    request: Request[Any, Any, Any], language: FromPath[str], settings: NamedDependency[Settings]
+) -> Response[Any]:
+    """Remember the language, and go back to the page."""
+    target = local_path(request.query_params.get("return_to"))
+    return Redirect(target, status_code=303, cookies=[language_cookie(settings, language)])
