@@ -65,6 +65,7 @@ def create_app(
     )
     for package in packages:
         config.route_handlers.extend(package.routes())
+        config.dependencies.update(package.dependencies())
     frame.install(config, settings, packages, client, oneid_keys, transport)
     app = Litestar(**_fields(config))
     app.state.settings = settings

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.platform.events import Event
+from marketplace.kernel.event import Event
 
 
 class SettlementTerms(msgspec.Struct, frozen=True):

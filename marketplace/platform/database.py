@@ -179,7 +179,10 @@ class Engine(PostgresEngine):
             current.check_owner()
 
     async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
-        """Run one reading statement outside any transaction and return its rows."""
+        """Run one statement and return its rows: inside the unit of work if this task has one open, else by itself."""
+        current = self.current_transaction.get()
+        if current is not None:
+            return list(await current.fetch(sql, *values))
         try:
             async with self._pool().acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
                 rows: list[asyncpg.Record] = await connection.fetch(sql, *values)

@@ -11,13 +11,14 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 import asyncpg
 import msgspec
 import structlog
 
+from marketplace.kernel.event import Event
 from marketplace.kernel.ids import bucket_of
 from marketplace.platform.database import DB, UnitOfWork, columns, unit_of_work
 
@@ -29,20 +30,7 @@ _RETRY_S = 2.0
 
 logger = structlog.get_logger()
 
-EventKind = TypeVar("EventKind", bound="Event")
-
-class Event(msgspec.Struct, frozen=True, tag_field="type"):
-    """Base of all facts; a module's `events.py` gives each subclass its tag, such as `redemption.issued`.
-
-    `aggregate` is the kind of thing that it is about, and `subject()` its id; order is kept per thing.
-    """
-
-    aggregate: ClassVar[str] = ""
-
-    def subject(self) -> UUID:
-        """Return the id of the thing that the fact is about."""
-        raise NotImplementedError
-
+EventKind = TypeVar("EventKind", bound=Event)
 
 class StoredEvent(msgspec.Struct, frozen=True):
     """An event as consumers get it: `payload` is the fact's fields, `position` orders it within the log."""

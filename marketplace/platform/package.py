@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import click
 import msgspec
 from litestar import Litestar
+from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from marketplace.kernel.clock import Clock
@@ -59,6 +60,10 @@ class Package:
     def routes(self) -> Sequence[ControllerRouterHandler]:
         """Return controllers and handlers."""
         return ()
+
+    def dependencies(self) -> Mapping[str, Provide]:
+        """Return what handlers of this package, and of those above, may ask for by name."""
+        return {}
 
     def templates(self) -> Path | None:
         """Return the folder of page templates, if there are pages."""

@@ -1,0 +1,67 @@
+"""Members over HTTP: themselves, and the OEM's system that keeps them up to date."""
+
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+
+from benefits.members.resolve import MemberCaller, load_member, upsert
+from benefits.members.schemas import Me, MemberResults, MembersIn, MemberView
+from benefits.points.wallets import wallet_view
+from marketplace.kernel.clock import Clock
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.idempotency import IdempotencyKey, key_for, once, operation_of
+from marketplace.platform.problems import language_of
+from marketplace.settings import Settings
+from partners.oauth.callers import OemCaller
+from partners.requests import HttpRequest
+
+
+class MeController(Controller):
+    """The signed-in member."""
+
+    path = "/v1/me"
+    tags = ["members"]  # noqa: RUF012 - Litestar's own way
+
+    @get(operation_id="me", summary="The member and their points")
+    async def me(
+        self, member: NamedDependency[MemberCaller], clock: NamedDependency[Clock], settings: NamedDependency[Settings]
+    ) -> Me:
+        """Tier, balance, and what expires when. A member's first call makes them known."""
+        found = await load_member(member.id)
+        points = await wallet_view(member.id, settings.calendar.day_of(clock.now()))
+        return Me(MemberView(found.id, found.tier, found.name, found.status, found.vehicle), points)
+
+
+class OemMembers(Controller):
+    """The OEM's member system."""
+
+    path = "/v1/points/members"
+    tags = ["points"]  # noqa: RUF012 - Litestar's own way
+
+    @post(
+        operation_id="upsert_members",
+        summary="Make members or bring them up to date, up to 1,000 a call",
+        opt={"scope": "members:write"},
+        responses={200: ResponseSpec(MemberResults, description="Our ids", generate_examples=False)},
+        status_code=200,
+    )
+    async def upsert(
+        self,
+        data: MembersIn,
+        request: HttpRequest,
+        oem: NamedDependency[OemCaller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """Give each member's ONE ID subject, name and tier; the answer has the id by which earnings name them."""
+        now = clock.now()
+
+        async def work(transaction: UnitOfWork) -> MemberResults:
+            return MemberResults(await upsert(transaction, data.members, now))
+
+        whole = key_for(oem.actor, key, operation_of(request), data)
+        return (await once(whole, language_of(request), work, now=now)).response()
+
+
+ROUTES: list[type[Controller]] = [MeController, OemMembers]
+

@@ -1,0 +1,59 @@
+"""What goes over the wire about members."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+
+from benefits.members.domain import Subject, Tier
+from benefits.points.schemas import PointsView
+
+MAX_MEMBERS = 1000
+
+
+class MemberIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A member as the OEM's system knows them; `subject` is their ONE ID subject."""
+
+    subject: Subject
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    tier: Tier = "standard"
+    status: Literal["active", "blocked"] = "active"
+    phone: Annotated[str, msgspec.Meta(max_length=30)] = ""
+    vehicle: Annotated[str, msgspec.Meta(max_length=100)] = ""
+
+
+class MembersIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Up to 1,000 members: new ones are made, known ones brought up to date."""
+
+    members: Annotated[list[MemberIn], msgspec.Meta(min_length=1, max_length=MAX_MEMBERS)]
+
+
+class MemberResult(msgspec.Struct, frozen=True):
+    """The member's id with us."""
+
+    subject: str
+    member_id: UUID
+    status: Literal["created", "updated"]
+
+
+class MemberResults(msgspec.Struct, frozen=True):
+    """The results, in the order of the call."""
+
+    results: list[MemberResult]
+
+
+class MemberView(msgspec.Struct, frozen=True):
+    """The member, to themselves."""
+
+    id: UUID
+    tier: str
+    name: str
+    status: str
+    vehicle: str
+
+
+class Me(msgspec.Struct, frozen=True):
+    """The signed-in member with their points."""
+
+    member: MemberView
+    points: PointsView

@@ -1,0 +1,66 @@
+"""Offers as members find them."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
+
+from benefits.members.resolve import MemberCaller
+from benefits.offers.catalogue import on_sale, one_on_sale, picture
+from benefits.offers.domain import Scenario
+from benefits.offers.schemas import OfferView
+from marketplace.kernel.clock import Clock
+from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, Limit, Page
+from partners.requests import path_id
+
+Cursor = Annotated[str, msgspec.Meta(max_length=1000)]
+Query = Annotated[str, msgspec.Meta(max_length=100, description="Words that title, partner or scenario must all have.")]
+
+PICTURE_HEADERS = {
+    # A partner's SVG must never run anything, even when it is opened by itself.
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "public, max-age=86400",
+}
+
+
+class Offers(Controller):
+    """What is on sale."""
+
+    path = "/v1/offers"
+    tags = ["members"]  # noqa: RUF012 - Litestar's own way
+
+    @get(operation_id="list_offers", summary="Offers on sale, by scenario and search, the newest first")
+    async def list_offers(
+        self,
+        member: NamedDependency[MemberCaller],  # noqa: ARG002 - the guard: the catalogue is for members
+        clock: NamedDependency[Clock],
+        cursors: NamedDependency[Cursors],
+        scenario: FromQuery[Scenario | None] = None,
+        q: FromQuery[Query] = "",
+        cursor: FromQuery[Cursor | None] = None,
+        limit: FromQuery[Limit] = DEFAULT_LIMIT,
+    ) -> Page[OfferView]:
+        """Search in Chinese (two characters are enough, such as 酒店) or English."""
+        return await on_sale(cursors, clock.now(), scenario=scenario, query=q, cursor=cursor, limit=limit)
+
+    @get("/{offer_id:str}", operation_id="get_offer", summary="One offer")
+    async def get_offer(
+        self,
+        offer_id: FromPath[str],
+        member: NamedDependency[MemberCaller],  # noqa: ARG002 - the guard: the catalogue is for members
+        clock: NamedDependency[Clock],
+    ) -> OfferView:
+        """A paused offer can still be seen, since vouchers of it are in members' hands."""
+        return await one_on_sale(path_id(offer_id), clock.now())
+
+
+@get("/offers/{offer_id:str}/image.svg", operation_id="offer_image", summary="An offer's picture", tags=["members"], media_type="image/svg+xml")
+async def offer_image(offer_id: FromPath[str]) -> Response[str]:
+    """SVG, to be shown as an image; it runs nothing."""
+    return Response(await picture(path_id(offer_id)), media_type="image/svg+xml", headers=PICTURE_HEADERS)
+
+
+ROUTES = [Offers, offer_image]

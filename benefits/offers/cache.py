@@ -1,0 +1,60 @@
+"""What the desk knows of offers, partners and contracts: kept in memory, checked by version in each batch."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+import msgspec
+
+from benefits.offers.domain import Content, OfferTerms
+from marketplace.platform.database import UnitOfWork
+from partners.contracts.terms import load_terms
+
+_VERSIONS = """
+SELECT o.id, o.version, p.version AS partner_version
+FROM offer o JOIN partner p ON p.id = o.partner_id WHERE o.id = ANY($1::uuid[])
+"""
+
+_OFFERS = """
+SELECT o.id, o.partner_id, o.status, o.revision, o.version, r.content, EXISTS (SELECT FROM stock s WHERE s.offer_id = o.id) AS limited
+FROM offer o JOIN offer_revision r ON r.offer_id = o.id AND r.revision = o.revision WHERE o.id = ANY($1::uuid[])
+"""
+
+_MOST = 50_000
+"""How many offers are kept, a few KB each; beyond it the cache begins anew."""
+
+
+class OfferCache:
+    """Offers by id. A stale entry is never used: each batch asks for the versions first."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._known: dict[UUID, OfferTerms] = {}
+
+    async def terms(self, work: UnitOfWork, offer_ids: Iterable[UUID]) -> dict[UUID, OfferTerms]:
+        """Return the offers as they stand in this transaction; ids that are not among the results do not exist."""
+        rows = await work.fetch(_VERSIONS, list(set(offer_ids)))
+        stale = [row["id"] for row in rows if not self._fresh(row["id"], row["version"], row["partner_version"])]
+        if stale:
+            await self._load(work, stale)
+        return {row["id"]: self._known[row["id"]] for row in rows}
+
+    def _fresh(self, offer_id: UUID, version: int, partner_version: int) -> bool:
+        known = self._known.get(offer_id)
+        return known is not None and (known.version, known.partner.version) == (version, partner_version)
+
+    async def _load(self, work: UnitOfWork, offer_ids: list[UUID]) -> None:
+        if len(self._known) > _MOST:
+            self._known.clear()
+        rows = await work.fetch(_OFFERS, offer_ids)
+        partners = await load_terms({row["partner_id"] for row in rows})
+        for row in rows:
+            self._known[row["id"]] = OfferTerms(
+                offer_id=row["id"],
+                partner_id=row["partner_id"],
+                status=row["status"],
+                revision=row["revision"],
+                version=row["version"],
+                content=msgspec.convert(row["content"], Content),
+                partner=partners[row["partner_id"]],
+                limited=row["limited"],
+            )

@@ -1,0 +1,172 @@
+"""Offers to look at: members' lists and search, one offer, a partner's own, the review queue."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from benefits.offers.domain import Content, Scenario
+from benefits.offers.schemas import OfferView, PartnerOfferView, PartnerRef, StockView
+from marketplace.kernel.facts import InvalidField, NotFound
+from marketplace.kernel.text import Text, query_terms
+from marketplace.platform.database import DB
+from marketplace.platform.paging import Cursors, Page
+
+_COLUMNS = """
+SELECT o.id, o.partner_id, o.sku, o.status, o.revision, o.version, o.published_at, o.reason, r.content, p.name_zh, p.name_en,
+       s.remaining, coalesce(s.sold, 0) AS sold
+FROM offer o JOIN offer_revision r ON r.offer_id = o.id AND r.revision = o.revision
+JOIN partner p ON p.id = o.partner_id
+LEFT JOIN stock s ON s.offer_id = o.id AND s.slice = 0
+"""
+
+# Who is on sale now: the offer is live, its window is open, and its partner is active.
+_ON_SALE = "o.status = 'live' AND o.starts_at <= $1 AND (o.ends_at IS NULL OR o.ends_at > $1) AND p.status = 'active'"
+
+
+async def on_sale(
+    cursors: Cursors, now: datetime, *, scenario: Scenario | None, query: str, cursor: str | None, limit: int
+) -> Page[OfferView]:
+    """Return a page of what members can redeem now, the newest first, by scenario and by search.
+
+    A query finds offers whose title, partner or scenario has all of its words, in Chinese (two characters are enough) or
+    English. A query of nothing but signs finds nothing. Raises InvalidField for a foreign cursor.
+    """
+    kind = f"offers:{scenario}:{query}"
+    after_at, after_id = _position(cursors, kind, cursor)
+    terms = query_terms(query) if query else None
+    if terms == []:
+        return Page([])
+    rows = await DB.fetch(
+        _COLUMNS + f"WHERE {_ON_SALE} AND ($2::text IS NULL OR o.scenario = $2) AND ($3::text[] IS NULL OR o.terms @> $3)"
+        " AND ($4::timestamptz IS NULL OR (o.published_at, o.id) < ($4, $5::uuid))"
+        " ORDER BY o.published_at DESC, o.id DESC LIMIT $6",
+        now, scenario, terms, after_at, after_id, limit + 1,
+    )  # fmt: skip
+    page = [member_view(row) for row in rows[:limit]]
+    if len(rows) <= limit:
+        return Page(page)
+    last = rows[limit - 1]
+    return Page(page, cursors.make(kind, [last["published_at"].isoformat(), str(last["id"])]))
+
+
+async def one_on_sale(offer_id: UUID, now: datetime) -> OfferView:
+    """Return an offer that members may see: live, whether or not its sale has begun. Raises NotFound."""
+    row = await DB.fetchrow(
+        _COLUMNS + "WHERE o.id = $1 AND o.status IN ('live', 'paused') AND (o.ends_at IS NULL OR o.ends_at > $2)", offer_id, now
+    )
+    if row is None:
+        raise NotFound
+    return member_view(row)
+
+
+async def of_partner(
+    cursors: Cursors, partner_id: UUID, *, status: str | None, cursor: str | None, limit: int
+) -> Page[PartnerOfferView]:
+    """Return a page of the partner's own offers, the newest first."""
+    return await _list(cursors, "o.partner_id = $1", partner_id, status, cursor, limit)
+
+
+async def in_status(cursors: Cursors, *, status: str, cursor: str | None, limit: int) -> Page[PartnerOfferView]:
+    """Return a page of all partners' offers in a status, for operations, the newest first."""
+    return await _list(cursors, "($1::uuid IS NULL OR true)", None, status, cursor, limit)
+
+
+async def one_of_partner(offer_id: UUID, partner_id: UUID | None) -> PartnerOfferView:
+    """Return an offer as its partner sees it; with no partner given, any (operations). Raises NotFound."""
+    row = await DB.fetchrow(
+        _COLUMNS + "WHERE o.id = $1 AND ($2::uuid IS NULL OR o.partner_id = $2)", offer_id, partner_id
+    )
+    if row is None:
+        raise NotFound
+    return partner_view(row)
+
+
+async def picture(offer_id: UUID) -> str:
+    """Return the offer's picture as SVG text. Raises NotFound."""
+    image = await DB.fetchval(
+        "SELECT r.content ->> 'image' FROM offer o JOIN offer_revision r ON r.offer_id = o.id AND r.revision = o.revision"
+        " WHERE o.id = $1 AND o.status IN ('live', 'paused', 'ended')",
+        offer_id,
+    )
+    if image is None:
+        raise NotFound
+    return str(image)
+
+
+async def titles(keys: list[tuple[UUID, int]]) -> dict[tuple[UUID, int], Text]:
+    """Return the titles that offers had in the given revisions."""
+    rows = await DB.fetch(
+        "SELECT r.offer_id, r.revision, r.content -> 'title' AS title FROM offer_revision r"
+        " JOIN unnest($1::uuid[], $2::int[]) AS wanted (offer_id, revision) USING (offer_id, revision)",
+        [key[0] for key in keys], [key[1] for key in keys],
+    )  # fmt: skip
+    return {(row["offer_id"], row["revision"]): msgspec.convert(row["title"], Text) for row in rows}
+
+
+async def _list(
+    cursors: Cursors, condition: str, value: Any, status: str | None, cursor: str | None, limit: int
+) -> Page[PartnerOfferView]:
+    kind = f"partner-offers:{value}:{status}"
+    before = None
+    if cursor is not None:
+        before = UUID(cursors.read(kind, cursor)[0])
+    rows = await DB.fetch(
+        _COLUMNS + f"WHERE {condition} AND ($2::text IS NULL OR o.status = $2) AND ($3::uuid IS NULL OR o.id < $3)"
+        " ORDER BY o.id DESC LIMIT $4",
+        value, status, before, limit + 1,
+    )  # fmt: skip
+    page = [partner_view(row) for row in rows[:limit]]
+    return Page(page, cursors.make(kind, [str(page[-1].id)]) if len(rows) > limit else None)
+
+
+def _position(cursors: Cursors, kind: str, cursor: str | None) -> tuple[datetime | None, UUID | None]:
+    if cursor is None:
+        return None, None
+    position = cursors.read(kind, cursor)
+    if len(position) != 2:  # noqa: PLR2004 - instant and id
+        raise InvalidField("cursor", "无法识别。", "cannot be read.")
+    return datetime.fromisoformat(position[0]), UUID(position[1])
+
+
+def _common(row: asyncpg.Record) -> dict[str, Any]:
+    content = msgspec.convert(row["content"], Content)
+    remaining = row["remaining"]
+    return {
+        "id": row["id"],
+        "revision": row["revision"],
+        "partner": PartnerRef(row["partner_id"], Text(row["name_zh"], row["name_en"])),
+        "scenario": content.scenario,
+        "title": content.title,
+        "description": content.description,
+        "terms": content.terms,
+        "price": content.price,
+        "value": content.value,
+        "stock": None if remaining is None else StockView(remaining),
+        "per_member": content.per_member,
+        "tiers": content.tiers,
+        "status": row["status"],
+        "sale": content.sale,
+        "voucher_days": content.voucher_days,
+        "image_url": f"/offers/{row['id']}/image.svg?r={row['revision']}" if content.image else None,
+    }
+
+
+def member_view(row: asyncpg.Record) -> OfferView:
+    """Return a row of `_COLUMNS` as members see it."""
+    return OfferView(**_common(row))
+
+
+def partner_view(row: asyncpg.Record) -> PartnerOfferView:
+    """Return a row of `_COLUMNS` as its partner sees it."""
+    settlement_price = msgspec.convert(row["content"], Content).settlement_price
+    return PartnerOfferView(
+        **_common(row),
+        sku=row["sku"],
+        version=row["version"],
+        settlement_price=settlement_price,
+        sold=row["sold"],
+        reason=row["reason"],
+    )

@@ -1,0 +1,212 @@
+"""What an offer is, and how it comes to be on sale."""
+
+import re
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+
+from benefits.members.domain import TIERS, Tier
+from benefits.points.domain import MAX_POINTS
+from marketplace.kernel.facts import Fact, InvalidField, Kind
+from marketplace.kernel.money import Money
+from marketplace.kernel.states import Transitions
+from marketplace.kernel.text import Text, search_terms
+from partners.contracts.domain import PartnerTerms
+
+Scenario = Literal[
+    "clothing", "dining", "lodging", "mobility", "entertainment", "learning", "shopping", "wellness", "finance", "travel"
+]
+
+SCENARIOS: dict[Scenario, tuple[str, str]] = {
+    "clothing": ("衣", "Clothing"),
+    "dining": ("食", "Dining"),
+    "lodging": ("住", "Lodging"),
+    "mobility": ("行", "Mobility"),
+    "entertainment": ("娱", "Entertainment"),
+    "learning": ("学", "Learning"),
+    "shopping": ("购", "Shopping"),
+    "wellness": ("健", "Wellness"),
+    "finance": ("财", "Finance"),
+    "travel": ("游", "Travel"),
+}
+"""The ten life scenarios, with their Chinese sign and English name."""
+
+MAX_STOCK = 10_000_000
+MAX_IMAGE = 20_000
+
+_NOT_IN_A_PICTURE = ("<script", "<!doctype", "<!entity", "<foreignobject", "javascript:", "<iframe", "xlink:href")
+_EVENT_HANDLER = re.compile(r"\son[a-z]+\s*=")
+
+
+class OfferStatus(StrEnum):
+    """Where an offer stands."""
+
+    DRAFT = "draft"  # the partner writes
+    IN_REVIEW = "in_review"  # operations read
+    LIVE = "live"  # members may redeem it within its sale window
+    REJECTED = "rejected"  # operations said why not; the partner may write again
+    PAUSED = "paused"  # taken off by the partner or operations; may come back
+    ENDED = "ended"  # over for good
+
+
+TRANSITIONS: Transitions[OfferStatus] = Transitions(
+    {
+        (OfferStatus.DRAFT, "edit"): OfferStatus.DRAFT,
+        (OfferStatus.DRAFT, "submit"): OfferStatus.IN_REVIEW,
+        (OfferStatus.DRAFT, "end"): OfferStatus.ENDED,
+        (OfferStatus.IN_REVIEW, "approve"): OfferStatus.LIVE,
+        (OfferStatus.IN_REVIEW, "reject"): OfferStatus.REJECTED,
+        (OfferStatus.IN_REVIEW, "withdraw"): OfferStatus.DRAFT,
+        (OfferStatus.REJECTED, "edit"): OfferStatus.DRAFT,
+        (OfferStatus.REJECTED, "end"): OfferStatus.ENDED,
+        (OfferStatus.LIVE, "pause"): OfferStatus.PAUSED,
+        (OfferStatus.LIVE, "end"): OfferStatus.ENDED,
+        (OfferStatus.PAUSED, "resume"): OfferStatus.LIVE,
+        # What members will see must be seen by operations first: an edited offer goes through review again.
+        (OfferStatus.PAUSED, "edit"): OfferStatus.DRAFT,
+        (OfferStatus.PAUSED, "end"): OfferStatus.ENDED,
+    }
+)
+
+
+class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a member pays for one unit. `cash` is part of the model; offers with a cash part come with a later release."""
+
+    points: Annotated[int, msgspec.Meta(ge=1, le=MAX_POINTS)]
+    cash: Money | None = None
+
+
+class Sale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When the offer is on sale: from `starts_at` until just before `ends_at`; null means without end."""
+
+    starts_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    ends_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+
+
+class Content(msgspec.Struct, frozen=True):
+    """What one revision of an offer says; kept for ever, since redemptions name it."""
+
+    scenario: Scenario
+    title: Text
+    description: Text
+    terms: Text
+    price: Price
+    per_member: int | None
+    tiers: tuple[Tier, ...]
+    sale: Sale
+    voucher_days: int
+    settlement_price: Money | None
+    value: Money | None
+    image: str | None
+
+    def search_terms(self, partner_name: Text) -> list[str]:
+        """Return the terms under which members find the offer: title, partner and scenario, in both languages."""
+        sign, name = SCENARIOS[self.scenario]
+        return search_terms(" ".join([self.title.zh, self.title.en, partner_name.zh, partner_name.en, sign, name]))
+
+
+class OfferTerms(msgspec.Struct, frozen=True):
+    """An offer with all that a decision needs of it: its current revision, its partner and contracts."""
+
+    offer_id: UUID
+    partner_id: UUID
+    status: str
+    revision: int
+    version: int
+    content: Content
+    partner: PartnerTerms
+    limited: bool
+
+
+class StockBelowSold(Fact):
+    """The wanted stock is less than what is sold already."""
+
+    code = "stock_below_sold"
+    zh = "库存不能少于已售出的 {sold} 份。"
+    en = "Stock cannot be set below the {sold} units already sold."
+
+
+class SettlementPriceTooHigh(Fact):
+    """The offer asks for more per unit than the contract allows."""
+
+    code = "settlement_price_too_high"
+    zh = "结算价 {wanted} 超过合同上限 {found}（分）。"
+    en = "The settlement price {wanted} is above the contract's maximum {found} (minor units)."
+
+
+class NoContract(Fact):
+    """No contract of the partner is in force, or it names no price."""
+
+    code = "no_contract"
+    zh = "没有生效的合同，或合同与报价均未给出结算价。"
+    en = "No contract is in force, or neither contract nor offer names a settlement price."
+
+
+class IfMatchMissing(Fact):
+    """An edit came without the version that it is based on."""
+
+    kind = Kind.INVALID
+    code = "if_match_missing"
+    zh = "缺少 If-Match 请求头：请带上读取时的 ETag，以免覆盖他人的修改。"
+    en = "The If-Match header is missing: send the ETag that you read, so that nobody's change is overwritten."
+
+
+class Changed(Fact):
+    """Somebody changed the offer since it was read."""
+
+    kind = Kind.PRECONDITION
+    code = "changed_meanwhile"
+    zh = "该优惠在您读取之后已被修改，请重新读取。"
+    en = "The offer was changed since you read it; read it again."
+
+
+class SkuTaken(Fact):
+    """The partner already has an offer of that SKU."""
+
+    code = "sku_taken"
+    zh = "该 SKU 已有优惠：{offer_id}。"
+    en = "The SKU already has an offer: {offer_id}."
+
+
+def check_content(content: Content, currency: str) -> None:
+    """Raise InvalidField for what the schema cannot say: sale window, currencies, a cash part, the picture."""
+    if content.price.cash is not None:
+        raise InvalidField(
+            "price.cash", "暂不支持积分加现金，请设为 null。", "an offer with a cash part is not possible yet; set it to null."
+        )
+    if content.sale.ends_at is not None and content.sale.ends_at <= content.sale.starts_at:
+        raise InvalidField("sale.ends_at", "须晚于 starts_at。", "must be later than starts_at.")
+    for field, money in (("settlement_price", content.settlement_price), ("value", content.value)):
+        if money is not None and money.currency != currency:
+            raise InvalidField(
+                f"{field}.currency", f"须为 {currency}。", f"must be {currency}, the currency of this programme."
+            )
+    if len(set(content.tiers)) != len(content.tiers):
+        raise InvalidField("tiers", "不可重复。", "must not name a tier twice.")
+    if content.image is not None:
+        check_picture(content.image)
+
+
+def check_picture(svg: str) -> None:
+    """Raise InvalidField unless the picture is a plain SVG.
+
+    It is only ever served as an image under a policy that runs nothing; refusing what could run is the second lock.
+    """
+    text = svg.strip()
+    lowered = text.lower()
+    if not (lowered.startswith("<svg") and lowered.endswith("</svg>")):
+        raise InvalidField("image", "须为以 <svg 开头的 SVG 文本。", "must be SVG text that begins with <svg.")
+    for forbidden in _NOT_IN_A_PICTURE:
+        if forbidden in lowered:
+            raise InvalidField("image", f"不可含 {forbidden}。", f"must not contain {forbidden}.")
+    if _EVENT_HANDLER.search(lowered):
+        raise InvalidField("image", "不可含事件处理。", "must not contain event handlers.")
+
+
+def all_tiers(tiers: tuple[Tier, ...]) -> bool:
+    """Tell whether the offer is for everybody: no tiers named, or all of them."""
+    return not tiers or len(tiers) == len(TIERS)
+

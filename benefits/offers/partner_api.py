@@ -1,0 +1,150 @@
+"""A partner's own offers."""
+
+import re
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, Response, get, patch, post, put
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, FromQuery, HeaderParameter
+
+from benefits.offers.catalogue import of_partner, one_of_partner
+from benefits.offers.domain import Changed, IfMatchMissing, OfferStatus
+from benefits.offers.register import Rules, edit, register, set_stock, take_step
+from benefits.offers.schemas import OfferAction, OfferIn, PartnerOfferView, StockIn
+from marketplace.kernel.clock import Clock
+from marketplace.platform.database import UnitOfWork, unit_of_work
+from marketplace.platform.idempotency import IdempotencyKey, once
+from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, Limit, Page
+from marketplace.platform.problems import language_of
+from marketplace.settings import Settings
+from partners.oauth.callers import PartnerCaller
+from partners.requests import HttpRequest, path_id, request_key
+
+Cursor = Annotated[str, msgspec.Meta(max_length=1000)]
+IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", required=False, description="The ETag that was read.")]
+
+_READ = {"scope": "offers:read"}
+_WRITE = {"scope": "offers:write"}
+
+
+def _with_etag(view: PartnerOfferView) -> Response[PartnerOfferView]:
+    return Response(view, headers={"ETag": f'"{view.version}"'})
+
+
+def _version(if_match: str | None) -> int:
+    if not if_match:
+        raise IfMatchMissing
+    match = re.fullmatch(r'"([0-9]{1,18})"', if_match.strip())
+    if match is None:
+        raise Changed
+    return int(match[1])
+
+
+class PartnerOffers(Controller):
+    """Register, change, and take offers through their states."""
+
+    path = "/v1/partner/offers"
+    tags = ["partner"]  # noqa: RUF012 - Litestar's own way
+
+    @post(
+        operation_id="register_offer",
+        summary="Register an offer as a draft",
+        opt=_WRITE,
+        responses={201: ResponseSpec(PartnerOfferView, description="The draft", generate_examples=False)},
+    )
+    async def register(
+        self,
+        data: OfferIn,
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+        settings: NamedDependency[Settings],
+    ) -> Response[bytes]:
+        """The SKU is the partner's own number, used once. Members see the offer after review."""
+        now, rules = clock.now(), Rules(settings.calendar, settings.currency)
+
+        async def work(transaction: UnitOfWork) -> PartnerOfferView:
+            offer_id = await register(transaction, partner.partner_id, data, partner.actor, rules, now)
+            return await one_of_partner(offer_id, partner.partner_id)
+
+        whole = request_key(request, partner.actor, key, data)
+        return (await once(whole, language_of(request), work, status=201, now=now)).response()
+
+    @get(operation_id="list_my_offers", summary="The partner's offers, the newest first", opt=_READ)
+    async def list_mine(
+        self,
+        partner: NamedDependency[PartnerCaller],
+        cursors: NamedDependency[Cursors],
+        status: FromQuery[OfferStatus | None] = None,
+        cursor: FromQuery[Cursor | None] = None,
+        limit: FromQuery[Limit] = DEFAULT_LIMIT,
+    ) -> Page[PartnerOfferView]:
+        """All states, or one."""
+        return await of_partner(cursors, partner.partner_id, status=status, cursor=cursor, limit=limit)
+
+    @get("/{offer_id:str}", operation_id="get_my_offer", summary="One of the partner's offers, with its ETag", opt=_READ)
+    async def get_mine(
+        self, offer_id: FromPath[str], partner: NamedDependency[PartnerCaller]
+    ) -> Response[PartnerOfferView]:
+        """The ETag goes into If-Match of a change."""
+        return _with_etag(await one_of_partner(path_id(offer_id), partner.partner_id))
+
+    @patch("/{offer_id:str}", operation_id="edit_offer", summary="Replace what an offer says by a new revision", opt=_WRITE)
+    async def edit(
+        self,
+        offer_id: FromPath[str],
+        data: OfferIn,
+        partner: NamedDependency[PartnerCaller],
+        clock: NamedDependency[Clock],
+        settings: NamedDependency[Settings],
+        if_match: IfMatch = None,
+    ) -> Response[PartnerOfferView]:
+        """Drafts, rejected and paused offers can be edited; they are drafts again. The whole offer is sent."""
+        identifier, version = path_id(offer_id), _version(if_match)
+        rules = Rules(settings.calendar, settings.currency)
+        async with unit_of_work() as work:
+            await edit(work, partner.partner_id, identifier, data, version, partner.actor, rules, clock.now())
+        return _with_etag(await one_of_partner(identifier, partner.partner_id))
+
+    @put("/{offer_id:str}/stock", operation_id="set_stock", summary="Set an offer's total of units", opt=_WRITE)
+    async def stock(
+        self, offer_id: FromPath[str], data: StockIn, partner: NamedDependency[PartnerCaller]
+    ) -> Response[PartnerOfferView]:
+        """Sold units count in the total, which cannot be set below them. Possible in any state."""
+        identifier = path_id(offer_id)
+        async with unit_of_work() as work:
+            await set_stock(work, partner.partner_id, identifier, data.stock)
+        return _with_etag(await one_of_partner(identifier, partner.partner_id))
+
+    @post(
+        "/{offer_id:str}/{action:str}",
+        operation_id="step_offer",
+        summary="submit, withdraw, pause, resume or end an offer",
+        opt=_WRITE,
+        status_code=200,
+        responses={200: ResponseSpec(PartnerOfferView, description="The offer", generate_examples=False)},
+    )
+    async def step(
+        self,
+        offer_id: FromPath[str],
+        action: FromPath[OfferAction],
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """Take the offer one step along its states; 409 `wrong_state` says from where the step is possible."""
+        identifier, now = path_id(offer_id), clock.now()
+
+        async def work(transaction: UnitOfWork) -> PartnerOfferView:
+            await take_step(transaction, identifier, action, now, partner_id=partner.partner_id)
+            return await one_of_partner(identifier, partner.partner_id)
+
+        whole = request_key(request, partner.actor, key, None)
+        return (await once(whole, language_of(request), work, now=now)).response()
+
+
+ROUTES: list[type[Controller]] = [PartnerOffers]

@@ -1,0 +1,184 @@
+"""A partner registers an offer and changes it: each change is a new revision, and the old ones stay."""
+
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from benefits.offers.domain import (
+    TRANSITIONS,
+    Changed,
+    Content,
+    OfferStatus,
+    SettlementPriceTooHigh,
+    SkuTaken,
+    StockBelowSold,
+    check_content,
+)
+from benefits.offers.events import OfferChanged
+from benefits.offers.schemas import OfferIn
+from marketplace.kernel.calendar import Calendar
+from marketplace.kernel.facts import InvalidField, NotFound
+from marketplace.kernel.ids import uuid7
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.events import publish
+from partners.contracts.domain import PartnerTerms, contract_in_force
+from partners.contracts.terms import load_terms
+
+
+_NEW_STOCK = "INSERT INTO stock (offer_id, slice, initial, remaining, held, sold) VALUES ($1, 0, $2, $2, 0, 0)"
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """What an offer is held against."""
+
+    calendar: Calendar
+    currency: str
+
+
+async def register(
+    work: UnitOfWork, partner_id: UUID, offer: OfferIn, actor: str, rules: Rules, now: datetime, offer_id: UUID | None = None
+) -> UUID:
+    """Create an offer as a draft with its first revision and its stock, and return its id.
+
+    Raises InvalidField, SkuTaken, SettlementPriceTooHigh.
+    """
+    content = offer.content()
+    terms = await _partner(partner_id)
+    _check(content, terms, rules, now)
+    offer_id = offer_id or uuid7(unix_ms=int(now.timestamp() * 1000))
+    try:
+        async with work.nested():
+            await work.execute(
+                "INSERT INTO offer (id, partner_id, sku, status, revision, version, scenario, price_points, starts_at,"
+                " ends_at, terms, created_at, reason) VALUES ($1, $2, $3, 'draft', 1, 1, $4, $5, $6, $7, $8, $9, '')",
+                offer_id, partner_id, offer.sku, content.scenario, content.price.points, content.sale.starts_at,
+                content.sale.ends_at, content.search_terms(terms.name), now,
+            )  # fmt: skip
+    except asyncpg.UniqueViolationError as error:
+        taken = await work.fetchval("SELECT id FROM offer WHERE partner_id = $1 AND sku = $2", partner_id, offer.sku)
+        raise SkuTaken(offer_id=str(taken)) from error
+    await _write_revision(work, offer_id, 1, content, actor, now)
+    if offer.stock is not None:
+        await work.execute(_NEW_STOCK, offer_id, offer.stock)
+    return offer_id
+
+
+async def edit(
+    work: UnitOfWork, partner_id: UUID, offer_id: UUID, offer: OfferIn, version: int, actor: str, rules: Rules, now: datetime
+) -> None:
+    """Replace what the offer says by a new revision, which is a draft again. `offer.stock` sets the new total.
+
+    Raises NotFound, Changed, WrongState by the transition table, InvalidField, StockBelowSold.
+    """
+    row = await work.fetchrow(
+        "SELECT status, revision, version, sku FROM offer WHERE id = $1 AND partner_id = $2 FOR UPDATE", offer_id, partner_id
+    )
+    if row is None:
+        raise NotFound
+    if row["version"] != version:
+        raise Changed
+    if row["sku"] != offer.sku:
+        raise InvalidField("sku", "不可更改；请新建优惠。", "cannot be changed; register a new offer.")
+    status = TRANSITIONS.after(OfferStatus(row["status"]), "edit")
+    content, terms = offer.content(), await _partner(partner_id)
+    _check(content, terms, rules, now)
+    revision = row["revision"] + 1
+    await work.execute(
+        "UPDATE offer SET status = $2, revision = $3, version = version + 1, scenario = $4, price_points = $5,"
+        " starts_at = $6, ends_at = $7, terms = $8, reason = '' WHERE id = $1",
+        offer_id, status, revision, content.scenario, content.price.points, content.sale.starts_at,
+        content.sale.ends_at, content.search_terms(terms.name),
+    )  # fmt: skip
+    await _write_revision(work, offer_id, revision, content, actor, now)
+    await _set_stock(work, offer_id, offer.stock)
+
+
+async def set_stock(work: UnitOfWork, partner_id: UUID, offer_id: UUID, total: int | None) -> None:
+    """Set the total of units, sold and held ones included.
+
+    Stock is no part of the revision: it may change while the offer is live. An offer without limit may get one, which
+    counts from then on; a limit can be raised but not taken away, since what was sold under it would lose its count.
+    Raises NotFound, StockBelowSold, InvalidField.
+    """
+    updated = await work.fetchval(
+        "UPDATE offer SET version = version + 1 WHERE id = $1 AND partner_id = $2 RETURNING 1", offer_id, partner_id
+    )
+    if updated is None:
+        raise NotFound
+    await _set_stock(work, offer_id, total)
+
+
+async def _set_stock(work: UnitOfWork, offer_id: UUID, total: int | None) -> None:
+    row = await work.fetchrow("SELECT sold, held FROM stock WHERE offer_id = $1 AND slice = 0 FOR UPDATE", offer_id)
+    if row is None and total is None:
+        return
+    if row is None:
+        await work.execute(_NEW_STOCK, offer_id, total)
+    elif total is None:
+        raise InvalidField("stock", "已设定库存，只能修改数量。", "has a limit; it can be changed but not taken away.")
+    elif total < row["sold"] + row["held"]:
+        raise StockBelowSold(sold=row["sold"] + row["held"])
+    else:
+        await work.execute(
+            "UPDATE stock SET initial = $2, remaining = $2 - held - sold WHERE offer_id = $1 AND slice = 0",
+            offer_id, total,
+        )  # fmt: skip
+
+
+async def _write_revision(
+    work: UnitOfWork, offer_id: UUID, revision: int, content: Content, actor: str, now: datetime
+) -> None:
+    await work.execute(
+        "INSERT INTO offer_revision (offer_id, revision, content, created_at, created_by) VALUES ($1, $2, $3, $4, $5)",
+        offer_id, revision, msgspec.to_builtins(content), now, actor,
+    )  # fmt: skip
+
+
+async def _partner(partner_id: UUID) -> PartnerTerms:
+    terms = (await load_terms([partner_id])).get(partner_id)
+    if terms is None:
+        raise NotFound
+    return terms
+
+
+def _check(content: Content, terms: PartnerTerms, rules: Rules, now: datetime) -> None:
+    check_content(content, rules.currency)
+    contract = contract_in_force(terms, rules.calendar.day_of(now))
+    most = contract.max_settlement_price if contract else None
+    price = content.settlement_price
+    if most is not None and price is not None and price.amount > most.amount:
+        raise SettlementPriceTooHigh(wanted=price.amount, found=most.amount)
+
+
+async def take_step(
+    work: UnitOfWork, offer_id: UUID, action: str, now: datetime, *, partner_id: UUID | None = None, reason: str = ""
+) -> OfferStatus:
+    """Take an offer one step along its transition table and return where it stands.
+
+    `partner_id` limits the step to the partner's own offers. Raises NotFound and, by the table, WrongState.
+    """
+    row = await work.fetchrow(
+        "SELECT status, partner_id, revision FROM offer WHERE id = $1 AND ($2::uuid IS NULL OR partner_id = $2) FOR UPDATE",
+        offer_id, partner_id,
+    )  # fmt: skip
+    if row is None:
+        raise NotFound
+    status = TRANSITIONS.after(OfferStatus(row["status"]), action)
+    await work.execute(
+        "UPDATE offer SET status = $2, version = version + 1, reason = $3,"
+        " published_at = CASE WHEN $2 = 'live' THEN coalesce(published_at, $4) ELSE published_at END WHERE id = $1",
+        offer_id, str(status), reason, now,
+    )  # fmt: skip
+    change = OfferChanged(
+        offer_id=offer_id,
+        partner_id=row["partner_id"],
+        revision=row["revision"],
+        action=action,
+        status=str(status),
+        reason=reason,
+        at=now,
+    )
+    await publish(work, [change], now)
+    return status

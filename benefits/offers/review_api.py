@@ -1,0 +1,106 @@
+"""Operations read offers before members do."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, FromQuery
+
+from benefits.offers.catalogue import in_status, one_of_partner
+from benefits.offers.domain import OfferStatus
+from benefits.offers.register import take_step
+from benefits.offers.schemas import PartnerOfferView, ReasonIn
+from marketplace.kernel.clock import Clock
+from marketplace.platform import audit
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.idempotency import IdempotencyKey, Outcome, once
+from marketplace.platform.identity import Caller
+from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, Limit, Page
+from marketplace.platform.problems import language_of
+from partners.requests import HttpRequest, path_id, request_key
+
+Cursor = Annotated[str, msgspec.Meta(max_length=1000)]
+
+_OPERATIONS = {"roles": ["operations"]}
+_ANSWER = {200: ResponseSpec(PartnerOfferView, description="The offer", generate_examples=False)}
+
+
+async def _step(
+    offer_id: str, action: str, reason: str, request: HttpRequest, staff: Caller, key: str | None, clock: Clock
+) -> Outcome:
+    identifier, now = path_id(offer_id), clock.now()
+
+    async def work(transaction: UnitOfWork) -> PartnerOfferView:
+        await take_step(transaction, identifier, action, now, reason=reason)
+        await audit.record(transaction, staff.actor, f"offer.{action}", str(identifier), now, reason=reason)
+        return await one_of_partner(identifier, None)
+
+    whole = request_key(request, staff.actor, key, reason)
+    return await once(whole, language_of(request), work, now=now)
+
+
+class OfferReview(Controller):
+    """The review queue and its two answers; a live offer can be taken off."""
+
+    path = "/v1/admin/offers"
+    tags = ["operations"]  # noqa: RUF012 - Litestar's own way
+
+    @get(operation_id="list_offers_for_review", summary="All partners' offers in a state", opt={"roles": ["operations", "auditor"]})
+    async def list_in_status(
+        self,
+        staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
+        cursors: NamedDependency[Cursors],
+        status: FromQuery[OfferStatus] = OfferStatus.IN_REVIEW,
+        cursor: FromQuery[Cursor | None] = None,
+        limit: FromQuery[Limit] = DEFAULT_LIMIT,
+    ) -> Page[PartnerOfferView]:
+        """Those in review unless another state is asked for."""
+        return await in_status(cursors, status=status, cursor=cursor, limit=limit)
+
+    @get("/{offer_id:str}", operation_id="review_offer", summary="One offer", opt={"roles": ["operations", "auditor"]})
+    async def get_any(self, offer_id: FromPath[str], staff: NamedDependency[Caller]) -> PartnerOfferView:  # noqa: ARG002 - the guard
+        """Any partner's, in any state."""
+        return await one_of_partner(path_id(offer_id), None)
+
+    @post("/{offer_id:str}/approve", operation_id="approve_offer", summary="Put an offer on sale", opt=_OPERATIONS, status_code=200, responses=_ANSWER)
+    async def approve(
+        self,
+        offer_id: FromPath[str],
+        request: HttpRequest,
+        staff: NamedDependency[Caller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """Members see it from the start of its sale."""
+        return (await _step(offer_id, "approve", "", request, staff, key, clock)).response()
+
+    @post("/{offer_id:str}/reject", operation_id="reject_offer", summary="Send an offer back", opt=_OPERATIONS, status_code=200, responses=_ANSWER)
+    async def reject(
+        self,
+        offer_id: FromPath[str],
+        data: ReasonIn,
+        request: HttpRequest,
+        staff: NamedDependency[Caller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """The partner reads the reason and may edit and submit again."""
+        return (await _step(offer_id, "reject", data.reason, request, staff, key, clock)).response()
+
+    @post("/{offer_id:str}/pause", operation_id="pause_offer", summary="Take a live offer off", opt=_OPERATIONS, status_code=200, responses=_ANSWER)
+    async def pause(
+        self,
+        offer_id: FromPath[str],
+        data: ReasonIn,
+        request: HttpRequest,
+        staff: NamedDependency[Caller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """Issued vouchers stay good."""
+        return (await _step(offer_id, "pause", data.reason, request, staff, key, clock)).response()
+
+
+ROUTES: list[type[Controller]] = [OfferReview]

@@ -1,0 +1,247 @@
+"""Points: wallets with lots that expire, and the postings that move them. Pure functions; no clock, no I/O."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+from marketplace.kernel.calendar import Calendar, Month
+from marketplace.kernel.facts import Fact, Kind
+
+MAX_POINTS = 10_000_000
+"""The most that one earning or price may be: far above any real one, and a wallet's sum stays far below a bigint's end."""
+
+
+class Account(StrEnum):
+    """The sub-accounts of a member's bucket between which points move."""
+
+    WALLET = "wallet"  # what the member can spend
+    HELD = "held"  # set aside until a hold ends
+    PROGRAMME = "programme"  # the OEM's club, where earnings come from
+    PARTNER = "partner"  # what members spent at a partner (counterparty: the partner)
+    EXPIRED = "expired"  # what nobody spent in time
+
+
+class Code(StrEnum):
+    """Why points moved."""
+
+    EARNING = "earning"  # the OEM credited them
+    REDEMPTION = "redemption"  # the member spent them
+    CANCELLATION = "cancellation"  # a redemption was undone
+    FORFEITURE = "forfeiture"  # came back from a cancellation after their lot had expired, and the rule lets them go
+    EXPIRY = "expiry"  # their lot's time was over
+
+
+class Posting(msgspec.Struct, frozen=True):
+    """One movement of points: from `source` to `destination`, always a positive number, of one lot."""
+
+    transaction_id: UUID
+    member_id: UUID
+    code: Code
+    source: Account
+    destination: Account
+    expires_on: date
+    points: int
+    occurred_at: datetime
+    counterparty: UUID | None = None
+    reverses: UUID | None = None
+
+    def reverse(self, transaction_id: UUID, code: Code, now: datetime) -> "Posting":
+        """Return the posting that undoes this one and names it."""
+        return msgspec.structs.replace(
+            self,
+            transaction_id=transaction_id,
+            code=code,
+            source=self.destination,
+            destination=self.source,
+            occurred_at=now,
+            reverses=self.transaction_id,
+        )
+
+
+class LotPart(msgspec.Struct, frozen=True):
+    """Some points of one lot."""
+
+    expires_on: date
+    points: int
+
+
+class Wallet(msgspec.Struct):
+    """A member's points in memory, under the lock of the wallet's row.
+
+    `lots` maps the day from which points are gone to how many there are; `balance` is their sum.
+    """
+
+    member_id: UUID
+    balance: int
+    lots: dict[date, int]
+
+    def take(self, points: int) -> list[LotPart]:
+        """Spend points, first to expire first, and return what was taken of which lot. Raises InsufficientPoints."""
+        if points > self.balance:
+            raise InsufficientPoints(wanted=points, found=self.balance)
+        parts, left = [], points
+        for expires_on in sorted(self.lots):
+            part = min(left, self.lots[expires_on])
+            if part:
+                self.lots[expires_on] -= part
+                parts.append(LotPart(expires_on, part))
+                left -= part
+        self.balance -= points
+        return parts
+
+    def put(self, part: LotPart) -> None:
+        """Add points to a lot."""
+        self.lots[part.expires_on] = self.lots.get(part.expires_on, 0) + part.points
+        self.balance += part.points
+
+    def expire(self, today: date) -> list[LotPart]:
+        """Take out what is gone by today and return it, by lot."""
+        parts = [LotPart(day, points) for day, points in sorted(self.lots.items()) if day <= today and points]
+        for part in parts:
+            self.lots[part.expires_on] = 0
+            self.balance -= part.points
+        return parts
+
+
+class MemberState(msgspec.Struct):
+    """A member as a decision sees them: wallet, tier, and whether they may redeem at all."""
+
+    wallet: Wallet
+    tier: str
+    active: bool
+
+
+class InsufficientPoints(Fact):
+    """The wallet holds less than is wanted."""
+
+    code = "insufficient_points"
+    zh = "积分不足：需要 {wanted}，现有 {found}。"
+    en = "Not enough points: {wanted} are needed, {found} are there."
+
+
+class EarningRefusal(Fact):
+    """Base of what refuses one earning of a call; the others of the call are not touched."""
+
+    kind = Kind.CONFLICT
+
+
+class UnknownMember(EarningRefusal):
+    """No member has that id."""
+
+    code = "unknown_member"
+    zh = "没有该会员。"
+    en = "There is no such member."
+
+
+class ReferenceReused(EarningRefusal):
+    """The member already has an earning of that reference with other content."""
+
+    code = "reference_reused"
+    zh = "该 reference 已用于内容不同的积分记录。"
+    en = "The reference was used before for a different earning."
+
+
+class OccurredInFuture(EarningRefusal):
+    """The earning says that it happens later than now."""
+
+    code = "occurred_in_future"
+    zh = "occurred_at 晚于当前时间。"
+    en = "occurred_at lies in the future."
+
+
+class AlreadyExpired(EarningRefusal):
+    """The points would have expired before they came."""
+
+    code = "already_expired"
+    zh = "按发生时间计算，这些积分已过期。"
+    en = "Counted from occurred_at, these points have already expired."
+
+
+def expiry_day(occurred_at: datetime, calendar: Calendar, lifetime_months: int) -> date:
+    """Return the day from which points are gone: the first of the month after their lifetime's last month.
+
+    All points of a month share the day, so that a wallet has one lot for each month of the lifetime at most.
+    """
+    return calendar.month_of(occurred_at).plus(lifetime_months + 1).first_day
+
+
+def restored_expiry(today: date) -> date:
+    """Return the day from which points are gone that came back too late: the first of the month after next.
+
+    The rule `restore`: who cancels in time shall not lose points, and has at least a whole month to spend them.
+    """
+    return Month.of(today).plus(2).first_day
+
+
+def spend(wallet: Wallet, points: int, transaction_id: UUID, partner_id: UUID, now: datetime) -> list[Posting]:
+    """Take points from the wallet for a partner's benefit and return the postings, one for each lot."""
+    return [
+        Posting(
+            transaction_id=transaction_id,
+            member_id=wallet.member_id,
+            code=Code.REDEMPTION,
+            source=Account.WALLET,
+            destination=Account.PARTNER,
+            expires_on=part.expires_on,
+            points=part.points,
+            occurred_at=now,
+            counterparty=partner_id,
+        )
+        for part in wallet.take(points)
+    ]
+
+
+def sweep(wallet: Wallet, transaction_id: UUID, today: date, now: datetime) -> list[Posting]:
+    """Expire what is due in the wallet and return the postings; none if nothing was due."""
+    return [
+        Posting(
+            transaction_id=transaction_id,
+            member_id=wallet.member_id,
+            code=Code.EXPIRY,
+            source=Account.WALLET,
+            destination=Account.EXPIRED,
+            expires_on=part.expires_on,
+            points=part.points,
+            occurred_at=now,
+        )
+        for part in wallet.expire(today)
+    ]
+
+
+def give_back(
+    wallet: Wallet, taken: Sequence[Posting], transaction_id: UUID, today: date, now: datetime, *, rule: str
+) -> list[Posting]:
+    """Undo a spending and return the postings; points go back to the lots that they came from.
+
+    A lot that expired meanwhile follows the rule: `restore` puts its points into a lot that lasts until the end of
+    next month, `forfeit` posts them back and lets them expire at once.
+    """
+    postings = []
+    for posting in taken:
+        undone = posting.reverse(transaction_id, Code.CANCELLATION, now)
+        if undone.expires_on > today:
+            postings.append(undone)
+            wallet.put(LotPart(undone.expires_on, undone.points))
+        elif rule == "restore":
+            late = msgspec.structs.replace(undone, expires_on=restored_expiry(today))
+            postings.append(late)
+            wallet.put(LotPart(late.expires_on, late.points))
+        else:
+            postings.append(undone)
+            postings.append(
+                msgspec.structs.replace(
+                    undone, code=Code.FORFEITURE, source=Account.WALLET, destination=Account.EXPIRED, counterparty=None
+                )
+            )
+    return postings
+
+
+def wallet_change(postings: Iterable[Posting]) -> int:
+    """Return by how many points the postings change the wallet."""
+    return sum(
+        posting.points * ((posting.destination is Account.WALLET) - (posting.source is Account.WALLET))
+        for posting in postings
+    )

@@ -1,0 +1,38 @@
+"""The facts that points publish."""
+
+from datetime import datetime
+from uuid import UUID
+
+from marketplace.kernel.event import Event
+
+
+class PointsCredited(Event, frozen=True, tag="points.credited"):
+    """The OEM credited an earning."""
+
+    aggregate = "wallet"
+
+    member_id: UUID
+    transaction_id: UUID
+    reference: str
+    kind: str
+    points: int
+    occurred_at: datetime
+
+    def subject(self) -> UUID:
+        """The wallet's member."""
+        return self.member_id
+
+
+class PointsExpired(Event, frozen=True, tag="points.expired"):
+    """Points of a member were not spent in time."""
+
+    aggregate = "wallet"
+
+    member_id: UUID
+    transaction_id: UUID
+    points: int
+    expired_at: datetime
+
+    def subject(self) -> UUID:
+        """The wallet's member."""
+        return self.member_id

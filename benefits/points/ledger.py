@@ -1,0 +1,114 @@
+"""The one way in which points move: load wallets under lock, and post what was decided, both set-based."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+from benefits.points.domain import MemberState, Posting, Wallet
+from marketplace.kernel.ids import bucket_of
+from marketplace.platform.database import UnitOfWork, columns
+
+
+class LedgerMismatchError(RuntimeError):
+    """A posting met other rows than were loaded; the transaction must not commit."""
+
+
+_LOCK = """
+SELECT w.member_id, w.balance, m.tier, m.status = 'active' AS active, clock_timestamp() AS now
+FROM unnest($1::smallint[], $2::uuid[]) AS wanted (bucket, member_id)
+JOIN wallet w ON w.bucket = wanted.bucket AND w.member_id = wanted.member_id
+JOIN member m ON m.bucket = wanted.bucket AND m.id = wanted.member_id
+ORDER BY w.member_id FOR UPDATE OF w
+"""
+
+_LOTS = """
+SELECT l.member_id, l.expires_on, l.points
+FROM unnest($1::smallint[], $2::uuid[]) AS wanted (bucket, member_id)
+JOIN lot l ON l.bucket = wanted.bucket AND l.member_id = wanted.member_id
+WHERE l.points > 0
+"""
+
+_POST = """
+WITH moved AS (
+    UPDATE wallet w SET balance = w.balance + d.change
+    FROM unnest($1::smallint[], $2::uuid[], $3::bigint[]) AS d (bucket, member_id, change)
+    WHERE w.bucket = d.bucket AND w.member_id = d.member_id RETURNING 1
+), lots AS (
+    INSERT INTO lot (bucket, member_id, expires_on, points)
+    SELECT * FROM unnest($4::smallint[], $5::uuid[], $6::date[], $7::bigint[])
+    ON CONFLICT (bucket, member_id, expires_on) DO UPDATE SET points = excluded.points
+), posted AS (
+    INSERT INTO points_posting (bucket, transaction_id, line, member_id, code, source, destination, counterparty,
+                                expires_on, points, reverses, occurred_at)
+    SELECT * FROM unnest($8::smallint[], $9::uuid[], $10::smallint[], $11::uuid[], $12::text[], $13::text[],
+                         $14::text[], $15::uuid[], $16::date[], $17::bigint[], $18::uuid[], $19::timestamptz[])
+)
+SELECT count(*) FROM moved
+"""
+
+
+async def read_members(work: UnitOfWork, member_ids: Iterable[UUID]) -> dict[UUID, MemberState]:
+    """Return the members' state without locking it, for what only looks; use a snapshot (REPEATABLE READ)."""
+    return (await _members(work, member_ids, _LOCK.replace("FOR UPDATE OF w", "")))[0]
+
+
+async def lock_members(work: UnitOfWork, member_ids: Iterable[UUID]) -> tuple[dict[UUID, MemberState], datetime]:
+    """Lock the members' wallets in id order and return their state, with the database's time after the locks were had.
+
+    Whoever is not among the results does not exist. The lots are read in a second statement on purpose: it sees what
+    was committed while the first one waited for its locks.
+    """
+    return await _members(work, member_ids, _LOCK)
+
+
+async def _members(
+    work: UnitOfWork, member_ids: Iterable[UUID], statement: str
+) -> tuple[dict[UUID, MemberState], datetime]:
+    wanted = sorted(set(member_ids))
+    buckets = [bucket_of(member_id) for member_id in wanted]
+    rows = await work.fetch(statement, buckets, wanted)
+    lots: dict[UUID, dict[date, int]] = defaultdict(dict)
+    for row in await work.fetch(_LOTS, buckets, wanted):
+        lots[row["member_id"]][row["expires_on"]] = row["points"]
+    states = {
+        row["member_id"]: MemberState(
+            Wallet(row["member_id"], row["balance"], lots[row["member_id"]]), row["tier"], row["active"]
+        )
+        for row in rows
+    }
+    now = max((row["now"] for row in rows), default=None) or await work.fetchval("SELECT clock_timestamp()")
+    return states, now
+
+
+async def post(work: UnitOfWork, postings: Sequence[Posting], wallets: dict[UUID, Wallet]) -> None:
+    """Write the postings, the wallets' balances and the lots that they touched, in one statement.
+
+    `wallets` are the ones that the decisions changed in memory, under lock_members' locks. Balances move by difference,
+    so that the row's CHECK and not our arithmetic has the last word.
+    """
+    if not postings:
+        return
+    changes: dict[UUID, int] = defaultdict(int)
+    touched: set[tuple[UUID, date]] = set()
+    lines: dict[UUID, int] = defaultdict(int)
+    rows = []
+    for posting in postings:
+        change = posting.points * ((posting.destination == "wallet") - (posting.source == "wallet"))
+        changes[posting.member_id] += change
+        touched.add((posting.member_id, posting.expires_on))
+        lines[posting.transaction_id] += 1
+        rows.append(_row(posting, lines[posting.transaction_id]))
+    moved = [(bucket_of(member_id), member_id, change) for member_id, change in sorted(changes.items())]
+    lots = [(bucket_of(m), m, day, wallets[m].lots.get(day, 0)) for m, day in sorted(touched)]
+    count = await work.fetchval(_POST, *columns(moved, 3), *columns(lots, 4), *columns(rows, 12))
+    if count != len(moved):
+        raise LedgerMismatchError(f"{len(moved)} wallets were to change, {count} did")
+
+
+def _row(posting: Posting, line: int) -> tuple[object, ...]:
+    return (
+        bucket_of(posting.member_id), posting.transaction_id, line, posting.member_id, posting.code, posting.source,
+        posting.destination, posting.counterparty, posting.expires_on, posting.points, posting.reverses,
+        posting.occurred_at,
+    )  # fmt: skip

@@ -1,0 +1,75 @@
+"""What goes over the wire about points."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+
+from benefits.points.domain import MAX_POINTS
+
+Points = Annotated[int, msgspec.Meta(ge=1, le=MAX_POINTS, description="Whole points.")]
+Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[\x21-\x7e]+$")]
+EarningKind = Literal["service", "purchase", "activity", "referral", "gift", "adjustment"]
+
+MAX_EARNINGS = 1000
+
+
+class EarningIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One earning: `reference` is the caller's own and unique for the member; `occurred_at` decides the expiry month."""
+
+    reference: Reference
+    member_id: UUID
+    points: Points
+    kind: EarningKind
+    occurred_at: Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class EarningsIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Up to 1,000 earnings, each answered by itself."""
+
+    earnings: Annotated[list[EarningIn], msgspec.Meta(min_length=1, max_length=MAX_EARNINGS)]
+
+
+class EarningResult(msgspec.Struct, frozen=True):
+    """What became of one earning: credited, replayed (it was here before), or refused with a code.
+
+    `balance` is the member's after it; null where the member is unknown.
+    """
+
+    reference: str
+    status: Literal["credited", "replayed", "refused"]
+    code: str | None
+    balance: int | None
+
+
+class EarningResults(msgspec.Struct, frozen=True):
+    """The results, in the order of the call."""
+
+    results: list[EarningResult]
+
+
+class Expiring(msgspec.Struct, frozen=True):
+    """Points that are gone from the day `expires_on` (a business day) unless spent before."""
+
+    points: int
+    expires_on: date
+
+
+class PointsView(msgspec.Struct, frozen=True):
+    """A wallet as its member sees it: expired points do not count, whether or not they were swept yet."""
+
+    balance: int
+    held: int
+    expiring: list[Expiring]
+
+
+class Movement(msgspec.Struct, frozen=True):
+    """One transaction on the wallet: `points` is the change, negative when spent; `offer_id` where there is one."""
+
+    id: UUID
+    code: str
+    points: int
+    occurred_at: datetime
+    reference: str | None
+    offer_id: UUID | None

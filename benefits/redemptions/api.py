@@ -1,0 +1,169 @@
+"""Redemptions and vouchers as members make and see them."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, FromQuery
+
+from benefits.members.resolve import MemberCaller
+from benefits.offers.cache import OfferCache
+from benefits.redemptions.cancel import Rules, cancel
+from benefits.redemptions.desk import Desk
+from benefits.redemptions.domain import VoucherStatus
+from benefits.redemptions.qr import qr_svg
+from benefits.redemptions.quote import quote
+from benefits.redemptions.redeem import redeem
+from benefits.redemptions.schemas import (
+    CancelIn,
+    CancelledView,
+    Quote,
+    QuoteIn,
+    RedemptionIn,
+    RedemptionView,
+    VoucherView,
+)
+from benefits.redemptions.vouchers import my_redemption, my_redemptions, my_voucher, my_vouchers
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.ids import bucket_of
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.idempotency import IdempotencyKey, key_for, once, operation_of
+from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, Limit, Page
+from marketplace.platform.problems import language_of
+from marketplace.settings import Settings
+from partners.requests import HttpRequest, path_id
+
+Cursor = Annotated[str, msgspec.Meta(max_length=1000)]
+
+
+class OfferQuote(Controller):
+    """The dry run."""
+
+    path = "/v1/offers/{offer_id:str}/quote"
+    tags = ["members"]  # noqa: RUF012 - Litestar's own way
+
+    @post(operation_id="quote_offer", summary="What would it cost, may I, and if not, why not", status_code=200)
+    async def quote(
+        self,
+        offer_id: FromPath[str],
+        data: QuoteIn,
+        request: HttpRequest,
+        member: NamedDependency[MemberCaller],
+        offer_cache: NamedDependency[OfferCache],
+        settings: NamedDependency[Settings],
+        clock: NamedDependency[Clock],
+    ) -> Quote:
+        """Decided by the same function as the redemption; nothing is reserved."""
+        language = language_of(request)
+        return await quote(member.id, path_id(offer_id), data.quantity, offer_cache, settings.calendar, clock, language)
+
+
+class Redemptions(Controller):
+    """The deed, its undoing, and what was done."""
+
+    path = "/v1/redemptions"
+    tags = ["members"]  # noqa: RUF012 - Litestar's own way
+
+    @post(
+        operation_id="redeem",
+        summary="Redeem points for an offer",
+        responses={201: ResponseSpec(RedemptionView, description="Issued, with its voucher", generate_examples=False)},
+    )
+    async def redeem(
+        self,
+        data: RedemptionIn,
+        request: HttpRequest,
+        member: NamedDependency[MemberCaller],
+        key: IdempotencyKey,
+        redemption_desk: NamedDependency[Desk],
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """Refused with 409: `not_on_sale`, `not_eligible`, `limit_reached`, `sold_out`, `insufficient_points`."""
+        outcome = await redeem(redemption_desk, member.id, data, key, language_of(request), clock)
+        return outcome.response()
+
+    @get(operation_id="my_redemptions", summary="The member's redemptions, the newest first")
+    async def list_mine(
+        self,
+        member: NamedDependency[MemberCaller],
+        cursors: NamedDependency[Cursors],
+        clock: NamedDependency[Clock],
+        cursor: FromQuery[Cursor | None] = None,
+        limit: FromQuery[Limit] = DEFAULT_LIMIT,
+    ) -> Page[RedemptionView]:
+        """With each redemption's voucher."""
+        return await my_redemptions(member.id, cursors, clock.now(), cursor=cursor, limit=limit)
+
+    @get("/{redemption_id:str}", operation_id="my_redemption", summary="One redemption")
+    async def get_mine(
+        self, redemption_id: FromPath[str], member: NamedDependency[MemberCaller], clock: NamedDependency[Clock]
+    ) -> RedemptionView:
+        """Only the member's own."""
+        return await my_redemption(member.id, path_id(redemption_id), clock.now())
+
+    @post(
+        "/{redemption_id:str}/cancel",
+        operation_id="cancel_redemption",
+        summary="Undo an unused redemption",
+        status_code=200,
+        responses={200: ResponseSpec(CancelledView, description="Cancelled, and what came back", generate_examples=False)},
+    )
+    async def cancel(
+        self,
+        redemption_id: FromPath[str],
+        data: CancelIn,
+        request: HttpRequest,
+        member: NamedDependency[MemberCaller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+        settings: NamedDependency[Settings],
+    ) -> Response[bytes]:
+        """Points go back to the lots that they came from; the answer says what became of those that expired meanwhile."""
+        identifier = path_id(redemption_id)
+        rules = Rules(settings.calendar, settings.cancel_window_days, settings.cancel_expired_rule)
+
+        async def work(transaction: UnitOfWork) -> CancelledView:
+            return await cancel(transaction, member.id, identifier, data.reason, rules, clock)
+
+        whole = key_for(member.actor, key, operation_of(request), data, bucket_of(member.id))
+        return (await once(whole, language_of(request), work)).response()
+
+
+class Vouchers(Controller):
+    """The member's vouchers."""
+
+    path = "/v1/vouchers"
+    tags = ["members"]  # noqa: RUF012 - Litestar's own way
+
+    @get(operation_id="my_vouchers", summary="The member's vouchers, the newest first")
+    async def list_mine(
+        self,
+        member: NamedDependency[MemberCaller],
+        cursors: NamedDependency[Cursors],
+        clock: NamedDependency[Clock],
+        status: FromQuery[VoucherStatus | None] = None,
+        cursor: FromQuery[Cursor | None] = None,
+        limit: FromQuery[Limit] = DEFAULT_LIMIT,
+    ) -> Page[VoucherView]:
+        """All states, or one."""
+        return await my_vouchers(member.id, cursors, clock.now(), status=status, cursor=cursor, limit=limit)
+
+    @get("/{voucher_id:str}", operation_id="my_voucher", summary="One voucher")
+    async def get_mine(
+        self, voucher_id: FromPath[str], member: NamedDependency[MemberCaller], clock: NamedDependency[Clock]
+    ) -> VoucherView:
+        """Only the member's own."""
+        return await my_voucher(member.id, path_id(voucher_id), clock.now())
+
+    @get("/{voucher_id:str}/qr.svg", operation_id="my_voucher_qr", summary="A voucher's code as a QR picture", media_type="image/svg+xml")
+    async def qr(
+        self, voucher_id: FromPath[str], member: NamedDependency[MemberCaller], clock: NamedDependency[Clock]
+    ) -> Response[bytes]:
+        """SVG; the QR holds the code as text."""
+        voucher = await my_voucher(member.id, path_id(voucher_id), clock.now())
+        return Response(qr_svg(voucher.code), media_type="image/svg+xml", headers={"Cache-Control": "private, no-store"})
+
+
+ROUTES: list[type[Controller]] = [OfferQuote, Redemptions, Vouchers]

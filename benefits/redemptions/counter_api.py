@@ -1,0 +1,90 @@
+"""The counter: partners verify and use vouchers, and see what was redeemed with them."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromQuery
+
+from benefits.redemptions.counter import check_location, check_token, use, verify
+from benefits.redemptions.schemas import PartnerRedemption, UsedVoucher, UseIn, VerifiedVoucher, VerifyIn
+from benefits.redemptions.vouchers import of_partner
+from marketplace.kernel.clock import Clock
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.idempotency import IdempotencyKey, once
+from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, Limit, Page
+from marketplace.platform.problems import language_of
+from partners.oauth.callers import PartnerCaller
+from partners.requests import HttpRequest, request_key
+
+Cursor = Annotated[str, msgspec.Meta(max_length=1000)]
+
+
+class Counter(Controller):
+    """Vouchers at the partner's counter or shop."""
+
+    path = "/v1/partner/vouchers"
+    tags = ["partner"]  # noqa: RUF012 - Litestar's own way
+
+    @post("/verify", operation_id="verify_voucher", summary="Is the voucher good", opt={"scope": "vouchers:verify"}, status_code=200)
+    async def verify(
+        self,
+        data: VerifyIn,
+        partner: NamedDependency[PartnerCaller],
+        clock: NamedDependency[Clock],
+        cursors: NamedDependency[Cursors],
+    ) -> VerifiedVoucher:
+        """Changes nothing. 404 `unknown_voucher` for a code that no voucher of this partner has."""
+        return await verify(partner.partner_id, data, clock.now(), cursors)
+
+    @post(
+        "/use",
+        operation_id="use_voucher",
+        summary="Take the voucher",
+        opt={"scope": "vouchers:use"},
+        status_code=200,
+        responses={200: ResponseSpec(UsedVoucher, description="Taken", generate_examples=False)},
+    )
+    async def use(
+        self,
+        data: UseIn,
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+        cursors: NamedDependency[Cursors],
+    ) -> Response[bytes]:
+        """Once, for ever. 409 `already_used`, `expired`, `cancelled`; the same key gives the same answer again."""
+        check_token(data, partner.partner_id, clock.now(), cursors)
+        await check_location(partner.partner_id, data.location_id)
+
+        async def work(transaction: UnitOfWork) -> UsedVoucher:
+            now = clock.shifted(await transaction.fetchval("SELECT now()"))
+            return await use(transaction, partner.partner_id, data, now)
+
+        whole = request_key(request, partner.actor, key, data)
+        return (await once(whole, language_of(request), work)).response()
+
+
+class PartnerRedemptions(Controller):
+    """What members redeemed with the partner."""
+
+    path = "/v1/partner/redemptions"
+    tags = ["partner"]  # noqa: RUF012 - Litestar's own way
+
+    @get(operation_id="partner_redemptions", summary="The partner's redemptions, the newest first", opt={"scope": "redemptions:read"})
+    async def list_redemptions(
+        self,
+        partner: NamedDependency[PartnerCaller],
+        cursors: NamedDependency[Cursors],
+        clock: NamedDependency[Clock],
+        cursor: FromQuery[Cursor | None] = None,
+        limit: FromQuery[Limit] = DEFAULT_LIMIT,
+    ) -> Page[PartnerRedemption]:
+        """Without the member: who they are stays with the club."""
+        return await of_partner(partner.partner_id, cursors, clock.now(), cursor=cursor, limit=limit)
+
+
+ROUTES: list[type[Controller]] = [Counter, PartnerRedemptions]

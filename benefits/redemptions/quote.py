@@ -1,0 +1,37 @@
+"""The dry run: the same decision as the deed, on a state of its own, thrown away."""
+
+from uuid import UUID
+
+from benefits.offers.cache import OfferCache
+from benefits.points.ledger import read_members
+from benefits.redemptions.domain import State, StockState, decide
+from benefits.redemptions.redeem import new_wish
+from benefits.redemptions.schemas import Quote, ReasonView
+from marketplace.kernel.calendar import Calendar
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.facts import NotFound
+from marketplace.kernel.ids import bucket_of
+from marketplace.platform.database import unit_of_work
+
+
+async def quote(
+    member_id: UUID, offer_id: UUID, quantity: int, cache: OfferCache, calendar: Calendar, clock: Clock, language: str
+) -> Quote:
+    """Return what the redemption would cost and every reason against it. Locks nothing. Raises NotFound."""
+    async with unit_of_work("REPEATABLE READ") as work:
+        members = await read_members(work, [member_id])
+        offers = await cache.terms(work, [offer_id])
+        if offer_id not in offers or member_id not in members or offers[offer_id].status in {"draft", "in_review", "rejected"}:
+            raise NotFound
+        row = await work.fetchrow("SELECT slice, remaining FROM stock WHERE offer_id = $1 AND slice = 0", offer_id)
+        used = await work.fetchval(
+            "SELECT used FROM limit_used WHERE bucket = $1 AND member_id = $2 AND offer_id = $3 AND \"window\" = 'ever'",
+            bucket_of(member_id), member_id, offer_id,
+        )  # fmt: skip
+        now = clock.shifted(await work.fetchval("SELECT now()"))
+    stock = {offer_id: StockState(row["slice"], row["remaining"])} if row else {}
+    state = State(members, offers, stock, {(member_id, offer_id): used or 0})
+    wish = new_wish(member_id, offer_id, quantity, int(now.timestamp() * 1000))
+    verdict = decide(wish, state, calendar, now)
+    reasons = [ReasonView(**reason.to_json(language)) for reason in verdict.reasons]
+    return Quote(not reasons, offers[offer_id].content.price, reasons)

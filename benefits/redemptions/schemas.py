@@ -1,0 +1,164 @@
+"""What goes over the wire about redemptions and vouchers."""
+
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+
+from benefits.offers.domain import Price
+from benefits.redemptions.domain import MAX_QUANTITY
+from marketplace.kernel.money import Money
+from marketplace.kernel.text import Text
+
+Quantity = Annotated[int, msgspec.Meta(ge=1, le=MAX_QUANTITY, description="Units; one voucher covers them all.")]
+CodeText = Annotated[str, msgspec.Meta(min_length=1, max_length=40, description="As printed or as a person typed it.")]
+LocationId = Annotated[str, msgspec.Meta(max_length=64)]
+Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+
+
+class QuoteIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many units a quote is asked for."""
+
+    quantity: Quantity = 1
+
+
+class ReasonView(msgspec.Struct, frozen=True):
+    """Why not: a stable code, what was wanted, what was found, and a sentence."""
+
+    code: str
+    wanted: Any
+    found: Any
+    message: str
+
+
+class Quote(msgspec.Struct, frozen=True):
+    """What a redemption would cost and whether it would succeed now; nothing is reserved."""
+
+    eligible: bool
+    price: Price
+    reasons: list[ReasonView]
+
+
+class RedemptionIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A member's wish."""
+
+    offer_id: UUID
+    quantity: Quantity = 1
+
+
+class CancelIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why the member gives it back; may be empty."""
+
+    reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
+
+
+class VoucherRef(msgspec.Struct, frozen=True):
+    """The voucher of a redemption."""
+
+    id: UUID
+    code: str
+    status: str
+    expires_at: datetime
+
+
+class RedemptionView(msgspec.Struct, frozen=True):
+    """A redemption as its member sees it. `points` is the whole price paid."""
+
+    id: UUID
+    status: str
+    offer_id: UUID
+    revision: int
+    quantity: int
+    points: int
+    cash: Money | None
+    redeemed_at: datetime
+    voucher: VoucherRef
+
+
+class ReturnedLot(msgspec.Struct, frozen=True):
+    """Points that came back and the day from which they are gone; `rule` says how they were treated.
+
+    `original`: into the lot that they came from; `restored`: that lot had expired, they last until the end of next month.
+    """
+
+    points: int
+    expires_on: date
+    rule: str
+
+
+class CancelledView(RedemptionView, frozen=True):
+    """A cancelled redemption: what came back, into which lots, and what was forfeited because its lot had expired."""
+
+    points_returned: int
+    points_forfeited: int
+    returned_lots: list[ReturnedLot]
+
+
+class VoucherView(msgspec.Struct, frozen=True):
+    """A voucher as its member sees it."""
+
+    id: UUID
+    code: str
+    status: str
+    expires_at: datetime
+    used_at: datetime | None
+    quantity: int
+    points: int
+    redemption_id: UUID
+    offer_id: UUID
+    title: Text
+    partner_id: UUID
+    partner_name: Text
+
+
+class VerifyIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A code at the counter; `location_id` is one of the partner's own locations, if it keeps any with us."""
+
+    code: CodeText
+    location_id: LocationId | None = None
+
+
+class VerifiedVoucher(msgspec.Struct, frozen=True):
+    """What the counter may know of a voucher. `use_token`, null unless it is usable, proves this look for ten minutes."""
+
+    voucher_id: UUID
+    status: str
+    offer_id: UUID
+    title: Text
+    quantity: int
+    expires_at: datetime
+    use_token: str | None
+
+
+class UseIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Take a voucher. `reference` is the partner's own number for the visit or order; `use_token` is what verify gave."""
+
+    code: CodeText
+    reference: Reference
+    location_id: LocationId | None = None
+    use_token: Annotated[str, msgspec.Meta(max_length=500)] | None = None
+
+
+class UsedVoucher(msgspec.Struct, frozen=True):
+    """The voucher is taken."""
+
+    voucher_id: UUID
+    status: str
+    used_at: datetime
+    offer_id: UUID
+    quantity: int
+    reference: str
+
+
+class PartnerRedemption(msgspec.Struct, frozen=True):
+    """A redemption as its partner sees it: no member, no name."""
+
+    redemption_id: UUID
+    voucher_id: UUID
+    offer_id: UUID
+    revision: int
+    quantity: int
+    status: str
+    redeemed_at: datetime
+    used_at: datetime | None
