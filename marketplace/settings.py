@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -72,7 +72,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 # Field of Settings -> the variable that sets it. DATABASE_URL keeps the name that every host of databases uses.
 VARIABLES: dict[str, str] = {
-    name: "DATABASE_URL" if name == "database_url" else f"MARKETPLACE_{name.upper()}" for name in Settings.__struct_fields__
+    name: "DATABASE_URL" if name == "database_url" else f"MARKETPLACE_{name.upper()}"
+    for name in Settings.__struct_fields__
 }
 
 _BOUNDS: dict[str, tuple[int, int]] = {
@@ -85,7 +86,7 @@ _BOUNDS: dict[str, tuple[int, int]] = {
 }
 
 
-def load(environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:
+def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
     """Return the settings of the environment, with what the command line overrides.
 
     Raises SettingsError, naming the variable, for an unknown MARKETPLACE_ variable, a value out of bounds, or a
@@ -96,18 +97,18 @@ def load(environment: Mapping[str, str] | None = None, **overrides: object) -> S
     for variable in sorted(variables):
         if variable.startswith("MARKETPLACE_") and variable not in known:
             raise SettingsError(variable, f"is not a setting; the settings are {', '.join(sorted(known))}")
-    values: dict[str, object] = {}
+    values: dict[str, Any] = {}
     for field, variable in VARIABLES.items():
         text = variables.get(variable, "")
         if text:
             values[field] = _parse(field, variable, text)
     values.update(overrides)
-    settings = Settings(**values)  # type: ignore[arg-type] - each value was parsed by its own field's rule above
+    settings = Settings(**values)
     _check(settings)
     return settings
 
 
-def _parse(field: str, variable: str, text: str) -> object:
+def _parse(field: str, variable: str, text: str) -> Any:
     if field in _BOUNDS:
         low, high = _BOUNDS[field]
         if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
@@ -141,7 +142,7 @@ def _check(settings: Settings) -> None:
         raise SettingsError(VARIABLES["base_url"], "must begin with https:// (or http:// on this machine)")
     if settings.database_url and not settings.database_url.startswith(("postgresql://", "postgres://")):
         raise SettingsError("DATABASE_URL", "must begin with postgresql://")
-    if len(settings.currency) != 3 or not settings.currency.isupper():  # noqa: PLR2004 - ISO 4217
+    if len(settings.currency) != 3 or not settings.currency.isupper():
         raise SettingsError(VARIABLES["currency"], "must be an ISO 4217 code such as CNY")
     if not settings.database_role.isidentifier():
         raise SettingsError(VARIABLES["database_role"], "must be a plain role name")

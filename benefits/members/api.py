@@ -64,4 +64,3 @@ class OemMembers(Controller):
 
 
 ROUTES: list[type[Controller]] = [MeController, OemMembers]
-

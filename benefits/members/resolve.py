@@ -27,7 +27,9 @@ ON CONFLICT (bucket, id) DO UPDATE SET tier = excluded.tier, status = excluded.s
     phone = excluded.phone, vehicle = excluded.vehicle
 """
 
-_WALLETS = "INSERT INTO wallet (bucket, member_id) SELECT * FROM unnest($1::smallint[], $2::uuid[]) ON CONFLICT DO NOTHING"
+_WALLETS = (
+    "INSERT INTO wallet (bucket, member_id) SELECT * FROM unnest($1::smallint[], $2::uuid[]) ON CONFLICT DO NOTHING"
+)
 
 
 class MemberCaller(msgspec.Struct, frozen=True):
@@ -69,10 +71,10 @@ class Directory:
             person = MemberIn(subject=subject, name=name[:100] or subject[:100])
             async with unit_of_work() as work:
                 found = (await upsert(work, [person], now, only_new=True))[0].member_id
-        self._remembered[subject] = found
+        self._remembered[subject] = member_id = UUID(str(found))
         if len(self._remembered) > _REMEMBERED:
             self._remembered.popitem(last=False)
-        return found
+        return member_id
 
 
 async def member_caller(request: Request[Any, Any, Any], clock: NamedDependency[Clock]) -> MemberCaller:
@@ -128,7 +130,9 @@ async def _claim(work: UnitOfWork, subjects: list[str], ids: list[UUID]) -> dict
 async def load_member(member_id: UUID) -> Member:
     """Return the member. Raises NotFound."""
     row = await DB.fetchrow(
-        "SELECT id, tier, status, name, vehicle FROM member WHERE bucket = $1 AND id = $2", bucket_of(member_id), member_id
+        "SELECT id, tier, status, name, vehicle FROM member WHERE bucket = $1 AND id = $2",
+        bucket_of(member_id),
+        member_id,
     )
     if row is None:
         raise NotFound

@@ -6,6 +6,7 @@ import msgspec
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
+from litestar.types import ControllerRouterHandler
 
 from benefits.members.resolve import MemberCaller
 from benefits.offers.catalogue import on_sale, one_on_sale, picture
@@ -57,10 +58,16 @@ class Offers(Controller):
         return await one_on_sale(path_id(offer_id), clock.now())
 
 
-@get("/offers/{offer_id:str}/image.svg", operation_id="offer_image", summary="An offer's picture", tags=["members"], media_type="image/svg+xml")
+@get(
+    "/offers/{offer_id:str}/image.svg",
+    operation_id="offer_image",
+    summary="An offer's picture",
+    tags=["members"],
+    media_type="image/svg+xml",
+)
 async def offer_image(offer_id: FromPath[str]) -> Response[str]:
     """SVG, to be shown as an image; it runs nothing."""
     return Response(await picture(path_id(offer_id)), media_type="image/svg+xml", headers=PICTURE_HEADERS)
 
 
-ROUTES = [Offers, offer_image]
+ROUTES: list[ControllerRouterHandler] = [Offers, offer_image]

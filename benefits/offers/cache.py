@@ -15,7 +15,8 @@ FROM offer o JOIN partner p ON p.id = o.partner_id WHERE o.id = ANY($1::uuid[])
 """
 
 _OFFERS = """
-SELECT o.id, o.partner_id, o.status, o.revision, o.version, r.content, EXISTS (SELECT FROM stock s WHERE s.offer_id = o.id) AS limited
+SELECT o.id, o.partner_id, o.status, o.revision, o.version, r.content, 
+       EXISTS (SELECT FROM stock s WHERE s.offer_id = o.id) AS limited
 FROM offer o JOIN offer_revision r ON r.offer_id = o.id AND r.revision = o.revision WHERE o.id = ANY($1::uuid[])
 """
 
@@ -46,7 +47,7 @@ class OfferCache:
         if len(self._known) > _MOST:
             self._known.clear()
         rows = await work.fetch(_OFFERS, offer_ids)
-        partners = await load_terms({row["partner_id"] for row in rows})
+        partners = await load_terms(list({row["partner_id"] for row in rows}))
         for row in rows:
             self._known[row["id"]] = OfferTerms(
                 offer_id=row["id"],

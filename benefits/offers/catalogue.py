@@ -55,7 +55,9 @@ async def on_sale(
 async def one_on_sale(offer_id: UUID, now: datetime) -> OfferView:
     """Return an offer that members may see: live, whether or not its sale has begun. Raises NotFound."""
     row = await DB.fetchrow(
-        _COLUMNS + "WHERE o.id = $1 AND o.status IN ('live', 'paused') AND (o.ends_at IS NULL OR o.ends_at > $2)", offer_id, now
+        _COLUMNS + "WHERE o.id = $1 AND o.status IN ('live', 'paused') AND (o.ends_at IS NULL OR o.ends_at > $2)",
+        offer_id,
+        now,
     )
     if row is None:
         raise NotFound
@@ -126,7 +128,7 @@ def _position(cursors: Cursors, kind: str, cursor: str | None) -> tuple[datetime
     if cursor is None:
         return None, None
     position = cursors.read(kind, cursor)
-    if len(position) != 2:  # noqa: PLR2004 - instant and id
+    if len(position) != 2:
         raise InvalidField("cursor", "无法识别。", "cannot be read.")
     return datetime.fromisoformat(position[0]), UUID(position[1])
 

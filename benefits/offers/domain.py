@@ -17,7 +17,16 @@ from marketplace.kernel.text import Text, search_terms
 from partners.contracts.domain import PartnerTerms
 
 Scenario = Literal[
-    "clothing", "dining", "lodging", "mobility", "entertainment", "learning", "shopping", "wellness", "finance", "travel"
+    "clothing",
+    "dining",
+    "lodging",
+    "mobility",
+    "entertainment",
+    "learning",
+    "shopping",
+    "wellness",
+    "finance",
+    "travel",
 ]
 
 SCENARIOS: dict[Scenario, tuple[str, str]] = {
@@ -105,7 +114,7 @@ class Content(msgspec.Struct, frozen=True):
     def search_terms(self, partner_name: Text) -> list[str]:
         """Return the terms under which members find the offer: title, partner and scenario, in both languages."""
         sign, name = SCENARIOS[self.scenario]
-        return search_terms(" ".join([self.title.zh, self.title.en, partner_name.zh, partner_name.en, sign, name]))
+        return search_terms(f"{self.title.zh} {self.title.en} {partner_name.zh} {partner_name.en} {sign} {name}")
 
 
 class OfferTerms(msgspec.Struct, frozen=True):
@@ -175,7 +184,9 @@ def check_content(content: Content, currency: str) -> None:
     """Raise InvalidField for what the schema cannot say: sale window, currencies, a cash part, the picture."""
     if content.price.cash is not None:
         raise InvalidField(
-            "price.cash", "暂不支持积分加现金，请设为 null。", "an offer with a cash part is not possible yet; set it to null."
+            "price.cash",
+            "暂不支持积分加现金，请设为 null。",
+            "an offer with a cash part is not possible yet; set it to null.",
         )
     if content.sale.ends_at is not None and content.sale.ends_at <= content.sale.starts_at:
         raise InvalidField("sale.ends_at", "须晚于 starts_at。", "must be later than starts_at.")
@@ -209,4 +220,3 @@ def check_picture(svg: str) -> None:
 def all_tiers(tiers: tuple[Tier, ...]) -> bool:
     """Tell whether the offer is for everybody: no tiers named, or all of them."""
     return not tiers or len(tiers) == len(TIERS)
-

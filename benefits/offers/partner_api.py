@@ -85,14 +85,18 @@ class PartnerOffers(Controller):
         """All states, or one."""
         return await of_partner(cursors, partner.partner_id, status=status, cursor=cursor, limit=limit)
 
-    @get("/{offer_id:str}", operation_id="get_my_offer", summary="One of the partner's offers, with its ETag", opt=_READ)
+    @get(
+        "/{offer_id:str}", operation_id="get_my_offer", summary="One of the partner's offers, with its ETag", opt=_READ
+    )
     async def get_mine(
         self, offer_id: FromPath[str], partner: NamedDependency[PartnerCaller]
     ) -> Response[PartnerOfferView]:
         """The ETag goes into If-Match of a change."""
         return _with_etag(await one_of_partner(path_id(offer_id), partner.partner_id))
 
-    @patch("/{offer_id:str}", operation_id="edit_offer", summary="Replace what an offer says by a new revision", opt=_WRITE)
+    @patch(
+        "/{offer_id:str}", operation_id="edit_offer", summary="Replace what an offer says by a new revision", opt=_WRITE
+    )
     async def edit(
         self,
         offer_id: FromPath[str],

@@ -26,7 +26,6 @@ from marketplace.platform.events import publish
 from partners.contracts.domain import PartnerTerms, contract_in_force
 from partners.contracts.terms import load_terms
 
-
 _NEW_STOCK = "INSERT INTO stock (offer_id, slice, initial, remaining, held, sold) VALUES ($1, 0, $2, $2, 0, 0)"
 
 
@@ -38,7 +37,13 @@ class Rules(msgspec.Struct, frozen=True):
 
 
 async def register(
-    work: UnitOfWork, partner_id: UUID, offer: OfferIn, actor: str, rules: Rules, now: datetime, offer_id: UUID | None = None
+    work: UnitOfWork,
+    partner_id: UUID,
+    offer: OfferIn,
+    actor: str,
+    rules: Rules,
+    now: datetime,
+    offer_id: UUID | None = None,
 ) -> UUID:
     """Create an offer as a draft with its first revision and its stock, and return its id.
 
@@ -66,14 +71,23 @@ async def register(
 
 
 async def edit(
-    work: UnitOfWork, partner_id: UUID, offer_id: UUID, offer: OfferIn, version: int, actor: str, rules: Rules, now: datetime
+    work: UnitOfWork,
+    partner_id: UUID,
+    offer_id: UUID,
+    offer: OfferIn,
+    version: int,
+    actor: str,
+    rules: Rules,
+    now: datetime,
 ) -> None:
     """Replace what the offer says by a new revision, which is a draft again. `offer.stock` sets the new total.
 
     Raises NotFound, Changed, WrongState by the transition table, InvalidField, StockBelowSold.
     """
     row = await work.fetchrow(
-        "SELECT status, revision, version, sku FROM offer WHERE id = $1 AND partner_id = $2 FOR UPDATE", offer_id, partner_id
+        "SELECT status, revision, version, sku FROM offer WHERE id = $1 AND partner_id = $2 FOR UPDATE",
+        offer_id,
+        partner_id,
     )
     if row is None:
         raise NotFound

@@ -47,7 +47,11 @@ class OfferReview(Controller):
     path = "/v1/admin/offers"
     tags = ["operations"]  # noqa: RUF012 - Litestar's own way
 
-    @get(operation_id="list_offers_for_review", summary="All partners' offers in a state", opt={"roles": ["operations", "auditor"]})
+    @get(
+        operation_id="list_offers_for_review",
+        summary="All partners' offers in a state",
+        opt={"roles": ["operations", "auditor"]},
+    )
     async def list_in_status(
         self,
         staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
@@ -64,7 +68,14 @@ class OfferReview(Controller):
         """Any partner's, in any state."""
         return await one_of_partner(path_id(offer_id), None)
 
-    @post("/{offer_id:str}/approve", operation_id="approve_offer", summary="Put an offer on sale", opt=_OPERATIONS, status_code=200, responses=_ANSWER)
+    @post(
+        "/{offer_id:str}/approve",
+        operation_id="approve_offer",
+        summary="Put an offer on sale",
+        opt=_OPERATIONS,
+        status_code=200,
+        responses=_ANSWER,
+    )
     async def approve(
         self,
         offer_id: FromPath[str],
@@ -76,7 +87,14 @@ class OfferReview(Controller):
         """Members see it from the start of its sale."""
         return (await _step(offer_id, "approve", "", request, staff, key, clock)).response()
 
-    @post("/{offer_id:str}/reject", operation_id="reject_offer", summary="Send an offer back", opt=_OPERATIONS, status_code=200, responses=_ANSWER)
+    @post(
+        "/{offer_id:str}/reject",
+        operation_id="reject_offer",
+        summary="Send an offer back",
+        opt=_OPERATIONS,
+        status_code=200,
+        responses=_ANSWER,
+    )
     async def reject(
         self,
         offer_id: FromPath[str],
@@ -89,7 +107,14 @@ class OfferReview(Controller):
         """The partner reads the reason and may edit and submit again."""
         return (await _step(offer_id, "reject", data.reason, request, staff, key, clock)).response()
 
-    @post("/{offer_id:str}/pause", operation_id="pause_offer", summary="Take a live offer off", opt=_OPERATIONS, status_code=200, responses=_ANSWER)
+    @post(
+        "/{offer_id:str}/pause",
+        operation_id="pause_offer",
+        summary="Take a live offer off",
+        opt=_OPERATIONS,
+        status_code=200,
+        responses=_ANSWER,
+    )
     async def pause(
         self,
         offer_id: FromPath[str],

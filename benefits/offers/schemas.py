@@ -11,8 +11,12 @@ from marketplace.kernel.money import Money
 from marketplace.kernel.text import Text
 
 Sku = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
-Units = Annotated[int, msgspec.Meta(ge=0, le=MAX_STOCK, description="Units that can be sold; null means without limit.")]
-PerMember = Annotated[int, msgspec.Meta(ge=1, le=1000, description="Units that one member may have, ever; null: no limit.")]
+Units = Annotated[
+    int, msgspec.Meta(ge=0, le=MAX_STOCK, description="Units that can be sold; null means without limit.")
+]
+PerMember = Annotated[
+    int, msgspec.Meta(ge=1, le=1000, description="Units that one member may have, ever; null: no limit.")
+]
 VoucherDays = Annotated[int, msgspec.Meta(ge=1, le=1095, description="Whole days that a voucher is good, after today.")]
 Image = Annotated[str, msgspec.Meta(min_length=20, max_length=MAX_IMAGE, description="A picture as SVG text.")]
 Tiers = Annotated[tuple[Tier, ...], msgspec.Meta(max_length=4, description="Tiers that may have it; empty: all.")]

@@ -26,7 +26,12 @@ class Earnings(Controller):
     path = "/v1/points/earnings"
     tags = ["points"]  # noqa: RUF012 - Litestar's own way
 
-    @post(operation_id="credit_earnings", summary="Credit points, up to 1,000 earnings a call", opt={"scope": "points:write"}, status_code=200)
+    @post(
+        operation_id="credit_earnings",
+        summary="Credit points, up to 1,000 earnings a call",
+        opt={"scope": "points:write"},
+        status_code=200,
+    )
     async def credit(
         self,
         data: EarningsIn,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -112,9 +113,7 @@ def _refusal(
     return None
 
 
-def _decide(
-    earning: EarningIn, state: MemberState, rules: Rules, transaction_id: UUID, now: datetime
-) -> list[Posting]:
+def _decide(earning: EarningIn, state: MemberState, rules: Rules, transaction_id: UUID, now: datetime) -> list[Posting]:
     today = rules.calendar.day_of(now)
     swept = sweep(state.wallet, uuid7(bucket_of(earning.member_id), int(now.timestamp() * 1000)), today, now)
     expires_on = expiry_day(earning.occurred_at, rules.calendar, rules.lifetime_months)
@@ -135,12 +134,12 @@ def _decide(
 async def _known(work: UnitOfWork, earnings: Sequence[EarningIn]) -> dict[tuple[UUID, str], EarningIn]:
     wanted = [(bucket_of(earning.member_id), earning.member_id, earning.reference) for earning in earnings]
     return {
-        (row["member_id"], row["reference"]): EarningIn(**row)
-        for row in await work.fetch(_KNOWN, *columns(wanted, 3))
+        (row["member_id"], row["reference"]): EarningIn(**row) for row in await work.fetch(_KNOWN, *columns(wanted, 3))
     }
 
 
-def _answer(earning: EarningIn, status: str, code: str | None, state: MemberState | None) -> EarningResult:
+def _answer(
+    earning: EarningIn, status: Literal["credited", "replayed", "refused"], code: str | None, state: MemberState | None
+) -> EarningResult:
     balance = state.wallet.balance if state else None
-    return EarningResult(earning.reference, status, code, balance)  # type: ignore[arg-type] - one of its three words
-
+    return EarningResult(earning.reference, status, code, balance)

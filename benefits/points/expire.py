@@ -34,9 +34,7 @@ async def expire_points(calendar: Calendar, now: datetime) -> int:
                 if points:
                     postings += swept
                     events.append(
-                        PointsExpired(
-                            member_id=member_id, transaction_id=transaction_id, points=points, expired_at=now
-                        )
+                        PointsExpired(member_id=member_id, transaction_id=transaction_id, points=points, expired_at=now)
                     )
                     total += points
             await post(work, postings, {member_id: state.wallet for member_id, state in members.items()})

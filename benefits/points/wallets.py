@@ -61,4 +61,3 @@ async def movements(member_id: UUID, cursors: Cursors, cursor: str | None, limit
     ]
     more = len(rows) > limit
     return Page(page, cursors.make("movements", [str(page[-1].id)]) if more else None)
-

@@ -108,7 +108,9 @@ class Redemptions(Controller):
         operation_id="cancel_redemption",
         summary="Undo an unused redemption",
         status_code=200,
-        responses={200: ResponseSpec(CancelledView, description="Cancelled, and what came back", generate_examples=False)},
+        responses={
+            200: ResponseSpec(CancelledView, description="Cancelled, and what came back", generate_examples=False)
+        },
     )
     async def cancel(
         self,
@@ -157,13 +159,20 @@ class Vouchers(Controller):
         """Only the member's own."""
         return await my_voucher(member.id, path_id(voucher_id), clock.now())
 
-    @get("/{voucher_id:str}/qr.svg", operation_id="my_voucher_qr", summary="A voucher's code as a QR picture", media_type="image/svg+xml")
+    @get(
+        "/{voucher_id:str}/qr.svg",
+        operation_id="my_voucher_qr",
+        summary="A voucher's code as a QR picture",
+        media_type="image/svg+xml",
+    )
     async def qr(
         self, voucher_id: FromPath[str], member: NamedDependency[MemberCaller], clock: NamedDependency[Clock]
     ) -> Response[bytes]:
         """SVG; the QR holds the code as text."""
         voucher = await my_voucher(member.id, path_id(voucher_id), clock.now())
-        return Response(qr_svg(voucher.code), media_type="image/svg+xml", headers={"Cache-Control": "private, no-store"})
+        return Response(
+            qr_svg(voucher.code), media_type="image/svg+xml", headers={"Cache-Control": "private, no-store"}
+        )
 
 
 ROUTES: list[type[Controller]] = [OfferQuote, Redemptions, Vouchers]

@@ -1,12 +1,13 @@
 """A batch of wishes in one unit of work: load and lock, decide in order of arrival, post in a few statements."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
 from benefits.offers.cache import OfferCache
+from benefits.points.domain import Posting
 from benefits.points.ledger import lock_members, post
 from benefits.redemptions.domain import Issued, Refused, State, StockState, Wish, decide
 from benefits.redemptions.schemas import RedemptionView, VoucherRef
@@ -33,7 +34,9 @@ JOIN limit_used u ON u.bucket = wanted.bucket AND u.member_id = wanted.member_id
                  AND u."window" = 'ever'
 """
 
-_STOCK = "SELECT offer_id, slice, remaining FROM stock WHERE offer_id = ANY($1::uuid[]) ORDER BY offer_id, slice FOR UPDATE"
+_STOCK = (
+    "SELECT offer_id, slice, remaining FROM stock WHERE offer_id = ANY($1::uuid[]) ORDER BY offer_id, slice FOR UPDATE"
+)
 
 _POST = """
 WITH sold AS (
@@ -127,7 +130,7 @@ async def redeem_batch(
 
 def _decide(
     request: Request, state: State, calendar: Calendar, now: datetime
-) -> tuple[Outcome, list[object], Issued | None]:
+) -> tuple[Outcome, list[Posting], Issued | None]:
     wish = request.wish
     if wish.offer_id not in state.offers or wish.member_id not in state.members:
         return refusal_outcome(NotFound(), request.language), [], None
@@ -171,7 +174,9 @@ async def _load(work: UnitOfWork, requests: Sequence[Request], cache: OfferCache
     return State(members, offers, stock, await _used(work, requests, offers.keys())), now
 
 
-async def _used(work: UnitOfWork, requests: Sequence[Request], offers: Sequence[UUID]) -> dict[tuple[UUID, UUID], int]:
+async def _used(
+    work: UnitOfWork, requests: Sequence[Request], offers: Collection[UUID]
+) -> dict[tuple[UUID, UUID], int]:
     wanted = [
         (bucket_of(request.wish.member_id), request.wish.member_id, request.wish.offer_id)
         for request in requests
@@ -185,10 +190,7 @@ async def _earlier_answers(work: UnitOfWork, requests: Sequence[Request]) -> Ans
     keys = [(request.key.bucket, request.key.caller, request.key.key) for request in requests]
     rows = await work.fetch(_KEYS, *columns(keys, 3))
     return Answers(
-        {
-            (row["caller"], row["key"]): (row["fingerprint"], Outcome(row["status"], row["body"]))
-            for row in rows
-        }
+        {(row["caller"], row["key"]): (row["fingerprint"], Outcome(row["status"], row["body"])) for row in rows}
     )
 
 

@@ -28,7 +28,7 @@ class VoucherNotCancellable(Fact):
 
     def __init__(self, status: str) -> None:
         """Take the problem's code from the state: already_used, expired, cancelled."""
-        self.code = "already_used" if status == "used" else status  # type: ignore[misc] - this refusal's own
+        self.code = "already_used" if status == "used" else status
         super().__init__(status=status)
 
 
@@ -131,7 +131,9 @@ async def _undo(
         bucket, redemption_id, now, reason,
     )  # fmt: skip
     await work.execute(
-        "UPDATE voucher SET status = 'cancelled' WHERE bucket = $1 AND id = $2 AND status = 'issued'", bucket, row["voucher_id"]
+        "UPDATE voucher SET status = 'cancelled' WHERE bucket = $1 AND id = $2 AND status = 'issued'",
+        bucket,
+        row["voucher_id"],
     )
     await work.execute(
         "UPDATE limit_used SET used = used - $4 WHERE bucket = $1 AND member_id = $2 AND offer_id = $3 AND \"window\" = 'ever'",
@@ -144,9 +146,7 @@ async def _undo(
         )  # fmt: skip
 
 
-def _view(
-    redemption_id: UUID, row: asyncpg.Record, taken: list[Posting], postings: list[Posting]
-) -> CancelledView:
+def _view(redemption_id: UUID, row: asyncpg.Record, taken: list[Posting], postings: list[Posting]) -> CancelledView:
     original = {posting.expires_on for posting in taken}
     forfeited = sum(posting.points for posting in postings if posting.code is Code.FORFEITURE)
     gone = {posting.expires_on for posting in postings if posting.code is Code.FORFEITURE}

@@ -19,7 +19,7 @@ from marketplace.platform.paging import Cursors
 from partners.onboarding.locations import known_location
 
 _TOKEN_LIFE = timedelta(minutes=10)
-_TOKEN_KIND = "use-token"
+_PROOF = "use-token"
 
 
 class UnknownVoucher(Fact):
@@ -39,7 +39,7 @@ class VoucherRefused(Fact):
 
     def __init__(self, status: str, used_at: datetime | None) -> None:
         """Take the problem's code from the state, and say when it was used."""
-        self.code = "already_used" if status == "used" else status  # type: ignore[misc] - this refusal's own
+        self.code = "already_used" if status == "used" else status
         super().__init__(status=status, used_at=used_at.isoformat() if used_at else None)
 
 
@@ -50,9 +50,7 @@ FROM voucher v WHERE v.bucket = $1 AND v.code = $2 AND v.partner_id = $3
 """
 
 
-async def verify(
-    partner_id: UUID, body: VerifyIn, now: datetime, cursors: Cursors
-) -> VerifiedVoucher:
+async def verify(partner_id: UUID, body: VerifyIn, now: datetime, cursors: Cursors) -> VerifiedVoucher:
     """Return what the counter may know of a voucher, whatever its state. Raises UnknownVoucher, InvalidField."""
     code, bucket = _read(body.code)
     await check_location(partner_id, body.location_id)
@@ -62,7 +60,7 @@ async def verify(
     status = status_now(row, now)
     token = None
     if status is VoucherStatus.ISSUED:
-        token = cursors.make(_TOKEN_KIND, [code, str(partner_id), (now + _TOKEN_LIFE).timestamp()])
+        token = cursors.make(_PROOF, [code, str(partner_id), (now + _TOKEN_LIFE).timestamp()])
     key = (row["offer_id"], row["revision"])
     return VerifiedVoucher(
         voucher_id=row["id"],
@@ -129,7 +127,7 @@ def code_of_token(token: str, partner_id: UUID, now: datetime, cursors: Cursors)
     """Return the voucher code that a use token stands for. Raises InvalidField for a foreign or stale one."""
     refusal = InvalidField("use_token", "已失效，请重新核验。", "is no longer good; verify again.")
     try:
-        code, partner, until = cursors.read(_TOKEN_KIND, token)
+        code, partner, until = cursors.read(_PROOF, token)
     except InvalidField as error:
         raise refusal from error
     if partner != str(partner_id) or until < now.timestamp():

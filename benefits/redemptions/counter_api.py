@@ -28,7 +28,13 @@ class Counter(Controller):
     path = "/v1/partner/vouchers"
     tags = ["partner"]  # noqa: RUF012 - Litestar's own way
 
-    @post("/verify", operation_id="verify_voucher", summary="Is the voucher good", opt={"scope": "vouchers:verify"}, status_code=200)
+    @post(
+        "/verify",
+        operation_id="verify_voucher",
+        summary="Is the voucher good",
+        opt={"scope": "vouchers:verify"},
+        status_code=200,
+    )
     async def verify(
         self,
         data: VerifyIn,
@@ -74,7 +80,11 @@ class PartnerRedemptions(Controller):
     path = "/v1/partner/redemptions"
     tags = ["partner"]  # noqa: RUF012 - Litestar's own way
 
-    @get(operation_id="partner_redemptions", summary="The partner's redemptions, the newest first", opt={"scope": "redemptions:read"})
+    @get(
+        operation_id="partner_redemptions",
+        summary="The partner's redemptions, the newest first",
+        opt={"scope": "redemptions:read"},
+    )
     async def list_redemptions(
         self,
         partner: NamedDependency[PartnerCaller],

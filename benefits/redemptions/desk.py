@@ -17,7 +17,9 @@ from marketplace.kernel.facts import Fact, Kind
 from marketplace.platform.database import Busy, UnitOfWork, unit_of_work
 from marketplace.platform.idempotency import Outcome
 
-BATCH_SIZE = Histogram("marketplace_desk_batch", "Requests decided together.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256))
+BATCH_SIZE = Histogram(
+    "marketplace_desk_batch", "Requests decided together.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
+)
 WAITING = Gauge("marketplace_desk_waiting", "Requests waiting at the desk.")
 
 _ATTEMPTS = 4

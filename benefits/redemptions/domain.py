@@ -60,7 +60,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     "not_eligible": ("仅限 {wanted} 会员，您当前为 {found}。", "Only for {wanted} members; you are {found}."),
     "limit_reached": ("每人限兑 {wanted} 份，您已兑换 {found} 份。", "Limited to {wanted} each; you have had {found}."),
     "sold_out": ("库存不足：需要 {wanted} 份，剩余 {found} 份。", "Sold out: {wanted} wanted, {found} left."),
-    "insufficient_points": ("积分不足：需要 {wanted}，可用 {found}。", "Not enough points: {wanted} needed, {found} there."),
+    "insufficient_points": (
+        "积分不足：需要 {wanted}，可用 {found}。",
+        "Not enough points: {wanted} needed, {found} there.",
+    ),
 }
 """Reason -> words. The order is the order of the checks, and the first that fails is the problem's code."""
 
@@ -72,7 +75,7 @@ class Refused(Fact):
 
     def __init__(self, reasons: list[Reason], language: str) -> None:
         """Keep the reasons in the caller's language."""
-        self.code = reasons[0].code  # type: ignore[misc] - the code of this refusal, not of all
+        self.code = reasons[0].code
         super().__init__(reasons=[reason.to_json(language) for reason in reasons])
         self._message = reasons[0].message(language)
 

@@ -21,7 +21,11 @@ async def quote(
     async with unit_of_work("REPEATABLE READ") as work:
         members = await read_members(work, [member_id])
         offers = await cache.terms(work, [offer_id])
-        if offer_id not in offers or member_id not in members or offers[offer_id].status in {"draft", "in_review", "rejected"}:
+        if (
+            offer_id not in offers
+            or member_id not in members
+            or offers[offer_id].status in {"draft", "in_review", "rejected"}
+        ):
             raise NotFound
         row = await work.fetchrow("SELECT slice, remaining FROM stock WHERE offer_id = $1 AND slice = 0", offer_id)
         used = await work.fetchval(

@@ -28,7 +28,7 @@ class Fact(Exception):  # noqa: N818 - a fact is not a programming error; its na
     """
 
     kind: ClassVar[Kind] = Kind.CONFLICT
-    code: ClassVar[str] = "conflict"
+    code: str = "conflict"
     zh: ClassVar[str] = "请求无法完成。"
     en: ClassVar[str] = "The request cannot be carried out."
 

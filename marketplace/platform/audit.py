@@ -19,7 +19,12 @@ async def record(work: UnitOfWork, actor: str, action: str, target: str, now: da
     digest = hashlib.sha256((previous or _GENESIS) + body).digest()
     await work.execute(
         "INSERT INTO audit_entry (at, actor, action, target, details, hash) VALUES ($1, $2, $3, $4, $5, $6)",
-        now, actor, action, target, msgspec.json.encode([now, actor, action, target, details], order="deterministic").decode(), digest,
+        now,
+        actor,
+        action,
+        target,
+        msgspec.json.encode([now, actor, action, target, details], order="deterministic").decode(),
+        digest,
     )
     await work.execute("UPDATE audit_head SET hash = $1", digest)
 

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 import asyncpg
-from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
+from piccolo.engine.postgres import PostgresEngine, PostgresTransaction  # noqa: TID251 - replaced here
 from piccolo.querystring import QueryString
 
 from marketplace.kernel.facts import Fact, Kind
@@ -83,15 +83,20 @@ class UnitOfWork(PostgresTransaction):
         return self
 
     async def __aexit__(
-        self, exception_type: type[BaseException] | None, exception: BaseException | None, traceback: TracebackType | None
-    ) -> bool:
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> Literal[False]:
         self.engine.current_transaction.reset(self.context)
         try:
             if exception_type is None:
                 # An aborted transaction answers COMMIT with "ROLLBACK" and no error: that must not pass for a commit.
                 status = await self.connection.execute("COMMIT")
                 if status != "COMMIT":
-                    raise TransactionMisuseError(f"an error inside the unit of work was swallowed: COMMIT said {status}")
+                    raise TransactionMisuseError(
+                        f"an error inside the unit of work was swallowed: COMMIT said {status}"
+                    )
             elif not self.connection.is_closed():
                 await self.connection.execute("ROLLBACK")
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
@@ -173,14 +178,19 @@ class Engine(PostgresEngine):
         self._check()
         return await super().run_ddl(ddl, in_pool)
 
+    def current(self) -> UnitOfWork | None:
+        """Return the unit of work that is open here, or None."""
+        found = self.current_transaction.get()
+        return found if isinstance(found, UnitOfWork) else None
+
     def _check(self) -> None:
-        current = self.current_transaction.get()
+        current = self.current()
         if current is not None:
             current.check_owner()
 
     async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
         """Run one statement and return its rows: inside the unit of work if this task has one open, else by itself."""
-        current = self.current_transaction.get()
+        current = self.current()
         if current is not None:
             return list(await current.fetch(sql, *values))
         try:

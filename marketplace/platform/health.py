@@ -57,7 +57,12 @@ async def metrics() -> Response[bytes]:
     return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-@get("/v1/admin/invariants", tags=["operations"], summary="Do the numbers add up", opt={"roles": ["operations", "finance", "auditor"]})
+@get(
+    "/v1/admin/invariants",
+    tags=["operations"],
+    summary="Do the numbers add up",
+    opt={"roles": ["operations", "finance", "auditor"]},
+)
 async def invariants(request: Request[Any, Any, Any], staff: NamedDependency[Caller]) -> Invariants:  # noqa: ARG001 - the guard
     """Check every package's invariants now: wallet = lots = postings, stock, book sums."""
     return await check_invariants(request.app.state.packages)

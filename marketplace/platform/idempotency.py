@@ -92,7 +92,9 @@ def checked_key(key: str | None) -> str:
         raise MissingKey
     if len(key) > MAX_KEY or not (key.isascii() and key.isprintable()):
         raise InvalidField(
-            "Idempotency-Key", f"须为 1 至 {MAX_KEY} 个可见 ASCII 字符。", f"must be 1 to {MAX_KEY} printable ASCII characters."
+            "Idempotency-Key",
+            f"须为 1 至 {MAX_KEY} 个可见 ASCII 字符。",
+            f"must be 1 to {MAX_KEY} printable ASCII characters.",
         )
     return key
 
@@ -134,14 +136,22 @@ async def once(
             claimed = await transaction.fetchval(
                 "INSERT INTO idempotency (bucket, caller, key, fingerprint, status, body, created_at)"
                 " VALUES ($1, $2, $3, $4, 0, '', coalesce($5, now())) ON CONFLICT DO NOTHING RETURNING 1",
-                key.bucket, key.caller, key.key, key.fingerprint, now,
+                key.bucket,
+                key.caller,
+                key.key,
+                key.fingerprint,
+                now,
             )
             if claimed is None:
                 return await _replay(transaction, key)
             outcome = await _attempt(transaction, language, work, status)
             await transaction.execute(
                 "UPDATE idempotency SET status = $4, body = $5 WHERE bucket = $1 AND caller = $2 AND key = $3",
-                key.bucket, key.caller, key.key, outcome.status, outcome.body,
+                key.bucket,
+                key.caller,
+                key.key,
+                outcome.status,
+                outcome.body,
             )
             return outcome
     except asyncpg.LockNotAvailableError as error:
@@ -170,7 +180,9 @@ def _refused(fact: Fact, language: str) -> Outcome:
 async def _replay(transaction: UnitOfWork, key: Key) -> Outcome:
     row = await transaction.fetchrow(
         "SELECT fingerprint, status, body FROM idempotency WHERE bucket = $1 AND caller = $2 AND key = $3",
-        key.bucket, key.caller, key.key,
+        key.bucket,
+        key.caller,
+        key.key,
     )
     if row is None:  # the first request was rolled back between our insert and this look
         raise InProgress

@@ -7,10 +7,10 @@ import os
 from collections.abc import Sequence
 
 import asyncpg
-from piccolo.apps.migrations.commands.base import BaseMigrationManager
-from piccolo.apps.migrations.commands.forwards import ForwardsMigrationManager
 from pgqueuer.db import AsyncpgDriver
 from pgqueuer.queries import Queries
+from piccolo.apps.migrations.commands.base import BaseMigrationManager
+from piccolo.apps.migrations.commands.forwards import ForwardsMigrationManager
 
 from marketplace.piccolo_conf import APP_REGISTRY
 from marketplace.platform.database import DB
@@ -32,7 +32,7 @@ async def create_database(server_dsn: str, name: str) -> None:
         if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
             return
         await connection.execute(
-            f'CREATE DATABASE "{name}" TEMPLATE template0 ENCODING \'UTF8\' LOCALE_PROVIDER builtin BUILTIN_LOCALE \'C.UTF-8\''
+            f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'"
         )
     finally:
         await connection.close()
@@ -129,4 +129,3 @@ async def _grant(connection: asyncpg.Connection, role: str, append_only: Sequenc
         f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {role};"
         f"REVOKE UPDATE, DELETE, TRUNCATE ON {tables} FROM {role};"
     )
-

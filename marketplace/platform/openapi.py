@@ -17,7 +17,7 @@ Each POST that moves something takes an `Idempotency-Key`. Errors are RFC 9457 p
 """
 
 TAGS = [
-    Tag("members", "Members in the app: offers, points, redemptions, vouchers. Token: ONE ID, audience `/v1/members`."),
+    Tag("members", "Members in the app. Token: ONE ID, audience `/v1/members`."),
     Tag("partner", "Partner systems and staff. Token: our OAuth server, audience `/v1/partner`."),
     Tag("points", "The OEM's own systems. Token: our OAuth server, audience `/v1/points`."),
     Tag("operations", "Operations. Token: ONE ID, audience `/v1/admin`, role `operations`."),
@@ -45,11 +45,13 @@ def config(version: str, packages: Sequence[Package], page: OpenAPIRenderPlugin)
         tags=TAGS,
         components=Components(
             security_schemes={
-                "oneid": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT", description="ONE ID access token."),
+                "oneid": SecurityScheme(
+                    type="http", scheme="bearer", bearer_format="JWT", description="ONE ID access token."
+                ),
                 "oauth": SecurityScheme(
                     type="oauth2",
                     description="Our own OAuth server.",
-                    flows=OAuthFlows(client_credentials=OAuthFlow(token_url="/oauth/token", scopes=scopes)),
+                    flows=OAuthFlows(client_credentials=OAuthFlow(token_url="/oauth/token", scopes=scopes)  # noqa: S106 - an address),
                 ),
             }
         ),

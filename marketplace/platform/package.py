@@ -91,10 +91,7 @@ class Package:
 
 def load_packages(settings: Settings, clock: Clock) -> list[Package]:
     """Return the configured packages, in their order. Raises SettingsError for a name that cannot be loaded."""
-    packages = []
-    for dotted in settings.packages:
-        packages.append(_class_of(dotted)(settings, clock))
-    return packages
+    return [_class_of(dotted)(settings, clock) for dotted in settings.packages]
 
 
 def package_classes(names: Sequence[str]) -> list[type[Package]]:

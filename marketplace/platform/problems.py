@@ -101,7 +101,9 @@ def field_problem(message: str) -> FieldProblem:
     return FieldProblem(field or "body", what)
 
 
-def respond(request: Request[Any, Any, Any], status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response[bytes]:
+def respond(
+    request: Request[Any, Any, Any], status: int, body: dict[str, Any], headers: dict[str, str] | None = None
+) -> Response[bytes]:
     """Return a problem document as the answer."""
     request_id = request.scope.get("state", {}).get("request_id", "")
     if request_id:
@@ -162,7 +164,9 @@ def handle_http(request: Request[Any, Any, Any], error: HTTPException) -> Respon
     return respond(request, status, _framework_body(request, status, errors), dict(error.headers or {}))
 
 
-def _framework_body(request: Request[Any, Any, Any], status: int, errors: list[FieldProblem] | None = None) -> dict[str, Any]:
+def _framework_body(
+    request: Request[Any, Any, Any], status: int, errors: list[FieldProblem] | None = None
+) -> dict[str, Any]:
     code, chinese, english = _FRAMEWORK.get(status, ("refused", "请求被拒绝。", "The request was refused."))
     body: dict[str, Any] = {
         "type": f"/problems/{code}",

@@ -6,13 +6,17 @@ from uuid import uuid4
 
 import structlog
 from litestar.datastructures import MutableScopeHeaders
+from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
 REQUESTS = Counter("marketplace_requests_total", "Requests answered.", ["method", "route", "status"])
 SECONDS = Histogram(
-    "marketplace_request_seconds", "Time to answer.", ["method", "route"], buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
+    "marketplace_request_seconds",
+    "Time to answer.",
+    ["method", "route"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
 )
 
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$", re.ASCII)
@@ -23,16 +27,16 @@ logger = structlog.get_logger()
 class RequestMiddleware(ASGIMiddleware):
     """Gives each request an id (the caller's own, if it is a plain one), and counts it when it is answered."""
 
+    scopes = (ScopeType.HTTP,)
+
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Pass the request on, and mark its answer."""
-        if scope["type"] != "http":
-            await next_app(scope, receive, send)
-            return
         given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
         request_id = given if _REQUEST_ID.match(given) else uuid4().hex
         scope["state"]["request_id"] = request_id
         started = time.perf_counter()
         status = 500
+        method = str(scope.get("method", "-"))
 
         async def mark(message: Message) -> None:
             nonlocal status
@@ -46,8 +50,13 @@ class RequestMiddleware(ASGIMiddleware):
         finally:
             seconds = time.perf_counter() - started
             route = scope.get("path_template") or "-"
-            REQUESTS.labels(scope["method"], route, status).inc()
-            SECONDS.labels(scope["method"], route).observe(seconds)
+            REQUESTS.labels(method, route, status).inc()
+            SECONDS.labels(method, route).observe(seconds)
             logger.info(
-                "request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1), request_id=request_id
+                "request",
+                method=method,
+                path=scope["path"],
+                status=status,
+                ms=round(seconds * 1000, 1),
+                request_id=request_id,
             )
