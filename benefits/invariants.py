@@ -23,8 +23,9 @@ ALL = (
     ),
     Invariant(
         "points spent = price of the redemptions",
-        "SELECT r.id, r.points, p.points AS posted FROM redemption r LEFT JOIN (SELECT bucket, transaction_id, sum(points) AS points"
-        " FROM points_posting WHERE code = 'redemption' GROUP BY bucket, transaction_id) p"
+        "SELECT r.id, r.points, p.points AS posted FROM redemption r LEFT JOIN"
+        " (SELECT bucket, transaction_id, sum(points) AS points FROM points_posting"
+        " WHERE code = 'redemption' GROUP BY bucket, transaction_id) p"
         " ON p.bucket = r.bucket AND p.transaction_id = r.id WHERE r.points IS DISTINCT FROM p.points",
     ),
     Invariant(

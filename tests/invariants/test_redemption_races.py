@@ -1,0 +1,126 @@
+"""Never oversold, never overdrawn, limits kept, one effect for each key: under many requests at once."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import msgspec
+import pytest
+
+from benefits.redemptions.desk import Desk
+from marketplace.kernel.clock import Clock
+from marketplace.platform.database import DB
+from marketplace.platform.idempotency import KeyReused, Outcome
+from marketplace.settings import Settings
+from tests.support.world import World, breaches
+
+
+@pytest.fixture
+async def world(database: str, settings: Settings, clock: Clock) -> World:
+    return await World(settings, clock).open()
+
+
+@pytest.fixture
+async def desks(world: World) -> AsyncIterator[list[Desk]]:
+    """Two desks at once, as two workers have them: what one desk orders, two must still get right."""
+    both = [world.desk(), world.desk(batch=16)]
+    tasks = [asyncio.create_task(desk.run()) for desk in both]
+    yield both
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def codes(outcomes: list[Outcome]) -> Counter[str]:
+    """Count the answers: `issued`, or the refusal's code; a replay counts as its first answer."""
+    bodies: list[dict[str, Any]] = [msgspec.json.decode(outcome.body) for outcome in outcomes]
+    return Counter(body.get("code") or body["status"] for body in bodies)
+
+
+async def test_fifty_at_once_who_can_afford_exactly_seven(world: World, desks: list[Desk]) -> None:
+    (member,) = await world.members(1, points=7 * 100 + 99)
+    offer = await world.offer(points=100)
+    requests = [desks[n % 2].ask(world.request(member, offer)) for n in range(50)]
+    assert codes(await asyncio.gather(*requests)) == {"issued": 7, "insufficient_points": 43}
+    assert await DB.fetchval("SELECT balance FROM wallet WHERE member_id = $1", member) == 99
+    assert await breaches() == {}
+
+
+async def test_two_thousand_requests_for_two_hundred_units_one_each(world: World, desks: list[Desk]) -> None:
+    members = await world.members(1000, points=500)
+    offer = await world.offer(points=100, stock=200, per_member=1)
+    # Each member asks twice, with two keys, once at each desk.
+    asks = [desks[n % 2].ask(world.request(members[n % 1000], offer)) for n in range(2000)]
+    outcomes = codes(await asyncio.gather(*asks))
+    assert outcomes["issued"] == 200
+    assert outcomes["sold_out"] + outcomes["limit_reached"] == 1800
+    most = await DB.fetchval("SELECT max(used) FROM limit_used")
+    stock = await DB.fetchrow("SELECT remaining, sold FROM stock WHERE offer_id = $1", offer)
+    assert (most, tuple(stock)) == (1, (0, 200))
+    assert await breaches() == {}
+
+
+async def test_two_hundred_copies_have_one_effect_and_one_answer(world: World, desks: list[Desk]) -> None:
+    (member,) = await world.members(1, points=10_000)
+    offer = await world.offer(points=100, stock=50)
+    asks = [desks[n % 2].ask(world.request(member, offer, key="the-same")) for n in range(200)]
+    outcomes = await asyncio.gather(*asks)
+    assert len({outcome.body for outcome in outcomes}) == 1
+    assert [outcome.replayed for outcome in outcomes].count(False) == 1
+    assert await DB.fetchval("SELECT count(*) FROM redemption") == 1
+    assert await breaches() == {}
+
+
+async def test_a_key_for_another_wish_is_refused(world: World, desks: list[Desk]) -> None:
+    (member,) = await world.members(1, points=1000)
+    offer = await world.offer(points=100)
+    await desks[0].ask(world.request(member, offer, key="k"))
+    for desk in desks:
+        with pytest.raises(KeyReused):
+            await desk.ask(world.request(member, offer, quantity=2, key="k"))
+    assert await DB.fetchval("SELECT count(*) FROM redemption") == 1
+
+
+async def test_a_refusal_is_stored_and_replayed(world: World, desks: list[Desk]) -> None:
+    (member,) = await world.members(1, points=50)
+    offer = await world.offer(points=100)
+    first = await desks[0].ask(world.request(member, offer, key="k"))
+    await world.earn([(member, 1000)])
+    again = await desks[1].ask(world.request(member, offer, key="k"))
+    assert (first.status, first.body) == (again.status, again.body)
+    assert again.replayed
+    assert codes([again]) == {"insufficient_points": 1}
+
+
+async def test_order_of_arrival_decides_who_gets_the_last_unit(world: World) -> None:
+    members = await world.members(20, points=500)
+    offer = await world.offer(points=100, stock=5)
+    desk = world.desk()
+    asks = [asyncio.ensure_future(desk.ask(world.request(member, offer))) for member in members]
+    await asyncio.sleep(0)
+    at_work = asyncio.create_task(desk.run())
+    outcomes = await asyncio.gather(*asks)
+    at_work.cancel()
+    assert [outcome.status for outcome in outcomes] == [201] * 5 + [409] * 15
+
+
+async def test_a_request_that_the_database_refuses_fails_alone(world: World) -> None:
+    members = await world.members(8, points=500)
+    offer = await world.offer(points=100)
+    desk = world.desk()
+    requests = [world.request(member, offer) for member in members]
+    # The third asks under a key of its own with the first one's ids: the primary key refuses it, and with it its batch.
+    twin = world.request(members[0], offer)
+    requests[2] = msgspec.structs.replace(twin, wish=requests[0].wish)
+    asks = [asyncio.ensure_future(desk.ask(request)) for request in requests]
+    await asyncio.sleep(0)
+    at_work = asyncio.create_task(desk.run())
+    outcomes = await asyncio.gather(*asks, return_exceptions=True)
+    at_work.cancel()
+    good = [outcome for outcome in outcomes if isinstance(outcome, Outcome) and outcome.status == 201]
+    assert len(good) == 7
+    assert isinstance(outcomes[2], asyncpg.UniqueViolationError)
+    assert await DB.fetchval("SELECT count(*) FROM redemption") == 7
+    assert await breaches() == {}

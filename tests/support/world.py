@@ -1,0 +1,129 @@
+"""Small worlds for tests: a partner with a contract, members with points, live offers; made through the use cases."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+
+from benefits.members.resolve import upsert
+from benefits.members.schemas import MemberIn
+from benefits.offers.cache import OfferCache
+from benefits.offers.register import Rules as OfferRules
+from benefits.offers.register import register, take_step
+from benefits.offers.schemas import OfferIn
+from benefits.points.credit import Rules as PointsRules
+from benefits.points.credit import credit
+from benefits.points.schemas import EarningIn, EarningResult
+from benefits.redemptions.batch import Request, redeem_batch
+from benefits.redemptions.desk import Desk
+from benefits.redemptions.redeem import new_request
+from benefits.redemptions.schemas import RedemptionIn
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.facts import Fact
+from marketplace.platform.database import DB, UnitOfWork, unit_of_work
+from marketplace.platform.idempotency import Outcome
+from marketplace.settings import Settings
+from tests.support.partners import active_partner
+
+
+class World:
+    """One partner, and as many members and offers as a test asks for."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.calendar = settings.calendar
+        self.points_rules = PointsRules(self.calendar, settings.points_lifetime_months)
+        self.offer_rules = OfferRules(self.calendar, settings.currency)
+        self.partner_id: UUID
+
+    async def open(self, **contract: Any) -> "World":
+        """Make the partner, with a contract in force since last year."""
+        self.partner_id = await active_partner(self.settings, self.now, **contract)
+        return self
+
+    @property
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    async def members(self, count: int, points: int = 0, tier: str = "standard") -> list[UUID]:
+        """Make members, each with the points in one earning of this month."""
+        people = [
+            MemberIn(subject=f"s-{uuid4().hex}", name=f"M{n}", tier=tier)  # type: ignore[arg-type]
+            for n in range(count)
+        ]
+        async with unit_of_work() as work:
+            ids = [result.member_id for result in await upsert(work, people, self.now)]
+        if points:
+            await self.earn([(member_id, points) for member_id in ids])
+        return ids
+
+    async def earn(
+        self, earnings: Sequence[tuple[UUID, int]], occurred_at: datetime | None = None, reference: str | None = None
+    ) -> list[EarningResult]:
+        """Credit points, each under a reference of its own unless one is given."""
+        wanted = [
+            EarningIn(
+                reference=reference or uuid4().hex,
+                member_id=member_id,
+                points=points,
+                kind="service",
+                occurred_at=occurred_at or self.now,
+            )
+            for member_id, points in earnings
+        ]
+        async with unit_of_work() as work:
+            return await credit(work, wanted, self.points_rules, "oem:test", self.now)
+
+    async def offer(self, *, live: bool = True, points: int = 100, **fields: Any) -> UUID:
+        """Register an offer and put it on sale."""
+        body = msgspec.convert(offer_json(points=points, **fields), OfferIn)
+        async with unit_of_work() as work:
+            offer_id = await register(work, self.partner_id, body, "partner:test", self.offer_rules, self.now)
+            if live:
+                await take_step(work, offer_id, "submit", self.now)
+                await take_step(work, offer_id, "approve", self.now)
+        return offer_id
+
+    def desk(self, batch: int = 256) -> Desk:
+        """A desk of its own; run it as a task."""
+        cache = OfferCache()
+
+        async def decide(work: UnitOfWork, requests: Sequence[Request]) -> list[Outcome | Fact]:
+            return await redeem_batch(work, requests, cache, self.calendar, self.clock)
+
+        return Desk(decide, batch=batch, queue=100_000)
+
+    def request(self, member_id: UUID, offer_id: UUID, quantity: int = 1, key: str | None = None) -> Request:
+        """A request for the desk."""
+        body = RedemptionIn(offer_id=offer_id, quantity=quantity)
+        return new_request(member_id, body, key or uuid4().hex, "en", int(self.now.timestamp() * 1000))
+
+
+def offer_json(*, points: int = 100, **fields: Any) -> dict[str, Any]:
+    """A good offer, as JSON values."""
+    start = (datetime.now(UTC) - timedelta(days=400)).isoformat()
+    return {
+        "sku": f"SKU-{uuid4().hex[:12]}",
+        "scenario": "lodging",
+        "title": {"zh-CN": "汉庭酒店一晚", "en": "One night at Hanting Hotel"},
+        "description": {"zh-CN": "标准间。", "en": "A standard room."},
+        "terms": {"zh-CN": "提前一天预订。", "en": "Book a day ahead."},
+        "price": {"points": points, "cash": None},
+        "sale": {"starts_at": start, "ends_at": None},
+        "voucher_days": 30,
+        "stock": None,
+    } | fields
+
+
+async def breaches() -> dict[str, list[Any]]:
+    """Every invariant of points and stock that does not hold now, with its breaches."""
+    from benefits.invariants import ALL
+
+    found = {invariant.name: await DB.fetch(invariant.violations) for invariant in ALL}
+    return {name: [dict(row) for row in rows] for name, rows in found.items() if rows}
+
+
+LAST_YEAR = date(2025, 1, 1)
