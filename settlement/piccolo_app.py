@@ -7,5 +7,7 @@ from piccolo.conf.apps import AppConfig, table_finder
 APP_CONFIG = AppConfig(
     app_name="settlement",
     migrations_folder_path=str(Path(__file__).parent / "migrations"),
-    table_classes=table_finder(["settlement.books.tables", "settlement.statements.tables", "settlement.payouts.tables"]),
+    table_classes=table_finder(
+        ["settlement.books.tables", "settlement.statements.tables", "settlement.payouts.tables"]
+    ),
 )

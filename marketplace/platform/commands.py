@@ -49,7 +49,7 @@ def settings_for(data: Path | None) -> Settings:
         )
     if not configured:
         overrides["mode"] = "demo"
-    return load(**overrides)
+    return load(None, **overrides)
 
 
 @asynccontextmanager

@@ -1,0 +1,1 @@
+"""Exports: a statement's lines as CSV and XLSX."""

@@ -1,0 +1,1 @@
+"""Payouts: what was paid, on which rail."""

@@ -1,0 +1,1 @@
+"""Statements: a closed month of a partner, its lines, its approval."""

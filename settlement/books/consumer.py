@@ -1,0 +1,31 @@
+"""The money book's place in the event log: what happens to redemptions becomes postings, exactly once."""
+
+from collections.abc import Sequence
+
+from benefits.redemptions.events import RedemptionCancelled, RedemptionIssued, VoucherExpired, VoucherUsed
+from marketplace.kernel.calendar import Calendar
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.events import StoredEvent
+from settlement.books.domain import RedemptionEvent, postings_for
+from settlement.books.post import post
+
+_KINDS: dict[str, type[RedemptionEvent]] = {
+    str(kind.__struct_config__.tag): kind
+    for kind in (RedemptionIssued, RedemptionCancelled, VoucherUsed, VoucherExpired)
+}
+
+
+class Books:
+    """The consumer. Its position and its postings are committed together, and each posting has a key of its own besides."""
+
+    name = "settlement.books"
+    types = frozenset(_KINDS)
+
+    def __init__(self, calendar: Calendar) -> None:
+        """Keep the calendar that says in which month something occurred."""
+        self._calendar = calendar
+
+    async def handle(self, work: UnitOfWork, events: Sequence[StoredEvent]) -> None:
+        """Post what the events owe or undo."""
+        told: list[RedemptionEvent] = [event.decode(_KINDS[event.type]) for event in events]
+        await post(work, [posting for event in told for posting in postings_for(event)], self._calendar)

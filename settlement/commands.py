@@ -1,0 +1,100 @@
+"""`marketplace close` and `marketplace export`."""
+
+import getpass
+from pathlib import Path
+
+import rich_click as click
+
+from marketplace.demo.oneid import UnknownPersonError, read_people
+from marketplace.kernel.calendar import Month, NotAMonthError
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.money import format_minor
+from marketplace.platform.commands import data_option, open_database, progress, run, settings_for
+from marketplace.platform.database import unit_of_work
+from marketplace.platform.events import catch_up
+from marketplace.platform.problems import parse_id
+from marketplace.settings import Settings
+from partners.contracts.terms import contracted_between
+from settlement.books.consumer import Books
+from settlement.exports.files import FileFormat, write_file
+from settlement.statements.close import close_month
+from settlement.statements.statements import Statement, find
+
+
+@click.command()
+@click.option("--month", required=True, metavar="YYYY-MM", help="The month to close, such as 2026-10.")
+@click.option(
+    "--as", "who", metavar="NAME",
+    help="Who closes: a login of the demo, or a ONE ID subject. That person cannot approve the statements.",
+)  # fmt: skip
+@data_option
+def close(month: str, who: str | None, data: Path | None) -> None:
+    """Close a month: make one statement for each partner. Closing again changes nothing."""
+    try:
+        parsed = Month.parse(month)
+    except NotAMonthError:
+        raise click.BadParameter("must be a month such as 2026-10", param_hint="--month") from None
+    statements = run(_close(parsed, who, data))
+    for statement in statements:
+        amount = f"{format_minor(statement.total_minor)} {statement.currency}"
+        click.echo(
+            f"{statement.id}  {statement.partner_id}  {statement.lines:>8} lines  {amount:>20}  {statement.status}"
+        )
+    click.echo(f"{parsed}: {len(statements)} statements")
+
+
+async def _close(month: Month, who: str | None, data: Path | None) -> list[Statement]:
+    settings = settings_for(data)
+    closer, books = _actor(settings, who), Books(settings.calendar)
+    async with open_database(settings):
+        await catch_up(books)
+        with progress(f"Closing {month}") as report:
+            async with unit_of_work() as work:
+                contracted = await contracted_between(month.first_day, month.plus(1).first_day)
+                return await close_month(
+                    work, month, contracted, closer, Clock().now(), settings.calendar, progress=report
+                )
+
+
+def _actor(settings: Settings, who: str | None) -> str:
+    """Return the name that the statements keep, the same that the person has over HTTP: nobody approves their own close."""
+    if who is None:
+        return f"cli:{getpass.getuser()}"
+    if settings.mode != "demo":
+        return f"admin:{who}"
+    try:
+        person = next((person for person in read_people(settings.data) if person.login == who), None)
+    except UnknownPersonError as error:
+        raise click.ClickException(str(error)) from error
+    if person is None or "finance" not in person.roles:
+        raise click.ClickException(f"--as: {who!r} is nobody of the demo's finance people")
+    return f"admin:{person.subject}"
+
+
+@click.command()
+@click.option("--statement", required=True, metavar="ID", help="The statement's id, as `close` printed it.")
+@click.option("--format", "file_format", type=click.Choice(["csv", "xlsx"]), required=True)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="FILE")
+@click.option("--language", type=click.Choice(["zh-CN", "en"]), default="zh-CN", show_default=True)
+@data_option
+def export(statement: str, file_format: FileFormat, out: Path, language: str, data: Path | None) -> None:
+    """Write a statement's lines into a file, CSV or XLSX."""
+    written = run(_export(statement, file_format, out, language, data))
+    amount = f"{format_minor(written.total_minor)} {written.currency}"
+    click.echo(f"{out}: {written.lines} lines, {amount}")
+
+
+async def _export(text: str, file_format: FileFormat, out: Path, language: str, data: Path | None) -> Statement:
+    settings = settings_for(data)
+    async with open_database(settings):
+        statement = await find(parse_id(text))
+        done = 0
+        with progress(f"Writing {out.name}", statement.lines) as report:
+
+            def advance(lines: int) -> None:
+                nonlocal done
+                done += lines
+                report(done, statement.lines)
+
+            await write_file(out, statement, file_format, language, settings.calendar.zone, advance)
+        return statement

@@ -1,0 +1,100 @@
+"""The columns of an exported statement, in both languages."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum, auto
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from marketplace.kernel.text import Text
+from settlement.books.domain import Posting, PostingCode
+
+Cell = str | int | Decimal | datetime | None
+
+
+class CellKind(Enum):
+    """How a cell is shown."""
+
+    TEXT = auto()
+    """A text; never read as a formula."""
+    INSTANT = auto()
+    """A business time, without its zone: the header names it."""
+    AMOUNT = auto()
+    """Currency units with two decimals."""
+    WHOLE = auto()
+    """A whole number."""
+
+
+class Column(msgspec.Struct, frozen=True):
+    """A column: its header in both languages (`{zone}` is the business zone), its cells, its width in characters."""
+
+    header: Text
+    kind: CellKind
+    width: int
+
+
+_OCCURRED = Column(Text("发生时间（{zone}）", "Occurred at ({zone})"), CellKind.INSTANT, 20)
+_TYPE = Column(Text("类型", "Type"), CellKind.TEXT, 14)
+_TITLE = Column(Text("权益", "Offer"), CellKind.TEXT, 32)
+_QUANTITY = Column(Text("数量", "Quantity"), CellKind.WHOLE, 9)
+AMOUNT = Column(Text("金额（含税）", "Amount (tax included)"), CellKind.AMOUNT, 18)
+TAX = Column(Text("其中税额", "Tax included"), CellKind.AMOUNT, 14)
+_CURRENCY = Column(Text("币种", "Currency"), CellKind.TEXT, 9)
+AMOUNT_MINOR = Column(Text("金额（分）", "Amount (minor units)"), CellKind.WHOLE, 16)
+TAX_MINOR = Column(Text("税额（分）", "Tax (minor units)"), CellKind.WHOLE, 16)
+_REFERENCE = Column(Text("伙伴参考号", "Partner reference"), CellKind.TEXT, 22)
+_LOCATION = Column(Text("门店", "Location"), CellKind.TEXT, 16)
+_REDEMPTION = Column(Text("兑换编号", "Redemption id"), CellKind.TEXT, 38)
+_VOUCHER = Column(Text("券编号", "Voucher id"), CellKind.TEXT, 38)
+_OFFER = Column(Text("权益编号", "Offer id"), CellKind.TEXT, 38)
+_CONTRACT = Column(Text("合同编号", "Contract id"), CellKind.TEXT, 38)
+_VERSION = Column(Text("合同版本", "Contract version"), CellKind.WHOLE, 10)
+_POSTING = Column(Text("行编号", "Line id"), CellKind.TEXT, 38)
+_REVERSES = Column(Text("冲销的行", "Reverses line"), CellKind.TEXT, 38)
+
+COLUMNS = (
+    _OCCURRED, _TYPE, _TITLE, _QUANTITY, AMOUNT, TAX, _CURRENCY, AMOUNT_MINOR, TAX_MINOR, _REFERENCE, _LOCATION,
+    _REDEMPTION, _VOUCHER, _OFFER, _CONTRACT, _VERSION, _POSTING, _REVERSES,
+)  # fmt: skip
+
+_TYPES = {
+    PostingCode.BENEFIT_ON_ISSUE: Text("兑换应付", "Owed on issue"),
+    PostingCode.BENEFIT_ON_ISSUE_REVERSED: Text("取消冲销", "Cancelled, reversed"),
+    PostingCode.BENEFIT_ON_USE: Text("核销应付", "Owed on use"),
+}
+
+
+def headers(language: str, zone: ZoneInfo) -> list[str]:
+    """Return the header row."""
+    return [column.header.in_language(language).format(zone=zone.key) for column in COLUMNS]
+
+
+def amount(minor: int) -> Decimal:
+    """Return minor units as currency units with two decimals, exactly."""
+    return Decimal(minor).scaleb(-2)
+
+
+def cells(posting: Posting, title: Text | None, language: str, zone: ZoneInfo) -> list[Cell]:
+    """Return a line's cells, in the order of COLUMNS; what reverses is negative."""
+    signed, tax = posting.sign * posting.amount_minor, posting.sign * posting.tax_minor
+    return [
+        posting.occurred_at.astimezone(zone).replace(tzinfo=None),
+        _TYPES[posting.code].in_language(language),
+        title.in_language(language) if title else "",
+        posting.quantity,
+        amount(signed),
+        amount(tax),
+        posting.currency,
+        signed,
+        tax,
+        posting.reference,
+        posting.location_id,
+        *(
+            str(value or "")
+            for value in (posting.redemption_id, posting.voucher_id, posting.offer_id, posting.contract_id)
+        ),
+        posting.contract_version,
+        str(posting.id),
+        str(posting.reverses or ""),
+    ]

@@ -1,0 +1,127 @@
+"""XLSX: the lines with a header and a totals row, and a summary; amounts are numbers with two decimals."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime
+from typing import IO, Any
+from zoneinfo import ZoneInfo
+
+import xlsxwriter
+
+from marketplace.kernel.text import Text
+from settlement.exports.columns import AMOUNT, AMOUNT_MINOR, COLUMNS, TAX, TAX_MINOR, Cell, CellKind, amount, headers
+from settlement.statements.statements import Statement
+
+SHEET_ROWS = 1_000_000
+"""Lines on one sheet; a sheet ends at 1,048,576 rows (the file format's limit), then the next one begins."""
+
+_SHEET = Text("明细", "Lines")
+_SUMMARY_SHEET = Text("汇总", "Summary")
+_TOTAL = Text("合计", "Total")
+
+_FORMATS = {
+    CellKind.TEXT: {},
+    CellKind.INSTANT: {"num_format": "yyyy-mm-dd hh:mm:ss"},
+    CellKind.AMOUNT: {"num_format": "#,##0.00;[Red]-#,##0.00"},
+    CellKind.WHOLE: {"num_format": "0"},
+}
+
+
+async def write_xlsx(
+    target: IO[bytes],
+    statement: Statement,
+    chunks: AsyncIterator[Iterable[Sequence[Cell]]],
+    language: str,
+    zone: ZoneInfo,
+) -> None:
+    """Write the statement into the file. Rows go to disk as they come, so a long statement needs little memory."""
+    book = _Book(target, statement, language, zone)
+    async for rows in chunks:
+        # Formatting a thousand rows takes some hundredths of a second: not on the event loop.
+        await asyncio.to_thread(book.add, list(rows))
+    await asyncio.to_thread(book.finish)
+
+
+class _Book:
+    def __init__(self, target: IO[bytes], statement: Statement, language: str, zone: ZoneInfo) -> None:
+        # Texts are written as texts; the options keep xlsxwriter from guessing all the same.
+        options = dict.fromkeys(("strings_to_formulas", "strings_to_urls", "strings_to_numbers"), False)
+        self._book = xlsxwriter.Workbook(target, {"constant_memory": True} | options)
+        self._book.set_properties({"title": f"{statement.month} {statement.id}", "created": statement.closed_at})
+        self._formats = {kind: self._book.add_format(look) for kind, look in _FORMATS.items()}
+        self._bold = {kind: self._book.add_format(look | {"bold": True, "top": 1}) for kind, look in _FORMATS.items()}
+        self._header = self._book.add_format({"bold": True, "bg_color": "#E8EDF3", "text_wrap": True, "valign": "top"})
+        self._statement, self._language, self._zone = statement, language, zone
+        self._sheets = 0
+        self._begin_sheet()
+
+    def _begin_sheet(self) -> None:
+        self._sheets += 1
+        name = _SHEET.in_language(self._language)
+        self._sheet = self._book.add_worksheet(name if self._sheets == 1 else f"{name} {self._sheets}")
+        for place, (column, text) in enumerate(zip(COLUMNS, headers(self._language, self._zone), strict=True)):
+            self._sheet.set_column(place, place, column.width)
+            self._sheet.write_string(0, place, text, self._header)
+        self._sheet.freeze_panes(1, 0)
+        self._row = 1
+
+    def add(self, rows: list[Sequence[Cell]]) -> None:
+        for row in rows:
+            if self._row > SHEET_ROWS:
+                self._begin_sheet()
+            for place, (column, cell) in enumerate(zip(COLUMNS, row, strict=True)):
+                _write(self._sheet, self._row, place, column.kind, cell, self._formats)
+            self._row += 1
+
+    def finish(self) -> None:
+        statement = self._statement
+        # The statement's own totals, not a formula: a spreadsheet would add the amounts as floating point.
+        totals: dict[int, Cell] = {
+            COLUMNS.index(AMOUNT): amount(statement.total_minor),
+            COLUMNS.index(TAX): amount(statement.tax_minor),
+            COLUMNS.index(AMOUNT_MINOR): statement.total_minor,
+            COLUMNS.index(TAX_MINOR): statement.tax_minor,
+        }
+        self._sheet.write_string(self._row, 0, _TOTAL.in_language(self._language), self._bold[CellKind.TEXT])
+        for place in range(1, len(COLUMNS)):
+            _write(self._sheet, self._row, place, COLUMNS[place].kind, totals.get(place), self._bold)
+        self._summary()
+        self._book.close()
+
+    def _summary(self) -> None:
+        sheet = self._book.add_worksheet(_SUMMARY_SHEET.in_language(self._language))
+        sheet.set_column(0, 0, 28)
+        sheet.set_column(1, 1, 68)
+        for row, (label, kind, cell) in enumerate(_summary_rows(self._statement, self._zone)):
+            sheet.write_string(row, 0, label.in_language(self._language), self._header)
+            _write(sheet, row, 1, kind, cell, self._formats)
+
+
+def _summary_rows(statement: Statement, zone: ZoneInfo) -> list[tuple[Text, CellKind, Cell]]:
+    closed_at = statement.closed_at.astimezone(zone).replace(tzinfo=None)
+    return [
+        (Text("账单编号", "Statement id"), CellKind.TEXT, str(statement.id)),
+        (Text("伙伴编号", "Partner id"), CellKind.TEXT, str(statement.partner_id)),
+        (Text("账期", "Month"), CellKind.TEXT, statement.month),
+        (Text("币种", "Currency"), CellKind.TEXT, statement.currency),
+        (Text("行数", "Lines"), CellKind.WHOLE, statement.lines),
+        (Text("应付", "Owed"), CellKind.AMOUNT, amount(statement.gross_minor)),
+        (Text("冲销", "Reversed"), CellKind.AMOUNT, amount(-statement.reversed_minor)),
+        (Text("合计（含税）", "Total (tax included)"), CellKind.AMOUNT, amount(statement.total_minor)),
+        (Text("其中税额", "Tax included"), CellKind.AMOUNT, amount(statement.tax_minor)),
+        (Text("合计（分）", "Total (minor units)"), CellKind.WHOLE, statement.total_minor),
+        (Text("状态", "Status"), CellKind.TEXT, statement.status.value),
+        (Text("关账时间", "Closed at"), CellKind.INSTANT, closed_at),
+        (Text("内容哈希（SHA-256）", "Content hash (SHA-256)"), CellKind.TEXT, statement.content_hash),
+    ]
+
+
+def _write(sheet: Any, row: int, place: int, kind: CellKind, cell: Cell, formats: dict[CellKind, Any]) -> None:
+    if cell is None or cell == "":
+        sheet.write_blank(row, place, None, formats[kind])
+    elif isinstance(cell, str):
+        sheet.write_string(row, place, cell, formats[kind])
+    elif isinstance(cell, datetime):
+        sheet.write_datetime(row, place, cell, formats[kind])
+    else:
+        sheet.write_number(row, place, cell, formats[kind])

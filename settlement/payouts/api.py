@@ -1,0 +1,100 @@
+"""Payouts over HTTP: finance records them; a partner sees its own."""
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromQuery
+from msgspec import Meta
+
+from marketplace.kernel.clock import Clock
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.idempotency import IdempotencyKey, once
+from marketplace.platform.identity import Caller
+from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, Limit, Page
+from marketplace.platform.problems import language_of
+from marketplace.settings import Settings
+from partners.oauth.callers import PartnerCaller
+from partners.requests import HttpRequest, request_key
+from settlement.payouts.pay import pay
+from settlement.payouts.read import payout_page
+from settlement.payouts.schemas import NewPayout, PartnerPayoutView, PayoutView
+
+Cursor = Annotated[str, Meta(max_length=500)]
+
+
+class FinancePayouts(Controller):
+    """Payouts as finance sees them."""
+
+    path = "/v1/finance/payouts"
+    tags = ["finance"]  # noqa: RUF012 - Litestar's own way
+
+    @post(
+        operation_id="record_payout",
+        summary="Record a payout",
+        opt={"roles": ["finance"]},
+        responses={201: ResponseSpec(PayoutView, description="The payout", generate_examples=False)},
+    )
+    async def record(
+        self,
+        data: NewPayout,
+        key: IdempotencyKey,
+        request: HttpRequest,
+        staff: NamedDependency[Caller],
+        clock: NamedDependency[Clock],
+        settings: NamedDependency[Settings],
+    ) -> Response[bytes]:
+        """Record that an approved statement's total was paid, once.
+
+        409 `wrong_state`, `nothing_to_pay`, `statement_changed`; 503 `payouts_stopped` while the book does not add up.
+        """
+        now = clock.now()
+
+        async def record(work: UnitOfWork) -> PayoutView:
+            return await pay(work, data, staff.actor, now, settings.calendar)
+
+        whole = request_key(request, staff.actor, key, data)
+        return (await once(whole, language_of(request), record, status=201, now=now)).response()
+
+    @get(operation_id="list_payouts", summary="Payouts", opt={"roles": ["finance", "finance_approver", "auditor"]})
+    async def list_all(
+        self,
+        staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
+        cursors: NamedDependency[Cursors],
+        partner_id: FromQuery[UUID | None] = None,
+        statement_id: FromQuery[UUID | None] = None,
+        cursor: FromQuery[Cursor | None] = None,
+        limit: FromQuery[Limit] = DEFAULT_LIMIT,
+    ) -> Page[PayoutView]:
+        """Payouts, the newest first."""
+        return await payout_page(
+            cursors, PayoutView, partner_id=partner_id, statement_id=statement_id, cursor=cursor, limit=limit
+        )
+
+
+class PartnerPayouts(Controller):
+    """A partner's own payouts."""
+
+    path = "/v1/partner/payouts"
+    tags = ["partner"]  # noqa: RUF012 - Litestar's own way
+
+    @get(operation_id="list_own_payouts", summary="Own payouts", opt={"scope": "statements:read"})
+    async def list_own(
+        self,
+        partner: NamedDependency[PartnerCaller],
+        cursors: NamedDependency[Cursors],
+        statement_id: FromQuery[UUID | None] = None,
+        cursor: FromQuery[Cursor | None] = None,
+        limit: FromQuery[Limit] = DEFAULT_LIMIT,
+    ) -> Page[PartnerPayoutView]:
+        """What was paid to the partner, the newest first."""
+        return await payout_page(
+            cursors,
+            PartnerPayoutView,
+            partner_id=partner.partner_id,
+            statement_id=statement_id,
+            cursor=cursor,
+            limit=limit,
+        )

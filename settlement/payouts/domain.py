@@ -1,0 +1,49 @@
+"""Payouts: when a statement may be paid, and what for."""
+
+from datetime import date
+from enum import StrEnum
+
+from marketplace.kernel.calendar import Month
+from marketplace.kernel.facts import Fact, InvalidField, Kind
+
+
+class Rail(StrEnum):
+    """The way on which money reaches the partner."""
+
+    MANUAL = "manual"
+    """Finance transferred it by hand and records the bank's reference here."""
+
+
+class NothingToPay(Fact):
+    """The statement's total is zero or negative."""
+
+    code = "nothing_to_pay"
+    zh = "账单合计为 {total_minor} 分，无需付款。"
+    en = "The statement comes to {total_minor} minor units; there is nothing to pay."
+
+
+class PayoutsStopped(Fact):
+    """The money book does not add up; nothing is paid until that is explained."""
+
+    kind = Kind.UNAVAILABLE
+    code = "payouts_stopped"
+    zh = "账簿校验未通过（{invariant}），付款已停止，请联系技术支持。"
+    en = "The money book does not add up ({invariant}); payouts are stopped until that is explained."
+
+
+def check_payable(total_minor: int) -> None:
+    """Raise NothingToPay unless the total is positive.
+
+    A negative one stays as it is: what was reversed too late is not paid back by the partner, but still stands in the
+    book's payable balance.
+    """
+    if total_minor <= 0:
+        raise NothingToPay(total_minor=total_minor)
+
+
+def check_paid_on(paid_on: date, period: date, today: date) -> None:
+    """Raise InvalidField unless the business day lies after the statement's month and not in the future."""
+    if paid_on > today:
+        raise InvalidField("paid_on", "不能晚于今天。", "must not lie in the future.")
+    if paid_on < Month.of(period).plus(1).first_day:
+        raise InvalidField("paid_on", "不能早于账期结束。", "must not lie before the end of the statement's month.")

@@ -1,0 +1,91 @@
+"""Pay a statement: the payout, its posting and the statement's new state, together or not at all."""
+
+from datetime import datetime
+
+from marketplace.kernel.calendar import Calendar
+from marketplace.kernel.ids import uuid7
+from marketplace.kernel.money import Money
+from marketplace.platform import audit
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.events import publish
+from settlement.books.domain import payout_posting
+from settlement.books.post import post
+from settlement.invariants import INVARIANTS
+from settlement.payouts.domain import PayoutsStopped, check_paid_on, check_payable
+from settlement.payouts.events import StatementPaid
+from settlement.payouts.schemas import NewPayout, PayoutView
+from settlement.statements.domain import STATEMENT_STEPS
+from settlement.statements.statements import Statement, check_unchanged, lock
+
+
+async def pay(work: UnitOfWork, wish: NewPayout, payer: str, now: datetime, calendar: Calendar) -> PayoutView:
+    """Record the payout of a statement's total and return it.
+
+    Checked in this order: the statement is there (NotFound), it is approved and not paid (TransitionRefusedError), its total
+    is positive (NothingToPay), the day can be (InvalidField), the book still gives the same statement
+    (StatementChanged), the whole money book adds up (PayoutsStopped).
+    """
+    statement = await lock(work, wish.statement_id)
+    status = STATEMENT_STEPS.after(statement.status, "pay")
+    check_payable(statement.total_minor)
+    check_paid_on(wish.paid_on, statement.period, calendar.day_of(now))
+    await check_unchanged(work, statement)
+    await _check_book(work)
+    # Decided; the writes. The statement's row is locked, and a second payout of it is refused by a unique index.
+    payout = PayoutView(
+        id=uuid7(unix_ms=int(now.timestamp() * 1000)),
+        statement_id=statement.id,
+        partner_id=statement.partner_id,
+        amount=Money(statement.total_minor, statement.currency),
+        rail=wish.rail,
+        reference=wish.reference,
+        paid_on=wish.paid_on,
+        recorded_at=now,
+        recorded_by=payer,
+    )
+    await _keep(work, payout)
+    await work.execute(
+        "UPDATE statement SET status = $3, paid_at = $4 WHERE partner_id = $1 AND id = $2",
+        statement.partner_id, statement.id, status, now,
+    )  # fmt: skip
+    paid_at = calendar.start_of(wish.paid_on)
+    owed = payout_posting(payout.id, statement.partner_id, statement.total_minor, statement.currency, paid_at)
+    await post(work, [owed], calendar)
+    await _tell(work, payout, statement)
+    return payout
+
+
+async def _check_book(work: UnitOfWork) -> None:
+    for invariant in INVARIANTS:
+        if await work.fetchrow(f"SELECT 1 FROM ({invariant.violations}) AS breach LIMIT 1") is not None:
+            raise PayoutsStopped(invariant=invariant.name)
+
+
+async def _keep(work: UnitOfWork, payout: PayoutView) -> None:
+    await work.execute(
+        "INSERT INTO payout (partner_id, id, statement_id, amount_minor, currency, rail, reference, paid_on, recorded_by,"
+        " recorded_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        payout.partner_id, payout.id, payout.statement_id, payout.amount.amount, payout.amount.currency, payout.rail,
+        payout.reference, payout.paid_on, payout.recorded_by, payout.recorded_at,
+    )  # fmt: skip
+
+
+async def _tell(work: UnitOfWork, payout: PayoutView, statement: Statement) -> None:
+    fact = StatementPaid(
+        statement_id=statement.id,
+        payout_id=payout.id,
+        partner_id=payout.partner_id,
+        currency=payout.amount.currency,
+        period=statement.period,
+        amount_minor=payout.amount.amount,
+        rail=payout.rail,
+        reference=payout.reference,
+        paid_on=payout.paid_on,
+        recorded_at=payout.recorded_at,
+    )
+    await publish(work, [fact], payout.recorded_at)
+    await audit.record(
+        work, payout.recorded_by, "payout.record", f"statement:{statement.id}", payout.recorded_at,
+        payout_id=payout.id, amount_minor=fact.amount_minor, currency=fact.currency, rail=fact.rail,
+        reference=fact.reference, paid_on=fact.paid_on,
+    )  # fmt: skip

@@ -1,0 +1,50 @@
+"""The demo's settled past: of the two months with redemptions, the older one is closed, approved and paid."""
+
+from datetime import date, datetime, timedelta
+
+from marketplace.kernel.calendar import Calendar
+from marketplace.platform.database import unit_of_work
+from marketplace.platform.events import catch_up
+from marketplace.platform.package import SeedContext
+from partners.contracts.terms import contracted_between
+from settlement.books.consumer import Books
+from settlement.payouts.domain import Rail
+from settlement.payouts.pay import pay
+from settlement.payouts.schemas import NewPayout
+from settlement.statements.approve import approve
+from settlement.statements.close import close_month
+from settlement.statements.domain import StatementStatus
+from settlement.statements.statements import Statement
+
+_CLOSER = "seed:finance"
+_APPROVER = "seed:finance_approver"
+
+
+async def seed(context: SeedContext) -> None:
+    """Close, approve and pay the month before last, at plausible hours of the days after it."""
+    calendar = context.settings.calendar
+    month = calendar.month_of(context.clock.now()).plus(-2)
+    after = month.plus(1).first_day
+    await catch_up(Books(calendar))
+    async with unit_of_work() as work:
+        contracted = await contracted_between(month.first_day, after)
+        statements = await close_month(work, month, contracted, _CLOSER, _at(calendar, after, 2), calendar)
+    for done, statement in enumerate(statements, start=1):
+        await _settle(statement, calendar, after)
+        context.progress("settlement", done, len(statements))
+
+
+async def _settle(statement: Statement, calendar: Calendar, after: date) -> None:
+    async with unit_of_work() as work:
+        if statement.status is StatementStatus.CLOSED:
+            statement = await approve(work, statement.id, _APPROVER, _at(calendar, after, 3))
+        if statement.status is StatementStatus.APPROVED and statement.total_minor > 0:
+            paid_at = _at(calendar, after, 5)
+            reference = f"DEMO-{statement.month}-{str(statement.partner_id)[-6:]}"
+            wish = NewPayout(statement.id, Rail.MANUAL, reference, calendar.day_of(paid_at))
+            await pay(work, wish, _CLOSER, paid_at, calendar)
+
+
+def _at(calendar: Calendar, first_day: date, days: int) -> datetime:
+    """Return ten o'clock, business time, that many days into the month."""
+    return calendar.start_of(first_day + timedelta(days=days)) + timedelta(hours=10)

@@ -1,0 +1,266 @@
+"""Statements over HTTP: finance closes, approves and reads; a partner reads its own."""
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, FromQuery
+from litestar.response import Stream
+from msgspec import Meta
+
+from marketplace.kernel.clock import Clock
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.events import catch_up
+from marketplace.platform.idempotency import IdempotencyKey, once
+from marketplace.platform.identity import Caller
+from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, Limit, Page
+from marketplace.platform.problems import language_of
+from marketplace.settings import Settings
+from partners.contracts.terms import contracted_between
+from partners.oauth.callers import PartnerCaller
+from partners.requests import HttpRequest, path_id, request_key
+from settlement.books.consumer import Books
+from settlement.exports.files import CSV_TYPE, XLSX_TYPE, csv_answer, xlsx_answer
+from settlement.statements.approve import approve
+from settlement.statements.close import close_month
+from settlement.statements.domain import StatementStatus
+from settlement.statements.pages import line_page, statement_page
+from settlement.statements.schemas import (
+    ClosedPeriod,
+    CloseRequest,
+    LineView,
+    MonthText,
+    PartnerStatementView,
+    StatementView,
+    month_of,
+    partner_view,
+    statement_view,
+)
+from settlement.statements.statements import Filter, find
+
+READERS = {"roles": ["finance", "finance_approver", "auditor"]}
+SCOPE = {"scope": "statements:read"}
+
+Cursor = Annotated[str, Meta(max_length=500)]
+
+_CSV = {
+    200: ResponseSpec(bytes, description="UTF-8 with a byte order mark", generate_examples=False, media_type=CSV_TYPE)
+}
+_XLSX = {200: ResponseSpec(bytes, description="The workbook", generate_examples=False, media_type=XLSX_TYPE)}
+
+
+class Periods(Controller):
+    """Months that are closed."""
+
+    path = "/v1/finance/periods"
+    tags = ["finance"]  # noqa: RUF012 - Litestar's own way
+
+    @post(
+        "/close",
+        operation_id="close_period",
+        summary="Close a month",
+        status_code=200,
+        opt={"roles": ["finance"]},
+        responses={200: ResponseSpec(ClosedPeriod, description="The month's statements", generate_examples=False)},
+    )
+    async def close(
+        self,
+        data: CloseRequest,
+        key: IdempotencyKey,
+        request: HttpRequest,
+        staff: NamedDependency[Caller],
+        clock: NamedDependency[Clock],
+        settings: NamedDependency[Settings],
+    ) -> Response[bytes]:
+        """Make one statement for each partner that had a contract in force in the month, or postings in it.
+
+        Closing a closed month again changes nothing and answers with its statements. Refused with 409
+        `period_not_over`, and with `earlier_period_open` while a month before it has postings that are not closed.
+        """
+        month, calendar, now = month_of(data.month), settings.calendar, clock.now()
+        whole = request_key(request, staff.actor, key, data)
+        await catch_up(Books(calendar))
+
+        async def close(work: UnitOfWork) -> ClosedPeriod:
+            contracted = await contracted_between(month.first_day, month.plus(1).first_day)
+            made = await close_month(work, month, contracted, staff.actor, now, calendar)
+            return ClosedPeriod([statement_view(statement) for statement in made])
+
+        return (await once(whole, language_of(request), close, now=now)).response()
+
+
+class FinanceStatements(Controller):
+    """Statements as finance sees them."""
+
+    path = "/v1/finance/statements"
+    tags = ["finance"]  # noqa: RUF012 - Litestar's own way
+
+    @post(
+        "/{statement_id:str}/approve",
+        operation_id="approve_statement",
+        summary="Approve a statement",
+        status_code=200,
+        opt={"roles": ["finance_approver"]},
+        responses={200: ResponseSpec(StatementView, description="The statement", generate_examples=False)},
+    )
+    async def approve(
+        self,
+        statement_id: FromPath[str],
+        key: IdempotencyKey,
+        request: HttpRequest,
+        staff: NamedDependency[Caller],
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """Approve a closed statement; the approver is never the one who closed. 409 `same_person`, `wrong_state`."""
+        identifier, now = path_id(statement_id), clock.now()
+
+        async def decide(work: UnitOfWork) -> StatementView:
+            return statement_view(await approve(work, identifier, staff.actor, now))
+
+        whole = request_key(request, staff.actor, key, None)
+        return (await once(whole, language_of(request), decide, now=now)).response()
+
+    @get(operation_id="list_statements", summary="Statements", opt=READERS)
+    async def list_all(
+        self,
+        staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
+        cursors: NamedDependency[Cursors],
+        month: FromQuery[MonthText | None] = None,
+        partner_id: FromQuery[UUID | None] = None,
+        status: FromQuery[StatementStatus | None] = None,
+        cursor: FromQuery[Cursor | None] = None,
+        limit: FromQuery[Limit] = DEFAULT_LIMIT,
+    ) -> Page[StatementView]:
+        """Statements, the newest month first."""
+        wanted = Filter(month_of(month) if month else None, partner_id, status)
+        return await statement_page(cursors, wanted, cursor, limit, statement_view)
+
+    @get("/{statement_id:str}", operation_id="get_statement", summary="One statement", opt=READERS)
+    async def one(
+        self,
+        statement_id: FromPath[str],
+        staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
+    ) -> StatementView:
+        """The statement."""
+        return statement_view(await find(path_id(statement_id)))
+
+    @get("/{statement_id:str}/lines", operation_id="list_statement_lines", summary="A statement's lines", opt=READERS)
+    async def lines(
+        self,
+        statement_id: FromPath[str],
+        staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
+        cursors: NamedDependency[Cursors],
+        cursor: FromQuery[Cursor | None] = None,
+        limit: FromQuery[Limit] = DEFAULT_LIMIT,
+    ) -> Page[LineView]:
+        """The lines, in the order in which they occurred."""
+        return await line_page(cursors, await find(path_id(statement_id)), cursor, limit)
+
+    @get(
+        "/{statement_id:str}/lines.csv",
+        operation_id="get_statement_csv",
+        summary="Lines as CSV",
+        opt=READERS,
+        responses=_CSV,
+    )
+    async def csv(
+        self,
+        statement_id: FromPath[str],
+        request: HttpRequest,
+        staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
+        settings: NamedDependency[Settings],
+    ) -> Stream:
+        """All lines as CSV that Excel opens, headers in the language asked for."""
+        return csv_answer(await find(path_id(statement_id)), language_of(request), settings.calendar.zone)
+
+    @get(
+        "/{statement_id:str}/lines.xlsx",
+        operation_id="get_statement_xlsx",
+        summary="Lines as XLSX",
+        opt=READERS,
+        responses=_XLSX,
+    )
+    async def xlsx(
+        self,
+        statement_id: FromPath[str],
+        request: HttpRequest,
+        staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
+        settings: NamedDependency[Settings],
+    ) -> Stream:
+        """All lines as XLSX with a totals row and a summary sheet, headers in the language asked for."""
+        return await xlsx_answer(await find(path_id(statement_id)), language_of(request), settings.calendar.zone)
+
+
+class PartnerStatements(Controller):
+    """A partner's own statements; another's are as absent as those that never were."""
+
+    path = "/v1/partner/statements"
+    tags = ["partner"]  # noqa: RUF012 - Litestar's own way
+    opt = SCOPE
+
+    @get(operation_id="list_own_statements", summary="Own statements")
+    async def list_own(
+        self,
+        partner: NamedDependency[PartnerCaller],
+        cursors: NamedDependency[Cursors],
+        month: FromQuery[MonthText | None] = None,
+        status: FromQuery[StatementStatus | None] = None,
+        cursor: FromQuery[Cursor | None] = None,
+        limit: FromQuery[Limit] = DEFAULT_LIMIT,
+    ) -> Page[PartnerStatementView]:
+        """What the OEM owes the partner, the newest month first."""
+        wanted = Filter(month_of(month) if month else None, partner.partner_id, status)
+        return await statement_page(cursors, wanted, cursor, limit, partner_view)
+
+    @get("/{statement_id:str}", operation_id="get_own_statement", summary="One of its statements")
+    async def one(self, statement_id: FromPath[str], partner: NamedDependency[PartnerCaller]) -> PartnerStatementView:
+        """The statement."""
+        return partner_view(await find(path_id(statement_id), partner.partner_id))
+
+    @get("/{statement_id:str}/lines", operation_id="list_own_statement_lines", summary="Its lines")
+    async def lines(
+        self,
+        statement_id: FromPath[str],
+        partner: NamedDependency[PartnerCaller],
+        cursors: NamedDependency[Cursors],
+        cursor: FromQuery[Cursor | None] = None,
+        limit: FromQuery[Limit] = DEFAULT_LIMIT,
+    ) -> Page[LineView]:
+        """The lines, in the order in which they occurred."""
+        return await line_page(cursors, await find(path_id(statement_id), partner.partner_id), cursor, limit)
+
+    @get(
+        "/{statement_id:str}/lines.csv",
+        operation_id="get_own_statement_csv",
+        summary="Its lines as CSV",
+        responses=_CSV,
+    )
+    async def csv(
+        self,
+        statement_id: FromPath[str],
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],
+        settings: NamedDependency[Settings],
+    ) -> Stream:
+        """All lines as CSV that Excel opens, headers in the language asked for."""
+        statement = await find(path_id(statement_id), partner.partner_id)
+        return csv_answer(statement, language_of(request), settings.calendar.zone)
+
+    @get(
+        "/{statement_id:str}/lines.xlsx",
+        operation_id="get_own_statement_xlsx",
+        summary="Its lines as XLSX",
+        responses=_XLSX,
+    )
+    async def xlsx(
+        self,
+        statement_id: FromPath[str],
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],
+        settings: NamedDependency[Settings],
+    ) -> Stream:
+        """All lines as XLSX with a totals row and a summary sheet, headers in the language asked for."""
+        statement = await find(path_id(statement_id), partner.partner_id)
+        return await xlsx_answer(statement, language_of(request), settings.calendar.zone)

@@ -1,0 +1,43 @@
+"""Approve a statement: the second pair of eyes."""
+
+from datetime import datetime
+from uuid import UUID
+
+from marketplace.platform import audit
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.events import publish
+from settlement.statements.domain import STATEMENT_STEPS, check_approver
+from settlement.statements.events import StatementApproved
+from settlement.statements.statements import COLUMNS, Statement, check_unchanged, lock, statement_of
+
+
+async def approve(work: UnitOfWork, statement_id: UUID | None, approver: str, now: datetime) -> Statement:
+    """Approve the statement and return it.
+
+    Checked in this order: it is there (NotFound), it is closed and not approved yet (TransitionRefusedError), the approver is
+    another than the closer (SamePerson), the book still gives the same statement (StatementChanged).
+    """
+    statement = await lock(work, statement_id)
+    status = STATEMENT_STEPS.after(statement.status, "approve")
+    check_approver(statement.closed_by, approver)
+    await check_unchanged(work, statement)
+    # Decided; the writes. The row is locked, and the database itself refuses an approver who is the closer.
+    row = await work.fetchrow(
+        "UPDATE statement SET status = $3, approved_by = $4, approved_at = $5"
+        f" WHERE partner_id = $1 AND id = $2 RETURNING {COLUMNS}",
+        statement.partner_id, statement.id, status, approver, now,
+    )  # fmt: skip
+    fact = StatementApproved(
+        statement_id=statement.id,
+        partner_id=statement.partner_id,
+        currency=statement.currency,
+        period=statement.period,
+        total_minor=statement.total_minor,
+        approved_at=now,
+    )
+    await publish(work, [fact], now)
+    await audit.record(
+        work, approver, "statement.approve", f"statement:{statement.id}", now,
+        total_minor=statement.total_minor, currency=statement.currency, content_hash=statement.content_hash,
+    )  # fmt: skip
+    return statement_of(row)

@@ -1,0 +1,164 @@
+"""A statement is a pure function of its slice of the book; afterwards only its state moves."""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+import msgspec
+
+from marketplace.kernel.facts import Fact
+from marketplace.kernel.states import Transitions
+from settlement.books.domain import Posting, PostingCode
+
+
+class StatementStatus(StrEnum):
+    """Where a statement stands."""
+
+    CLOSED = "closed"
+    """Made, fixed for ever, waiting for the second pair of eyes."""
+    APPROVED = "approved"
+    """Somebody other than the one who closed found it right; it may be paid."""
+    PAID = "paid"
+    """Its payout is in the book."""
+
+
+STATEMENT_STEPS = Transitions(
+    {
+        (StatementStatus.CLOSED, "approve"): StatementStatus.APPROVED,
+        (StatementStatus.APPROVED, "pay"): StatementStatus.PAID,
+    }
+)
+"""There is no way back and no "rejected": a closed month never changes, and what is wrong in it is put right by postings in
+the next one. A statement that nobody approves is not paid."""
+
+
+class PeriodNotOver(Fact):
+    """The month has not ended yet in the business zone."""
+
+    code = "period_not_over"
+    zh = "{month} 尚未结束，不能关账。"
+    en = "{month} is not over yet and cannot be closed."
+
+
+class EarlierPeriodOpen(Fact):
+    """A partner has postings in an earlier month that is still open; months are closed in order."""
+
+    code = "earlier_period_open"
+    zh = "须先关闭较早的账期 {open_month}，再关闭 {month}。"
+    en = "{open_month} is still open: close it before {month}."
+
+
+class SamePerson(Fact):
+    """Whoever closed the period wants to approve it, too."""
+
+    code = "same_person"
+    zh = "关账人不能审批同一账单，须由另一人审批。"
+    en = "Whoever closed the period cannot approve its statements; another person must."
+
+
+class StatementChanged(Fact):
+    """The slice of the book does not give the statement any more: nothing may be approved or paid on it."""
+
+    code = "statement_changed"
+    zh = "账单与账簿不一致，已停止处理，请联系技术支持。"
+    en = "The statement and its slice of the book differ; it can be neither approved nor paid until that is explained."
+
+
+class StatementDraft(msgspec.Struct, frozen=True):
+    """What a slice of the book comes to, in minor units.
+
+    `gross_minor` is what the lines owe, `reversed_minor` what reversals took back, `total_minor` their difference, and
+    `tax_minor` the tax contained in the total.
+    """
+
+    lines: int
+    gross_minor: int
+    reversed_minor: int
+    tax_minor: int
+    content_hash: str
+
+    @property
+    def total_minor(self) -> int:
+        """What is to be paid; negative where more was reversed than owed."""
+        return self.gross_minor - self.reversed_minor
+
+
+class WrongSliceError(ValueError):
+    """A programming error: a posting of another slice, a payout, or one out of order."""
+
+
+class StatementBuilder:
+    """Builds a statement posting by posting, so that a slice of any length needs little memory."""
+
+    _EPOCH: ClassVar[datetime] = datetime(1970, 1, 1, tzinfo=UTC)
+
+    def __init__(self, partner_id: UUID, currency: str, period: date) -> None:
+        """Begin with no line."""
+        self._partner_id, self._currency = partner_id, currency
+        self._hash = hashlib.sha256(f"{partner_id}|{currency}|{period.isoformat()}".encode())
+        self._lines = self._gross = self._reversed = self._tax = 0
+        self._last: tuple[datetime, UUID] | None = None
+
+    def add(self, posting: Posting) -> None:
+        """Take the next line. Raises WrongSliceError."""
+        place = (posting.occurred_at, posting.id)
+        if (posting.partner_id, posting.currency) != (self._partner_id, self._currency):
+            raise WrongSliceError(f"posting {posting.id} is of another partner or currency")
+        if posting.code is PostingCode.PAYOUT or (self._last is not None and place <= self._last):
+            raise WrongSliceError(f"posting {posting.id} is no line, or out of order")
+        self._last = place
+        self._lines += 1
+        self._tax += posting.sign * posting.tax_minor
+        if posting.sign > 0:
+            self._gross += posting.amount_minor
+        else:
+            self._reversed += posting.amount_minor
+        self._hash.update(b"\n" + self.canonical(posting))
+
+    def draft(self) -> StatementDraft:
+        """Return what the lines so far come to."""
+        return StatementDraft(self._lines, self._gross, self._reversed, self._tax, self._hash.hexdigest())
+
+    @classmethod
+    def canonical(cls, posting: Posting) -> bytes:
+        """Return the line as the hash covers it.
+
+        Fields between bars, the instant in microseconds since 1970; the partner's own texts come last, each after its
+        length in bytes, so that no text can pass for another field. `settlement/invariants.py` says the same in SQL.
+        """
+        texts = [f"{len(text.encode())}:{text}" for text in (posting.reference, posting.location_id)]
+        fields = (
+            posting.id,
+            posting.transaction_id,
+            posting.code,
+            posting.sign * posting.amount_minor,
+            posting.sign * posting.tax_minor,
+            (posting.occurred_at - cls._EPOCH) // timedelta(microseconds=1),
+            posting.redemption_id,
+            posting.voucher_id,
+            posting.offer_id,
+            posting.revision,
+            posting.quantity,
+            posting.contract_id,
+            posting.contract_version,
+            "" if posting.reverses is None else posting.reverses,
+            *texts,
+        )
+        return "|".join(str(field) for field in fields).encode()
+
+
+def build_statement(partner_id: UUID, currency: str, period: date, postings: Iterable[Posting]) -> StatementDraft:
+    """Return what the slice comes to, in whatever order its postings are given. Raises WrongSliceError."""
+    builder = StatementBuilder(partner_id, currency, period)
+    for posting in sorted(postings, key=lambda posting: (posting.occurred_at, posting.id)):
+        builder.add(posting)
+    return builder.draft()
+
+
+def check_approver(closed_by: str, approver: str) -> None:
+    """Raise SamePerson if the approver is the one who closed."""
+    if closed_by == approver:
+        raise SamePerson

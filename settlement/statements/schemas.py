@@ -1,0 +1,114 @@
+"""What goes over the wire about statements. Amounts are minor units; those of reversals are negative."""
+
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from marketplace.kernel.calendar import Month, NotAMonthError
+from marketplace.kernel.facts import InvalidField
+from marketplace.kernel.text import Text
+from settlement.books.domain import Posting, PostingCode
+from settlement.statements.domain import StatementStatus
+from settlement.statements.statements import Statement
+
+MonthText = Annotated[
+    str, msgspec.Meta(min_length=7, max_length=7, description="A month of the business zone.", examples=["2026-10"])
+]
+
+
+View = TypeVar("View", bound="PartnerStatementView")
+
+
+class CloseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which month to close."""
+
+    month: MonthText
+
+
+class PartnerStatementView(msgspec.Struct, frozen=True, kw_only=True):
+    """A statement as its partner sees it. `lines` is their number; tax is contained in the total."""
+
+    id: UUID
+    partner_id: UUID
+    month: str
+    currency: str
+    lines: int
+    gross_minor: int
+    reversed_minor: int
+    total_minor: int
+    tax_minor: int
+    status: StatementStatus
+    content_hash: str
+    closed_at: datetime
+    approved_at: datetime | None
+    paid_at: datetime | None
+
+
+class StatementView(PartnerStatementView, frozen=True, kw_only=True):
+    """A statement as finance sees it: with who closed and who approved."""
+
+    closed_by: str
+    approved_by: str | None
+
+
+class ClosedPeriod(msgspec.Struct, frozen=True):
+    """All statements of the month, made just now or before."""
+
+    statements: list[StatementView]
+
+
+class LineView(msgspec.Struct, frozen=True, kw_only=True):
+    """One line: a posting of the statement's slice. `reference` and `location_id` are the partner's own, at the use."""
+
+    id: UUID
+    code: PostingCode
+    occurred_at: datetime
+    redemption_id: UUID | None
+    voucher_id: UUID | None
+    offer_id: UUID | None
+    revision: int | None
+    title: Text | None
+    quantity: int | None
+    amount_minor: int
+    tax_minor: int
+    currency: str
+    reference: str
+    location_id: str
+    contract_id: UUID | None
+    contract_version: int | None
+    reverses: UUID | None
+
+
+def month_of(text: str) -> Month:
+    """Return the month that the field spells. Raises InvalidField."""
+    try:
+        return Month.parse(text)
+    except NotAMonthError as error:
+        raise InvalidField("month", "须为月份，如 2026-10。", "must be a month such as 2026-10.") from error
+
+
+def statement_view(statement: Statement) -> StatementView:
+    """Return a statement as finance sees it."""
+    return _view(statement, StatementView)
+
+
+def partner_view(statement: Statement) -> PartnerStatementView:
+    """Return a statement as its partner sees it: without the names of the OEM's people."""
+    return _view(statement, PartnerStatementView)
+
+
+def _view(statement: Statement, kind: type[View]) -> View:
+    return kind(**{name: getattr(statement, name) for name in kind.__struct_fields__})
+
+
+def line_view(posting: Posting, title: Text | None) -> LineView:
+    """Return a posting as a line; `title` is the offer's."""
+    signed: dict[str, Any] = {
+        "amount_minor": posting.sign * posting.amount_minor,
+        "tax_minor": posting.sign * posting.tax_minor,
+        "title": title,
+    }
+    values: dict[str, Any] = {name: getattr(posting, name) for name in LineView.__struct_fields__ if name not in signed}
+    return LineView(**values, **signed)

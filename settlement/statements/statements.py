@@ -1,0 +1,126 @@
+"""Statements as they are kept: read, found, and held against their slice of the book."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from marketplace.kernel.calendar import Month
+from marketplace.kernel.facts import NotFound
+from marketplace.platform.database import DB, UnitOfWork
+from settlement.books.slices import Fetch, SliceKey, read_slice
+from settlement.statements.domain import StatementBuilder, StatementChanged, StatementDraft, StatementStatus
+
+
+class Statement(msgspec.Struct, frozen=True, kw_only=True):
+    """A partner's closed month in one currency; amounts in minor units, `period` its first day."""
+
+    id: UUID
+    partner_id: UUID
+    currency: str
+    period: date
+    lines: int
+    gross_minor: int
+    reversed_minor: int
+    total_minor: int
+    tax_minor: int
+    content_hash: str
+    status: StatementStatus
+    closed_by: str
+    closed_at: datetime
+    approved_by: str | None = None
+    approved_at: datetime | None = None
+    paid_at: datetime | None = None
+
+    @property
+    def slice(self) -> SliceKey:
+        """The slice of the book that it is made of."""
+        return SliceKey(self.partner_id, self.currency, self.period)
+
+    @property
+    def month(self) -> str:
+        """The month as `2026-10`."""
+        return str(Month.of(self.period))
+
+    @property
+    def draft(self) -> StatementDraft:
+        """What the slice came to when it was closed."""
+        return StatementDraft(self.lines, self.gross_minor, self.reversed_minor, self.tax_minor, self.content_hash)
+
+
+COLUMNS = ", ".join(Statement.__struct_fields__)
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """Which statements of a list; None lets all through."""
+
+    month: Month | None = None
+    partner_id: UUID | None = None
+    status: StatementStatus | None = None
+
+
+def statement_of(row: asyncpg.Record) -> Statement:
+    """Return a row as a statement."""
+    values: dict[str, Any] = {name: row[name] for name in Statement.__struct_fields__}
+    values["status"] = StatementStatus(values["status"])
+    return Statement(**values)
+
+
+async def find(statement_id: UUID | None, partner_id: UUID | None = None) -> Statement:
+    """Return the statement; with `partner_id` only that partner's.
+
+    Raises NotFound, the same for one that is not there and one that is another's.
+    """
+    row = await DB.fetchrow(
+        f"SELECT {COLUMNS} FROM statement WHERE id = $1 AND ($2::uuid IS NULL OR partner_id = $2)",
+        statement_id, partner_id,
+    )  # fmt: skip
+    if row is None:
+        raise NotFound
+    return statement_of(row)
+
+
+async def lock(work: UnitOfWork, statement_id: UUID | None) -> Statement:
+    """Return the statement, locked until the unit of work ends. Raises NotFound."""
+    row = await work.fetchrow(f"SELECT {COLUMNS} FROM statement WHERE id = $1 FOR UPDATE", statement_id)
+    if row is None:
+        raise NotFound
+    return statement_of(row)
+
+
+async def of_month(fetch: Fetch, month: Month) -> list[Statement]:
+    """Return all statements of the month, by partner and currency."""
+    rows = await fetch(
+        f"SELECT {COLUMNS} FROM statement WHERE period = $1 ORDER BY partner_id, currency", month.first_day
+    )
+    return [statement_of(row) for row in rows]
+
+
+async def some(wanted: Filter, after: tuple[date, UUID] | None, limit: int) -> Sequence[Statement]:
+    """Return the next statements of a list, newest month first."""
+    period, identifier = after or (None, None)
+    rows = await DB.fetch(
+        f"SELECT {COLUMNS} FROM statement WHERE ($1::date IS NULL OR period = $1)"
+        " AND ($2::uuid IS NULL OR partner_id = $2) AND ($3::text IS NULL OR status = $3)"
+        " AND ($4::date IS NULL OR (period, id) < ($4, $5::uuid)) ORDER BY period DESC, id DESC LIMIT $6",
+        wanted.month and wanted.month.first_day, wanted.partner_id, wanted.status, period, identifier, limit,
+    )  # fmt: skip
+    return [statement_of(row) for row in rows]
+
+
+async def build(fetch: Fetch, key: SliceKey) -> StatementDraft:
+    """Return what the slice comes to now."""
+    builder = StatementBuilder(key.partner_id, key.currency, key.period)
+    async for chunk in read_slice(fetch, key):
+        for posting in chunk:
+            builder.add(posting)
+    return builder.draft()
+
+
+async def check_unchanged(work: UnitOfWork, statement: Statement) -> None:
+    """Build the statement again and raise StatementChanged unless it comes out the same, line for line."""
+    if await build(work.fetch, statement.slice) != statement.draft:
+        raise StatementChanged

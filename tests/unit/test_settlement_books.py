@@ -1,0 +1,98 @@
+"""What each event adds to the money book, and in which period."""
+
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from marketplace.kernel.calendar import Calendar
+from marketplace.kernel.ids import uuid7
+from settlement.books.domain import Account, PostingCode, derived_id, payout_posting, period_of, postings_for
+from tests.support.settlement import Sale
+
+SHANGHAI = Calendar(ZoneInfo("Asia/Shanghai"))
+
+
+@pytest.mark.parametrize(
+    ("basis", "event", "amount", "expected"),
+    [
+        ("on_issue", "issued", 12_900, "benefit_on_issue oem:benefits>partner:payable"),
+        ("on_issue", "cancelled", 12_900, "benefit_on_issue_reversed partner:payable>oem:benefits"),
+        ("on_issue", "used", 12_900, None),
+        ("on_issue", "expired", 12_900, None),
+        ("on_use", "issued", 12_900, None),
+        ("on_use", "cancelled", 12_900, None),
+        ("on_use", "used", 12_900, "benefit_on_use oem:benefits>partner:payable"),
+        ("on_use", "expired", 12_900, None),
+        ("on_issue", "issued", 0, None),
+        ("on_use", "used", 0, None),
+    ],
+)
+def test_postings_for(basis: str, event: str, amount: int, expected: str | None) -> None:
+    sale = Sale(basis=basis, amount_minor=amount, quantity=2)
+    postings = postings_for(getattr(sale, event)())
+    assert [f"{p.code} {p.source}>{p.destination}" for p in postings] == ([expected] if expected else [])
+    for posting in postings:
+        assert (posting.amount_minor, posting.currency, posting.quantity) == (12_900, "CNY", 2)
+        assert posting.redemption_id == sale.redemption_id
+        assert (posting.contract_id, posting.contract_version) == (sale.terms.contract_id, 3)
+
+
+@pytest.mark.parametrize(
+    ("amount", "rate_ppm", "tax"),
+    [(10_600, 60_000, 600), (12_900, 60_000, 730), (1, 130_000, 0), (5, 130_000, 1), (12_900, 0, 0), (10**13, 60_000, 566_037_735_849)],
+)
+def test_tax_is_contained(amount: int, rate_ppm: int, tax: int) -> None:
+    """6 % of 106.00 is 6.00: the tax is in the price, not on it."""
+    [posting] = postings_for(Sale(amount_minor=amount, tax_rate_ppm=rate_ppm).used())
+    assert posting.tax_minor == tax
+
+
+def test_a_reversal_names_its_original_and_mirrors_it() -> None:
+    sale = Sale(basis="on_issue")
+    [original] = postings_for(sale.issued())
+    [reversal] = postings_for(sale.cancelled())
+    assert reversal.reverses == original.id
+    assert reversal.id != original.id
+    assert (reversal.source, reversal.destination) == (original.destination, original.source)
+    assert (reversal.amount_minor, reversal.tax_minor) == (original.amount_minor, original.tax_minor)
+    assert (original.sign, reversal.sign) == (1, -1)
+
+
+def test_a_told_again_event_gives_the_same_posting() -> None:
+    sale = Sale()
+    assert postings_for(sale.used()) == postings_for(sale.used())
+
+
+def test_derived_ids_are_uuid7_that_sort_with_their_base() -> None:
+    early, late = uuid7(unix_ms=1_000), uuid7(unix_ms=2_000)
+    derived = derived_id(early, "x")
+    assert derived.version == 7
+    assert derived.variant == uuid7().variant
+    assert derived < late
+    assert derived.int >> 80 == 1_000
+    assert len({derived, derived_id(early, "y"), derived_id(late, "x"), early}) == 4
+    assert len({derived_id(uuid7(), "x") for _ in range(5_000)}) == 5_000
+
+
+def test_a_payout_takes_from_the_payable() -> None:
+    posting = payout_posting(uuid7(), uuid7(), 12_900, "CNY", datetime(2026, 11, 5, tzinfo=UTC))
+    assert posting.code is PostingCode.PAYOUT
+    assert (posting.source, posting.destination) == (Account.PAYABLE, Account.BANK)
+    assert posting.sign == -1
+
+
+@pytest.mark.parametrize(
+    ("occurred_at", "open_from", "expected"),
+    [
+        # 23:59:59.999999 on the last day in Shanghai is still October; a microsecond later it is November.
+        (datetime(2026, 10, 31, 15, 59, 59, 999_999, UTC), None, date(2026, 10, 1)),
+        (datetime(2026, 10, 31, 16, tzinfo=UTC), None, date(2026, 11, 1)),
+        (datetime(2026, 10, 15, tzinfo=UTC), date(2026, 10, 1), date(2026, 10, 1)),
+        (datetime(2026, 9, 30, 12, tzinfo=UTC), date(2026, 10, 1), date(2026, 10, 1)),
+        (datetime(2026, 1, 1, tzinfo=UTC), date(2026, 11, 1), date(2026, 11, 1)),
+        (datetime(2026, 12, 1, tzinfo=UTC), date(2026, 11, 1), date(2026, 12, 1)),
+    ],
+)
+def test_period_of(occurred_at: datetime, open_from: date | None, expected: date) -> None:
+    assert period_of(occurred_at, open_from, SHANGHAI) == expected
