@@ -1,65 +1,88 @@
-"""An active partner, made through the use cases."""
+"""A partner through the API, as a journey needs it before its own first step."""
 
-from datetime import date, datetime
+import base64
 from typing import Any
-from uuid import UUID, uuid4
 
-import msgspec
+from tests.support.app import Api, fresh_key
 
-from marketplace.kernel.money import Money
-from marketplace.platform.database import unit_of_work
-from marketplace.settings import Settings
-from partners.contracts.domain import Proposal
-from partners.contracts.sign import sign_contract
-from partners.onboarding.decide import admit
-from partners.onboarding.schemas import NewApplication
+APPLICATION: dict[str, Any] = {
+    "name": {"zh-CN": "华住集团", "en": "Huazhu Group"},
+    "legal_name": "华住酒店集团有限公司",
+    "registration_number": "91310000MA1FL0000X",
+    "kind": "hotel_group",
+    "contact": {"name": "李娜", "email": "li.na@example.com", "phone": "+86 21 5555 0100"},
+    "website": "https://example.com",
+    "scenarios": ["lodging", "travel"],
+    "description": "酒店住宿",
+}
 
+CONTRACT: dict[str, Any] = {
+    "starts_on": "2026-01-01",
+    "settlement_basis": "on_use",
+    "settlement_price": {"amount": 30000, "currency": "CNY"},
+    "max_settlement_price": {"amount": 50000, "currency": "CNY"},
+    "commission_ppm": 50000,
+    "tax_rate_ppm": 60000,
+    "currency": "CNY",
+    "payment_terms_days": 15,
+}
 
-def application_json(**fields: Any) -> dict[str, Any]:
-    """A good application, as JSON values."""
-    return {
-        "name": {"zh-CN": "华夏酒店", "en": "Huaxia Hotels"},
-        "legal_name": "华夏酒店管理有限公司",
-        "registration_number": "91310000" + uuid4().hex[:10].upper(),
-        "kind": "hotel_group",
-        "contact": {"name": "王敏", "email": "wang@example.com", "phone": "+86 21 5555 0100"},
-        "scenarios": ["lodging", "travel"],
-    } | fields
-
-
-def contract_json(**fields: Any) -> dict[str, Any]:
-    """Good terms of a contract, as JSON values."""
-    return {
-        "starts_on": "2025-01-01",
-        "ends_on": None,
-        "settlement_basis": "on_use",
-        "settlement_price": {"amount": 12_000, "currency": "CNY"},
-        "max_settlement_price": None,
-        "commission_ppm": 50_000,
-        "tax_rate_ppm": 60_000,
-        "currency": "CNY",
-        "cycle": "monthly",
-        "payment_terms_days": 30,
-    } | fields
+ALL_SCOPES = [
+    "offers:read", "offers:write", "vouchers:verify", "vouchers:use", "redemptions:read", "statements:read",
+    "locations:write", "contracts:read",
+]  # fmt: skip
 
 
-async def active_partner(settings: Settings, now: datetime, **contract: Any) -> UUID:
-    """Make a partner with a signed contract and return its id; fields of the contract may be given."""
-    proposal = Proposal(
-        starts_on=date(2025, 1, 1),
-        ends_on=None,
-        settlement_basis="on_use",
-        settlement_price=Money(12_000),
-        max_settlement_price=None,
-        commission_ppm=50_000,
-        tax_rate_ppm=60_000,
-        currency="CNY",
-        cycle="monthly",
-        payment_terms_days=30,
-    )
-    application = msgspec.convert(application_json(), NewApplication)
-    async with unit_of_work() as work:
-        partner_id = await admit(work, application, "admin:test", now)
-        proposal = msgspec.structs.replace(proposal, **contract)
-        await sign_contract(work, partner_id, proposal, settings.currency, "admin:test", now)
+async def staff_post(api: Api, path: str, body: Any, *roles: str) -> Any:
+    """Post as operations (or with the roles given) under a fresh key and return the answer's JSON; it must succeed."""
+    headers = api.staff(*(roles or ("operations",))) | fresh_key()
+    answer = await api.post(path, json=body, headers=headers)
+    assert answer.status_code < 300, answer.text
+    return answer.json()
+
+
+async def apply(api: Api, **changes: Any) -> Any:
+    """Apply, and return the receipt."""
+    answer = await api.post("/v1/partner/applications", json=APPLICATION | changes, headers=fresh_key())
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+async def approved_partner(api: Api, **changes: Any) -> str:
+    """Return the id of a partner that applied and was approved."""
+    receipt = await apply(api, **changes)
+    await staff_post(api, f"/v1/admin/partners/{receipt['id']}/approve", {"reason": "欢迎"})
+    return str(receipt["id"])
+
+
+async def active_partner(api: Api, contract: dict[str, Any] | None = None, **changes: Any) -> str:
+    """Return the id of a partner with a contract in force since the beginning of 2026."""
+    partner_id = await approved_partner(api, **changes)
+    await staff_post(api, f"/v1/admin/partners/{partner_id}/contracts", contract or CONTRACT)
     return partner_id
+
+
+async def partner_client(api: Api, partner_id: str, **changes: Any) -> Any:
+    """Return a client issued to the partner, with its secret."""
+    body = {"name": "POS", "scopes": ALL_SCOPES} | changes
+    return await staff_post(api, f"/v1/admin/partners/{partner_id}/clients", body)
+
+
+async def oem_client(api: Api, **changes: Any) -> Any:
+    """Return a client issued to one of the OEM's systems."""
+    body = {"name": "DMS", "scopes": ["points:write", "members:write"]} | changes
+    return await staff_post(api, "/v1/admin/oem-clients", body)
+
+
+async def token(api: Api, client: Any, **form: str) -> str:
+    """Return an access token for a client with a secret."""
+    pair = f"{client['client_id']}:{client['client_secret']}".encode()
+    headers = {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+    answer = await api.post("/oauth/token", data={"grant_type": "client_credentials"} | form, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["access_token"])
+
+
+def bearer(access_token: str) -> dict[str, str]:
+    """Return the header of a token."""
+    return {"Authorization": f"Bearer {access_token}"}

@@ -1,0 +1,51 @@
+"""Bounded texts that this package's wire Structs share.
+
+PostgreSQL's text cannot hold a NUL, and control characters in a name are never meant: the patterns refuse them, so that
+bad input is answered with the field's name and not found out by the database.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from marketplace.kernel.text import Text
+
+LINE = r"^[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$(?!\n)"
+"""One line without control characters, and without blanks at either end."""
+
+PARAGRAPHS = r"^[^\x00-\x08\x0b-\x1f\x7f]*$"
+"""Text with line breaks and tabs, without other control characters."""
+
+REFERENCE = r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)"
+"""An id of the partner's own, safe in an address and in a file."""
+
+Line = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=LINE)]
+ShortLine = Annotated[str, msgspec.Meta(min_length=1, max_length=80, pattern=LINE)]
+Paragraphs = Annotated[str, msgspec.Meta(max_length=4000, pattern=PARAGRAPHS)]
+Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=REFERENCE, examples=["SH-0001"])]
+Ppm = Annotated[int, msgspec.Meta(ge=0, le=1_000_000, description="Parts per million: 60000 is 6 %.")]
+
+Scenario = Literal[
+    "clothing",
+    "dining",
+    "lodging",
+    "mobility",
+    "entertainment",
+    "learning",
+    "shopping",
+    "wellness",
+    "finance",
+    "travel",
+]
+"""The ten life scenarios 衣食住行娱学购健财游, by their code."""
+
+
+class Name(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A short name in both languages."""
+
+    zh: ShortLine = msgspec.field(name="zh-CN")
+    en: ShortLine
+
+    def text(self) -> Text:
+        """Return the name as a text."""
+        return Text(self.zh, self.en)

@@ -1,0 +1,82 @@
+"""A client's public keys: checked when they are registered, kept without anything else that came with them."""
+
+from typing import Any
+
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, KeySet, RSAKey
+
+from marketplace.kernel.facts import InvalidField
+
+ASSERTION_ALGORITHMS = ["RS256", "ES256"]
+"""With what a client may sign its assertions; symmetric algorithms and `none` are not in it (RFC 8725 §3.1)."""
+
+_MAX_KEYS = 5
+_MAX_MEMBER = 2048
+_MIN_RSA_BITS = 2048
+_MAX_RSA_BITS = 4096
+_PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
+_KEPT = {"RSA": ("kty", "n", "e"), "EC": ("kty", "crv", "x", "y")}
+
+
+def check_jwks(jwks: dict[str, Any]) -> dict[str, Any]:
+    """Return the key set with what is needed to verify, and nothing else.
+
+    Raises InvalidField for no keys or too many, a private key, a key that is weak or of another kind, a `kid` used twice.
+    """
+    keys = jwks.get("keys")
+    if not isinstance(keys, list) or not 1 <= len(keys) <= _MAX_KEYS:
+        raise InvalidField("jwks.keys", f"须有 1 至 {_MAX_KEYS} 个密钥。", f"must hold 1 to {_MAX_KEYS} keys.")
+    checked = [_check_key(key, f"jwks.keys[{place}]") for place, key in enumerate(keys)]
+    names = [key.get("kid") for key in checked]
+    if len(set(names)) != len(names):
+        raise InvalidField("jwks.keys", "每个密钥须有不同的 kid。", "must each have a kid of their own.")
+    return {"keys": checked}
+
+
+def key_set(jwks: dict[str, Any]) -> KeySet:
+    """Return stored keys as joserfc knows them."""
+    return KeySet.import_key_set({"keys": jwks["keys"]})
+
+
+def _check_key(key: Any, field: str) -> dict[str, Any]:
+    if not isinstance(key, dict):
+        raise InvalidField(field, "须为 JWK。", "must be a JWK.")
+    if _PRIVATE.intersection(key):
+        raise InvalidField(
+            field,
+            "含有私钥部分：请立即更换该密钥，只提交公钥。",
+            "holds a private key: replace that key, and send the public part only.",
+        )
+    kept = {name: key.get(name) for name in _KEPT.get(str(key.get("kty")), ())}
+    if not kept or not all(isinstance(value, str) and len(value) <= _MAX_MEMBER for value in kept.values()):
+        raise InvalidField(field, "须为 RSA 或 EC P-256 公钥。", "must be a public RSA or EC P-256 key.")
+    kid = key.get("kid")
+    if kid is not None:
+        if not (isinstance(kid, str) and 1 <= len(kid) <= 128 and kid.isascii() and kid.isprintable()):
+            raise InvalidField(f"{field}.kid", "须为 1 至 128 个 ASCII 字符。", "must be 1 to 128 ASCII characters.")
+        kept["kid"] = kid
+    _check_strength(kept, field)
+    return kept
+
+
+def _check_strength(key: dict[str, Any], field: str) -> None:
+    weak = InvalidField(
+        field,
+        f"须为 RS256（{_MIN_RSA_BITS} 至 {_MAX_RSA_BITS} 位）或 ES256（P-256）公钥。",
+        f"must be good for RS256 ({_MIN_RSA_BITS} to {_MAX_RSA_BITS} bits) or ES256 (P-256).",
+    )
+    try:
+        if key["kty"] == "RSA":
+            # Four base64 letters are three bytes: measured before any arithmetic is done on the number.
+            bits = len(key["n"].rstrip("=")) * 6
+            if not _MIN_RSA_BITS <= bits <= _MAX_RSA_BITS + 8:
+                raise weak
+            size = RSAKey.import_key(key).public_key.key_size
+            if not _MIN_RSA_BITS <= size <= _MAX_RSA_BITS:
+                raise weak
+        elif key["crv"] != "P-256":
+            raise weak
+        else:
+            ECKey.import_key(key)
+    except (JoseError, ValueError, TypeError, KeyError) as error:
+        raise weak from error

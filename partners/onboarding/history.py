@@ -1,0 +1,70 @@
+"""Every change of a partner's state goes through here: row, history and event in one."""
+
+from datetime import datetime
+from uuid import UUID
+
+from marketplace.kernel.facts import NotFound
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.events import publish
+from partners.onboarding.domain import PartnerStatus
+from partners.onboarding.events import PartnerStatusChanged
+
+
+async def lock_partner(work: UnitOfWork, partner_id: UUID) -> PartnerStatus:
+    """Lock the partner's row until the unit of work ends and return its status. Raises NotFound.
+
+    The row is the lock under which a partner's status and contracts change, one after the other.
+    """
+    status = await work.fetchval("SELECT status FROM partner WHERE id = $1 FOR UPDATE", partner_id)
+    if status is None:
+        raise NotFound
+    return PartnerStatus(status)
+
+
+async def move(
+    work: UnitOfWork,
+    partner_id: UUID,
+    actor: str,
+    action: str,
+    before: PartnerStatus,
+    after: PartnerStatus,
+    reason: str | None,
+    now: datetime,
+) -> int:
+    """Write the step of a locked partner and return its new version, which counts contracts as well as states."""
+    version: int = await work.fetchval(
+        "UPDATE partner SET status = $3, version = version + 1, changed_at = $4 WHERE id = $1 AND status = $2"
+        " RETURNING version",
+        partner_id,
+        before,
+        after,
+        now,
+    )
+    await note(work, partner_id, actor, action, before, after, reason, now)
+    if before is not after:
+        await publish(work, [PartnerStatusChanged(partner_id, before, after, version, now)], now)
+    return version
+
+
+async def note(
+    work: UnitOfWork,
+    partner_id: UUID,
+    actor: str,
+    action: str,
+    before: PartnerStatus | None,
+    after: PartnerStatus,
+    reason: str | None,
+    now: datetime,
+) -> None:
+    """Append an entry to the partner's history."""
+    await work.execute(
+        "INSERT INTO partner_history (partner_id, at, actor, action, before, after, reason)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        partner_id,
+        now,
+        actor,
+        action,
+        before,
+        after,
+        reason,
+    )

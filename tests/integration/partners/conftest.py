@@ -1,0 +1,22 @@
+"""The application with the partners' package alone: nothing above it may be needed."""
+
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+
+from marketplace.settings import Settings
+from tests.support.app import Api, running_app
+
+
+@pytest.fixture(scope="session")
+def partners_only(settings: Settings) -> Settings:
+    """The settings of an installation that has no package above this one."""
+    return msgspec.structs.replace(settings, packages=("partners.plugin:Partners",))
+
+
+@pytest.fixture
+async def api(partners_only: Settings, dsn: str) -> AsyncIterator[Api]:
+    """A client of the running application."""
+    async with running_app(partners_only, dsn) as running:
+        yield running
