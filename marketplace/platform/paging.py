@@ -6,6 +6,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
+from litestar.params import QueryParameter
 
 from marketplace.kernel.facts import InvalidField
 
@@ -14,7 +15,8 @@ Item = TypeVar("Item")
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
 
-Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_LIMIT)]
+Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)]
+"""How many items a page has. (Litestar does not heed the bounds of a msgspec.Meta on what is not in the body.)"""
 
 _SIGNATURE_BYTES = 16
 

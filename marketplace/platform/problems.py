@@ -141,7 +141,8 @@ def _validation_errors(error: ValidationException) -> list[FieldProblem]:
     if isinstance(extra, list) and extra:
         found = []
         for item in extra:
-            key = str(item.get("key") or "")
+            # What is wrong with the body as a whole comes under the handler's own word for it.
+            key = "" if item.get("key") == "data" else str(item.get("key") or "")
             problem = field_problem(str(item.get("message", "")))
             field = key or problem.field
             if key and problem.field not in {"body", key}:
