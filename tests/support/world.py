@@ -25,7 +25,7 @@ from marketplace.kernel.facts import Fact
 from marketplace.platform.database import DB, UnitOfWork, unit_of_work
 from marketplace.platform.idempotency import Outcome
 from marketplace.settings import Settings
-from tests.support.partners import active_partner
+from tests.support.sellers import active_partner
 
 
 class World:
