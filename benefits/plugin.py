@@ -25,6 +25,7 @@ from benefits.redemptions import counter_api
 from benefits.redemptions.batch import Request, redeem_batch
 from benefits.redemptions.desk import Desk
 from benefits.redemptions.expire import expire_vouchers
+from benefits.web import storefront
 from marketplace.kernel.facts import Fact
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.idempotency import Outcome
@@ -49,6 +50,7 @@ class Benefits(Package):
             *review_api.ROUTES,
             *redemptions_api.ROUTES,
             *counter_api.ROUTES,
+            *storefront.routes(),
         ]
 
     def dependencies(self) -> Mapping[str, Provide]:

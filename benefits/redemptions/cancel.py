@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 
 from benefits.points.domain import Account, Code, Posting, give_back, sweep
-from benefits.points.ledger import lock_members, post
+from benefits.points.ledger import lock_members, post, read_members
 from benefits.redemptions.domain import VOUCHER_TRANSITIONS, VoucherStatus
 from benefits.redemptions.events import RedemptionCancelled, SettlementTerms
 from benefits.redemptions.schemas import CancelledView, ReturnedLot, VoucherRef
@@ -52,7 +52,7 @@ _LOAD = """
 SELECT r.offer_id, r.revision, r.partner_id, r.quantity, r.points, r.slice, r.settlement, r.redeemed_at,
        v.id AS voucher_id, v.code, v.status, v.expires_at
 FROM redemption r JOIN voucher v ON v.bucket = r.bucket AND v.redemption_id = r.id
-WHERE r.bucket = $1 AND r.id = $2 AND r.member_id = $3 FOR UPDATE
+WHERE r.bucket = $1 AND r.id = $2 AND r.member_id = $3
 """
 
 _TAKEN = """
@@ -70,7 +70,7 @@ async def cancel(
     """
     members, database_now = await lock_members(work, [member_id])
     now = clock.shifted(database_now)
-    row = await work.fetchrow(_LOAD, bucket_of(member_id), redemption_id, member_id)
+    row = await work.fetchrow(_LOAD + " FOR UPDATE", bucket_of(member_id), redemption_id, member_id)
     if row is None or member_id not in members:
         raise NotFound
     _check(row, rules, now)
@@ -99,6 +99,26 @@ async def cancel(
     )
     await publish(work, [event], now)
     return view
+
+
+async def preview(
+    work: UnitOfWork, member_id: UUID, redemption_id: UUID, rules: Rules, clock: Clock
+) -> CancelledView:
+    """Return what cancelling now would give back: decided as the deed is, and thrown away.
+
+    Locks nothing: use a snapshot (REPEATABLE READ). Raises NotFound, VoucherNotCancellable, CancelWindowOver.
+    """
+    members = await read_members(work, [member_id])
+    now = clock.shifted(await work.fetchval("SELECT now()"))
+    row = await work.fetchrow(_LOAD, bucket_of(member_id), redemption_id, member_id)
+    if row is None or member_id not in members:
+        raise NotFound
+    _check(row, rules, now)
+    taken = await _taken(work, member_id, redemption_id)
+    today = rules.calendar.day_of(now)
+    wallet = members[member_id].wallet
+    postings = give_back(wallet, taken, uuid7(bucket_of(member_id)), today, now, rule=rules.expired_rule)
+    return _view(redemption_id, row, taken, postings)
 
 
 def _check(row: asyncpg.Record, rules: Rules, now: datetime) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 from litestar import Request, Response, Router
 from litestar.connection import ASGIConnection
+from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler
 from litestar.response import Redirect, Template
 from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
@@ -47,7 +48,12 @@ MACHINE_PREFIXES = (
 """Addresses whose callers are programs: they get problem documents, whatever they say that they accept."""
 
 
-def page_router(path: str, *handlers: ControllerRouterHandler, csrf: bool = True) -> Router:
+def page_router(
+    path: str,
+    *handlers: ControllerRouterHandler,
+    csrf: bool = True,
+    dependencies: Mapping[str, Provide] | None = None,
+) -> Router:
     """Return a router of pages: out of the API's description, with security headers, forms checked.
 
     `csrf=False` is for pages that know no session.
@@ -58,6 +64,7 @@ def page_router(path: str, *handlers: ControllerRouterHandler, csrf: bool = True
         after_request=_secure,
         guards=[_know, check_csrf] if csrf else [_know],
         include_in_schema=False,
+        dependencies=dict(dependencies or {}),
         opt={"page": True},
     )
 
@@ -77,6 +84,11 @@ def is_fragment(request: Request[Any, Any, Any]) -> bool:
     """Tell whether HTMX asks for a part of a page; restoring the history wants the whole."""
     headers = request.headers
     return headers.get("hx-request") == "true" and headers.get("hx-history-restore-request") != "true"
+
+
+def panel_template(request: Request[Any, Any, Any]) -> str:
+    """Return the template around a `panel`: a sheet over the page with HTMX, a page of its own without."""
+    return "sheet.html" if is_fragment(request) else "panel_page.html"
 
 
 def _frame(request: Request[Any, Any, Any]) -> dict[str, Any]:

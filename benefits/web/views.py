@@ -1,0 +1,145 @@
+"""What pages say about offers, points and vouchers, in the person's language."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+import msgspec
+import segno
+from dateutil.rrule import rrulestr
+
+from benefits.members.domain import TIER_NAMES
+from benefits.points.schemas import Expiring
+from benefits.redemptions.schemas import ReasonView
+from marketplace.kernel.calendar import Calendar, Month
+
+MEMBER_DAY = "FREQ=MONTHLY;BYMONTHDAY=-1"
+"""The monthly member day, the last of the month (RFC 5545)."""
+
+SCENARIO_NAMES: dict[str, tuple[str, str, str]] = {
+    "clothing": ("衣", "服饰", "Clothing"),
+    "dining": ("食", "餐饮", "Dining"),
+    "lodging": ("住", "住宿", "Stays"),
+    "mobility": ("行", "出行", "Mobility"),
+    "entertainment": ("娱", "娱乐", "Fun"),
+    "learning": ("学", "学习", "Learning"),
+    "shopping": ("购", "购物", "Shopping"),
+    "wellness": ("健", "健康", "Wellness"),
+    "finance": ("财", "财富", "Finance"),
+    "travel": ("游", "旅游", "Travel"),
+}
+"""Scenario -> its sign, and what a page calls it in Chinese and English."""
+
+VOUCHER_TABS: dict[str, tuple[str, str, str]] = {
+    "usable": ("issued", "可使用", "Ready"),
+    "used": ("used", "已使用", "Used"),
+    "expired": ("expired", "已过期", "Expired"),
+    "cancelled": ("cancelled", "已取消", "Cancelled"),
+}
+"""Tab -> the vouchers' status, and the tab's name in Chinese and English."""
+
+MOVEMENT_NAMES: dict[str, tuple[str, str]] = {
+    "earning": ("积分入账", "Points credited"),
+    "redemption": ("兑换", "Redeemed"),
+    "cancellation": ("取消兑换，积分退回", "Cancelled, points returned"),
+    "forfeiture": ("取消兑换，积分已过期", "Cancelled, points had expired"),
+    "expiry": ("积分到期", "Points expired"),
+}
+"""Movement's code -> its name in Chinese and English."""
+
+_NOT_ON_SALE: dict[str, tuple[str, str]] = {
+    "not_started": ("活动尚未开始。", "It is not on sale yet."),
+    "ended": ("活动已结束。", "The sale is over."),
+    "paused": ("商家暂停了这项权益。", "The partner has paused it."),
+}
+
+CHART_MONTHS = 12
+CHART_HEIGHT = 96
+_LEAST_BAR = 3
+
+
+class MonthBar(msgspec.Struct, frozen=True):
+    """One bar of the chart of what expires: the month's points, and the bar's height in pixels."""
+
+    month: Month
+    points: int
+    height: int
+
+
+def reason_words(reason: ReasonView, language: str) -> str:
+    """Return why a wish would be refused, in words a member understands."""
+    pick = 1 if language == "en" else 0
+    words = (reason.message, reason.message)
+    if reason.code == "not_on_sale":
+        words = _NOT_ON_SALE.get(str(reason.found), ("目前不可兑换。", "It cannot be redeemed now."))
+    elif reason.code == "not_eligible" and reason.wanted == "active":
+        words = ("您的会员资格已暂停，请联系客服。", "Your membership is suspended; please contact us.")
+    elif reason.code == "not_eligible":
+        wanted = [TIER_NAMES[tier][pick] for tier in str(reason.wanted).split(" / ")]
+        found = TIER_NAMES[str(reason.found)][pick]
+        words = (
+            f"仅限{'、'.join(wanted)}，您当前是{found}。",
+            f"Only for {', '.join(wanted)} members; you are {found}.",
+        )
+    elif reason.code == "insufficient_points":
+        short = reason.wanted - reason.found
+        words = (f"积分不足，还差 {short:,} 积分。", f"You are {short:,} points short.")
+    elif reason.code == "sold_out" and reason.found == 0:
+        words = ("已兑完。", "Sold out.")
+    return words[pick]
+
+
+def next_member_day(today: date) -> tuple[date, int]:
+    """Return the next member day, today included, and in how many days it is."""
+    start = datetime.combine(today, datetime.min.time())
+    found = rrulestr(MEMBER_DAY, dtstart=start).after(start, inc=True)
+    if found is None:
+        raise RuntimeError("a rule without end has come to its end")
+    return found.date(), (found.date() - today).days
+
+
+def greeting(now: datetime, calendar: Calendar) -> tuple[str, str]:
+    """Return the greeting of the hour, in Chinese and English."""
+    hour = now.astimezone(calendar.zone).hour
+    for until, chinese, english in (
+        (5, "夜深了", "Good evening"),
+        (11, "早上好", "Good morning"),
+        (14, "中午好", "Hello"),
+    ):
+        if hour < until:
+            return chinese, english
+    return ("下午好", "Good afternoon") if hour < 18 else ("晚上好", "Good evening")
+
+
+def expiry_chart(expiring: Sequence[Expiring], today: date) -> list[MonthBar]:
+    """Return the bars of the coming months, each with what expires in it; the highest is CHART_HEIGHT.
+
+    Points are gone from `expires_on`, the first day after their last: they belong to the month of the day before.
+    """
+    by_month: dict[Month, int] = {}
+    for lot in expiring:
+        month = Month.of(lot.expires_on - timedelta(days=1))
+        by_month[month] = by_month.get(month, 0) + lot.points
+    first = Month.of(today)
+    most = max(by_month.values(), default=0)
+    bars = []
+    for step in range(CHART_MONTHS):
+        month = first.plus(step)
+        points = by_month.get(month, 0)
+        bars.append(MonthBar(month, points, max(_LEAST_BAR, points * CHART_HEIGHT // most) if points else 0))
+    return bars
+
+
+def good_until(expires_at: datetime) -> datetime:
+    """Return an instant of the last day on which a voucher is good; it ends with that day."""
+    return expires_at - timedelta(microseconds=1)
+
+
+def qr_inline(code: str) -> str:
+    """Return the code as an SVG element that grows with its frame; error correction Q: a scratched screen still reads."""
+    picture = segno.make(code, error="q", micro=False)
+    return str(picture.svg_inline(border=2, omitsize=True, dark="#111", svgclass=None, lineclass=None))
+
+
+def last_day(expires_on: date) -> date:
+    """Return the last day on which points are good."""
+    return expires_on - timedelta(days=1)

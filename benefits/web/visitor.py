@@ -1,0 +1,72 @@
+"""Who looks at the storefront: the signed-in person as a member."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Request
+from litestar.di import NamedDependency
+
+from benefits.members.domain import TIER_NAMES
+from benefits.members.resolve import Directory, Member, load_member
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.text import Language
+from marketplace.web.language import page_language
+from marketplace.web.oidc import Person
+
+MAX_CURSOR = 1000
+
+
+class NotAMember(Fact):
+    """Somebody of the OEM's staff looks at the members' pages: they have no wallet."""
+
+    kind = Kind.FORBIDDEN
+    code = "not_a_member"
+    zh = "当前登录的是员工账号，不是车主会员。请退出后用会员账号登录。"
+    en = "You are signed in as staff, not as a member. Sign out, and sign in as a member."
+
+
+class Visitor(msgspec.Struct, frozen=True):
+    """The member, and the language of the page."""
+
+    member: Member
+    language: Language
+
+    @property
+    def id(self) -> UUID:
+        """The member's id."""
+        return self.member.id
+
+    @property
+    def actor(self) -> str:
+        """The name under which idempotency knows the member: the same as over the API."""
+        return f"member:{self.member.id}"
+
+    @property
+    def tier(self) -> str:
+        """The tier's name in the page's language."""
+        chinese, english = TIER_NAMES[self.member.tier]
+        return english if self.language == "en" else chinese
+
+
+async def visitor_of(request: Request[Any, Any, Any], person: Person, clock: Clock) -> Visitor:
+    """Return the member that the person is; a member's first sign-in makes them known. Raises NotAMember."""
+    if person.roles:
+        raise NotAMember
+    directory: Directory = request.app.state.members
+    member_id = await directory.member_id(person.subject, person.name, clock.now())
+    return Visitor(await load_member(member_id), page_language(request))
+
+
+async def visitor(
+    request: Request[Any, Any, Any], person: NamedDependency[Person], clock: NamedDependency[Clock]
+) -> Visitor:
+    """Litestar dependency: the signed-in member. Raises SignInNeeded or NotAMember."""
+    return await visitor_of(request, person, clock)
+
+
+def cursor_of(request: Request[Any, Any, Any]) -> str | None:
+    """Return the cursor of a list page's address; too long a one is none that we gave, and reads as a wrong one."""
+    cursor = request.query_params.get("cursor")
+    return cursor[:MAX_CURSOR] if cursor else None

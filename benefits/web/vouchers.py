@@ -1,0 +1,162 @@
+"""The result of a redemption, the member's vouchers, and giving one back."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+from litestar import Request, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from benefits.redemptions.cancel import Rules, cancel, preview
+from benefits.redemptions.domain import VoucherStatus
+from benefits.redemptions.schemas import CancelIn, CancelledView
+from benefits.redemptions.vouchers import my_redemption, my_voucher, my_vouchers
+from benefits.web.shop import refusal
+from benefits.web.views import VOUCHER_TABS, good_until, last_day, qr_inline
+from benefits.web.visitor import Visitor, cursor_of
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.ids import bucket_of
+from marketplace.platform.database import UnitOfWork, unit_of_work
+from marketplace.platform.idempotency import Outcome, key_for, once
+from marketplace.platform.paging import Cursors
+from marketplace.settings import Settings
+from marketplace.web.pages import Page, is_fragment, page, panel_template
+from partners.requests import path_id
+
+VOUCHERS_ON_A_PAGE = 12
+
+
+@get("/redemptions/{redemption_id:str}")
+async def result(
+    redemption_id: FromPath[str],
+    request: Request[Any, Any, Any],
+    visitor: NamedDependency[Visitor],
+    clock: NamedDependency[Clock],
+) -> Page:
+    """Show what a redemption gave: the voucher with its code."""
+    made = await my_redemption(visitor.id, path_id(redemption_id), clock.now())
+    found = await my_voucher(visitor.id, made.voucher.id, clock.now())
+    return page(
+        request,
+        "storefront/result.html",
+        visitor=visitor,
+        redemption=made,
+        voucher=found,
+        good_until=good_until(found.expires_at),
+        qr=qr_inline(found.code),
+    )
+
+
+@get("/vouchers")
+async def vouchers(
+    request: Request[Any, Any, Any],
+    visitor: NamedDependency[Visitor],
+    clock: NamedDependency[Clock],
+    cursors: NamedDependency[Cursors],
+) -> Page:
+    """List the member's vouchers, a tab for each state."""
+    tab = request.query_params.get("tab", "usable")
+    tab = tab if tab in VOUCHER_TABS else "usable"
+    status = VoucherStatus(VOUCHER_TABS[tab][0])
+    found = await my_vouchers(
+        visitor.id, cursors, clock.now(), status=status, cursor=cursor_of(request), limit=VOUCHERS_ON_A_PAGE
+    )
+    return page(
+        request,
+        "storefront/voucher_rows.html" if is_fragment(request) else "storefront/vouchers.html",
+        visitor=visitor,
+        vouchers=found.data,
+        tab=tab,
+        tabs=VOUCHER_TABS,
+        good_until=good_until,
+        next_page=f"/vouchers?tab={tab}&cursor={found.next_cursor}" if found.next_cursor else "",
+    )
+
+
+@get("/vouchers/{voucher_id:str}")
+async def voucher(
+    voucher_id: FromPath[str],
+    request: Request[Any, Any, Any],
+    visitor: NamedDependency[Visitor],
+    clock: NamedDependency[Clock],
+    settings: NamedDependency[Settings],
+) -> Page:
+    """Show one voucher, its code large enough for any scanner."""
+    found = await my_voucher(visitor.id, path_id(voucher_id), clock.now())
+    made = await my_redemption(visitor.id, found.redemption_id, clock.now())
+    return page(
+        request,
+        "storefront/voucher.html",
+        visitor=visitor,
+        voucher=found,
+        redemption=made,
+        good_until=good_until(found.expires_at),
+        qr=qr_inline(found.code) if found.status == VoucherStatus.ISSUED else "",
+        cancellable=found.status == VoucherStatus.ISSUED
+        and clock.now() < made.redeemed_at + timedelta(days=settings.cancel_window_days),
+    )
+
+
+@get("/vouchers/{voucher_id:str}/cancel")
+async def confirm_cancel(
+    voucher_id: FromPath[str],
+    request: Request[Any, Any, Any],
+    visitor: NamedDependency[Visitor],
+    clock: NamedDependency[Clock],
+    settings: NamedDependency[Settings],
+) -> Page:
+    """Ask once more, and say exactly what comes back."""
+    found = await my_voucher(visitor.id, path_id(voucher_id), clock.now())
+    async with unit_of_work("REPEATABLE READ") as work:
+        back = await preview(work, visitor.id, found.redemption_id, _rules(settings), clock)
+    return page(
+        request,
+        panel_template(request),
+        panel="storefront/panel_cancel.html",
+        visitor=visitor,
+        voucher=found,
+        returned=back,
+        last_day=last_day,
+        idempotency_key=f"web-{uuid4()}",
+    )
+
+
+@post("/vouchers/{voucher_id:str}/cancel", status_code=200)
+async def give_back(
+    voucher_id: FromPath[str],
+    request: Request[Any, Any, Any],
+    visitor: NamedDependency[Visitor],
+    clock: NamedDependency[Clock],
+    settings: NamedDependency[Settings],
+) -> Page:
+    """Cancel, once for the form's key, and say what came back."""
+    found = await my_voucher(visitor.id, path_id(voucher_id), clock.now())
+    form = await request.form()
+    outcome = await _cancel(visitor, found.redemption_id, str(form.get("idempotency_key", "")), settings, clock)
+    refused = outcome.status >= 400
+    return page(
+        request,
+        panel_template(request),
+        panel="storefront/panel_refused.html" if refused else "storefront/panel_cancelled.html",
+        visitor=visitor,
+        back=f"/vouchers/{found.id}",
+        message=refusal(outcome) if refused else "",
+        returned=None if refused else msgspec.json.decode(outcome.body, type=CancelledView),
+        last_day=last_day,
+    )
+
+
+def _rules(settings: Settings) -> Rules:
+    return Rules(settings.calendar, settings.cancel_window_days, settings.cancel_expired_rule)
+
+
+async def _cancel(visitor: Visitor, redemption_id: UUID, key: str, settings: Settings, clock: Clock) -> Outcome:
+    body = CancelIn()
+    operation = f"POST /v1/redemptions/{redemption_id}/cancel"  # a key means the same here and over the API
+
+    async def work(transaction: UnitOfWork) -> CancelledView:
+        return await cancel(transaction, visitor.id, redemption_id, body.reason, _rules(settings), clock)
+
+    return await once(key_for(visitor.actor, key, operation, body, bucket_of(visitor.id)), visitor.language, work)
