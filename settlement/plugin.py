@@ -1,7 +1,6 @@
 """What this package plugs into the frame."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from litestar.types import ControllerRouterHandler
 
@@ -19,7 +18,6 @@ class Settlement(Package):
     """Settlement: the money book follows redemptions; finance closes, approves, pays and exports."""
 
     name = "settlement"
-    scopes: ClassVar = {"statements:read": "Read its own statements, their lines and its payouts."}
     append_only = ("money_posting",)
     invariants = INVARIANTS
     commands = (close, export)

@@ -6,7 +6,7 @@ from uuid import UUID
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromQuery
+from litestar.params import FromQuery, JSONBody
 from msgspec import Meta
 
 from marketplace.kernel.clock import Clock
@@ -39,7 +39,7 @@ class FinancePayouts(Controller):
     )
     async def record(
         self,
-        data: NewPayout,
+        data: JSONBody[NewPayout],
         key: IdempotencyKey,
         request: HttpRequest,
         staff: NamedDependency[Caller],

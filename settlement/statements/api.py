@@ -6,7 +6,7 @@ from uuid import UUID
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Stream
 from msgspec import Meta
 
@@ -67,7 +67,7 @@ class Periods(Controller):
     )
     async def close(
         self,
-        data: CloseRequest,
+        data: JSONBody[CloseRequest],
         key: IdempotencyKey,
         request: HttpRequest,
         staff: NamedDependency[Caller],
