@@ -60,6 +60,7 @@ def create_app(
         },
         openapi_config=openapi.config(__version__, packages, DocsPage()),
         middleware=[requests.RequestMiddleware()],
+        logging_config=None,
         request_max_body_size=MAX_BODY,
         lifespan=[_open(settings, dsn, packages, client), *extra_lifespans],
     )

@@ -44,7 +44,7 @@ class StoredEvent(msgspec.Struct, frozen=True):
     payload: dict[str, Any]
     occurred_at: datetime
 
-    def decode(self, kind: "type[EventKind]") -> EventKind:
+    def decode(self, kind: "builtins.type[EventKind]") -> EventKind:
         """Return the payload as the fact's own Struct."""
         return msgspec.convert(self.payload, kind)
 

@@ -1,0 +1,187 @@
+"""`marketplace …`: everything an operator does from a terminal. The packages add theirs (close, export)."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from pathlib import Path
+
+import rich_click as click
+from rich.console import Console
+
+from marketplace import __version__
+from marketplace.platform import logs
+from marketplace.platform.commands import data_option, run, settings_for
+from marketplace.platform.package import package_classes
+from marketplace.settings import DEFAULT_PACKAGES, VARIABLES, Settings, SettingsError, load
+
+click.rich_click.TEXT_MARKUP = "rich"
+
+out = Console()
+
+
+class Program(click.RichGroup):
+    """The command line; what a user can put right is one line, not a traceback."""
+
+    def invoke(self, context: click.Context) -> object:
+        """Run the command, turning our own errors into one line and exit status 1."""
+        from marketplace.platform.embedded import EmbeddedServerError
+        from marketplace.platform.migrate import MigrationFailedError
+        from marketplace.platform.server import PortTakenError
+
+        try:
+            return super().invoke(context)
+        except (SettingsError, EmbeddedServerError, MigrationFailedError, PortTakenError) as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """Partner-benefits marketplace: offers, points, redemptions, settlement."""
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--data", type=click.Path(path_type=Path), default=Path("data"), show_default=True, metavar="FOLDER")
+@click.option(
+    "--seed", default=1, show_default=True, type=click.IntRange(0), help="Which world is made at the first start."
+)
+def demo(host: str, port: int, data: Path, seed: int) -> None:
+    """Start everything in one process, on a PostgreSQL of its own, with a world that looks real."""
+    from marketplace.demo.run import run_demo
+
+    run_demo(host, port, data, seed)
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes.")
+def serve(host: str, port: int, workers: int) -> None:
+    """Serve the API and the pages. Consumers and jobs run under `marketplace work`."""
+    from uvicorn import Server
+    from uvicorn.supervisors import Multiprocess
+
+    from marketplace.platform import server
+    from marketplace.platform.runtime import database_server, prepare
+
+    settings = load()
+    logs.configure(settings)
+    listener = server.listen(host, port)
+    with database_server(settings) as address:
+        dsn, _ = asyncio.run(prepare(settings, address))
+        os.environ[server.DSN_VARIABLE] = dsn
+        config = server.config("marketplace.platform.server:application", workers=workers, factory=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            if workers == 1:
+                Server(config).run(sockets=[listener])
+            else:
+                Multiprocess(config, target=Server(config).run, sockets=[listener]).run()
+
+
+@main.command()
+def work() -> None:
+    """Run the consumers of the event log and the scheduled jobs. As many as you like may run."""
+    settings = load()
+    logs.configure(settings)
+    with contextlib.suppress(KeyboardInterrupt):
+        run(_work(settings))
+
+
+async def _work(settings: Settings) -> None:
+    from marketplace.kernel.clock import Clock
+    from marketplace.platform.commands import open_database
+    from marketplace.platform.package import load_packages
+    from marketplace.platform.worker import work as keep_working
+
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    async with open_database(settings) as dsn:
+        await keep_working(load_packages(settings, Clock()), settings, dsn, stop)
+
+
+@main.command()
+@data_option
+def migrate(data: Path | None) -> None:
+    """Bring the database up to this version."""
+    from marketplace.platform.runtime import database_server, prepare
+
+    settings = settings_for(data)
+    with database_server(settings) as address:
+        _, ran = run(prepare(settings, address))
+    out.print("\n".join(ran) if ran else "The database is up to date.")
+
+
+@main.command()
+@data_option
+def doctor(data: Path | None) -> None:
+    """Check Python, settings, database and migrations, and say what to do."""
+    from marketplace.platform.doctor import diagnose
+
+    findings = run(diagnose(data))
+    for finding in findings:
+        mark = "[green]✓[/]" if finding.good else "[red]✗[/]"
+        out.print(f"{mark} {finding.what}" + (f"\n  [yellow]→ {finding.remedy}[/]" if finding.remedy else ""))
+    if not all(finding.good for finding in findings):
+        raise SystemExit(1)
+
+
+@main.command()
+@click.option("--as", "login", required=True, metavar="LOGIN", help="Who: a login of the demo's people.")
+@data_option
+def token(login: str, data: Path | None) -> None:
+    """Print an access token of the demo's ONE ID for one of its people."""
+    from marketplace.demo.manifest import read_demo
+    from marketplace.demo.oneid import OneId, UnknownPersonError
+    from marketplace.demo.run import demo_settings
+
+    folder = data or Path(os.environ.get(VARIABLES["data"]) or "data")
+    try:
+        settings = demo_settings(folder, read_demo(folder).base_url)
+        click.echo(OneId(settings).mint(login))
+    except (UnknownPersonError, FileNotFoundError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command()
+@click.option("--redemptions", default=5000, show_default=True, type=click.IntRange(1, 1_000_000))
+@click.option(
+    "--connections", default=64, show_default=True, type=click.IntRange(1, 1000), help="Requests under way at once."
+)
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
+@data_option
+def simulate(redemptions: int, connections: int, seed: int, data: Path | None) -> None:
+    """Drive the running demo over HTTP like many members at once; print rate, latencies and refusals."""
+    from marketplace.demo.manifest import read_demo
+    from marketplace.demo.simulate import simulate as drive
+
+    folder = data or Path(os.environ.get(VARIABLES["data"]) or "data")
+    try:
+        read_demo(folder)
+    except FileNotFoundError as error:
+        raise click.ClickException(str(error)) from error
+    run(drive(folder, redemptions, connections, seed))
+
+
+@main.command()
+@click.option(
+    "--out", "path", type=click.Path(path_type=Path), default=None, help="Write there instead of to the terminal."
+)
+def openapi(path: Path | None) -> None:
+    """Print the API's description as YAML, as it stands in openapi.yaml."""
+    from marketplace.app import create_app
+    from marketplace.platform.openapi import export
+
+    text = export(create_app(Settings(mode="test"), "").openapi_schema.to_schema())
+    if path is None:
+        click.echo(text, nl=False)
+    else:
+        path.write_text(text)
+
+
+for package in package_classes((os.environ.get(VARIABLES["packages"]) or DEFAULT_PACKAGES).split(",")):
+    for command in package.commands:
+        main.add_command(command)

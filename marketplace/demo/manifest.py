@@ -1,0 +1,57 @@
+"""`demo.json`: where the demo is, and who one can be there."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from marketplace.demo.oneid import DemoPerson
+from marketplace.platform.commands import DEMO_FILE
+
+
+class DemoClient(msgspec.Struct, frozen=True):
+    """An OAuth client of the demo, with its secret in the clear: it works with the demo only."""
+
+    name: str
+    client_id: str
+    client_secret: str
+
+
+class PersonLine(msgspec.Struct, frozen=True):
+    """Somebody one can sign in as."""
+
+    login: str
+    name: str
+    kind: str
+    roles: list[str]
+
+
+class Demo(msgspec.Struct, frozen=True):
+    """What `demo.json` says."""
+
+    base_url: str
+    partners: list[DemoClient]
+    oem_system: DemoClient
+    people: list[PersonLine]
+
+
+def read_demo(folder: Path) -> Demo:
+    """Return what the folder's demo wrote. Raises FileNotFoundError with what to do."""
+    path = folder / DEMO_FILE
+    if not path.exists():
+        raise FileNotFoundError(f"there is no demo in {folder.resolve()}; run `marketplace demo --data {folder}` first")
+    return msgspec.json.decode(path.read_bytes(), type=Demo)
+
+
+def write_demo(folder: Path, demo: Demo) -> None:
+    """Write `demo.json`, readable by its owner only, all at once."""
+    draft = folder / f".{DEMO_FILE}.{os.getpid()}"
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(demo), indent=2))
+    draft.replace(folder / DEMO_FILE)
+
+
+def people_lines(people: Sequence[DemoPerson]) -> list[PersonLine]:
+    """Return the people as `demo.json` lists them."""
+    return [PersonLine(person.login, person.name, person.kind, list(person.roles)) for person in people]

@@ -1,0 +1,134 @@
+"""The demo: everything in one process, on a data folder of the user's choice."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from uvicorn import Server
+
+from marketplace.app import create_app
+from marketplace.demo import oneid_pages
+from marketplace.demo.manifest import Demo, read_demo, write_demo
+from marketplace.kernel.clock import Clock
+from marketplace.platform import logs, server
+from marketplace.platform.commands import DEMO_FILE
+from marketplace.platform.database import DB
+from marketplace.platform.embedded import EmbeddedServerError, check_folder
+from marketplace.platform.package import load_packages
+from marketplace.platform.runtime import DATABASE_NAME, database_server, prepare
+from marketplace.platform.worker import beside_the_server
+from marketplace.settings import Settings, load
+
+SECRET_FILE = "secret.key"  # noqa: S105 - a file's name
+LOCK_FILE = "demo.lock"
+
+out = Console()
+
+
+def demo_settings(folder: Path, base_url: str) -> Settings:
+    """Return the settings of the demo in the folder; its secret is made at the first time. Raises SettingsError."""
+    environment: dict[str, str] = {name: value for name, value in os.environ.items() if name != "MARKETPLACE_MODE"}
+    overrides: dict[str, Any] = {"mode": "demo", "data": folder, "base_url": base_url, "oneid_issuer": ""}
+    if not environment.get("MARKETPLACE_SECRET_KEY"):
+        overrides["secret_key"] = _secret(folder)
+    if not environment.get("MARKETPLACE_ONEID_CLIENT_SECRET"):
+        overrides["oneid_client_secret"] = "demo-" + overrides.get("secret_key", "client")[:16]
+    if not environment.get("MARKETPLACE_LOG_LEVEL"):
+        overrides["log_level"] = "warning"
+    if not environment.get("MARKETPLACE_LOG_FORMAT"):
+        overrides["log_format"] = "console"
+    return load(environment, **overrides)
+
+
+def _secret(folder: Path) -> str:
+    path = folder / SECRET_FILE
+    if not path.exists():
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+    return path.read_text().strip()
+
+
+def run_demo(host: str, port: int, data: Path, seed: int) -> None:
+    """Serve the demo until Ctrl-C. Raises SettingsError, EmbeddedServerError, PortTakenError, each one line."""
+    data = data.expanduser().resolve()
+    check_folder(data)
+    listener = server.listen(host, port)
+    with _only_one(data), contextlib.suppress(KeyboardInterrupt):
+        settings = demo_settings(data, f"http://{host}:{port}")
+        logs.configure(settings)
+        out.print(f"[bold]Partner-benefits marketplace[/] — demo in {data}")
+        with database_server(settings) as address:
+            dsn = asyncio.run(_prepare(settings, address, seed))
+            demo = msgspec.structs.replace(read_demo(data), base_url=settings.base_url)
+            write_demo(data, demo)
+            app = create_app(
+                settings,
+                dsn,
+                extra_routes=oneid_pages.routes(settings),
+                extra_lifespans=[beside_the_server(settings, dsn)],
+            )
+            _tell(demo, data)
+            Server(server.config(app)).run(sockets=[listener])
+    out.print("Stopped. The data stays where it is.")
+
+
+@contextmanager
+def _only_one(data: Path) -> Iterator[None]:
+    with (data / LOCK_FILE).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise EmbeddedServerError(
+                f"a demo already runs on the data folder {data}; stop it or choose another with --data"
+            ) from error
+        yield
+
+
+async def _prepare(settings: Settings, address: str, seed: int) -> str:
+    # Imported here: the world is some hundred KB of text that a second start does not need.
+    from marketplace.demo.seed import make_world
+
+    finished = (settings.data / DEMO_FILE).exists()
+    if not finished and not settings.database_url:
+        await _drop_unfinished(address)
+    dsn, _ = await prepare(settings, address)
+    if finished:
+        return dsn
+    await DB.open(dsn, pool_size=settings.pool_size)
+    try:
+        clock = Clock()
+        write_demo(settings.data, await make_world(settings, clock, load_packages(settings, clock), seed))
+    finally:
+        await DB.close()
+    return dsn
+
+
+async def _drop_unfinished(address: str) -> None:
+    # demo.json is written last: without it a first start was interrupted half way, and half a world adds up to nothing.
+    connection = await asyncpg.connect(address)
+    try:
+        await connection.execute(f'DROP DATABASE IF EXISTS "{DATABASE_NAME}" WITH (FORCE)')
+    finally:
+        await connection.close()
+
+
+def _tell(demo: Demo, data: Path) -> None:
+    table = Table("sign in as", "who", "may", title="ONE ID (demo)", title_justify="left")
+    members = [person for person in demo.people if person.kind == "member"]
+    for person in [*members[:5], *(person for person in demo.people if person.kind != "member")]:
+        table.add_row(person.login, person.name, ", ".join(person.roles) or "member")
+    out.print(table)
+    out.print(f"Storefront   [link]{demo.base_url}/[/]")
+    out.print(f"API          [link]{demo.base_url}/docs[/]")
+    out.print(f"Credentials  {data / DEMO_FILE}   (curl: marketplace token --as {members[0].login} --data {data})")
+    out.print("Ctrl-C stops everything.")

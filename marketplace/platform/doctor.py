@@ -1,0 +1,89 @@
+"""Is everything there that the program needs? Each finding says what to do."""
+
+import sys
+from pathlib import Path
+
+import asyncpg
+import msgspec
+
+from marketplace.platform.commands import settings_for
+from marketplace.platform.database import connection_config
+from marketplace.platform.embedded import EmbeddedServer, EmbeddedServerError, check_folder
+from marketplace.platform.migrate import pending
+from marketplace.platform.package import package_classes
+from marketplace.platform.runtime import DATABASE_NAME, append_only_tables, with_database
+from marketplace.settings import Settings, SettingsError
+
+LOWEST_POSTGRESQL = 15
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at."""
+
+    good: bool
+    what: str
+    remedy: str = ""
+
+
+async def diagnose(data: Path | None) -> list[Finding]:
+    """Look at Python, settings, data folder, database, role and migrations; never changes anything."""
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    enough = sys.version_info >= (3, 11)
+    findings = [Finding(enough, f"Python {version}", "" if enough else "install 3.11 or newer")]
+    try:
+        settings = settings_for(data)
+        package_classes(settings.packages)
+    except SettingsError as error:
+        return [*findings, Finding(good=False, what="settings", remedy=str(error))]
+    findings.append(Finding(good=True, what=f"settings ({settings.mode})"))
+    try:
+        dsn = _address(settings)
+    except EmbeddedServerError as error:
+        return [*findings, Finding(good=False, what="database", remedy=str(error))]
+    if dsn is None:
+        remedy = "start it with `marketplace demo` or `marketplace serve`, or set DATABASE_URL"
+        return [*findings, Finding(good=False, what="database: the embedded server is not running", remedy=remedy)]
+    return [*findings, *await _database(settings, dsn)]
+
+
+def _address(settings: Settings) -> str | None:
+    if settings.database_url:
+        return settings.database_url
+    check_folder(settings.data)
+    server = EmbeddedServer(settings.data)
+    return with_database(server.start(), DATABASE_NAME) if server.is_running() else None
+
+
+async def _database(settings: Settings, dsn: str) -> list[Finding]:
+    try:
+        connection = await asyncpg.connect(**connection_config(dsn))
+    except (OSError, asyncpg.PostgresError) as error:
+        return [Finding(good=False, what="database", remedy=f"cannot be reached: {error}")]
+    try:
+        number = connection.get_server_version().major
+        enough = number >= LOWEST_POSTGRESQL
+        found = [Finding(enough, f"PostgreSQL {number}", "" if enough else f"{LOWEST_POSTGRESQL} or newer is needed")]
+        missing = await pending(dsn)
+        found.append(
+            Finding(not missing, f"migrations ({len(missing)} to run)", "run `marketplace migrate`" if missing else "")
+        )
+        if not missing:
+            found.append(await _role(connection, settings))
+        return found
+    finally:
+        await connection.close()
+
+
+async def _role(connection: asyncpg.Connection, settings: Settings) -> Finding:
+    role = settings.database_role
+    if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role):
+        return Finding(
+            good=False, what=f"role {role}", remedy="run `marketplace migrate` as a user that may create roles"
+        )
+    loose = [
+        table
+        for table in append_only_tables(settings)
+        if await connection.fetchval("SELECT has_table_privilege($1, $2, 'UPDATE, DELETE')", role, table)
+    ]
+    remedy = f"it may change {', '.join(loose)}; run `marketplace migrate`" if loose else ""
+    return Finding(not loose, f"role {role} can only add to the books", remedy)

@@ -1,0 +1,33 @@
+"""Logs as one JSON object a line, or for a person's eyes."""
+
+import logging
+import sys
+
+import structlog
+
+from marketplace.settings import Settings
+
+
+def configure(settings: Settings) -> None:
+    """Send structured logs, and what libraries say from warnings on, to standard error."""
+    level = getattr(logging, settings.log_level.upper())
+    logging.basicConfig(
+        stream=sys.stderr, level=max(level, logging.WARNING), format="%(levelname)s %(name)s: %(message)s"
+    )
+    renderer = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if settings.log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,37 @@
+"""What goes on behind the requests: the consumers of the event log, and the scheduled jobs."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from litestar import Litestar
+
+from marketplace.platform.events import run_consumers
+from marketplace.platform.jobs import run_jobs
+from marketplace.platform.package import Package
+from marketplace.settings import Settings
+
+
+async def work(packages: Sequence[Package], settings: Settings, dsn: str, stop: asyncio.Event) -> None:
+    """Keep all packages' consumers and jobs going until `stop` is set; the pool must be open."""
+    consumers = [consumer for package in packages for consumer in package.consumers()]
+    jobs = [job for package in packages for job in package.jobs()]
+    async with asyncio.TaskGroup() as group:
+        group.create_task(run_consumers(consumers, stop))
+        group.create_task(run_jobs(dsn, settings.database_role, jobs, stop))
+
+
+def beside_the_server(settings: Settings, dsn: str) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    """Return a lifespan that works inside the serving process, for the demo and small installations."""
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        stop = asyncio.Event()
+        task = asyncio.create_task(work(app.state.packages, settings, dsn, stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            await task
+
+    return lifespan
