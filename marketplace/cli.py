@@ -27,7 +27,7 @@ class Program(click.RichGroup):
         """Run the command, turning our own errors into one line and exit status 1."""
         from marketplace.platform.embedded import EmbeddedServerError
         from marketplace.platform.migrate import MigrationFailedError
-        from marketplace.platform.server import PortTakenError
+        from marketplace.server import PortTakenError
 
         try:
             return super().invoke(context)
@@ -64,7 +64,7 @@ def serve(host: str, port: int, workers: int) -> None:
     from uvicorn import Server
     from uvicorn.supervisors import Multiprocess
 
-    from marketplace.platform import server
+    from marketplace import server
     from marketplace.platform.runtime import database_server, prepare
 
     settings = load()
@@ -73,7 +73,7 @@ def serve(host: str, port: int, workers: int) -> None:
     with database_server(settings) as address:
         dsn, _ = asyncio.run(prepare(settings, address))
         os.environ[server.DSN_VARIABLE] = dsn
-        config = server.config("marketplace.platform.server:application", workers=workers, factory=True)
+        config = server.config("marketplace.server:application", workers=workers, factory=True)
         with contextlib.suppress(KeyboardInterrupt):
             if workers == 1:
                 Server(config).run(sockets=[listener])

@@ -16,11 +16,12 @@ from rich.console import Console
 from rich.table import Table
 from uvicorn import Server
 
+from marketplace import server
 from marketplace.app import create_app
 from marketplace.demo import oneid_pages
 from marketplace.demo.manifest import Demo, read_demo, write_demo
 from marketplace.kernel.clock import Clock
-from marketplace.platform import logs, server
+from marketplace.platform import logs
 from marketplace.platform.commands import DEMO_FILE
 from marketplace.platform.database import DB
 from marketplace.platform.embedded import EmbeddedServerError, check_folder

@@ -1,12 +1,13 @@
 """The whole application in this process, asked over HTTP without a socket."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
 import httpx
 from litestar import Litestar
+from litestar.types import ControllerRouterHandler
 
 from marketplace.app import create_app
 from marketplace.kernel.clock import Clock
@@ -35,10 +36,12 @@ def fresh_key() -> dict[str, str]:
 
 
 @asynccontextmanager
-async def running_app(settings: Settings, dsn: str, clock: Clock | None = None) -> AsyncIterator[Api]:
+async def running_app(
+    settings: Settings, dsn: str, clock: Clock | None = None, extra_routes: Sequence[ControllerRouterHandler] = ()
+) -> AsyncIterator[Api]:
     """Give a client of the application on the database, inside its lifespan; `api.app` is the application."""
     oneid = Issuer(settings)
-    app = create_app(settings, dsn, clock=clock, transport=oneid.transport)
+    app = create_app(settings, dsn, clock=clock, transport=oneid.transport, extra_routes=extra_routes)
     async with app.lifespan(), Api(transport=httpx.ASGITransport(app), base_url=settings.base_url) as api:
         api.app, api.oneid = app, oneid
         yield api

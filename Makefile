@@ -1,0 +1,59 @@
+# Every target in one line each: make help
+PYTHON ?= python3
+PORT ?= 8000
+DATA ?= data
+SEED ?= 1
+VENV := .venv
+DEV := .venv-dev
+RUN := $(VENV)/.installed
+RUN_DEV := $(DEV)/.installed
+SOURCES := marketplace partners benefits settlement tests
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format openapi lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(RUN) ## Start everything at http://127.0.0.1:8000 with a world to try (PORT=8123 DATA=folder SEED=1)
+	@exec $(VENV)/bin/marketplace demo --port $(PORT) --data "$(DATA)" --seed $(SEED)
+
+test: $(RUN_DEV) ## Run the whole test suite on a real PostgreSQL of its own
+	@$(DEV)/bin/python -m tests.support.chromium
+	$(DEV)/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+check: $(RUN_DEV) ## Formatting, lint, types, floors, sizes
+	$(DEV)/bin/ruff format --check $(SOURCES)
+	$(DEV)/bin/ruff check $(SOURCES)
+	$(DEV)/bin/mypy
+	$(DEV)/bin/lint-imports
+	$(DEV)/bin/python -m tests.support.tidy
+
+format: $(RUN_DEV) ## Format the code and mend what lint can mend
+	$(DEV)/bin/ruff format $(SOURCES)
+	$(DEV)/bin/ruff check --fix $(SOURCES)
+
+openapi: $(RUN_DEV) ## Export openapi.yaml from the code
+	$(DEV)/bin/marketplace openapi --out openapi.yaml
+
+lock: ## Pin every dependency anew, with hashes and without addresses (needs uv)
+	uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -o requirements.txt
+	uv pip compile -q pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.txt -o requirements-dev.txt
+
+clean: ## Remove environments and build results; the demo's data stays
+	rm -rf $(VENV) $(DEV) build *.egg-info
+
+$(RUN): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name it with make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install -q --require-hashes -r requirements.txt
+	$(VENV)/bin/pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(RUN_DEV): requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name it with make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(DEV)
+	$(DEV)/bin/pip install -q --require-hashes -r requirements-dev.txt
+	$(DEV)/bin/pip install -q --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,20 @@
+"""The check of sizes finds what it is for."""
+
+from pathlib import Path
+
+from tests.support.tidy import complaints
+
+
+def test_long_things_are_found() -> None:
+    body = "\n".join(f"        x{n} = {n}" for n in range(16))
+    controller = f"class A(Controller):\n    def get(self):\n{body}\n"
+    function = "def f():\n" + "\n".join(f"    x{n} = {n}" for n in range(71)) + "\n"
+    assert len(list(complaints(Path("a.py"), controller))) == 1
+    assert len(list(complaints(Path("a.py"), function))) == 1
+    assert len(list(complaints(Path("a.py"), "x = 1\n" * 401))) == 1
+
+
+def test_short_things_pass() -> None:
+    signature = "".join(f"        a{n},\n" for n in range(30))
+    text = f'class A(Controller):\n    def get(\n{signature}    ):\n        """Doc."""\n        return 1\n'
+    assert list(complaints(Path("a.py"), text)) == []
