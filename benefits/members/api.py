@@ -3,6 +3,7 @@
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import JSONBody
 
 from benefits.members.resolve import MemberCaller, load_member, upsert
 from benefits.members.schemas import Me, MemberResults, MembersIn, MemberView
@@ -47,7 +48,7 @@ class OemMembers(Controller):
     )
     async def upsert(
         self,
-        data: MembersIn,
+        data: JSONBody[MembersIn],
         request: HttpRequest,
         oem: NamedDependency[OemCaller],
         key: IdempotencyKey,

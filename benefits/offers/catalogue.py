@@ -27,14 +27,21 @@ _ON_SALE = "o.status = 'live' AND o.starts_at <= $1 AND (o.ends_at IS NULL OR o.
 
 
 async def on_sale(
-    cursors: Cursors, now: datetime, *, scenario: Scenario | None, query: str, cursor: str | None, limit: int
+    cursors: Cursors,
+    now: datetime,
+    *,
+    scenario: Scenario | None,
+    query: str,
+    cursor: str | None,
+    limit: int,
+    max_points: int | None = None,
 ) -> Page[OfferView]:
-    """Return a page of what members can redeem now, the newest first, by scenario and by search.
+    """Return a page of what members can redeem now, the newest first, by scenario, by search and by price.
 
     A query finds offers whose title, partner or scenario has all of its words, in Chinese (two characters are enough) or
     English. A query of nothing but signs finds nothing. Raises InvalidField for a foreign cursor.
     """
-    kind = f"offers:{scenario}:{query}"
+    kind = f"offers:{scenario}:{query}:{max_points}"
     after_at, after_id = _position(cursors, kind, cursor)
     terms = query_terms(query) if query else None
     if terms == []:
@@ -42,8 +49,9 @@ async def on_sale(
     rows = await DB.fetch(
         _COLUMNS + f"WHERE {_ON_SALE} AND ($2::text IS NULL OR o.scenario = $2) AND ($3::text[] IS NULL OR o.terms @> $3)"
         " AND ($4::timestamptz IS NULL OR (o.published_at, o.id) < ($4, $5::uuid))"
+        " AND ($7::bigint IS NULL OR o.price_points <= $7)"
         " ORDER BY o.published_at DESC, o.id DESC LIMIT $6",
-        now, scenario, terms, after_at, after_id, limit + 1,
+        now, scenario, terms, after_at, after_id, limit + 1, max_points,
     )  # fmt: skip
     page = [member_view(row) for row in rows[:limit]]
     if len(rows) <= limit:

@@ -7,7 +7,7 @@ import msgspec
 from litestar import Controller, Response, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, FromQuery, HeaderParameter
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
 
 from benefits.offers.catalogue import of_partner, one_of_partner
 from benefits.offers.domain import Changed, IfMatchMissing, OfferStatus
@@ -56,7 +56,7 @@ class PartnerOffers(Controller):
     )
     async def register(
         self,
-        data: OfferIn,
+        data: JSONBody[OfferIn],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
         key: IdempotencyKey,
@@ -100,7 +100,7 @@ class PartnerOffers(Controller):
     async def edit(
         self,
         offer_id: FromPath[str],
-        data: OfferIn,
+        data: JSONBody[OfferIn],
         partner: NamedDependency[PartnerCaller],
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],
@@ -115,7 +115,7 @@ class PartnerOffers(Controller):
 
     @put("/{offer_id:str}/stock", operation_id="set_stock", summary="Set an offer's total of units", opt=_WRITE)
     async def stock(
-        self, offer_id: FromPath[str], data: StockIn, partner: NamedDependency[PartnerCaller]
+        self, offer_id: FromPath[str], data: JSONBody[StockIn], partner: NamedDependency[PartnerCaller]
     ) -> Response[PartnerOfferView]:
         """Sold units count in the total, which cannot be set below them. Possible in any state."""
         identifier = path_id(offer_id)

@@ -6,7 +6,7 @@ import msgspec
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from benefits.offers.catalogue import in_status, one_of_partner
 from benefits.offers.domain import OfferStatus
@@ -98,7 +98,7 @@ class OfferReview(Controller):
     async def reject(
         self,
         offer_id: FromPath[str],
-        data: ReasonIn,
+        data: JSONBody[ReasonIn],
         request: HttpRequest,
         staff: NamedDependency[Caller],
         key: IdempotencyKey,
@@ -118,7 +118,7 @@ class OfferReview(Controller):
     async def pause(
         self,
         offer_id: FromPath[str],
-        data: ReasonIn,
+        data: JSONBody[ReasonIn],
         request: HttpRequest,
         staff: NamedDependency[Caller],
         key: IdempotencyKey,

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromQuery
+from litestar.params import FromQuery, JSONBody
 
 from benefits.members.resolve import MemberCaller
 from benefits.points.credit import Rules, credit
@@ -34,7 +34,7 @@ class Earnings(Controller):
     )
     async def credit(
         self,
-        data: EarningsIn,
+        data: JSONBody[EarningsIn],
         oem: NamedDependency[OemCaller],
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],

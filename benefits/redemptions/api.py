@@ -6,7 +6,7 @@ import msgspec
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from benefits.members.resolve import MemberCaller
 from benefits.offers.cache import OfferCache
@@ -48,7 +48,7 @@ class OfferQuote(Controller):
     async def quote(
         self,
         offer_id: FromPath[str],
-        data: QuoteIn,
+        data: JSONBody[QuoteIn],
         request: HttpRequest,
         member: NamedDependency[MemberCaller],
         offer_cache: NamedDependency[OfferCache],
@@ -73,7 +73,7 @@ class Redemptions(Controller):
     )
     async def redeem(
         self,
-        data: RedemptionIn,
+        data: JSONBody[RedemptionIn],
         request: HttpRequest,
         member: NamedDependency[MemberCaller],
         key: IdempotencyKey,
@@ -115,7 +115,7 @@ class Redemptions(Controller):
     async def cancel(
         self,
         redemption_id: FromPath[str],
-        data: CancelIn,
+        data: JSONBody[CancelIn],
         request: HttpRequest,
         member: NamedDependency[MemberCaller],
         key: IdempotencyKey,

@@ -6,7 +6,7 @@ import msgspec
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromQuery
+from litestar.params import FromQuery, JSONBody
 
 from benefits.redemptions.counter import check_location, check_token, use, verify
 from benefits.redemptions.schemas import PartnerRedemption, UsedVoucher, UseIn, VerifiedVoucher, VerifyIn
@@ -37,7 +37,7 @@ class Counter(Controller):
     )
     async def verify(
         self,
-        data: VerifyIn,
+        data: JSONBody[VerifyIn],
         partner: NamedDependency[PartnerCaller],
         clock: NamedDependency[Clock],
         cursors: NamedDependency[Cursors],
@@ -55,7 +55,7 @@ class Counter(Controller):
     )
     async def use(
         self,
-        data: UseIn,
+        data: JSONBody[UseIn],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
         key: IdempotencyKey,
