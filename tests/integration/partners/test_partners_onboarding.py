@@ -169,7 +169,12 @@ async def test_the_list_pages_and_filters(api: Api) -> None:
         seen += [partner["id"] for partner in page["data"]]
         cursor = page["next_cursor"]
     assert seen == ids[:0:-1]
-    for query, field in [("status=nice", "status"), ("limit=0", "limit"), ("limit=x", "limit"), ("cursor=abc", "cursor")]:
+    for query, field in [
+        ("status=nice", "status"),
+        ("limit=0", "limit"),
+        ("limit=x", "limit"),
+        ("cursor=abc", "cursor"),
+    ]:
         answer = await api.get(f"/v1/admin/partners?{query}", headers=headers)
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, field), answer.text
 
@@ -196,7 +201,9 @@ async def test_locations_are_the_partners_own(api: Api) -> None:
     assert (again.status_code, again.json()["code"]) == (409, "location_exists")
     refused = await api.post("/v1/partner/locations", json=LOCATION, headers=foreign | fresh_key())
     assert (refused.status_code, refused.json()["code"]) == (403, "insufficient_scope")
-    assert [found["id"] for found in (await api.get("/v1/partner/locations", headers=access)).json()["data"]] == ["SH-0001"]
+    assert [found["id"] for found in (await api.get("/v1/partner/locations", headers=access)).json()["data"]] == [
+        "SH-0001"
+    ]
     assert (await api.get("/v1/partner/locations", headers=foreign)).json() == {"data": [], "next_cursor": None}
     assert await known_location(UUID(partner_id), "SH-0001")
     assert not await known_location(UUID(other_id), "SH-0001")
