@@ -40,15 +40,24 @@ async def offers(
     request: Request[Any, Any, Any],
     visitor: NamedDependency[Visitor],
     clock: NamedDependency[Clock],
+    settings: NamedDependency[Settings],
     cursors: NamedDependency[Cursors],
 ) -> Page:
     """List what is on sale, by scenario and by search; HTMX asks for the next page's cards alone."""
     scenario = _scenario(request.query_params.get("scenario"))
     query = request.query_params.get("q", "").strip()[:MAX_QUERY]
+    affordable = request.query_params.get("affordable") == "1"
+    wallet = await wallet_view(visitor.id, settings.calendar.day_of(clock.now()))
     found = await on_sale(
-        cursors, clock.now(), scenario=scenario, query=query, cursor=cursor_of(request), limit=OFFERS_ON_A_PAGE
+        cursors,
+        clock.now(),
+        scenario=scenario,
+        query=query,
+        cursor=cursor_of(request),
+        limit=OFFERS_ON_A_PAGE,
+        max_points=wallet.balance if affordable else None,
     )
-    more = {"scenario": scenario or "", "q": query, "cursor": found.next_cursor or ""}
+    chosen = {"scenario": scenario or "", "q": query, "affordable": "1" if affordable else ""}
     return page(
         request,
         "storefront/offer_cards.html" if is_fragment(request) else "storefront/offers.html",
@@ -57,8 +66,9 @@ async def offers(
         scenarios=SCENARIO_NAMES,
         scenario=scenario,
         query=query,
-        next_page=_address("/offers", more) if found.next_cursor else "",
-        address=_address,
+        affordable=affordable,
+        next_page=_address("/offers", chosen | {"cursor": found.next_cursor}) if found.next_cursor else "",
+        address=lambda **change: _address("/offers", chosen | change),
     )
 
 
@@ -105,6 +115,7 @@ async def confirm(
     return page(
         request,
         panel_template(request),
+        base="storefront/base.html",
         panel="storefront/panel_redeem.html",
         visitor=visitor,
         offer=found,
@@ -137,6 +148,7 @@ async def deed(
     return page(
         request,
         panel_template(request),
+        base="storefront/base.html",
         panel="storefront/panel_refused.html",
         status=outcome.status,
         message=refusal(outcome),

@@ -52,17 +52,22 @@ _NOT_ON_SALE: dict[str, tuple[str, str]] = {
     "paused": ("商家暂停了这项权益。", "The partner has paused it."),
 }
 
-CHART_MONTHS = 12
 CHART_HEIGHT = 96
+CHART_WIDTH = 480
+
+_LEAST_MONTHS = 12
+_MOST_MONTHS = 48
+_LABELS = 8
 _LEAST_BAR = 3
 
 
 class MonthBar(msgspec.Struct, frozen=True):
-    """One bar of the chart of what expires: the month's points, and the bar's height in pixels."""
+    """One bar of the chart of what expires: the month, its points, the bar's height, and whether it has room for a label."""
 
     month: Month
     points: int
     height: int
+    labelled: bool
 
 
 def reason_words(reason: ReasonView, language: str) -> str:
@@ -111,22 +116,26 @@ def greeting(now: datetime, calendar: Calendar) -> tuple[str, str]:
 
 
 def expiry_chart(expiring: Sequence[Expiring], today: date) -> list[MonthBar]:
-    """Return the bars of the coming months, each with what expires in it; the highest is CHART_HEIGHT.
+    """Return a bar for each month from this one to the last in which something expires, a year at least.
 
-    Points are gone from `expires_on`, the first day after their last: they belong to the month of the day before.
+    The highest is CHART_HEIGHT. Points are gone from `expires_on`, the first day after their last: they belong to the
+    month of the day before.
     """
     by_month: dict[Month, int] = {}
     for lot in expiring:
         month = Month.of(lot.expires_on - timedelta(days=1))
         by_month[month] = by_month.get(month, 0) + lot.points
-    first = Month.of(today)
+    months = [Month.of(today)]
+    last = max(by_month, default=months[0])
+    while len(months) < _LEAST_MONTHS or (months[-1] < last and len(months) < _MOST_MONTHS):
+        months.append(months[-1].plus(1))
     most = max(by_month.values(), default=0)
-    bars = []
-    for step in range(CHART_MONTHS):
-        month = first.plus(step)
-        points = by_month.get(month, 0)
-        bars.append(MonthBar(month, points, max(_LEAST_BAR, points * CHART_HEIGHT // most) if points else 0))
-    return bars
+    every = -(-len(months) // _LABELS) if len(months) > _LEAST_MONTHS else 1
+    return [
+        MonthBar(month, points, max(_LEAST_BAR, points * CHART_HEIGHT // most) if points else 0, place % every == 0)
+        for place, month in enumerate(months)
+        for points in [by_month.get(month, 0)]
+    ]
 
 
 def good_until(expires_at: datetime) -> datetime:

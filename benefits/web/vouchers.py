@@ -114,6 +114,7 @@ async def confirm_cancel(
     return page(
         request,
         panel_template(request),
+        base="storefront/base.html",
         panel="storefront/panel_cancel.html",
         visitor=visitor,
         voucher=found,
@@ -139,6 +140,8 @@ async def give_back(
     return page(
         request,
         panel_template(request),
+        base="storefront/base.html",
+        status=outcome.status,
         panel="storefront/panel_refused.html" if refused else "storefront/panel_cancelled.html",
         visitor=visitor,
         back=f"/vouchers/{found.id}",

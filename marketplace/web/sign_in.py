@@ -23,7 +23,7 @@ FLOW_LIFETIME_S = 600
 """How long somebody may take at ONE ID."""
 
 _FLOW_PURPOSE = "sign-in"
-_LOCAL_PATH = re.compile(r"^/(?![/\\])[^\\\x00-\x20\x7f]*$")
+_LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
 _MAX_PATH = 1000
 
 
@@ -32,7 +32,7 @@ def local_path(path: str | None) -> str:
 
     `//host`, `/\host`, schemes, control characters and spaces are what open redirects are made of.
     """
-    if path is None or len(path) > _MAX_PATH or not _LOCAL_PATH.match(path) or path.startswith("/auth/"):
+    if path is None or len(path) > _MAX_PATH or not _LOCAL_PATH.fullmatch(path) or path.startswith("/auth/"):
         return "/"
     return path
 
