@@ -14,7 +14,7 @@ from marketplace import __version__
 from marketplace.kernel.clock import Clock
 from marketplace.platform import health, openapi, requests
 from marketplace.platform.database import DB
-from marketplace.platform.identity import Identity, RemoteKeys, admin
+from marketplace.platform.identity import Identity, RemoteKeys, admin, guard
 from marketplace.platform.package import Package, load_packages
 from marketplace.platform.paging import Cursors
 from marketplace.platform.problems import EXCEPTION_HANDLERS
@@ -60,6 +60,8 @@ def create_app(
         },
         openapi_config=openapi.config(__version__, packages, DocsPage()),
         middleware=[requests.RequestMiddleware()],
+        guards=[guard],
+        request_class=requests.StrictRequest,
         logging_config=None,
         request_max_body_size=MAX_BODY,
         lifespan=[_open(settings, dsn, packages, client), *extra_lifespans],

@@ -11,6 +11,8 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
 
 from marketplace.kernel.facts import Fact, Kind
 
@@ -106,7 +108,7 @@ class Identity:
         """Forget all verified tokens, so that a revocation holds at once."""
         self._verified.clear()
 
-    async def caller(self, request: Request[Any, Any, Any], name: AudienceName) -> Caller:
+    async def caller(self, request: ASGIConnection[Any, Any, Any, Any], name: AudienceName) -> Caller:
         """Return who asks. Raises Unauthenticated."""
         token = _bearer(request.headers.get("authorization"))
         known = self._verified.get((name, token))
@@ -217,14 +219,36 @@ class RemoteKeys:
         return self._keys
 
 
-async def admin(request: Request[Any, Any, Any]) -> Caller:
-    """Litestar dependency: the operations, finance or audit person who asks.
+_AUDIENCES: tuple[tuple[str, AudienceName], ...] = (
+    ("/v1/partner/", "partner"),
+    ("/v1/points/", "points"),
+    ("/v1/admin/", "admin"),
+    ("/v1/finance/", "admin"),
+    ("/v1/", "members"),
+)
+"""Prefix -> whose tokens are good there; the first that fits counts."""
 
-    The route says in `opt["roles"]` which roles may; without it none may.
+
+async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Litestar guard of the whole application: no body is read, and nothing looked up, before the token is good.
+
+    The route's `opt` may ask for a `scope`, names the staff `roles` that may, or says that it is `public`.
     """
-    caller = await identity_of(request).caller(request, "admin")
-    need_role(caller, *request.route_handler.opt.get("roles", ()))
-    return caller
+    path = connection.scope["path"]
+    audience = next((name for prefix, name in _AUDIENCES if path.startswith(prefix)), None)
+    if audience is None or handler.opt.get("public"):
+        return
+    identity: Identity = connection.app.state.identity
+    caller = await identity.caller(connection, audience)
+    if "scope" in handler.opt:
+        need_scope(caller, handler.opt["scope"])
+    if audience == "admin":
+        need_role(caller, *handler.opt.get("roles", ()))
+
+
+async def admin(request: Request[Any, Any, Any]) -> Caller:
+    """Litestar dependency: the operations, finance or audit person who asks; the guard has seen to their role."""
+    return await identity_of(request).caller(request, "admin")
 
 
 def identity_of(request: Request[Any, Any, Any]) -> Identity:

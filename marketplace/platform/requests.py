@@ -2,11 +2,16 @@
 
 import re
 import time
+from typing import Any
 from uuid import uuid4
+from weakref import WeakKeyDictionary
 
+import msgspec
 import structlog
+from litestar import Request
 from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
+from litestar.exceptions import ValidationException
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
@@ -21,7 +26,48 @@ SECONDS = Histogram(
 
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$", re.ASCII)
 
+_decoders: WeakKeyDictionary[object, msgspec.json.Decoder[Any]] = WeakKeyDictionary()
+
 logger = structlog.get_logger()
+
+
+class StrictRequest(Request[Any, Any, Any]):
+    """A request whose JSON body is decoded straight into what its handler takes, strictly.
+
+    The framework decodes to plain values and then converts leniently, so that `"100"` and `1.0` pass for whole numbers;
+    amounts must not be guessed. One decoding instead of two is also the faster way.
+    """
+
+    async def json(self) -> Any:
+        """Return the body as the handler's own type, or as plain values for a handler that takes none.
+
+        Raises ValidationException, naming the field.
+        """
+        handler = self.route_handler
+        decoder = _decoders.get(handler)
+        if decoder is None:
+            data = handler.parsed_fn_signature.parameters.get("data")
+            decoder = _decoders[handler] = msgspec.json.Decoder(Any if data is None else data.annotation)
+        body = await self.body() or b"null"
+        try:
+            decoded = decoder.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ValidationException(detail=str(error), extra=[{"message": str(error)}]) from error
+        if b"\\u0000" in body:
+            _refuse_nul(msgspec.json.decode(body), "$")
+        return decoded
+
+
+def _refuse_nul(value: Any, path: str) -> None:
+    """Raise ValidationException naming the field with a NUL: PostgreSQL keeps none, whatever the field."""
+    if isinstance(value, str) and "\0" in value:
+        raise ValidationException(extra=[{"message": f"must not contain the character U+0000 - at `{path}`"}])
+    if isinstance(value, dict):
+        for name, part in value.items():
+            _refuse_nul(part, f"{path}.{name}")
+    if isinstance(value, list):
+        for place, part in enumerate(value):
+            _refuse_nul(part, f"{path}[{place}]")
 
 
 class RequestMiddleware(ASGIMiddleware):

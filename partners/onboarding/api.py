@@ -48,6 +48,7 @@ class Applications(Controller):
     """For companies that are no partners yet: no token of ours is needed."""
 
     path = "/v1/partner/applications"
+    opt = {"public": True}  # noqa: RUF012 - Litestar's own way; an applicant has no client yet
     tags = ["partner"]  # noqa: RUF012 - Litestar's own way
     security = [{}]  # noqa: RUF012
 
