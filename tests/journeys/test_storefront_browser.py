@@ -1,0 +1,259 @@
+"""A member with a real browser: signs in, looks around, searches, redeems, shows the code, gives it back."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+
+from benefits.members.resolve import upsert
+from benefits.members.schemas import MemberIn
+from marketplace import server
+from marketplace.app import create_app
+from marketplace.demo import oneid_pages
+from marketplace.kernel.clock import Clock
+from marketplace.platform.database import DB, unit_of_work
+from tests.support.chromium import chromium
+from tests.support.web import PEOPLE, page_settings
+from tests.support.world import World, breaches
+
+CHROMIUM = chromium()
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (Debian package chromium): browser tests left out"),
+]
+
+ARGUMENTS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # Whatever is not on this machine does not exist: the pages must live from our own server.
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+]
+
+SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1280, "height": 800}}
+
+PICTURE = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 320 200"><rect width="320" height="200" fill="#17393a"/>'
+    '<circle cx="240" cy="60" r="34" fill="#f0e6c8"/></svg>'
+)
+
+
+class Site:
+    """The running server and the world behind it."""
+
+    def __init__(self, address: str, world: World) -> None:
+        self.address, self.world = address, world
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("browser")
+
+
+@pytest.fixture
+async def site(dsn: str, folder: Path, clock: Clock) -> AsyncIterator[Site]:
+    """The real server on a free port, with a partner, a member with points, and offers."""
+    listener = server.listen("127.0.0.1", 0)
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    settings = page_settings(folder, address)
+    app = create_app(settings, dsn, clock=clock, extra_routes=oneid_pages.routes(settings, PEOPLE))
+    running = uvicorn.Server(server.config(app))
+    task = asyncio.create_task(running.serve(sockets=[listener]))
+    while not running.started:
+        assert not task.done(), "the server did not start"
+        await asyncio.sleep(0.02)
+    world = await World(settings, clock).open()
+    await _furnish(world)
+    yield Site(address, world)
+    running.should_exit = True
+    await task
+    listener.close()
+
+
+async def _furnish(world: World) -> None:
+    async with unit_of_work() as work:
+        person = MemberIn(subject="member-subject-lin", name="林晓", tier="gold", vehicle="ET7")
+        member_id = (await upsert(work, [person], world.now))[0].member_id
+    await world.earn([(member_id, 20_000)])
+    for number in range(13):
+        await world.offer(
+            scenario="dining",
+            points=500 + number,
+            title={"zh-CN": f"双人套餐 {number}", "en": f"Menu for two {number}"},
+            image=PICTURE,
+        )
+    await world.offer(
+        points=6800,
+        stock=20,
+        value={"amount": 42_900, "currency": "CNY"},
+        title={"zh-CN": "全季酒店高级大床房一晚", "en": "A night at Ji Hotel"},
+        image=PICTURE,
+    )
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield started
+        await started.close()
+
+
+@contextlib.asynccontextmanager
+async def _person(browser: Browser, site: Site, size: str, **options: Any) -> AsyncIterator[tuple[Page, list[str]]]:
+    """Give a page of a fresh person, and what its browser complained about or asked of others."""
+    context: BrowserContext = await browser.new_context(viewport=SIZES[size], **({"locale": "zh-CN"} | options))
+    context.set_default_timeout(15_000)
+    complaints: list[str] = []
+    page = await context.new_page()
+    page.on(
+        "console", lambda message: complaints.append(message.text) if message.type in {"error", "warning"} else None
+    )
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "request",
+        lambda request: complaints.append(request.url) if not request.url.startswith((site.address, "data:")) else None,
+    )
+    yield page, complaints
+    await context.close()
+
+
+async def _sign_in(page: Page, site: Site) -> None:
+    await page.goto(site.address)
+    await page.get_by_role("link", name="使用 ONE ID 登录").click()
+    await expect(page.get_by_role("heading", name="以谁的身份登录？")).to_be_visible()
+    await page.get_by_role("button", name="林晓").click()
+    await page.wait_for_url(f"{site.address}/")
+
+
+async def _fits(page: Page) -> None:
+    """Fail when the page is wider than the screen, or something to touch is smaller than 44 pixels."""
+    assert await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    small = await page.evaluate(
+        """[...document.querySelectorAll("a, button, input:not([type=hidden])")]
+            .filter((e) => !e.matches(".skip, .link, .visually-hidden"))
+            .map((e) => [e.outerHTML.slice(0, 90), e.getBoundingClientRect()])
+            .filter(([, box]) => box.width > 0 && box.height < 44).map(([html]) => html)"""
+    )
+    assert small == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_member_redeems_and_shows_the_code(site: Site, browser: Browser, size: str) -> None:
+    async with _person(browser, site, size) as (page, complaints):
+        await _sign_in(page, site)
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("林晓")
+        await expect(page.locator(".balance b")).to_have_text("20,000")
+        await _fits(page)
+
+        await page.get_by_role("link", name="餐饮").click()
+        await expect(page.locator("a.offer")).to_have_count(12)
+        await _fits(page)
+        await page.get_by_role("link", name="加载更多").click()
+        await expect(page.locator("a.offer")).to_have_count(13)
+        await expect(page.get_by_role("link", name="加载更多")).to_have_count(0)
+
+        await page.get_by_role("link", name="全部", exact=True).click()
+        await page.get_by_role("searchbox").fill("酒店")
+        await page.get_by_role("searchbox").press("Enter")
+        await page.get_by_role("link", name="全季酒店高级大床房一晚").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("全季酒店高级大床房一晚")
+        assert await page.locator(".picture img").evaluate("(image) => image.complete && image.naturalWidth > 0")
+        await _fits(page)
+
+        await page.get_by_text("2", exact=True).click()
+        await page.get_by_role("button", name="立即兑换").click()
+        sheet = page.get_by_role("dialog")
+        await expect(sheet).to_contain_text("13,600")
+        await expect(sheet).to_contain_text("6,400")
+        await page.keyboard.press("Escape")
+        await expect(sheet).to_have_count(0)
+        await page.get_by_role("button", name="立即兑换").click()
+        await sheet.get_by_role("button", name="确认兑换").dblclick()
+        await page.wait_for_url("**/redemptions/*")
+        await expect(page.get_by_role("heading", name="兑换成功")).to_be_visible()
+        code = await DB.fetchval("SELECT code FROM voucher")
+        await expect(page.locator(".code")).to_have_text(code)
+        box = await page.locator(".qr svg").bounding_box()
+        assert box is not None
+        assert box["width"] >= 160
+        assert await DB.fetchval("SELECT count(*) FROM redemption") == 1
+        await _fits(page)
+
+        await page.get_by_role("link", name="查看券包").click()
+        await page.locator("a.voucher").click()
+        await expect(page.locator(".qr")).to_be_visible()
+        await page.get_by_role("link", name="取消并退回积分").click()
+        await expect(sheet).to_contain_text("13,600")
+        await sheet.get_by_role("button", name="确认取消").click()
+        await expect(sheet).to_contain_text("已取消")
+        await sheet.get_by_role("link", name="好的").click()
+        await expect(page.locator(".badge")).to_have_text("已取消")
+
+        await page.goto(f"{site.address}/points")
+        await expect(page.locator(".balance b")).to_have_text("20,000")
+        await expect(page.locator(".movement")).to_have_count(3)
+        await _fits(page)
+        await page.get_by_role("button", name="退出").click()
+        await expect(page.get_by_role("link", name="使用 ONE ID 登录")).to_be_visible()
+        await page.go_back()
+        await expect(
+            page.get_by_role("link", name="使用 ONE ID 登录").or_(page.get_by_text("以谁的身份登录"))
+        ).to_be_visible()
+        assert complaints == []
+    assert not await breaches()
+
+
+async def test_everything_works_without_javascript(site: Site, browser: Browser) -> None:
+    async with _person(browser, site, "phone", java_script_enabled=False) as (page, complaints):
+        await _sign_in(page, site)
+        await page.get_by_role("link", name="餐饮").first.click()
+        await page.get_by_role("link", name="加载更多").click()
+        await page.locator("a.offer").click()
+        await page.get_by_role("button", name="立即兑换").click()
+        await page.get_by_role("button", name="确认兑换").click()
+        await expect(page.locator(".qr")).to_be_visible()
+        await page.get_by_role("link", name="查看券包").click()
+        await page.locator("a.voucher").click()
+        await page.get_by_role("link", name="取消并退回积分").click()
+        await page.get_by_role("button", name="确认取消").click()
+        await expect(page.get_by_role("heading", name="已取消")).to_be_visible()
+        assert complaints == []
+
+
+async def test_a_session_that_ended_leads_back_through_one_id(site: Site, browser: Browser) -> None:
+    async with _person(browser, site, "phone") as (page, _complaints):
+        await _sign_in(page, site)
+        await page.goto(f"{site.address}/offers?q=酒店")
+        await page.get_by_role("link", name="全季酒店").click()
+        await expect(page.get_by_role("button", name="立即兑换")).to_be_visible()
+        await DB.fetch("DELETE FROM web_session")
+        await page.get_by_role("button", name="立即兑换").click()
+        await page.get_by_role("button", name="林晓").click()
+        await expect(page.get_by_role("heading", name="全季酒店高级大床房一晚")).to_be_visible()
+
+
+async def test_english_dark_and_the_api_description_come_from_our_server_alone(site: Site, browser: Browser) -> None:
+    async with _person(browser, site, "desktop", locale="en-GB", color_scheme="dark") as (page, complaints):
+        await page.goto(site.address)
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Your points, well spent")
+        background = await page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert background == "rgb(13, 17, 18)"
+        await page.get_by_role("link", name="中文").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("积分，换一种生活")
+        await page.goto(f"{site.address}/docs")
+        await expect(page.locator(".opblock").first).to_be_visible(timeout=60_000)
+        await page.locator("#operations-members-quote_offer").click()
+        await expect(page.locator("#operations-members-quote_offer .opblock-body")).to_be_visible()
+        assert complaints == []
