@@ -193,6 +193,8 @@ def _error_page(request: Request[Any, Any, Any], problem: Response[Any], error: 
         request_id=document.get("request_id", ""),
     )
     headers = dict(SECURITY_HEADERS)
+    if is_fragment(request):  # wherever the answer should have gone, an error is shown over the page
+        headers |= {"HX-Retarget": "#sheet", "HX-Reswap": "innerHTML"}
     if "Retry-After" in problem.headers:
         headers["Retry-After"] = problem.headers["Retry-After"]
     return Response(body, status_code=status, media_type="text/html", headers=headers)

@@ -329,6 +329,21 @@ async def test_points_show_every_movement(shop: Shop) -> None:
     assert "没有积分记录" not in rest
 
 
+async def test_a_fault_of_ours_is_a_page_without_its_inside(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_values: object) -> None:
+        raise RuntimeError("secret inside")
+
+    monkeypatch.setattr("benefits.web.points.movements", broken)
+    await shop.sign_in()
+    page = await shop.get("/points", 500, **{"X-Request-Id": "known-request-1"})
+    assert "系统出了点问题" in page
+    assert "known-request-1" in page
+    assert "secret inside" not in page
+    answer = await shop.browser.get("/points", headers={"HX-Request": "true"})
+    assert answer.headers["hx-retarget"] == "#sheet"
+    assert "<html" not in answer.text
+
+
 async def test_signing_out_closes_the_pages(shop: Shop) -> None:
     await shop.sign_in()
     home = await shop.browser.get("/")

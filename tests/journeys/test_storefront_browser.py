@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, Route, async_playwright, expect
 
 from benefits.members.resolve import upsert
 from benefits.members.schemas import MemberIn
@@ -242,6 +242,30 @@ async def test_a_session_that_ended_leads_back_through_one_id(site: Site, browse
         await page.get_by_role("button", name="立即兑换").click()
         await page.get_by_role("button", name="林晓").click()
         await expect(page.get_by_role("heading", name="全季酒店高级大床房一晚")).to_be_visible()
+
+
+async def test_a_lost_network_is_said_and_trying_again_redeems_once(site: Site, browser: Browser) -> None:
+    async with _person(browser, site, "phone") as (page, _complaints):
+        await _sign_in(page, site)
+        await page.goto(f"{site.address}/offers?q=酒店")
+        await page.get_by_role("link", name="全季酒店").click()
+        await page.get_by_role("button", name="立即兑换").click()
+        confirm = page.get_by_role("button", name="确认兑换")
+        await expect(confirm).to_be_visible()
+        # The request arrives, but its answer is lost on the way back: nobody in the browser knows that it is done.
+        await page.route("**/redeem", _answer_lost)
+        await confirm.click()
+        await expect(page.locator(".toast")).to_have_text("网络不太顺畅，请重试。")
+        assert await DB.fetchval("SELECT count(*) FROM redemption") == 1
+        await page.unroute("**/redeem")
+        await confirm.click()
+        await expect(page.get_by_role("heading", name="兑换成功")).to_be_visible()
+        assert await DB.fetchval("SELECT count(*) FROM redemption") == 1
+
+
+async def _answer_lost(route: Route) -> None:
+    await route.fetch(max_redirects=0)
+    await route.abort()
 
 
 async def test_english_dark_and_the_api_description_come_from_our_server_alone(site: Site, browser: Browser) -> None:

@@ -50,6 +50,27 @@ def test_pages_have_no_inline_script_or_style_and_nothing_from_elsewhere(package
             assert part.lstrip().startswith("src="), path
 
 
+def test_every_component_renders_in_both_languages() -> None:
+    static = frame.static_addresses({"web": STATIC})
+    environment = frame.environment([frame.HERE / "templates"], static, Settings().calendar)
+    gallery = environment.from_string(
+        """{% import "components.html" as ui with context %}
+        {{ ui.price(12345) }}{{ ui.badge("<b>", "good") }}{{ ui.chip("c", "/x?a=1&b=2", true, "travel", 3) }}
+        {% call ui.card("Title") %}inside{% endcall %}{{ ui.empty("search", "none", "text", "/", "go") }}
+        {{ ui.pager("/next") }}{% call ui.notice("bad", "alert") %}careful{% endcall %}
+        {{ ui.field("email", "Mail", "a@b", "email", error="wrong") }}{{ ui.field("name", "Name", hint="yours", required=true) }}
+        {{ ui.qr("<svg></svg>", "code") }}{{ ui.csrf() }}"""
+    )
+    for language, words in (("zh-CN", "积分"), ("en", "pts")):
+        html = gallery.render(lang=language, t=lambda zh, en, of=language: en if of == "en" else zh, csrf_token="t0ken")
+        assert words in html
+        assert "12,345" in html
+        assert "&lt;b&gt;" in html
+        assert 'aria-invalid="true" aria-describedby="error-email"' in html
+        assert "<svg></svg>" in html
+        assert "t0ken" in html
+
+
 def test_templates_compile() -> None:
     folders = [frame.HERE / "templates", ROOT / "benefits" / "web" / "templates"]
     environment = frame.environment(folders, lambda name: name, Settings().calendar)

@@ -40,8 +40,19 @@ document.addEventListener("htmx:before:request", () => {
 
 document.addEventListener("htmx:after:swap", () => {
   const panel = sheet().querySelector(".panel");
+  document.documentElement.classList.toggle("sheet-open", Boolean(panel));
   if (panel && !panel.contains(document.activeElement)) panel.focus();
-  for (const toast of document.querySelectorAll("#toasts .toast")) {
-    setTimeout(() => toast.remove(), 6000);
-  }
 });
+
+// No answer came at all: say so, and leave the form as it is. Its key makes sending it again safe.
+document.addEventListener("htmx:error", (event) => {
+  if (event.detail?.ctx?.status !== "swapped") toast(document.getElementById("toasts").dataset.failed);
+});
+
+function toast(text) {
+  const note = document.createElement("div");
+  note.className = "toast";
+  note.textContent = text;
+  document.getElementById("toasts").replaceChildren(note);
+  setTimeout(() => note.remove(), 6000);
+}
