@@ -146,7 +146,7 @@ def good_until(expires_at: datetime) -> datetime:
 def qr_inline(code: str) -> str:
     """Return the code as an SVG element that grows with its frame; error correction Q: a scratched screen still reads."""
     picture = segno.make(code, error="q", micro=False)
-    return str(picture.svg_inline(border=2, omitsize=True, dark="#111", svgclass=None, lineclass=None))
+    return str(picture.svg_inline(border=4, omitsize=True, dark="#111", svgclass=None, lineclass=None))
 
 
 def last_day(expires_on: date) -> date:

@@ -23,6 +23,7 @@ class NotAMember(Fact):
 
     kind = Kind.FORBIDDEN
     code = "not_a_member"
+    way_out = "sign_out"
     zh = "当前登录的是员工账号，不是车主会员。请退出后用会员账号登录。"
     en = "You are signed in as staff, not as a member. Sign out, and sign in as a member."
 

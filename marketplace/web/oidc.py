@@ -34,6 +34,7 @@ class SignInFailed(Fact):
 
     kind = Kind.INVALID
     code = "sign_in_failed"
+    way_out = "sign_in"
     zh = "登录没有完成：{zh_reason}。请重新登录。"
     en = "Signing in did not work: {en_reason}. Please try again."
 

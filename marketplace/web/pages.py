@@ -1,7 +1,7 @@
 """What every page shares: rendering in the person's language, security headers, errors that people can read."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -12,7 +12,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.response import Redirect, Template
 from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
 
-from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.facts import Fact
 from marketplace.web.language import page_language
 from marketplace.web.sessions import SignInNeeded, check_csrf, session_of
 
@@ -133,6 +133,10 @@ _TITLES: dict[int, tuple[str, str]] = {
 _Handler = Callable[[Request[Any, Any, Any], Any], Response[Any]]
 
 
+WayOut = Literal["home", "sign_in", "sign_out"]
+"""Where the button on an error page leads; a fact says so by its attribute `way_out`, and home is the default."""
+
+
 def human_errors(handlers: ExceptionHandlersMap) -> ExceptionHandlersMap:
     """Return the handlers, each answering people with a page, and programs with a problem document as before."""
     return {kind: _human(handler) for kind, handler in handlers.items()}
@@ -181,6 +185,7 @@ def _error_page(request: Request[Any, Any, Any], problem: Response[Any], error: 
         reason = ""
     status = problem.status_code or 500
     template = request.app.template_engine.get_template("fragment_error.html" if is_fragment(request) else "error.html")  # type: ignore[union-attr]
+    way_out: WayOut = getattr(error, "way_out", "home")
     chinese, english = _TITLES.get(status, _TITLES[400])
     body = template.render(
         **_frame(request),
@@ -188,8 +193,7 @@ def _error_page(request: Request[Any, Any, Any], problem: Response[Any], error: 
         title=english if language == "en" else chinese,
         reason=reason,
         status=status,
-        signed_out=isinstance(error, Fact) and error.kind is Kind.UNAUTHENTICATED,
-        retry=getattr(error, "code", "") == "sign_in_failed",
+        way_out=way_out,
         request_id=document.get("request_id", ""),
     )
     headers = dict(SECURITY_HEADERS)

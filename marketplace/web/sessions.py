@@ -30,6 +30,7 @@ class SignInNeeded(Fact):
 
     kind = Kind.UNAUTHENTICATED
     code = "sign_in_needed"
+    way_out = "sign_in"
     zh = "请先登录。"
     en = "Please sign in first."
 
