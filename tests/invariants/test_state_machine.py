@@ -63,7 +63,10 @@ class Service:
 
     async def open(self) -> None:
         self.task = asyncio.create_task(self._serve())
-        await self.ready.wait()
+        ready = asyncio.create_task(self.ready.wait())
+        await asyncio.wait([self.task, ready], return_when=asyncio.FIRST_COMPLETED)
+        if self.task.done():
+            self.task.result()
         self.oem = await oem(self.api)
         self.partner = await Partner(self.api).open()
 

@@ -1,0 +1,62 @@
+"""A wrong setting stops the program with its name; the README's table has each of them."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from marketplace.settings import VARIABLES, Settings, SettingsError, load
+
+GOOD = {
+    "MARKETPLACE_SECRET_KEY": "s" * 32,
+    "MARKETPLACE_ONEID_ISSUER": "https://id.example",
+    "MARKETPLACE_ONEID_CLIENT_SECRET": "x",
+    "MARKETPLACE_BASE_URL": "https://shop.example/",
+}
+
+WRONG = [
+    ({"MARKETPLACE_SECRET_KEY": "short"}, "MARKETPLACE_SECRET_KEY"),
+    ({"MARKETPLACE_SECRET_KEY": ""}, "MARKETPLACE_SECRET_KEY"),
+    ({"MARKETPLACE_ONEID_ISSUER": ""}, "MARKETPLACE_ONEID_ISSUER"),
+    ({"MARKETPLACE_ONEID_ISSUER": "http://id.example"}, "MARKETPLACE_ONEID_ISSUER"),
+    ({"MARKETPLACE_ONEID_ISSUER": "https://shop.example/oneid"}, "MARKETPLACE_ONEID_ISSUER"),
+    ({"MARKETPLACE_ONEID_CLIENT_SECRET": ""}, "MARKETPLACE_ONEID_CLIENT_SECRET"),
+    ({"MARKETPLACE_MODE": "prod"}, "MARKETPLACE_MODE"),
+    ({"MARKETPLACE_ZONE": "Asia/Shangai"}, "MARKETPLACE_ZONE"),
+    ({"MARKETPLACE_ZONE": "../etc/passwd"}, "MARKETPLACE_ZONE"),
+    ({"MARKETPLACE_POOL_SIZE": "1"}, "MARKETPLACE_POOL_SIZE"),
+    ({"MARKETPLACE_POOL_SIZE": "１０"}, "MARKETPLACE_POOL_SIZE"),
+    ({"MARKETPLACE_DESK_BATCH": "257"}, "MARKETPLACE_DESK_BATCH"),
+    ({"MARKETPLACE_CANCEL_EXPIRED_RULE": "keep"}, "MARKETPLACE_CANCEL_EXPIRED_RULE"),
+    ({"MARKETPLACE_BASE_URL": "shop.example"}, "MARKETPLACE_BASE_URL"),
+    ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL"),
+    ({"MARKETPLACE_CURRENCY": "yuan"}, "MARKETPLACE_CURRENCY"),
+    ({"MARKETPLACE_DATABASE_ROLE": "a; DROP"}, "MARKETPLACE_DATABASE_ROLE"),
+    ({"MARKETPLACE_COLOUR": "red"}, "MARKETPLACE_COLOUR"),
+    ({"MARKETPLACE_LOG_LEVEL": "loud"}, "MARKETPLACE_LOG_LEVEL"),
+]
+
+
+def test_good_settings_load() -> None:
+    settings = load(GOOD)
+    assert settings.base_url == "https://shop.example"
+    assert settings.audience("partner") == "https://shop.example/v1/partner"
+
+
+@pytest.mark.parametrize(("change", "variable"), WRONG)
+def test_a_wrong_one_is_named(change: dict[str, str], variable: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(GOOD | change)
+    assert refused.value.variable == variable
+    assert str(refused.value).startswith(f"{variable}: ")
+
+
+def test_the_readme_has_a_row_for_each() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| `?([^`|]*?)`? \|", text, re.MULTILINE))
+    assert sorted(rows) == sorted(VARIABLES.values())
+    defaults = Settings()
+    for field, variable in VARIABLES.items():
+        shown, value = rows[variable].strip(), getattr(defaults, field)
+        if field != "packages":
+            assert shown == (str(value) or "–"), variable
