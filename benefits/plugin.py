@@ -30,7 +30,7 @@ from marketplace.kernel.facts import Fact
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.idempotency import Outcome
 from marketplace.platform.jobs import Job
-from marketplace.platform.package import Invariant, Package
+from marketplace.platform.package import Invariant, Package, SeedContext
 
 
 class Benefits(Package):
@@ -96,6 +96,12 @@ class Benefits(Package):
             Job("benefits.expire_vouchers", "* * * * *", vouchers),
             Job("benefits.expire_points", "*/5 * * * *", points),
         ]
+
+    async def seed(self, context: SeedContext) -> None:
+        """Make the demo's members and offers, and let its past happen."""
+        from benefits.seed import seed  # here: only a demo's first start needs it
+
+        await seed(context)
 
     def lifespan(self, app: Litestar) -> AbstractAsyncContextManager[None] | None:
         """Keep the desk at work while the application serves."""

@@ -9,7 +9,7 @@ from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from marketplace.platform.jobs import Job
-from marketplace.platform.package import Package
+from marketplace.platform.package import Package, SeedContext
 from partners.contracts.api import AdminContracts, PartnerContracts
 from partners.oauth import api as oauth
 from partners.oauth import gate
@@ -53,6 +53,12 @@ class Partners(Package):
     def lifespan(self, app: Litestar) -> AbstractAsyncContextManager[None]:
         """Make the signing key on the first start, and let the audiences of our own server in."""
         return self._open(app)
+
+    async def seed(self, context: SeedContext) -> None:
+        """Admit the demo's partners, with contracts, locations and OAuth clients."""
+        from partners.seed import seed  # here: only a demo's first start needs it
+
+        await seed(context)
 
     @asynccontextmanager
     async def _open(self, app: Litestar) -> AsyncIterator[None]:

@@ -10,7 +10,6 @@ from settlement.books.consumer import Books
 from settlement.commands import close, export
 from settlement.invariants import INVARIANTS
 from settlement.payouts.api import FinancePayouts, PartnerPayouts
-from settlement.seed import seed
 from settlement.statements.api import FinanceStatements, PartnerStatements, Periods
 
 
@@ -32,4 +31,6 @@ class Settlement(Package):
 
     async def seed(self, context: SeedContext) -> None:
         """Settle the older of the demo's two past months."""
+        from settlement.seed import seed  # here: only a demo's first start needs it
+
         await seed(context)

@@ -82,11 +82,7 @@ async def use(work: UnitOfWork, partner_id: UUID, body: UseIn, now: datetime) ->
     row = await work.fetchrow(_FIND + " FOR UPDATE", bucket, code, partner_id)
     if row is None:
         raise UnknownVoucher
-    status = status_now(row, now)
-    try:
-        after = VOUCHER_TRANSITIONS.after(status, "use")
-    except TransitionRefusedError as refusal:
-        raise VoucherRefused(str(status), row["used_at"]) from refusal
+    after = status_when_used(row, now)
     used = await work.fetchrow(
         "UPDATE voucher v SET status = $3, used_at = $4, location_id = $5, reference = $6"
         " FROM redemption r WHERE v.bucket = $1 AND v.id = $2 AND v.status = 'issued'"
@@ -94,14 +90,24 @@ async def use(work: UnitOfWork, partner_id: UUID, body: UseIn, now: datetime) ->
         bucket, row["id"], str(after), now, body.location_id or "", body.reference,
     )  # fmt: skip
     if used is None:
-        raise VoucherRefused(str(status), row["used_at"])
-    await publish(work, [_event(row, body, partner_id, used["settlement"], now)], now)
+        raise VoucherRefused(row["status"], row["used_at"])
+    await publish(work, [used_event(row, body, partner_id, used["settlement"], now)], now)
     return UsedVoucher(row["id"], str(after), now, row["offer_id"], row["quantity"], body.reference)
 
 
-def _event(
+def status_when_used(row: asyncpg.Record, now: datetime) -> VoucherStatus:
+    """Return the state of a voucher once it is used at the instant. Raises VoucherRefused."""
+    status = status_now(row, now)
+    try:
+        return VOUCHER_TRANSITIONS.after(status, "use")
+    except TransitionRefusedError as refusal:
+        raise VoucherRefused(str(status), row["used_at"]) from refusal
+
+
+def used_event(
     row: asyncpg.Record, body: UseIn, partner_id: UUID, settlement: dict[str, object], now: datetime
 ) -> VoucherUsed:
+    """Return the fact that the voucher was used; `row` is the voucher's."""
     return VoucherUsed(
         redemption_id=row["redemption_id"],
         voucher_id=row["id"],

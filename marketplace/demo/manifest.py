@@ -9,6 +9,9 @@ import msgspec
 from marketplace.demo.oneid import DemoPerson
 from marketplace.platform.commands import DEMO_FILE
 
+MEMBERS_FILE = "members.json"
+"""The members' ONE ID subjects, nothing else of them."""
+
 
 class DemoClient(msgspec.Struct, frozen=True):
     """An OAuth client of the demo, with its secret in the clear: it works with the demo only."""
@@ -46,10 +49,24 @@ def read_demo(folder: Path) -> Demo:
 
 def write_demo(folder: Path, demo: Demo) -> None:
     """Write `demo.json`, readable by its owner only, all at once."""
-    draft = folder / f".{DEMO_FILE}.{os.getpid()}"
+    _write(folder / DEMO_FILE, msgspec.json.format(msgspec.json.encode(demo), indent=2))
+
+
+def read_members(folder: Path) -> list[str]:
+    """Return the ONE ID subjects of all the demo's members. Raises FileNotFoundError."""
+    return msgspec.json.decode((folder / MEMBERS_FILE).read_bytes(), type=list[str])
+
+
+def write_members(folder: Path, subjects: Sequence[str]) -> None:
+    """Write the members' subjects, for whoever acts as many of them at once (`marketplace simulate`)."""
+    _write(folder / MEMBERS_FILE, msgspec.json.encode(subjects))
+
+
+def _write(path: Path, content: bytes) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(demo), indent=2))
-    draft.replace(folder / DEMO_FILE)
+        file.write(content)
+    draft.replace(path)
 
 
 def people_lines(people: Sequence[DemoPerson]) -> list[PersonLine]:

@@ -1,33 +1,38 @@
 """Make the demo's world: each package builds its part through its own use cases, from the floor up."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from marketplace.demo.manifest import Demo, people_lines
+from marketplace.demo.manifest import Demo, people_lines, write_members
 from marketplace.demo.oneid import write_people
 from marketplace.demo.world import build_world
+from marketplace.demo.world_things import World
 from marketplace.kernel.clock import Clock
 from marketplace.platform.commands import progress
 from marketplace.platform.package import Package, SeedContext
 from marketplace.settings import Settings
 
+_WHOLE = 100
+
 
 async def make_world(settings: Settings, clock: Clock, packages: Sequence[Package], seed: int) -> Demo:
     """Build the world of that seed into the empty database and return what demo.json says; the pool must be open."""
-    world = build_world(seed, clock.now(), settings.calendar)
-    with progress("Making the world") as report:
-        context = SeedContext(
-            settings=settings,
-            clock=clock,
-            world=world,
-            made={},
-            progress=lambda _what, done, of: report(done, of),
-        )
-        for package in packages:
-            await package.seed(context)
+    now: datetime = clock.now()
+    return await fill(settings, clock, packages, build_world(seed, now, settings.calendar))
+
+
+async def fill(settings: Settings, clock: Clock, packages: Sequence[Package], world: World) -> Demo:
+    """Put the world into the empty database and its people into the data folder, and return what demo.json says."""
+    made: dict[str, object] = {}
+    with progress("Making the world", _WHOLE) as report:
+        for place, package in enumerate(packages):
+
+            def tell(_what: str, done: int, of: int, place: int = place) -> None:
+                report(int(_WHOLE * (place + done / of) / len(packages)), _WHOLE)
+
+            await package.seed(SeedContext(settings=settings, clock=clock, world=world, made=made, progress=tell))
+        report(_WHOLE, _WHOLE)
     write_people(settings.data, world.people)
-    return Demo(
-        base_url=settings.base_url,
-        partners=context.made["clients"],
-        oem_system=context.made["oem_client"],
-        people=people_lines(world.people),
-    )
+    write_members(settings.data, [member.subject for member in world.members])
+    clients, oem = made["clients"], made["oem_client"]
+    return Demo(settings.base_url, clients, oem, people_lines(world.people))  # type: ignore[arg-type]

@@ -1,0 +1,198 @@
+"""What happened in the demo's world before it was opened: earnings since members joined, redemptions of three months."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from random import Random
+
+from marketplace.demo.world_people import FEATURED
+from marketplace.demo.world_things import (
+    Cancelled,
+    DemoMember,
+    DemoOffer,
+    Earned,
+    Moment,
+    Used,
+    Wanted,
+)
+from marketplace.kernel.calendar import Calendar
+
+MONTHS_BACK = 2
+"""Whole business months of redemptions before the running one."""
+
+_HOURS = ((9, 6), (11, 12), (12, 14), (14, 8), (16, 9), (18, 14), (20, 22), (22, 15))
+"""The hours of a day at which something happens, each with how much: most people redeem after supper."""
+
+_WEEKEND, _MEMBER_DAY = 1.35, 3.6
+_MULTIPLIER = {"standard": 1.0, "silver": 1.5, "gold": 2.3, "platinum": 4.0}
+_USED, _CANCELLED = 0.70, 0.035
+_MEAN_DAYS_TO_USE = 7.0
+_REASONS = ("计划有变", "重复兑换了", "想换一个日期", "朋友已经送了我一张", "选错了城市", "")
+_TRIES = 8
+
+
+def make_history(
+    chance: Random,
+    members: Sequence[DemoMember],
+    offers: Sequence[DemoOffer],
+    places: dict[str, list[str]],
+    redemptions: int,
+    now: datetime,
+    calendar: Calendar,
+) -> list[Moment]:
+    """Return the moments of the past in order, with about as many redemptions as are asked for."""
+    opened = calendar.start_of(calendar.month_of(now).plus(-MONTHS_BACK).first_day)
+    plan = _Plan(chance, members, offers, places, _instants(chance, opened, now, calendar))
+    for number, member in enumerate(members):
+        plan.earn(number, member, opened, now)
+    for moment in plan.spread(max(redemptions - sum(one.wishes for one in FEATURED), 0), calendar):
+        plan.redeem(moment)
+    for number, one in enumerate(FEATURED):
+        for _ in range(one.wishes if redemptions else 0):
+            plan.redeem(int(len(plan.instants) * chance.betavariate(2.4, 1.0)), member=number, left=0.55)
+    return plan.moments(calendar)
+
+
+def _instants(chance: Random, opened: datetime, now: datetime, calendar: Calendar) -> list[datetime]:
+    """Return the instants from the opening until just before now, some in each day."""
+    day, found = calendar.day_of(opened), []
+    while calendar.start_of(day) < now:
+        start = calendar.start_of(day)
+        for hour, _ in _HOURS:
+            at = start + timedelta(hours=hour - 1, minutes=chance.randint(0, 59), seconds=chance.randint(0, 59))
+            if at < now - timedelta(minutes=2):
+                found.append(at)
+        day += timedelta(days=1)
+    return found
+
+
+class _Plan:
+    """The past while it is being thought up: who has how much, what is left, what happens when."""
+
+    def __init__(
+        self,
+        chance: Random,
+        members: Sequence[DemoMember],
+        offers: Sequence[DemoOffer],
+        places: dict[str, list[str]],
+        instants: list[datetime],
+    ) -> None:
+        self.chance, self.members, self.places, self.instants = chance, members, places, instants
+        self.offers = [offer for offer in offers if offer.state == "live" and offer.popularity > 0]
+        self.weights = [offer.popularity for offer in self.offers]
+        # A few members do most of it, as everywhere.
+        self.zeal = [chance.paretovariate(1.6) if number >= len(FEATURED) else 0.0 for number in range(len(members))]
+        self.balance = [0] * len(members)
+        self.left = {offer.sku: offer.stock for offer in self.offers}
+        self.had: defaultdict[tuple[int, str], int] = defaultdict(int)
+        self.references = self.numbers = 0
+        self.earned: defaultdict[datetime, list[Earned]] = defaultdict(list)
+        self.wanted: defaultdict[int, list[Wanted]] = defaultdict(list)
+        self.used: defaultdict[int, list[Used]] = defaultdict(list)
+        self.cancelled: defaultdict[int, list[Cancelled]] = defaultdict(list)
+
+    def earn(self, number: int, member: DemoMember, opened: datetime, now: datetime) -> None:
+        """Let the member earn from the day of joining on."""
+        chance, more = self.chance, _MULTIPLIER[member.tier]
+        if number < len(FEATURED):
+            self._earn_featured(number, member, now)
+            return
+        self._credit(number, member.joined_at, chance.choice((200, 500, 888)), "gift", opened)
+        self._credit(number, member.joined_at, int(chance.uniform(3_000, 9_000) * more) // 100 * 100, "purchase", opened)
+        at = member.joined_at + timedelta(days=chance.uniform(20, 200))
+        while at < now - timedelta(hours=3):
+            kind = chance.choices(("service", "activity", "referral"), (6, 5, 0.6))[0]
+            low, high = {"service": (600, 2_400), "activity": (50, 300), "referral": (1_500, 2_500)}[kind]
+            self._credit(number, at, int(chance.uniform(low, high) * more) // 10 * 10, kind, opened)
+            at += timedelta(days=chance.expovariate(1 / 110))
+
+    def _earn_featured(self, number: int, member: DemoMember, now: datetime) -> None:
+        one = FEATURED[number]
+        whole = one.points + one.wishes * 900
+        shares = (("gift", 0.02, 1.0), ("purchase", 0.5, 0.97), ("service", 0.2, 0.62), ("activity", 0.06, 0.34),
+                  ("service", 0.17, 0.16), ("activity", 0.05, 0.03))  # fmt: skip
+        for kind, share, age in shares:
+            at = now - timedelta(days=one.member_days * age, hours=5)
+            self._credit(number, at, max(int(whole * share), 10), kind, now)
+
+    def _credit(self, number: int, at: datetime, points: int, kind: str, opened: datetime) -> None:
+        self.references += 1
+        reference = f"{kind[:2].upper()}-{at:%y%m}-{self.references:06d}"
+        # Before the opening the car maker's systems told us once a week; since then each evening.
+        when = at if at >= opened else opened - timedelta(days=7 * ((opened - at).days // 7))
+        self.earned[when].append(Earned(number, reference, points, kind))  # type: ignore[arg-type]
+        self.balance[number] += points
+
+    def spread(self, count: int, calendar: Calendar) -> list[int]:
+        """Return the places in `instants` at which redemptions happen, in order of time."""
+        hours = dict(_HOURS)
+        weights = []
+        for place, at in enumerate(self.instants):
+            local = at.astimezone(calendar.zone)
+            weight = hours.get(local.hour + 1, 10) * (1 + 0.35 * place / len(self.instants))
+            weight *= _WEEKEND if local.weekday() >= 5 else 1
+            weights.append(weight * (_MEMBER_DAY if (local + timedelta(days=1)).day == 1 else 1))
+        return sorted(self.chance.choices(range(len(self.instants)), weights, k=count)) if self.instants else []
+
+    def redeem(self, place: int, member: int | None = None, left: float = 1 - _USED - _CANCELLED) -> None:
+        """Let somebody redeem something at that place in time, and settle what becomes of the voucher."""
+        chance, at = self.chance, self.instants[place]
+        for _ in range(_TRIES):
+            who = chance.choices(range(len(self.members)), self.zeal)[0] if member is None else member
+            offer = chance.choices(self.offers, self.weights)[0]
+            quantity = 2 if chance.random() < 0.07 else 1
+            if self._possible(who, offer, quantity, at):
+                break
+        else:
+            return
+        self.balance[who] -= offer.points * quantity
+        self.had[who, offer.sku] += quantity
+        stock = self.left[offer.sku]
+        if stock is not None:
+            self.left[offer.sku] = stock - quantity
+        self.numbers += 1
+        self.wanted[place].append(Wanted(self.numbers, who, offer.sku, quantity))
+        self._then(self.numbers, offer, place, left)
+
+    def _possible(self, who: int, offer: DemoOffer, quantity: int, at: datetime) -> bool:
+        member, stock = self.members[who], self.left[offer.sku]
+        return (
+            offer.points * quantity <= self.balance[who]
+            and (not offer.tiers or member.tier in offer.tiers)
+            and (offer.per_member is None or self.had[who, offer.sku] + quantity <= offer.per_member)
+            and (stock is None or quantity <= stock)
+            and offer.starts_at <= at
+            and member.joined_at < at
+        )
+
+    def _then(self, number: int, offer: DemoOffer, place: int, left: float) -> None:
+        chance, at = self.chance, self.instants[place]
+        if chance.random() < left:
+            return
+        if chance.random() < _CANCELLED / (_USED + _CANCELLED):
+            later = self._place_at(at + timedelta(hours=chance.uniform(0.5, 90)), place)
+            if later is not None:
+                self.cancelled[later].append(Cancelled(number, chance.choice(_REASONS)))
+            return
+        wait = timedelta(days=min(chance.expovariate(1 / _MEAN_DAYS_TO_USE), offer.voucher_days - 1), hours=1)
+        later = self._place_at(at + wait, place)
+        if later is not None:
+            shop = chance.choice(self.places[offer.partner])
+            self.used[later].append(Used(number, shop, f"{shop}-{self.instants[later]:%m%d}-{number:05d}"))
+
+    def _place_at(self, at: datetime, after: int) -> int | None:
+        place = max(bisect_left(self.instants, at), after + 1)
+        return place if place < len(self.instants) else None
+
+    def moments(self, calendar: Calendar) -> list[Moment]:
+        """Return everything in order of time; earnings of the running months come with the day's last instant."""
+        early = [at for at in self.earned if not self.instants or at < self.instants[0]]
+        found = [Moment(at, self.earned.pop(at), [], [], []) for at in early]
+        last_of_day = {calendar.day_of(at): place for place, at in enumerate(self.instants)}
+        evening: defaultdict[int, list[Earned]] = defaultdict(list)
+        for at, earned in self.earned.items():
+            evening[last_of_day.get(calendar.day_of(at), len(self.instants) - 1)] += earned
+        for place, at in enumerate(self.instants):
+            found.append(Moment(at, evening[place], self.wanted[place], self.used[place], self.cancelled[place]))
+        return sorted(found, key=lambda moment: moment.at)

@@ -1,0 +1,106 @@
+"""The demo's partners: admitted, under contract, with locations and OAuth clients; and some who only applied."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from marketplace.demo.manifest import DemoClient
+from marketplace.demo.world_things import Agreement, DemoPartner, World
+from marketplace.platform.database import UnitOfWork, unit_of_work
+from marketplace.platform.package import SeedContext
+from partners.contracts.domain import Proposal
+from partners.contracts.sign import sign_contract
+from partners.oauth.clients import register_client
+from partners.oauth.domain import SCOPES
+from partners.oauth.schemas import NewClient
+from partners.onboarding.apply import apply
+from partners.onboarding.decide import admit, decide
+from partners.onboarding.locations import add_location
+from partners.onboarding.schemas import NewApplication, NewLocation
+
+ACTOR = "admin:staff-ops"
+"""Operations' demo person, as the audit names them."""
+
+
+async def seed(context: SeedContext) -> None:
+    """Make the world's partners. `made` gets `partner:<key>` ids, and the clients for `demo.json`."""
+    world: World = context.world
+    clients = []
+    for done, partner in enumerate(world.partners, start=1):
+        async with unit_of_work() as work:
+            if partner.agreement is None:
+                await _wait(work, partner)
+            else:
+                partner_id = await _admit(work, context, partner, partner.agreement)
+                context.made[f"partner:{partner.key}"] = partner_id
+                clients.append(await _client(work, context, partner, partner_id))
+        context.progress("partners", done, len(world.partners))
+    context.made["clients"] = clients
+    context.made["oem_client"] = await _oem_client(context)
+
+
+async def _wait(work: UnitOfWork, partner: DemoPartner) -> None:
+    receipt = await apply(work, _application(partner), partner.applied_at)
+    if partner.rejection:
+        await decide(work, receipt.id, "reject", ACTOR, partner.rejection, partner.applied_at + timedelta(hours=20))
+
+
+async def _admit(work: UnitOfWork, context: SeedContext, partner: DemoPartner, agreement: Agreement) -> UUID:
+    partner_id = await admit(work, _application(partner), ACTOR, partner.applied_at)
+    signed_at = partner.applied_at + timedelta(days=5)
+    proposal = Proposal(
+        starts_on=agreement.starts_on,
+        ends_on=agreement.ends_on,
+        settlement_basis=agreement.basis,
+        settlement_price=None,  # each offer names its own
+        max_settlement_price=None,
+        commission_ppm=agreement.commission_ppm,
+        tax_rate_ppm=agreement.tax_rate_ppm,
+        currency=context.settings.currency,
+        cycle="monthly",
+        payment_terms_days=agreement.payment_terms_days,
+    )
+    await sign_contract(work, partner_id, proposal, context.settings.currency, ACTOR, signed_at)
+    for place in partner.places:
+        location = _of(NewLocation, id=place.id, name=place.name, city=place.city, address=place.address)
+        await add_location(work, partner_id, location, signed_at + timedelta(days=1))
+    return partner_id
+
+
+def _application(partner: DemoPartner) -> NewApplication:
+    return _of(
+        NewApplication,
+        name=partner.name,
+        legal_name=partner.legal_name,
+        registration_number=partner.registration_number,
+        kind=partner.kind,
+        contact={"name": partner.contact, "email": partner.email, "phone": partner.phone},
+        website=partner.website,
+        scenarios=partner.scenarios,
+        description=partner.description,
+    )
+
+
+async def _client(work: UnitOfWork, context: SeedContext, partner: DemoPartner, partner_id: UUID) -> DemoClient:
+    new = _of(NewClient, name=partner.name.en, scopes=sorted(SCOPES["partner"]))
+    issued = await register_client(
+        work, context.settings, new, partner_id, ACTOR, partner.applied_at + timedelta(days=6),
+        client_id=f"demo-{partner.key}", demo=True,
+    )  # fmt: skip
+    return DemoClient(partner.name.zh, issued.client_id, issued.client_secret or "")
+
+
+async def _oem_client(context: SeedContext) -> DemoClient:
+    new = _of(NewClient, name="Lanchi member platform", scopes=sorted(SCOPES["points"]))
+    async with unit_of_work() as work:
+        issued = await register_client(
+            work, context.settings, new, None, ACTOR, context.clock.now(), client_id="demo-oem", demo=True
+        )
+    return DemoClient(issued.name, issued.client_id, issued.client_secret or "")
+
+
+def _of(struct: Any, /, **fields: Any) -> Any:
+    """Return the wire Struct, with its bounds checked as they are for a request."""
+    return msgspec.convert(msgspec.to_builtins(fields), struct)
