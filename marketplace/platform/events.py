@@ -1,10 +1,11 @@
 """The one event log and its consumers.
 
 Every fact is written in the same transaction as the change. A cursor over an identity column loses the events of late
-committers, so consumers read in windows between ticks, as PgQ does (https://wiki.postgresql.org/wiki/PGQ_Tutorial): a tick is a
-`pg_snapshot_xmin`, below which every transaction has ended. Inside a window events go by their sequence number; two
-transactions that changed the same aggregate always lie in order, since the one that came second was still running,
-and kept the tick back, while the first held the aggregate's lock.
+committers, so consumers read in windows between ticks, as PgQ does (https://wiki.postgresql.org/wiki/PGQ_Tutorial). A tick is a
+snapshot; a window holds what the later snapshot sees and the earlier one does not, in order of sequence number. Of two
+transactions that changed the same thing, the second got its lock, and then its numbers, after the first had
+committed: whichever snapshot sees the second sees the first, so they lie in one window in order, or in two in order.
+(Cutting at `pg_snapshot_xmin` alone keeps every event too, but not that order: a test shows it.)
 """
 
 import asyncio
@@ -82,13 +83,35 @@ async def publish(work: UnitOfWork, events: Sequence[Event], occurred_at: dateti
         await work.execute(INSERT, *columns([event_row(event, occurred_at) for event in events], 6))
 
 
-async def tick() -> None:
-    """Mark how far the log is settled, if it moved on since the last tick and something was written."""
-    await DB.fetch(
-        "INSERT INTO event_tick (horizon) SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon"
-        " WHERE EXISTS (SELECT 1 FROM event WHERE xid >= (SELECT coalesce(max(horizon), 0) FROM event_tick))"
-        " ON CONFLICT DO NOTHING"
-    )
+async def tick() -> int:
+    """Cut the log here, if something was committed since the last tick, and return the number of the last tick.
+
+    The row's lock makes ticks follow each other: the snapshot is taken by a statement that begins under it.
+    """
+    async with unit_of_work() as work:
+        await work.execute("SELECT FROM event_ticker FOR UPDATE")
+        return int(await work.fetchval(_TICK))
+
+
+_TICK = """
+WITH last AS (SELECT id, snapshot FROM event_tick ORDER BY id DESC LIMIT 1), cut AS (
+    INSERT INTO event_tick (snapshot) SELECT pg_current_snapshot() WHERE EXISTS (
+        SELECT FROM event WHERE xid >= coalesce((SELECT pg_snapshot_xmin(snapshot) FROM last), '3'::xid8)
+        AND NOT pg_visible_in_snapshot(xid, coalesce((SELECT snapshot FROM last), '3:3:'::pg_snapshot)))
+    RETURNING id
+)
+SELECT coalesce((SELECT id FROM cut), (SELECT id FROM last), 0)
+"""
+
+_WINDOW = """
+SELECT e.bucket, e.seq, e.type, e.aggregate_id, e.payload, e.occurred_at FROM event e
+WHERE e.xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND e.xid < pg_snapshot_xmax($2::text::pg_snapshot)
+  AND pg_visible_in_snapshot(e.xid, $2::text::pg_snapshot) AND NOT pg_visible_in_snapshot(e.xid, $1::text::pg_snapshot)
+  AND e.seq > $3 ORDER BY e.seq LIMIT $4
+"""
+
+_NOTHING_SEEN = "3:3:"
+"""The snapshot before the first tick: 3 is the first ordinary transaction id."""
 
 
 async def consume(consumer: Consumer) -> int:
@@ -99,43 +122,40 @@ async def consume(consumer: Consumer) -> int:
     async with unit_of_work() as work:
         await work.execute("INSERT INTO consumer_position (consumer) VALUES ($1) ON CONFLICT DO NOTHING", consumer.name)
         row = await work.fetchrow(
-            "SELECT horizon, seq FROM consumer_position WHERE consumer = $1 FOR UPDATE SKIP LOCKED", consumer.name
+            "SELECT tick, seq FROM consumer_position WHERE consumer = $1 FOR UPDATE SKIP LOCKED", consumer.name
         )
         if row is None:
             return 0
-        return await _take(work, consumer, row["horizon"], row["seq"])
+        return await _take(work, consumer, row["tick"], row["seq"])
 
 
-async def _take(work: UnitOfWork, consumer: Consumer, horizon: int, seq: int) -> int:
-    end = await work.fetchval("SELECT min(horizon) FROM event_tick WHERE horizon > $1", horizon)
-    if end is None:
+async def _take(work: UnitOfWork, consumer: Consumer, begin: int, seq: int) -> int:
+    ticks = await work.fetch("SELECT id, snapshot::text FROM event_tick WHERE id >= $1 ORDER BY id LIMIT 2", begin)
+    if not ticks or ticks[-1]["id"] == begin:
         return 0
-    rows = await work.fetch(
-        "SELECT bucket, seq, type, aggregate_id, payload, occurred_at FROM event"
-        " WHERE xid >= $1 AND xid < $2 AND seq > $3 ORDER BY seq LIMIT $4",
-        horizon,
-        end,
-        seq,
-        BATCH,
-    )
-    wanted = [_stored(row, horizon) for row in rows if row["type"] in consumer.types]
+    if ticks[0]["id"] == begin:
+        since, until, end = ticks[0]["snapshot"], ticks[1]["snapshot"], ticks[1]["id"]
+    else:  # nothing was read yet
+        since, until, end = _NOTHING_SEEN, ticks[0]["snapshot"], ticks[0]["id"]
+    rows = await work.fetch(_WINDOW, since, until, seq, BATCH)
+    wanted = [_stored(row, begin) for row in rows if row["type"] in consumer.types]
     if wanted:
         await consumer.handle(work, wanted)
     finished = len(rows) < BATCH
     await work.execute(
-        "UPDATE consumer_position SET horizon = $2, seq = $3, handled = handled + $4, moved_at = now(), error = NULL"
+        "UPDATE consumer_position SET tick = $2, seq = $3, handled = handled + $4, moved_at = now(), error = NULL"
         " WHERE consumer = $1",
         consumer.name,
-        end if finished else horizon,
+        end if finished else begin,
         0 if finished else rows[-1]["seq"],
         len(wanted),
     )
     return max(len(rows), 1)
 
 
-def _stored(row: asyncpg.Record, horizon: int) -> StoredEvent:
+def _stored(row: asyncpg.Record, begin: int) -> StoredEvent:
     return StoredEvent(
-        (horizon, row["seq"]), row["bucket"], row["type"], row["aggregate_id"], row["payload"], row["occurred_at"]
+        (begin, row["seq"]), row["bucket"], row["type"], row["aggregate_id"], row["payload"], row["occurred_at"]
     )
 
 
@@ -144,22 +164,13 @@ async def catch_up(consumer: Consumer) -> None:
 
     Used before a period closes. Waits for another worker that holds the position.
     """
-    await _settled()
-    target = await DB.fetchval("SELECT coalesce(max(horizon), 0) FROM event_tick")
+    target = await tick()
     while True:
         if await consume(consumer) == 0:
-            reached = await DB.fetchval("SELECT horizon FROM consumer_position WHERE consumer = $1", consumer.name)
+            reached = await DB.fetchval("SELECT tick FROM consumer_position WHERE consumer = $1", consumer.name)
             if reached is not None and reached >= target:
                 return
             await asyncio.sleep(0.02)
-
-
-async def _settled() -> None:
-    # Wait until the tick has passed every transaction that was running when we came.
-    goal = await DB.fetchval("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
-    while await DB.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint") < goal:  # noqa: ASYNC110 - it waits for other processes
-        await asyncio.sleep(0.02)
-    await tick()
 
 
 async def run_consumers(consumers: Sequence[Consumer], stop: asyncio.Event) -> None:

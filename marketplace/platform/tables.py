@@ -20,9 +20,10 @@ class Event(Table, db=DB):
 
 
 class EventTick(Table, db=DB):
-    """A point below which the log is settled: every transaction with a smaller id has ended."""
+    """A point at which the log may be cut: a snapshot, which says of each transaction whether it had committed."""
 
-    horizon = BigInt(primary_key=True, null=False, default=None)
+    id = BigInt(primary_key=True, null=False, default=None)
+    snapshot = Text(null=False, default=None)
     at = Timestamptz(null=False)
 
 
@@ -30,7 +31,7 @@ class ConsumerPosition(Table, db=DB):
     """How far a consumer has read: the tick where its window begins, and the last event that it took inside it."""
 
     consumer = Text(primary_key=True, null=False, default=None)
-    horizon = BigInt(null=False, default=0)
+    tick = BigInt(null=False, default=0)
     seq = BigInt(null=False, default=0)
     handled = BigInt(null=False, default=0)
     moved_at = Timestamptz(null=True, default=None)

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from litestar import Litestar
 
+from marketplace.platform import housekeeping
 from marketplace.platform.events import run_consumers
 from marketplace.platform.jobs import run_jobs
 from marketplace.platform.package import Package
@@ -15,7 +16,7 @@ from marketplace.settings import Settings
 async def work(packages: Sequence[Package], settings: Settings, dsn: str, stop: asyncio.Event) -> None:
     """Keep all packages' consumers and jobs going until `stop` is set; the pool must be open."""
     consumers = [consumer for package in packages for consumer in package.consumers()]
-    jobs = [job for package in packages for job in package.jobs()]
+    jobs = [*housekeeping.jobs(settings), *(job for package in packages for job in package.jobs())]
     async with asyncio.TaskGroup() as group:
         group.create_task(run_consumers(consumers, stop))
         group.create_task(run_jobs(dsn, settings.database_role, jobs, stop))

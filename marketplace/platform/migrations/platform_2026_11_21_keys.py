@@ -12,10 +12,14 @@ STATEMENTS = [
     # The log: numbered by one identity, settled by transaction id, kept by bucket.
     "ALTER TABLE event DROP CONSTRAINT event_pkey, ADD PRIMARY KEY (bucket, seq)",
     "ALTER TABLE event ALTER seq ADD GENERATED ALWAYS AS IDENTITY",
-    "ALTER TABLE event ALTER xid SET DEFAULT pg_current_xact_id()::text::bigint",
+    "ALTER TABLE event ALTER xid TYPE xid8 USING xid::text::xid8, ALTER xid SET DEFAULT pg_current_xact_id()",
     "ALTER TABLE event ADD CONSTRAINT event_bucket CHECK (bucket BETWEEN 0 AND 1023)",
     "CREATE INDEX event_xid ON event (xid)",
-    "ALTER TABLE event_tick ALTER at SET DEFAULT now()",
+    "ALTER TABLE event_tick ALTER id ADD GENERATED ALWAYS AS IDENTITY, ALTER at SET DEFAULT now()",
+    "ALTER TABLE event_tick ALTER snapshot TYPE pg_snapshot USING snapshot::pg_snapshot",
+    # Its one row is the lock under which ticks follow each other.
+    "CREATE TABLE event_ticker (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row))",
+    "INSERT INTO event_ticker DEFAULT VALUES",
     "ALTER TABLE idempotency DROP CONSTRAINT idempotency_pkey, ADD PRIMARY KEY (bucket, caller, key)",
     "ALTER TABLE idempotency ADD CONSTRAINT idempotency_bucket CHECK (bucket BETWEEN 0 AND 1023)",
     "CREATE INDEX idempotency_created_at ON idempotency (created_at)",

@@ -1,0 +1,49 @@
+"""What the platform itself does with time: answers, sessions and ticks that nobody needs any more."""
+
+from collections.abc import Sequence
+
+from marketplace.platform.database import DB
+from marketplace.platform.jobs import Job
+from marketplace.settings import Settings
+
+BATCH = 5000
+"""Rows in one statement: locks are short, and a missed night is caught up in a few rounds."""
+
+
+def jobs(settings: Settings) -> Sequence[Job]:
+    """Return the platform's own jobs."""
+
+    async def forget_answers() -> None:
+        await forget_idempotency(settings.idempotency_days)
+
+    return [
+        Job("platform.forget_answers", "23 * * * *", forget_answers),
+        Job("platform.forget_sessions", "41 * * * *", forget_sessions),
+        Job("platform.forget_ticks", "53 * * * *", forget_ticks),
+    ]
+
+
+async def forget_idempotency(days: int) -> int:
+    """Delete stored answers older than the published number of days and return how many there were."""
+    total = 0
+    while True:
+        gone = await DB.fetch(
+            "DELETE FROM idempotency WHERE ctid = ANY(ARRAY(SELECT ctid FROM idempotency"
+            " WHERE created_at < now() - make_interval(days => $1) LIMIT $2)) RETURNING 1",
+            days, BATCH,
+        )  # fmt: skip
+        total += len(gone)
+        if len(gone) < BATCH:
+            return total
+
+
+async def forget_sessions() -> None:
+    """Delete sessions whose time is over."""
+    await DB.fetch("DELETE FROM web_session WHERE expires_at <= now()")
+
+
+async def forget_ticks() -> None:
+    """Delete ticks that every consumer has passed, but for the last of them; without consumers none."""
+    await DB.fetch(
+        "DELETE FROM event_tick WHERE id < (SELECT min(tick) FROM consumer_position) AND at < now() - interval '1 hour'"
+    )
