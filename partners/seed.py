@@ -70,7 +70,7 @@ async def _admit(work: UnitOfWork, context: SeedContext, partner: DemoPartner, a
 
 
 def _application(partner: DemoPartner) -> NewApplication:
-    return _of(
+    application: NewApplication = _of(
         NewApplication,
         name=partner.name,
         legal_name=partner.legal_name,
@@ -81,6 +81,7 @@ def _application(partner: DemoPartner) -> NewApplication:
         scenarios=partner.scenarios,
         description=partner.description,
     )
+    return application
 
 
 async def _client(work: UnitOfWork, context: SeedContext, partner: DemoPartner, partner_id: UUID) -> DemoClient:

@@ -112,7 +112,9 @@ def _partner(brand: Brand, chance: Random, now: datetime, calendar: Calendar) ->
         commission_ppm=brand.commission,
         payment_terms_days=brand.days,
     )
-    applied_at = calendar.start_of(month.plus(-1).first_day) + timedelta(days=chance.randint(2, 20), hours=chance.randint(9, 17))
+    applied_at = calendar.start_of(month.plus(-1).first_day) + timedelta(
+        days=chance.randint(2, 20), hours=chance.randint(9, 17)
+    )
     return _company(brand, chance, applied_at, agreement)
 
 
@@ -136,7 +138,7 @@ def _company(brand: Brand, chance: Random, applied_at: datetime, agreement: Agre
         website=f"https://{brand.key}.example",
         applied_at=applied_at,
         agreement=agreement,
-        places=tuple(Place(id, Text(*name), city, address) for id, name, city, address in brand.places),
+        places=tuple(Place(own, Text(*name), city, address) for own, name, city, address in brand.places),
         rejection=brand.rules[0] if agreement is None else "",
     )  # fmt: skip
 
@@ -146,7 +148,9 @@ def _offer(sheet: Sheet, rules: Both, seed: int, now: datetime, calendar: Calend
     today = calendar.day_of(now)
     running = sheet.opens < 0
     # What runs began before the history does; the catalogue shows the newest first, so the order is a matter of chance.
-    registered_at = now - timedelta(days=chance.uniform(100, 130) if running and sheet.state == "live" else chance.uniform(2, 12))
+    registered_at = now - timedelta(
+        days=chance.uniform(100, 130) if running and sheet.state == "live" else chance.uniform(2, 12)
+    )
     return DemoOffer(
         partner=sheet.brand,
         sku=sheet.sku,

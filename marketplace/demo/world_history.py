@@ -28,8 +28,23 @@ _WEEKEND, _MEMBER_DAY = 1.35, 3.6
 _MULTIPLIER = {"standard": 1.0, "silver": 1.5, "gold": 2.3, "platinum": 4.0}
 _USED, _CANCELLED = 0.70, 0.035
 _MEAN_DAYS_TO_USE = 7.0
+_LIFETIME_MONTHS = 24
+"""How long points live in a demo, as settings say unless they are changed."""
+
+_OLD_DAYS = 760
+"""A membership of that many days is older than the points that expire next month."""
+
+_FEATURED_MEAN = 1_500
+"""About what one of a featured member's redemptions costs, and a little more."""
+
+_FEATURED_SHARES = (("purchase", 0.5, 0.86), ("service", 0.24, 0.55), ("activity", 0.06, 0.34), ("service", 0.15, 0.14),
+                    ("activity", 0.05, 0.03))  # fmt: skip
+"""How a featured member's points came together: kind, share of them, and age as a share of the membership."""
+
 _REASONS = ("计划有变", "重复兑换了", "想换一个日期", "朋友已经送了我一张", "选错了城市", "")
 _TRIES = 8
+_FEATURED_MOST = 5_000
+"""The dearest offer in a featured member's past: their points are there to be spent by whoever signs in."""
 
 
 def make_history(
@@ -44,8 +59,9 @@ def make_history(
     """Return the moments of the past in order, with about as many redemptions as are asked for."""
     opened = calendar.start_of(calendar.month_of(now).plus(-MONTHS_BACK).first_day)
     plan = _Plan(chance, members, offers, places, _instants(chance, opened, now, calendar))
+    fading = calendar.start_of(calendar.month_of(now).plus(-_LIFETIME_MONTHS).first_day) + timedelta(days=12)
     for number, member in enumerate(members):
-        plan.earn(number, member, opened, now)
+        plan.earn(number, member, opened, now, fading)
     for moment in plan.spread(max(redemptions - sum(one.wishes for one in FEATURED), 0), calendar):
         plan.redeem(moment)
     for number, one in enumerate(FEATURED):
@@ -92,14 +108,16 @@ class _Plan:
         self.used: defaultdict[int, list[Used]] = defaultdict(list)
         self.cancelled: defaultdict[int, list[Cancelled]] = defaultdict(list)
 
-    def earn(self, number: int, member: DemoMember, opened: datetime, now: datetime) -> None:
-        """Let the member earn from the day of joining on."""
+    def earn(self, number: int, member: DemoMember, opened: datetime, now: datetime, fading: datetime) -> None:
+        """Let the member earn from the day of joining on. What is earned at `fading` expires next month."""
         chance, more = self.chance, _MULTIPLIER[member.tier]
         if number < len(FEATURED):
-            self._earn_featured(number, member, now)
+            self._earn_featured(number, now, fading)
             return
         self._credit(number, member.joined_at, chance.choice((200, 500, 888)), "gift", opened)
-        self._credit(number, member.joined_at, int(chance.uniform(3_000, 9_000) * more) // 100 * 100, "purchase", opened)
+        self._credit(
+            number, member.joined_at, int(chance.uniform(3_000, 9_000) * more) // 100 * 100, "purchase", opened
+        )
         at = member.joined_at + timedelta(days=chance.uniform(20, 200))
         while at < now - timedelta(hours=3):
             kind = chance.choices(("service", "activity", "referral"), (6, 5, 0.6))[0]
@@ -107,14 +125,17 @@ class _Plan:
             self._credit(number, at, int(chance.uniform(low, high) * more) // 10 * 10, kind, opened)
             at += timedelta(days=chance.expovariate(1 / 110))
 
-    def _earn_featured(self, number: int, member: DemoMember, now: datetime) -> None:
+    def _earn_featured(self, number: int, now: datetime, fading: datetime) -> None:
         one = FEATURED[number]
-        whole = one.points + one.wishes * 900
-        shares = (("gift", 0.02, 1.0), ("purchase", 0.5, 0.97), ("service", 0.2, 0.62), ("activity", 0.06, 0.34),
-                  ("service", 0.17, 0.16), ("activity", 0.05, 0.03))  # fmt: skip
-        for kind, share, age in shares:
-            at = now - timedelta(days=one.member_days * age, hours=5)
-            self._credit(number, at, max(int(whole * share), 10), kind, now)
+        days = one.member_days
+        # What pays for the past is older than the rest and is spent first; what is left of it expires next month.
+        old = one.wishes * _FEATURED_MEAN + one.points // 40
+        if days > _OLD_DAYS:
+            self._credit(number, now - timedelta(days=days), 888, "gift", now)
+            self._credit(number, fading, old // 10 * 10, "purchase", now)
+        for kind, share, age in _FEATURED_SHARES:
+            points = max(int(one.points * share) // 10 * 10, 10)
+            self._credit(number, now - timedelta(days=days * age, hours=5), points, kind, now)
 
     def _credit(self, number: int, at: datetime, points: int, kind: str, opened: datetime) -> None:
         self.references += 1
@@ -142,6 +163,8 @@ class _Plan:
             who = chance.choices(range(len(self.members)), self.zeal)[0] if member is None else member
             offer = chance.choices(self.offers, self.weights)[0]
             quantity = 2 if chance.random() < 0.07 else 1
+            if member is not None and offer.points > _FEATURED_MOST:
+                continue
             if self._possible(who, offer, quantity, at):
                 break
         else:

@@ -37,7 +37,9 @@ FEATURED = (
 STAFF = (
     DemoPerson("ops", "何运营", "staff", "staff-ops", ("operations",), note="审核合作伙伴与优惠 · operations"),
     DemoPerson("finance", "金会计", "staff", "staff-finance", ("finance",), note="关账、付款、导出 · finance"),
-    DemoPerson("approver", "严审批", "staff", "staff-approver", ("finance_approver",), note="第二双眼睛 · finance_approver"),
+    DemoPerson(
+        "approver", "严审批", "staff", "staff-approver", ("finance_approver",), note="第二双眼睛 · finance_approver"
+    ),
     DemoPerson("auditor", "明审计", "staff", "staff-auditor", ("auditor",), note="只读 · auditor"),
 )
 
@@ -58,7 +60,8 @@ def subject_of(login: str) -> str:
 def featured_people() -> list[DemoPerson]:
     """Return everybody whom one can sign in as."""
     members = [
-        DemoPerson(one.login, one.name, "member", subject_of(one.login), tier=one.tier, note=one.note) for one in FEATURED
+        DemoPerson(one.login, one.name, "member", subject_of(one.login), tier=one.tier, note=one.note)
+        for one in FEATURED
     ]
     return [*members, *STAFF]
 
@@ -73,7 +76,9 @@ def make_members(chance: Random, count: int, now: datetime) -> list[DemoMember]:
     ]
     tiers, weights = zip(*_TIERS, strict=True)
     for number in range(len(members), count):
-        name = chance.choice(_SURNAMES) + chance.choice(_FIRST) + (chance.choice(_LAST) if chance.random() < 0.82 else "")
+        name = (
+            chance.choice(_SURNAMES) + chance.choice(_FIRST) + (chance.choice(_LAST) if chance.random() < 0.82 else "")
+        )
         vehicle = f"{chance.choice(MODELS)} · {chance.randint(2021, 2026)}"
         joined_at = now - timedelta(days=chance.uniform(100, MEMBERSHIP_DAYS))
         tier = chance.choices(tiers, weights)[0]

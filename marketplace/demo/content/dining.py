@@ -99,7 +99,8 @@ OFFERS = (
         title=("手冲咖啡一杯", "One pour-over coffee"),
         text=(
             "本周豆单任选一支，水温 92 度，三分钟的等待。车主专享，饮品升级大杯。",
-            "Any bean of this week's list, water at 92 degrees, three minutes of patience. A large cup, because you are a member.",
+            "Any bean of this week's list, water at 92 degrees, three minutes of patience. A large cup, because "
+            "you are a member.",
         ),
         terms=("瑰夏等限定豆需补差价。", "Limited beans such as Gesha at a surcharge."),
         points=320, value=38, pays=24, days=30, each=None, likes=6.0,

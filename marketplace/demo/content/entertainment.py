@@ -82,7 +82,8 @@ OFFERS = (
         title=("20 人影厅包场", "A private screening for twenty"),
         text=(
             "生日、求婚，或者只是想和朋友一起看部老片。片单任选，大银幕前可致辞两分钟。",
-            "A birthday, a proposal, or an old film among friends. Choose from the list; two minutes at the big screen are yours.",
+            "A birthday, a proposal, or an old film among friends. Choose from the list; two minutes at the big "
+            "screen are yours.",
         ),
         terms=("须提前七天预约。", "Book seven days ahead."),
         points=18_800, value=2_200, pays=1_760, days=120, each=1, tiers=GOLD_UP, stock=10, likes=0.5,
@@ -102,7 +103,8 @@ OFFERS = (
         title=("小剧场话剧票一张", "One seat in the small theatre"),
         text=(
             "三百个座位，离演员最近的地方只有两米。本季剧目随兑换页更新。",
-            "Three hundred seats, the nearest two metres from the cast. The season's plays are listed when you exchange the code.",
+            "Three hundred seats, the nearest two metres from the cast. The season's plays are listed when you "
+            "exchange the code.",
         ),
         terms=("迟到者幕间入场。", "Latecomers enter at the interval."),
         points=2_280, value=280, pays=214, days=60, each=4, likes=1.2,

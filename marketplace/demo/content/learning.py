@@ -48,7 +48,8 @@ OFFERS = (
         title=("英语口语十课时", "Ten lessons of spoken English"),
         text=(
             "四人小班，外教主讲，话题从点单到谈判。通勤路上可用配套音频复习。",
-            "Four to a class with a native teacher, from ordering dinner to driving a bargain. Audio to review on the way to work.",
+            "Four to a class with a native teacher, from ordering dinner to driving a bargain. Audio to review "
+            "on the way to work.",
         ),
         terms=("含水平测试一次。", "With a placement test."),
         points=5_200, value=699, pays=525, days=120, each=2, likes=0.9,

@@ -122,7 +122,7 @@ OFFERS = (
             "does the rest.",
         ),
         terms=("雨天可改期或改住木屋。", "In rain you may change the date or move into a cabin."),
-        points=6_800, value=780, pays=620, days=90, each=2, stock=60, likes=1.1,
+        points=6_800, value=780, pays=620, days=90, each=2, stock=42, likes=1.1,
     ),
     Sheet(
         brand="shanye", sku="SY-HOT-SPRING", scenario="lodging", art="spring",

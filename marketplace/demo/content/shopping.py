@@ -16,7 +16,12 @@ BRANDS = (
             "Collect at an authorised store with the voucher and an ID. One year's warranty; no return once activated.",
         ),
         places=(
-            ("DJI-SZ-01", ("大疆深圳万象天地旗舰店", "DJI Flagship Shenzhen MixC World"), "深圳", "南山区深南大道 9668 号"),
+            (
+                "DJI-SZ-01",
+                ("大疆深圳万象天地旗舰店", "DJI Flagship Shenzhen MixC World"),
+                "深圳",
+                "南山区深南大道 9668 号",
+            ),
             ("DJI-SH-02", ("大疆上海淮海路店", "DJI Shanghai Huaihai Road"), "上海", "黄浦区淮海中路 300 号"),
             ("DJI-BJ-03", ("大疆北京王府井店", "DJI Beijing Wangfujing"), "北京", "东城区王府井大街 138 号"),
         ),

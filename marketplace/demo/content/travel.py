@@ -29,7 +29,8 @@ BRANDS = (
         contact="安途",
         rules=(
             "兑换后 7 天内致电选定团期，名额以确认函为准；出发前 15 天可免费改期一次。",
-            "Call within seven days to choose a date; your place is certain with our letter. One free change up to 15 days before.",
+            "Call within seven days to choose a date; your place is certain with our letter. One free change up "
+            "to 15 days before.",
         ),
         places=(
             ("XZ-CD-01", ("行知旅行·成都总店", "Xingzhi Chengdu"), "成都", "青羊区宽窄巷子 18 号"),
@@ -138,7 +139,8 @@ OFFERS = (
         title=("苏州园林晨游", "Suzhou gardens before opening time"),
         text=(
             "清晨六点半，园子里只有您、鸟和扫落叶的人。含昆曲一折与早面。",
-            "At half past six there is nobody but you, the birds and the man who sweeps the leaves. With a scene of kunqu opera and "
+            "At half past six there is nobody but you, the birds and the man who sweeps the leaves. With a scene "
+            "of kunqu opera and "
             "a bowl of noodles.",
         ),
         terms=("每团不超过 10 人。", "At most ten in a group."),

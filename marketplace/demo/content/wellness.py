@@ -13,7 +13,8 @@ BRANDS = (
         contact="程跃",
         rules=(
             "首次到店须签署健康声明；私教与团课须提前 12 小时预约，爽约视为已用。",
-            "Sign a health declaration on the first visit. Book trainers and classes 12 hours ahead; a missed class counts as used.",
+            "Sign a health declaration on the first visit. Book trainers and classes 12 hours ahead; a missed "
+            "class counts as used.",
         ),
         places=(
             ("YD-SH-01", ("跃动·上海徐家汇", "Yuedong Xujiahui"), "上海", "徐汇区肇嘉浜路 1111 号"),
@@ -30,7 +31,8 @@ BRANDS = (
         contact="钟医生",
         rules=(
             "须提前两天预约，体检当日空腹；结果仅本人可查，机构不向车企提供任何健康信息。",
-            "Book two days ahead, come fasting for a check-up. Results are yours alone; nothing about your health goes to the car maker.",
+            "Book two days ahead, come fasting for a check-up. Results are yours alone; nothing about your "
+            "health goes to the car maker.",
         ),
         places=(
             ("KY-GZ-01", ("康悦·珠江新城", "Kangyue Zhujiang New Town"), "广州", "天河区华夏路 30 号"),

@@ -7,8 +7,13 @@ from marketplace.demo.pictures.backdrops import BACKDROPS
 from marketplace.demo.pictures.canvas import HEIGHT, PALETTES, WIDTH, Scene
 
 SCENES: dict[str, Scene] = {
-    **home.SCENES, **dining.SCENES, **wearing.SCENES, **going.SCENES, **leisure.SCENES, **things.SCENES,
-}  # fmt: skip
+    **home.SCENES,
+    **dining.SCENES,
+    **wearing.SCENES,
+    **going.SCENES,
+    **leisure.SCENES,
+    **things.SCENES,
+}
 """What can be drawn, by the name that an offer's `art` gives."""
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from random import Random
 
 from marketplace.demo.pictures.canvas import HEIGHT, WIDTH, Palette, Parts, circle, faint, line, path, rect, stars
@@ -12,14 +13,17 @@ _SKY = rect(0, 0, WIDTH, HEIGHT, "url(#s)")
 def _wave(base: float, height: float, length: float, phase: float) -> str:
     points = [(x, base - height * math.sin(x / length + phase)) for x in range(-40, WIDTH + 81, 60)]
     d = f"M{points[0][0]} {HEIGHT}L{points[0][0]} {points[0][1]:.0f}"
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points):
         d += f"C{x0 + 22} {y0:.0f} {x1 - 22} {y1:.0f} {x1} {y1:.0f}"
     return f"{d}L{points[-1][0]} {HEIGHT}Z"
 
 
 def _sun(colours: Palette, chance: Random, radius: int, strength: float = 0.85) -> Parts:
     x, y = chance.choice((132, 168, 470, 512)), chance.randint(84, 122)
-    return [circle(x, y, radius * 1.55, colours.sun, faint(strength * 0.3)), circle(x, y, radius, colours.sun, faint(strength))]
+    return [
+        circle(x, y, radius * 1.55, colours.sun, faint(strength * 0.3)),
+        circle(x, y, radius, colours.sun, faint(strength)),
+    ]
 
 
 def hills(colours: Palette, chance: Random) -> Parts:
@@ -52,7 +56,9 @@ def city(colours: Palette, chance: Random) -> Parts:
         x = -chance.randint(0, 30)
         while x < WIDTH:
             width, height = chance.randint(36, 74), chance.randint(low, high)
-            parts.append(rect(x, base - height, width, height + 30, tone, chance.choice((0, 0, 4, 14)), faint(strength)))
+            parts.append(
+                rect(x, base - height, width, height + 30, tone, chance.choice((0, 0, 4, 14)), faint(strength))
+            )
             x += width + chance.choice((2, 6, 14))
     return [*parts, rect(0, 336, WIDTH, 64, colours.near)]
 
@@ -124,6 +130,13 @@ def spotlights(colours: Palette, chance: Random) -> Parts:
 
 
 BACKDROPS: dict[str, Callable[[Palette, Random], Parts]] = {
-    "hills": hills, "meadow": meadow, "city": city, "table": table, "arcs": arcs, "window": window, "starry": starry,
-    "sea": sea, "spotlights": spotlights,
-}  # fmt: skip
+    "hills": hills,
+    "meadow": meadow,
+    "city": city,
+    "table": table,
+    "arcs": arcs,
+    "window": window,
+    "starry": starry,
+    "sea": sea,
+    "spotlights": spotlights,
+}

@@ -100,18 +100,28 @@ def steam(colours: Palette, x: float, y: float, count: int = 3, gap: float = 26)
     """Return steam that rises from a point."""
     left = x - gap * (count - 1) / 2
     return "".join(
-        line(
-            f"M{left + gap * n:g} {y:g}c-14 -16 14 -30 0 -48c-10 -14 4 -24 2 -34", colours.paper, 6, faint(0.75)
-        )
+        line(f"M{left + gap * n:g} {y:g}c-14 -16 14 -30 0 -48c-10 -14 4 -24 2 -34", colours.paper, 6, faint(0.75))
         for n in range(count)
-    )  # fmt: skip
+    )
 
 
 def stars(colours: Palette, chance: Random, count: int, low: int = 210) -> str:
     """Return stars above a height."""
     return "".join(
-        circle(chance.randint(10, 630), chance.randint(8, low), chance.choice((1.2, 1.6, 2.4)), colours.paper, faint(0.8))
+        circle(
+            chance.randint(10, 630), chance.randint(8, low), chance.choice((1.2, 1.6, 2.4)), colours.paper, faint(0.8)
+        )
         for _ in range(count)
+    )
+
+
+def spark(x: float, y: float, size: float, tone: str) -> str:
+    """Return a glint of light with four points."""
+    long, short = size * 0.76, size * 0.24
+    return path(
+        f"M{x:g} {y - size:g}l{short:g} {long:g}l{long:g} {short:g}l{-long:g} {short:g}l{-short:g} {long:g}"
+        f"l{-short:g} {-long:g}l{-long:g} {-short:g}l{long:g} {-short:g}z",
+        tone,
     )
 
 
@@ -121,7 +131,8 @@ def tree(colours: Palette, x: float, y: float, height: float, tone: str) -> str:
     return rect(x - 3, y - 8, 6, 10, colours.ink, 0, faint(0.5)) + "".join(
         path(
             f"M{x - half * (1 - 0.22 * n):g} {y - 4 - height * 0.25 * n:g}L{x:g} {y - height * (0.55 + 0.225 * n):g}"
-            f"L{x + half * (1 - 0.22 * n):g} {y - 4 - height * 0.25 * n:g}Z", tone,
+            f"L{x + half * (1 - 0.22 * n):g} {y - 4 - height * 0.25 * n:g}Z",
+            tone,
         )
         for n in range(3)
-    )  # fmt: skip
+    )
