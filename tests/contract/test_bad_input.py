@@ -16,7 +16,17 @@ from tests.support.world import offer_json
 
 pytestmark = pytest.mark.xdist_group("bad_input")
 
-TABLES = ("points_posting", "redemption", "voucher", "offer", "offer_revision", "earning", "money_posting", "partner", "contract")
+TABLES = (
+    "points_posting",
+    "redemption",
+    "voucher",
+    "offer",
+    "offer_revision",
+    "earning",
+    "money_posting",
+    "partner",
+    "contract",
+)
 
 
 class Scene:
@@ -41,7 +51,13 @@ async def scene(dsn: str, settings: Settings) -> AsyncIterator[Scene]:
         scene.member = scene.api.member("m-1", name="林")
         scene.member_id = good(await scene.api.get("/v1/me", headers=scene.member))["member"]["id"]
         scene.offer = await scene.partner.offer(points=100, stock=10)
-        earning = {"reference": "r", "member_id": scene.member_id, "points": 1000, "kind": "service", "occurred_at": "2026-11-01T00:00:00Z"}
+        earning = {
+            "reference": "r",
+            "member_id": scene.member_id,
+            "points": 1000,
+            "kind": "service",
+            "occurred_at": "2026-11-01T00:00:00Z",
+        }
         good(await scene.api.post("/v1/points/earnings", json={"earnings": [earning]}, headers=scene.oem))
         yield scene
 
@@ -105,7 +121,13 @@ async def test_bad_offers_name_their_field(scene: Scene) -> None:
 
 
 async def test_bad_earnings_name_their_field(scene: Scene) -> None:
-    earning = {"reference": "x", "member_id": scene.member_id, "points": 5, "kind": "service", "occurred_at": "2026-11-01T00:00:00Z"}
+    earning = {
+        "reference": "x",
+        "member_id": scene.member_id,
+        "points": 5,
+        "kind": "service",
+        "occurred_at": "2026-11-01T00:00:00Z",
+    }
     cases: list[tuple[dict[str, Any], str]] = [
         ({"points": 1.0}, "earnings[0].points"),
         ({"points": True}, "earnings[0].points"),
@@ -164,13 +186,22 @@ async def test_bad_redemptions(scene: Scene) -> None:
         ({"member_id": str(uuid4())}, "member_id"),
         ({"points": 1}, "points"),
     ]:
-        check(await scene.api.post("/v1/redemptions", json=wish | fields, headers=scene.member | fresh_key()), 400, field)
-    check(await scene.api.post("/v1/redemptions", json=wish, headers=scene.member), 400, None, "idempotency_key_missing")
+        check(
+            await scene.api.post("/v1/redemptions", json=wish | fields, headers=scene.member | fresh_key()), 400, field
+        )
+    check(
+        await scene.api.post("/v1/redemptions", json=wish, headers=scene.member), 400, None, "idempotency_key_missing"
+    )
     for key in ("x" * 256, "键".encode(), "a\tb"):
         headers = {**scene.member, "Idempotency-Key": key}
         check(await scene.api.post("/v1/redemptions", json=wish, headers=headers), 400, "Idempotency-Key")  # type: ignore[arg-type]
     unknown = wish | {"offer_id": str(uuid4())}
-    check(await scene.api.post("/v1/redemptions", json=unknown, headers=scene.member | fresh_key()), 404, None, "not_found")
+    check(
+        await scene.api.post("/v1/redemptions", json=unknown, headers=scene.member | fresh_key()),
+        404,
+        None,
+        "not_found",
+    )
     for body in (b"", b"{", b"[]", b"null", b'{"offer_id": 5}', b"\xff\xfe"):
         answer = await scene.api.post(
             "/v1/redemptions", content=body, headers=scene.member | fresh_key() | {"Content-Type": "application/json"}
@@ -263,11 +294,19 @@ async def test_tokens_that_are_not_good_here(scene: Scene) -> None:
     ]:
         check(await scene.api.get(path, headers=headers), 401, None)
     check(await scene.api.get("/v1/admin/offers", headers=scene.api.staff("finance")), 403, None, "insufficient_scope")
-    check(await scene.api.post("/v1/points/earnings", json={"earnings": [{}]}, headers=scene.partner.headers), 401, None)
+    check(
+        await scene.api.post("/v1/points/earnings", json={"earnings": [{}]}, headers=scene.partner.headers), 401, None
+    )
 
 
 async def test_lists_refuse_bad_pages(scene: Scene) -> None:
-    for query, field in [("limit=0", "limit"), ("limit=101", "limit"), ("limit=x", "limit"), ("cursor=abc", "cursor"), ("scenario=x", "scenario")]:
+    for query, field in [
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=x", "limit"),
+        ("cursor=abc", "cursor"),
+        ("scenario=x", "scenario"),
+    ]:
         check(await scene.api.get(f"/v1/offers?{query}", headers=scene.member), 400, field)
     page = good(await scene.api.get("/v1/offers?limit=1&q=酒店", headers=scene.member))
     assert len(page["data"]) == 1
@@ -282,14 +321,21 @@ async def test_an_edit_needs_the_version_that_it_is_based_on(scene: Scene) -> No
     check(await scene.api.patch(path, json=body, headers=headers), 400, None, "if_match_missing")
     first = await scene.api.patch(path, json=body, headers=headers | {"If-Match": read.headers["etag"]})
     assert (first.status_code, first.json()["revision"], first.json()["status"]) == (200, 2, "draft")
-    check(await scene.api.patch(path, json=body, headers=headers | {"If-Match": read.headers["etag"]}), 412, None, "changed_meanwhile")
+    check(
+        await scene.api.patch(path, json=body, headers=headers | {"If-Match": read.headers["etag"]}),
+        412,
+        None,
+        "changed_meanwhile",
+    )
 
 
 async def test_problems_speak_the_callers_language(scene: Scene) -> None:
     wish = {"offer_id": scene.offer["id"], "quantity": 11}
     chinese = await scene.api.post("/v1/redemptions", json=wish, headers=scene.member | fresh_key())
     english = await scene.api.post(
-        "/v1/redemptions", json=wish, headers=scene.member | fresh_key() | {"Accept-Language": "en-GB,en;q=0.9,zh;q=0.1"}
+        "/v1/redemptions",
+        json=wish,
+        headers=scene.member | fresh_key() | {"Accept-Language": "en-GB,en;q=0.9,zh;q=0.1"},
     )
     assert [reason["code"] for reason in chinese.json()["reasons"]] == ["sold_out", "insufficient_points"]
     assert "库存不足" in chinese.json()["title"]
