@@ -9,6 +9,7 @@ import asyncpg
 import msgspec
 import pytest
 
+from benefits.redemptions.batch import Answers
 from benefits.redemptions.desk import Desk
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import DB
@@ -124,3 +125,44 @@ async def test_a_request_that_the_database_refuses_fails_alone(world: World) -> 
     assert isinstance(outcomes[2], asyncpg.UniqueViolationError)
     assert await DB.fetchval("SELECT count(*) FROM redemption") == 7
     assert await breaches() == {}
+
+
+async def test_a_wrong_decision_still_cannot_oversell_or_overdraw(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guard is in the write: with a decision that refuses nothing, the database does."""
+    monkeypatch.setattr("benefits.redemptions.domain._reasons", lambda *_: [])
+    rich = await world.members(30, points=1000)
+    (poor,) = await world.members(1, points=150)
+    scarce, plenty = await world.offer(points=100, stock=10), await world.offer(points=100)
+    desk = world.desk(batch=8)
+    at_work = asyncio.create_task(desk.run())
+    asks = [desk.ask(world.request(member, scarce)) for member in rich]
+    asks += [desk.ask(world.request(poor, plenty)) for _ in range(3)]
+    answers = await asyncio.gather(*asks, return_exceptions=True)
+    at_work.cancel()
+    issued = [answer for answer in answers if isinstance(answer, Outcome) and answer.status == 201]
+    assert len(issued) == 10 + 1
+    assert tuple(await DB.fetchrow("SELECT remaining, sold FROM stock WHERE offer_id = $1", scarce)) == (0, 10)
+    assert await DB.fetchval("SELECT balance FROM wallet WHERE member_id = $1", poor) == 50
+    assert await breaches() == {}
+
+
+async def test_without_the_look_up_of_keys_copies_are_not_replayed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broken variant of the copies' test: still one effect, for the key is the table's, but no longer one answer."""
+
+    async def forget(*_: Any) -> Answers:
+        return Answers({})
+
+    monkeypatch.setattr("benefits.redemptions.batch._earlier_answers", forget)
+    (member,) = await world.members(1, points=10_000)
+    offer = await world.offer(points=100)
+    desk = world.desk(batch=1)
+    at_work = asyncio.create_task(desk.run())
+    asks = [desk.ask(world.request(member, offer, key="the-same")) for _ in range(5)]
+    answers = await asyncio.gather(*asks, return_exceptions=True)
+    at_work.cancel()
+    assert sum(isinstance(answer, asyncpg.UniqueViolationError) for answer in answers) == 4
+    assert await DB.fetchval("SELECT count(*) FROM redemption") == 1

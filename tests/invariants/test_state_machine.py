@@ -14,11 +14,21 @@ import httpx
 import msgspec
 import pytest
 import uvloop
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
 from benefits.offers.expire import end_offers
+from benefits.points.domain import Posting, Wallet, give_back
 from benefits.points.expire import expire_points
 from benefits.redemptions.expire import expire_vouchers
 from marketplace.kernel.clock import Clock
@@ -49,7 +59,9 @@ class Service:
     """One running application for the whole test; each run of the machine has its own members and offers in it."""
 
     def __init__(self, dsn: str, base: Settings, rule: str) -> None:
-        self.settings = msgspec.structs.replace(base, points_lifetime_months=1, cancel_window_days=20, cancel_expired_rule=rule)
+        self.settings = msgspec.structs.replace(
+            base, points_lifetime_months=1, cancel_window_days=20, cancel_expired_rule=rule
+        )
         self.dsn = dsn
         self.runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         self.ready, self.stop = asyncio.Event(), asyncio.Event()
@@ -133,10 +145,15 @@ def machine_for(service: Service) -> type[RuleBasedStateMachine]:
             assert expected == (result["code"] or result["status"])
             assert result["balance"] == self.model.balance(member)
 
-        @rule(target=redemptions, member=st.integers(0, MEMBERS - 1), offer=st.integers(0, 2), quantity=st.integers(1, 3))
+        @rule(
+            target=redemptions, member=st.integers(0, MEMBERS - 1), offer=st.integers(0, 2), quantity=st.integers(1, 3)
+        )
         def redeem(self, member: int, offer: int, quantity: int) -> Any:
             body = {"offer_id": self.offers[offer], "quantity": quantity}
-            quoted = good(service.run(service.api.post(f"/v1/offers/{self.offers[offer]}/quote", json={"quantity": quantity}, headers=self.headers[member])))
+            path = f"/v1/offers/{self.offers[offer]}/quote"
+            quoted = good(
+                service.run(service.api.post(path, json={"quantity": quantity}, headers=self.headers[member]))
+            )
             answer = self.post("/v1/redemptions", body, self.headers[member] | {"Idempotency-Key": uuid4().hex})
             found = answer.json()
             expected = self.model.redeem(member, offer, quantity)
@@ -153,7 +170,9 @@ def machine_for(service: Service) -> type[RuleBasedStateMachine]:
         def cancel(self, redemption: int) -> None:
             member = self.model.redeemed[redemption].member
             path = f"/v1/redemptions/{self.codes[redemption][0]}/cancel"
-            found = self.post(path, {"reason": "changed my mind"}, self.headers[member] | {"Idempotency-Key": uuid4().hex}).json()
+            found = self.post(
+                path, {"reason": "changed my mind"}, self.headers[member] | {"Idempotency-Key": uuid4().hex}
+            ).json()
             expected, returned, forfeited = self.model.cancel(redemption)
             assert expected == (found.get("code") or found["status"])
             assert (found.get("points_returned", 0), found.get("points_forfeited", 0)) == (returned, forfeited)
@@ -218,17 +237,23 @@ async def _books() -> tuple[Any, ...]:
     return tuple(counts or ())
 
 
-@pytest.mark.parametrize("expired_rule", ["restore", "forfeit"])
-def test_the_service_is_the_model(postgres: str, template: str, settings_for_service: Settings, expired_rule: str) -> None:
-    name = f"machine_{expired_rule}"
-    asyncio.run(_clone(postgres, template, name))
-    service = Service(with_database(postgres, name), settings_for_service, expired_rule)
+def run_machine(
+    server: str, template: str, base: Settings, rule: str, name: str, examples: int, phases: tuple[Phase, ...]
+) -> None:
+    """Run the machine on a database of its own."""
+    asyncio.run(_clone(server, template, name))
+    service = Service(with_database(server, name), base, rule)
     service.run(service.open())
     try:
         run_state_machine_as_test(
             machine_for(service),
-            settings=settings(
-                max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+            settings=hypothesis_settings(
+                max_examples=examples,
+                stateful_step_count=25,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+                print_blob=True,
+                phases=phases,
             ),
         )
     finally:
@@ -242,6 +267,20 @@ async def _clone(server: str, template: str, name: str) -> None:
     await connection.close()
 
 
-@pytest.fixture
-def settings_for_service(request: pytest.FixtureRequest) -> Settings:
-    return request.getfixturevalue("settings")
+@pytest.mark.parametrize("expired_rule", ["restore", "forfeit"])
+def test_the_service_is_the_model(postgres: str, template: str, settings: Settings, expired_rule: str) -> None:
+    run_machine(postgres, template, settings, expired_rule, f"machine_{expired_rule}", 20, tuple(Phase))
+
+
+def test_the_machine_finds_a_wrong_cancellation(
+    postgres: str, template: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broken variant: points come back into the last lot instead of the ones that they came from."""
+
+    def into_the_last(wallet: Wallet, taken: list[Posting], *rest: Any, **rule: Any) -> list[Posting]:
+        last = max(wallet.lots)
+        return give_back(wallet, [msgspec.structs.replace(one, expires_on=last) for one in taken], *rest, **rule)
+
+    monkeypatch.setattr("benefits.redemptions.cancel.give_back", into_the_last)
+    with pytest.raises((AssertionError, ExceptionGroup)):
+        run_machine(postgres, template, settings, "restore", "machine_broken", 60, (Phase.generate,))
