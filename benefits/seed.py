@@ -20,8 +20,8 @@ from benefits.points.credit import credit
 from benefits.points.expire import expire_points
 from benefits.points.schemas import EarningIn
 from benefits.redemptions.batch import redeem_batch
-from benefits.redemptions.cancel import Rules as CancelRules
 from benefits.redemptions.cancel import CancelWindowOver, cancel
+from benefits.redemptions.cancel import Rules as CancelRules
 from benefits.redemptions.expire import expire_vouchers
 from benefits.redemptions.redeem import new_request
 from benefits.redemptions.schemas import RedemptionIn, RedemptionView, UseIn
@@ -81,9 +81,7 @@ async def _members(members: Sequence[DemoMember]) -> list[UUID]:
         together[member.joined_at.year, member.joined_at.month].append(member)
     ids: dict[str, UUID] = {}
     for group in together.values():
-        people = [
-            MemberIn(one.subject, one.name, tier=one.tier, phone=one.phone, vehicle=one.vehicle) for one in group
-        ]
+        people = [MemberIn(one.subject, one.name, tier=one.tier, phone=one.phone, vehicle=one.vehicle) for one in group]
         async with unit_of_work() as work:
             made = await upsert(work, people, min(one.joined_at for one in group))
         ids |= {result.subject: result.member_id for result in made}
@@ -98,7 +96,7 @@ async def _offers(context: SeedContext, offers: Sequence[DemoOffer]) -> dict[str
         for offer in sorted(offers, key=lambda offer: offer.registered_at):
             partner_id: UUID = context.made[f"partner:{offer.partner}"]
             actor = f"client:demo-{offer.partner}"
-            body = _offer(offer, context.settings.currency)
+            body = offer_body(offer, context.settings.currency)
             offer_id = await register(work, partner_id, body, actor, rules, offer.registered_at)
             for number, (action, reason) in enumerate(_STEPS[offer.state], start=1):
                 at = offer.registered_at + timedelta(hours=5 * number)
@@ -109,10 +107,22 @@ async def _offers(context: SeedContext, offers: Sequence[DemoOffer]) -> dict[str
     return made
 
 
-def _offer(offer: DemoOffer, currency: str) -> OfferIn:
+def offer_body(offer: DemoOffer, currency: str) -> OfferIn:
+    """Return the offer as its partner would send it, with every bound of the wire checked."""
     fields: dict[str, Any] = {
         name: getattr(offer, name)
-        for name in ("sku", "scenario", "title", "description", "terms", "stock", "per_member", "tiers", "voucher_days", "image")
+        for name in (
+            "sku",
+            "scenario",
+            "title",
+            "description",
+            "terms",
+            "stock",
+            "per_member",
+            "tiers",
+            "voucher_days",
+            "image",
+        )
     }
     fields |= {
         "price": {"points": offer.points, "cash": None},

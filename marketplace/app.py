@@ -62,7 +62,6 @@ def create_app(
         middleware=[requests.RequestMiddleware()],
         guards=[guard],
         request_class=requests.StrictRequest,
-        logging_config=None,
         request_max_body_size=MAX_BODY,
         lifespan=[_open(settings, dsn, packages, client), *extra_lifespans],
     )
@@ -70,7 +69,8 @@ def create_app(
         config.route_handlers.extend(package.routes())
         config.dependencies.update(package.dependencies())
     frame.install(config, settings, packages, client, oneid_keys, transport)
-    app = Litestar(**_fields(config))
+    # Said outright: left out, Litestar's own logging would take the place of platform/logs.py.
+    app = Litestar(**_fields(config), logging_config=None)
     app.state.settings = settings
     app.state.clock = clock
     app.state.identity = identity

@@ -101,9 +101,7 @@ async def cancel(
     return view
 
 
-async def preview(
-    work: UnitOfWork, member_id: UUID, redemption_id: UUID, rules: Rules, clock: Clock
-) -> CancelledView:
+async def preview(work: UnitOfWork, member_id: UUID, redemption_id: UUID, rules: Rules, clock: Clock) -> CancelledView:
     """Return what cancelling now would give back: decided as the deed is, and thrown away.
 
     Locks nothing: use a snapshot (REPEATABLE READ). Raises NotFound, VoucherNotCancellable, CancelWindowOver.

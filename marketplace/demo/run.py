@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 import secrets
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,7 +65,7 @@ def run_demo(host: str, port: int, data: Path, seed: int) -> None:
     data = data.expanduser().resolve()
     check_folder(data)
     listener = server.listen(host, port)
-    with _only_one(data), contextlib.suppress(KeyboardInterrupt):
+    with _only_one(data), contextlib.suppress(KeyboardInterrupt), _stoppable():
         settings = demo_settings(data, f"http://{host}:{port}")
         logs.configure(settings)
         out.print(f"[bold]Partner-benefits marketplace[/] — demo in {data}")
@@ -93,6 +94,22 @@ def _only_one(data: Path) -> Iterator[None]:
                 f"a demo already runs on the data folder {data}; stop it or choose another with --data"
             ) from error
         yield
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Make SIGTERM what Ctrl-C is, and Ctrl-C work where the shell that started us had it ignored (`marketplace demo &`).
+
+    Either would else end the program, or not, with the PostgreSQL that it started still running.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 async def _prepare(settings: Settings, address: str, seed: int) -> str:
@@ -131,5 +148,8 @@ def _tell(demo: Demo, data: Path) -> None:
     out.print(table)
     out.print(f"Storefront   [link]{demo.base_url}/[/]")
     out.print(f"API          [link]{demo.base_url}/docs[/]")
-    out.print(f"Credentials  {data / DEMO_FILE}   (curl: marketplace token --as {members[0].login} --data {data})")
+    out.print(
+        f"Credentials  {data / DEMO_FILE}   (curl: marketplace token --as {members[0].login} --data {data})",
+        soft_wrap=True,
+    )
     out.print("Ctrl-C stops everything.")

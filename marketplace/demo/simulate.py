@@ -22,8 +22,8 @@ from marketplace.platform.commands import progress
 
 _TIMEOUT_S = 30
 _PAGE = 100
-_COSTLY = 4_000
-"""Above that price, in points, an offer is wanted half as often; twice above it, a third as often."""
+_COSTLY = 1_200
+"""An offer of that price, in points, is wanted half as often as a free one would be, one of three times it a tenth."""
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -129,7 +129,7 @@ async def _offers(client: httpx.AsyncClient, token: str) -> list[tuple[str, int]
 
 
 def _wishes(chance: Random, members: int, offers: list[tuple[str, int]], count: int) -> list[Wish]:
-    weights = [1 / (1 + points / _COSTLY) for _, points in offers]
+    weights = [1 / (1 + (points / _COSTLY) ** 2) for _, points in offers]
     chosen = chance.choices(offers, weights, k=count)
     return [Wish(chance.randrange(members), offer_id) for offer_id, _ in chosen]
 

@@ -34,8 +34,8 @@ _LIFETIME_MONTHS = 24
 _OLD_DAYS = 760
 """A membership of that many days is older than the points that expire next month."""
 
-_FEATURED_MEAN = 1_500
-"""About what one of a featured member's redemptions costs, and a little more."""
+_FEATURED_MEAN = 2_000
+"""More than what one of a featured member's redemptions costs on average."""
 
 _FEATURED_SHARES = (("purchase", 0.5, 0.86), ("service", 0.24, 0.55), ("activity", 0.06, 0.34), ("service", 0.15, 0.14),
                     ("activity", 0.05, 0.03))  # fmt: skip
@@ -116,7 +116,7 @@ class _Plan:
             return
         self._credit(number, member.joined_at, chance.choice((200, 500, 888)), "gift", opened)
         self._credit(
-            number, member.joined_at, int(chance.uniform(3_000, 9_000) * more) // 100 * 100, "purchase", opened
+            number, member.joined_at, int(chance.uniform(4_000, 14_000) * more) // 100 * 100, "purchase", opened
         )
         at = member.joined_at + timedelta(days=chance.uniform(20, 200))
         while at < now - timedelta(hours=3):
