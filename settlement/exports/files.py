@@ -17,7 +17,7 @@ from settlement.statements.statements import Statement
 
 FileFormat = Literal["csv", "xlsx"]
 
-CSV_TYPE = "text/csv; charset=utf-8"
+CSV_TYPE = "text/csv"
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 _PIECE = 256 * 1024

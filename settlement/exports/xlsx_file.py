@@ -1,6 +1,7 @@
 """XLSX: the lines with a header and a totals row, and a summary; amounts are numbers with two decimals."""
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from typing import IO, Any
@@ -35,18 +36,23 @@ async def write_xlsx(
     zone: ZoneInfo,
 ) -> None:
     """Write the statement into the file. Rows go to disk as they come, so a long statement needs little memory."""
-    book = _Book(target, statement, language, zone)
-    async for rows in chunks:
-        # Formatting a thousand rows takes some hundredths of a second: not on the event loop.
-        await asyncio.to_thread(book.add, list(rows))
-    await asyncio.to_thread(book.finish)
+    with tempfile.TemporaryDirectory(prefix="marketplace-xlsx-") as folder:
+        book = _Book(target, folder, statement, language, zone)
+        try:
+            async for rows in chunks:
+                # Formatting a thousand rows takes some hundredths of a second: not on the event loop.
+                await asyncio.to_thread(book.add, list(rows))
+            await asyncio.to_thread(book.finish)
+        except BaseException:
+            book.abandon()
+            raise
 
 
 class _Book:
-    def __init__(self, target: IO[bytes], statement: Statement, language: str, zone: ZoneInfo) -> None:
+    def __init__(self, target: IO[bytes], folder: str, statement: Statement, language: str, zone: ZoneInfo) -> None:
         # Texts are written as texts; the options keep xlsxwriter from guessing all the same.
         options = dict.fromkeys(("strings_to_formulas", "strings_to_urls", "strings_to_numbers"), False)
-        self._book = xlsxwriter.Workbook(target, {"constant_memory": True} | options)
+        self._book = xlsxwriter.Workbook(target, {"constant_memory": True, "tmpdir": folder} | options)
         self._book.set_properties({"title": f"{statement.month} {statement.id}", "created": statement.closed_at})
         self._formats = {kind: self._book.add_format(look) for kind, look in _FORMATS.items()}
         self._bold = {kind: self._book.add_format(look | {"bold": True, "top": 1}) for kind, look in _FORMATS.items()}
@@ -87,6 +93,11 @@ class _Book:
             _write(self._sheet, self._row, place, COLUMNS[place].kind, totals.get(place), self._bold)
         self._summary()
         self._book.close()
+
+    def abandon(self) -> None:
+        """Close the sheets' unfinished files; the folder that they lie in is removed with them."""
+        for sheet in self._book.worksheets():
+            sheet.row_data_fh.close()
 
     def _summary(self) -> None:
         sheet = self._book.add_worksheet(_SUMMARY_SHEET.in_language(self._language))

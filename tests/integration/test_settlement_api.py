@@ -168,28 +168,34 @@ async def test_the_last_instant_of_a_month_is_the_business_zones(settings: Setti
         assert (await close(api)).status_code == 200
 
 
-@pytest.mark.parametrize("body", [
+BAD_MONTHS: list[Any] = [
     {}, {"month": "2026-13"}, {"month": "2026-1"}, {"month": 202610}, {"month": "２０２６-10"}, {"month": "2026-10", "x": 1},
     {"month": None}, [], {"month": "9999-10"}, {"month": "0000-10"},
-])  # fmt: skip
-async def test_bad_months(api: Api, body: Any) -> None:
-    answer = await api.post(CLOSE, json=body, headers=api.staff("finance") | fresh_key())
-    assert answer.status_code == 400, answer.text
-    assert answer.json()["errors"]
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("change", [
+async def test_bad_months(api: Api) -> None:
+    for body in BAD_MONTHS:
+        answer = await api.post(CLOSE, json=body, headers=api.staff("finance") | fresh_key())
+        assert answer.status_code == 400, (body, answer.text)
+        assert answer.json()["errors"]
+
+
+BAD_PAYOUTS: list[dict[str, Any]] = [
     {"statement_id": "x"}, {"statement_id": None}, {"rail": "wire"}, {"reference": ""}, {"reference": "a\nb"},
     {"reference": " x"}, {"reference": "x" * 65}, {"paid_on": "2026-02-30"}, {"paid_on": 5}, {"paid_on": "2026-11-05T00:00:00Z"},
     {"amount": 5}, {"paid_on": "2026-11-11"}, {"paid_on": "2026-10-31"},
-])  # fmt: skip
-async def test_bad_payouts(api: Api, settings: Settings, change: dict[str, Any]) -> None:
+]  # fmt: skip
+
+
+async def test_bad_payouts(api: Api, settings: Settings) -> None:
     await tell_books(settings, [Sale().used()])
     [statement] = await closed(api)
     await approve(api, statement["id"])
-    answer = await pay(api, statement["id"], **change)
-    assert answer.status_code == 400, answer.text
-    assert answer.json()["errors"]
+    for change in BAD_PAYOUTS:
+        answer = await pay(api, statement["id"], **change)
+        assert answer.status_code == 400, (change, answer.text)
+        assert answer.json()["errors"]
     assert await DB.fetchval("SELECT count(*) FROM payout") == 0
 
 
@@ -373,7 +379,11 @@ async def test_roles(
     posts = [
         (CLOSE, {"month": "2026-10"}, may_close),
         (f"{STATEMENTS}/{statement['id']}/approve", None, may_approve),
-        (PAYOUTS, {"statement_id": statement["id"], "rail": "manual", "reference": "x", "paid_on": "2026-11-05"}, may_pay),
+        (
+            PAYOUTS,
+            {"statement_id": statement["id"], "rail": "manual", "reference": "x", "paid_on": "2026-11-05"},
+            may_pay,
+        ),
     ]
     for path, body, allowed in posts:
         answer = await api.post(path, json=body, headers=headers | fresh_key())
@@ -383,7 +393,9 @@ async def test_roles(
 async def test_lists_page_and_filter(api: Api, settings: Settings) -> None:
     partner = uuid7()
     september = datetime(2026, 9, 15, tzinfo=UTC)
-    await tell_books(settings, [Sale(partner).used(september), *(Sale().used() for _ in range(4)), Sale(partner).used()])
+    await tell_books(
+        settings, [Sale(partner).used(september), *(Sale().used() for _ in range(4)), Sale(partner).used()]
+    )
     await closed(api, "2026-09")
     statements = await closed(api)
     headers = api.staff("auditor")
@@ -432,12 +444,13 @@ async def test_lines_page_in_order(api: Api, settings: Settings) -> None:
     assert seen == sorted(seen)
 
 
-@pytest.mark.parametrize("identifier", ["x", "0", "00000000-0000-0000-0000-000000000000", "%00", "..%2f"])
-async def test_no_such_statement(api: Api, identifier: str) -> None:
+async def test_no_such_statement(api: Api) -> None:
     headers = api.staff("finance", "finance_approver")
-    for ending in ("", "/lines", "/lines.csv", "/lines.xlsx"):
-        assert (await api.get(f"{STATEMENTS}/{identifier}{ending}", headers=headers)).status_code == 404
-    assert (await api.post(f"{STATEMENTS}/{identifier}/approve", headers=headers | fresh_key())).status_code == 404
+    for identifier in ["x", "0", "00000000-0000-0000-0000-000000000000", "%00", "..%2f"]:
+        for ending in ("", "/lines", "/lines.csv", "/lines.xlsx"):
+            assert (await api.get(f"{STATEMENTS}/{identifier}{ending}", headers=headers)).status_code == 404
+        refused = await api.post(f"{STATEMENTS}/{identifier}/approve", headers=headers | fresh_key())
+        assert refused.status_code == 404
 
 
 async def test_a_partner_sees_its_own_and_nothing_else(api: Api, settings: Settings) -> None:

@@ -66,42 +66,40 @@ async def test_a_cancellation_without_its_issue_stops_the_consumer(database: str
     assert await _book() == []
 
 
-@pytest.mark.parametrize("statement", ["UPDATE money_posting SET amount_minor = 1", "DELETE FROM money_posting", "TRUNCATE money_posting"])
-async def test_the_application_cannot_change_the_book(database: str, settings: Settings, statement: str) -> None:
+async def test_the_application_cannot_change_the_book(database: str, settings: Settings) -> None:
     await tell_books(settings, [Sale().used()])
-    with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await DB.fetch(statement)
+    for deed in ("UPDATE money_posting SET amount_minor = 1", "DELETE FROM money_posting", "TRUNCATE money_posting"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await DB.fetch(deed)
     assert len(await _book()) == 1
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        "amount_minor = 0",
-        "amount_minor = -5",
-        "amount_minor = 2000000000000000",
-        "tax_minor = amount_minor + 1",
-        "tax_minor = -1",
-        "currency = 'cny'",
-        "code = 'gift'",
-        "source = 'partner:payable', destination = 'oem:benefits'",
-        "destination = 'oem:bank'",
-        "period = '2026-10-02'",
-        "quantity = 0",
-        "quantity = NULL",
-        "redemption_id = NULL",
-        "payout_id = id",
-        "reverses = id",
-    ],
-)
-async def test_the_database_refuses_postings_that_cannot_be(
-    database: str, dsn: str, settings: Settings, change: str
-) -> None:
+IMPOSSIBLE = [
+    "amount_minor = 0",
+    "amount_minor = -5",
+    "amount_minor = 2000000000000000",
+    "tax_minor = amount_minor + 1",
+    "tax_minor = -1",
+    "currency = 'cny'",
+    "code = 'gift'",
+    "source = 'partner:payable', destination = 'oem:benefits'",
+    "destination = 'oem:bank'",
+    "period = '2026-10-02'",
+    "quantity = 0",
+    "quantity = NULL",
+    "redemption_id = NULL",
+    "payout_id = id",
+    "reverses = id",
+]
+
+
+async def test_the_database_refuses_postings_that_cannot_be(database: str, dsn: str, settings: Settings) -> None:
     await tell_books(settings, [Sale().used()])
     owner = await asyncpg.connect(dsn)
     try:
-        with pytest.raises(asyncpg.CheckViolationError):
-            await owner.execute(f"UPDATE money_posting SET {change}")
+        for change in IMPOSSIBLE:
+            with pytest.raises(asyncpg.CheckViolationError):
+                await owner.execute(f"UPDATE money_posting SET {change}")
     finally:
         await owner.close()
 

@@ -40,7 +40,14 @@ def test_postings_for(basis: str, event: str, amount: int, expected: str | None)
 
 @pytest.mark.parametrize(
     ("amount", "rate_ppm", "tax"),
-    [(10_600, 60_000, 600), (12_900, 60_000, 730), (1, 130_000, 0), (5, 130_000, 1), (12_900, 0, 0), (10**13, 60_000, 566_037_735_849)],
+    [
+        (10_600, 60_000, 600),
+        (12_900, 60_000, 730),
+        (1, 130_000, 0),
+        (5, 130_000, 1),
+        (12_900, 0, 0),
+        (10**13, 60_000, 566_037_735_849),
+    ],
 )
 def test_tax_is_contained(amount: int, rate_ppm: int, tax: int) -> None:
     """6 % of 106.00 is 6.00: the tax is in the price, not on it."""
