@@ -78,7 +78,7 @@ def serve(host: str, port: int, workers: int) -> None:
             if workers == 1:
                 Server(config).run(sockets=[listener])
             else:
-                Multiprocess(config, target=Server(config).run, sockets=[listener]).run()
+                Multiprocess(config, sockets=[listener]).run()
 
 
 @main.command()
