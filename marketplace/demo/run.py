@@ -103,8 +103,9 @@ def _stoppable() -> Iterator[None]:
     Either would else end the program, or not, with the PostgreSQL that it started still running.
     """
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # By way of SIGINT, of which asyncio knows how to cancel what is under way instead of breaking into it.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
     try:
         yield
     finally:

@@ -21,7 +21,7 @@ from marketplace.kernel.calendar import Calendar
 MONTHS_BACK = 2
 """Whole business months of redemptions before the running one."""
 
-_HOURS = ((9, 6), (11, 12), (12, 14), (14, 8), (16, 9), (18, 14), (20, 22), (22, 15))
+_HOURS = ((9, 8), (11, 14), (13, 16), (17, 18), (20, 26), (22, 18))
 """The hours of a day at which something happens, each with how much: most people redeem after supper."""
 
 _WEEKEND, _MEMBER_DAY = 1.35, 3.6

@@ -16,10 +16,14 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from marketplace.demo.oneid import OneId
+from marketplace.demo.run import demo_settings
+
 pytestmark = pytest.mark.xdist_group("demo")
 
 COMMAND = [sys.executable, "-c", "from marketplace.cli import main; main()"]
-FIRST_S, AGAIN_S, STOP_S = 60, 10, 10
+FIRST_S, AGAIN_S, STOP_S = 120, 30, 15
+"""Twice and more what a machine needs that has nothing else to do (20, 5 and 1 s): the suite keeps both cores busy."""
 
 
 def _environment() -> dict[str, str]:
@@ -32,10 +36,16 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments], env=_environment(), capture_output=True, text=True, timeout=60, check=False
-    )
+def _run(*commands: tuple[str, ...]) -> list[tuple[int, str, str]]:
+    """Run the commands side by side and return status, output and errors of each."""
+    running = [
+        subprocess.Popen(
+            [*COMMAND, *command], env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for command in commands
+    ]
+    told = [process.communicate(timeout=60) for process in running]
+    return [(process.returncode, *texts) for process, texts in zip(running, told, strict=True)]
 
 
 @contextmanager
@@ -67,19 +77,19 @@ def _ready(client: httpx.Client) -> bool:
         return False
 
 
-def _token(folder: Path, login: str) -> dict[str, str]:
-    printed = _run("token", "--as", login, "--data", str(folder))
-    assert printed.returncode == 0, printed.stderr
-    return {"Authorization": f"Bearer {printed.stdout.strip()}"}
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token.strip()}"}
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(240)
 def test_start_use_stop_start_again(tmp_path: Path) -> None:
-    """Ready within a minute with everything adding up; a redemption is still there after a restart within ten seconds."""
+    """Ready with everything adding up, and a redemption is still there after a restart."""
     folder, port = tmp_path / "data", _free_port()
     with _demo(folder, port, FIRST_S) as client:
         _check_manifest(folder, port)
-        member = _token(folder, "lin")
+        ((status, printed, _),) = _run(("token", "--as", "lin", "--data", str(folder)))
+        assert status == 0
+        member = _bearer(printed)
         before = client.get("/v1/me", headers=member).json()["points"]["balance"]
         found = client.get("/v1/offers", params={"q": "酒店", "limit": 20}, headers=member).json()["data"]
         offer = min(found, key=lambda offer: offer["price"]["points"])
@@ -87,16 +97,13 @@ def test_start_use_stop_start_again(tmp_path: Path) -> None:
         redeemed = client.post("/v1/redemptions", json=wish, headers=member | {"Idempotency-Key": uuid4().hex})
         assert redeemed.status_code == 201, redeemed.text
         assert client.get(f"/offers/{offer['id']}/image.svg").text.startswith("<svg")
-        holds = client.get("/v1/admin/invariants", headers=_token(folder, "ops")).json()
+        oneid = OneId(demo_settings(folder, f"http://127.0.0.1:{port}"))
+        holds = client.get("/v1/admin/invariants", headers=_bearer(oneid.mint("ops"))).json()
         assert holds["holds"], holds
-        _check_refusals(folder, port)
-        simulated = _run("simulate", "--data", str(folder), "--redemptions", "100", "--connections", "8")
-        assert simulated.returncode == 0, simulated.stderr
-        assert "100 answers" in simulated.stdout
-        assert "201 issued" in simulated.stdout
-    silent = _run("simulate", "--data", str(folder), "--redemptions", "1")
-    assert silent.returncode == 1
-    assert "does not answer" in silent.stderr
+        _check_commands(folder, port)
+    ((status, _, told),) = _run(("simulate", "--data", str(folder), "--redemptions", "1"))
+    assert status == 1
+    assert "does not answer" in told
     with _demo(folder, port, AGAIN_S) as client:
         me = client.get("/v1/me", headers=member).json()
         assert me["points"]["balance"] == before - redeemed.json()["points"]
@@ -121,20 +128,25 @@ def _check_manifest(folder: Path, port: int) -> None:
     assert token.status_code == 200, token.text
 
 
-def _check_refusals(folder: Path, port: int) -> None:
-    """A taken port, a folder in use, nobody of that name: one line each."""
-    taken = _run("demo", "--port", str(port), "--data", str(folder.parent / "other"))
-    assert taken.returncode == 1
-    assert f"port {port}" in taken.stderr
-    busy = _run("demo", "--port", str(_free_port()), "--data", str(folder))
-    assert busy.returncode == 1
-    assert "already runs" in busy.stderr
-    nobody = _run("token", "--as", "nobody", "--data", str(folder))
-    assert nobody.returncode == 1
-    assert all("Traceback" not in one.stderr for one in (taken, busy, nobody))
+def _check_commands(folder: Path, port: int) -> None:
+    """Many members at once; and a taken port, a folder in use, nobody of that name: one line each."""
+    data = ("--data", str(folder))
+    simulated, taken, busy, nobody = _run(
+        ("simulate", *data, "--redemptions", "100", "--connections", "8"),
+        ("demo", "--port", str(port), "--data", str(folder.parent / "other")),
+        ("demo", "--port", str(_free_port()), *data),
+        ("token", "--as", "nobody", *data),
+    )
+    assert simulated[0] == 0, simulated[2]
+    assert "100 answers" in simulated[1]
+    assert "201 issued" in simulated[1]
+    for (status, _, told), words in ((taken, f"port {port}"), (busy, "already runs"), (nobody, "nobody has the login")):
+        assert status == 1
+        assert words in told
+        assert "Traceback" not in told
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(90)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopping_while_it_starts_leaves_nothing_running(tmp_path: Path, number: signal.Signals) -> None:
     """Half way through the seed: it stops cleanly with its PostgreSQL, and no demo.json claims that it was finished."""
@@ -144,13 +156,13 @@ def test_stopping_while_it_starts_leaves_nothing_running(tmp_path: Path, number:
             [*COMMAND, "demo", "--port", str(_free_port()), "--data", str(folder)],
             env=_environment(), stdout=written, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while "25/100" not in log.read_text():
             assert time.monotonic() < deadline, log.read_text()
             assert process.poll() is None, log.read_text()
             time.sleep(0.05)
         os.killpg(process.pid, number)
-        assert process.wait(STOP_S) == 0
+        assert process.wait(STOP_S) == 0, log.read_text()
     assert "Traceback" not in log.read_text()
     assert not (folder / "demo.json").exists()
     assert not (folder / "postgres" / "postmaster.pid").exists()
