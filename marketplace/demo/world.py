@@ -147,10 +147,9 @@ def _offer(sheet: Sheet, rules: Both, seed: int, now: datetime, calendar: Calend
     chance = _chance(seed, sheet.sku)
     today = calendar.day_of(now)
     running = sheet.opens < 0
-    # What runs began before the history does; the catalogue shows the newest first, so the order is a matter of chance.
-    registered_at = now - timedelta(
-        days=chance.uniform(100, 130) if running and sheet.state == "live" else chance.uniform(2, 12)
-    )
+    # What runs began before the history does. The catalogue shows the newest first: dealers' services stand behind.
+    age = (112, 130) if sheet.brand.startswith("dealer-") else (100, 116)
+    registered_at = now - timedelta(days=chance.uniform(*(age if running and sheet.state == "live" else (2, 12))))
     return DemoOffer(
         partner=sheet.brand,
         sku=sheet.sku,
