@@ -16,7 +16,9 @@ async def table(dsn: str) -> AsyncIterator[None]:
     """A table with a deferred constraint, whose violation makes COMMIT raise; a pool of two."""
     await DB.open(dsn, pool_size=2)
     await DB.fetch("CREATE TABLE parent (id int PRIMARY KEY)")
-    await DB.fetch("CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES parent DEFERRABLE INITIALLY DEFERRED)")
+    await DB.fetch(
+        "CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES parent DEFERRABLE INITIALLY DEFERRED)"
+    )
     yield
     await DB.close()
 

@@ -275,12 +275,11 @@ def test_the_service_is_the_model(postgres: str, template: str, settings: Settin
 def test_the_machine_finds_a_wrong_cancellation(
     postgres: str, template: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The broken variant: points come back into the last lot instead of the ones that they came from."""
+    """The broken variant: a cancellation gives a point too few back."""
 
-    def into_the_last(wallet: Wallet, taken: list[Posting], *rest: Any, **rule: Any) -> list[Posting]:
-        last = max(wallet.lots)
-        return give_back(wallet, [msgspec.structs.replace(one, expires_on=last) for one in taken], *rest, **rule)
+    def one_too_few(wallet: Wallet, taken: list[Posting], *rest: Any, **rule: Any) -> list[Posting]:
+        return give_back(wallet, [msgspec.structs.replace(one, points=one.points - 1) for one in taken], *rest, **rule)
 
-    monkeypatch.setattr("benefits.redemptions.cancel.give_back", into_the_last)
+    monkeypatch.setattr("benefits.redemptions.cancel.give_back", one_too_few)
     with pytest.raises((AssertionError, ExceptionGroup)):
         run_machine(postgres, template, settings, "restore", "machine_broken", 60, (Phase.generate,))

@@ -54,8 +54,12 @@ async def _member_with_points(api: Api, points: int) -> dict[str, str]:
     created = good(await api.post("/v1/points/members", json=body, headers=system | fresh_key()))
     now = api.app.state.clock.now().isoformat()
     earning = {
-        "reference": "visit-1", "member_id": created["results"][0]["member_id"], "points": points, "kind": "service", "occurred_at": now,
-    }  # fmt: skip
+        "reference": "visit-1",
+        "member_id": created["results"][0]["member_id"],
+        "points": points,
+        "kind": "service",
+        "occurred_at": now,
+    }
     credited = good(await api.post("/v1/points/earnings", json={"earnings": [earning]}, headers=system))
     assert credited["results"] == [{"reference": "visit-1", "status": "credited", "code": None, "balance": points}]
     headers = api.member("one-1")

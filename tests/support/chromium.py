@@ -14,5 +14,7 @@ def chromium() -> str | None:
 if __name__ == "__main__":
     path = chromium()
     sys.stdout.write(
-        f"browser tests run in {path}\n" if path else "no Chromium here: the browser tests are LEFT OUT (apt install chromium)\n"
+        f"browser tests run in {path}\n"
+        if path
+        else "no Chromium here: the browser tests are LEFT OUT (apt install chromium)\n"
     )

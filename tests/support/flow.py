@@ -9,14 +9,14 @@ from tests.support.app import Api, fresh_key
 from tests.support.sellers import application_json, contract_json
 from tests.support.world import offer_json
 
-PARTNER_SCOPES = (
-    "offers:read offers:write vouchers:verify vouchers:use redemptions:read statements:read locations:write contracts:read"
-)
+PARTNER_SCOPES = "offers:read offers:write vouchers:verify vouchers:use redemptions:read statements:read locations:write contracts:read"
 
 
 def good(answer: httpx.Response, status: int = 200) -> Any:
     """Return the answer's JSON; fail with the whole problem if the status is another."""
-    assert answer.status_code == status, f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text}"
+    assert answer.status_code == status, (
+        f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text}"
+    )
     return answer.json()
 
 
@@ -45,7 +45,10 @@ class Partner:
         self.id = good(await api.post("/v1/partner/applications", json=body, headers=fresh_key()), 201)["id"]
         at = f"/v1/admin/partners/{self.id}"
         good(await api.post(f"{at}/approve", json={}, headers=self.operations | fresh_key()))
-        good(await api.post(f"{at}/contracts", json=contract_json(**contract), headers=self.operations | fresh_key()), 201)
+        good(
+            await api.post(f"{at}/contracts", json=contract_json(**contract), headers=self.operations | fresh_key()),
+            201,
+        )
         client = {"name": "till", "auth_method": "client_secret_basic", "scopes": PARTNER_SCOPES.split()}
         self.client = good(await api.post(f"{at}/clients", json=client, headers=self.operations | fresh_key()), 201)
         self.headers = await bearer(api, self.client["client_id"], self.client["client_secret"])

@@ -62,7 +62,9 @@ class Model:
     def redeem(self, member: int, offer: int, quantity: int) -> str:
         """Spend points, first to expire first; the first reason against it is the answer."""
         limit, stock, price = self.limit[offer], self.stock[offer], self.price[offer] * quantity
-        had = sum(r.quantity for r in self.redeemed if (r.member, r.offer) == (member, offer) and r.status != "cancelled")
+        had = sum(
+            r.quantity for r in self.redeemed if (r.member, r.offer) == (member, offer) and r.status != "cancelled"
+        )
         if limit is not None and had + quantity > limit:
             return "limit_reached"
         if stock is not None and quantity > stock:

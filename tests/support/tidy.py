@@ -29,7 +29,8 @@ def complaints(path: Path, text: str) -> Iterator[str]:
         if isinstance(node, ast.ClassDef) and is_controller(node):
             for method in node.body:
                 if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and lines_of(method) > MOST_CONTROLLER:
-                    yield f"{path}:{method.lineno}: {method.name} has {lines_of(method)} lines; a controller method has {MOST_CONTROLLER}"
+                    at = f"{path}:{method.lineno}: {method.name}"
+                    yield f"{at} has {lines_of(method)} lines; a controller method has {MOST_CONTROLLER}"
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and lines_of(node) > MOST_FUNCTION:
             yield f"{path}:{node.lineno}: {node.name} has {lines_of(node)} lines; {MOST_FUNCTION} are the most"
 
