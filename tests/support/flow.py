@@ -9,7 +9,16 @@ from tests.support.app import Api, fresh_key
 from tests.support.sellers import application_json, contract_json
 from tests.support.world import offer_json
 
-PARTNER_SCOPES = "offers:read offers:write vouchers:verify vouchers:use redemptions:read statements:read locations:write contracts:read"
+PARTNER_SCOPES = [
+    "offers:read",
+    "offers:write",
+    "vouchers:verify",
+    "vouchers:use",
+    "redemptions:read",
+    "statements:read",
+    "locations:write",
+    "contracts:read",
+]
 
 
 def good(answer: httpx.Response, status: int = 200) -> Any:
@@ -49,7 +58,7 @@ class Partner:
             await api.post(f"{at}/contracts", json=contract_json(**contract), headers=self.operations | fresh_key()),
             201,
         )
-        client = {"name": "till", "auth_method": "client_secret_basic", "scopes": PARTNER_SCOPES.split()}
+        client = {"name": "till", "auth_method": "client_secret_basic", "scopes": PARTNER_SCOPES}
         self.client = good(await api.post(f"{at}/clients", json=client, headers=self.operations | fresh_key()), 201)
         self.headers = await bearer(api, self.client["client_id"], self.client["client_secret"])
         return self
