@@ -49,6 +49,7 @@ def create_app(
     oneid_keys = RemoteKeys(settings.oneid, client)
     identity.accept("members", settings.oneid, settings.audience("members"), oneid_keys)
     identity.accept("admin", settings.oneid, settings.audience("admin"), oneid_keys)
+    description = openapi.config(__version__, packages, DocsPage())
     config = AppConfig(
         route_handlers=[*health.ROUTES, *extra_routes],
         exception_handlers=dict(EXCEPTION_HANDLERS),
@@ -58,7 +59,7 @@ def create_app(
             "cursors": Provide(_constant(Cursors(settings.secret_key)), sync_to_thread=False),
             "staff": Provide(admin),
         },
-        openapi_config=openapi.config(__version__, packages, DocsPage()),
+        openapi_config=description,
         middleware=[requests.RequestMiddleware()],
         guards=[guard],
         request_class=requests.StrictRequest,
@@ -71,6 +72,7 @@ def create_app(
     frame.install(config, settings, packages, client, oneid_keys, transport)
     # Said outright: left out, Litestar's own logging would take the place of platform/logs.py.
     app = Litestar(**_fields(config), logging_config=None)
+    description.note_scopes(app)
     app.state.settings = settings
     app.state.clock = clock
     app.state.identity = identity

@@ -11,10 +11,9 @@ from benefits.points.wallets import wallet_view
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.idempotency import IdempotencyKey, key_for, once, operation_of
-from marketplace.platform.problems import language_of
+from marketplace.platform.problems import HttpRequest, language_of
 from marketplace.settings import Settings
 from partners.oauth.callers import OemCaller
-from partners.requests import HttpRequest
 
 
 class MeController(Controller):

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from benefits.members.domain import Subject, Tier
+from benefits.members.domain import MemberStatus, Subject, Tier
 from benefits.points.schemas import PointsView
 
 MAX_MEMBERS = 1000
@@ -17,7 +17,7 @@ class MemberIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     subject: Subject
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
     tier: Tier = "standard"
-    status: Literal["active", "blocked"] = "active"
+    status: MemberStatus = MemberStatus.ACTIVE
     phone: Annotated[str, msgspec.Meta(max_length=30)] = ""
     vehicle: Annotated[str, msgspec.Meta(max_length=100)] = ""
 

@@ -2,10 +2,9 @@
 
 from typing import Annotated
 
-import msgspec
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from benefits.members.resolve import MemberCaller
@@ -13,11 +12,12 @@ from benefits.offers.catalogue import on_sale, one_on_sale, picture
 from benefits.offers.domain import Scenario
 from benefits.offers.schemas import OfferView
 from marketplace.kernel.clock import Clock
-from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, Limit, Page
-from partners.requests import path_id
+from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
+from marketplace.platform.problems import path_id
 
-Cursor = Annotated[str, msgspec.Meta(max_length=1000)]
-Query = Annotated[str, msgspec.Meta(max_length=100, description="Words that title, partner or scenario must all have.")]
+Query = Annotated[
+    str, QueryParameter(max_length=100, description="Words that title, partner or scenario must all have.")
+]
 
 PICTURE_HEADERS = {
     # A partner's SVG must never run anything, even when it is opened by itself.
@@ -41,7 +41,7 @@ class Offers(Controller):
         cursors: NamedDependency[Cursors],
         scenario: FromQuery[Scenario | None] = None,
         q: FromQuery[Query] = "",
-        cursor: FromQuery[Cursor | None] = None,
+        cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[OfferView]:
         """Search in Chinese (two characters are enough, such as 酒店) or English."""

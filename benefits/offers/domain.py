@@ -146,14 +146,6 @@ class SettlementPriceTooHigh(Fact):
     en = "The settlement price {wanted} is above the contract's maximum {found} (minor units)."
 
 
-class NoContract(Fact):
-    """No contract of the partner is in force, or it names no price."""
-
-    code = "no_contract"
-    zh = "没有生效的合同，或合同与报价均未给出结算价。"
-    en = "No contract is in force, or neither contract nor offer names a settlement price."
-
-
 class IfMatchMissing(Fact):
     """An edit came without the version that it is based on."""
 

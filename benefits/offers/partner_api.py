@@ -3,7 +3,6 @@
 import re
 from typing import Annotated
 
-import msgspec
 from litestar import Controller, Response, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
@@ -15,14 +14,12 @@ from benefits.offers.register import Rules, edit, register, set_stock, take_step
 from benefits.offers.schemas import OfferAction, OfferIn, PartnerOfferView, StockIn
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork, unit_of_work
-from marketplace.platform.idempotency import IdempotencyKey, once
-from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, Limit, Page
-from marketplace.platform.problems import language_of
+from marketplace.platform.idempotency import IdempotencyKey, once, request_key
+from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
+from marketplace.platform.problems import HttpRequest, language_of, path_id
 from marketplace.settings import Settings
 from partners.oauth.callers import PartnerCaller
-from partners.requests import HttpRequest, path_id, request_key
 
-Cursor = Annotated[str, msgspec.Meta(max_length=1000)]
 IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", required=False, description="The ETag that was read.")]
 
 _READ = {"scope": "offers:read"}
@@ -79,7 +76,7 @@ class PartnerOffers(Controller):
         partner: NamedDependency[PartnerCaller],
         cursors: NamedDependency[Cursors],
         status: FromQuery[OfferStatus | None] = None,
-        cursor: FromQuery[Cursor | None] = None,
+        cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[PartnerOfferView]:
         """All states, or one."""

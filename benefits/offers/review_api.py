@@ -1,8 +1,5 @@
 """Operations read offers before members do."""
 
-from typing import Annotated
-
-import msgspec
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
@@ -15,13 +12,10 @@ from benefits.offers.schemas import PartnerOfferView, ReasonIn
 from marketplace.kernel.clock import Clock
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
-from marketplace.platform.idempotency import IdempotencyKey, Outcome, once
+from marketplace.platform.idempotency import IdempotencyKey, Outcome, once, request_key
 from marketplace.platform.identity import Caller
-from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, Limit, Page
-from marketplace.platform.problems import language_of
-from partners.requests import HttpRequest, path_id, request_key
-
-Cursor = Annotated[str, msgspec.Meta(max_length=1000)]
+from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
+from marketplace.platform.problems import HttpRequest, language_of, path_id
 
 _OPERATIONS = {"roles": ["operations"]}
 _ANSWER = {200: ResponseSpec(PartnerOfferView, description="The offer", generate_examples=False)}
@@ -57,7 +51,7 @@ class OfferReview(Controller):
         staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
         cursors: NamedDependency[Cursors],
         status: FromQuery[OfferStatus] = OfferStatus.IN_REVIEW,
-        cursor: FromQuery[Cursor | None] = None,
+        cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[PartnerOfferView]:
         """Those in review unless another state is asked for."""

@@ -1,8 +1,5 @@
 """Points over HTTP: the OEM's systems credit, members look."""
 
-from typing import Annotated
-
-import msgspec
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, JSONBody
@@ -13,11 +10,9 @@ from benefits.points.schemas import EarningResults, EarningsIn, Movement, Points
 from benefits.points.wallets import movements, wallet_view
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import unit_of_work
-from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, Limit, Page
+from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.settings import Settings
 from partners.oauth.callers import OemCaller
-
-Cursor = Annotated[str, msgspec.Meta(max_length=1000)]
 
 
 class Earnings(Controller):
@@ -67,7 +62,7 @@ class MyPoints(Controller):
         self,
         member: NamedDependency[MemberCaller],
         cursors: NamedDependency[Cursors],
-        cursor: FromQuery[Cursor | None] = None,
+        cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[Movement]:
         """One entry for each transaction, with the change of the balance."""

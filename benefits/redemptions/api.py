@@ -1,8 +1,5 @@
 """Redemptions and vouchers as members make and see them."""
 
-from typing import Annotated
-
-import msgspec
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
@@ -30,12 +27,9 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.idempotency import IdempotencyKey, key_for, once, operation_of
-from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, Limit, Page
-from marketplace.platform.problems import language_of
+from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
+from marketplace.platform.problems import HttpRequest, language_of, path_id
 from marketplace.settings import Settings
-from partners.requests import HttpRequest, path_id
-
-Cursor = Annotated[str, msgspec.Meta(max_length=1000)]
 
 
 class OfferQuote(Controller):
@@ -90,7 +84,7 @@ class Redemptions(Controller):
         member: NamedDependency[MemberCaller],
         cursors: NamedDependency[Cursors],
         clock: NamedDependency[Clock],
-        cursor: FromQuery[Cursor | None] = None,
+        cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[RedemptionView]:
         """With each redemption's voucher."""
@@ -146,7 +140,7 @@ class Vouchers(Controller):
         cursors: NamedDependency[Cursors],
         clock: NamedDependency[Clock],
         status: FromQuery[VoucherStatus | None] = None,
-        cursor: FromQuery[Cursor | None] = None,
+        cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[VoucherView]:
         """All states, or one."""

@@ -1,8 +1,5 @@
 """The counter: partners verify and use vouchers, and see what was redeemed with them."""
 
-from typing import Annotated
-
-import msgspec
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
@@ -13,13 +10,10 @@ from benefits.redemptions.schemas import PartnerRedemption, UsedVoucher, UseIn, 
 from benefits.redemptions.vouchers import of_partner
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork
-from marketplace.platform.idempotency import IdempotencyKey, once
-from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, Limit, Page
-from marketplace.platform.problems import language_of
+from marketplace.platform.idempotency import IdempotencyKey, once, request_key
+from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
+from marketplace.platform.problems import HttpRequest, language_of
 from partners.oauth.callers import PartnerCaller
-from partners.requests import HttpRequest, request_key
-
-Cursor = Annotated[str, msgspec.Meta(max_length=1000)]
 
 
 class Counter(Controller):
@@ -90,7 +84,7 @@ class PartnerRedemptions(Controller):
         partner: NamedDependency[PartnerCaller],
         cursors: NamedDependency[Cursors],
         clock: NamedDependency[Clock],
-        cursor: FromQuery[Cursor | None] = None,
+        cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[PartnerRedemption]:
         """Without the member: who they are stays with the club."""

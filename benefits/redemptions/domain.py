@@ -7,7 +7,6 @@ from uuid import UUID
 
 import msgspec
 
-from benefits.members.domain import TIER_NAMES
 from benefits.offers.domain import OfferStatus, OfferTerms, all_tiers
 from benefits.points.domain import MemberState, Posting, spend, sweep
 from benefits.redemptions.events import RedemptionIssued, SettlementTerms
@@ -240,9 +239,3 @@ def _settlement(offer: OfferTerms, quantity: int, today: date) -> SettlementTerm
 def voucher_end(calendar: Calendar, now: datetime, voucher_days: int) -> datetime:
     """Return the instant from which a voucher is no longer good: today and `voucher_days` whole business days."""
     return calendar.start_of(calendar.day_of(now) + timedelta(days=voucher_days + 1))
-
-
-def tier_name(tier: str, language: str) -> str:
-    """Return the tier's name in the language."""
-    chinese, english = TIER_NAMES.get(tier, (tier, tier))
-    return english if language == "en" else chinese

@@ -25,9 +25,9 @@ from benefits.web.visitor import Visitor, cursor_of
 from marketplace.kernel.clock import Clock
 from marketplace.platform.idempotency import Outcome
 from marketplace.platform.paging import Cursors
+from marketplace.platform.problems import path_id
 from marketplace.settings import Settings
 from marketplace.web.pages import Page, is_fragment, page, panel_template
-from partners.requests import path_id
 
 OFFERS_ON_A_PAGE = 12
 MAX_QUERY = 100

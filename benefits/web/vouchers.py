@@ -21,9 +21,9 @@ from marketplace.kernel.ids import bucket_of
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.idempotency import Outcome, key_for, once
 from marketplace.platform.paging import Cursors
+from marketplace.platform.problems import path_id
 from marketplace.settings import Settings
 from marketplace.web.pages import Page, is_fragment, page, panel_template
-from partners.requests import path_id
 
 VOUCHERS_ON_A_PAGE = 12
 

@@ -192,3 +192,8 @@ async def _replay(transaction: UnitOfWork, key: Key) -> Outcome:
 def operation_of(request: Request[Any, Any, Any]) -> str:
     """Return method and path, which belong to the fingerprint."""
     return f"{request.method} {request.url.path}"
+
+
+def request_key(request: Request[Any, Any, Any], caller: str, key: str | None, body: Any) -> Key:
+    """Return the whole key of a request by a caller that is no member. Raises MissingKey or InvalidField."""
+    return key_for(caller, key, operation_of(request), body)

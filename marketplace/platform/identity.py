@@ -98,7 +98,6 @@ class Identity:
         """Begin with no audience; packages add theirs."""
         self._verifiers: dict[str, Verifier] = {}
         self._verified: OrderedDict[tuple[str, str], Caller] = OrderedDict()
-        self.revoked: Callable[[Caller], bool] | None = None
 
     def accept(self, name: AudienceName, issuer: str, audience: str, keys: KeySource) -> None:
         """Accept the issuer's tokens for an audience. Tokens must say that they are access tokens (RFC 9068 §4)."""
@@ -229,13 +228,17 @@ _AUDIENCES: tuple[tuple[str, AudienceName], ...] = (
 """Prefix -> whose tokens are good there; the first that fits counts."""
 
 
+def audience_of(path: str) -> AudienceName | None:
+    """Return whose tokens are good at the path, or None where none is asked for."""
+    return next((name for prefix, name in _AUDIENCES if path.startswith(prefix)), None)
+
+
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Litestar guard of the whole application: no body is read, and nothing looked up, before the token is good.
 
     The route's `opt` may ask for a `scope`, names the staff `roles` that may, or says that it is `public`.
     """
-    path = connection.scope["path"]
-    audience = next((name for prefix, name in _AUDIENCES if path.startswith(prefix)), None)
+    audience = audience_of(connection.scope["path"])
     if audience is None or handler.opt.get("public"):
         return
     identity: Identity = connection.app.state.identity

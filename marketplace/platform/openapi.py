@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin, YamlRenderPlugin
-from litestar.openapi.spec import Components, OAuthFlow, OAuthFlows, SecurityScheme, Tag
+from litestar.openapi.spec import Components, OAuthFlow, OAuthFlows, OpenAPI, SecurityScheme, Tag
 
+from marketplace.platform.description import finish
 from marketplace.platform.package import Package
 
 _DESCRIPTION = """Partners register offers in ten life scenarios, members redeem points for them, settlement pays what is owed.
@@ -29,10 +31,41 @@ TAGS = [
 ]
 
 
-def config(version: str, packages: Sequence[Package], page: OpenAPIRenderPlugin) -> OpenAPIConfig:
+class _Described(OpenAPI):
+    """The framework's schema, finished as `description.py` says whenever it is written out."""
+
+    operation_scopes: dict[str, str]  # not a field: the schema's fields are what is written out
+
+    def to_schema(self) -> dict[str, Any]:
+        return finish(super().to_schema(), self.operation_scopes)
+
+
+class Description(OpenAPIConfig):
+    """Litestar's configuration, whose schema comes out finished."""
+
+    operation_scopes: dict[str, str]
+
+    def note_scopes(self, app: Litestar) -> None:
+        """Remember which scope each operation's guard asks for."""
+        handlers = [handler for route in app.routes for handler in getattr(route, "route_handlers", ())]
+        self.operation_scopes = {
+            handler.operation_id: handler.opt["scope"]
+            for handler in handlers
+            if "scope" in handler.opt and isinstance(handler.operation_id, str)
+        }
+
+    def to_openapi_schema(self) -> OpenAPI:
+        """Return the frame of the schema, which Litestar fills."""
+        plain = super().to_openapi_schema()
+        described = _Described(**{name: getattr(plain, name) for name in OpenAPI.__dataclass_fields__})
+        described.operation_scopes = self.operation_scopes
+        return described
+
+
+def config(version: str, packages: Sequence[Package], page: OpenAPIRenderPlugin) -> Description:
     """Return Litestar's OpenAPI configuration, shown by `page`. No made-up examples: exports must not differ."""
     scopes = {scope: sentence for package in packages for scope, sentence in package.scopes.items()}
-    return OpenAPIConfig(
+    return Description(
         title="Partner-benefits marketplace",
         version=version,
         description=_DESCRIPTION,

@@ -18,6 +18,8 @@ DEFAULT_LIMIT = 20
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)]
 """How many items a page has. (Litestar does not heed the bounds of a msgspec.Meta on what is not in the body.)"""
 
+CursorText = Annotated[str | None, QueryParameter(max_length=1000, description="`next_cursor` of the page before.")]
+
 _SIGNATURE_BYTES = 16
 
 

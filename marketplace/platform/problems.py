@@ -11,7 +11,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 
-from marketplace.kernel.facts import Fact, Kind, WrongState
+from marketplace.kernel.facts import Fact, Kind, NotFound, WrongState
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import preferred_language
 
@@ -54,17 +54,8 @@ class FieldProblem(msgspec.Struct, frozen=True):
     message: str
 
 
-class ProblemDocument(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An RFC 9457 problem. `type` and `code` are stable; `errors` names fields; `reasons` says why a wish is refused."""
-
-    type: str
-    code: str
-    title: str
-    status: int
-    detail: str = ""
-    request_id: str = ""
-    errors: list[FieldProblem] | None = None
-    reasons: list[dict[str, Any]] | None = None
+HttpRequest = Request[Any, Any, Any]
+"""A request, whatever its user and state are."""
 
 
 def problem_body(fact: Fact, language: str, request_id: str = "") -> dict[str, Any]:
@@ -102,7 +93,7 @@ def field_problem(message: str) -> FieldProblem:
 
 
 def respond(
-    request: Request[Any, Any, Any], status: int, body: dict[str, Any], headers: dict[str, str] | None = None
+    request: HttpRequest, status: int, body: dict[str, Any], headers: dict[str, str] | None = None
 ) -> Response[bytes]:
     """Return a problem document as the answer."""
     request_id = request.scope.get("state", {}).get("request_id", "")
@@ -116,22 +107,22 @@ def respond(
     return Response(msgspec.json.encode(body), status_code=status, media_type=MEDIA_TYPE, headers=answer_headers)
 
 
-def language_of(request: Request[Any, Any, Any]) -> str:
+def language_of(request: HttpRequest) -> str:
     """Return the language that the caller asked for."""
     return preferred_language(request.headers.get("accept-language"))
 
 
-def handle_fact(request: Request[Any, Any, Any], fact: Fact) -> Response[bytes]:
+def handle_fact(request: HttpRequest, fact: Fact) -> Response[bytes]:
     """Answer a business fact."""
     return respond(request, status_of(fact), problem_body(fact, language_of(request)))
 
 
-def handle_transition(request: Request[Any, Any, Any], refusal: TransitionRefusedError) -> Response[bytes]:
+def handle_transition(request: HttpRequest, refusal: TransitionRefusedError) -> Response[bytes]:
     """Answer a step that the transition table does not have."""
     return handle_fact(request, WrongState(refusal.action, refusal.state, refusal.allowed))
 
 
-def handle_validation(request: Request[Any, Any, Any], error: ValidationException) -> Response[bytes]:
+def handle_validation(request: HttpRequest, error: ValidationException) -> Response[bytes]:
     """Answer a request that does not fit its schema, naming each field."""
     return respond(request, 400, _framework_body(request, 400, errors=_validation_errors(error)))
 
@@ -152,7 +143,7 @@ def _validation_errors(error: ValidationException) -> list[FieldProblem]:
     return [field_problem(str(error.detail))]
 
 
-def handle_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+def handle_http(request: HttpRequest, error: HTTPException) -> Response[bytes]:
     """Answer what the framework refuses: no route, wrong method, unreadable body."""
     status = error.status_code
     if status >= 500:
@@ -165,9 +156,7 @@ def handle_http(request: Request[Any, Any, Any], error: HTTPException) -> Respon
     return respond(request, status, _framework_body(request, status, errors), dict(error.headers or {}))
 
 
-def _framework_body(
-    request: Request[Any, Any, Any], status: int, errors: list[FieldProblem] | None = None
-) -> dict[str, Any]:
+def _framework_body(request: HttpRequest, status: int, errors: list[FieldProblem] | None = None) -> dict[str, Any]:
     code, chinese, english = _FRAMEWORK.get(status, ("refused", "请求被拒绝。", "The request was refused."))
     body: dict[str, Any] = {
         "type": f"/problems/{code}",
@@ -180,7 +169,7 @@ def _framework_body(
     return body
 
 
-def handle_lock_timeout(request: Request[Any, Any, Any], error: asyncpg.PostgresError) -> Response[bytes]:
+def handle_lock_timeout(request: HttpRequest, error: asyncpg.PostgresError) -> Response[bytes]:
     """Answer a lock that was not had in time: nothing was done, and it may work in a moment."""
     logger.warning("lock_timeout", error=str(error), path=request.url.path)
     english = language_of(request) == "en"
@@ -188,7 +177,7 @@ def handle_lock_timeout(request: Request[Any, Any, Any], error: asyncpg.Postgres
     return respond(request, 503, {"type": "/problems/busy", "code": "busy", "title": title, "status": 503})
 
 
-def handle_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def handle_unexpected(request: HttpRequest, error: Exception) -> Response[bytes]:
     """Answer a fault of ours: logged whole, told without its inside."""
     logger.error("unexpected", path=request.url.path, exc_info=error)
     english = language_of(request) == "en"
@@ -209,8 +198,16 @@ EXCEPTION_HANDLERS: ExceptionHandlersMap = {
 
 
 def parse_id(text: str) -> UUID | None:
-    """Return the UUID that the text spells, or None: an id in a path that is no UUID is simply not there."""
+    """Return the UUID that the text spells, or None."""
     try:
         return UUID(text)
     except ValueError:
         return None
+
+
+def path_id(text: str) -> UUID:
+    """Return the id in a path. Raises NotFound: an id that is no UUID is simply not there."""
+    found = parse_id(text)
+    if found is None:
+        raise NotFound
+    return found

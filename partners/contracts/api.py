@@ -7,15 +7,14 @@ from litestar.params import FromPath, JSONBody
 
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork
-from marketplace.platform.idempotency import IdempotencyKey, once
+from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
 from marketplace.platform.paging import Page
-from marketplace.platform.problems import language_of
+from marketplace.platform.problems import HttpRequest, language_of, path_id
 from marketplace.settings import Settings
 from partners.contracts.schemas import ContractView, EndContract, NewContract
 from partners.contracts.sign import end_contract, list_contracts, sign_contract
 from partners.oauth.callers import PartnerCaller
-from partners.requests import HttpRequest, path_id, request_key
 
 _OPERATIONS = {"roles": ["operations"]}
 _READERS = {"roles": ["operations", "finance", "finance_approver", "auditor"]}

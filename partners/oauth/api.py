@@ -12,10 +12,10 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.facts import NotFound
 from marketplace.platform.database import UnitOfWork
-from marketplace.platform.idempotency import IdempotencyKey, once
+from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, Limit, Page
-from marketplace.platform.problems import language_of
+from marketplace.platform.problems import HttpRequest, language_of, path_id
 from marketplace.settings import Settings
 from partners.oauth.clients import list_clients, register_client, revoke_client
 from partners.oauth.domain import OEM_SCOPES, PARTNER_SCOPES
@@ -35,7 +35,7 @@ from partners.oauth.schemas import (
 from partners.oauth.server import AUTH_METHODS
 from partners.oauth.token import FORM, issue_token
 from partners.onboarding.read import require_partner
-from partners.requests import HttpRequest, path_id, request_key, reveal, seal
+from partners.secrets_once import reveal, seal
 
 _OPERATIONS = {"roles": ["operations"]}
 _ISSUED = {201: ResponseSpec(IssuedClient, description="The client, with its secret", generate_examples=False)}

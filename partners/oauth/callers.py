@@ -6,9 +6,9 @@ import msgspec
 
 from marketplace.kernel.facts import Fact, Kind
 from marketplace.platform.identity import Caller, Unauthenticated, identity_of, need_scope
+from marketplace.platform.problems import HttpRequest
 from partners.oauth.domain import Client, is_admitted
 from partners.oauth.gate import gate_of
-from partners.requests import HttpRequest
 
 
 class PartnerStopped(Fact):

@@ -12,8 +12,8 @@ from typing import Any
 from litestar import Litestar
 
 from marketplace.platform.database import DB
+from marketplace.platform.problems import HttpRequest
 from partners.oauth.domain import Client, is_known
-from partners.requests import HttpRequest
 
 FRESH_S = 15.0
 """How old the picture may be; what this process itself changes is seen at once."""

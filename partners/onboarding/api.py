@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork
-from marketplace.platform.idempotency import IdempotencyKey, once
+from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller, Unauthenticated
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, Limit, Page
-from marketplace.platform.problems import language_of
+from marketplace.platform.problems import HttpRequest, language_of, path_id
 from marketplace.settings import Settings
 from partners.oauth.callers import PartnerCaller
 from partners.oauth.gate import gate_of
@@ -34,7 +34,7 @@ from partners.onboarding.schemas import (
     PartnerView,
     Profile,
 )
-from partners.requests import HttpRequest, path_id, request_key, reveal, seal
+from partners.secrets_once import reveal, seal
 
 ApplicationToken = Annotated[
     str | None, HeaderParameter(name="Authorization", required=False, description="`Bearer` and the application token.")

@@ -11,13 +11,12 @@ from msgspec import Meta
 
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork
-from marketplace.platform.idempotency import IdempotencyKey, once
+from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
-from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, Limit, Page
-from marketplace.platform.problems import language_of
+from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
+from marketplace.platform.problems import HttpRequest, language_of
 from marketplace.settings import Settings
 from partners.oauth.callers import PartnerCaller
-from partners.requests import HttpRequest, request_key
 from settlement.payouts.pay import pay
 from settlement.payouts.read import payout_page
 from settlement.payouts.schemas import NewPayout, PartnerPayoutView, PayoutView
@@ -65,7 +64,7 @@ class FinancePayouts(Controller):
         cursors: NamedDependency[Cursors],
         partner_id: FromQuery[UUID | None] = None,
         statement_id: FromQuery[UUID | None] = None,
-        cursor: FromQuery[Cursor | None] = None,
+        cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[PayoutView]:
         """Payouts, the newest first."""
@@ -86,7 +85,7 @@ class PartnerPayouts(Controller):
         partner: NamedDependency[PartnerCaller],
         cursors: NamedDependency[Cursors],
         statement_id: FromQuery[UUID | None] = None,
-        cursor: FromQuery[Cursor | None] = None,
+        cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[PartnerPayoutView]:
         """What was paid to the partner, the newest first."""

@@ -13,14 +13,13 @@ from msgspec import Meta
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.events import catch_up
-from marketplace.platform.idempotency import IdempotencyKey, once
+from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
-from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, Limit, Page
-from marketplace.platform.problems import language_of
+from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
+from marketplace.platform.problems import HttpRequest, language_of, path_id
 from marketplace.settings import Settings
 from partners.contracts.terms import contracted_between
 from partners.oauth.callers import PartnerCaller
-from partners.requests import HttpRequest, path_id, request_key
 from settlement.books.consumer import Books
 from settlement.exports.files import CSV_TYPE, XLSX_TYPE, csv_answer, xlsx_answer
 from settlement.statements.approve import approve
@@ -130,7 +129,7 @@ class FinanceStatements(Controller):
         month: FromQuery[MonthText | None] = None,
         partner_id: FromQuery[UUID | None] = None,
         status: FromQuery[StatementStatus | None] = None,
-        cursor: FromQuery[Cursor | None] = None,
+        cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[StatementView]:
         """Statements, the newest month first."""
@@ -152,7 +151,7 @@ class FinanceStatements(Controller):
         statement_id: FromPath[str],
         staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
         cursors: NamedDependency[Cursors],
-        cursor: FromQuery[Cursor | None] = None,
+        cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[LineView]:
         """The lines, in the order in which they occurred."""
@@ -207,7 +206,7 @@ class PartnerStatements(Controller):
         cursors: NamedDependency[Cursors],
         month: FromQuery[MonthText | None] = None,
         status: FromQuery[StatementStatus | None] = None,
-        cursor: FromQuery[Cursor | None] = None,
+        cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[PartnerStatementView]:
         """What the OEM owes the partner, the newest month first."""
@@ -225,7 +224,7 @@ class PartnerStatements(Controller):
         statement_id: FromPath[str],
         partner: NamedDependency[PartnerCaller],
         cursors: NamedDependency[Cursors],
-        cursor: FromQuery[Cursor | None] = None,
+        cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[LineView]:
         """The lines, in the order in which they occurred."""

@@ -306,6 +306,8 @@ async def test_lists_refuse_bad_pages(scene: Scene) -> None:
         ("limit=x", "limit"),
         ("cursor=abc", "cursor"),
         ("scenario=x", "scenario"),
+        ("q=" + "a" * 101, "q"),
+        ("cursor=" + "a" * 1001, "cursor"),
     ]:
         check(await scene.api.get(f"/v1/offers?{query}", headers=scene.member), 400, field)
     page = good(await scene.api.get("/v1/offers?limit=1&q=酒店", headers=scene.member))

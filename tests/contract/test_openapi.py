@@ -76,3 +76,22 @@ def test_every_route_under_v1_names_its_guard() -> None:
             assert asked & guards or route.path_format in PUBLIC, f"{route.path_format} {handler.http_methods}"
             if "staff" in asked:
                 assert handler.opt.get("roles"), route.path_format
+
+
+def test_errors_are_described_as_they_are(schema: dict[str, Any]) -> None:
+    for path, method, operation in operations(schema):
+        if not path.startswith("/v1/"):
+            continue
+        responses = operation["responses"]
+        assert responses["503"] == {"$ref": "#/components/responses/Problem503"}, (path, method)
+        if operation["security"] != [{}]:
+            assert responses["401"] == {"$ref": "#/components/responses/Problem401"}, (path, method)
+    assert "Validation Exception" not in export(schema)
+
+
+def test_bodies_are_closed_and_scopes_are_said(schema: dict[str, Any]) -> None:
+    schemas = schema["components"]["schemas"]
+    for name in ("OfferIn", "RedemptionIn", "EarningIn", "NewApplication", "NewPayout", "CloseRequest"):
+        assert schemas[name]["additionalProperties"] is False, name
+    register = schema["paths"]["/v1/partner/offers"]["post"]
+    assert register["security"] == [{"oauth": ["offers:write"]}]

@@ -1,32 +1,12 @@
-"""What this package's controllers share: ids in paths, and answers that hold a secret."""
-
-from typing import Any
-from uuid import UUID
+"""Answers that hold a secret, which is told once and never lies in the database in the clear."""
 
 import msgspec
-from litestar import Request, Response
+from litestar import Response
 
-from marketplace.kernel.facts import NotFound
-from marketplace.platform.idempotency import Key, Outcome, key_for, operation_of
-from marketplace.platform.problems import parse_id
+from marketplace.platform.idempotency import Outcome
 from marketplace.platform.secretbox import decrypt, encrypt
 
-HttpRequest = Request[Any, Any, Any]
-
 _PURPOSE = "secret in a stored answer"
-
-
-def path_id(text: str) -> UUID:
-    """Return the id in a path. Raises NotFound: an id that is no UUID is simply not there."""
-    found = parse_id(text)
-    if found is None:
-        raise NotFound
-    return found
-
-
-def request_key(request: HttpRequest, caller: str, key: str | None, body: Any) -> Key:
-    """Return the whole idempotency key of a request."""
-    return key_for(caller, key, operation_of(request), body)
 
 
 def seal(secret_key: str, secret: str) -> str:

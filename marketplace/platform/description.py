@@ -1,0 +1,135 @@
+"""What the framework's own description of the API leaves out or gets wrong, put right in the finished schema.
+
+It documents another error body than ours, does not know that unknown fields are refused, and cannot see the guard.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from marketplace.platform.identity import audience_of
+
+Schema = dict[str, Any]
+
+METHODS = ("get", "post", "put", "patch", "delete")
+
+PROBLEM: Schema = {
+    "type": "object",
+    "description": "An RFC 9457 problem. `type` and `code` are stable; more members may stand beside these.",
+    "required": ["type", "code", "title", "status"],
+    "properties": {
+        "type": {"type": "string", "description": "`/problems/` and the code."},
+        "code": {"type": "string"},
+        "title": {"type": "string", "description": "In the language of Accept-Language, Chinese by default."},
+        "status": {"type": "integer"},
+        "request_id": {"type": "string", "description": "Also in the X-Request-Id header, and in our logs."},
+        "errors": {
+            "type": "array",
+            "description": "The fields that are wrong.",
+            "items": {
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+        "reasons": {
+            "type": "array",
+            "description": "Every reason against a wish, such as a redemption.",
+            "items": {
+                "type": "object",
+                "required": ["code", "message"],
+                "properties": {"code": {"type": "string"}, "wanted": {}, "found": {}, "message": {"type": "string"}},
+            },
+        },
+    },
+}
+
+_RESPONSES = {
+    "400": "The request is not valid; `errors` names the fields.",
+    "401": "No access token, or one that is not good here.",
+    "403": "The token is good, but not for this.",
+    "404": "There is no such thing, or it is not yours.",
+    "409": "The state of things stands against it; `code` says what.",
+    "422": "The Idempotency-Key was used before with a different request.",
+    "503": "Not now; try again after Retry-After.",
+}
+
+_SECURITY = {"members": "oneid", "admin": "oneid", "partner": "oauth", "points": "oauth"}
+
+
+def finish(schema: Schema, scopes: Mapping[str, str]) -> Schema:
+    """Return the schema with our problems, guards and refused unknown fields; `scopes` are by operation id."""
+    components = schema.setdefault("components", {})
+    components.setdefault("schemas", {})["Problem"] = PROBLEM
+    components["responses"] = {f"Problem{status}": _response(text) for status, text in _RESPONSES.items()}
+    closed: set[str] = set()
+    for path, operation in _operations(schema):
+        _secure(path, operation, scopes)
+        _require_key(operation)
+        _answer_problems(path, operation)
+        for name in _references(operation.get("requestBody", {})):
+            _close(components["schemas"], name, closed)
+    return schema
+
+
+def _operations(schema: Schema) -> Iterator[tuple[str, Schema]]:
+    for path, item in schema["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield path, item[method]
+
+
+def _response(text: str) -> Schema:
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {"description": text, "content": content}
+
+
+def _secure(path: str, operation: Schema, scopes: Mapping[str, str]) -> None:
+    audience = audience_of(path)
+    if audience is not None and "security" not in operation:
+        scope = scopes.get(operation["operationId"])
+        operation["security"] = [{_SECURITY[audience]: [scope] if scope else []}]
+
+
+def _require_key(operation: Schema) -> None:
+    for parameter in operation.get("parameters", []):
+        if parameter["name"] == "Idempotency-Key":
+            parameter |= {"required": True, "schema": {"type": "string", "minLength": 1, "maxLength": 255}}
+
+
+def _answer_problems(path: str, operation: Schema) -> None:
+    parameters = operation.get("parameters", [])
+    wanted = ["503"] if path.startswith(("/v1/", "/oauth/")) else []
+    if parameters or "requestBody" in operation:
+        wanted.append("400")
+    if any(operation.get("security", [])):
+        wanted += ["401", "403"]
+    if "{" in path:
+        wanted.append("404")
+    if any(parameter["name"] == "Idempotency-Key" for parameter in parameters):
+        wanted += ["409", "422"]
+    responses = operation.setdefault("responses", {})
+    for status in wanted:
+        described = responses.get(status, {}).get("content", {})
+        if "application/json" not in described or "Validation Exception" in str(described):
+            responses[status] = {"$ref": f"#/components/responses/Problem{status}"}
+
+
+def _close(schemas: Schema, name: str, closed: set[str]) -> None:
+    if name in closed:
+        return
+    closed.add(name)
+    if schemas[name].get("type") == "object" and "properties" in schemas[name]:
+        schemas[name]["additionalProperties"] = False
+    for other in _references(schemas[name]):
+        _close(schemas, other, closed)
+
+
+def _references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if "$ref" in node:
+            yield node["$ref"].rsplit("/", 1)[1]
+        for part in node.values():
+            yield from _references(part)
+    elif isinstance(node, list):
+        for part in node:
+            yield from _references(part)
