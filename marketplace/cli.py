@@ -10,10 +10,9 @@ import rich_click as click
 from rich.console import Console
 
 from marketplace import __version__
-from marketplace.platform import logs
+from marketplace.kernel.errors import OperatorError
 from marketplace.platform.commands import data_option, run, settings_for
-from marketplace.platform.package import package_classes
-from marketplace.settings import DEFAULT_PACKAGES, VARIABLES, Settings, SettingsError, load
+from marketplace.settings import DEFAULT_PACKAGES, VARIABLES, Settings, load
 
 click.rich_click.TEXT_MARKUP = "rich"
 
@@ -21,18 +20,42 @@ out = Console()
 
 
 class Program(click.RichGroup):
-    """The command line; what a user can put right is one line, not a traceback."""
+    """The command line; what a user can put right is one line, not a traceback.
+
+    The packages' commands are loaded when they are wanted: importing the whole house takes seconds that `token` need not wait.
+    """
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Return the names of all commands, the packages' among them."""
+        return sorted([*super().list_commands(context), *_package_commands()])
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Return the command of that name: ours, or a package's."""
+        return super().get_command(context, name) or _package_commands().get(name)
 
     def invoke(self, context: click.Context) -> object:
-        """Run the command, turning our own errors into one line and exit status 1."""
-        from marketplace.platform.embedded import EmbeddedServerError
-        from marketplace.platform.migrate import MigrationFailedError
-        from marketplace.server import PortTakenError
-
+        """Run the command, turning what a user can put right into one line and exit status 1."""
         try:
             return super().invoke(context)
-        except (SettingsError, EmbeddedServerError, MigrationFailedError, PortTakenError) as error:
-            raise click.ClickException(str(error)) from error
+        except click.UsageError:
+            raise
+        except (click.ClickException, OperatorError) as error:
+            message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+            click.echo(f"marketplace: {message}", err=True)
+            raise SystemExit(1) from error
+
+
+def _configure_logs(settings: Settings) -> None:
+    from marketplace.platform import logs
+
+    logs.configure(settings)
+
+
+def _package_commands() -> dict[str, click.Command]:
+    from marketplace.platform.package import package_classes
+
+    names = (os.environ.get(VARIABLES["packages"]) or DEFAULT_PACKAGES).split(",")
+    return {str(command.name): command for package in package_classes(names) for command in package.commands}
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
@@ -68,7 +91,7 @@ def serve(host: str, port: int, workers: int) -> None:
     from marketplace.platform.runtime import database_server, prepare
 
     settings = load()
-    logs.configure(settings)
+    _configure_logs(settings)
     listener = server.listen(host, port)
     with database_server(settings) as address:
         dsn, _ = asyncio.run(prepare(settings, address))
@@ -85,7 +108,7 @@ def serve(host: str, port: int, workers: int) -> None:
 def work() -> None:
     """Run the consumers of the event log and the scheduled jobs. As many as you like may run."""
     settings = load()
-    logs.configure(settings)
+    _configure_logs(settings)
     with contextlib.suppress(KeyboardInterrupt):
         run(_work(settings))
 
@@ -134,9 +157,8 @@ def doctor(data: Path | None) -> None:
 @data_option
 def token(login: str, data: Path | None) -> None:
     """Print an access token of the demo's ONE ID for one of its people."""
-    from marketplace.demo.manifest import read_demo
+    from marketplace.demo.manifest import demo_settings, read_demo
     from marketplace.demo.oneid import OneId, UnknownPersonError
-    from marketplace.demo.run import demo_settings
 
     folder = data or Path(os.environ.get(VARIABLES["data"]) or "data")
     try:
@@ -180,8 +202,3 @@ def openapi(path: Path | None) -> None:
         click.echo(text, nl=False)
     else:
         path.write_text(text)
-
-
-for package in package_classes((os.environ.get(VARIABLES["packages"]) or DEFAULT_PACKAGES).split(",")):
-    for command in package.commands:
-        main.add_command(command)

@@ -7,6 +7,7 @@ import uvicorn
 from litestar import Litestar
 
 from marketplace.app import create_app
+from marketplace.kernel.errors import OperatorError
 from marketplace.platform import logs
 from marketplace.settings import load
 
@@ -16,7 +17,7 @@ GRACE_S = 8
 DSN_VARIABLE = "DATABASE_URL"
 
 
-class PortTakenError(Exception):
+class PortTakenError(OperatorError):
     """Somebody listens there already; the message says where, and what to do."""
 
 

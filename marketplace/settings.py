@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from marketplace.kernel.calendar import Calendar
+from marketplace.kernel.errors import OperatorError
 
 DEFAULT_PACKAGES = "partners.plugin:Partners,benefits.plugin:Benefits,settlement.plugin:Settlement"
 """The packages plugged into the frame, in the order of the floors. This is the one place that names them."""
@@ -16,7 +17,7 @@ DEFAULT_PACKAGES = "partners.plugin:Partners,benefits.plugin:Benefits,settlement
 _MIN_SECRET_LETTERS = 32
 
 
-class SettingsError(Exception):
+class SettingsError(OperatorError):
     """A variable is missing or wrong; the message names it and says what would be right."""
 
     def __init__(self, variable: str, what: str) -> None:

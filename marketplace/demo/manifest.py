@@ -1,13 +1,18 @@
 """`demo.json`: where the demo is, and who one can be there."""
 
 import os
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from marketplace.demo.oneid import DemoPerson
 from marketplace.platform.commands import DEMO_FILE
+from marketplace.settings import Settings, load
+
+SECRET_FILE = "secret.key"  # noqa: S105 - a file's name
 
 MEMBERS_FILE = "members.json"
 """The members' ONE ID subjects, nothing else of them."""
@@ -72,3 +77,24 @@ def _write(path: Path, content: bytes) -> None:
 def people_lines(people: Sequence[DemoPerson]) -> list[PersonLine]:
     """Return the people as `demo.json` lists them."""
     return [PersonLine(person.login, person.name, person.kind, list(person.roles)) for person in people]
+
+
+def demo_settings(folder: Path, base_url: str) -> Settings:
+    """Return the settings of the demo in the folder; its secret is made at the first time. Raises SettingsError."""
+    environment: dict[str, str] = {name: value for name, value in os.environ.items() if name != "MARKETPLACE_MODE"}
+    overrides: dict[str, Any] = {"mode": "demo", "data": folder, "base_url": base_url, "oneid_issuer": ""}
+    if not environment.get("MARKETPLACE_SECRET_KEY"):
+        overrides["secret_key"] = _secret(folder)
+    if not environment.get("MARKETPLACE_LOG_LEVEL"):
+        overrides["log_level"] = "warning"
+    if not environment.get("MARKETPLACE_LOG_FORMAT"):
+        overrides["log_format"] = "console"
+    return load(environment, **overrides)
+
+
+def _secret(folder: Path) -> str:
+    path = folder / SECRET_FILE
+    if not path.exists():
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+    return path.read_text().strip()

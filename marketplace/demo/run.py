@@ -3,13 +3,10 @@
 import asyncio
 import contextlib
 import fcntl
-import os
-import secrets
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import msgspec
@@ -20,7 +17,7 @@ from uvicorn import Server
 from marketplace import server
 from marketplace.app import create_app
 from marketplace.demo import oneid_pages
-from marketplace.demo.manifest import Demo, read_demo, write_demo
+from marketplace.demo.manifest import Demo, demo_settings, read_demo, write_demo
 from marketplace.kernel.clock import Clock
 from marketplace.platform import logs
 from marketplace.platform.commands import DEMO_FILE
@@ -29,35 +26,11 @@ from marketplace.platform.embedded import EmbeddedServerError, check_folder
 from marketplace.platform.package import load_packages
 from marketplace.platform.runtime import DATABASE_NAME, database_server, prepare
 from marketplace.platform.worker import beside_the_server
-from marketplace.settings import Settings, load
+from marketplace.settings import Settings
 
-SECRET_FILE = "secret.key"  # noqa: S105 - a file's name
 LOCK_FILE = "demo.lock"
 
 out = Console()
-
-
-def demo_settings(folder: Path, base_url: str) -> Settings:
-    """Return the settings of the demo in the folder; its secret is made at the first time. Raises SettingsError."""
-    environment: dict[str, str] = {name: value for name, value in os.environ.items() if name != "MARKETPLACE_MODE"}
-    overrides: dict[str, Any] = {"mode": "demo", "data": folder, "base_url": base_url, "oneid_issuer": ""}
-    if not environment.get("MARKETPLACE_SECRET_KEY"):
-        overrides["secret_key"] = _secret(folder)
-    if not environment.get("MARKETPLACE_ONEID_CLIENT_SECRET"):
-        overrides["oneid_client_secret"] = "demo-" + overrides.get("secret_key", "client")[:16]
-    if not environment.get("MARKETPLACE_LOG_LEVEL"):
-        overrides["log_level"] = "warning"
-    if not environment.get("MARKETPLACE_LOG_FORMAT"):
-        overrides["log_format"] = "console"
-    return load(environment, **overrides)
-
-
-def _secret(folder: Path) -> str:
-    path = folder / SECRET_FILE
-    if not path.exists():
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
-    return path.read_text().strip()
 
 
 def run_demo(host: str, port: int, data: Path, seed: int) -> None:

@@ -15,9 +15,8 @@ import rich_click as click
 from rich.console import Console
 from rich.table import Table
 
-from marketplace.demo.manifest import read_demo, read_members
+from marketplace.demo.manifest import demo_settings, read_demo, read_members
 from marketplace.demo.oneid import DemoPerson, OneId
-from marketplace.demo.run import demo_settings
 from marketplace.platform.commands import progress
 
 _TIMEOUT_S = 30

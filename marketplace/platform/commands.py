@@ -12,13 +12,10 @@ import rich_click as click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from marketplace.kernel.errors import OperatorError
 from marketplace.kernel.facts import Fact
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import preferred_language
-from marketplace.platform.database import DB
-from marketplace.platform.embedded import EmbeddedServerError
-from marketplace.platform.migrate import MigrationFailedError
-from marketplace.platform.runtime import database_server, prepare
 from marketplace.settings import VARIABLES, Settings, SettingsError, load
 
 DEMO_FILE = "demo.json"
@@ -58,6 +55,10 @@ async def open_database(settings: Settings) -> AsyncIterator[str]:
 
     An embedded server that already runs on the data folder, such as the demo's, is joined and left running.
     """
+    # Imported here: they bring the database's libraries along, which a command that only reads a file need not wait for.
+    from marketplace.platform.database import DB
+    from marketplace.platform.runtime import database_server, prepare
+
     with database_server(settings) as server_dsn:
         dsn, _ = await prepare(settings, server_dsn)
         await DB.open(dsn, settings.database_role, settings.pool_size)
@@ -73,7 +74,7 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run(work)
     except Fact as fact:
         raise click.ClickException(fact.message(preferred_language(_locale()))) from fact
-    except (SettingsError, EmbeddedServerError, MigrationFailedError, TransitionRefusedError) as error:
+    except (OperatorError, TransitionRefusedError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
         raise click.ClickException(f"{error.filename or ''}: {error.strerror or error}".removeprefix(": ")) from error

@@ -11,10 +11,12 @@ from typing import Any
 
 import psutil
 
+from marketplace.kernel.errors import OperatorError
+
 _WAIT_FOR_STOP_S = 20
 
 
-class EmbeddedServerError(Exception):
+class EmbeddedServerError(OperatorError):
     """The embedded PostgreSQL does not start; the message says why in one line."""
 
 

@@ -8,6 +8,7 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from marketplace.platform.audit import first_break
 from marketplace.platform.database import DB
 from marketplace.platform.identity import Caller
 
@@ -76,6 +77,8 @@ async def check_invariants(packages: list[Any]) -> Invariants:
             rows = await DB.fetch(f"SELECT * FROM ({invariant.violations}) AS breach LIMIT 5")
             breaches = [{name: str(value) for name, value in row.items()} for row in rows]
             results.append(InvariantResult(invariant.name, not rows, breaches))
+    broken = await first_break()
+    results.append(InvariantResult("audit chain", broken is None, [] if broken is None else [{"entry": str(broken)}]))
     return Invariants(all(result.holds for result in results), results)
 
 

@@ -12,6 +12,7 @@ from pgqueuer.queries import Queries
 from piccolo.apps.migrations.commands.base import BaseMigrationManager
 from piccolo.apps.migrations.commands.forwards import ForwardsMigrationManager
 
+from marketplace.kernel.errors import OperatorError
 from marketplace.piccolo_conf import APP_REGISTRY
 from marketplace.platform.database import DB
 
@@ -21,7 +22,7 @@ _LOCK = 0x4D4B5450
 PLATFORM_APPEND_ONLY = ("event", "audit_entry")
 
 
-class MigrationFailedError(Exception):
+class MigrationFailedError(OperatorError):
     """A migration did not go through; what it printed is the message."""
 
 

@@ -16,8 +16,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from marketplace.demo.manifest import demo_settings
 from marketplace.demo.oneid import OneId
-from marketplace.demo.run import demo_settings
 
 pytestmark = pytest.mark.xdist_group("demo")
 

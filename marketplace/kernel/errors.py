@@ -1,0 +1,5 @@
+"""What an operator can put right: a setting, a port, a folder, a database. The command line shows it as one line."""
+
+
+class OperatorError(Exception):
+    """The message says in one line what is wrong and what to do."""
