@@ -65,7 +65,8 @@ async def template(postgres: str, settings: Settings, anyio_backend: Any) -> str
     await create_database(postgres, "template_for_tests")
     connection = await asyncpg.connect(postgres)
     try:
-        await connection.execute("ALTER SYSTEM SET fsync = off")
+        for setting in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
+            await connection.execute(f"ALTER SYSTEM SET {setting} = off")
         await connection.execute("SELECT pg_reload_conf()")
     finally:
         await connection.close()
@@ -79,7 +80,7 @@ async def dsn(postgres: str, template: str) -> AsyncIterator[str]:
     name = f"t{uuid4().hex[:12]}"
     connection = await asyncpg.connect(postgres)
     try:
-        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         yield with_database(postgres, name)
         await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:

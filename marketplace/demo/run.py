@@ -42,7 +42,7 @@ def run_demo(host: str, port: int, data: Path, seed: int) -> None:
         settings = demo_settings(data, f"http://{host}:{port}")
         logs.configure(settings)
         out.print(f"[bold]Partner-benefits marketplace[/] — demo in {data}")
-        with database_server(settings) as address:
+        with database_server(settings, own=True) as address:
             dsn = asyncio.run(_prepare(settings, address, seed))
             demo = msgspec.structs.replace(read_demo(data), base_url=settings.base_url)
             write_demo(data, demo)

@@ -31,16 +31,18 @@ class EmbeddedServer:
         self.folder = folder.expanduser().resolve() / "postgres"
         self._started_here = False
 
-    def start(self) -> str:
+    def start(self, *, own: bool = False) -> str:
         """Start the server unless it runs, and return the address of its `postgres` database.
 
+        With `own` a server that runs already, left over from a program that was killed, is stopped like one started here.
         Raises EmbeddedServerError.
         """
         get_server, servers = _wheel()
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._started_here = not self.is_running()
-        if self._started_here:
+        running = self.is_running()
+        self._started_here = own or not running
+        if not running:
             self._forget_dead_server()
         servers._instances.pop(self.folder, None)  # noqa: SLF001 - a handle to a dead server is no handle
         try:

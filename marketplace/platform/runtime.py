@@ -19,15 +19,18 @@ def with_database(server_dsn: str, name: str) -> str:
 
 
 @contextmanager
-def database_server(settings: Settings) -> Iterator[str]:
-    """Give the address of a running server's `postgres` database, or of DATABASE_URL itself; stop what was started."""
+def database_server(settings: Settings, *, own: bool = False) -> Iterator[str]:
+    """Give the address of a running server's `postgres` database, or of DATABASE_URL itself; stop what was started.
+
+    `own` is for who has the data folder to itself: an embedded server left over there is stopped in the end, too.
+    """
     if settings.database_url:
         yield settings.database_url
         return
     check_folder(settings.data)
     server = EmbeddedServer(settings.data)
     try:
-        yield server.start()
+        yield server.start(own=own)
     finally:
         server.stop()
 
