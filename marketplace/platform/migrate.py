@@ -44,7 +44,7 @@ async def migrate(dsn: str, role: str, append_only: Sequence[str]) -> list[str]:
 
     Safe to run twice and by two at once. Raises MigrationFailedError.
     """
-    guard = await asyncpg.connect(dsn)
+    guard = await _connect(dsn)
     try:
         await guard.execute("SELECT pg_advisory_lock($1)", _LOCK)
         before = await _applied(guard)
@@ -58,6 +58,13 @@ async def migrate(dsn: str, role: str, append_only: Sequence[str]) -> list[str]:
         return sorted(await _applied(guard) - before)
     finally:
         await guard.close()
+
+
+async def _connect(dsn: str) -> asyncpg.Connection:
+    try:
+        return await asyncpg.connect(dsn)
+    except (OSError, asyncpg.PostgresError) as error:
+        raise MigrationFailedError(f"DATABASE_URL: the database cannot be reached ({error})") from error
 
 
 async def pending(dsn: str) -> list[str]:
@@ -112,16 +119,13 @@ async def _install_queue(connection: asyncpg.Connection) -> None:
 
 
 async def _grant(connection: asyncpg.Connection, role: str, append_only: Sequence[str]) -> None:
-    await connection.execute(
-        # Roles belong to the whole server: another database's migrator may have made it a moment ago.
-        f"DO $$ BEGIN CREATE ROLE {role} NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
-    )
-    for attempt in range(5):
-        try:
-            await connection.execute(f"GRANT {role} TO CURRENT_USER")
-            break
-        except asyncpg.InternalServerError:  # "tuple concurrently updated": another migrator grants the same
-            await asyncio.sleep(0.1 * (attempt + 1))
+    try:
+        await _have_role(connection, role)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise MigrationFailedError(
+            f"the database user may not make or take on the role {role}: have an administrator run"
+            f" CREATE ROLE {role} NOLOGIN; GRANT {role} TO <the user of DATABASE_URL>;"
+        ) from error
     tables = ", ".join(append_only)
     await connection.execute(
         f"GRANT USAGE ON SCHEMA public TO {role};"
@@ -130,3 +134,18 @@ async def _grant(connection: asyncpg.Connection, role: str, append_only: Sequenc
         f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {role};"
         f"REVOKE UPDATE, DELETE, TRUNCATE ON {tables} FROM {role};"
     )
+
+
+async def _have_role(connection: asyncpg.Connection, role: str) -> None:
+    await connection.execute(
+        # Roles belong to the whole server: another database's migrator may have made it a moment ago.
+        f"DO $$ BEGIN IF to_regrole('{role}') IS NULL THEN CREATE ROLE {role} NOLOGIN; END IF;"
+        " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+    )
+    for attempt in range(5):
+        if await connection.fetchval("SELECT pg_has_role(current_user, $1, 'MEMBER')", role):
+            return
+        try:
+            await connection.execute(f"GRANT {role} TO CURRENT_USER")
+        except asyncpg.InternalServerError:  # "tuple concurrently updated": another migrator grants the same
+            await asyncio.sleep(0.1 * (attempt + 1))

@@ -170,7 +170,7 @@ async def test_a_file_appears_only_when_it_is_whole(api: Api, settings: Settings
         target = tmp_path / f"out.{ending}"
         with pytest.raises(OSError, match="No space"):
             await write_file(target, statement, ending, "en", zone, fail)
-        assert not any(tmp_path.iterdir())  # noqa: ASYNC240 - a test
+        assert not any(tmp_path.iterdir())
         written: list[int] = []
         await write_file(target, statement, ending, "en", zone, written.append)
         assert sum(written) == 42

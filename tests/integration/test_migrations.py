@@ -1,0 +1,64 @@
+"""Migrations: twice is once, two at once are one after the other, and what stands in the way is one clear line."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from marketplace.platform.migrate import MigrationFailedError, create_database, migrate, pending, shipped
+from marketplace.platform.runtime import append_only_tables, with_database
+from marketplace.settings import Settings
+
+
+@pytest.fixture
+async def empty(postgres: str) -> AsyncIterator[str]:
+    name = f"m{uuid4().hex[:12]}"
+    await create_database(postgres, name)
+    yield with_database(postgres, name)
+    connection = await asyncpg.connect(postgres)
+    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await connection.close()
+
+
+async def test_an_empty_database_becomes_this_versions(empty: str, settings: Settings) -> None:
+    tables = append_only_tables(settings)
+    assert set(await pending(empty)) == shipped()
+    assert set(await migrate(empty, settings.database_role, tables)) == shipped()
+    assert await migrate(empty, settings.database_role, tables) == []
+    assert await pending(empty) == []
+
+
+async def test_a_user_without_the_right_is_told_what_to_run(empty: str, postgres: str) -> None:
+    owner = await asyncpg.connect(postgres)
+    user = f"poor_{uuid4().hex[:8]}"
+    await owner.execute(f"CREATE USER {user}")
+    await owner.execute(f"ALTER DATABASE {urlsplit(empty).path[1:]} OWNER TO {user}")
+    await owner.close()
+    parts = urlsplit(empty)
+    dsn = urlunsplit(parts._replace(netloc=f"{user}@"))
+    with pytest.raises(MigrationFailedError, match=r"CREATE ROLE nobody_yet NOLOGIN"):
+        await migrate(dsn, "nobody_yet", [])
+
+
+async def test_a_database_that_is_not_there_is_named() -> None:
+    with pytest.raises(MigrationFailedError, match=r"^DATABASE_URL: "):
+        await migrate("postgresql://x@127.0.0.1:1/x", "role", [])
+
+
+async def test_two_migrators_do_not_race(empty: str, settings: Settings) -> None:
+    """The second process waits for the first and finds nothing left to do."""
+    program = (
+        "import asyncio, sys; from marketplace.platform.migrate import migrate;"
+        "print(len(asyncio.run(migrate(sys.argv[1], 'marketplace_app', ['points_posting']))))"
+    )
+
+    both = [
+        await asyncio.create_subprocess_exec(sys.executable, "-c", program, empty, stdout=asyncio.subprocess.PIPE)
+        for _ in range(2)
+    ]
+    counts = sorted([int((await process.communicate())[0]) for process in both])
+    assert counts == [0, len(shipped())]
