@@ -1,10 +1,12 @@
 """The HTTP server: uvicorn with uvloop and httptools, in this process or in several (docs/decisions/0005-server.md)."""
 
 import os
+import re
 import socket
 
 import uvicorn
 from litestar import Litestar
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from marketplace.app import create_app
 from marketplace.kernel.errors import OperatorError
@@ -19,6 +21,25 @@ DSN_VARIABLE = "DATABASE_URL"
 
 class PortTakenError(OperatorError):
     """Somebody listens there already; the message says where, and what to do."""
+
+
+class LiberalProtocol(HttpToolsProtocol):
+    """HTTP as people type it: letters beyond ASCII in the address are percent-encoded before the parser sees them.
+
+    RFC 3986 wants them encoded by the client, and browsers do; `curl ".../v1/offers?q=酒店"` does not, and would be
+    answered with a bare 400 that helps nobody.
+    """
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the socket; only the first line of a request is ever touched."""
+        if not data.isascii() and (self.cycle is None or not self.cycle.more_body) and _REQUEST_LINE.match(data):
+            line, end, rest = data.partition(b"\r\n")
+            data = _BEYOND_ASCII.sub(lambda found: b"%%%02X" % found[0][0], line) + end + rest
+        super().data_received(data)
+
+
+_REQUEST_LINE = re.compile(rb"[A-Z]{3,7} /")
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -44,7 +65,7 @@ def config(app: Litestar | str, *, workers: int = 1, factory: bool = False) -> u
         factory=factory,
         workers=workers,
         loop="uvloop",
-        http="httptools",
+        http=LiberalProtocol,
         lifespan="on",
         access_log=False,
         log_config=None,

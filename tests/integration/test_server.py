@@ -1,0 +1,72 @@
+"""The HTTP server takes addresses as people type them, and leaves bodies alone."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from litestar import Litestar, Request, post
+from litestar import get as get_route
+from litestar.params import FromQuery
+from uvicorn import Server
+
+from marketplace.server import PortTakenError, config, listen
+
+
+@get_route("/search")
+async def search(q: FromQuery[str]) -> dict[str, str]:
+    return {"q": q}
+
+
+@post("/echo", status_code=200)
+async def echo(request: Request[Any, Any, Any]) -> dict[str, str]:
+    return {"body": (await request.body()).decode()}
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    listener = listen("127.0.0.1", 0)
+    server = Server(config(Litestar([search, echo], openapi_config=None, logging_config=None)))
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield listener.getsockname()[1]
+    server.should_exit = True
+    await task
+
+
+async def ask(port: int, *parts: bytes) -> bytes:
+    """Send the parts with a pause between them, and return all that comes back."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for part in parts:
+        writer.write(part)
+        await writer.drain()
+        await asyncio.sleep(0.02)
+    answer = await reader.read()
+    writer.close()
+    return answer
+
+
+async def test_an_address_beyond_ascii(port: int) -> None:
+    line = "GET /search?q=酒店 HTTP/1.1".encode()
+    answer = await ask(port, line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.endswith('{"q":"酒店"}'.encode())
+
+
+async def test_a_body_is_left_alone_even_if_it_looks_like_a_request(port: int) -> None:
+    body = "GET /酒店 \r\n汉".encode()
+    head = b"POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+    for parts in ([head + body], [head, body]):
+        answer = await ask(port, *parts)
+        assert answer.startswith(b"HTTP/1.1 200"), answer
+        assert "GET /酒店 \\r\\n汉".encode() in answer
+
+
+def test_a_taken_port_is_one_clear_line() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(PortTakenError, match=r"^port [0-9]+ on 127.0.0.1 cannot be had .*--port$"):
+            listen("127.0.0.1", other.getsockname()[1])
