@@ -226,6 +226,9 @@ def _settlement(offer: OfferTerms, quantity: int, today: date) -> SettlementTerm
     price = offer.content.settlement_price or (contract.settlement_price if contract else None)
     if contract is None or price is None:
         return None
+    most = contract.max_settlement_price
+    if most is not None and price.amount > most.amount:
+        return None  # the offer was registered before this contract set its maximum; nothing may be owed above it
     return SettlementTerms(
         contract_id=contract.contract_id,
         contract_version=contract.version,

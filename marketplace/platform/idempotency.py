@@ -131,31 +131,28 @@ async def once(
     `work` gets the unit of work and returns what JSON can carry. A Fact of state (conflict, not found) that it raises
     is undone and stored as the answer; any other exception stores nothing.
     """
+    async with unit_of_work() as transaction:
+        if not await _claim(transaction, key, now):
+            return await _replay(transaction, key)
+        outcome = await _attempt(transaction, language, work, status)
+        await transaction.execute(
+            "UPDATE idempotency SET status = $4, body = $5 WHERE bucket = $1 AND caller = $2 AND key = $3",
+            key.bucket, key.caller, key.key, outcome.status, outcome.body,
+        )  # fmt: skip
+        return outcome
+
+
+async def _claim(transaction: UnitOfWork, key: Key, now: datetime | None) -> bool:
+    """Insert the key; False if it was there. Waits for a first request that runs, and raises InProgress if it takes long."""
     try:
-        async with unit_of_work() as transaction:
-            claimed = await transaction.fetchval(
-                "INSERT INTO idempotency (bucket, caller, key, fingerprint, status, body, created_at)"
-                " VALUES ($1, $2, $3, $4, 0, '', coalesce($5, now())) ON CONFLICT DO NOTHING RETURNING 1",
-                key.bucket,
-                key.caller,
-                key.key,
-                key.fingerprint,
-                now,
-            )
-            if claimed is None:
-                return await _replay(transaction, key)
-            outcome = await _attempt(transaction, language, work, status)
-            await transaction.execute(
-                "UPDATE idempotency SET status = $4, body = $5 WHERE bucket = $1 AND caller = $2 AND key = $3",
-                key.bucket,
-                key.caller,
-                key.key,
-                outcome.status,
-                outcome.body,
-            )
-            return outcome
+        claimed = await transaction.fetchval(
+            "INSERT INTO idempotency (bucket, caller, key, fingerprint, status, body, created_at)"
+            " VALUES ($1, $2, $3, $4, 0, '', coalesce($5, now())) ON CONFLICT DO NOTHING RETURNING 1",
+            key.bucket, key.caller, key.key, key.fingerprint, now,
+        )  # fmt: skip
     except asyncpg.LockNotAvailableError as error:
         raise InProgress from error
+    return claimed is not None
 
 
 async def _attempt(
