@@ -10,7 +10,7 @@ from benefits.offers.domain import MAX_IMAGE, MAX_STOCK, Content, Price, Sale, S
 from marketplace.kernel.money import Money
 from marketplace.kernel.text import Text
 
-Sku = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
+Sku = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$(?!\n)")]
 Units = Annotated[
     int, msgspec.Meta(ge=0, le=MAX_STOCK, description="Units that can be sold; null means without limit.")
 ]

@@ -9,7 +9,7 @@ import msgspec
 from benefits.points.domain import MAX_POINTS
 
 Points = Annotated[int, msgspec.Meta(ge=1, le=MAX_POINTS, description="Whole points.")]
-Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[\x21-\x7e]+$")]
+Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[\x21-\x7e]+$(?!\n)")]
 EarningKind = Literal["service", "purchase", "activity", "referral", "gift", "adjustment"]
 
 MAX_EARNINGS = 1000

@@ -22,7 +22,7 @@ class Month(msgspec.Struct, frozen=True, order=True):
     @classmethod
     def parse(cls, text: str) -> "Month":
         """Return the month that `2026-10` names. Raises NotAMonthError."""
-        match = _MONTH.match(text)
+        match = _MONTH.fullmatch(text)
         if match is None or not 1970 <= int(match[1]) <= 9000:
             raise NotAMonthError(text)
         return cls(int(match[1]), int(match[2]))

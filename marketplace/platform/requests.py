@@ -78,7 +78,7 @@ class RequestMiddleware(ASGIMiddleware):
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Pass the request on, and mark its answer."""
         given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
-        request_id = given if _REQUEST_ID.match(given) else uuid4().hex
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
         scope["state"]["request_id"] = request_id
         started = time.perf_counter()
         status = 500

@@ -12,7 +12,7 @@ from settlement.payouts.domain import Rail
 Reference = Annotated[
     str,
     msgspec.Meta(
-        min_length=1, max_length=64, pattern=r"^[^\s\x00-\x1f]([^\x00-\x1f]*[^\s\x00-\x1f])?$",
+        min_length=1, max_length=64, pattern=r"^[^\s\x00-\x1f]([^\x00-\x1f]*[^\s\x00-\x1f])?$(?!\n)",
         description="The bank's reference of the transfer.", examples=["ICBC-20261105-0042"],
     ),
 ]  # fmt: skip
