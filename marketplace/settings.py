@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -15,6 +16,7 @@ DEFAULT_PACKAGES = "partners.plugin:Partners,benefits.plugin:Benefits,settlement
 """The packages plugged into the frame, in the order of the floors. This is the one place that names them."""
 
 _MIN_SECRET_LETTERS = 32
+_THIS_MACHINE = {"127.0.0.1", "localhost", "::1"}
 
 
 class SettingsError(OperatorError):
@@ -157,6 +159,8 @@ def _check_production(settings: Settings) -> None:
             VARIABLES["secret_key"],
             f"must have at least {_MIN_SECRET_LETTERS} characters; make one with: openssl rand -hex 32",
         )
+    if not settings.base_url.startswith("https://") and urlsplit(settings.base_url).hostname not in _THIS_MACHINE:
+        raise SettingsError(VARIABLES["base_url"], "must begin with https://: tokens would travel in the clear")
     if not settings.oneid_issuer:
         raise SettingsError(VARIABLES["oneid_issuer"], "must name the OEM's OpenID Connect issuer")
     if not settings.oneid_issuer.startswith("https://"):

@@ -20,7 +20,7 @@ class MeController(Controller):
     """The signed-in member."""
 
     path = "/v1/me"
-    tags = ["members"]  # noqa: RUF012 - Litestar's own way
+    tags = ["members"]
 
     @get(operation_id="me", summary="The member and their points")
     async def me(
@@ -36,7 +36,7 @@ class OemMembers(Controller):
     """The OEM's member system."""
 
     path = "/v1/points/members"
-    tags = ["points"]  # noqa: RUF012 - Litestar's own way
+    tags = ["points"]
 
     @post(
         operation_id="upsert_members",

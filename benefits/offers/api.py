@@ -31,7 +31,7 @@ class Offers(Controller):
     """What is on sale."""
 
     path = "/v1/offers"
-    tags = ["members"]  # noqa: RUF012 - Litestar's own way
+    tags = ["members"]
 
     @get(operation_id="list_offers", summary="Offers on sale, by scenario and search, the newest first")
     async def list_offers(

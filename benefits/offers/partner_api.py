@@ -43,7 +43,7 @@ class PartnerOffers(Controller):
     """Register, change, and take offers through their states."""
 
     path = "/v1/partner/offers"
-    tags = ["partner"]  # noqa: RUF012 - Litestar's own way
+    tags = ["partner"]
 
     @post(
         operation_id="register_offer",

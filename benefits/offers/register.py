@@ -21,7 +21,7 @@ from benefits.offers.schemas import OfferIn
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.facts import InvalidField, NotFound
 from marketplace.kernel.ids import uuid7
-from marketplace.platform.database import UnitOfWork
+from marketplace.platform.database import DB, UnitOfWork
 from marketplace.platform.events import publish
 from partners.contracts.domain import PartnerTerms, contract_in_force
 from partners.contracts.terms import load_terms
@@ -159,11 +159,30 @@ async def _partner(partner_id: UUID) -> PartnerTerms:
 
 def _check(content: Content, terms: PartnerTerms, rules: Rules, now: datetime) -> None:
     check_content(content, rules.currency)
+    _check_price(content, terms, rules, now)
+
+
+def _check_price(content: Content, terms: PartnerTerms, rules: Rules, now: datetime) -> None:
     contract = contract_in_force(terms, rules.calendar.day_of(now))
     most = contract.max_settlement_price if contract else None
     price = content.settlement_price
     if most is not None and price is not None and price.amount > most.amount:
         raise SettlementPriceTooHigh(wanted=price.amount, found=most.amount)
+
+
+async def check_before_sale(offer_id: UUID, rules: Rules, now: datetime) -> None:
+    """Hold an offer against the contract of today once more: it may be newer than the offer.
+
+    Called inside the unit of work of the approval. Raises NotFound, SettlementPriceTooHigh.
+    """
+    row = await DB.fetchrow(
+        "SELECT o.partner_id, r.content FROM offer o JOIN offer_revision r ON r.offer_id = o.id AND r.revision = o.revision"
+        " WHERE o.id = $1",
+        offer_id,
+    )
+    if row is None:
+        raise NotFound
+    _check_price(msgspec.convert(row["content"], Content), await _partner(row["partner_id"]), rules, now)
 
 
 async def take_step(

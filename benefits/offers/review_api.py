@@ -7,7 +7,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from benefits.offers.catalogue import in_status, one_of_partner
 from benefits.offers.domain import OfferStatus
-from benefits.offers.register import take_step
+from benefits.offers.register import Rules, check_before_sale, take_step
 from benefits.offers.schemas import PartnerOfferView, ReasonIn
 from marketplace.kernel.clock import Clock
 from marketplace.platform import audit
@@ -16,18 +16,29 @@ from marketplace.platform.idempotency import IdempotencyKey, Outcome, once, requ
 from marketplace.platform.identity import Caller
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.platform.problems import HttpRequest, language_of, path_id
+from marketplace.settings import Settings
 
 _OPERATIONS = {"roles": ["operations"]}
 _ANSWER = {200: ResponseSpec(PartnerOfferView, description="The offer", generate_examples=False)}
 
 
 async def _step(
-    offer_id: str, action: str, reason: str, request: HttpRequest, staff: Caller, key: str | None, clock: Clock
+    offer_id: str,
+    action: str,
+    reason: str,
+    request: HttpRequest,
+    staff: Caller,
+    key: str | None,
+    clock: Clock,
+    rules: Rules | None = None,
 ) -> Outcome:
+    """Take the step once for the key; with `rules` the offer is held against its contract first."""
     identifier, now = path_id(offer_id), clock.now()
 
     async def work(transaction: UnitOfWork) -> PartnerOfferView:
         await take_step(transaction, identifier, action, now, reason=reason)
+        if rules is not None:
+            await check_before_sale(identifier, rules, now)
         await audit.record(transaction, staff.actor, f"offer.{action}", str(identifier), now, reason=reason)
         return await one_of_partner(identifier, None)
 
@@ -39,7 +50,7 @@ class OfferReview(Controller):
     """The review queue and its two answers; a live offer can be taken off."""
 
     path = "/v1/admin/offers"
-    tags = ["operations"]  # noqa: RUF012 - Litestar's own way
+    tags = ["operations"]
 
     @get(
         operation_id="list_offers_for_review",
@@ -77,9 +88,11 @@ class OfferReview(Controller):
         staff: NamedDependency[Caller],
         key: IdempotencyKey,
         clock: NamedDependency[Clock],
+        settings: NamedDependency[Settings],
     ) -> Response[bytes]:
         """Members see it from the start of its sale."""
-        return (await _step(offer_id, "approve", "", request, staff, key, clock)).response()
+        rules = Rules(settings.calendar, settings.currency)
+        return (await _step(offer_id, "approve", "", request, staff, key, clock, rules)).response()
 
     @post(
         "/{offer_id:str}/reject",

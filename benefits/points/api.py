@@ -19,7 +19,7 @@ class Earnings(Controller):
     """The OEM's systems: service visits, purchases."""
 
     path = "/v1/points/earnings"
-    tags = ["points"]  # noqa: RUF012 - Litestar's own way
+    tags = ["points"]
 
     @post(
         operation_id="credit_earnings",
@@ -48,7 +48,7 @@ class MyPoints(Controller):
     """The member's points."""
 
     path = "/v1/me/points"
-    tags = ["members"]  # noqa: RUF012 - Litestar's own way
+    tags = ["members"]
 
     @get(operation_id="my_points", summary="Balance and what expires when")
     async def balance(

@@ -36,7 +36,7 @@ class OfferQuote(Controller):
     """The dry run."""
 
     path = "/v1/offers/{offer_id:str}/quote"
-    tags = ["members"]  # noqa: RUF012 - Litestar's own way
+    tags = ["members"]
 
     @post(operation_id="quote_offer", summary="What would it cost, may I, and if not, why not", status_code=200)
     async def quote(
@@ -58,7 +58,7 @@ class Redemptions(Controller):
     """The deed, its undoing, and what was done."""
 
     path = "/v1/redemptions"
-    tags = ["members"]  # noqa: RUF012 - Litestar's own way
+    tags = ["members"]
 
     @post(
         operation_id="redeem",
@@ -131,7 +131,7 @@ class Vouchers(Controller):
     """The member's vouchers."""
 
     path = "/v1/vouchers"
-    tags = ["members"]  # noqa: RUF012 - Litestar's own way
+    tags = ["members"]
 
     @get(operation_id="my_vouchers", summary="The member's vouchers, the newest first")
     async def list_mine(

@@ -20,7 +20,7 @@ class Counter(Controller):
     """Vouchers at the partner's counter or shop."""
 
     path = "/v1/partner/vouchers"
-    tags = ["partner"]  # noqa: RUF012 - Litestar's own way
+    tags = ["partner"]
 
     @post(
         "/verify",
@@ -72,7 +72,7 @@ class PartnerRedemptions(Controller):
     """What members redeemed with the partner."""
 
     path = "/v1/partner/redemptions"
-    tags = ["partner"]  # noqa: RUF012 - Litestar's own way
+    tags = ["partner"]
 
     @get(
         operation_id="partner_redemptions",

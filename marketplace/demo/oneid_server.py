@@ -171,7 +171,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
 class S256Only(CodeChallenge):  # type: ignore[misc]
     """PKCE for every client, and never `plain` (RFC 9700 §2.1.1)."""
 
-    SUPPORTED_CODE_CHALLENGE_METHOD = ["S256"]  # noqa: RUF012 - Authlib's name and type
+    SUPPORTED_CODE_CHALLENGE_METHOD = ["S256"]  # Authlib's name and type
 
     def validate_code_challenge(self, grant: CodeGrant, redirect_uri: str) -> None:
         data = grant.request.payload.data

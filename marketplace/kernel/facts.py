@@ -17,7 +17,6 @@ class Kind(StrEnum):
     CONFLICT = "conflict"  # the state of things stands against it
     UNPROCESSABLE = "unprocessable"  # well formed, but contradicts an earlier request
     PRECONDITION = "precondition"  # somebody else changed it meanwhile
-    TOO_LARGE = "too_large"  # more than we take
     UNAVAILABLE = "unavailable"  # not now; again later
 
 

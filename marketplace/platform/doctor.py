@@ -9,7 +9,7 @@ import msgspec
 from marketplace.platform.commands import settings_for
 from marketplace.platform.database import connection_config
 from marketplace.platform.embedded import EmbeddedServer, EmbeddedServerError, check_folder
-from marketplace.platform.migrate import pending
+from marketplace.platform.migrate import PLATFORM_APPEND_ONLY, pending
 from marketplace.platform.package import package_classes
 from marketplace.platform.runtime import DATABASE_NAME, append_only_tables, with_database
 from marketplace.settings import Settings, SettingsError
@@ -82,7 +82,7 @@ async def _role(connection: asyncpg.Connection, settings: Settings) -> Finding:
         )
     loose = [
         table
-        for table in append_only_tables(settings)
+        for table in (*PLATFORM_APPEND_ONLY, *append_only_tables(settings))
         if await connection.fetchval("SELECT has_table_privilege($1, $2, 'UPDATE, DELETE')", role, table)
     ]
     remedy = f"it may change {', '.join(loose)}; run `marketplace migrate`" if loose else ""

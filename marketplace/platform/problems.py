@@ -25,7 +25,6 @@ STATUS: dict[Kind, int] = {
     Kind.CONFLICT: 409,
     Kind.UNPROCESSABLE: 422,
     Kind.PRECONDITION: 412,
-    Kind.TOO_LARGE: 413,
     Kind.UNAVAILABLE: 503,
 }
 

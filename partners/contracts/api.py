@@ -24,7 +24,7 @@ class AdminContracts(Controller):
     """Operations' side. The versions of one partner are few, so their list has one page."""
 
     path = "/v1/admin/partners/{partner_id:str}/contracts"
-    tags = ["operations"]  # noqa: RUF012 - Litestar's own way
+    tags = ["operations"]
 
     @post(
         operation_id="sign_contract",
@@ -90,7 +90,7 @@ class PartnerContracts(Controller):
     """The partner's side."""
 
     path = "/v1/partner/contracts"
-    tags = ["partner"]  # noqa: RUF012 - Litestar's own way
+    tags = ["partner"]
 
     @get(operation_id="list_own_contracts", summary="Our contracts", opt={"scope": "contracts:read"})
     async def list_own(self, partner: NamedDependency[PartnerCaller]) -> Page[ContractView]:

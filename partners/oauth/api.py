@@ -128,7 +128,7 @@ class AdminClients(Controller):
     """Operations issue and revoke clients."""
 
     path = "/v1/admin"
-    tags = ["operations"]  # noqa: RUF012 - Litestar's own way
+    tags = ["operations"]
 
     @post(
         "/partners/{partner_id:str}/clients",

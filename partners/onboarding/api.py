@@ -48,9 +48,9 @@ class Applications(Controller):
     """For companies that are no partners yet: no token of ours is needed."""
 
     path = "/v1/partner/applications"
-    opt = {"public": True}  # noqa: RUF012 - Litestar's own way; an applicant has no client yet
-    tags = ["partner"]  # noqa: RUF012 - Litestar's own way
-    security = [{}]  # noqa: RUF012
+    opt = {"public": True}  # an applicant has no client yet
+    tags = ["partner"]
+    security = [{}]
 
     @post(
         operation_id="apply",
@@ -89,7 +89,7 @@ class AdminPartners(Controller):
     """Operations see and decide."""
 
     path = "/v1/admin/partners"
-    tags = ["operations"]  # noqa: RUF012 - Litestar's own way
+    tags = ["operations"]
 
     @get(operation_id="list_partners", summary="Partners and applications", opt=READERS)
     async def list_all(
@@ -155,7 +155,7 @@ class OwnProfile(Controller):
     """A partner's own view."""
 
     path = "/v1/partner"
-    tags = ["partner"]  # noqa: RUF012 - Litestar's own way
+    tags = ["partner"]
 
     @get("/profile", operation_id="get_profile", summary="Who are we")
     async def profile(self, partner: NamedDependency[PartnerCaller]) -> Profile:

@@ -28,7 +28,7 @@ class FinancePayouts(Controller):
     """Payouts as finance sees them."""
 
     path = "/v1/finance/payouts"
-    tags = ["finance"]  # noqa: RUF012 - Litestar's own way
+    tags = ["finance"]
 
     @post(
         operation_id="record_payout",
@@ -77,7 +77,7 @@ class PartnerPayouts(Controller):
     """A partner's own payouts."""
 
     path = "/v1/partner/payouts"
-    tags = ["partner"]  # noqa: RUF012 - Litestar's own way
+    tags = ["partner"]
 
     @get(operation_id="list_own_payouts", summary="Own payouts", opt={"scope": "statements:read"})
     async def list_own(

@@ -54,7 +54,7 @@ class Periods(Controller):
     """Months that are closed."""
 
     path = "/v1/finance/periods"
-    tags = ["finance"]  # noqa: RUF012 - Litestar's own way
+    tags = ["finance"]
 
     @post(
         "/close",
@@ -94,7 +94,7 @@ class FinanceStatements(Controller):
     """Statements as finance sees them."""
 
     path = "/v1/finance/statements"
-    tags = ["finance"]  # noqa: RUF012 - Litestar's own way
+    tags = ["finance"]
 
     @post(
         "/{statement_id:str}/approve",
@@ -196,7 +196,7 @@ class PartnerStatements(Controller):
     """A partner's own statements; another's are as absent as those that never were."""
 
     path = "/v1/partner/statements"
-    tags = ["partner"]  # noqa: RUF012 - Litestar's own way
+    tags = ["partner"]
     opt = SCOPE
 
     @get(operation_id="list_own_statements", summary="Own statements")

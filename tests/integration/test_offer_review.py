@@ -1,0 +1,32 @@
+"""An offer is held against its partner's contract when it is registered, and again when it is approved."""
+
+from marketplace.settings import Settings
+from tests.support.app import fresh_key, running_app
+from tests.support.flow import PARTNER_SCOPES, bearer, good
+from tests.support.sellers import application_json, contract_json
+from tests.support.world import offer_json
+
+
+async def test_a_contract_signed_after_the_offer_caps_its_price(dsn: str, settings: Settings) -> None:
+    async with running_app(settings, dsn) as api:
+        operations = api.staff("operations")
+        partner = good(await api.post("/v1/partner/applications", json=application_json(), headers=fresh_key()), 201)[
+            "id"
+        ]
+        at = f"/v1/admin/partners/{partner}"
+        good(await api.post(f"{at}/approve", json={}, headers=operations | fresh_key()))
+        body = {"name": "till", "auth_method": "client_secret_basic", "scopes": PARTNER_SCOPES}
+        client = good(await api.post(f"{at}/clients", json=body, headers=operations | fresh_key()), 201)
+        headers = await bearer(api, client["client_id"], client["client_secret"])
+        dear = offer_json(settlement_price={"amount": 50_000, "currency": "CNY"})
+        offer = good(await api.post("/v1/partner/offers", json=dear, headers=headers | fresh_key()), 201)["id"]
+        good(await api.post(f"/v1/partner/offers/{offer}/submit", headers=headers | fresh_key()))
+        capped = contract_json(max_settlement_price={"amount": 20_000, "currency": "CNY"})
+        good(await api.post(f"{at}/contracts", json=capped, headers=operations | fresh_key()), 201)
+        refused = await api.post(f"/v1/admin/offers/{offer}/approve", headers=operations | fresh_key())
+        assert (refused.status_code, refused.json()["code"]) == (409, "settlement_price_too_high")
+        assert (refused.json()["wanted"], refused.json()["found"]) == (50_000, 20_000)
+        assert good(await api.get(f"/v1/admin/offers/{offer}", headers=operations))["status"] == "in_review"
+        again = offer_json(settlement_price={"amount": 50_000, "currency": "CNY"})
+        answer = await api.post("/v1/partner/offers", json=again, headers=headers | fresh_key())
+        assert (answer.status_code, answer.json()["code"]) == (409, "settlement_price_too_high")
