@@ -11,7 +11,7 @@ SOURCES := marketplace partners benefits settlement tests
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format openapi lock clean
+.PHONY: help demo test soak bench check format openapi lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,12 @@ demo: $(RUN) ## Start everything at http://127.0.0.1:8000 with a world to try (P
 test: $(RUN_DEV) ## Run the whole test suite on a real PostgreSQL of its own
 	@$(DEV)/bin/python -m tests.support.chromium
 	$(DEV)/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+soak: $(RUN_DEV) ## The long form of the tests that break things; prints their seeds (ARGS="--seed 7")
+	$(DEV)/bin/python -m pytest -s --soak --timeout 3600 tests/faults tests/invariants $(ARGS)
+
+bench: $(RUN_DEV) ## Measure ours against the yardsticks, into build/bench.json (ONLY=redeem for one)
+	$(DEV)/bin/python -m tests.bench $(ONLY)
 
 check: $(RUN_DEV) ## Formatting, lint, types, floors, sizes
 	$(DEV)/bin/ruff format --check $(SOURCES)

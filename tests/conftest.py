@@ -1,6 +1,8 @@
 """A real PostgreSQL for each test process, a fresh database for each test, sockets closed but for loopback."""
 
 import ipaddress
+import random
+import secrets
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -19,6 +21,28 @@ from marketplace.platform.runtime import append_only_tables, with_database
 from marketplace.settings import Settings
 
 SECRET = "a-secret-for-tests-only-0123456789abcdef"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what `make soak` uses."""
+    parser.addoption("--soak", action="store_true", help="the long form of the tests that know one")
+    parser.addoption("--seed", type=int, default=None, help="repeat a run: the seed that it printed")
+
+
+@pytest.fixture
+def soak(request: pytest.FixtureRequest) -> bool:
+    """Whether the long form is wanted."""
+    return bool(request.config.getoption("--soak"))
+
+
+@pytest.fixture
+def dice(request: pytest.FixtureRequest) -> random.Random:
+    """Randomness of a test; its seed is printed with a failure, and `--seed` repeats it."""
+    seed = request.config.getoption("--seed")
+    if seed is None:
+        seed = secrets.randbelow(2**32)
+    print(f"seed: {seed} (repeat with --seed {seed})")  # noqa: T201 - pytest shows it with a failure, -s always
+    return random.Random(seed)  # noqa: S311 - a game, not a secret
 
 
 @pytest.fixture(scope="session", autouse=True)
