@@ -42,7 +42,7 @@ def dice(request: pytest.FixtureRequest) -> random.Random:
     if seed is None:
         seed = secrets.randbelow(2**32)
     print(f"seed: {seed} (repeat with --seed {seed})")  # noqa: T201 - pytest shows it with a failure, -s always
-    return random.Random(seed)  # noqa: S311 - a game, not a secret
+    return random.Random(seed)
 
 
 @pytest.fixture(scope="session", autouse=True)
