@@ -1,0 +1,231 @@
+"""The other yardstick: the usual handler, one transaction a request, the rows locked with SELECT … FOR UPDATE.
+
+The same tables, the same checks and the same rows written as at the desk, so that its books must satisfy the same invariants.
+"""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+
+from benefits.members.resolve import MemberCaller
+from benefits.offers.cache import OfferCache
+from benefits.offers.domain import OfferTerms
+from benefits.redemptions.domain import voucher_end
+from benefits.redemptions.events import RedemptionIssued, SettlementTerms
+from benefits.redemptions.schemas import RedemptionIn, RedemptionView, VoucherRef
+from marketplace.kernel.codes import new_code
+from marketplace.kernel.facts import Fact, NotFound
+from marketplace.kernel.ids import bucket_of, uuid7
+from marketplace.platform.database import UnitOfWork, unit_of_work
+from marketplace.platform.events import publish
+from marketplace.platform.idempotency import IdempotencyKey, Key, Outcome, key_for, settle
+from marketplace.settings import Settings
+from partners.contracts.domain import contract_in_force
+
+
+class Refused(Fact):
+    """The wish cannot be fulfilled."""
+
+    code = "refused"
+    zh = "无法兑换（{why}）。"
+    en = "It cannot be redeemed ({why})."
+
+
+class _Wish(msgspec.Struct):
+    """A wish with the ids that it will have."""
+
+    member_id: UUID
+    bucket: int
+    offer_id: UUID
+    quantity: int
+    redemption_id: UUID
+    voucher_id: UUID
+    code: str
+
+
+@post("/v1/row-locks", include_in_schema=False)
+async def row_locks(
+    data: JSONBody[RedemptionIn],
+    member: NamedDependency[MemberCaller],
+    key: IdempotencyKey,
+    offer_cache: NamedDependency[OfferCache],
+    settings: NamedDependency[Settings],
+) -> Response[bytes]:
+    """Redeem in one transaction of its own."""
+    bucket = bucket_of(member.id)
+    whole_key = key_for(member.actor, key, "POST /v1/row-locks", data, bucket)
+    wish = _Wish(
+        member.id, bucket, data.offer_id, data.quantity, uuid7(bucket), uuid7(bucket), new_code(bucket)
+    )  # fmt: skip
+    async with unit_of_work() as work:
+        outcome = await _redeem(work, wish, whole_key, offer_cache, settings)
+    return outcome.response()
+
+
+async def _redeem(work: UnitOfWork, wish: _Wish, key: Key, cache: OfferCache, settings: Settings) -> Outcome:
+    wallet = await work.fetchrow(
+        "SELECT w.balance, m.status, clock_timestamp() AS now FROM wallet w"
+        " JOIN member m ON m.bucket = w.bucket AND m.id = w.member_id"
+        " WHERE w.bucket = $1 AND w.member_id = $2 FOR UPDATE OF w",
+        wish.bucket, wish.member_id,
+    )  # fmt: skip
+    known = await work.fetchrow(
+        "SELECT fingerprint, status, body FROM idempotency WHERE bucket = $1 AND caller = $2 AND key = $3",
+        key.bucket, key.caller, key.key,
+    )  # fmt: skip
+    if known is not None:
+        return settle(known["fingerprint"], Outcome(known["status"], known["body"]), key.fingerprint)
+    lots = await work.fetch(
+        "SELECT expires_on, points FROM lot WHERE bucket = $1 AND member_id = $2 AND points > 0"
+        " ORDER BY expires_on FOR UPDATE",
+        wish.bucket, wish.member_id,
+    )  # fmt: skip
+    offer = (await cache.terms(work, [wish.offer_id])).get(wish.offer_id)
+    if offer is None or wallet is None:
+        raise NotFound
+    now: datetime = wallet["now"]
+    today = settings.calendar.day_of(now)
+    stock = await work.fetchrow(
+        "SELECT slice, remaining FROM stock WHERE offer_id = $1 ORDER BY slice LIMIT 1 FOR UPDATE", wish.offer_id
+    )
+    used = await work.fetchval(
+        'SELECT used FROM limit_used WHERE bucket = $1 AND member_id = $2 AND offer_id = $3 AND "window" = $4',
+        wish.bucket, wish.member_id, wish.offer_id, "ever",
+    ) or 0  # fmt: skip
+    points = offer.content.price.points * wish.quantity
+    _check(offer, wish, wallet, stock, used, points, today, now)
+    settlement = _settlement(offer, wish.quantity, today)
+    expires_at = voucher_end(settings.calendar, now, offer.content.voucher_days)
+    await _move_points(work, wish, offer, lots, points, now)
+    if stock is not None:
+        await work.execute(
+            "UPDATE stock SET remaining = remaining - $3, sold = sold + $3 WHERE offer_id = $1 AND slice = $2",
+            wish.offer_id, stock["slice"], wish.quantity,
+        )  # fmt: skip
+    await _write(work, wish, offer, points, stock and stock["slice"], settlement, expires_at, now)
+    view = RedemptionView(
+        id=wish.redemption_id,
+        status="issued",
+        offer_id=wish.offer_id,
+        revision=offer.revision,
+        quantity=wish.quantity,
+        points=points,
+        cash=None,
+        redeemed_at=now,
+        voucher=VoucherRef(wish.voucher_id, wish.code, "issued", expires_at),
+    )
+    body = msgspec.json.encode(view)
+    await work.execute(
+        "INSERT INTO idempotency (bucket, caller, key, fingerprint, status, body, created_at)"
+        " VALUES ($1, $2, $3, $4, 201, $5, $6)",
+        key.bucket, key.caller, key.key, key.fingerprint, body, now,
+    )  # fmt: skip
+    return Outcome(201, body)
+
+
+def _check(
+    offer: OfferTerms, wish: _Wish, wallet: Any, stock: Any, used: int, points: int, today: date, now: datetime
+) -> None:
+    sale, most = offer.content.sale, offer.content.per_member
+    reasons = {
+        "live": offer.status == "live" and offer.partner.status == "active",
+        "begun": now >= sale.starts_at and (sale.ends_at is None or now < sale.ends_at),
+        "contract": contract_in_force(offer.partner, today) is not None,
+        "active": wallet["status"] == "active",
+        "limit": most is None or used + wish.quantity <= most,
+        "stock": not offer.limited or stock["remaining"] >= wish.quantity,
+        "points": wallet["balance"] >= points,
+    }
+    failing = [name for name, holds in reasons.items() if not holds]
+    if failing:
+        raise Refused(why=failing[0])
+
+
+def _settlement(offer: OfferTerms, quantity: int, today: date) -> SettlementTerms:
+    contract = contract_in_force(offer.partner, today)
+    assert contract is not None
+    price = offer.content.settlement_price or contract.settlement_price
+    assert price is not None
+    return SettlementTerms(
+        contract_id=contract.contract_id,
+        contract_version=contract.version,
+        basis=contract.settlement_basis,
+        amount_minor=price.amount * quantity,
+        currency=price.currency,
+        tax_rate_ppm=contract.tax_rate_ppm,
+    )
+
+
+async def _move_points(
+    work: UnitOfWork, wish: _Wish, offer: OfferTerms, lots: list[Any], points: int, now: datetime
+) -> None:
+    await work.execute(
+        "UPDATE wallet SET balance = balance - $3 WHERE bucket = $1 AND member_id = $2",
+        wish.bucket, wish.member_id, points,
+    )  # fmt: skip
+    left, line = points, 0
+    for lot in lots:
+        part = min(left, lot["points"])
+        if part == 0:
+            break
+        left -= part
+        line += 1
+        await work.execute(
+            "UPDATE lot SET points = points - $4 WHERE bucket = $1 AND member_id = $2 AND expires_on = $3",
+            wish.bucket, wish.member_id, lot["expires_on"], part,
+        )  # fmt: skip
+        await work.execute(
+            "INSERT INTO points_posting (bucket, transaction_id, line, member_id, code, source, destination,"
+            " counterparty, expires_on, points, occurred_at)"
+            " VALUES ($1, $2, $3, $4, 'redemption', 'wallet', 'partner', $5, $6, $7, $8)",
+            wish.bucket, wish.redemption_id, line, wish.member_id, offer.partner_id, lot["expires_on"], part, now,
+        )  # fmt: skip
+
+
+async def _write(
+    work: UnitOfWork,
+    wish: _Wish,
+    offer: OfferTerms,
+    points: int,
+    part: int | None,
+    settlement: SettlementTerms,
+    expires_at: datetime,
+    now: datetime,
+) -> None:
+    await work.execute(
+        'INSERT INTO limit_used (bucket, member_id, offer_id, "window", used) VALUES ($1, $2, $3, \'ever\', $4)'
+        ' ON CONFLICT (bucket, member_id, offer_id, "window") DO UPDATE SET used = limit_used.used + excluded.used',
+        wish.bucket, wish.member_id, wish.offer_id, wish.quantity,
+    )  # fmt: skip
+    await work.execute(
+        "INSERT INTO redemption (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, slice,"
+        " settlement, status, redeemed_at, reason)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'issued', $11, '')",
+        wish.bucket, wish.redemption_id, wish.member_id, wish.offer_id, offer.revision, offer.partner_id,
+        wish.quantity, points, part, msgspec.to_builtins(settlement), now,
+    )  # fmt: skip
+    await work.execute(
+        "INSERT INTO voucher (bucket, id, code, redemption_id, member_id, partner_id, offer_id, revision, quantity,"
+        " status, expires_at, location_id, reference)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'issued', $10, '', '')",
+        wish.bucket, wish.voucher_id, wish.code, wish.redemption_id, wish.member_id, offer.partner_id, wish.offer_id,
+        offer.revision, wish.quantity, expires_at,
+    )  # fmt: skip
+    event = RedemptionIssued(
+        redemption_id=wish.redemption_id,
+        voucher_id=wish.voucher_id,
+        member_id=wish.member_id,
+        partner_id=offer.partner_id,
+        offer_id=wish.offer_id,
+        revision=offer.revision,
+        quantity=wish.quantity,
+        points=points,
+        settlement=settlement,
+        issued_at=now,
+    )
+    await publish(work, [event], now)
