@@ -6,14 +6,17 @@ some 20 µs of CPU, which it reports, so that one sees that the client is not wh
 
 import asyncio
 import gc
+import os
 import random
 import sys
 import time
 from array import array
 from collections import Counter, deque
 from collections.abc import Generator, Iterator
+from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any, cast
 
 import msgspec
 import uvloop
@@ -158,8 +161,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way to write."""
-        assert isinstance(transport, asyncio.WriteTransport)
-        self.transport = transport
+        self.transport = cast("asyncio.WriteTransport", transport)
 
     def ask(self, since: float) -> bool:
         """Send the next request, whose time counts from `since`; False when there is none left."""
@@ -260,11 +262,12 @@ class Run:
     async def go(self) -> Measured:
         """Open the connections, ask as planned, wait for what is under way, and return what was measured."""
         plan = self.plan
+        self.loop.set_exception_handler(_give_up)
         makers = plan.script.connections()
         for _ in range(plan.connections):
             requests = next(makers)
             _, connection = await self.loop.create_connection(
-                lambda requests=requests: Connection(self, requests), "127.0.0.1", plan.port
+                partial(Connection, self, requests), "127.0.0.1", plan.port
             )
             self.free.append(connection)
         start = time.perf_counter()
@@ -331,6 +334,12 @@ class Run:
         if not self.times:
             return 0.0
         return self.times[min(int(len(self.times) * share), len(self.times) - 1)] * 1000
+
+
+def _give_up(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    # A failing callback would leave its connection silent, and the run would look slow instead of wrong.
+    loop.default_exception_handler(context)
+    os._exit(3)
 
 
 async def _main(plan: Plan) -> Measured:

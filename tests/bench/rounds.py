@@ -1,5 +1,6 @@
 """Rounds that alternate (A B A B), medians, and what becomes of them."""
 
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from statistics import median
 
@@ -11,7 +12,7 @@ from tests.bench.client import Measured
 Asked = Callable[[], Awaitable[Measured]]
 """One round of one contender."""
 
-terminal = Console()
+terminal = Console(width=None if sys.stdout.isatty() else 150)
 
 
 class Sizes(msgspec.Struct, frozen=True, kw_only=True):

@@ -168,13 +168,12 @@ async def _move_points(
         "UPDATE wallet SET balance = balance - $3 WHERE bucket = $1 AND member_id = $2",
         wish.bucket, wish.member_id, points,
     )  # fmt: skip
-    left, line = points, 0
-    for lot in lots:
+    left = points
+    for line, lot in enumerate(lots, start=1):
         part = min(left, lot["points"])
         if part == 0:
             break
         left -= part
-        line += 1
         await work.execute(
             "UPDATE lot SET points = points - $4 WHERE bucket = $1 AND member_id = $2 AND expires_on = $3",
             wish.bucket, wish.member_id, lot["expires_on"], part,

@@ -103,7 +103,9 @@ async def _clients(world: World) -> tuple[Client, Client]:
 async def write_offers(world: World, count: int) -> list[UUID]:
     """Put offers on sale, one through the use cases and the others as copies of its rows with other titles."""
     first = await world.offer(points=PRICE, stock=UNITS, per_member=PER_MEMBER)
-    content = msgspec.convert(await DB.fetchval("SELECT content FROM offer_revision WHERE offer_id = $1", first), Content)
+    content = msgspec.convert(
+        await DB.fetchval("SELECT content FROM offer_revision WHERE offer_id = $1", first), Content
+    )
     name = (await load_terms([world.partner_id]))[world.partner_id].name
     ids, rows = [first], []
     dice = random.Random(count)
