@@ -84,24 +84,15 @@ def demo(host: str, port: int, data: Path, seed: int) -> None:
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes.")
 def serve(host: str, port: int, workers: int) -> None:
     """Serve the API and the pages. Consumers and jobs run under `marketplace work`."""
-    from uvicorn import Server
-    from uvicorn.supervisors import Multiprocess
-
     from marketplace import server
-    from marketplace.platform.runtime import database_server, prepare
+    from marketplace.platform.runtime import database_server, prepare, stoppable
 
     settings = load()
     _configure_logs(settings)
     listener = server.listen(host, port)
-    with database_server(settings) as address:
+    with contextlib.suppress(KeyboardInterrupt), stoppable(), database_server(settings, keep=True) as address:
         dsn, _ = asyncio.run(prepare(settings, address))
-        os.environ[server.DSN_VARIABLE] = dsn
-        config = server.config("marketplace.server:application", workers=workers, factory=True)
-        with contextlib.suppress(KeyboardInterrupt):
-            if workers == 1:
-                Server(config).run(sockets=[listener])
-            else:
-                Multiprocess(config, sockets=[listener]).run()
+        server.serve(listener, dsn, workers)
 
 
 @main.command()
@@ -122,7 +113,7 @@ async def _work(settings: Settings) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    async with open_database(settings) as dsn:
+    async with open_database(settings, keep=True) as dsn:
         await keep_working(load_packages(settings, Clock()), settings, dsn, stop)
 
 

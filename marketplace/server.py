@@ -1,22 +1,42 @@
-"""The HTTP server: uvicorn with uvloop and httptools, in this process or in several (docs/decisions/0005-server.md)."""
+"""The HTTP server: uvicorn with uvloop and httptools, in this process or in several (docs/decisions/0005-server.md).
 
+`serve` runs workers under uvicorn's supervisor, which starts another when one dies (docs/decisions/0008-supervision.md).
+The application is imported by the workers only, and late: the supervisor asks each, while it starts, whether it lives.
+"""
+
+import asyncio
+import multiprocessing
 import os
 import re
+import signal
 import socket
+import threading
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
 
+import structlog
 import uvicorn
-from litestar import Litestar
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.supervisors import Multiprocess
 
-from marketplace.app import create_app
 from marketplace.kernel.errors import OperatorError
-from marketplace.platform import logs
+from marketplace.platform.numbering import numbered_workers, worker_number
 from marketplace.settings import load
+
+if TYPE_CHECKING:
+    from litestar import Litestar
+
+__all__ = ["application", "config", "listen", "serve", "supervise", "worker_number"]
 
 GRACE_S = 8
 """How long open requests may take to end after Ctrl-C or SIGTERM."""
 
 DSN_VARIABLE = "DATABASE_URL"
+
+_LOOK_AGAIN_S = 0.2
+
+logger = structlog.get_logger()
 
 
 class PortTakenError(OperatorError):
@@ -58,7 +78,7 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def config(app: Litestar | str, *, workers: int = 1, factory: bool = False) -> uvicorn.Config:
+def config(app: "Litestar | str", *, workers: int = 1, factory: bool = False) -> uvicorn.Config:
     """Return uvicorn's configuration."""
     return uvicorn.Config(
         app,
@@ -75,8 +95,89 @@ def config(app: Litestar | str, *, workers: int = 1, factory: bool = False) -> u
     )
 
 
-def application() -> Litestar:
+def supervise(settings: uvicorn.Config, listener: socket.socket) -> None:
+    """Serve on the socket with the configured workers until SIGTERM or Ctrl-C; one that dies or hangs is replaced."""
+    with numbered_workers():
+        Multiprocess(settings, sockets=[listener]).run()
+
+
+def serve(listener: socket.socket, dsn: str, workers: int) -> None:
+    """Serve the application on the prepared database."""
+    os.environ[DSN_VARIABLE] = dsn
+    supervise(config("marketplace.server:application", workers=workers, factory=True), listener)
+
+
+def application() -> "Worker":
     """Return the application of a worker process: its parent prepared the database and put its address there."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGTERM)}
     settings = load()
+
+    from marketplace.app import create_app
+    from marketplace.platform import logs
+
     logs.configure(settings)
-    return create_app(settings, os.environ[DSN_VARIABLE])
+    _end_with_parent()
+
+    def started() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    return Worker(lambda: create_app(settings, os.environ[DSN_VARIABLE]), started)
+
+
+class Worker:
+    """The ASGI application of a worker, which waits for a database that is away when the worker starts.
+
+    The supervisor takes a worker that cannot start for a sign that none can, and gives up; a worker and PostgreSQL may die
+    together, though. While it waits, SIGTERM and SIGINT end the process at once: uvicorn heeds them after the start only.
+    """
+
+    def __init__(self, make: "Callable[[], Litestar]", started: Callable[[], None]) -> None:
+        """Take what makes an application, and what is to be done when one has started."""
+        self._make = make
+        self._started = started
+        self._app: Any = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer a request, or begin and end with the server."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _live(self, receive: Any, send: Any) -> None:
+        await receive()
+        async with AsyncExitStack() as stack:
+            self._app = await self._start(stack)
+            self._started()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _start(self, stack: AsyncExitStack) -> "Litestar":
+        from marketplace.platform.database import is_away
+
+        while True:
+            app = self._make()  # a new one each time: one that has begun to start and failed cannot begin again
+            try:
+                await stack.enter_async_context(app.lifespan())
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                logger.warning("worker_waits_for_database", error=repr(error))
+                await asyncio.sleep(_LOOK_AGAIN_S)
+            else:
+                return app
+
+
+def _end_with_parent() -> None:
+    """Stop this worker in an orderly way if its parent is killed: it would hold the port, and nobody would replace it."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()

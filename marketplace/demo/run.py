@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import fcntl
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +23,7 @@ from marketplace.platform.commands import DEMO_FILE
 from marketplace.platform.database import DB
 from marketplace.platform.embedded import EmbeddedServerError, check_folder
 from marketplace.platform.package import load_packages
-from marketplace.platform.runtime import DATABASE_NAME, database_server, prepare
+from marketplace.platform.runtime import DATABASE_NAME, database_server, prepare, stoppable
 from marketplace.platform.worker import beside_the_server
 from marketplace.settings import Settings
 
@@ -38,11 +37,11 @@ def run_demo(host: str, port: int, data: Path, seed: int) -> None:
     data = data.expanduser().resolve()
     check_folder(data)
     listener = server.listen(host, port)
-    with _only_one(data), contextlib.suppress(KeyboardInterrupt), _stoppable():
+    with _only_one(data), contextlib.suppress(KeyboardInterrupt), stoppable():
         settings = demo_settings(data, f"http://{host}:{port}")
         logs.configure(settings)
         out.print(f"[bold]Partner-benefits marketplace[/] — demo in {data}")
-        with database_server(settings, own=True) as address:
+        with database_server(settings, own=True, keep=True) as address:
             dsn = asyncio.run(_prepare(settings, address, seed))
             demo = msgspec.structs.replace(read_demo(data), base_url=settings.base_url)
             write_demo(data, demo)
@@ -67,23 +66,6 @@ def _only_one(data: Path) -> Iterator[None]:
                 f"a demo already runs on the data folder {data}; stop it or choose another with --data"
             ) from error
         yield
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Make SIGTERM what Ctrl-C is, and Ctrl-C work where the shell that started us had it ignored (`marketplace demo &`).
-
-    Either would else end the program, or not, with the PostgreSQL that it started still running.
-    """
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    # By way of SIGINT, of which asyncio knows how to cancel what is under way instead of breaking into it.
-    signal.signal(signal.SIGTERM, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 async def _prepare(settings: Settings, address: str, seed: int) -> str:

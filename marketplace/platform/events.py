@@ -22,7 +22,7 @@ import structlog
 
 from marketplace.kernel.event import Event
 from marketplace.kernel.ids import bucket_of
-from marketplace.platform.database import DB, UnitOfWork, columns, unit_of_work
+from marketplace.platform.database import DB, UnitOfWork, columns, is_away, unit_of_work
 
 BATCH = 2000
 """How many events a consumer takes in one transaction: enough to spare commits, few enough to hold no lock for long."""
@@ -185,8 +185,8 @@ async def _run_ticks(stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             await tick()
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            logger.warning("tick_failed", error=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next one may be cut
+            logger.warning("tick_failed", error=repr(error))
         await _pause(stop, _IDLE_S)
 
 
@@ -195,8 +195,11 @@ async def _run_one(consumer: Consumer, stop: asyncio.Event) -> None:
         try:
             idle = await consume(consumer) == 0
         except Exception as error:
-            logger.exception("consumer_failed", consumer=consumer.name)
-            await _note_error(consumer.name, error)
+            if is_away(error):
+                logger.warning("consumer_waits_for_database", consumer=consumer.name, error=repr(error))
+            else:
+                logger.exception("consumer_failed", consumer=consumer.name)
+                await _note_error(consumer.name, error)
             await _pause(stop, _RETRY_S)
             continue
         if idle:
@@ -204,7 +207,7 @@ async def _run_one(consumer: Consumer, stop: asyncio.Event) -> None:
 
 
 async def _note_error(name: str, error: Exception) -> None:
-    with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # told in the log already
+    with contextlib.suppress(Exception):  # it is in the log already
         await DB.fetch("UPDATE consumer_position SET error = $2 WHERE consumer = $1", name, repr(error)[:500])
 
 

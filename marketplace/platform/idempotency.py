@@ -5,6 +5,7 @@ Still running: 409. A refusal for a state reason is stored like a success; a req
 (IETF draft-ietf-httpapi-idempotency-key-header-07.)
 """
 
+import asyncio
 import hashlib
 import zlib
 from collections.abc import Awaitable, Callable
@@ -13,13 +14,14 @@ from typing import Annotated, Any
 
 import asyncpg
 import msgspec
+import structlog
 from litestar import Request, Response
 from litestar.params import HeaderParameter
 
 from marketplace.kernel.facts import Fact, InvalidField, Kind, WrongState
 from marketplace.kernel.ids import BUCKETS
 from marketplace.kernel.states import TransitionRefusedError
-from marketplace.platform.database import UnitOfWork, unit_of_work
+from marketplace.platform.database import Busy, UnitOfWork, is_away, unit_of_work
 from marketplace.platform.problems import MEDIA_TYPE, problem_body, status_of
 
 MAX_KEY = 255
@@ -35,6 +37,11 @@ IdempotencyKey = Annotated[
 ]
 
 _STORED_REFUSALS = {Kind.CONFLICT, Kind.NOT_FOUND, Kind.PRECONDITION}
+
+_FOLLOW_UP_S = (0.05, 0.1, 0.2, 0.4, 0.8, *([1.0] * 9))
+"""Pauses between looks for what became of a lost COMMIT: ten seconds in all, in which a killed PostgreSQL is back."""
+
+logger = structlog.get_logger()
 
 
 class MissingKey(Fact):
@@ -129,17 +136,40 @@ async def once(
     """Do the work once for the key, in one unit of work with the stored outcome, and return the answer.
 
     `work` gets the unit of work and returns what JSON can carry. A Fact of state (conflict, not found) that it raises
-    is undone and stored as the answer; any other exception stores nothing.
+    is undone and stored as the answer; any other exception stores nothing. A connection lost at COMMIT is followed up by
+    the key for some seconds, so that nothing is answered as failed that was committed; `work` may therefore run again.
     """
-    async with unit_of_work() as transaction:
-        if not await _claim(transaction, key, now):
-            return await _replay(transaction, key)
-        outcome = await _attempt(transaction, language, work, status)
-        await transaction.execute(
-            "UPDATE idempotency SET status = $4, body = $5 WHERE bucket = $1 AND caller = $2 AND key = $3",
-            key.bucket, key.caller, key.key, outcome.status, outcome.body,
-        )  # fmt: skip
-        return outcome
+    in_doubt = False
+    for pause_s in (*_FOLLOW_UP_S, None):
+        transaction = unit_of_work()
+        try:
+            async with transaction:
+                return await _claim_and_work(transaction, key, language, work, status, now)
+        except Exception as error:
+            in_doubt = in_doubt or transaction.in_doubt
+            if not in_doubt or pause_s is None or not (is_away(error) or isinstance(error, Busy | InProgress)):
+                raise
+            logger.warning("commit_in_doubt", key=key.key, caller=key.caller, error=repr(error))
+            await asyncio.sleep(pause_s)
+    raise AssertionError("unreachable")
+
+
+async def _claim_and_work(
+    transaction: UnitOfWork,
+    key: Key,
+    language: str,
+    work: Callable[[UnitOfWork], Awaitable[Any]],
+    status: int,
+    now: datetime | None,
+) -> Outcome:
+    if not await _claim(transaction, key, now):
+        return await _replay(transaction, key)
+    outcome = await _attempt(transaction, language, work, status)
+    await transaction.execute(
+        "UPDATE idempotency SET status = $4, body = $5 WHERE bucket = $1 AND caller = $2 AND key = $3",
+        key.bucket, key.caller, key.key, outcome.status, outcome.body,
+    )  # fmt: skip
+    return outcome
 
 
 async def _claim(transaction: UnitOfWork, key: Key, now: datetime | None) -> bool:

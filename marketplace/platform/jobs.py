@@ -10,7 +10,7 @@ import structlog
 from pgqueuer import PgQueuer
 from pgqueuer.models import Schedule
 
-from marketplace.platform.database import connection_config
+from marketplace.platform.database import connection_config, is_away
 
 logger = structlog.get_logger()
 
@@ -30,8 +30,11 @@ async def run_jobs(dsn: str, role: str, jobs: Sequence[Job], stop: asyncio.Event
     while not stop.is_set():
         try:
             await _run_once(dsn, role, jobs, stop)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            logger.warning("jobs_interrupted", error=str(error))
+        except Exception as error:
+            if is_away(error):
+                logger.warning("jobs_wait_for_database", error=repr(error))
+            else:
+                logger.exception("jobs_interrupted")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_RETRY_S):
                     await stop.wait()
@@ -41,6 +44,8 @@ async def _run_once(dsn: str, role: str, jobs: Sequence[Job], stop: asyncio.Even
     connection = await asyncpg.connect(**connection_config(dsn, role))
     try:
         queuer = PgQueuer.from_asyncpg_connection(connection)
+        # Left alone, PgQueuer sleeps until a job is due and only then finds that its connection is gone.
+        connection.add_termination_listener(lambda _connection: queuer.shutdown.set())
         for job in jobs:
             _schedule(queuer, job)
         stopper = asyncio.create_task(_stop_with(queuer, stop))
@@ -48,6 +53,8 @@ async def _run_once(dsn: str, role: str, jobs: Sequence[Job], stop: asyncio.Even
             await queuer.run()
         finally:
             stopper.cancel()
+        if not stop.is_set():
+            raise asyncpg.ConnectionDoesNotExistError("the connection of the jobs was lost")
     finally:
         connection.terminate()
 

@@ -14,6 +14,7 @@ from litestar.types import ExceptionHandlersMap
 from marketplace.kernel.facts import Fact, Kind, NotFound, WrongState
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import preferred_language
+from marketplace.platform.database import is_away
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -176,6 +177,22 @@ def handle_lock_timeout(request: HttpRequest, error: asyncpg.PostgresError) -> R
     return respond(request, 503, {"type": "/problems/busy", "code": "busy", "title": title, "status": 503})
 
 
+def handle_away(request: HttpRequest, error: Exception) -> Response[bytes]:
+    """Answer a database that is gone for now: it comes back, and the same request with the same key finds out."""
+    if not is_away(error):
+        return handle_unexpected(request, error)
+    logger.warning("database_away", error=repr(error), path=request.url.path)
+    english = language_of(request) == "en"
+    title = (
+        "The database does not answer just now. Try again shortly; where something is moved, with the same Idempotency-Key."
+        if english
+        else "数据库暂时无法访问，请稍后重试；涉及变动的请求请使用同一 Idempotency-Key。"
+    )
+    return respond(
+        request, 503, {"type": "/problems/database_away", "code": "database_away", "title": title, "status": 503}
+    )
+
+
 def handle_unexpected(request: HttpRequest, error: Exception) -> Response[bytes]:
     """Answer a fault of ours: logged whole, told without its inside."""
     logger.error("unexpected", path=request.url.path, exc_info=error)
@@ -192,6 +209,11 @@ EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     asyncpg.LockNotAvailableError: handle_lock_timeout,
     asyncpg.DeadlockDetectedError: handle_lock_timeout,
     asyncpg.QueryCanceledError: handle_lock_timeout,
+    asyncpg.PostgresConnectionError: handle_away,
+    asyncpg.OperatorInterventionError: handle_away,
+    asyncpg.TooManyConnectionsError: handle_away,
+    asyncpg.InterfaceError: handle_away,
+    OSError: handle_away,
     Exception: handle_unexpected,
 }
 

@@ -1,5 +1,7 @@
 """From settings to a database that is there: the embedded server if no DATABASE_URL names one."""
 
+import contextlib
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
@@ -19,10 +21,11 @@ def with_database(server_dsn: str, name: str) -> str:
 
 
 @contextmanager
-def database_server(settings: Settings, *, own: bool = False) -> Iterator[str]:
+def database_server(settings: Settings, *, own: bool = False, keep: bool = False) -> Iterator[str]:
     """Give the address of a running server's `postgres` database, or of DATABASE_URL itself; stop what was started.
 
     `own` is for who has the data folder to itself: an embedded server left over there is stopped in the end, too.
+    `keep` is for who runs on: should an embedded server die, it is started again.
     """
     if settings.database_url:
         yield settings.database_url
@@ -30,9 +33,28 @@ def database_server(settings: Settings, *, own: bool = False) -> Iterator[str]:
     check_folder(settings.data)
     server = EmbeddedServer(settings.data)
     try:
-        yield server.start(own=own)
+        address = server.start(own=own)
+        with server.kept_alive() if keep else contextlib.nullcontext():
+            yield address
     finally:
         server.stop()
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Make SIGTERM what Ctrl-C is, and Ctrl-C work where the shell that started us had it ignored (`marketplace demo &`).
+
+    Either would else end the program, or not, with the PostgreSQL that it started still running.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # By way of SIGINT, of which asyncio knows how to cancel what is under way instead of breaking into it.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 async def prepare(settings: Settings, server_dsn: str) -> tuple[str, list[str]]:
