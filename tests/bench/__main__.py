@@ -8,11 +8,18 @@ from pathlib import Path
 import rich_click as click
 import uvloop
 
+from tests.bench.browse import browse
+from tests.bench.counter import counter
+from tests.bench.earnings import earnings
+from tests.bench.latency import latency
+from tests.bench.members import members
+from tests.bench.memory import memory
 from tests.bench.redeem import hot, redeem, rowlocks
 from tests.bench.report import show, write
 from tests.bench.rounds import QUICK, Result, Sizes, terminal
 from tests.bench.scene import Scene
 from tests.bench.server import HarnessError, open_stage, scratch_folder
+from tests.bench.workers import workers
 
 Benchmark = Callable[[Scene], Awaitable[list[Result]]]
 
@@ -20,6 +27,13 @@ BENCHMARKS: dict[str, Benchmark] = {
     "redeem": redeem,
     "hot": hot,
     "rowlocks": rowlocks,
+    "latency": latency,
+    "counter": counter,
+    "browse": browse,
+    "members": members,
+    "earnings": earnings,
+    "memory": memory,
+    "workers": workers,
 }
 
 

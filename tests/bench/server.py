@@ -186,7 +186,7 @@ async def open_stage(folder: Path) -> AsyncIterator[Stage]:
     server = EmbeddedServer(folder)
     dsn = server.start()
     try:
-        await _check_durable(dsn)
+        await check_durable(dsn)
         await create_database(dsn, TEMPLATE)
         await migrate(with_database(dsn, TEMPLATE), SETTINGS.database_role, append_only_tables(SETTINGS))
         yield Stage(folder, dsn)
@@ -194,7 +194,8 @@ async def open_stage(folder: Path) -> AsyncIterator[Stage]:
         server.stop()
 
 
-async def _check_durable(dsn: str) -> None:
+async def check_durable(dsn: str) -> None:
+    """Raise HarnessError unless the server keeps what it commits, as the product runs it."""
     connection = await asyncpg.connect(dsn)
     try:
         for name in _DURABLE:

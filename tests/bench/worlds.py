@@ -28,11 +28,12 @@ POINTS = 1_000_000
 UNITS = 10_000_000
 PER_MEMBER = 1000
 
+_AT_ONCE = 2_000
+
 _PLACES = ("上海", "北京", "广州", "深圳", "杭州", "成都", "西安", "南京", "苏州", "青岛", "厦门", "三亚")
 _THINGS = {
     "clothing": ("羊绒围巾", "Cashmere scarf"),
     "dining": ("双人套餐", "Dinner for two"),
-    "lodging": ("酒店一晚", "Hotel night"),
     "mobility": ("机场接送", "Airport transfer"),
     "entertainment": ("电影票", "Cinema ticket"),
     "learning": ("滑雪课程", "Skiing lesson"),
@@ -41,6 +42,7 @@ _THINGS = {
     "finance": ("意外保险", "Accident insurance"),
     "travel": ("古镇一日游", "Old town day trip"),
 }
+_LODGINGS = (("酒店一晚", "Hotel night"), ("民宿两晚", "Two nights at a guest house"), ("度假村套房", "Resort suite"))
 
 
 class Client(msgspec.Struct):
@@ -66,9 +68,9 @@ async def fill(stage: Stage, name: str, *, members: int, offers: int) -> Filled:
     """Make a database with a partner, offers and members with points, and return what is needed to ask it."""
     dsn = await stage.new_database(name)
     async with opened(dsn):
-        world = await World(SETTINGS, Clock()).open()
+        world = await new_world()
         offer_ids = await write_offers(world, offers)
-        counter, oem = await _clients(world)
+        counter, oem = await make_clients(world)
     connection = await asyncpg.connect(dsn)
     try:
         ids, subjects = await _write_members(connection, members)
@@ -89,7 +91,19 @@ async def opened(dsn: str) -> AsyncIterator[None]:
         await DB.close()
 
 
-async def _clients(world: World) -> tuple[Client, Client]:
+async def new_world() -> World:
+    """Make the partner, whose name is not in any search that is measured."""
+    world = await World(SETTINGS, Clock()).open()
+    async with unit_of_work() as work:
+        await work.execute(
+            "UPDATE partner SET name_zh = '华夏会员优选', name_en = 'Huaxia Select', version = version + 1 WHERE id = $1",
+            world.partner_id,
+        )
+    return world
+
+
+async def make_clients(world: World) -> tuple[Client, Client]:
+    """Register a client of the partner's counter and one of the OEM's own systems."""
     made = []
     for partner_id, scopes in ((world.partner_id, ["vouchers:verify", "vouchers:use"]), (None, ["points:write"])):
         async with unit_of_work() as work:
@@ -116,8 +130,9 @@ async def write_offers(world: World, count: int) -> list[UUID]:
             (ids[-1], f"SKU-{number}", varied.scenario, " ".join(varied.search_terms(name)),
              msgspec.json.encode(varied).decode())
         )  # fmt: skip
-    async with unit_of_work() as work:
-        await work.execute(_OFFERS, *columns(rows, 5), first)
+    for start in range(0, len(rows), _AT_ONCE):
+        async with unit_of_work() as work:
+            await work.execute(_OFFERS, *columns(rows[start : start + _AT_ONCE], 5), first, start)
     return ids
 
 
@@ -129,7 +144,8 @@ WITH new AS (
     INSERT INTO offer (id, partner_id, sku, status, revision, version, scenario, price_points, starts_at, ends_at, terms,
                        created_at, published_at, reason)
     SELECT new.id, o.partner_id, new.sku, o.status, o.revision, o.version, new.scenario, o.price_points, o.starts_at,
-           o.ends_at, string_to_array(new.terms, ' '), o.created_at, o.published_at - new.place * interval '1 second', ''
+           o.ends_at, string_to_array(new.terms, ' '), o.created_at,
+           o.published_at - (new.place + $7::int) * interval '1 second', ''
     FROM new, offer o WHERE o.id = $6
 ), revisions AS (
     INSERT INTO offer_revision (offer_id, revision, content, created_at, created_by)
@@ -143,7 +159,7 @@ SELECT new.id, s.slice, s.initial, s.remaining, s.held, s.sold FROM new, stock s
 
 def _varied(content: Content, number: int, dice: random.Random) -> Content:
     scenario = list(SCENARIOS)[number % len(SCENARIOS)]
-    chinese, english = _THINGS[scenario]
+    chinese, english = dice.choice(_LODGINGS) if scenario == "lodging" else _THINGS[scenario]
     place = dice.choice(_PLACES)
     return msgspec.structs.replace(
         content,

@@ -83,7 +83,7 @@ async def echo_offers(
     return _page
 
 
-@post("/v1/partner/echo/verify", include_in_schema=False, status_code=200, opt={"scope": "vouchers:verify"})
+@post("/v1/partner/echo/vouchers/verify", include_in_schema=False, status_code=200, opt={"scope": "vouchers:verify"})
 async def echo_verify(
     data: JSONBody[VerifyIn],
     partner: NamedDependency[PartnerCaller],
@@ -102,7 +102,7 @@ async def echo_verify(
     )
 
 
-@post("/v1/partner/echo/use", include_in_schema=False, status_code=200, opt={"scope": "vouchers:use"})
+@post("/v1/partner/echo/vouchers/use", include_in_schema=False, status_code=200, opt={"scope": "vouchers:use"})
 async def echo_use(
     data: JSONBody[UseIn],
     partner: NamedDependency[PartnerCaller],
