@@ -8,6 +8,12 @@ APP_CONFIG = AppConfig(
     app_name="benefits",
     migrations_folder_path=str(Path(__file__).parent / "migrations"),
     table_classes=table_finder(
-        ["benefits.members.tables", "benefits.points.tables", "benefits.offers.tables", "benefits.redemptions.tables"]
+        [
+            "benefits.members.tables",
+            "benefits.points.tables",
+            "benefits.offers.tables",
+            "benefits.redemptions.tables",
+            "benefits.holds.tables",
+        ]
     ),
 )

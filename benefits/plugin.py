@@ -10,8 +10,13 @@ from typing import ClassVar
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
+from marketplace.platform.numbering import worker_number
 
 from benefits import invariants
+from benefits.desk.batch import PointsDesk
+from benefits.desk.errands import PointsErrand
+from benefits.holds import api as holds_api
+from benefits.holds.expire import keep_expiring
 from benefits.members import api as members_api
 from benefits.members.resolve import Directory, member_caller
 from benefits.offers import api as offers_api
@@ -22,15 +27,16 @@ from benefits.points import api as points_api
 from benefits.points.expire import expire_points
 from benefits.redemptions import api as redemptions_api
 from benefits.redemptions import counter_api
-from benefits.redemptions.batch import Request, redeem_batch
-from benefits.redemptions.desk import Desk
+from benefits.redemptions.counter_desk import CounterDesk, CounterErrand
 from benefits.redemptions.expire import expire_vouchers
+from benefits.rules import Rules
 from benefits.web import storefront
-from marketplace.kernel.facts import Fact
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.idempotency import Outcome
+from marketplace.kernel.clock import Clock
+from marketplace.platform.desk import Desk
 from marketplace.platform.jobs import Job
 from marketplace.platform.package import Invariant, Package, SeedContext
+from marketplace.platform.paging import Cursors
+from marketplace.settings import Settings
 
 
 class Benefits(Package):
@@ -45,6 +51,7 @@ class Benefits(Package):
         return [
             *members_api.ROUTES,
             *points_api.ROUTES,
+            *holds_api.ROUTES,
             *offers_api.ROUTES,
             *partner_api.ROUTES,
             *review_api.ROUTES,
@@ -53,23 +60,25 @@ class Benefits(Package):
             *storefront.routes(),
         ]
 
-    def dependencies(self) -> Mapping[str, Provide]:
-        """Return who the member is, and the desk and cache of this process."""
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """Set up this process's two desks and the offers that they remember."""
+        super().__init__(settings, clock)
         self.cache = OfferCache()
-        self.desk = self._desk(self.cache)
+        rules = Rules.of(settings)
+        points = PointsDesk(rules, self.cache, clock, worker_number())
+        counter = CounterDesk(clock, Cursors(settings.secret_key))
+        sizes = {"batch": settings.desk_batch, "queue": settings.desk_queue}
+        self.points_desk: Desk[PointsErrand] = Desk("points", points.take, **sizes)
+        self.counter_desk: Desk[CounterErrand] = Desk("counter", counter.take, **sizes)
+
+    def dependencies(self) -> Mapping[str, Provide]:
+        """Return who the member is, and the desks and the cache of this process."""
         return {
             "member": Provide(member_caller),
             "offer_cache": Provide(lambda: self.cache, sync_to_thread=False),
-            "redemption_desk": Provide(lambda: self.desk, sync_to_thread=False),
+            "points_desk": Provide(lambda: self.points_desk, sync_to_thread=False),
+            "counter_desk": Provide(lambda: self.counter_desk, sync_to_thread=False),
         }
-
-    def _desk(self, cache: OfferCache) -> Desk:
-        calendar, clock = self.settings.calendar, self.clock
-
-        async def decide(work: UnitOfWork, requests: Sequence[Request]) -> list[Outcome | Fact]:
-            return await redeem_batch(work, requests, cache, calendar, clock)
-
-        return Desk(decide, batch=self.settings.desk_batch, queue=self.settings.desk_queue)
 
     def templates(self) -> Path | None:
         """Return the storefront's templates."""
@@ -89,7 +98,7 @@ class Benefits(Package):
             await expire_vouchers(self.clock.now())
 
         async def points() -> None:
-            await expire_points(self.settings.calendar, self.clock.now())
+            await expire_points(self.points_desk, self.settings.calendar, self.clock)
 
         return [
             Job("benefits.end_offers", "* * * * *", offers),
@@ -104,18 +113,19 @@ class Benefits(Package):
         await seed(context)
 
     def lifespan(self, app: Litestar) -> AbstractAsyncContextManager[None] | None:
-        """Keep the desk at work while the application serves."""
+        """Expire holds while the application serves, and let the desks finish when it ends."""
 
         @asynccontextmanager
         async def serve() -> AsyncIterator[None]:
             app.state.members = Directory()
-            app.state.desk = self.desk
-            at_work = asyncio.create_task(self.desk.run())
+            expiring = asyncio.create_task(keep_expiring(self.points_desk, self.clock))
             try:
                 yield
             finally:
-                at_work.cancel()
+                expiring.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
-                    await at_work
+                    await expiring
+                await self.points_desk.close()
+                await self.counter_desk.close()
 
         return serve()

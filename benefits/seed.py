@@ -1,6 +1,5 @@
 """The demo's members and offers, and their past, through the same use cases as everything later."""
 
-import contextlib
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -9,29 +8,27 @@ from uuid import UUID, uuid4
 
 import msgspec
 
+from benefits.desk.batch import PointsDesk
+from benefits.desk.errands import new_earn
 from benefits.members.resolve import upsert
 from benefits.members.schemas import MemberIn
 from benefits.offers.cache import OfferCache
 from benefits.offers.register import Rules as OfferRules
 from benefits.offers.register import register, take_step
 from benefits.offers.schemas import OfferIn
-from benefits.points.credit import Rules as PointsRules
-from benefits.points.credit import credit
-from benefits.points.expire import expire_points
+from benefits.points.expire import due_wallets
 from benefits.points.schemas import EarningIn
-from benefits.redemptions.batch import redeem_batch
-from benefits.redemptions.cancel import CancelWindowOver, cancel
-from benefits.redemptions.cancel import Rules as CancelRules
+from benefits.redemptions.counter_desk import CounterDesk, Use
 from benefits.redemptions.expire import expire_vouchers
-from benefits.redemptions.redeem import new_request
-from benefits.redemptions.schemas import RedemptionIn, RedemptionView, UseIn
-from benefits.redemptions.use_many import Taken, use_many
+from benefits.redemptions.redeem import cancel_errand, new_redeem
+from benefits.redemptions.schemas import CancelIn, RedemptionIn, RedemptionView, UseIn
+from benefits.rules import Rules
 from marketplace.demo.world_things import Cancelled, DemoMember, DemoOffer, Earned, Moment, Used, Wanted, World
-from marketplace.kernel.clock import Clock
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.idempotency import Outcome
 from marketplace.platform.package import SeedContext
+from marketplace.platform.paging import Cursors
 
 ACTOR = "admin:staff-ops"
 OEM = "client:demo-oem"
@@ -44,23 +41,6 @@ _STEPS: dict[str, tuple[tuple[str, str], ...]] = {
     "rejected": (("submit", ""), ("reject", "请补充产品登记编码与风险提示后重新提交。")),
 }
 """How an offer came to the state that the world wants it in, with what was said on the way."""
-
-
-class Past(Clock):
-    """A clock that stands at an instant: the past happens when the world says, not when it is written down."""
-
-    def __init__(self, at: datetime) -> None:
-        """Stand at the instant."""
-        super().__init__()
-        self.at = at
-
-    def now(self) -> datetime:
-        """Return the instant."""
-        return self.at
-
-    def shifted(self, database_time: datetime) -> datetime:  # noqa: ARG002 - that is the point
-        """Return the instant, whatever the database's clock says."""
-        return self.at
 
 
 async def seed(context: SeedContext) -> None:
@@ -139,9 +119,9 @@ class _History:
     def __init__(self, context: SeedContext, members: list[UUID], offers: dict[str, tuple[UUID, UUID]]) -> None:
         settings = context.settings
         self.context, self.calendar = context, settings.calendar
-        self.members, self.offers, self.cache = members, offers, OfferCache()
-        self.points = PointsRules(self.calendar, settings.points_lifetime_months)
-        self.cancelling = CancelRules(self.calendar, settings.cancel_window_days, settings.cancel_expired_rule)
+        self.members, self.offers = members, offers
+        self.desk = PointsDesk(Rules.of(settings), OfferCache(), context.clock)
+        self.counter = CounterDesk(context.clock, Cursors(settings.secret_key))
         self.issued: dict[int, tuple[UUID, UUID, RedemptionView]] = {}
 
     async def run(self, history: Sequence[Moment], whole: int) -> None:
@@ -160,7 +140,7 @@ class _History:
         if self.issued:
             await expire_vouchers(midnight)
         if self.calendar.day_of(midnight).day == 1:
-            await expire_points(self.calendar, midnight)
+            await self._expire_points(midnight)
         async with unit_of_work() as work:
             for moment in moments:
                 await self._earn(work, moment.earned, moment.at)
@@ -173,18 +153,26 @@ class _History:
         if not earned:
             return
         body = [EarningIn(one.reference, self.members[one.member], one.points, one.kind, at) for one in earned]
-        await credit(work, body, self.points, OEM, at)
+        await self.desk.take_at(work, [new_earn(body, OEM, int(at.timestamp() * 1000))], at)
+
+    async def _expire_points(self, midnight: datetime) -> None:
+        while True:
+            sweep = await due_wallets(self.calendar.day_of(midnight), int(midnight.timestamp() * 1000))
+            if sweep is None:
+                return
+            async with unit_of_work() as work:
+                await self.desk.take_at(work, [sweep], midnight)
 
     async def _redeem(self, work: UnitOfWork, wanted: Sequence[Wanted], at: datetime) -> None:
         """Redeem at the desk's own function. Who wants more than they have is refused, as anybody would be."""
         if not wanted:
             return
         unix_ms = int(at.timestamp() * 1000)
-        requests = []
+        errands = []
         for one in wanted:
             body = RedemptionIn(self.offers[one.sku][0], one.quantity)
-            requests.append(new_request(self.members[one.member], body, uuid4().hex, "zh-CN", unix_ms))
-        outcomes = await redeem_batch(work, requests, self.cache, self.calendar, Past(at))
+            errands.append(new_redeem(self.members[one.member], body, uuid4().hex, "zh-CN", unix_ms))
+        outcomes = await self.desk.take_at(work, errands, at)
         for one, outcome in zip(wanted, outcomes, strict=True):
             if isinstance(outcome, Outcome) and outcome.status == 201:
                 view = msgspec.json.decode(outcome.body, type=RedemptionView)
@@ -196,13 +184,14 @@ class _History:
             if one.number in self.issued:
                 _, partner_id, view = self.issued.pop(one.number)
                 body = UseIn(code=view.voucher.code, reference=one.reference, location_id=one.place)
-                taken.append(Taken(partner_id, body))
+                taken.append(Use(partner_id, body, None, "zh-CN"))
         if taken:
-            await use_many(work, taken, at)
+            await self.counter.take_at(work, taken, at)
 
     async def _cancel(self, work: UnitOfWork, one: Cancelled, at: datetime) -> None:
+        """Give it back. An installation may allow less time than the world's people take: refused, as for anybody."""
         if one.number in self.issued:
             member_id, _, view = self.issued.pop(one.number)
-            # An installation may allow less time for it than the world's people take: then it is refused, as for anybody.
-            with contextlib.suppress(CancelWindowOver):
-                await cancel(work, member_id, view.id, one.reason, self.cancelling, Past(at))
+            body, unix_ms = CancelIn(reason=one.reason), int(at.timestamp() * 1000)
+            errand = cancel_errand(member_id, view.id, body, uuid4().hex, "zh-CN", unix_ms)
+            await self.desk.take_at(work, [errand], at)

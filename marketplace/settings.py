@@ -47,6 +47,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     points_lifetime_months: int = 24
     cancel_expired_rule: Literal["restore", "forfeit"] = "restore"
     cancel_window_days: int = 30
+    gift_most: int = 10_000
+    stock_slices: int = 1
     desk_queue: int = 4096
     desk_batch: int = 256
     idempotency_days: int = 7
@@ -83,6 +85,8 @@ _BOUNDS: dict[str, tuple[int, int]] = {
     "pool_size": (2, 200),
     "points_lifetime_months": (1, 48),
     "cancel_window_days": (0, 366),
+    "gift_most": (0, 10_000_000),
+    "stock_slices": (1, 64),
     "desk_queue": (1, 100_000),
     "desk_batch": (1, 256),
     "idempotency_days": (1, 90),

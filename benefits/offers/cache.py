@@ -16,7 +16,7 @@ FROM offer o JOIN partner p ON p.id = o.partner_id WHERE o.id = ANY($1::uuid[])
 
 _OFFERS = """
 SELECT o.id, o.partner_id, o.status, o.revision, o.version, r.content,
-       EXISTS (SELECT FROM stock s WHERE s.offer_id = o.id) AS limited
+       (SELECT count(*) FROM stock s WHERE s.offer_id = o.id) AS slices
 FROM offer o JOIN offer_revision r ON r.offer_id = o.id AND r.revision = o.revision WHERE o.id = ANY($1::uuid[])
 """
 
@@ -57,5 +57,5 @@ class OfferCache:
                 version=row["version"],
                 content=msgspec.convert(row["content"], Content),
                 partner=partners[row["partner_id"]],
-                limited=row["limited"],
+                slices=row["slices"],
             )

@@ -19,7 +19,9 @@ SELECT o.id, o.partner_id, o.sku, o.status, o.revision, o.version, o.published_a
        s.remaining, coalesce(s.sold, 0) AS sold
 FROM offer o JOIN offer_revision r ON r.offer_id = o.id AND r.revision = o.revision
 JOIN partner p ON p.id = o.partner_id
-LEFT JOIN stock s ON s.offer_id = o.id AND s.slice = 0
+LEFT JOIN LATERAL (
+    SELECT sum(remaining)::bigint AS remaining, sum(sold)::bigint AS sold FROM stock WHERE offer_id = o.id
+) AS s ON true
 """
 
 # Who is on sale now: the offer is live, its window is open, and its partner is active.
@@ -106,16 +108,6 @@ async def picture(offer_id: UUID) -> str:
     return str(image)
 
 
-async def titles(keys: list[tuple[UUID, int]]) -> dict[tuple[UUID, int], Text]:
-    """Return the titles that offers had in the given revisions."""
-    rows = await DB.fetch(
-        "SELECT r.offer_id, r.revision, r.content -> 'title' AS title FROM offer_revision r"
-        " JOIN unnest($1::uuid[], $2::int[]) AS wanted (offer_id, revision) USING (offer_id, revision)",
-        [key[0] for key in keys], [key[1] for key in keys],
-    )  # fmt: skip
-    return {(row["offer_id"], row["revision"]): msgspec.convert(row["title"], Text) for row in rows}
-
-
 async def _list(
     cursors: Cursors, condition: str, value: Any, status: str | None, cursor: str | None, limit: int
 ) -> Page[PartnerOfferView]:
@@ -156,6 +148,7 @@ def _common(row: asyncpg.Record) -> dict[str, Any]:
         "value": content.value,
         "stock": None if remaining is None else StockView(remaining),
         "per_member": content.per_member,
+        "limits": content.limits,
         "tiers": content.tiers,
         "status": row["status"],
         "sale": content.sale,
@@ -171,12 +164,13 @@ def member_view(row: asyncpg.Record) -> OfferView:
 
 def partner_view(row: asyncpg.Record) -> PartnerOfferView:
     """Return a row of `_COLUMNS` as its partner sees it."""
-    settlement_price = msgspec.convert(row["content"], Content).settlement_price
+    content = msgspec.convert(row["content"], Content)
     return PartnerOfferView(
         **_common(row),
         sku=row["sku"],
         version=row["version"],
-        settlement_price=settlement_price,
+        settlement_price=content.settlement_price,
+        codes=content.codes,
         sold=row["sold"],
         reason=row["reason"],
     )

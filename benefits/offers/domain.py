@@ -1,7 +1,7 @@
 """What an offer is, and how it comes to be on sale."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
@@ -10,6 +10,7 @@ import msgspec
 
 from benefits.members.domain import TIERS, Tier
 from benefits.points.domain import MAX_POINTS
+from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.facts import Fact, InvalidField, Kind
 from marketplace.kernel.money import Money
 from marketplace.kernel.states import Transitions
@@ -95,6 +96,20 @@ class Sale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ends_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
+Window = Literal["ever", "day", "week", "month", "campaign"]
+"""How long a limit counts: for ever, a business day, week (Monday to Sunday) or month, or the offer's present sale."""
+
+CodeSource = Literal["ours", "partner"]
+"""Whose codes are on the vouchers: ours alone, or one of the partner's own uploaded codes for each unit beside it."""
+
+
+class MemberLimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many units one member may have within a window."""
+
+    window: Window
+    units: Annotated[int, msgspec.Meta(ge=1, le=1000)]
+
+
 class Content(msgspec.Struct, frozen=True):
     """What one revision of an offer says; kept for ever, since redemptions name it."""
 
@@ -110,6 +125,27 @@ class Content(msgspec.Struct, frozen=True):
     settlement_price: Money | None
     value: Money | None
     image: str | None
+    limits: tuple[MemberLimit, ...] = ()
+    codes: CodeSource = "ours"
+
+    def windows(self, calendar: Calendar, now: datetime) -> dict[str, int | None]:
+        """Return the windows in which a unit had now counts, by their name in the books, each with its limit.
+
+        "Ever" is always counted, so that a limit that comes later knows what was had before it.
+        """
+        limits = {limit.window: limit.units for limit in self.limits}
+        found: dict[str, int | None] = {"ever": self.per_member or limits.get("ever")}
+        day = calendar.day_of(now)
+        if "day" in limits:
+            found[f"day:{day}"] = limits["day"]
+        if "week" in limits:
+            year, week, _ = day.isocalendar()
+            found[f"week:{year}-W{week:02d}"] = limits["week"]
+        if "month" in limits:
+            found[f"month:{day:%Y-%m}"] = limits["month"]
+        if "campaign" in limits:
+            found[f"campaign:{self.sale.starts_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"] = limits["campaign"]
+        return found
 
     def search_terms(self, partner_name: Text) -> list[str]:
         """Return the terms under which members find the offer: title, partner and scenario, in both languages."""
@@ -127,7 +163,12 @@ class OfferTerms(msgspec.Struct, frozen=True):
     version: int
     content: Content
     partner: PartnerTerms
-    limited: bool
+    slices: int
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a stock; it is cut into `slices`."""
+        return self.slices > 0
 
 
 class StockBelowSold(Fact):
@@ -187,6 +228,11 @@ def check_content(content: Content, currency: str) -> None:
             raise InvalidField(
                 f"{field}.currency", f"须为 {currency}。", f"must be {currency}, the currency of this programme."
             )
+    windows = [limit.window for limit in content.limits]
+    if len(set(windows)) != len(windows):
+        raise InvalidField("limits", "同一期限不可重复。", "must not name a window twice.")
+    if "ever" in windows and content.per_member is not None:
+        raise InvalidField("limits", "与 per_member 重复。", "says the same as per_member: give one of them.")
     if len(set(content.tiers)) != len(content.tiers):
         raise InvalidField("tiers", "不可重复。", "must not name a tier twice.")
     if content.image is not None:

@@ -10,8 +10,9 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
 
 from benefits.offers.catalogue import of_partner, one_of_partner
 from benefits.offers.domain import Changed, IfMatchMissing, OfferStatus
-from benefits.offers.register import Rules, edit, register, set_stock, take_step
-from benefits.offers.schemas import OfferAction, OfferIn, PartnerOfferView, StockIn
+from benefits.offers.register import Rules, edit, register, take_step
+from benefits.offers.schemas import CodesIn, CodesView, OfferAction, OfferIn, PartnerOfferView, StockIn
+from benefits.offers.supply import add_codes, set_stock
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
@@ -61,7 +62,7 @@ class PartnerOffers(Controller):
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
         """The SKU is the partner's own number, used once. Members see the offer after review."""
-        now, rules = clock.now(), Rules(settings.calendar, settings.currency)
+        now, rules = clock.now(), Rules(settings.calendar, settings.currency, settings.stock_slices)
 
         async def work(transaction: UnitOfWork) -> PartnerOfferView:
             offer_id = await register(transaction, partner.partner_id, data, partner.actor, rules, now)
@@ -105,20 +106,50 @@ class PartnerOffers(Controller):
     ) -> Response[PartnerOfferView]:
         """Drafts, rejected and paused offers can be edited; they are drafts again. The whole offer is sent."""
         identifier, version = path_id(offer_id), _version(if_match)
-        rules = Rules(settings.calendar, settings.currency)
+        rules = Rules(settings.calendar, settings.currency, settings.stock_slices)
         async with unit_of_work() as work:
             await edit(work, partner.partner_id, identifier, data, version, partner.actor, rules, clock.now())
         return _with_etag(await one_of_partner(identifier, partner.partner_id))
 
     @put("/{offer_id:str}/stock", operation_id="set_stock", summary="Set an offer's total of units", opt=_WRITE)
     async def stock(
-        self, offer_id: FromPath[str], data: JSONBody[StockIn], partner: NamedDependency[PartnerCaller]
+        self,
+        offer_id: FromPath[str],
+        data: JSONBody[StockIn],
+        partner: NamedDependency[PartnerCaller],
+        settings: NamedDependency[Settings],
     ) -> Response[PartnerOfferView]:
         """Sold units count in the total, which cannot be set below them. Possible in any state."""
         identifier = path_id(offer_id)
         async with unit_of_work() as work:
-            await set_stock(work, partner.partner_id, identifier, data.stock)
+            await set_stock(work, partner.partner_id, identifier, data.stock, settings.stock_slices)
         return _with_etag(await one_of_partner(identifier, partner.partner_id))
+
+    @post(
+        "/{offer_id:str}/codes",
+        operation_id="upload_codes",
+        summary="Upload codes of the partner's own, to be handed out in their order",
+        opt=_WRITE,
+        status_code=200,
+        responses={200: ResponseSpec(CodesView, description="What became of them", generate_examples=False)},
+    )
+    async def codes(
+        self,
+        offer_id: FromPath[str],
+        data: JSONBody[CodesIn],
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """Up to 10,000 a call, in any state of the offer; each adds a unit to its stock. A code counts once."""
+        identifier, now = path_id(offer_id), clock.now()
+
+        async def work(transaction: UnitOfWork) -> CodesView:
+            return await add_codes(transaction, partner.partner_id, identifier, data.codes, now)
+
+        whole = request_key(request, partner.actor, key, data)
+        return (await once(whole, language_of(request), work, now=now)).response()
 
     @post(
         "/{offer_id:str}/{action:str}",

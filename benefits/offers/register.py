@@ -13,11 +13,11 @@ from benefits.offers.domain import (
     OfferStatus,
     SettlementPriceTooHigh,
     SkuTaken,
-    StockBelowSold,
     check_content,
 )
 from benefits.offers.events import OfferChanged
 from benefits.offers.schemas import OfferIn
+from benefits.offers.supply import change_stock, check_supply, new_stock
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.facts import InvalidField, NotFound
 from marketplace.kernel.ids import uuid7
@@ -26,14 +26,13 @@ from marketplace.platform.events import publish
 from partners.contracts.domain import PartnerTerms, contract_in_force
 from partners.contracts.terms import load_terms
 
-_NEW_STOCK = "INSERT INTO stock (offer_id, slice, initial, remaining, held, sold) VALUES ($1, 0, $2, $2, 0, 0)"
-
 
 class Rules(msgspec.Struct, frozen=True):
     """What an offer is held against."""
 
     calendar: Calendar
     currency: str
+    stock_slices: int = 1
 
 
 async def register(
@@ -52,6 +51,7 @@ async def register(
     content = offer.content()
     terms = await _partner(partner_id)
     _check(content, terms, rules, now)
+    check_supply(content, offer.stock)
     offer_id = offer_id or uuid7(unix_ms=int(now.timestamp() * 1000))
     try:
         async with work.nested():
@@ -66,7 +66,7 @@ async def register(
         raise SkuTaken(offer_id=str(taken)) from error
     await _write_revision(work, offer_id, 1, content, actor, now)
     if offer.stock is not None:
-        await work.execute(_NEW_STOCK, offer_id, offer.stock)
+        await new_stock(work, offer_id, offer.stock, rules.stock_slices)
     return offer_id
 
 
@@ -85,7 +85,9 @@ async def edit(
     Raises NotFound, Changed, WrongState by the transition table, InvalidField, StockBelowSold.
     """
     row = await work.fetchrow(
-        "SELECT status, revision, version, sku FROM offer WHERE id = $1 AND partner_id = $2 FOR UPDATE",
+        "SELECT o.status, o.revision, o.version, o.sku, coalesce(r.content ->> 'codes', 'ours') AS codes FROM offer o"
+        " JOIN offer_revision r ON r.offer_id = o.id AND r.revision = o.revision"
+        " WHERE o.id = $1 AND o.partner_id = $2 FOR UPDATE OF o",
         offer_id,
         partner_id,
     )
@@ -95,9 +97,12 @@ async def edit(
         raise Changed
     if row["sku"] != offer.sku:
         raise InvalidField("sku", "不可更改；请新建优惠。", "cannot be changed; register a new offer.")
+    if row["codes"] != offer.codes:
+        raise InvalidField("codes", "不可更改；请新建优惠。", "cannot be changed; register a new offer.")
     status = TRANSITIONS.after(OfferStatus(row["status"]), "edit")
     content, terms = offer.content(), await _partner(partner_id)
     _check(content, terms, rules, now)
+    check_supply(content, offer.stock)
     revision = row["revision"] + 1
     await work.execute(
         "UPDATE offer SET status = $2, revision = $3, version = version + 1, scenario = $4, price_points = $5,"
@@ -106,39 +111,8 @@ async def edit(
         content.sale.ends_at, content.search_terms(terms.name),
     )  # fmt: skip
     await _write_revision(work, offer_id, revision, content, actor, now)
-    await _set_stock(work, offer_id, offer.stock)
-
-
-async def set_stock(work: UnitOfWork, partner_id: UUID, offer_id: UUID, total: int | None) -> None:
-    """Set the total of units, sold and held ones included.
-
-    Stock is no part of the revision: it may change while the offer is live. An offer without limit may get one, which
-    counts from then on; a limit can be raised but not taken away, since what was sold under it would lose its count.
-    Raises NotFound, StockBelowSold, InvalidField.
-    """
-    updated = await work.fetchval(
-        "UPDATE offer SET version = version + 1 WHERE id = $1 AND partner_id = $2 RETURNING 1", offer_id, partner_id
-    )
-    if updated is None:
-        raise NotFound
-    await _set_stock(work, offer_id, total)
-
-
-async def _set_stock(work: UnitOfWork, offer_id: UUID, total: int | None) -> None:
-    row = await work.fetchrow("SELECT sold, held FROM stock WHERE offer_id = $1 AND slice = 0 FOR UPDATE", offer_id)
-    if row is None and total is None:
-        return
-    if row is None:
-        await work.execute(_NEW_STOCK, offer_id, total)
-    elif total is None:
-        raise InvalidField("stock", "已设定库存，只能修改数量。", "has a limit; it can be changed but not taken away.")
-    elif total < row["sold"] + row["held"]:
-        raise StockBelowSold(sold=row["sold"] + row["held"])
-    else:
-        await work.execute(
-            "UPDATE stock SET initial = $2, remaining = $2 - held - sold WHERE offer_id = $1 AND slice = 0",
-            offer_id, total,
-        )  # fmt: skip
+    if content.codes == "ours":
+        await change_stock(work, offer_id, offer.stock, rules.stock_slices)
 
 
 async def _write_revision(

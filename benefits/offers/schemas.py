@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from benefits.members.domain import Tier
-from benefits.offers.domain import MAX_IMAGE, MAX_STOCK, Content, Price, Sale, Scenario
+from benefits.offers.domain import MAX_IMAGE, MAX_STOCK, CodeSource, Content, MemberLimit, Price, Sale, Scenario
 from marketplace.kernel.money import Money
 from marketplace.kernel.text import Text
 
@@ -20,7 +20,20 @@ PerMember = Annotated[
 VoucherDays = Annotated[int, msgspec.Meta(ge=1, le=1095, description="Whole days that a voucher is good, after today.")]
 Image = Annotated[str, msgspec.Meta(min_length=20, max_length=MAX_IMAGE, description="A picture as SVG text.")]
 Tiers = Annotated[tuple[Tier, ...], msgspec.Meta(max_length=4, description="Tiers that may have it; empty: all.")]
+Limits = Annotated[
+    tuple[MemberLimit, ...],
+    msgspec.Meta(max_length=5, description="What one member may have in each window; `per_member` is the window ever."),
+]
+Codes = Annotated[
+    CodeSource,
+    msgspec.Meta(
+        description="`partner`: each unit also hands out one of the codes that you upload; they are the stock."
+    ),
+]
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+PoolCode = Annotated[str, msgspec.Meta(min_length=4, max_length=64, pattern=r"^[\x21-\x7e]+$(?!\n)")]
+
+MAX_CODES = 10_000
 
 
 class OfferIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,6 +53,8 @@ class OfferIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     settlement_price: Money | None = None
     value: Money | None = None
     image: Image | None = None
+    limits: Limits = ()
+    codes: Codes = "ours"
 
     def content(self) -> Content:
         """Return what becomes a revision; sku and stock belong to the offer, not to what it says."""
@@ -52,6 +67,20 @@ class StockIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The new total of units, sold ones included; null: without limit."""
 
     stock: Units | None
+
+
+class CodesIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The partner's own codes, handed out in this order; each at most once for one offer."""
+
+    codes: Annotated[list[PoolCode], msgspec.Meta(min_length=1, max_length=MAX_CODES)]
+
+
+class CodesView(msgspec.Struct, frozen=True):
+    """How many codes came new, how many were there before, and how many wait to be handed out."""
+
+    added: int
+    known: int
+    remaining: int
 
 
 class ReasonIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,6 +116,7 @@ class OfferView(msgspec.Struct, frozen=True):
     value: Money | None
     stock: StockView | None
     per_member: int | None
+    limits: tuple[MemberLimit, ...]
     tiers: tuple[Tier, ...]
     status: str
     sale: Sale
@@ -102,6 +132,7 @@ class PartnerOfferView(OfferView, frozen=True):
     settlement_price: Money | None
     sold: int
     reason: str
+    codes: CodeSource
 
 
 OfferAction = Literal["submit", "withdraw", "pause", "resume", "end"]

@@ -36,7 +36,7 @@ class OfferRevision(Table, db=DB):
 
 
 class Stock(Table, db=DB):
-    """How many units are left; no row means without limit. One slice unless the offer is hot (docs/decisions/0002)."""
+    """How many units are left; no row means without limit. One slice unless the installation cuts it into several."""
 
     offer_id = UUID(primary_key=True, null=False, default=None)
     slice = SmallInt(null=False, default=0)
@@ -44,3 +44,17 @@ class Stock(Table, db=DB):
     remaining = BigInt(null=False, default=None)
     held = BigInt(null=False, default=0)
     sold = BigInt(null=False, default=0)
+
+
+class OfferCode(Table, db=DB):
+    """A code of the partner's own: free, held by a hold, or issued with a voucher (whose bucket stands beside it)."""
+
+    offer_id = UUID(null=False, default=None)
+    seq = BigInt(primary_key=True, null=False, default=None)
+    partner_id = UUID(null=False, default=None)
+    code = Text(null=False, default=None)
+    state = Text(null=False, default="free")
+    hold_id = UUID(null=True, default=None)
+    bucket = SmallInt(null=True, default=None)
+    voucher_id = UUID(null=True, default=None)
+    uploaded_at = Timestamptz(null=False, default=None)

@@ -1,16 +1,20 @@
 """Points over HTTP: the OEM's systems credit, members look."""
 
-from litestar import Controller, get, post
+from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery, JSONBody
 
+from benefits.desk.errands import PointsErrand, new_earn, new_gift
 from benefits.members.resolve import MemberCaller
-from benefits.points.credit import Rules, credit
-from benefits.points.schemas import EarningResults, EarningsIn, Movement, PointsView
-from benefits.points.wallets import movements, wallet_view
+from benefits.points.schemas import EarningResults, EarningsIn, GiftIn, GiftView, Movement, PointsView
+from benefits.points.wallets import check_gift, movements, wallet_view
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import unit_of_work
+from marketplace.kernel.ids import bucket_of
+from marketplace.platform.desk import Desk
+from marketplace.platform.idempotency import IdempotencyKey, key_for
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
+from marketplace.platform.problems import HttpRequest, language_of
 from marketplace.settings import Settings
 from partners.oauth.callers import OemCaller
 
@@ -26,22 +30,20 @@ class Earnings(Controller):
         summary="Credit points, up to 1,000 earnings a call",
         opt={"scope": "points:write"},
         status_code=200,
+        responses={200: ResponseSpec(EarningResults, description="One result for each", generate_examples=False)},
     )
     async def credit(
         self,
         data: JSONBody[EarningsIn],
         oem: NamedDependency[OemCaller],
         clock: NamedDependency[Clock],
-        settings: NamedDependency[Settings],
-    ) -> EarningResults:
+        points_desk: NamedDependency[Desk[PointsErrand]],
+    ) -> Response[bytes]:
         """Each earning is answered by itself, and its `reference` is its idempotency: sent again it is `replayed`.
 
         A reference is unique for its member. A refused earning leaves the others of the call as they are.
         """
-        rules = Rules(settings.calendar, settings.points_lifetime_months)
-        async with unit_of_work() as work:
-            now = clock.shifted(await work.fetchval("SELECT now()"))
-            return EarningResults(await credit(work, data.earnings, rules, oem.actor, now))
+        return (await points_desk.ask(new_earn(data.earnings, oem.actor, clock.unix_ms()))).response()
 
 
 class MyPoints(Controller):
@@ -67,6 +69,28 @@ class MyPoints(Controller):
     ) -> Page[Movement]:
         """One entry for each transaction, with the change of the balance."""
         return await movements(member.id, cursors, cursor, limit)
+
+    @post(
+        "/gifts",
+        operation_id="give_points",
+        summary="Give points to another member",
+        responses={201: ResponseSpec(GiftView, description="Given", generate_examples=False)},
+    )
+    async def give(
+        self,
+        data: JSONBody[GiftIn],
+        request: HttpRequest,
+        member: NamedDependency[MemberCaller],
+        key: IdempotencyKey,
+        points_desk: NamedDependency[Desk[PointsErrand]],
+        clock: NamedDependency[Clock],
+        settings: NamedDependency[Settings],
+    ) -> Response[bytes]:
+        """At once and for good; the points keep the day on which they expire. 409 `insufficient_points`."""
+        check_gift(member.id, data, settings.gift_most)
+        whole = key_for(member.actor, key, "POST /v1/me/points/gifts", data, bucket_of(member.id))
+        gift = new_gift(member.id, data.member_id, data.points, whole, language_of(request), clock.unix_ms())
+        return (await points_desk.ask(gift)).response()
 
 
 ROUTES: list[type[Controller]] = [Earnings, MyPoints]

@@ -21,6 +21,7 @@ class Account(StrEnum):
     HELD = "held"  # set aside until a hold ends
     PROGRAMME = "programme"  # the OEM's club, where earnings come from
     PARTNER = "partner"  # what members spent at a partner (counterparty: the partner)
+    GIFT = "gift"  # on the way to another member (counterparty: that member); over all buckets it sums to zero
     EXPIRED = "expired"  # what nobody spent in time
 
 
@@ -32,6 +33,9 @@ class Code(StrEnum):
     CANCELLATION = "cancellation"  # a redemption was undone
     FORFEITURE = "forfeiture"  # came back from a cancellation after their lot had expired, and the rule lets them go
     EXPIRY = "expiry"  # their lot's time was over
+    HOLD = "hold"  # set aside for something that waits for somebody else
+    RELEASE = "release"  # a hold ended without spending them
+    GIFT = "gift"  # one member gave them to another
 
 
 class Posting(msgspec.Struct, frozen=True):
@@ -178,37 +182,47 @@ def restored_expiry(today: date) -> date:
 
 def spend(wallet: Wallet, points: int, transaction_id: UUID, partner_id: UUID, now: datetime) -> list[Posting]:
     """Take points from the wallet for a partner's benefit and return the postings, one for each lot."""
-    return [
-        Posting(
-            transaction_id=transaction_id,
-            member_id=wallet.member_id,
-            code=Code.REDEMPTION,
-            source=Account.WALLET,
-            destination=Account.PARTNER,
-            expires_on=part.expires_on,
-            points=part.points,
-            occurred_at=now,
-            counterparty=partner_id,
-        )
-        for part in wallet.take(points)
-    ]
+    parts = wallet.take(points)
+    return _move(wallet, parts, transaction_id, Code.REDEMPTION, Account.WALLET, Account.PARTNER, now, partner_id)
 
 
 def sweep(wallet: Wallet, transaction_id: UUID, today: date, now: datetime) -> list[Posting]:
     """Expire what is due in the wallet and return the postings; none if nothing was due."""
-    return [
-        Posting(
-            transaction_id=transaction_id,
-            member_id=wallet.member_id,
-            code=Code.EXPIRY,
-            source=Account.WALLET,
-            destination=Account.EXPIRED,
-            expires_on=part.expires_on,
-            points=part.points,
-            occurred_at=now,
-        )
-        for part in wallet.expire(today)
-    ]
+    parts = wallet.expire(today)
+    return _move(wallet, parts, transaction_id, Code.EXPIRY, Account.WALLET, Account.EXPIRED, now)
+
+
+def hold(wallet: Wallet, points: int, hold_id: UUID, now: datetime) -> list[Posting]:
+    """Set points of the wallet aside and return the postings, one for each lot."""
+    return _move(wallet, wallet.take(points), hold_id, Code.HOLD, Account.WALLET, Account.HELD, now)
+
+
+def spend_held(
+    wallet: Wallet, held: Sequence[LotPart], points: int, transaction_id: UUID, partner_id: UUID, now: datetime
+) -> tuple[list[Posting], list[LotPart]]:
+    """Spend points that a hold set aside, first to expire first; return the postings and what is left of the hold.
+
+    A lot that expired since does not matter: its points were set aside in time. Raises InsufficientPoints.
+    """
+    spent, rest, wanted = [], [], points
+    for part in sorted(held, key=lambda part: part.expires_on):
+        now_spent = min(part.points, wanted)
+        wanted -= now_spent
+        if now_spent:
+            spent.append(LotPart(part.expires_on, now_spent))
+        if part.points > now_spent:
+            rest.append(LotPart(part.expires_on, part.points - now_spent))
+    if wanted:
+        raise InsufficientPoints(wanted=points, found=points - wanted)
+    return _move(wallet, spent, transaction_id, Code.REDEMPTION, Account.HELD, Account.PARTNER, now, partner_id), rest
+
+
+def release(
+    wallet: Wallet, held: Sequence[LotPart], transaction_id: UUID, today: date, now: datetime, *, rule: str
+) -> list[Posting]:
+    """Give held points back to the wallet and return the postings; for lots that expired since, see `give_back`."""
+    back = _move(wallet, held, transaction_id, Code.RELEASE, Account.HELD, Account.WALLET, now)
+    return _return(wallet, back, today, rule)
 
 
 def give_back(
@@ -219,24 +233,70 @@ def give_back(
     A lot that expired meanwhile follows the rule: `restore` puts its points into a lot that lasts until the end of
     next month, `forfeit` posts them back and lets them expire at once.
     """
+    return _return(wallet, [p.reverse(transaction_id, Code.CANCELLATION, now) for p in taken], today, rule)
+
+
+def give(
+    giver: Wallet, recipient: Wallet, points: int, transaction_ids: tuple[UUID, UUID], now: datetime
+) -> list[Posting]:
+    """Move points to another member's wallet and return the postings; they keep the day on which they expire.
+
+    Both legs of each posting lie in its own member's bucket, so a gift is two transactions: the giver's and the
+    recipient's. Raises InsufficientPoints.
+    """
+    given, taken = transaction_ids
+    parts = giver.take(points)
+    for part in parts:
+        recipient.put(part)
+    out = _move(giver, parts, given, Code.GIFT, Account.WALLET, Account.GIFT, now, recipient.member_id)
+    return [*out, *_move(recipient, parts, taken, Code.GIFT, Account.GIFT, Account.WALLET, now, giver.member_id)]
+
+
+def _return(wallet: Wallet, back: Sequence[Posting], today: date, rule: str) -> list[Posting]:
+    """Put points back into the wallet's lots, by the rule where a lot has expired, and return the postings."""
     postings = []
-    for posting in taken:
-        undone = posting.reverse(transaction_id, Code.CANCELLATION, now)
-        if undone.expires_on > today:
-            postings.append(undone)
-            wallet.put(LotPart(undone.expires_on, undone.points))
+    for posting in back:
+        if posting.expires_on > today:
+            postings.append(posting)
+            wallet.put(LotPart(posting.expires_on, posting.points))
         elif rule == "restore":
-            late = msgspec.structs.replace(undone, expires_on=restored_expiry(today))
+            late = msgspec.structs.replace(posting, expires_on=restored_expiry(today))
             postings.append(late)
             wallet.put(LotPart(late.expires_on, late.points))
         else:
-            postings.append(undone)
+            postings.append(posting)
             postings.append(
                 msgspec.structs.replace(
-                    undone, code=Code.FORFEITURE, source=Account.WALLET, destination=Account.EXPIRED, counterparty=None
+                    posting, code=Code.FORFEITURE, source=Account.WALLET, destination=Account.EXPIRED, counterparty=None
                 )
             )
     return postings
+
+
+def _move(
+    wallet: Wallet,
+    parts: Iterable[LotPart],
+    transaction_id: UUID,
+    code: Code,
+    source: Account,
+    destination: Account,
+    now: datetime,
+    counterparty: UUID | None = None,
+) -> list[Posting]:
+    return [
+        Posting(
+            transaction_id=transaction_id,
+            member_id=wallet.member_id,
+            code=code,
+            source=source,
+            destination=destination,
+            expires_on=part.expires_on,
+            points=part.points,
+            occurred_at=now,
+            counterparty=counterparty,
+        )
+        for part in parts
+    ]
 
 
 def wallet_change(postings: Iterable[Posting]) -> int:

@@ -36,3 +36,19 @@ class PointsExpired(Event, frozen=True, tag="points.expired"):
     def subject(self) -> UUID:
         """The wallet's member."""
         return self.member_id
+
+
+class PointsGiven(Event, frozen=True, tag="points.given"):
+    """A member gave points to another; they keep the days on which they expire."""
+
+    aggregate = "wallet"
+
+    member_id: UUID
+    recipient_id: UUID
+    transaction_id: UUID
+    points: int
+    given_at: datetime
+
+    def subject(self) -> UUID:
+        """The giver's wallet."""
+        return self.member_id

@@ -1,41 +1,37 @@
-"""Points whose lot's time is over, wallet by wallet, by a job. The desk sweeps a wallet that it meets first."""
+"""Points whose lot's time is over, some wallets at a time, by a job. The desk sweeps a wallet that it meets first."""
 
-from datetime import datetime
+from datetime import date
 
-from benefits.points.domain import sweep, wallet_change
-from benefits.points.events import PointsExpired
-from benefits.points.ledger import lock_members, post
+import msgspec
+
+from benefits.desk.errands import PointsErrand, Sweep
 from marketplace.kernel.calendar import Calendar
+from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of, uuid7
-from marketplace.platform.database import DB, unit_of_work
-from marketplace.platform.events import publish
+from marketplace.platform.database import DB
+from marketplace.platform.desk import Desk
 
-BATCH = 500
-"""Wallets in one transaction: a member at the desk waits a few milliseconds for the job at most."""
+BATCH = 128
+"""Wallets in one errand: half a batch, so that members at the desk wait a few milliseconds for the job at most."""
 
 
-async def expire_points(calendar: Calendar, now: datetime) -> int:
+async def expire_points(desk: Desk[PointsErrand], calendar: Calendar, clock: Clock) -> int:
     """Expire every lot that is due and return how many points went."""
     total = 0
-    today = calendar.day_of(now)
     while True:
-        due = await DB.fetch(
-            "SELECT DISTINCT member_id FROM lot WHERE points > 0 AND expires_on <= $1 LIMIT $2", today, BATCH
-        )
-        if not due:
+        sweep = await due_wallets(calendar.day_of(clock.now()), clock.unix_ms())
+        if sweep is None:
             return total
-        async with unit_of_work() as work:
-            members, _ = await lock_members(work, [row["member_id"] for row in due])
-            postings, events = [], []
-            for member_id, state in members.items():
-                transaction_id = uuid7(bucket_of(member_id), int(now.timestamp() * 1000))
-                swept = sweep(state.wallet, transaction_id, today, now)
-                points = -wallet_change(swept)
-                if points:
-                    postings += swept
-                    events.append(
-                        PointsExpired(member_id=member_id, transaction_id=transaction_id, points=points, expired_at=now)
-                    )
-                    total += points
-            await post(work, postings, {member_id: state.wallet for member_id, state in members.items()})
-            await publish(work, events, now)
+        outcome = await desk.ask(sweep)
+        total += msgspec.json.decode(outcome.body)["points"]
+
+
+async def due_wallets(today: date, unix_ms: int) -> Sweep | None:
+    """Return the errand that expires the next wallets' points, or None if nothing is due."""
+    rows = await DB.fetch(
+        "SELECT DISTINCT member_id FROM lot WHERE points > 0 AND expires_on <= $1 LIMIT $2", today, BATCH
+    )
+    if not rows:
+        return None
+    members = tuple(row["member_id"] for row in rows)
+    return Sweep(members, tuple(uuid7(bucket_of(member_id), unix_ms) for member_id in members))

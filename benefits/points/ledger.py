@@ -1,18 +1,14 @@
 """The one way in which points move: load wallets under lock, and post what was decided, both set-based."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
-from benefits.points.domain import MemberState, Posting, Wallet
+from benefits.points.domain import Account, MemberState, Posting, Wallet
 from marketplace.kernel.ids import bucket_of
-from marketplace.platform.database import UnitOfWork, columns
-
-
-class LedgerMismatchError(RuntimeError):
-    """A posting met other rows than were loaded; the transaction must not commit."""
-
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.writes import Write, Writes
 
 _LOCK = """
 SELECT w.member_id, w.balance, m.tier, m.status = 'active' AS active, clock_timestamp() AS now
@@ -29,23 +25,27 @@ JOIN lot l ON l.bucket = wanted.bucket AND l.member_id = wanted.member_id
 WHERE l.points > 0
 """
 
-_POST = """
-WITH moved AS (
-    UPDATE wallet w SET balance = w.balance + d.change
-    FROM unnest($1::smallint[], $2::uuid[], $3::bigint[]) AS d (bucket, member_id, change)
-    WHERE w.bucket = d.bucket AND w.member_id = d.member_id RETURNING 1
-), lots AS (
-    INSERT INTO lot (bucket, member_id, expires_on, points)
-    SELECT * FROM unnest($4::smallint[], $5::uuid[], $6::date[], $7::bigint[])
-    ON CONFLICT (bucket, member_id, expires_on) DO UPDATE SET points = excluded.points
-), posted AS (
-    INSERT INTO points_posting (bucket, transaction_id, line, member_id, code, source, destination, counterparty,
-                                expires_on, points, reverses, occurred_at)
-    SELECT * FROM unnest($8::smallint[], $9::uuid[], $10::smallint[], $11::uuid[], $12::text[], $13::text[],
-                         $14::text[], $15::uuid[], $16::date[], $17::bigint[], $18::uuid[], $19::timestamptz[])
+_WALLETS = Write(
+    "wallets",
+    ("smallint", "uuid", "bigint", "bigint"),
+    """UPDATE wallet w SET balance = w.balance + d.change, held = w.held + d.held
+    FROM {rows} AS d (bucket, member_id, change, held)
+    WHERE w.bucket = d.bucket AND w.member_id = d.member_id RETURNING 1""",
 )
-SELECT count(*) FROM moved
-"""
+
+_LOT_POINTS = Write(
+    "lots",
+    ("smallint", "uuid", "date", "bigint"),
+    """INSERT INTO lot (bucket, member_id, expires_on, points) SELECT * FROM {rows}
+    ON CONFLICT (bucket, member_id, expires_on) DO UPDATE SET points = excluded.points RETURNING 1""",
+)
+
+_POSTINGS = Write(
+    "posted",
+    ("smallint", "uuid", "smallint", "uuid", "text", "text", "text", "uuid", "date", "bigint", "uuid", "timestamptz"),
+    """INSERT INTO points_posting (bucket, transaction_id, line, member_id, code, source, destination, counterparty,
+                                expires_on, points, reverses, occurred_at) SELECT * FROM {rows} RETURNING 1""",
+)
 
 
 async def read_members(work: UnitOfWork, member_ids: Iterable[UUID]) -> dict[UUID, MemberState]:
@@ -81,29 +81,31 @@ async def _members(
     return states, now
 
 
-async def post(work: UnitOfWork, postings: Sequence[Posting], wallets: dict[UUID, Wallet]) -> None:
-    """Write the postings, the wallets' balances and the lots that they touched, in one statement.
+def post(writes: Writes, postings: Sequence[Posting], members: Mapping[UUID, MemberState]) -> None:
+    """Add the postings, the wallets' balances and the lots that they touched to the writes.
 
-    `wallets` are the ones that the decisions changed in memory, under lock_members' locks. Balances move by difference,
+    `members` are those whom the decisions changed in memory, under lock_members' locks. Balances move by difference,
     so that the row's CHECK and not our arithmetic has the last word.
     """
-    if not postings:
-        return
-    changes: dict[UUID, int] = defaultdict(int)
+    balances: dict[UUID, int] = defaultdict(int)
+    held: dict[UUID, int] = defaultdict(int)
     touched: set[tuple[UUID, date]] = set()
     lines: dict[UUID, int] = defaultdict(int)
     rows = []
     for posting in postings:
-        change = posting.points * ((posting.destination == "wallet") - (posting.source == "wallet"))
-        changes[posting.member_id] += change
-        touched.add((posting.member_id, posting.expires_on))
+        member_id, points = posting.member_id, posting.points
+        for account, change in ((posting.source, -points), (posting.destination, points)):
+            if account is Account.WALLET:
+                balances[member_id] += change
+                touched.add((member_id, posting.expires_on))
+            elif account is Account.HELD:
+                held[member_id] += change
         lines[posting.transaction_id] += 1
         rows.append(_row(posting, lines[posting.transaction_id]))
-    moved = [(bucket_of(member_id), member_id, change) for member_id, change in sorted(changes.items())]
-    lots = [(bucket_of(m), m, day, wallets[m].lots.get(day, 0)) for m, day in sorted(touched)]
-    count = await work.fetchval(_POST, *columns(moved, 3), *columns(lots, 4), *columns(rows, 12))
-    if count != len(moved):
-        raise LedgerMismatchError(f"{len(moved)} wallets were to change, {count} did")
+    changed = sorted(balances.keys() | held.keys())
+    writes.add(_WALLETS, [(bucket_of(m), m, balances.get(m, 0), held.get(m, 0)) for m in changed])
+    writes.add(_LOT_POINTS, [(bucket_of(m), m, day, members[m].wallet.lots.get(day, 0)) for m, day in sorted(touched)])
+    writes.add(_POSTINGS, rows)
 
 
 def _row(posting: Posting, line: int) -> tuple[object, ...]:

@@ -73,3 +73,20 @@ class Movement(msgspec.Struct, frozen=True):
     occurred_at: datetime
     reference: str | None
     offer_id: UUID | None
+
+
+class GiftIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Points for another member, named by the id that their app shows them."""
+
+    member_id: UUID
+    points: Points
+
+
+class GiftView(msgspec.Struct, frozen=True):
+    """A gift made; `balance` is the giver's after it."""
+
+    id: UUID
+    member_id: UUID
+    points: int
+    balance: int
+    given_at: datetime

@@ -4,7 +4,7 @@ from datetime import date
 from uuid import UUID
 
 from benefits.points.domain import Code
-from benefits.points.schemas import Expiring, Movement, PointsView
+from benefits.points.schemas import Expiring, GiftIn, Movement, PointsView
 from marketplace.kernel.facts import InvalidField
 from marketplace.kernel.ids import bucket_of
 from marketplace.platform.database import DB
@@ -16,7 +16,8 @@ FROM wallet w LEFT JOIN lot l ON l.bucket = w.bucket AND l.member_id = w.member_
 WHERE w.bucket = $1 AND w.member_id = $2 ORDER BY l.expires_on
 """
 
-# A transaction's lines are one movement; a cancellation that forfeits shows as 0 and says so by its code.
+# A transaction's lines are one movement; a cancellation that forfeits shows as 0 and says so by its code;
+# what was spent out of a hold does not show again: it left the wallet with the hold.
 _MOVEMENTS = """
 SELECT p.transaction_id AS id, max(p.occurred_at) AS occurred_at,
        CASE WHEN bool_or(p.code = 'forfeiture') THEN 'forfeiture' ELSE min(p.code) END AS code,
@@ -28,8 +29,20 @@ LEFT JOIN earning e ON p.code = 'earning' AND e.bucket = p.bucket AND e.member_i
 LEFT JOIN redemption r ON p.code IN ('redemption', 'cancellation', 'forfeiture') AND r.bucket = p.bucket
                       AND r.id = coalesce(p.reverses, p.transaction_id)
 WHERE p.bucket = $1 AND p.member_id = $2 AND ($3::uuid IS NULL OR p.transaction_id < $3)
-GROUP BY p.transaction_id ORDER BY p.transaction_id DESC LIMIT $4
+GROUP BY p.transaction_id
+HAVING bool_or(p.code = 'forfeiture') OR sum(p.points * ((p.destination = 'wallet')::int - (p.source = 'wallet')::int)) <> 0
+ORDER BY p.transaction_id DESC LIMIT $4
 """
+
+
+def check_gift(giver: UUID, gift: GiftIn, most: int) -> None:
+    """Raise InvalidField for a gift to oneself or above what the programme allows; 0 allows none."""
+    if gift.member_id == giver:
+        raise InvalidField("member_id", "不能赠送给自己。", "must be another member.")
+    if gift.points > most:
+        raise InvalidField(
+            "points", f"每次最多赠送 {most} 积分。", f"must be {most} or less: the most that may be given."
+        )
 
 
 async def wallet_view(member_id: UUID, today: date) -> PointsView:

@@ -5,14 +5,13 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 
+from benefits.desk.errands import PointsErrand
 from benefits.members.resolve import MemberCaller
 from benefits.offers.cache import OfferCache
-from benefits.redemptions.cancel import Rules, cancel
-from benefits.redemptions.desk import Desk
 from benefits.redemptions.domain import VoucherStatus
 from benefits.redemptions.qr import qr_svg
 from benefits.redemptions.quote import quote
-from benefits.redemptions.redeem import redeem
+from benefits.redemptions.redeem import cancel, redeem
 from benefits.redemptions.schemas import (
     CancelIn,
     CancelledView,
@@ -24,9 +23,8 @@ from benefits.redemptions.schemas import (
 )
 from benefits.redemptions.vouchers import my_redemption, my_redemptions, my_voucher, my_vouchers
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.ids import bucket_of
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.idempotency import IdempotencyKey, key_for, once, operation_of
+from marketplace.platform.desk import Desk
+from marketplace.platform.idempotency import IdempotencyKey
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.platform.problems import HttpRequest, language_of, path_id
 from marketplace.settings import Settings
@@ -71,11 +69,11 @@ class Redemptions(Controller):
         request: HttpRequest,
         member: NamedDependency[MemberCaller],
         key: IdempotencyKey,
-        redemption_desk: NamedDependency[Desk],
+        points_desk: NamedDependency[Desk[PointsErrand]],
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
         """Refused with 409: `not_on_sale`, `not_eligible`, `limit_reached`, `sold_out`, `insufficient_points`."""
-        outcome = await redeem(redemption_desk, member.id, data, key, language_of(request), clock)
+        outcome = await redeem(points_desk, member.id, data, key, language_of(request), clock)
         return outcome.response()
 
     @get(operation_id="my_redemptions", summary="The member's redemptions, the newest first")
@@ -113,18 +111,12 @@ class Redemptions(Controller):
         request: HttpRequest,
         member: NamedDependency[MemberCaller],
         key: IdempotencyKey,
+        points_desk: NamedDependency[Desk[PointsErrand]],
         clock: NamedDependency[Clock],
-        settings: NamedDependency[Settings],
     ) -> Response[bytes]:
         """Points go back to the lots that they came from; the answer says what became of those that expired meanwhile."""
-        identifier = path_id(redemption_id)
-        rules = Rules(settings.calendar, settings.cancel_window_days, settings.cancel_expired_rule)
-
-        async def work(transaction: UnitOfWork) -> CancelledView:
-            return await cancel(transaction, member.id, identifier, data.reason, rules, clock)
-
-        whole = key_for(member.actor, key, operation_of(request), data, bucket_of(member.id))
-        return (await once(whole, language_of(request), work)).response()
+        identifier, language = path_id(redemption_id), language_of(request)
+        return (await cancel(points_desk, member.id, identifier, data, key, language, clock)).response()
 
 
 class Vouchers(Controller):

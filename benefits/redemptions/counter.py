@@ -1,4 +1,4 @@
-"""The partner's counter: is this voucher good, and take it. A partner sees only vouchers of its own offers."""
+"""The rules of the partner's counter: when a voucher is good, and what proves that somebody looked."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -6,17 +6,13 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from benefits.offers.catalogue import titles
 from benefits.redemptions.domain import VOUCHER_TRANSITIONS, VoucherStatus
 from benefits.redemptions.events import SettlementTerms, VoucherUsed
-from benefits.redemptions.schemas import UsedVoucher, UseIn, VerifiedVoucher, VerifyIn
+from benefits.redemptions.schemas import UseIn
 from marketplace.kernel.codes import UnreadableCodeError, read_code
 from marketplace.kernel.facts import Fact, InvalidField, Kind
 from marketplace.kernel.states import TransitionRefusedError
-from marketplace.platform.database import DB, UnitOfWork
-from marketplace.platform.events import publish
 from marketplace.platform.paging import Cursors
-from partners.onboarding.locations import known_location
 
 _TOKEN_LIFE = timedelta(minutes=10)
 _PROOF = "use-token"
@@ -41,58 +37,6 @@ class VoucherRefused(Fact):
         """Take the problem's code from the state, and say when it was used."""
         self.code = "already_used" if status == "used" else status
         super().__init__(status=status, used_at=used_at.isoformat() if used_at else None)
-
-
-_FIND = """
-SELECT v.bucket, v.id, v.code, v.redemption_id, v.member_id, v.offer_id, v.revision, v.quantity, v.status, v.expires_at,
-       v.used_at
-FROM voucher v WHERE v.bucket = $1 AND v.code = $2 AND v.partner_id = $3
-"""
-
-
-async def verify(partner_id: UUID, body: VerifyIn, now: datetime, cursors: Cursors) -> VerifiedVoucher:
-    """Return what the counter may know of a voucher, whatever its state. Raises UnknownVoucher, InvalidField."""
-    code, bucket = _read(body.code)
-    await check_location(partner_id, body.location_id)
-    row = await DB.fetchrow(_FIND, bucket, code, partner_id)
-    if row is None:
-        raise UnknownVoucher
-    status = status_now(row, now)
-    token = None
-    if status is VoucherStatus.ISSUED:
-        token = cursors.make(_PROOF, [code, str(partner_id), (now + _TOKEN_LIFE).timestamp()])
-    key = (row["offer_id"], row["revision"])
-    return VerifiedVoucher(
-        voucher_id=row["id"],
-        status=str(status),
-        offer_id=row["offer_id"],
-        title=(await titles([key]))[key],
-        quantity=row["quantity"],
-        expires_at=row["expires_at"],
-        use_token=token,
-    )
-
-
-async def use(work: UnitOfWork, partner_id: UUID, body: UseIn, now: datetime) -> UsedVoucher:
-    """Take the voucher. Raises UnknownVoucher, VoucherRefused.
-
-    The row's lock decides between two counters, and between counter and cancellation; the guarded update is the proof.
-    """
-    code, bucket = _read(body.code)
-    row = await work.fetchrow(_FIND + " FOR UPDATE", bucket, code, partner_id)
-    if row is None:
-        raise UnknownVoucher
-    after = status_when_used(row, now)
-    used = await work.fetchrow(
-        "UPDATE voucher v SET status = $3, used_at = $4, location_id = $5, reference = $6"
-        " FROM redemption r WHERE v.bucket = $1 AND v.id = $2 AND v.status = 'issued'"
-        " AND r.bucket = v.bucket AND r.id = v.redemption_id RETURNING r.settlement",
-        bucket, row["id"], str(after), now, body.location_id or "", body.reference,
-    )  # fmt: skip
-    if used is None:
-        raise VoucherRefused(row["status"], row["used_at"])
-    await publish(work, [used_event(row, body, partner_id, used["settlement"], now)], now)
-    return UsedVoucher(row["id"], str(after), now, row["offer_id"], row["quantity"], body.reference)
 
 
 def status_when_used(row: asyncpg.Record, now: datetime) -> VoucherStatus:
@@ -145,18 +89,18 @@ def check_token(body: UseIn, partner_id: UUID, now: datetime, cursors: Cursors) 
     """Raise InvalidField if a use token came along that is not of this voucher's verification."""
     if body.use_token is None:
         return
-    if code_of_token(body.use_token, partner_id, now, cursors) != _read(body.code)[0]:
+    if code_of_token(body.use_token, partner_id, now, cursors) != spelled(body.code):
         raise InvalidField("use_token", "与兑换码不符。", "belongs to another voucher.")
 
 
-async def check_location(partner_id: UUID, location_id: str | None) -> None:
-    """Raise InvalidField for a location that is not the partner's own."""
-    if location_id and not await known_location(partner_id, location_id):
-        raise InvalidField("location_id", "不是您登记的门店。", "is not one of your registered locations.")
+def new_token(code: str, partner_id: UUID, now: datetime, cursors: Cursors) -> str:
+    """Return a use token: the proof, for ten minutes, that the partner verified the voucher."""
+    return cursors.make(_PROOF, [code, str(partner_id), (now + _TOKEN_LIFE).timestamp()])
 
 
-def _read(code: str) -> tuple[str, int]:
+def spelled(code: str) -> str:
+    """Return a code as it is stored: ours as they are grouped, a partner's own as it was typed."""
     try:
-        return read_code(code)
-    except UnreadableCodeError as error:
-        raise UnknownVoucher from error
+        return read_code(code)[0]
+    except UnreadableCodeError:
+        return code.strip()

@@ -5,12 +5,13 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery, JSONBody
 
-from benefits.redemptions.counter import check_location, check_token, use, verify
+from benefits.redemptions.counter import check_token
+from benefits.redemptions.counter_desk import CounterErrand, Use, Verify
 from benefits.redemptions.schemas import PartnerRedemption, UsedVoucher, UseIn, VerifiedVoucher, VerifyIn
 from benefits.redemptions.vouchers import of_partner
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.idempotency import IdempotencyKey, once, request_key
+from marketplace.platform.desk import Desk
+from marketplace.platform.idempotency import IdempotencyKey, request_key
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.platform.problems import HttpRequest, language_of
 from partners.oauth.callers import PartnerCaller
@@ -28,16 +29,17 @@ class Counter(Controller):
         summary="Is the voucher good",
         opt={"scope": "vouchers:verify"},
         status_code=200,
+        responses={200: ResponseSpec(VerifiedVoucher, description="Whatever its state", generate_examples=False)},
     )
     async def verify(
         self,
         data: JSONBody[VerifyIn],
+        request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
-        clock: NamedDependency[Clock],
-        cursors: NamedDependency[Cursors],
-    ) -> VerifiedVoucher:
+        counter_desk: NamedDependency[Desk[CounterErrand]],
+    ) -> Response[bytes]:
         """Changes nothing. 404 `unknown_voucher` for a code that no voucher of this partner has."""
-        return await verify(partner.partner_id, data, clock.now(), cursors)
+        return (await counter_desk.ask(Verify(partner.partner_id, data, language_of(request)))).response()
 
     @post(
         "/use",
@@ -55,17 +57,12 @@ class Counter(Controller):
         key: IdempotencyKey,
         clock: NamedDependency[Clock],
         cursors: NamedDependency[Cursors],
+        counter_desk: NamedDependency[Desk[CounterErrand]],
     ) -> Response[bytes]:
         """Once, for ever. 409 `already_used`, `expired`, `cancelled`; the same key gives the same answer again."""
         check_token(data, partner.partner_id, clock.now(), cursors)
-        await check_location(partner.partner_id, data.location_id)
-
-        async def work(transaction: UnitOfWork) -> UsedVoucher:
-            now = clock.shifted(await transaction.fetchval("SELECT now()"))
-            return await use(transaction, partner.partner_id, data, now)
-
         whole = request_key(request, partner.actor, key, data)
-        return (await once(whole, language_of(request), work)).response()
+        return (await counter_desk.ask(Use(partner.partner_id, data, whole, language_of(request)))).response()
 
 
 class PartnerRedemptions(Controller):

@@ -1,5 +1,7 @@
 """May this member have this offer, and what happens then. One pure function for the quote and for the deed."""
 
+from collections import deque
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -8,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from benefits.offers.domain import OfferStatus, OfferTerms, all_tiers
+from benefits.offers.stock import OfferStock
 from benefits.points.domain import MemberState, Posting, spend, sweep
 from benefits.redemptions.events import RedemptionIssued, SettlementTerms
 from marketplace.kernel.calendar import Calendar
@@ -43,11 +46,13 @@ class Reason(msgspec.Struct, frozen=True):
     code: str
     wanted: Any
     found: Any
+    window: str = ""
 
     def message(self, language: str) -> str:
         """Return the reason in words, in the language."""
         chinese, english = _WORDS[self.code]
-        return (english if language == "en" else chinese).format(wanted=self.wanted, found=self.found)
+        window = _WINDOWS.get(self.window, ("", ""))[language == "en"]
+        return (english if language == "en" else chinese).format(wanted=self.wanted, found=self.found, window=window)
 
     def to_json(self, language: str) -> dict[str, Any]:
         """Return the reason as the API shows it."""
@@ -57,7 +62,10 @@ class Reason(msgspec.Struct, frozen=True):
 _WORDS: dict[str, tuple[str, str]] = {
     "not_on_sale": ("该优惠目前不可兑换（{found}）。", "The offer is not on sale now ({found})."),
     "not_eligible": ("仅限 {wanted} 会员，您当前为 {found}。", "Only for {wanted} members; you are {found}."),
-    "limit_reached": ("每人限兑 {wanted} 份，您已兑换 {found} 份。", "Limited to {wanted} each; you have had {found}."),
+    "limit_reached": (
+        "每人{window}限兑 {wanted} 份，您已兑换 {found} 份。",
+        "Limited to {wanted} each{window}; you have had {found}.",
+    ),
     "sold_out": ("库存不足：需要 {wanted} 份，剩余 {found} 份。", "Sold out: {wanted} wanted, {found} left."),
     "insufficient_points": (
         "积分不足：需要 {wanted}，可用 {found}。",
@@ -65,6 +73,15 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
 }
 """Reason -> words. The order is the order of the checks, and the first that fails is the problem's code."""
+
+
+_WINDOWS: dict[str, tuple[str, str]] = {
+    "day": ("每天", " a day"),
+    "week": ("每周", " a week"),
+    "month": ("每月", " a month"),
+    "campaign": ("本次活动", " in this sale"),
+}
+"""Window of a limit -> words."""
 
 
 class Refused(Fact):
@@ -95,12 +112,11 @@ class Wish(msgspec.Struct, frozen=True):
     code: str
 
 
-class StockState(msgspec.Struct):
-    """Units left in memory, under the lock of the stock's row; `taken` counts what this batch took."""
+class PoolCode(msgspec.Struct, frozen=True):
+    """One of the partner's own codes, in upload order."""
 
-    slice: int
-    remaining: int
-    taken: int = 0
+    seq: int
+    code: str
 
 
 class State(msgspec.Struct):
@@ -108,22 +124,33 @@ class State(msgspec.Struct):
 
     members: dict[UUID, MemberState]
     offers: dict[UUID, OfferTerms]
-    stock: dict[UUID, StockState]
-    used: dict[tuple[UUID, UUID], int]
+    stock: dict[UUID, OfferStock]
+    used: dict[tuple[UUID, UUID, str], int]
+    codes: dict[UUID, deque[PoolCode]]
 
 
-class Issued(msgspec.Struct, frozen=True):
-    """A wish fulfilled: everything that has to be posted."""
+class Admitted(msgspec.Struct, frozen=True):
+    """A wish that may be fulfilled, with all that is frozen from here on; the state has moved on by it."""
 
     wish: Wish
     partner_id: UUID
     revision: int
     points: int
     slice: int | None
+    windows: tuple[str, ...]
+    codes: tuple[PoolCode, ...]
+    voucher_days: int
     settlement: SettlementTerms
+
+
+class Issued(msgspec.Struct, frozen=True):
+    """A wish fulfilled: everything that has to be posted."""
+
+    terms: Admitted
     expires_at: datetime
     postings: list[Posting]
     event: RedemptionIssued
+    hold_id: UUID | None = None
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -137,76 +164,123 @@ class Verdict(msgspec.Struct, frozen=True):
 def decide(wish: Wish, state: State, calendar: Calendar, now: datetime) -> Verdict:
     """Decide a wish and move the state on for the next one.
 
-    Checks go in the order of `_WORDS`; every failing one is a reason. The quote calls this on a state of its own and
-    throws the result away. The offer and the member must be in the state.
+    The quote calls this on a state of its own and throws the result away. The offer and the member must be in the state.
+    """
+    wallet = state.members[wish.member_id].wallet
+    swept = sweep(wallet, wish.sweep_id, calendar.day_of(now), now)
+    admitted = admit(wish, state, calendar, now)
+    if isinstance(admitted, list):
+        return Verdict(None, admitted, swept)
+    postings = spend(wallet, admitted.points, wish.redemption_id, admitted.partner_id, now)
+    return Verdict(issue(admitted, wish, postings, calendar, now), [], swept)
+
+
+def admit(
+    wish: Wish, state: State, calendar: Calendar, now: datetime, *, hold: bool = False
+) -> Admitted | list[Reason]:
+    """Return the wish with its frozen terms, its stock and limits taken or held; or every reason against it.
+
+    Checks go in the order of `_WORDS`. Nothing is taken from the wallet here, but it is known to have enough.
     """
     offer, member = state.offers[wish.offer_id], state.members[wish.member_id]
-    today = calendar.day_of(now)
-    swept = sweep(member.wallet, wish.sweep_id, today, now)
     points = offer.content.price.points * wish.quantity
-    reasons = _reasons(wish, offer, member, state, points, now)
-    settlement = _settlement(offer, wish.quantity, today)
+    windows = offer.content.windows(calendar, now)
+    reasons = _reasons(wish, offer, member, state, windows, points, now)
+    settlement = _settlement(offer, wish.quantity, calendar.day_of(now))
     if settlement is None and not any(reason.code == "not_on_sale" for reason in reasons):
         reasons.insert(0, Reason("not_on_sale", "live", "no_contract"))
     if reasons or settlement is None:
-        return Verdict(None, reasons, swept)
+        return reasons
     # From here on nothing is refused: the state moves on.
-    stock = state.stock.get(wish.offer_id) if offer.limited else None
-    if stock is not None:
-        stock.remaining -= wish.quantity
-        stock.taken += wish.quantity
-    key = (wish.member_id, wish.offer_id)
-    state.used[key] = state.used.get(key, 0) + wish.quantity
-    postings = spend(member.wallet, points, wish.redemption_id, offer.partner_id, now)
-    event = RedemptionIssued(
-        redemption_id=wish.redemption_id,
-        voucher_id=wish.voucher_id,
-        member_id=wish.member_id,
-        partner_id=offer.partner_id,
-        offer_id=offer.offer_id,
-        revision=offer.revision,
-        quantity=wish.quantity,
-        points=points,
-        settlement=settlement,
-        issued_at=now,
-    )
-    issued = Issued(
+    number = None
+    if offer.limited:
+        stock = state.stock[wish.offer_id]
+        number = stock.hold(wish.quantity) if hold else stock.sell(wish.quantity)
+    for window in windows:
+        key = (wish.member_id, wish.offer_id, window)
+        state.used[key] = state.used.get(key, 0) + wish.quantity
+    codes: tuple[PoolCode, ...] = ()
+    if offer.content.codes == "partner":
+        codes = tuple(state.codes[wish.offer_id].popleft() for _ in range(wish.quantity))
+    return Admitted(
         wish=wish,
         partner_id=offer.partner_id,
         revision=offer.revision,
         points=points,
-        slice=stock.slice if stock else None,
+        slice=number,
+        windows=tuple(windows),
+        codes=codes,
+        voucher_days=offer.content.voucher_days,
         settlement=settlement,
-        expires_at=voucher_end(calendar, now, offer.content.voucher_days),
-        postings=postings,
-        event=event,
     )
-    return Verdict(issued, [], swept)
+
+
+def issue(
+    admitted: Admitted,
+    wish: Wish,
+    postings: list[Posting],
+    calendar: Calendar,
+    now: datetime,
+    hold_id: UUID | None = None,
+) -> Issued:
+    """Return the redemption of an admitted wish, paid by the postings; `wish` carries its ids and its code."""
+    event = RedemptionIssued(
+        redemption_id=wish.redemption_id,
+        voucher_id=wish.voucher_id,
+        member_id=wish.member_id,
+        partner_id=admitted.partner_id,
+        offer_id=wish.offer_id,
+        revision=admitted.revision,
+        quantity=wish.quantity,
+        points=admitted.points,
+        settlement=admitted.settlement,
+        issued_at=now,
+    )
+    return Issued(admitted, voucher_end(calendar, now, admitted.voucher_days), postings, event, hold_id)
 
 
 def _reasons(
-    wish: Wish, offer: OfferTerms, member: MemberState, state: State, points: int, now: datetime
+    wish: Wish,
+    offer: OfferTerms,
+    member: MemberState,
+    state: State,
+    windows: Mapping[str, int | None],
+    points: int,
+    now: datetime,
 ) -> list[Reason]:
     reasons = []
-    content = offer.content
+    tiers = offer.content.tiers
     closed = _why_not_on_sale(offer, now)
     if closed:
         reasons.append(Reason("not_on_sale", "live", closed))
     if not member.active:
         reasons.append(Reason("not_eligible", "active", "blocked"))
-    elif not all_tiers(content.tiers) and member.tier not in content.tiers:
-        reasons.append(Reason("not_eligible", " / ".join(content.tiers), member.tier))
-    had = state.used.get((wish.member_id, wish.offer_id), 0)
-    if content.per_member is not None and had + wish.quantity > content.per_member:
-        reasons.append(Reason("limit_reached", content.per_member, had))
-    if offer.limited:
-        stock = state.stock.get(wish.offer_id)
-        remaining = stock.remaining if stock else 0
-        if wish.quantity > remaining:
-            reasons.append(Reason("sold_out", wish.quantity, remaining))
+    elif not all_tiers(tiers) and member.tier not in tiers:
+        reasons.append(Reason("not_eligible", " / ".join(tiers), member.tier))
+    reasons += _limits_reached(wish, state, windows)
+    remaining = _remaining(offer, state)
+    if remaining is not None and wish.quantity > remaining:
+        reasons.append(Reason("sold_out", wish.quantity, remaining))
     if points > member.wallet.balance:
         reasons.append(Reason("insufficient_points", points, member.wallet.balance))
     return reasons
+
+
+def _limits_reached(wish: Wish, state: State, windows: Mapping[str, int | None]) -> list[Reason]:
+    reasons = []
+    for window, most in windows.items():
+        had = state.used.get((wish.member_id, wish.offer_id, window), 0)
+        if most is not None and had + wish.quantity > most:
+            reasons.append(Reason("limit_reached", most, had, window.partition(":")[0]))
+    return reasons
+
+
+def _remaining(offer: OfferTerms, state: State) -> int | None:
+    """Return the units left, None where there is no limit. A pool to which no code was ever uploaded has none."""
+    if offer.limited:
+        stock = state.stock.get(offer.offer_id)
+        return stock.remaining if stock else 0
+    return 0 if offer.content.codes == "partner" else None
 
 
 def _why_not_on_sale(offer: OfferTerms, now: datetime) -> str | None:

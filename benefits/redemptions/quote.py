@@ -1,11 +1,13 @@
 """The dry run: the same decision as the deed, on a state of its own, thrown away."""
 
+from collections import deque
 from uuid import UUID
 
+from benefits.desk.errands import new_wish
 from benefits.offers.cache import OfferCache
+from benefits.offers.stock import OfferStock, Slice
 from benefits.points.ledger import read_members
-from benefits.redemptions.domain import State, StockState, decide
-from benefits.redemptions.redeem import new_wish
+from benefits.redemptions.domain import PoolCode, State, decide
 from benefits.redemptions.schemas import Quote, ReasonView
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.clock import Clock
@@ -27,14 +29,24 @@ async def quote(
             or offers[offer_id].status in {"draft", "in_review", "rejected"}
         ):
             raise NotFound
-        row = await work.fetchrow("SELECT slice, remaining FROM stock WHERE offer_id = $1 AND slice = 0", offer_id)
-        used = await work.fetchval(
-            "SELECT used FROM limit_used WHERE bucket = $1 AND member_id = $2 AND offer_id = $3 AND \"window\" = 'ever'",
+        rows = await work.fetch("SELECT slice, remaining FROM stock WHERE offer_id = $1", offer_id)
+        used = await work.fetch(
+            'SELECT "window", used FROM limit_used WHERE bucket = $1 AND member_id = $2 AND offer_id = $3',
             bucket_of(member_id), member_id, offer_id,
         )  # fmt: skip
+        codes = await work.fetch(
+            "SELECT seq, code FROM offer_code WHERE offer_id = $1 AND state = 'free' ORDER BY seq LIMIT $2",
+            offer_id, quantity,
+        )  # fmt: skip
         now = clock.shifted(await work.fetchval("SELECT now()"))
-    stock = {offer_id: StockState(row["slice"], row["remaining"])} if row else {}
-    state = State(members, offers, stock, {(member_id, offer_id): used or 0})
+    slices = {row["slice"]: Slice(row["remaining"]) for row in rows}
+    state = State(
+        members,
+        offers,
+        {offer_id: OfferStock(slices, 0, whole=True)} if slices else {},
+        {(member_id, offer_id, row["window"]): row["used"] for row in used},
+        {offer_id: deque(PoolCode(row["seq"], row["code"]) for row in codes)},
+    )
     wish = new_wish(member_id, offer_id, quantity, int(now.timestamp() * 1000))
     verdict = decide(wish, state, calendar, now)
     reasons = [ReasonView(**reason.to_json(language)) for reason in verdict.reasons]

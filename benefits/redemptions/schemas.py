@@ -54,12 +54,13 @@ class CancelIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class VoucherRef(msgspec.Struct, frozen=True):
-    """The voucher of a redemption."""
+    """The voucher of a redemption. `partner_codes`: the partner's own, one for each unit, where the offer has them."""
 
     id: UUID
     code: str
     status: str
     expires_at: datetime
+    partner_codes: list[str]
 
 
 class RedemptionView(msgspec.Struct, frozen=True):
@@ -105,6 +106,7 @@ class VoucherView(msgspec.Struct, frozen=True):
     used_at: datetime | None
     quantity: int
     points: int
+    partner_codes: list[str]
     redemption_id: UUID
     offer_id: UUID
     title: Text

@@ -1,6 +1,6 @@
 """Redemptions, vouchers and limits used. Member-side: `bucket` leads every key."""
 
-from piccolo.columns import JSONB, UUID, BigInt, Integer, SmallInt, Text, Timestamptz
+from piccolo.columns import JSONB, UUID, Array, BigInt, Integer, SmallInt, Text, Timestamptz
 from piccolo.table import Table
 
 from marketplace.platform.database import DB
@@ -18,6 +18,7 @@ class Redemption(Table, db=DB):
     quantity = Integer(null=False, default=None)
     points = BigInt(null=False, default=None)
     slice = SmallInt(null=True, default=None)
+    windows = Array(base_column=Text(), null=False, default=list)
     settlement = JSONB(null=False, default=None)
     status = Text(null=False, default=None)
     redeemed_at = Timestamptz(null=False, default=None)
@@ -40,6 +41,7 @@ class Voucher(Table, db=DB):
     status = Text(null=False, default=None)
     expires_at = Timestamptz(null=False, default=None)
     used_at = Timestamptz(null=True, default=None)
+    partner_codes = Array(base_column=Text(), null=False, default=list)
     location_id = Text(null=False, default="")
     reference = Text(null=False, default="")
 

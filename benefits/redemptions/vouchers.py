@@ -16,7 +16,7 @@ from marketplace.platform.paging import Cursors, Page
 
 _VOUCHERS = """
 SELECT v.id, v.code, CASE WHEN v.status = 'issued' AND v.expires_at <= $3 THEN 'expired' ELSE v.status END AS status,
-       v.expires_at, v.used_at, v.quantity, r.points, v.redemption_id, v.offer_id, o.content -> 'title' AS title,
+       v.expires_at, v.used_at, v.quantity, r.points, v.partner_codes, v.redemption_id, v.offer_id, o.content -> 'title' AS title,
        v.partner_id, p.name_zh, p.name_en
 FROM voucher v JOIN redemption r ON r.bucket = v.bucket AND r.id = v.redemption_id
 JOIN offer_revision o ON o.offer_id = v.offer_id AND o.revision = v.revision
@@ -26,7 +26,8 @@ WHERE v.bucket = $1 AND v.member_id = $2
 
 _REDEMPTIONS = """
 SELECT r.id, r.status, r.offer_id, r.revision, r.quantity, r.points, r.redeemed_at, v.id AS voucher_id, v.code,
-       CASE WHEN v.status = 'issued' AND v.expires_at <= $3 THEN 'expired' ELSE v.status END AS voucher_status, v.expires_at
+       CASE WHEN v.status = 'issued' AND v.expires_at <= $3 THEN 'expired' ELSE v.status END AS voucher_status, v.expires_at,
+       v.partner_codes
 FROM redemption r JOIN voucher v ON v.bucket = r.bucket AND v.redemption_id = r.id
 WHERE r.bucket = $1 AND r.member_id = $2
 """
@@ -111,5 +112,7 @@ def _redemption(row: asyncpg.Record) -> RedemptionView:
         points=row["points"],
         cash=None,
         redeemed_at=row["redeemed_at"],
-        voucher=VoucherRef(row["voucher_id"], row["code"], row["voucher_status"], row["expires_at"]),
+        voucher=VoucherRef(
+            row["voucher_id"], row["code"], row["voucher_status"], row["expires_at"], row["partner_codes"]
+        ),
     )

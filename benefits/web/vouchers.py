@@ -2,24 +2,26 @@
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import msgspec
 from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from benefits.redemptions.cancel import Rules, cancel, preview
+from benefits.desk.errands import PointsErrand
 from benefits.redemptions.domain import VoucherStatus
+from benefits.redemptions.preview import preview
+from benefits.redemptions.redeem import cancel
 from benefits.redemptions.schemas import CancelIn, CancelledView
 from benefits.redemptions.vouchers import my_redemption, my_voucher, my_vouchers
+from benefits.rules import Rules
 from benefits.web.shop import refusal
 from benefits.web.views import VOUCHER_TABS, good_until, last_day, qr_inline
 from benefits.web.visitor import Visitor, cursor_of
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.ids import bucket_of
-from marketplace.platform.database import UnitOfWork, unit_of_work
-from marketplace.platform.idempotency import Outcome, key_for, once
+from marketplace.platform.database import unit_of_work
+from marketplace.platform.desk import Desk
 from marketplace.platform.paging import Cursors
 from marketplace.platform.problems import path_id
 from marketplace.settings import Settings
@@ -110,7 +112,7 @@ async def confirm_cancel(
     """Ask once more, and say exactly what comes back."""
     found = await my_voucher(visitor.id, path_id(voucher_id), clock.now())
     async with unit_of_work("REPEATABLE READ") as work:
-        back = await preview(work, visitor.id, found.redemption_id, _rules(settings), clock)
+        back = await preview(work, visitor.id, found.redemption_id, Rules.of(settings), clock)
     return page(
         request,
         panel_template(request),
@@ -130,12 +132,13 @@ async def give_back(
     request: Request[Any, Any, Any],
     visitor: NamedDependency[Visitor],
     clock: NamedDependency[Clock],
-    settings: NamedDependency[Settings],
+    points_desk: NamedDependency[Desk[PointsErrand]],
 ) -> Page:
     """Cancel, once for the form's key, and say what came back."""
     found = await my_voucher(visitor.id, path_id(voucher_id), clock.now())
     form = await request.form()
-    outcome = await _cancel(visitor, found.redemption_id, str(form.get("idempotency_key", "")), settings, clock)
+    key = str(form.get("idempotency_key", ""))
+    outcome = await cancel(points_desk, visitor.id, found.redemption_id, CancelIn(), key, visitor.language, clock)
     refused = outcome.status >= 400
     return page(
         request,
@@ -149,17 +152,3 @@ async def give_back(
         returned=None if refused else msgspec.json.decode(outcome.body, type=CancelledView),
         last_day=last_day,
     )
-
-
-def _rules(settings: Settings) -> Rules:
-    return Rules(settings.calendar, settings.cancel_window_days, settings.cancel_expired_rule)
-
-
-async def _cancel(visitor: Visitor, redemption_id: UUID, key: str, settings: Settings, clock: Clock) -> Outcome:
-    body = CancelIn()
-    operation = f"POST /v1/redemptions/{redemption_id}/cancel"  # a key means the same here and over the API
-
-    async def work(transaction: UnitOfWork) -> CancelledView:
-        return await cancel(transaction, visitor.id, redemption_id, body.reason, _rules(settings), clock)
-
-    return await once(key_for(visitor.actor, key, operation, body, bucket_of(visitor.id)), visitor.language, work)

@@ -21,3 +21,24 @@ class Clock:
     def shifted(self, database_time: datetime) -> datetime:
         """Return the database's time, moved as this clock is."""
         return database_time + self.offset
+
+    def unix_ms(self) -> int:
+        """Return the present millisecond: the one that new ids sort by."""
+        return int(self.now().timestamp() * 1000)
+
+
+class Standing(Clock):
+    """A clock that shows one instant: the demo's past happens when its world says, not when it is written down."""
+
+    def __init__(self, at: datetime) -> None:
+        """Stand at the instant."""
+        super().__init__()
+        self._at = at
+
+    def now(self) -> datetime:
+        """Return the instant."""
+        return self._at
+
+    def shifted(self, database_time: datetime) -> datetime:  # noqa: ARG002 - that is the point
+        """Return the instant."""
+        return self._at

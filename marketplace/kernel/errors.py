@@ -3,3 +3,7 @@
 
 class OperatorError(Exception):
     """The message says in one line what is wrong and what to do."""
+
+
+class TryAgainError(RuntimeError):
+    """What was loaded is not enough to decide with, and another load will be: the batch is undone and taken again."""

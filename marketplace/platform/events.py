@@ -23,6 +23,7 @@ import structlog
 from marketplace.kernel.event import Event
 from marketplace.kernel.ids import bucket_of
 from marketplace.platform.database import DB, UnitOfWork, columns, is_away, unit_of_work
+from marketplace.platform.writes import Write
 
 BATCH = 2000
 """How many events a consumer takes in one transaction: enough to spare commits, few enough to hold no lock for long."""
@@ -64,7 +65,13 @@ INSERT = """
 INSERT INTO event (bucket, type, aggregate, aggregate_id, payload, occurred_at)
 SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[], $4::uuid[], $5::jsonb[], $6::timestamptz[])
 """
-"""The set-based insert; the desk uses it inside its one posting statement."""
+
+WRITE = Write(
+    "events",
+    ("smallint", "text", "text", "uuid", "jsonb", "timestamptz"),
+    "INSERT INTO event (bucket, type, aggregate, aggregate_id, payload, occurred_at) SELECT * FROM {rows} RETURNING 1",
+)
+"""The same as one of several writes: the desk's."""
 
 
 def event_row(

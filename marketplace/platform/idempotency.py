@@ -8,7 +8,7 @@ Still running: 409. A refusal for a state reason is stored like a success; a req
 import asyncio
 import hashlib
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -21,8 +21,9 @@ from litestar.params import HeaderParameter
 from marketplace.kernel.facts import Fact, InvalidField, Kind, WrongState
 from marketplace.kernel.ids import BUCKETS
 from marketplace.kernel.states import TransitionRefusedError
-from marketplace.platform.database import Busy, UnitOfWork, is_away, unit_of_work
+from marketplace.platform.database import Busy, UnitOfWork, columns, is_away, unit_of_work
 from marketplace.platform.problems import MEDIA_TYPE, problem_body, status_of
+from marketplace.platform.writes import Write
 
 MAX_KEY = 255
 REPLAYED = "Idempotency-Replayed"
@@ -35,6 +36,20 @@ IdempotencyKey = Annotated[
         description="Required: 1 to 255 printable ASCII characters, a new one for each intent, the same for each retry.",
     ),
 ]
+
+WRITE = Write(
+    "outcomes",
+    ("smallint", "text", "text", "bytea", "smallint", "bytea"),
+    """INSERT INTO idempotency (bucket, caller, key, fingerprint, status, body, created_at)
+    SELECT d.*, {now} FROM {rows} AS d RETURNING 1""",
+)
+"""Outcomes as one of several writes: the desk's."""
+
+_FIND = """
+SELECT i.caller, i.key, i.fingerprint, i.status, i.body
+FROM unnest($1::smallint[], $2::text[], $3::text[]) AS wanted (bucket, caller, key)
+JOIN idempotency i USING (bucket, caller, key)
+"""
 
 _STORED_REFUSALS = {Kind.CONFLICT, Kind.NOT_FOUND, Kind.PRECONDITION}
 
@@ -125,6 +140,43 @@ def settle(stored_fingerprint: bytes, stored: Outcome, wanted: bytes) -> Outcome
     return Outcome(stored.status, stored.body, replayed=True)
 
 
+class Answers:
+    """What a batch has answered so far, by key: a copy of a request in the same batch is a replay like any other."""
+
+    def __init__(self) -> None:
+        """Begin with nothing answered."""
+        self._outcomes: dict[tuple[str, str], tuple[bytes, Outcome]] = {}
+
+    async def load(self, work: UnitOfWork, keys: Sequence[Key]) -> None:
+        """Read what was answered before under any of the keys."""
+        if not keys:
+            return
+        for row in await work.fetch(_FIND, *columns([(key.bucket, key.caller, key.key) for key in keys], 3)):
+            outcome = Outcome(row["status"], row["body"])
+            self._outcomes[row["caller"], row["key"]] = (row["fingerprint"], outcome)
+
+    def known(self, key: Key) -> Outcome | Fact | None:
+        """Return the earlier answer as a replay, the refusal of a reused key, or None for a new key."""
+        found = self._outcomes.get((key.caller, key.key))
+        if found is None:
+            return None
+        try:
+            return settle(found[0], found[1], key.fingerprint)
+        except KeyReused as refusal:
+            return refusal
+
+    def add(self, key: Key, outcome: Outcome) -> None:
+        """Remember an answer of this batch."""
+        self._outcomes[key.caller, key.key] = (key.fingerprint, outcome)
+
+
+def refused(fact: Fact, language: str) -> Outcome:
+    """Return the stored answer of a refusal for a state reason; any other fact is raised again: it is not stored."""
+    if fact.kind not in _STORED_REFUSALS:
+        raise fact
+    return Outcome(status_of(fact), msgspec.json.encode(problem_body(fact, language)))
+
+
 async def once(
     key: Key,
     language: str,
@@ -192,16 +244,10 @@ async def _attempt(
         async with transaction.nested():
             answer = await work(transaction)
     except Fact as fact:
-        return _refused(fact, language)
+        return refused(fact, language)
     except TransitionRefusedError as refusal:
-        return _refused(WrongState(refusal.action, refusal.state, refusal.allowed), language)
+        return refused(WrongState(refusal.action, refusal.state, refusal.allowed), language)
     return Outcome(status, msgspec.json.encode(answer))
-
-
-def _refused(fact: Fact, language: str) -> Outcome:
-    if fact.kind not in _STORED_REFUSALS:
-        raise fact
-    return Outcome(status_of(fact), msgspec.json.encode(problem_body(fact, language)))
 
 
 async def _replay(transaction: UnitOfWork, key: Key) -> Outcome:

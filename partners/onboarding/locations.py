@@ -1,5 +1,6 @@
 """Where a partner takes vouchers."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -8,7 +9,7 @@ import msgspec
 
 from marketplace.kernel.facts import Fact
 from marketplace.kernel.text import Text
-from marketplace.platform.database import DB, UnitOfWork
+from marketplace.platform.database import DB, UnitOfWork, columns
 from marketplace.platform.events import publish
 from marketplace.platform.paging import Cursors, Page
 from partners.onboarding.domain import PARTNER
@@ -63,13 +64,16 @@ async def list_locations(partner_id: UUID, cursors: Cursors, cursor: str | None,
     return Page(data, cursors.make(kind, [data[-1].id]) if len(rows) > limit else None)
 
 
-async def known_location(partner_id: UUID, location_id: str) -> bool:
-    """Return whether the partner has that location. Asked at the voucher counter; a foreign location is not known."""
-    if not location_id.isprintable():  # PostgreSQL cannot even be asked for a text with a NUL in it
-        return False
-    sql = "SELECT EXISTS (SELECT 1 FROM partner_location WHERE partner_id = $1 AND id = $2)"
-    found: bool = await reader().fetchval(sql, partner_id, location_id)
-    return found
+async def known_locations(wanted: Collection[tuple[UUID, str]]) -> set[tuple[UUID, str]]:
+    """Return which of the (partner, location id) are locations of that partner. Asked at the voucher counter."""
+    # PostgreSQL cannot even be asked for a text with a NUL in it.
+    pairs = [pair for pair in wanted if pair[1].isprintable()]
+    rows = await reader().fetch(
+        "SELECT l.partner_id, l.id FROM unnest($1::uuid[], $2::text[]) AS wanted (partner_id, id)"
+        " JOIN partner_location l USING (partner_id, id)",
+        *columns(pairs, 2),
+    )
+    return {(row["partner_id"], row["id"]) for row in rows}
 
 
 def _view(row: asyncpg.Record) -> LocationView:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterable
 from uuid import UUID
 
-from benefits.offers.catalogue import titles
+from benefits.offers.titles import revision_titles
 from marketplace.kernel.text import Text
 from marketplace.platform.database import DB
 from settlement.books.domain import Posting
@@ -20,7 +20,7 @@ Line = tuple[Posting, Text | None]
 async def some_lines(statement: Statement, after: Place | None, limit: int) -> list[Line]:
     """Return the next lines of the statement after a place, at most `limit`."""
     postings = await read_some(DB.fetch, statement.slice, after, limit)
-    found = await titles(sorted(_offers(postings)))
+    found = await revision_titles(sorted(_offers(postings)))
     return [(posting, _title(posting, found)) for posting in postings]
 
 
@@ -30,7 +30,7 @@ async def all_lines(statement: Statement) -> AsyncIterator[list[Line]]:
     async for chunk in read_slice(DB.fetch, statement.slice):
         missing = _offers(chunk) - known.keys()
         if missing:
-            known |= await titles(sorted(missing))
+            known |= await revision_titles(sorted(missing))
         yield [(posting, _title(posting, known)) for posting in chunk]
 
 

@@ -2,18 +2,17 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
 import msgspec
 import pytest
 
-from benefits.redemptions.batch import Answers
-from benefits.redemptions.desk import Desk
+from benefits.desk.errands import PointsErrand
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import DB
-from marketplace.platform.idempotency import KeyReused, Outcome
+from marketplace.platform.desk import Desk
+from marketplace.platform.idempotency import Answers, KeyReused, Outcome
 from marketplace.settings import Settings
 from tests.support.world import World, breaches
 
@@ -24,14 +23,9 @@ async def world(database: str, settings: Settings, clock: Clock) -> World:
 
 
 @pytest.fixture
-async def desks(world: World) -> AsyncIterator[list[Desk]]:
+async def desks(world: World) -> list[Desk[PointsErrand]]:
     """Two desks at once, as two workers have them: what one desk orders, two must still get right."""
-    both = [world.desk(), world.desk(batch=16)]
-    tasks = [asyncio.create_task(desk.run()) for desk in both]
-    yield both
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    return [world.desk(), world.desk(batch=16, number=1)]
 
 
 def codes(outcomes: list[Outcome]) -> Counter[str]:
@@ -40,7 +34,7 @@ def codes(outcomes: list[Outcome]) -> Counter[str]:
     return Counter(body.get("code") or body["status"] for body in bodies)
 
 
-async def test_fifty_at_once_who_can_afford_exactly_seven(world: World, desks: list[Desk]) -> None:
+async def test_fifty_at_once_who_can_afford_exactly_seven(world: World, desks: list[Desk[PointsErrand]]) -> None:
     (member,) = await world.members(1, points=7 * 100 + 99)
     offer = await world.offer(points=100)
     requests = [desks[n % 2].ask(world.request(member, offer)) for n in range(50)]
@@ -49,7 +43,9 @@ async def test_fifty_at_once_who_can_afford_exactly_seven(world: World, desks: l
     assert await breaches() == {}
 
 
-async def test_two_thousand_requests_for_two_hundred_units_one_each(world: World, desks: list[Desk]) -> None:
+async def test_two_thousand_requests_for_two_hundred_units_one_each(
+    world: World, desks: list[Desk[PointsErrand]]
+) -> None:
     members = await world.members(1000, points=500)
     offer = await world.offer(points=100, stock=200, per_member=1)
     # Each member asks twice, with two keys, once at each desk.
@@ -63,7 +59,7 @@ async def test_two_thousand_requests_for_two_hundred_units_one_each(world: World
     assert await breaches() == {}
 
 
-async def test_two_hundred_copies_have_one_effect_and_one_answer(world: World, desks: list[Desk]) -> None:
+async def test_two_hundred_copies_have_one_effect_and_one_answer(world: World, desks: list[Desk[PointsErrand]]) -> None:
     (member,) = await world.members(1, points=10_000)
     offer = await world.offer(points=100, stock=50)
     asks = [desks[n % 2].ask(world.request(member, offer, key="the-same")) for n in range(200)]
@@ -74,7 +70,7 @@ async def test_two_hundred_copies_have_one_effect_and_one_answer(world: World, d
     assert await breaches() == {}
 
 
-async def test_a_key_for_another_wish_is_refused(world: World, desks: list[Desk]) -> None:
+async def test_a_key_for_another_wish_is_refused(world: World, desks: list[Desk[PointsErrand]]) -> None:
     (member,) = await world.members(1, points=1000)
     offer = await world.offer(points=100)
     await desks[0].ask(world.request(member, offer, key="k"))
@@ -84,7 +80,7 @@ async def test_a_key_for_another_wish_is_refused(world: World, desks: list[Desk]
     assert await DB.fetchval("SELECT count(*) FROM redemption") == 1
 
 
-async def test_a_refusal_is_stored_and_replayed(world: World, desks: list[Desk]) -> None:
+async def test_a_refusal_is_stored_and_replayed(world: World, desks: list[Desk[PointsErrand]]) -> None:
     (member,) = await world.members(1, points=50)
     offer = await world.offer(points=100)
     first = await desks[0].ask(world.request(member, offer, key="k"))
@@ -100,10 +96,7 @@ async def test_order_of_arrival_decides_who_gets_the_last_unit(world: World) -> 
     offer = await world.offer(points=100, stock=5)
     desk = world.desk()
     asks = [asyncio.ensure_future(desk.ask(world.request(member, offer))) for member in members]
-    await asyncio.sleep(0)
-    at_work = asyncio.create_task(desk.run())
     outcomes = await asyncio.gather(*asks)
-    at_work.cancel()
     assert [outcome.status for outcome in outcomes] == [201] * 5 + [409] * 15
 
 
@@ -116,10 +109,7 @@ async def test_a_request_that_the_database_refuses_fails_alone(world: World) -> 
     twin = world.request(members[0], offer)
     requests[2] = msgspec.structs.replace(twin, wish=requests[0].wish)
     asks = [asyncio.ensure_future(desk.ask(request)) for request in requests]
-    await asyncio.sleep(0)
-    at_work = asyncio.create_task(desk.run())
     outcomes = await asyncio.gather(*asks, return_exceptions=True)
-    at_work.cancel()
     good = [outcome for outcome in outcomes if isinstance(outcome, Outcome) and outcome.status == 201]
     assert len(good) == 7
     assert isinstance(outcomes[2], asyncpg.UniqueViolationError)
@@ -136,11 +126,9 @@ async def test_a_wrong_decision_still_cannot_oversell_or_overdraw(
     (poor,) = await world.members(1, points=150)
     scarce, plenty = await world.offer(points=100, stock=10), await world.offer(points=100)
     desk = world.desk(batch=8)
-    at_work = asyncio.create_task(desk.run())
     asks = [desk.ask(world.request(member, scarce)) for member in rich]
     asks += [desk.ask(world.request(poor, plenty)) for _ in range(3)]
     answers = await asyncio.gather(*asks, return_exceptions=True)
-    at_work.cancel()
     issued = [answer for answer in answers if isinstance(answer, Outcome) and answer.status == 201]
     assert len(issued) == 10 + 1
     assert tuple(await DB.fetchrow("SELECT remaining, sold FROM stock WHERE offer_id = $1", scarce)) == (0, 10)
@@ -153,16 +141,14 @@ async def test_without_the_look_up_of_keys_copies_are_not_replayed(
 ) -> None:
     """The broken variant of the copies' test: still one effect, for the key is the table's, but no longer one answer."""
 
-    async def forget(*_: Any) -> Answers:
-        return Answers({})
+    async def forget(*_: Any) -> None:
+        """Look nothing up."""
 
-    monkeypatch.setattr("benefits.redemptions.batch._earlier_answers", forget)
+    monkeypatch.setattr(Answers, "load", forget)
     (member,) = await world.members(1, points=10_000)
     offer = await world.offer(points=100)
     desk = world.desk(batch=1)
-    at_work = asyncio.create_task(desk.run())
     asks = [desk.ask(world.request(member, offer, key="the-same")) for _ in range(5)]
     answers = await asyncio.gather(*asks, return_exceptions=True)
-    at_work.cancel()
     assert sum(isinstance(answer, asyncpg.UniqueViolationError) for answer in answers) == 4
     assert await DB.fetchval("SELECT count(*) FROM redemption") == 1

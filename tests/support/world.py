@@ -7,22 +7,21 @@ from uuid import UUID, uuid4
 
 import msgspec
 
+from benefits.desk.batch import PointsDesk
+from benefits.desk.errands import PointsErrand, Redeem, new_earn
 from benefits.members.resolve import upsert
 from benefits.members.schemas import MemberIn
 from benefits.offers.cache import OfferCache
 from benefits.offers.register import Rules as OfferRules
 from benefits.offers.register import register, take_step
 from benefits.offers.schemas import OfferIn
-from benefits.points.credit import Rules as PointsRules
-from benefits.points.credit import credit
-from benefits.points.schemas import EarningIn, EarningResult
-from benefits.redemptions.batch import Request, redeem_batch
-from benefits.redemptions.desk import Desk
-from benefits.redemptions.redeem import new_request
+from benefits.points.schemas import EarningIn, EarningResult, EarningResults
+from benefits.redemptions.redeem import new_redeem
 from benefits.redemptions.schemas import RedemptionIn
+from benefits.rules import Rules
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact
-from marketplace.platform.database import DB, UnitOfWork, unit_of_work
+from marketplace.platform.database import DB, unit_of_work
+from marketplace.platform.desk import Desk
 from marketplace.platform.idempotency import Outcome
 from marketplace.settings import Settings
 from tests.support.sellers import active_partner
@@ -35,7 +34,7 @@ class World:
         self.settings = settings
         self.clock = clock
         self.calendar = settings.calendar
-        self.points_rules = PointsRules(self.calendar, settings.points_lifetime_months)
+        self.rules = Rules.of(settings)
         self.offer_rules = OfferRules(self.calendar, settings.currency)
         self.partner_id: UUID
 
@@ -75,7 +74,10 @@ class World:
             for member_id, points in earnings
         ]
         async with unit_of_work() as work:
-            return await credit(work, wanted, self.points_rules, "oem:test", self.now)
+            errand = new_earn(wanted, "oem:test", self.clock.unix_ms())
+            (outcome,) = await PointsDesk(self.rules, OfferCache(), self.clock).take_at(work, [errand], self.now)
+        assert isinstance(outcome, Outcome)
+        return msgspec.json.decode(outcome.body, type=EarningResults).results
 
     async def offer(self, *, live: bool = True, points: int = 100, **fields: Any) -> UUID:
         """Register an offer and put it on sale."""
@@ -87,19 +89,15 @@ class World:
                 await take_step(work, offer_id, "approve", self.now)
         return offer_id
 
-    def desk(self, batch: int = 256) -> Desk:
-        """A desk of its own; run it as a task."""
-        cache = OfferCache()
+    def desk(self, batch: int = 256, number: int = 0) -> Desk[PointsErrand]:
+        """A desk of its own, as a worker of that number has it."""
+        points = PointsDesk(self.rules, OfferCache(), self.clock, number)
+        return Desk("points", points.take, batch=batch, queue=100_000)
 
-        async def decide(work: UnitOfWork, requests: Sequence[Request]) -> list[Outcome | Fact]:
-            return await redeem_batch(work, requests, cache, self.calendar, self.clock)
-
-        return Desk(decide, batch=batch, queue=100_000)
-
-    def request(self, member_id: UUID, offer_id: UUID, quantity: int = 1, key: str | None = None) -> Request:
-        """A request for the desk."""
+    def request(self, member_id: UUID, offer_id: UUID, quantity: int = 1, key: str | None = None) -> Redeem:
+        """A wish for the desk."""
         body = RedemptionIn(offer_id=offer_id, quantity=quantity)
-        return new_request(member_id, body, key or uuid4().hex, "en", int(self.now.timestamp() * 1000))
+        return new_redeem(member_id, body, key or uuid4().hex, "en", self.clock.unix_ms())
 
 
 def offer_json(*, points: int = 100, **fields: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 
 from marketplace.platform.audit import first_break
 from marketplace.platform.database import DB
-from partners.onboarding.locations import known_location
+from partners.onboarding.locations import known_locations
 from tests.support.app import Api, fresh_key
 from tests.support.partners import (
     APPLICATION,
@@ -205,10 +205,9 @@ async def test_locations_are_the_partners_own(api: Api) -> None:
         "SH-0001"
     ]
     assert (await api.get("/v1/partner/locations", headers=foreign)).json() == {"data": [], "next_cursor": None}
-    assert await known_location(UUID(partner_id), "SH-0001")
-    assert not await known_location(UUID(other_id), "SH-0001")
-    assert not await known_location(UUID(partner_id), "SH-0002")
-    assert not await known_location(UUID(partner_id), "a\0b")
+    mine = (UUID(partner_id), "SH-0001")
+    asked = [mine, (UUID(other_id), "SH-0001"), (UUID(partner_id), "SH-0002"), (UUID(partner_id), "a\0b")]
+    assert await known_locations(asked) == {mine}
     for change, field in [({"id": "a b"}, "id"), ({"id": ""}, "id"), ({"city": None}, "city"), ({"x": 1}, "x")]:
         answer = await api.post("/v1/partner/locations", json=LOCATION | change, headers=access | fresh_key())
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, field), answer.text

@@ -1,0 +1,59 @@
+"""A batch at the desk, in one unit of work: load and lock, decide in order of arrival, post in one statement."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from benefits.desk.deeds import Doing, do
+from benefits.desk.errands import PointsErrand
+from benefits.desk.load import load
+from benefits.desk.post import Effects
+from benefits.offers.cache import OfferCache
+from benefits.rules import Rules
+from marketplace.kernel.clock import Clock, Standing
+from marketplace.kernel.facts import Fact
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.idempotency import Answers, Outcome
+
+
+class PointsDesk(msgspec.Struct, frozen=True):
+    """How a batch of errands is taken; `number` is this process's, by which it prefers a slice of a hot offer's stock."""
+
+    rules: Rules
+    cache: OfferCache
+    clock: Clock
+    number: int = 0
+
+    async def take(self, work: UnitOfWork, errands: Sequence[PointsErrand]) -> list[Outcome | Fact]:
+        """Decide the errands in their order and post what was decided; return an outcome, or a fact to raise, for each.
+
+        Keys are looked up after the wallets are locked, so a copy of the same errand at another worker has either
+        committed by then or waits for us.
+        """
+        state, now = await load(work, errands, self.cache, self.rules.calendar, self.clock, self.number)
+        answers = Answers()
+        await answers.load(work, [errand.key for errand in errands if errand.key is not None])
+        doing = Doing(state, self.rules, now, Effects())
+        results = [_answer(errand, doing, answers) for errand in errands]
+        await doing.effects.post(work, state, now)
+        return results
+
+    async def take_at(self, work: UnitOfWork, errands: Sequence[PointsErrand], at: datetime) -> list[Outcome | Fact]:
+        """The same as if it were that instant: for the demo's past, and tests."""
+        return await PointsDesk(self.rules, self.cache, Standing(at), self.number).take(work, errands)
+
+
+def _answer(errand: PointsErrand, doing: Doing, answers: Answers) -> Outcome | Fact:
+    if errand.key is None:
+        return do(errand, doing)
+    earlier = answers.known(errand.key)
+    if earlier is not None:
+        return earlier
+    try:
+        outcome = do(errand, doing)
+    except Fact as fact:  # not for a state reason: not stored, and nothing of it was done
+        return fact
+    answers.add(errand.key, outcome)
+    doing.effects.outcomes.append((errand.key, outcome))
+    return outcome

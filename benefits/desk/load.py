@@ -1,0 +1,252 @@
+"""What a batch needs to know, loaded set-based and locked in one order: wallets, vouchers to be cancelled, stock, codes."""
+
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from benefits.desk.errands import Cancel, Earn, EndHold, PlaceHold, PointsErrand, Redeem
+from benefits.holds.domain import Hold
+from benefits.offers.cache import OfferCache
+from benefits.offers.domain import OfferTerms
+from benefits.offers.stock import OfferStock, Slice
+from benefits.points.domain import Account, Code, LotPart, Posting
+from benefits.points.ledger import lock_members
+from benefits.points.schemas import EarningIn
+from benefits.redemptions.cancelling import Cancelling
+from benefits.redemptions.domain import Admitted, PoolCode, State, Wish
+from benefits.redemptions.events import SettlementTerms
+from marketplace.kernel.calendar import Calendar
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.ids import bucket_of
+from marketplace.platform.database import UnitOfWork, columns
+
+_USED = """
+SELECT u.member_id, u.offer_id, u."window", u.used
+FROM unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::text[]) AS wanted (bucket, member_id, offer_id, "window")
+JOIN limit_used u USING (bucket, member_id, offer_id, "window")
+"""
+
+# Locked in order by this one statement, after the wallets: two desks cannot wait for each other.
+_STOCK = """
+SELECT s.offer_id, s.slice, s.remaining
+FROM unnest($1::uuid[], $2::smallint[]) AS wanted (offer_id, slice) JOIN stock s USING (offer_id, slice)
+ORDER BY s.offer_id, s.slice FOR UPDATE OF s
+"""
+
+_LEFT = "SELECT offer_id, slice, remaining FROM stock WHERE offer_id = ANY($1::uuid[])"
+
+_CODES = """
+SELECT c.offer_id, c.seq, c.code FROM unnest($1::uuid[], $2::int[]) AS wanted (offer_id, units) CROSS JOIN LATERAL (
+    SELECT offer_id, seq, code FROM offer_code WHERE offer_id = wanted.offer_id AND state = 'free'
+    ORDER BY seq LIMIT wanted.units FOR UPDATE SKIP LOCKED
+) AS c ORDER BY c.offer_id, c.seq
+"""
+
+# The voucher is locked as well: a counter takes it without its member's wallet.
+_CANCELLING = """
+SELECT r.id AS redemption_id, r.member_id, r.partner_id, r.offer_id, r.revision, r.quantity, r.points, r.slice, r.windows,
+       r.settlement, r.redeemed_at, v.id AS voucher_id, v.code, v.status, v.expires_at, v.partner_codes
+FROM unnest($1::smallint[], $2::uuid[], $3::uuid[]) AS wanted (bucket, id, member_id)
+JOIN redemption r ON r.bucket = wanted.bucket AND r.id = wanted.id AND r.member_id = wanted.member_id
+JOIN voucher v ON v.bucket = r.bucket AND v.redemption_id = r.id
+"""
+
+_TAKEN = """
+SELECT p.transaction_id, p.member_id, p.expires_on, p.points, p.counterparty, p.occurred_at
+FROM unnest($1::smallint[], $2::uuid[]) AS wanted (bucket, transaction_id)
+JOIN points_posting p USING (bucket, transaction_id) WHERE p.code = $3 ORDER BY p.transaction_id, p.line
+"""
+
+_HOLDS = """
+SELECT h.* FROM unnest($1::smallint[], $2::uuid[], $3::uuid[]) AS wanted (bucket, id, member_id)
+JOIN hold h USING (bucket, id, member_id)
+"""
+
+_HELD_CODES = (
+    "SELECT hold_id, seq, code FROM offer_code WHERE hold_id = ANY($1::uuid[]) AND state = 'held' ORDER BY seq"
+)
+
+_EARNED = """
+SELECT e.member_id, e.reference, e.points, e.kind, e.occurred_at
+FROM unnest($1::smallint[], $2::uuid[], $3::text[]) AS wanted (bucket, member_id, reference)
+JOIN earning e USING (bucket, member_id, reference)
+"""
+
+
+class DeskState(State):
+    """The state of a batch at the desk, with what can be undone, ended, and was earned before."""
+
+    redemptions: dict[UUID, Cancelling]
+    holds: dict[UUID, Hold]
+    earned: dict[tuple[UUID, str], EarningIn]
+
+
+async def load(
+    work: UnitOfWork, errands: Sequence[PointsErrand], cache: OfferCache, calendar: Calendar, clock: Clock, number: int
+) -> tuple[DeskState, datetime]:
+    """Lock and load what the errands need; return it with the batch's one instant, which is the database's.
+
+    `number` is the desk's own, by which it prefers a slice of the stock. Raises TryAgainError if that slice was emptied
+    while its lock was waited for.
+    """
+    members, database_now = await lock_members(work, [member for errand in errands for member in errand.members])
+    now = clock.shifted(database_now)
+    wishes = [errand.wish for errand in errands if isinstance(errand, Redeem | PlaceHold)]
+    offers = await cache.terms(work, {wish.offer_id for wish in wishes}) if wishes else {}
+    state = DeskState(members, offers, {}, {}, {}, {}, {}, {})
+    await _load_undoing(work, errands, state)
+    await _load_stock(work, wishes, state, number)
+    await _load_codes(work, wishes, state)
+    await _load_limits(work, wishes, state, calendar, now)
+    await _load_earned(work, errands, state)
+    return state, now
+
+
+async def _load_undoing(work: UnitOfWork, errands: Sequence[PointsErrand], state: DeskState) -> None:
+    cancels = [(e.member_id, e.redemption_id) for e in errands if isinstance(e, Cancel)]
+    if cancels:
+        state.redemptions = await redemptions_to_undo(work, cancels, lock=True)
+    ends = sorted({(bucket_of(e.hold_id), e.hold_id, e.member_id) for e in errands if isinstance(e, EndHold)})
+    if not ends:
+        return
+    taken: dict[UUID, list[LotPart]] = defaultdict(list)
+    for row in await work.fetch(_TAKEN, *columns([end[:2] for end in ends], 2), Code.HOLD):
+        taken[row["transaction_id"]].append(LotPart(row["expires_on"], row["points"]))
+    codes: dict[UUID, list[PoolCode]] = defaultdict(list)
+    rows = await work.fetch(_HOLDS, *columns(ends, 3))
+    if any(row["coded"] for row in rows):
+        for row in await work.fetch(_HELD_CODES, [end[1] for end in ends]):
+            codes[row["hold_id"]].append(PoolCode(row["seq"], row["code"]))
+    state.holds = {row["id"]: _hold(row, taken[row["id"]], codes[row["id"]]) for row in rows}
+
+
+async def redemptions_to_undo(
+    work: UnitOfWork, wanted: Iterable[tuple[UUID, UUID]], *, lock: bool
+) -> dict[UUID, Cancelling]:
+    """Return redemptions by (member, redemption) with their voucher and how they were paid; those that do not exist lack."""
+    keys = sorted({(bucket_of(member_id), redemption_id, member_id) for member_id, redemption_id in wanted})
+    statement = _CANCELLING + (" ORDER BY v.bucket, v.id FOR UPDATE OF v" if lock else "")
+    rows = await work.fetch(statement, *columns(keys, 3))
+    taken: dict[UUID, list[Posting]] = defaultdict(list)
+    for row in await work.fetch(_TAKEN, *columns([key[:2] for key in keys], 2), Code.REDEMPTION):
+        # Back to the wallet, whether it was paid from there or out of a hold.
+        posting = Posting(code=Code.REDEMPTION, source=Account.WALLET, destination=Account.PARTNER, **dict(row))
+        taken[row["transaction_id"]].append(posting)
+    return {
+        row["redemption_id"]: msgspec.convert(dict(row) | {"taken": taken[row["redemption_id"]]}, Cancelling)
+        for row in rows
+    }
+
+
+def _hold(row: asyncpg.Record, parts: list[LotPart], codes: list[PoolCode]) -> Hold:
+    unused = row["id"]  # what a redemption out of the hold is called is decided with its end
+    wish = Wish(row["member_id"], row["offer_id"], row["quantity"], unused, unused, unused, "")
+    terms = Admitted(
+        wish=wish,
+        partner_id=row["partner_id"],
+        revision=row["revision"],
+        points=row["points"],
+        slice=row["slice"],
+        windows=tuple(row["windows"]),
+        codes=tuple(codes),
+        voucher_days=row["voucher_days"],
+        settlement=msgspec.convert(row["settlement"], SettlementTerms),
+    )
+    return Hold(row["id"], terms, parts, row["status"], row["reference"], row["held_at"], row["deadline"])
+
+
+async def _load_stock(work: UnitOfWork, wishes: Sequence[Wish], state: DeskState, number: int) -> None:
+    """Lock the slices that the batch sells from or gives back to, all in one order."""
+    demand: dict[UUID, int] = defaultdict(int)
+    for wish in wishes:
+        if wish.offer_id in state.offers and state.offers[wish.offer_id].limited:
+            demand[wish.offer_id] += wish.quantity
+    own = await _sliced(work, demand, state.offers, number)
+    rows = _slices_given_back(state)
+    for offer_id in demand:
+        whole = set(range(state.offers[offer_id].slices))
+        rows[offer_id] |= {own[offer_id]} if offer_id in own else whole
+    wanted = sorted((offer_id, part) for offer_id, parts in rows.items() for part in parts)
+    for row in await work.fetch(_STOCK, *columns(wanted, 2)) if wanted else ():
+        offer_id = row["offer_id"]
+        if offer_id not in state.stock:
+            slices = state.offers[offer_id].slices if offer_id in demand else 1
+            state.stock[offer_id] = OfferStock({}, own.get(offer_id, number % slices), offer_id not in own)
+        state.stock[offer_id].slices[row["slice"]] = Slice(row["remaining"])
+    for offer_id, units in demand.items():
+        state.stock[offer_id].prepare(units)
+
+
+def _slices_given_back(state: DeskState) -> dict[UUID, set[int]]:
+    rows: dict[UUID, set[int]] = defaultdict(set)
+    for undone in state.redemptions.values():
+        if undone.slice is not None:
+            rows[undone.offer_id].add(undone.slice)
+    for hold in state.holds.values():
+        if hold.terms.slice is not None:
+            rows[hold.terms.wish.offer_id].add(hold.terms.slice)
+    return rows
+
+
+async def _sliced(
+    work: UnitOfWork, demand: dict[UUID, int], offers: dict[UUID, OfferTerms], number: int
+) -> dict[UUID, int]:
+    """Return the offers of which one slice, this desk's own, is enough for the batch; the others are locked whole.
+
+    A look without a lock: if the slice is emptied before it is locked, the batch is taken again.
+    """
+    several = [offer_id for offer_id in demand if offers[offer_id].slices > 1]
+    own = {}
+    for row in await work.fetch(_LEFT, several) if several else ():
+        offer_id = row["offer_id"]
+        if row["slice"] == number % offers[offer_id].slices and row["remaining"] >= 2 * demand[offer_id]:
+            own[offer_id] = row["slice"]
+    return own
+
+
+async def _load_codes(work: UnitOfWork, wishes: Sequence[Wish], state: DeskState) -> None:
+    units: dict[UUID, int] = defaultdict(int)
+    for wish in wishes:
+        if wish.offer_id in state.offers and state.offers[wish.offer_id].content.codes == "partner":
+            units[wish.offer_id] += wish.quantity
+    for offer_id in units:
+        state.codes[offer_id] = deque()
+    for row in await work.fetch(_CODES, *columns(sorted(units.items()), 2)) if units else ():
+        state.codes[row["offer_id"]].append(PoolCode(row["seq"], row["code"]))
+
+
+async def _load_limits(
+    work: UnitOfWork, wishes: Sequence[Wish], state: DeskState, calendar: Calendar, now: datetime
+) -> None:
+    wanted: set[tuple[int, UUID, UUID, str]] = set()
+    windows: dict[UUID, Collection[str]] = {
+        offer_id: offer.content.windows(calendar, now).keys() for offer_id, offer in state.offers.items()
+    }
+    for wish in wishes:
+        for window in windows.get(wish.offer_id, ()):
+            wanted.add((bucket_of(wish.member_id), wish.member_id, wish.offer_id, window))
+    counted: list[tuple[UUID, UUID, Iterable[str]]] = [
+        *((undone.member_id, undone.offer_id, undone.windows) for undone in state.redemptions.values()),
+        *((h.terms.wish.member_id, h.terms.wish.offer_id, h.terms.windows) for h in state.holds.values()),
+    ]
+    for member_id, offer_id, names in counted:
+        wanted |= {(bucket_of(member_id), member_id, offer_id, name) for name in names}
+    if wanted:
+        rows: list[Any] = await work.fetch(_USED, *columns(list(wanted), 4))
+        state.used = {(row["member_id"], row["offer_id"], row["window"]): row["used"] for row in rows}
+
+
+async def _load_earned(work: UnitOfWork, errands: Sequence[PointsErrand], state: DeskState) -> None:
+    wanted = [
+        (bucket_of(earning.member_id), earning.member_id, earning.reference)
+        for errand in errands
+        if isinstance(errand, Earn)
+        for earning in errand.earnings
+    ]
+    for row in await work.fetch(_EARNED, *columns(wanted, 3)) if wanted else ():
+        state.earned[row["member_id"], row["reference"]] = EarningIn(**row)

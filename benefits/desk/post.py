@@ -1,0 +1,233 @@
+"""What a batch did, posted in one statement: everything or nothing."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from benefits.desk.load import DeskState
+from benefits.holds.domain import Ended, Placed
+from benefits.points import ledger
+from benefits.points.domain import Posting
+from benefits.points.events import PointsCredited
+from benefits.redemptions.cancelling import Cancelled
+from benefits.redemptions.domain import Issued, PoolCode
+from marketplace.kernel.event import Event
+from marketplace.kernel.ids import bucket_of
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.events import WRITE as EVENTS
+from marketplace.platform.events import event_row
+from marketplace.platform.idempotency import WRITE as OUTCOMES
+from marketplace.platform.idempotency import Key, Outcome
+from marketplace.platform.writes import Write, Writes
+
+_STOCK = Write(
+    "stocks",
+    ("uuid", "smallint", "bigint", "bigint", "bigint", "bigint"),
+    """UPDATE stock s SET initial = s.initial + d.initial, remaining = s.remaining + d.remaining, held = s.held + d.held,
+    sold = s.sold + d.sold FROM {rows} AS d (offer_id, slice, initial, remaining, held, sold)
+    WHERE s.offer_id = d.offer_id AND s.slice = d.slice RETURNING 1""",
+)
+
+_LIMITS = Write(
+    "limits",
+    ("smallint", "uuid", "uuid", "text", "int"),
+    """INSERT INTO limit_used (bucket, member_id, offer_id, "window", used) SELECT * FROM {rows}
+    ON CONFLICT (bucket, member_id, offer_id, "window") DO UPDATE SET used = excluded.used RETURNING 1""",
+)
+
+_REDEMPTIONS = Write(
+    "redeemed",
+    ("smallint", "uuid", "uuid", "uuid", "int", "uuid", "int", "bigint", "smallint", "text", "jsonb"),
+    """INSERT INTO redemption (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, slice, windows,
+                            settlement, status, redeemed_at, reason)
+    SELECT d.bucket, d.id, d.member_id, d.offer_id, d.revision, d.partner_id, d.quantity, d.points, d.slice,
+           string_to_array(d.windows, ' '), d.settlement, 'issued', {now}, ''
+    FROM {rows} AS d (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, slice, windows, settlement)
+    RETURNING 1""",
+)
+
+_VOUCHERS = Write(
+    "vouchers",
+    ("smallint", "uuid", "text", "uuid", "uuid", "uuid", "uuid", "int", "int", "timestamptz", "text"),
+    """INSERT INTO voucher (bucket, id, code, redemption_id, member_id, partner_id, offer_id, revision, quantity, status,
+                         expires_at, partner_codes, location_id, reference)
+    SELECT d.bucket, d.id, d.code, d.redemption_id, d.member_id, d.partner_id, d.offer_id, d.revision, d.quantity,
+           'issued', d.expires_at, string_to_array(d.partner_codes, ' '), '', ''
+    FROM {rows} AS d (bucket, id, code, redemption_id, member_id, partner_id, offer_id, revision, quantity, expires_at,
+                      partner_codes) RETURNING 1""",
+)
+
+_CANCELLED = Write(
+    "cancelled",
+    ("smallint", "uuid", "text"),
+    """UPDATE redemption r SET status = 'cancelled', cancelled_at = {now}, reason = d.reason
+    FROM {rows} AS d (bucket, id, reason) WHERE r.bucket = d.bucket AND r.id = d.id AND r.status = 'issued' RETURNING 1""",
+)
+
+_GIVEN_BACK = Write(
+    "given_back",
+    ("smallint", "uuid"),
+    """UPDATE voucher v SET status = 'cancelled' FROM {rows} AS d (bucket, id)
+    WHERE v.bucket = d.bucket AND v.id = d.id AND v.status = 'issued' RETURNING 1""",
+)
+
+_EARNINGS = Write(
+    "earned",
+    ("smallint", "uuid", "text", "uuid", "bigint", "text", "timestamptz", "text"),
+    """INSERT INTO earning (bucket, member_id, reference, transaction_id, points, kind, occurred_at, credited_by, credited_at)
+    SELECT d.*, {now} FROM {rows} AS d RETURNING 1""",
+)
+
+_HOLDS = Write(
+    "placed",
+    ("smallint", "uuid", "uuid", "uuid", "int", "uuid", "int", "bigint", "smallint", "text", "int", "bool", "jsonb",
+     "text", "timestamptz"),
+    """INSERT INTO hold (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, slice, windows,
+                      voucher_days, coded, settlement, reference, deadline, status, held_at, posted_quantity, reason)
+    SELECT d.bucket, d.id, d.member_id, d.offer_id, d.revision, d.partner_id, d.quantity, d.points, d.slice,
+           string_to_array(d.windows, ' '), d.voucher_days, d.coded, d.settlement, d.reference, d.deadline, 'held',
+           {now}, 0, ''
+    FROM {rows} AS d (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, slice, windows,
+                      voucher_days, coded, settlement, reference, deadline) RETURNING 1""",
+)  # fmt: skip
+
+# The guard of "exactly one end": only a hold that still stands can have one.
+_ENDS = Write(
+    "ended",
+    ("smallint", "uuid", "text", "int", "uuid", "text"),
+    """UPDATE hold h SET status = d.status, posted_quantity = d.posted, redemption_id = d.redemption_id, reason = d.reason,
+    ended_at = {now} FROM {rows} AS d (bucket, id, status, posted, redemption_id, reason)
+    WHERE h.bucket = d.bucket AND h.id = d.id AND h.status = 'held' RETURNING 1""",
+)
+
+_CODES = Write(
+    "codes",
+    ("uuid", "bigint", "text", "uuid", "smallint", "uuid"),
+    """UPDATE offer_code c SET state = d.state, hold_id = d.hold_id, bucket = d.bucket, voucher_id = d.voucher_id
+    FROM {rows} AS d (offer_id, seq, state, hold_id, bucket, voucher_id)
+    WHERE c.offer_id = d.offer_id AND c.seq = d.seq AND c.state <> 'issued' RETURNING 1""",
+)
+
+
+class Effects:
+    """What the errands of a batch came to, collected in their order."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.postings: list[Posting] = []
+        self.issued: list[Issued] = []
+        self.cancelled: list[Cancelled] = []
+        self.credited: list[tuple[PointsCredited, str]] = []
+        self.placed: list[Placed] = []
+        self.ended: list[Ended] = []
+        self.events: list[tuple[int, Event]] = []
+        self.outcomes: list[tuple[Key, Outcome]] = []
+        self._codes: dict[tuple[UUID, int], tuple[str, UUID | None, int | None, UUID | None]] = {}
+
+    def tell(self, member_id: UUID, event: Event) -> None:
+        """Publish the fact in its member's bucket."""
+        self.events.append((bucket_of(member_id), event))
+
+    def hand_out(self, issued: Issued) -> None:
+        """Note whose codes the redemption's are from now on."""
+        wish = issued.terms.wish
+        for code in issued.terms.codes:
+            self._codes[wish.offer_id, code.seq] = ("issued", None, bucket_of(wish.member_id), wish.voucher_id)
+
+    def set_codes(self, offer_id: UUID, codes: Iterable[PoolCode], hold_id: UUID | None) -> None:
+        """Note that the codes are held by the hold, or free again."""
+        for code in codes:
+            self._codes[offer_id, code.seq] = ("free" if hold_id is None else "held", hold_id, None, None)
+
+    async def post(self, work: UnitOfWork, state: DeskState, now: datetime) -> None:
+        """Write everything in one statement; what it does not find as it was loaded undoes the batch."""
+        writes = Writes(now)
+        ledger.post(writes, self.postings, state.members)
+        writes.add(_STOCK, _stock_rows(state))
+        writes.add(_LIMITS, self._limit_rows(state))
+        writes.add(_REDEMPTIONS, [_redemption_row(one) for one in self.issued])
+        writes.add(_VOUCHERS, [_voucher_row(one) for one in self.issued])
+        self._add_undone(writes)
+        writes.add(_EARNINGS, [_earning_row(*one) for one in self.credited])
+        writes.add(_HOLDS, [_hold_row(one) for one in self.placed])
+        writes.add(_ENDS, [_end_row(one) for one in self.ended])
+        writes.add(_CODES, [(*code, *what) for code, what in sorted(self._codes.items())])
+        writes.add(EVENTS, [event_row(event, now, bucket) for bucket, event in self.events])
+        writes.add(
+            OUTCOMES,
+            [(k.bucket, k.caller, k.key, k.fingerprint, outcome.status, outcome.body) for k, outcome in self.outcomes],
+        )
+        await writes.run(work)
+
+    def _add_undone(self, writes: Writes) -> None:
+        undone = [(bucket_of(one.redemption.member_id), one) for one in self.cancelled]
+        writes.add(_CANCELLED, [(bucket, one.redemption.redemption_id, one.event.reason) for bucket, one in undone])
+        writes.add(_GIVEN_BACK, [(bucket, one.redemption.voucher_id) for bucket, one in undone])
+
+    def _limit_rows(self, state: DeskState) -> list[tuple[object, ...]]:
+        counted: list[tuple[UUID, UUID, Iterable[str]]] = [
+            (terms.wish.member_id, terms.wish.offer_id, terms.windows)
+            for terms in (
+                *(one.terms for one in self.issued),
+                *(one.terms for one in self.placed),
+                *(one.hold.terms for one in self.ended),
+            )
+        ]
+        undone = [one.redemption for one in self.cancelled]
+        counted += [(one.member_id, one.offer_id, one.windows) for one in undone]
+        keys = {(member_id, offer_id, window) for member_id, offer_id, windows in counted for window in windows}
+        return [(bucket_of(key[0]), *key, state.used[key]) for key in keys]
+
+
+def _stock_rows(state: DeskState) -> list[tuple[object, ...]]:
+    return [
+        (offer_id, number, part.initial_change, part.remaining_change, part.held_change, part.sold_change)
+        for offer_id, stock in state.stock.items()
+        for number, part in stock.slices.items()
+        if part.changed
+    ]
+
+
+def _redemption_row(one: Issued) -> tuple[object, ...]:
+    wish, terms = one.terms.wish, one.terms
+    return (
+        bucket_of(wish.member_id), wish.redemption_id, wish.member_id, wish.offer_id, terms.revision, terms.partner_id,
+        wish.quantity, terms.points, terms.slice, " ".join(terms.windows), _json(terms.settlement),
+    )  # fmt: skip
+
+
+def _voucher_row(one: Issued) -> tuple[object, ...]:
+    wish, terms = one.terms.wish, one.terms
+    return (
+        bucket_of(wish.member_id), wish.voucher_id, wish.code, wish.redemption_id, wish.member_id, terms.partner_id,
+        wish.offer_id, terms.revision, wish.quantity, one.expires_at, " ".join(code.code for code in terms.codes),
+    )  # fmt: skip
+
+
+def _earning_row(event: PointsCredited, actor: str) -> tuple[object, ...]:
+    return (
+        bucket_of(event.member_id), event.member_id, event.reference, event.transaction_id, event.points, event.kind,
+        event.occurred_at, actor,
+    )  # fmt: skip
+
+
+def _hold_row(one: Placed) -> tuple[object, ...]:
+    wish, terms = one.terms.wish, one.terms
+    return (
+        bucket_of(wish.member_id), one.hold_id, wish.member_id, wish.offer_id, terms.revision, terms.partner_id,
+        wish.quantity, terms.points, terms.slice, " ".join(terms.windows), terms.voucher_days, bool(terms.codes),
+        _json(terms.settlement), one.reference, one.deadline,
+    )  # fmt: skip
+
+
+def _end_row(one: Ended) -> tuple[object, ...]:
+    event = one.event
+    return (
+        bucket_of(event.member_id), event.hold_id, event.status, event.posted_quantity, event.redemption_id, event.reason,
+    )  # fmt: skip
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

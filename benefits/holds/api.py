@@ -1,0 +1,101 @@
+"""Holds over HTTP: the OEM's own systems set points and units aside while somebody else has to answer."""
+
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, JSONBody
+
+from benefits.desk.errands import PlaceHold, PointsErrand, new_end, new_wish
+from benefits.holds.read import hold_view, holder
+from benefits.holds.schemas import HoldIn, HoldView, PostIn, VoidIn
+from marketplace.kernel.clock import Clock
+from marketplace.platform.desk import Desk
+from marketplace.platform.idempotency import IdempotencyKey, request_key
+from marketplace.platform.problems import HttpRequest, language_of, path_id
+from partners.oauth.callers import OemCaller
+
+_WRITE = {"scope": "points:write"}
+
+
+class Holds(Controller):
+    """Set aside, then posted in full or in part, voided, or expired."""
+
+    path = "/v1/points/holds"
+    tags = ["points"]
+
+    @post(
+        operation_id="place_hold",
+        summary="Set an offer's points and units aside for a member",
+        opt=_WRITE,
+        responses={201: ResponseSpec(HoldView, description="Held", generate_examples=False)},
+    )
+    async def place(
+        self,
+        data: JSONBody[HoldIn],
+        request: HttpRequest,
+        oem: NamedDependency[OemCaller],
+        key: IdempotencyKey,
+        points_desk: NamedDependency[Desk[PointsErrand]],
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """The same checks and refusals as a redemption's. At the deadline everything goes back by itself."""
+        wish = new_wish(data.member_id, data.offer_id, data.quantity, clock.unix_ms())
+        whole = request_key(request, oem.actor, key, data)
+        errand = PlaceHold(wish, data.minutes, data.reference, whole, language_of(request))
+        return (await points_desk.ask(errand)).response()
+
+    @get("/{hold_id:str}", operation_id="get_hold", summary="A hold, and what became of it", opt=_WRITE)
+    async def get_hold(self, hold_id: FromPath[str], oem: NamedDependency[OemCaller]) -> HoldView:  # noqa: ARG002
+        """With its redemption, once it is posted."""
+        return await hold_view(path_id(hold_id))
+
+    @post(
+        "/{hold_id:str}/post",
+        operation_id="post_hold",
+        summary="Redeem what is held, in full or in part",
+        opt=_WRITE,
+        status_code=200,
+        responses={200: ResponseSpec(HoldView, description="Posted", generate_examples=False)},
+    )
+    async def post_hold(
+        self,
+        hold_id: FromPath[str],
+        data: JSONBody[PostIn],
+        request: HttpRequest,
+        oem: NamedDependency[OemCaller],
+        key: IdempotencyKey,
+        points_desk: NamedDependency[Desk[PointsErrand]],
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """A hold ends once: 409 `hold_ended` says how. What is not posted goes back."""
+        whole, identifier = request_key(request, oem.actor, key, data), path_id(hold_id)
+        member_id, language = await holder(identifier), language_of(request)
+        errand = new_end(member_id, identifier, "post", whole, language, clock.unix_ms(), quantity=data.quantity)
+        return (await points_desk.ask(errand)).response()
+
+    @post(
+        "/{hold_id:str}/void",
+        operation_id="void_hold",
+        summary="Give a hold up",
+        opt=_WRITE,
+        status_code=200,
+        responses={200: ResponseSpec(HoldView, description="Voided", generate_examples=False)},
+    )
+    async def void(
+        self,
+        hold_id: FromPath[str],
+        data: JSONBody[VoidIn],
+        request: HttpRequest,
+        oem: NamedDependency[OemCaller],
+        key: IdempotencyKey,
+        points_desk: NamedDependency[Desk[PointsErrand]],
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """Points and units go back at once."""
+        whole, identifier = request_key(request, oem.actor, key, data), path_id(hold_id)
+        member_id, language = await holder(identifier), language_of(request)
+        errand = new_end(member_id, identifier, "void", whole, language, clock.unix_ms(), reason=data.reason)
+        return (await points_desk.ask(errand)).response()
+
+
+ROUTES: list[type[Controller]] = [Holds]

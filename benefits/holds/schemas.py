@@ -1,0 +1,59 @@
+"""What goes over the wire about holds."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+
+from benefits.holds.domain import MAX_MINUTES
+from benefits.points.schemas import Reference
+from benefits.redemptions.schemas import Quantity, VoucherRef
+
+Minutes = Annotated[int, msgspec.Meta(ge=1, le=MAX_MINUTES, description="How long points and units are set aside.")]
+
+
+class HoldIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Set the points of an offer, and its units, aside for a member; `reference` is the caller's own."""
+
+    member_id: UUID
+    offer_id: UUID
+    reference: Reference
+    quantity: Quantity = 1
+    minutes: Minutes = 15
+
+
+class PostIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many of the held units are redeemed; all of them, unless a number is given. The rest goes back."""
+
+    quantity: Quantity | None = None
+
+
+class VoidIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why the hold is given up; may be empty."""
+
+    reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
+
+
+class HoldRedemption(msgspec.Struct, frozen=True):
+    """What a posted hold became."""
+
+    id: UUID
+    points: int
+    voucher: VoucherRef
+
+
+class HoldView(msgspec.Struct, frozen=True):
+    """A hold. `points` were set aside for `quantity` units; `posted_quantity` of them were redeemed."""
+
+    id: UUID
+    status: str
+    member_id: UUID
+    offer_id: UUID
+    quantity: int
+    points: int
+    reference: str
+    held_at: datetime
+    deadline: datetime
+    posted_quantity: int
+    redemption: HoldRedemption | None

@@ -1,0 +1,95 @@
+"""May this earning be credited. Pure: what the reference, the clock and the lot's lifetime say."""
+
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from benefits.points.domain import (
+    Account,
+    AlreadyExpired,
+    Code,
+    EarningRefusal,
+    LotPart,
+    MemberState,
+    OccurredInFuture,
+    Posting,
+    ReferenceReused,
+    UnknownMember,
+    expiry_day,
+    sweep,
+)
+from benefits.points.events import PointsCredited
+from benefits.points.schemas import EarningIn, EarningResult
+from benefits.rules import Rules
+
+_CLOCK_SKEW = timedelta(minutes=5)
+"""How far an OEM system's clock may run ahead of ours."""
+
+
+class Credited(msgspec.Struct, frozen=True):
+    """What became of an earning; without `event` nothing was credited."""
+
+    result: EarningResult
+    postings: list[Posting]
+    event: PointsCredited | None = None
+
+
+def decide_earning(
+    earning: EarningIn,
+    member: MemberState | None,
+    before: EarningIn | None,
+    ids: tuple[UUID, UUID],
+    rules: Rules,
+    now: datetime,
+) -> Credited:
+    """Credit the earning to the member's wallet, or say why not.
+
+    `before` is what the member has under that reference already; `ids` are those of the sweep and of the earning.
+    """
+    if member is None:
+        return _answer(earning, "refused", UnknownMember.code, None)
+    if before is not None:
+        same = (before.points, before.kind, before.occurred_at) == (earning.points, earning.kind, earning.occurred_at)
+        return _answer(earning, "replayed" if same else "refused", None if same else ReferenceReused.code, member)
+    expires_on = expiry_day(earning.occurred_at, rules.calendar, rules.lifetime_months)
+    today = rules.calendar.day_of(now)
+    refusal = _refusal(earning, expires_on <= today, now)
+    if refusal is not None:
+        return _answer(earning, "refused", refusal.code, member)
+    swept = sweep(member.wallet, ids[0], today, now)
+    member.wallet.put(LotPart(expires_on, earning.points))
+    credited = Posting(
+        transaction_id=ids[1],
+        member_id=earning.member_id,
+        code=Code.EARNING,
+        source=Account.PROGRAMME,
+        destination=Account.WALLET,
+        expires_on=expires_on,
+        points=earning.points,
+        occurred_at=now,
+    )
+    event = PointsCredited(
+        member_id=earning.member_id,
+        transaction_id=ids[1],
+        reference=earning.reference,
+        kind=earning.kind,
+        points=earning.points,
+        occurred_at=earning.occurred_at,
+    )
+    result = EarningResult(earning.reference, "credited", None, member.wallet.balance)
+    return Credited(result, [*swept, credited], event)
+
+
+def _refusal(earning: EarningIn, expired: bool, now: datetime) -> type[EarningRefusal] | None:
+    if earning.occurred_at > now + _CLOCK_SKEW:
+        return OccurredInFuture
+    return AlreadyExpired if expired else None
+
+
+def _answer(
+    earning: EarningIn, status: Literal["replayed", "refused"], code: str | None, member: MemberState | None
+) -> Credited:
+    balance = member.wallet.balance if member else None
+    return Credited(EarningResult(earning.reference, status, code, balance), [])

@@ -1,0 +1,126 @@
+"""May this redemption be undone, and what comes back. One pure function for the preview and for the deed."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from benefits.points.domain import Code, Posting, give_back, sweep
+from benefits.redemptions.domain import VOUCHER_TRANSITIONS, State, VoucherStatus
+from benefits.redemptions.events import RedemptionCancelled, SettlementTerms
+from benefits.rules import Rules
+from marketplace.kernel.facts import Fact
+from marketplace.kernel.states import TransitionRefusedError
+
+
+class VoucherNotCancellable(Fact):
+    """The voucher is used, expired or cancelled already."""
+
+    zh = "该兑换券状态为 {status}，不能取消。"
+    en = "The voucher is {status} and cannot be cancelled."
+
+    def __init__(self, status: str) -> None:
+        """Take the problem's code from the state: already_used, expired, cancelled."""
+        self.code = "already_used" if status == "used" else status
+        super().__init__(status=status)
+
+
+class CancelWindowOver(Fact):
+    """The redemption is too old to be undone."""
+
+    code = "cancel_window_over"
+    zh = "已超过取消期限（兑换后 {days} 天内可取消）。"
+    en = "The time to cancel is over ({days} days after the redemption)."
+
+
+class CodesHandedOut(Fact):
+    """The voucher shows codes of the partner's own, which cannot be taken back."""
+
+    code = "codes_handed_out"
+    zh = "该兑换券已发放合作方券码，不能取消。"
+    en = "The voucher has handed out the partner's own codes, so it cannot be cancelled."
+
+
+class Cancelling(msgspec.Struct):
+    """A redemption that is to be undone, under the locks of its wallet and its voucher; `taken` is how it was paid."""
+
+    redemption_id: UUID
+    member_id: UUID
+    partner_id: UUID
+    offer_id: UUID
+    revision: int
+    quantity: int
+    points: int
+    slice: int | None
+    windows: list[str]
+    settlement: SettlementTerms
+    redeemed_at: datetime
+    voucher_id: UUID
+    code: str
+    status: str
+    expires_at: datetime
+    partner_codes: list[str]
+    taken: list[Posting]
+
+
+class Cancelled(msgspec.Struct, frozen=True):
+    """A redemption undone: everything that has to be posted. `swept` is what expired on the way."""
+
+    redemption: Cancelling
+    swept: list[Posting]
+    postings: list[Posting]
+    event: RedemptionCancelled
+
+    @property
+    def back(self) -> list[Posting]:
+        """What came back to stay, by lot."""
+        gone = {posting.expires_on for posting in self.postings if posting.code is Code.FORFEITURE}
+        return [p for p in self.postings if p.code is Code.CANCELLATION and p.expires_on not in gone]
+
+
+def decide_cancel(
+    redemption: Cancelling, state: State, reason: str, ids: tuple[UUID, UUID], rules: Rules, now: datetime
+) -> Cancelled:
+    """Undo the redemption and move the state on: points to their lots, units to their slice, limits down.
+
+    `ids` are those of the sweep and of the cancellation. Raises VoucherNotCancellable, CancelWindowOver, CodesHandedOut.
+    """
+    _check(redemption, rules, now)
+    today, wallet = rules.calendar.day_of(now), state.members[redemption.member_id].wallet
+    swept = sweep(wallet, ids[0], today, now)
+    postings = give_back(wallet, redemption.taken, ids[1], today, now, rule=rules.expired_rule)
+    redemption.status = VoucherStatus.CANCELLED
+    if redemption.slice is not None:
+        state.stock[redemption.offer_id].take_back(redemption.slice, redemption.quantity)
+    for window in redemption.windows:
+        state.used[redemption.member_id, redemption.offer_id, window] -= redemption.quantity
+    forfeited = sum(posting.points for posting in postings if posting.code is Code.FORFEITURE)
+    event = RedemptionCancelled(
+        redemption_id=redemption.redemption_id,
+        voucher_id=redemption.voucher_id,
+        member_id=redemption.member_id,
+        partner_id=redemption.partner_id,
+        offer_id=redemption.offer_id,
+        revision=redemption.revision,
+        quantity=redemption.quantity,
+        points_returned=redemption.points - forfeited,
+        points_forfeited=forfeited,
+        reason=reason,
+        settlement=redemption.settlement,
+        cancelled_at=now,
+    )
+    return Cancelled(redemption, swept, postings, event)
+
+
+def _check(redemption: Cancelling, rules: Rules, now: datetime) -> None:
+    status = VoucherStatus(redemption.status)
+    if status is VoucherStatus.ISSUED and redemption.expires_at <= now:
+        status = VoucherStatus.EXPIRED  # the job that says so in the table has not come by yet
+    try:
+        VOUCHER_TRANSITIONS.after(status, "cancel")
+    except TransitionRefusedError as refusal:
+        raise VoucherNotCancellable(str(status)) from refusal
+    if redemption.partner_codes:
+        raise CodesHandedOut
+    if now >= redemption.redeemed_at + timedelta(days=rules.cancel_window_days):
+        raise CancelWindowOver(days=rules.cancel_window_days)

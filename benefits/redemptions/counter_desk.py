@@ -1,0 +1,219 @@
+"""The counter's desk: vouchers verified and taken, all that arrive together in one transaction.
+
+A partner sees only vouchers of its own offers, by our code or by one of its own that was handed out with it.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from benefits.offers.titles import Titles
+from benefits.redemptions.counter import (
+    UnknownVoucher,
+    VoucherRefused,
+    new_token,
+    spelled,
+    status_now,
+    status_when_used,
+    used_event,
+)
+from benefits.redemptions.domain import VoucherStatus
+from benefits.redemptions.schemas import UsedVoucher, UseIn, VerifiedVoucher, VerifyIn
+from marketplace.kernel.clock import Clock, Standing
+from marketplace.kernel.codes import UnreadableCodeError, read_code
+from marketplace.kernel.event import Event
+from marketplace.kernel.facts import Fact, InvalidField
+from marketplace.platform.database import UnitOfWork, columns
+from marketplace.platform.events import WRITE as EVENTS
+from marketplace.platform.events import event_row
+from marketplace.platform.idempotency import WRITE as OUTCOMES
+from marketplace.platform.idempotency import Answers, Key, Outcome, refused
+from marketplace.platform.paging import Cursors
+from marketplace.platform.writes import Write, Writes
+from partners.onboarding.locations import known_locations
+
+# Locked in the order of their ids, as a cancellation locks them, so that nobody waits in a circle.
+_FIND = """
+SELECT v.bucket, v.id, v.code, v.partner_id, v.redemption_id, v.member_id, v.offer_id, v.revision, v.quantity, v.status,
+       v.expires_at, v.used_at, v.partner_codes, r.settlement
+FROM unnest($1::smallint[], $2::text[]) AS wanted (bucket, code)
+JOIN voucher v ON v.bucket = wanted.bucket AND v.code = wanted.code
+JOIN redemption r ON r.bucket = v.bucket AND r.id = v.redemption_id
+"""
+
+_OWN_CODES = """
+SELECT c.partner_id, c.code, v.bucket, v.code AS voucher_code
+FROM unnest($1::uuid[], $2::text[]) AS wanted (partner_id, code)
+JOIN offer_code c USING (partner_id, code) JOIN voucher v ON v.bucket = c.bucket AND v.id = c.voucher_id
+"""
+
+_USED = Write(
+    "used",
+    ("smallint", "uuid", "text", "text", "text"),
+    """UPDATE voucher v SET status = d.status, used_at = {now}, location_id = d.location_id, reference = d.reference
+    FROM {rows} AS d (bucket, id, status, location_id, reference)
+    WHERE v.bucket = d.bucket AND v.id = d.id AND v.status = 'issued' RETURNING 1""",
+)
+
+
+class Verify(msgspec.Struct, frozen=True):
+    """A partner asks whether a voucher is good."""
+
+    partner_id: UUID
+    body: VerifyIn
+    language: str
+
+    weight = 1
+    key = None
+
+
+class Use(msgspec.Struct, frozen=True):
+    """A partner takes a voucher. In the demo's past, where nobody asks twice, there is no key."""
+
+    partner_id: UUID
+    body: UseIn
+    key: Key | None
+    language: str
+
+    weight = 1
+
+
+CounterErrand: TypeAlias = Verify | Use
+
+
+class _Batch(msgspec.Struct):
+    """What a batch knows, and what it does; a voucher taken once is taken for the rest of the batch."""
+
+    now: datetime
+    vouchers: Mapping[tuple[UUID, str], Mapping[str, Any]]
+    titles: Mapping[tuple[UUID, int], Any]
+    locations: Collection[tuple[UUID, str]]
+    changes: dict[UUID, tuple[object, ...]]
+    events: list[tuple[int, Event]]
+
+
+class CounterDesk:
+    """How a batch at the counter is taken."""
+
+    def __init__(self, clock: Clock, cursors: Cursors) -> None:
+        """Keep the clock, and what signs the use tokens."""
+        self._clock = clock
+        self._cursors = cursors
+        self._titles = Titles()
+
+    async def take(self, work: UnitOfWork, errands: Sequence[CounterErrand]) -> list[Outcome | Fact]:
+        """Answer the errands in their order. A voucher that is named twice is taken once; then it is used."""
+        return await self._take(work, errands, self._clock)
+
+    async def take_at(self, work: UnitOfWork, errands: Sequence[CounterErrand], at: datetime) -> list[Outcome | Fact]:
+        """The same as if it were that instant: for the demo's past."""
+        return await self._take(work, errands, Standing(at))
+
+    async def _take(self, work: UnitOfWork, errands: Sequence[CounterErrand], clock: Clock) -> list[Outcome | Fact]:
+        lock = any(isinstance(errand, Use) for errand in errands)
+        rows = await _vouchers(work, errands, lock=lock)
+        now = clock.shifted(await work.fetchval("SELECT clock_timestamp()"))
+        titles = await self._titles.of({(row["offer_id"], row["revision"]) for row in rows.values()})
+        places = {(e.partner_id, e.body.location_id) for e in errands if e.body.location_id}
+        batch = _Batch(now, rows, titles, await known_locations(places) if places else (), {}, [])
+        answers = Answers()
+        await answers.load(work, [errand.key for errand in errands if errand.key is not None])
+        fresh: list[tuple[Key, Outcome]] = []
+        results = [self._answer(errand, batch, answers, fresh) for errand in errands]
+        writes = Writes(now)
+        writes.add(_USED, list(batch.changes.values()))
+        writes.add(EVENTS, [event_row(event, now, bucket) for bucket, event in batch.events])
+        writes.add(OUTCOMES, [(k.bucket, k.caller, k.key, k.fingerprint, o.status, o.body) for k, o in fresh])
+        await writes.run(work)
+        return results
+
+    def _answer(
+        self, errand: CounterErrand, batch: _Batch, answers: Answers, fresh: list[tuple[Key, Outcome]]
+    ) -> Outcome | Fact:
+        earlier = None if errand.key is None else answers.known(errand.key)
+        if earlier is not None:
+            return earlier
+        try:
+            outcome = self._do(errand, batch)
+        except Fact as fact:  # not for a state reason: not stored
+            return fact
+        if errand.key is not None:
+            answers.add(errand.key, outcome)
+            fresh.append((errand.key, outcome))
+        return outcome
+
+    def _do(self, errand: CounterErrand, batch: _Batch) -> Outcome:
+        location_id = errand.body.location_id
+        if location_id and (errand.partner_id, location_id) not in batch.locations:
+            raise InvalidField("location_id", "不是您登记的门店。", "is not one of your registered locations.")
+        try:
+            voucher = batch.vouchers.get((errand.partner_id, spelled(errand.body.code)))
+            if voucher is None:
+                raise UnknownVoucher
+            view = self._verify(errand, voucher, batch) if isinstance(errand, Verify) else _use(errand, voucher, batch)
+        except Fact as fact:
+            return refused(fact, errand.language)
+        return Outcome(200, msgspec.json.encode(view))
+
+    def _verify(self, errand: Verify, voucher: Mapping[str, Any], batch: _Batch) -> VerifiedVoucher:
+        status = VoucherStatus.USED if voucher["id"] in batch.changes else status_now(voucher, batch.now)
+        token = None
+        if status is VoucherStatus.ISSUED:
+            token = new_token(spelled(errand.body.code), errand.partner_id, batch.now, self._cursors)
+        return VerifiedVoucher(
+            voucher_id=voucher["id"],
+            status=status.value,
+            offer_id=voucher["offer_id"],
+            title=batch.titles[voucher["offer_id"], voucher["revision"]],
+            quantity=voucher["quantity"],
+            expires_at=voucher["expires_at"],
+            use_token=token,
+        )
+
+
+def _use(errand: Use, voucher: Mapping[str, Any], batch: _Batch) -> UsedVoucher:
+    body = errand.body
+    after = status_when_used(voucher, batch.now)
+    if voucher["id"] in batch.changes:
+        raise VoucherRefused(after.value, batch.now)
+    batch.changes[voucher["id"]] = (
+        voucher["bucket"],
+        voucher["id"],
+        after.value,
+        body.location_id or "",
+        body.reference,
+    )
+    batch.events.append(
+        (voucher["bucket"], used_event(voucher, body, errand.partner_id, voucher["settlement"], batch.now))
+    )
+    return UsedVoucher(voucher["id"], after.value, batch.now, voucher["offer_id"], voucher["quantity"], body.reference)
+
+
+async def _vouchers(
+    work: UnitOfWork, errands: Sequence[CounterErrand], *, lock: bool
+) -> dict[tuple[UUID, str], asyncpg.Record]:
+    """Return the vouchers by (partner, code as it was asked for); whoever's they are not does not find them."""
+    ours: dict[tuple[UUID, str], tuple[int, str]] = {}
+    theirs: set[tuple[UUID, str]] = set()
+    for errand in errands:
+        try:
+            code, bucket = read_code(errand.body.code)
+            ours[errand.partner_id, code] = (bucket, code)
+        except UnreadableCodeError:
+            theirs.add((errand.partner_id, spelled(errand.body.code)))
+    if theirs:
+        for row in await work.fetch(_OWN_CODES, *columns(sorted(theirs), 2)):
+            ours[row["partner_id"], row["code"]] = (row["bucket"], row["voucher_code"])
+    if not ours:
+        return {}
+    statement = _FIND + (" ORDER BY v.bucket, v.id FOR UPDATE OF v" if lock else "")
+    found = {row["code"]: row for row in await work.fetch(statement, *columns(sorted(set(ours.values())), 2))}
+    return {
+        (partner_id, asked): found[code]
+        for (partner_id, asked), (_, code) in ours.items()
+        if code in found and found[code]["partner_id"] == partner_id
+    }

@@ -1,0 +1,35 @@
+"""What giving a redemption back would return: decided as the deed is, and thrown away."""
+
+from uuid import UUID
+
+from benefits.desk.deeds import cancelled_view
+from benefits.desk.load import redemptions_to_undo
+from benefits.offers.stock import OfferStock, Slice
+from benefits.points.ledger import read_members
+from benefits.redemptions.cancelling import decide_cancel
+from benefits.redemptions.domain import State
+from benefits.redemptions.schemas import CancelledView
+from benefits.rules import Rules
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.facts import NotFound
+from marketplace.kernel.ids import bucket_of, uuid7
+from marketplace.platform.database import UnitOfWork
+
+
+async def preview(work: UnitOfWork, member_id: UUID, redemption_id: UUID, rules: Rules, clock: Clock) -> CancelledView:
+    """Return what cancelling now would give back.
+
+    Locks nothing: use a snapshot (REPEATABLE READ). Raises NotFound, VoucherNotCancellable, CancelWindowOver.
+    """
+    members = await read_members(work, [member_id])
+    found = (await redemptions_to_undo(work, [(member_id, redemption_id)], lock=False)).get(redemption_id)
+    if found is None or member_id not in members:
+        raise NotFound
+    stock = (
+        {} if found.slice is None else {found.offer_id: OfferStock({found.slice: Slice(0)}, found.slice, whole=False)}
+    )
+    used = {(member_id, found.offer_id, window): found.quantity for window in found.windows}
+    now = clock.shifted(await work.fetchval("SELECT now()"))
+    bucket = bucket_of(member_id)
+    state = State(members, {}, stock, used, {})
+    return cancelled_view(decide_cancel(found, state, "", (uuid7(bucket), uuid7(bucket)), rules, now))

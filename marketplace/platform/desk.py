@@ -1,0 +1,195 @@
+"""The desk: requests that arrive while a commit is under way are decided together, in order of arrival.
+
+One transaction for each request queues at the row that everybody wants; a batch locks it once for all of them
+(docs/decisions/0002-desk.md). There is no timer: a desk takes what has arrived when the last commit ends, and an idle one
+begins at once.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
+from typing import Generic, Protocol, TypeVar
+
+import asyncpg
+import structlog
+from prometheus_client import Gauge, Histogram
+
+from marketplace.kernel.errors import TryAgainError
+from marketplace.kernel.facts import Fact, Kind
+from marketplace.platform.database import Busy, UnitOfWork, unit_of_work
+from marketplace.platform.idempotency import Outcome
+
+BATCH_SIZE = Histogram(
+    "marketplace_desk_batch", "Requests decided together.", ["desk"], buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
+)
+WAITING = Gauge("marketplace_desk_waiting", "Requests waiting at the desk.", ["desk"])
+
+_ATTEMPTS = 14
+_BACKOFF_S, _LONGEST_PAUSE_S = 0.05, 1.0
+"""Pauses of 0.05, 0.1 … 1 s, ten seconds in all: a PostgreSQL that was killed is back within them."""
+
+
+_FEW = 4
+"""How often a batch that met another's locks is tried again before it is split."""
+
+
+class DeskFull(Fact):
+    """More requests wait than the desk takes."""
+
+    kind = Kind.UNAVAILABLE
+    code = "desk_full"
+    zh = "兑换人数过多，请稍后重试（使用同一 Idempotency-Key）。"
+    en = "Too many requests at once; try again shortly with the same Idempotency-Key."
+
+
+# Nothing of these was committed.
+_PASSING = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.InvalidCachedStatementError,
+    TryAgainError,
+    Busy,
+)
+
+# The connection is gone. Whether a COMMIT under way was carried out will be seen by the keys when it is tried again.
+_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.InterfaceError,
+    OSError,
+)
+
+
+class Errand(Protocol):
+    """What is laid on a desk: `weight` is its share of a batch, 1 for one thing."""
+
+    @property
+    def weight(self) -> int:
+        """How many ordinary errands it is worth."""
+
+
+Wanted = TypeVar("Wanted", bound=Errand)
+Deciding = Callable[[UnitOfWork, Sequence[Wanted]], Awaitable[Sequence[Outcome | Fact]]]
+
+logger = structlog.get_logger()
+
+
+class _Waiting(Generic[Wanted]):
+    """An errand and the answer that its caller waits for."""
+
+    __slots__ = ("answer", "errand")
+
+    def __init__(self, errand: Wanted, answer: "asyncio.Future[Outcome]") -> None:
+        self.errand = errand
+        self.answer = answer
+
+    def give(self, result: Outcome | BaseException) -> None:
+        # A caller that has gone leaves a cancelled future: the books have what it wanted, and its retry finds it.
+        if self.answer.done():
+            return
+        if isinstance(result, Outcome):
+            self.answer.set_result(result)
+        else:
+            self.answer.set_exception(result)
+
+
+class Desk(Generic[Wanted]):
+    """One process's desk. `decide` turns a batch into answers inside the unit of work that it is given.
+
+    It works while errands wait, in a task of its own, and needs no starting; `close` lets it finish.
+    """
+
+    def __init__(self, name: str, decide: Deciding[Wanted], *, batch: int, queue: int) -> None:
+        """Set the sizes: `batch` in weight, `queue` in errands. The name labels its metrics."""
+        self._decide = decide
+        self._batch = batch
+        self._queue_limit = queue
+        self._waiting: deque[_Waiting[Wanted]] = deque()
+        self._at_work: asyncio.Task[None] | None = None
+        self._sizes = BATCH_SIZE.labels(name)
+        self._gauge = WAITING.labels(name)
+
+    async def ask(self, errand: Wanted) -> Outcome:
+        """Lay an errand on the desk and wait for its answer. Raises DeskFull, or the fact that refuses the errand."""
+        if len(self._waiting) >= self._queue_limit:
+            raise DeskFull
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Outcome] = loop.create_future()
+        self._waiting.append(_Waiting(errand, answer))
+        if self._at_work is None:
+            # A context of its own: the asker's unit of work, should there be one, is not the desk's.
+            self._at_work = loop.create_task(self._work(), context=Context())
+        return await answer
+
+    async def close(self) -> None:
+        """Wait until everything that was asked is answered."""
+        if self._at_work is not None:
+            await asyncio.gather(self._at_work, return_exceptions=True)
+
+    async def _work(self) -> None:
+        """Take what has arrived, again and again, until nothing waits."""
+        try:
+            while self._waiting:
+                taken = self._take()
+                self._gauge.set(len(self._waiting))
+                self._sizes.observe(len(taken))
+                await self._serve(taken)
+        finally:
+            self._at_work = None
+
+    def _take(self) -> list[_Waiting[Wanted]]:
+        """Return the next errands in order of arrival: as many as fit into a batch, but one at least."""
+        taken = [self._waiting.popleft()]
+        weight = taken[0].errand.weight
+        while self._waiting and weight + self._waiting[0].errand.weight <= self._batch:
+            taken.append(self._waiting.popleft())
+            weight += taken[-1].errand.weight
+        return taken
+
+    async def _serve(self, taken: Sequence[_Waiting[Wanted]]) -> None:
+        """Answer the batch. One that fails is split, so that an errand that the database refuses fails alone."""
+        try:
+            results = await self._attempt([waiting.errand for waiting in taken])
+        except asyncio.CancelledError:
+            for waiting in (*taken, *self._waiting):
+                waiting.give(DeskFull())
+            raise
+        except _AWAY as error:
+            # No errand is to blame, and none will fare better: nobody is kept waiting for a database that is away.
+            for waiting in (*taken, *self._waiting):
+                waiting.give(error)
+            self._waiting.clear()
+            return
+        except Exception as error:  # noqa: BLE001 - it is answered to its caller, who has it logged
+            if len(taken) == 1:
+                taken[0].give(error)
+                return
+            logger.warning("desk_batch_split", size=len(taken), error=repr(error))
+            middle = len(taken) // 2
+            await self._serve(taken[:middle])
+            await self._serve(taken[middle:])
+            return
+        for waiting, result in zip(taken, results, strict=True):
+            waiting.give(result)
+
+    async def _attempt(self, errands: Sequence[Wanted]) -> Sequence[Outcome | Fact]:
+        """Decide and commit; what passes by itself is tried again.
+
+        A connection lost at COMMIT leaves it open whether it was committed: trying again begins with the look-up of each
+        key, so what was committed is answered from the books and never done twice.
+        """
+        for attempt in range(_ATTEMPTS):
+            try:
+                async with unit_of_work() as work:
+                    return await self._decide(work, errands)
+            except (*_PASSING, *_AWAY) as error:
+                if attempt == _ATTEMPTS - 1 or (attempt == _FEW and isinstance(error, _PASSING)):
+                    raise
+                logger.warning("desk_retry", attempt=attempt, error=repr(error))
+                if not isinstance(error, TryAgainError):
+                    await asyncio.sleep(min(_BACKOFF_S * 2**attempt, _LONGEST_PAUSE_S))
+        raise AssertionError("unreachable")

@@ -1,0 +1,86 @@
+"""The counter's desk: every kind of voucher answered, alone and together, and twice is once."""
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+
+from benefits.redemptions.counter_desk import CounterDesk, CounterErrand, Use, Verify
+from benefits.redemptions.redeem import cancel_errand
+from benefits.redemptions.schemas import CancelIn, UseIn, VerifyIn
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.codes import new_code
+from marketplace.platform.database import DB, unit_of_work
+from marketplace.platform.idempotency import Outcome, key_for
+from marketplace.platform.paging import Cursors
+from marketplace.settings import Settings
+from tests.support.world import World
+
+
+@pytest.fixture
+async def vouchers(database: str, settings: Settings, clock: Clock) -> tuple[World, list[str]]:
+    """A world, and the codes of five vouchers of its partner."""
+    world = await World(settings, clock).open()
+    offer = await world.offer(voucher_days=1)
+    desk = world.desk()
+    for member in await world.members(5, points=1000):
+        await desk.ask(world.request(member, offer))
+    return world, [row["code"] for row in await DB.fetch("SELECT code FROM voucher ORDER BY code")]
+
+
+def use(world: World, code: str, reference: str = "till-1", partner_id: UUID | None = None) -> Use:
+    body = UseIn(code=code, reference=reference)
+    return Use(partner_id or world.partner_id, body, key_for("p", uuid4().hex, "use", body), "en")
+
+
+async def take(world: World, *errands: CounterErrand) -> list[Outcome]:
+    desk = CounterDesk(world.clock, Cursors("x" * 32))
+    async with unit_of_work() as work:
+        answers = await desk.take(work, errands)
+    assert all(isinstance(answer, Outcome) for answer in answers)
+    return answers  # type: ignore[return-value]
+
+
+def words(answers: list[Outcome]) -> list[str]:
+    """Return each answer's status, or its problem's code."""
+    bodies = [msgspec.json.decode(answer.body) for answer in answers]
+    return [body.get("code") or body["status"] for body in bodies]
+
+
+async def test_each_is_answered_as_it_stands(vouchers: tuple[World, list[str]]) -> None:
+    """Good, named twice, used before, cancelled, another partner's, never issued, unreadable: one answer for each."""
+    world, (good, used_before, cancelled, foreign, _) = vouchers
+    await take(world, use(world, used_before, "earlier"))
+    row = await DB.fetchrow("SELECT member_id, redemption_id FROM voucher WHERE code = $1", cancelled)
+    assert row is not None
+    given_back = cancel_errand(row["member_id"], row["redemption_id"], CancelIn(), "k", "en", world.clock.unix_ms())
+    await world.desk().ask(given_back)
+    asked = [use(world, good), use(world, good, "again"), use(world, used_before), use(world, cancelled),
+             use(world, foreign, partner_id=uuid4()), use(world, new_code(7)), use(world, "not-a-code"),
+             use(world, foreign.lower()), Verify(world.partner_id, VerifyIn(code=good), "en")]  # fmt: skip
+    assert words(await take(world, *asked)) == [
+        "used", "already_used", "already_used", "cancelled", "unknown_voucher", "unknown_voucher", "unknown_voucher",
+        "used", "used",
+    ]  # fmt: skip
+    row = await DB.fetchrow("SELECT status, location_id, reference FROM voucher WHERE code = $1", good)
+    assert tuple(row or ()) == ("used", "", "till-1")
+    assert await DB.fetchval("SELECT count(*) FROM event WHERE type = 'voucher.used'") == 3
+
+
+async def test_the_same_key_is_the_same_answer_and_a_look_changes_nothing(vouchers: tuple[World, list[str]]) -> None:
+    world, (code, *_) = vouchers
+    look = Verify(world.partner_id, VerifyIn(code=code), "en")
+    wish = use(world, code)
+    before, first, again, after = await take(world, look, wish, wish, look)
+    assert words([before, first, again, after]) == ["issued", "used", "used", "used"]
+    assert (again.replayed, again.body) == (True, first.body)
+    (later,) = await take(world, wish)
+    assert (later.replayed, later.body) == (True, first.body)
+
+
+async def test_an_expired_one_is_refused_and_nothing_is_nothing(vouchers: tuple[World, list[str]]) -> None:
+    world, (code, *_) = vouchers
+    assert await take(world) == []
+    world.clock.offset = timedelta(days=3)
+    assert words(await take(world, use(world, code))) == ["expired"]
