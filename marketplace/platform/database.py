@@ -49,6 +49,7 @@ _AWAY = (
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
 )
+_GONE = ("is closed", "is closing", "released back to the pool")
 
 
 def is_away(error: BaseException) -> bool:
@@ -56,7 +57,7 @@ def is_away(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
         return all(is_away(part) for part in error.exceptions)
     if isinstance(error, asyncpg.InterfaceError):  # the library's word for misuse, too
-        return "clos" in str(error)
+        return any(words in str(error) for words in _GONE)
     # A socket that is not there looks like any missing file: only who raised it tells them apart.
     return isinstance(error, _AWAY) or (isinstance(error, OSError) and _raised_by_driver(error))
 
@@ -125,26 +126,33 @@ class UnitOfWork(PostgresTransaction):
                     raise TransactionMisuseError(
                         f"an error inside the unit of work was swallowed: COMMIT said {status}"
                     )
-            elif not self.connection.is_closed():
+            elif not self._is_lost():
                 await self.connection.execute("ROLLBACK")
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             if exception_type is None:
                 self.in_doubt = is_away(error)
                 raise
             # The rollback failed because the connection is gone, and with it the transaction; the first error counts.
-            self.connection.terminate()
+            if not self._is_lost():
+                self.connection.terminate()
         finally:
             await self._give_back()
         return False
 
     async def _give_back(self) -> None:
         pool, connection = self.engine.pool, self.connection
-        if pool is None:  # the pool was closed under us: the connection is closed with it
+        # Without a pool, it was closed under us; in a transaction, we were cancelled in the middle of COMMIT or ROLLBACK.
+        if not self._is_lost() and (pool is None or connection.is_in_transaction()):
             connection.terminate()
-            return
-        if not connection.is_closed() and connection.is_in_transaction():
-            connection.terminate()  # cancelled in the middle of COMMIT or ROLLBACK: its state is unknown
-        await pool.release(connection)
+        if pool is not None:
+            await pool.release(connection)
+
+    def _is_lost(self) -> bool:
+        """Tell whether the connection is gone. The pool may have taken it back by itself: then it answers no question."""
+        try:
+            return bool(self.connection.is_closed())
+        except asyncpg.InterfaceError:
+            return True
 
     def check_owner(self) -> None:
         """Raise TransactionMisuseError in any task but the one that opened the unit of work."""
@@ -181,7 +189,7 @@ class UnitOfWork(PostgresTransaction):
         try:
             yield
         except BaseException:
-            if not self.connection.is_closed():
+            if not self._is_lost():
                 await self.connection.execute("ROLLBACK TO SAVEPOINT nested; RELEASE SAVEPOINT nested")
             raise
         await self.connection.execute("RELEASE SAVEPOINT nested")

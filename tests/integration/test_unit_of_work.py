@@ -8,7 +8,8 @@ import asyncpg
 import pytest
 from piccolo.engine.postgres import PostgresTransaction  # noqa: TID251 - the broken variant that these tests must catch
 
-from marketplace.platform.database import DB, TransactionMisuseError, UnitOfWork, unit_of_work
+from marketplace.platform.database import DB, TransactionMisuseError, UnitOfWork, is_away, unit_of_work
+from tests.support.proxy import Cut, proxied
 
 
 @pytest.fixture
@@ -131,3 +132,57 @@ async def test_a_lost_connection_is_replaced(table: None) -> None:
             await other.close()
             await work.execute("SELECT 1")
     assert await _pool_is_whole()
+
+
+async def test_a_connection_lost_at_commit_is_told_as_that_and_leaves_the_pool_whole(dsn: str) -> None:
+    """asyncpg's pool takes a lost connection back by itself, and the connection then refuses to be asked anything."""
+    async with proxied(dsn) as proxy:
+        await DB.open(proxy.dsn, pool_size=2)
+        await DB.fetch("CREATE TABLE parent (id int PRIMARY KEY)")
+        for number, cut in enumerate((Cut.BEFORE, Cut.AFTER) * 3):
+            proxy.cut(cut)
+            work = unit_of_work()
+            with pytest.raises(asyncpg.PostgresConnectionError) as told:
+                async with work:
+                    await work.execute("INSERT INTO parent VALUES ($1)", number)
+            assert work.in_doubt
+            assert is_away(told.value)
+        assert await _pool_is_whole()
+        assert await DB.fetchval("SELECT array_agg(id ORDER BY id) FROM parent") == [1, 3, 5]
+        await DB.close()
+
+
+async def test_the_first_error_counts_when_the_connection_is_lost_on_the_way(table: None) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with unit_of_work() as work:
+            pid = await work.fetchval("SELECT pg_backend_pid()")
+            async with DB.pool.acquire() as other:
+                await other.execute("SELECT pg_terminate_backend($1)", pid)
+            await asyncio.sleep(0.05)
+            raise ZeroDivisionError
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)) as told:
+        async with unit_of_work() as work, work.nested():
+            pid = await work.fetchval("SELECT pg_backend_pid()")
+            async with DB.pool.acquire() as other:
+                await other.execute("SELECT pg_terminate_backend($1)", pid)
+            await work.execute("SELECT 1")
+    assert is_away(told.value)
+    assert not work.in_doubt
+    assert await _pool_is_whole()
+
+
+def test_what_counts_as_away() -> None:
+    """A database that is gone for now; neither misuse nor a missing file of our own."""
+    assert is_away(asyncpg.CannotConnectNowError("the database system is starting up"))
+    assert is_away(asyncpg.InterfaceError("connection is closed"))
+    assert is_away(ExceptionGroup("", [asyncpg.AdminShutdownError("terminating")]))
+    assert not is_away(asyncpg.InterfaceError("cannot perform operation: another operation is in progress"))
+    assert not is_away(asyncpg.DataError("invalid input"))
+    assert not is_away(asyncpg.UniqueViolationError("key"))
+    assert not is_away(FileNotFoundError(2, "No such file or directory"))
+
+
+async def test_no_server_counts_as_away() -> None:
+    with pytest.raises(OSError, match="No such file") as told:
+        await asyncpg.connect("postgresql://postgres@/x?host=/nowhere")
+    assert is_away(told.value)
