@@ -135,7 +135,7 @@ async def test_a_lost_connection_is_replaced(table: None) -> None:
 
 
 async def test_a_connection_lost_at_commit_is_told_as_that_and_leaves_the_pool_whole(dsn: str) -> None:
-    """asyncpg's pool takes a lost connection back by itself, and the connection then refuses to be asked anything."""
+    """The pool takes a lost connection back by itself, and the connection then refuses to be asked anything."""
     async with proxied(dsn) as proxy:
         await DB.open(proxy.dsn, pool_size=2)
         await DB.fetch("CREATE TABLE parent (id int PRIMARY KEY)")
