@@ -118,6 +118,7 @@ class Benefits(Package):
         @asynccontextmanager
         async def serve() -> AsyncIterator[None]:
             app.state.members = Directory()
+            app.state.points_desk = self.points_desk
             expiring = asyncio.create_task(keep_expiring(self.points_desk, self.clock))
             try:
                 yield

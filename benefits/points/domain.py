@@ -72,6 +72,10 @@ class LotPart(msgspec.Struct, frozen=True):
     points: int
 
 
+class OverdrawnError(RuntimeError):
+    """More was to be taken than is there. A decision asks first, so this is a bug, and nothing of it is committed."""
+
+
 class Wallet(msgspec.Struct):
     """A member's points in memory, under the lock of the wallet's row.
 
@@ -83,9 +87,9 @@ class Wallet(msgspec.Struct):
     lots: dict[date, int]
 
     def take(self, points: int) -> list[LotPart]:
-        """Spend points, first to expire first, and return what was taken of which lot. Raises InsufficientPoints."""
+        """Spend points, first to expire first, and return what was taken of which lot. Raises OverdrawnError."""
         if points > self.balance:
-            raise InsufficientPoints(wanted=points, found=self.balance)
+            raise OverdrawnError(f"{points} points were to be taken from a wallet of {self.balance}")
         parts, left = [], points
         for expires_on in sorted(self.lots):
             part = min(left, self.lots[expires_on])
@@ -202,7 +206,7 @@ def spend_held(
 ) -> tuple[list[Posting], list[LotPart]]:
     """Spend points that a hold set aside, first to expire first; return the postings and what is left of the hold.
 
-    A lot that expired since does not matter: its points were set aside in time. Raises InsufficientPoints.
+    A lot that expired since does not matter: its points were set aside in time. Raises OverdrawnError.
     """
     spent, rest, wanted = [], [], points
     for part in sorted(held, key=lambda part: part.expires_on):
@@ -213,7 +217,7 @@ def spend_held(
         if part.points > now_spent:
             rest.append(LotPart(part.expires_on, part.points - now_spent))
     if wanted:
-        raise InsufficientPoints(wanted=points, found=points - wanted)
+        raise OverdrawnError(f"{points} points were to be spent out of a hold of {points - wanted}")
     return _move(wallet, spent, transaction_id, Code.REDEMPTION, Account.HELD, Account.PARTNER, now, partner_id), rest
 
 
@@ -242,7 +246,7 @@ def give(
     """Move points to another member's wallet and return the postings; they keep the day on which they expire.
 
     Both legs of each posting lie in its own member's bucket, so a gift is two transactions: the giver's and the
-    recipient's. Raises InsufficientPoints.
+    recipient's. Raises OverdrawnError.
     """
     given, taken = transaction_ids
     parts = giver.take(points)

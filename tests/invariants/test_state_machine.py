@@ -191,7 +191,7 @@ def machine_for(service: Service) -> type[RuleBasedStateMachine]:
             if jobs:
                 now = service.clock.now()
                 service.run(expire_vouchers(now))
-                service.run(expire_points(service.settings.calendar, now))
+                service.run(expire_points(service.api.app.state.points_desk, service.settings.calendar, service.clock))
                 service.run(end_offers(now))
 
         @rule(data=st.data())
