@@ -117,7 +117,7 @@ async def _redeem(work: UnitOfWork, wish: _Wish, key: Key, cache: OfferCache, se
         points=points,
         cash=None,
         redeemed_at=now,
-        voucher=VoucherRef(wish.voucher_id, wish.code, "issued", expires_at),
+        voucher=VoucherRef(wish.voucher_id, wish.code, "issued", expires_at, []),
     )
     body = msgspec.json.encode(view)
     await work.execute(
@@ -203,8 +203,8 @@ async def _write(
     )  # fmt: skip
     await work.execute(
         "INSERT INTO redemption (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, slice,"
-        " settlement, status, redeemed_at, reason)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'issued', $11, '')",
+        " windows, settlement, status, redeemed_at, reason)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, ARRAY['ever'], $10, 'issued', $11, '')",
         wish.bucket, wish.redemption_id, wish.member_id, wish.offer_id, offer.revision, offer.partner_id,
         wish.quantity, points, part, msgspec.to_builtins(settlement), now,
     )  # fmt: skip

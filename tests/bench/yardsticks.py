@@ -58,7 +58,7 @@ async def echo(
         points=100,
         cash=None,
         redeemed_at=_NOW,
-        voucher=VoucherRef(_ID, "0000-0000-0000", "issued", _NOW),
+        voucher=VoucherRef(_ID, "0000-0000-0000", "issued", _NOW, []),
     )
     return Outcome(201, msgspec.json.encode(view)).response()
 
