@@ -10,7 +10,6 @@ from typing import ClassVar
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
-from marketplace.platform.numbering import worker_number
 
 from benefits import invariants
 from benefits.desk.batch import PointsDesk
@@ -34,6 +33,7 @@ from benefits.web import storefront
 from marketplace.kernel.clock import Clock
 from marketplace.platform.desk import Desk
 from marketplace.platform.jobs import Job
+from marketplace.platform.numbering import worker_number
 from marketplace.platform.package import Invariant, Package, SeedContext
 from marketplace.platform.paging import Cursors
 from marketplace.settings import Settings
@@ -72,12 +72,10 @@ class Benefits(Package):
         self.counter_desk: Desk[CounterErrand] = Desk("counter", counter.take, **sizes)
 
     def dependencies(self) -> Mapping[str, Provide]:
-        """Return who the member is, and the desks and the cache of this process."""
+        """Return who the member is, and the offers that this process remembers."""
         return {
             "member": Provide(member_caller),
             "offer_cache": Provide(lambda: self.cache, sync_to_thread=False),
-            "points_desk": Provide(lambda: self.points_desk, sync_to_thread=False),
-            "counter_desk": Provide(lambda: self.counter_desk, sync_to_thread=False),
         }
 
     def templates(self) -> Path | None:
@@ -118,7 +116,7 @@ class Benefits(Package):
         @asynccontextmanager
         async def serve() -> AsyncIterator[None]:
             app.state.members = Directory()
-            app.state.points_desk = self.points_desk
+            app.state.points_desk, app.state.counter_desk = self.points_desk, self.counter_desk
             expiring = asyncio.create_task(keep_expiring(self.points_desk, self.clock))
             try:
                 yield

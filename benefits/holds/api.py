@@ -5,11 +5,11 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 
-from benefits.desk.errands import PlaceHold, PointsErrand, new_end, new_wish
+from benefits.desk.errands import PlaceHold, new_end, new_wish
+from benefits.desk.here import points_desk
 from benefits.holds.read import hold_view, holder
 from benefits.holds.schemas import HoldIn, HoldView, PostIn, VoidIn
 from marketplace.kernel.clock import Clock
-from marketplace.platform.desk import Desk
 from marketplace.platform.idempotency import IdempotencyKey, request_key
 from marketplace.platform.problems import HttpRequest, language_of, path_id
 from partners.oauth.callers import OemCaller
@@ -35,14 +35,13 @@ class Holds(Controller):
         request: HttpRequest,
         oem: NamedDependency[OemCaller],
         key: IdempotencyKey,
-        points_desk: NamedDependency[Desk[PointsErrand]],
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
         """The same checks and refusals as a redemption's. At the deadline everything goes back by itself."""
         wish = new_wish(data.member_id, data.offer_id, data.quantity, clock.unix_ms())
         whole = request_key(request, oem.actor, key, data)
         errand = PlaceHold(wish, data.minutes, data.reference, whole, language_of(request))
-        return (await points_desk.ask(errand)).response()
+        return (await points_desk(request).ask(errand)).response()
 
     @get("/{hold_id:str}", operation_id="get_hold", summary="A hold, and what became of it", opt=_WRITE)
     async def get_hold(self, hold_id: FromPath[str], oem: NamedDependency[OemCaller]) -> HoldView:  # noqa: ARG002
@@ -64,14 +63,13 @@ class Holds(Controller):
         request: HttpRequest,
         oem: NamedDependency[OemCaller],
         key: IdempotencyKey,
-        points_desk: NamedDependency[Desk[PointsErrand]],
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
         """A hold ends once: 409 `hold_ended` says how. What is not posted goes back."""
         whole, identifier = request_key(request, oem.actor, key, data), path_id(hold_id)
         member_id, language = await holder(identifier), language_of(request)
         errand = new_end(member_id, identifier, "post", whole, language, clock.unix_ms(), quantity=data.quantity)
-        return (await points_desk.ask(errand)).response()
+        return (await points_desk(request).ask(errand)).response()
 
     @post(
         "/{hold_id:str}/void",
@@ -88,14 +86,13 @@ class Holds(Controller):
         request: HttpRequest,
         oem: NamedDependency[OemCaller],
         key: IdempotencyKey,
-        points_desk: NamedDependency[Desk[PointsErrand]],
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
         """Points and units go back at once."""
         whole, identifier = request_key(request, oem.actor, key, data), path_id(hold_id)
         member_id, language = await holder(identifier), language_of(request)
         errand = new_end(member_id, identifier, "void", whole, language, clock.unix_ms(), reason=data.reason)
-        return (await points_desk.ask(errand)).response()
+        return (await points_desk(request).ask(errand)).response()
 
 
 ROUTES: list[type[Controller]] = [Holds]

@@ -5,13 +5,13 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery, JSONBody
 
-from benefits.desk.errands import PointsErrand, new_earn, new_gift
+from benefits.desk.errands import new_earn, new_gift
+from benefits.desk.here import points_desk
 from benefits.members.resolve import MemberCaller
 from benefits.points.schemas import EarningResults, EarningsIn, GiftIn, GiftView, Movement, PointsView
 from benefits.points.wallets import check_gift, movements, wallet_view
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
-from marketplace.platform.desk import Desk
 from marketplace.platform.idempotency import IdempotencyKey, key_for
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.platform.problems import HttpRequest, language_of
@@ -35,15 +35,15 @@ class Earnings(Controller):
     async def credit(
         self,
         data: JSONBody[EarningsIn],
+        request: HttpRequest,
         oem: NamedDependency[OemCaller],
         clock: NamedDependency[Clock],
-        points_desk: NamedDependency[Desk[PointsErrand]],
     ) -> Response[bytes]:
         """Each earning is answered by itself, and its `reference` is its idempotency: sent again it is `replayed`.
 
         A reference is unique for its member. A refused earning leaves the others of the call as they are.
         """
-        return (await points_desk.ask(new_earn(data.earnings, oem.actor, clock.unix_ms()))).response()
+        return (await points_desk(request).ask(new_earn(data.earnings, oem.actor, clock.unix_ms()))).response()
 
 
 class MyPoints(Controller):
@@ -82,7 +82,6 @@ class MyPoints(Controller):
         request: HttpRequest,
         member: NamedDependency[MemberCaller],
         key: IdempotencyKey,
-        points_desk: NamedDependency[Desk[PointsErrand]],
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
@@ -90,7 +89,7 @@ class MyPoints(Controller):
         check_gift(member.id, data, settings.gift_most)
         whole = key_for(member.actor, key, "POST /v1/me/points/gifts", data, bucket_of(member.id))
         gift = new_gift(member.id, data.member_id, data.points, whole, language_of(request), clock.unix_ms())
-        return (await points_desk.ask(gift)).response()
+        return (await points_desk(request).ask(gift)).response()
 
 
 ROUTES: list[type[Controller]] = [Earnings, MyPoints]

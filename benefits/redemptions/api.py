@@ -5,7 +5,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from benefits.desk.errands import PointsErrand
+from benefits.desk.here import points_desk
 from benefits.members.resolve import MemberCaller
 from benefits.offers.cache import OfferCache
 from benefits.redemptions.domain import VoucherStatus
@@ -23,7 +23,6 @@ from benefits.redemptions.schemas import (
 )
 from benefits.redemptions.vouchers import my_redemption, my_redemptions, my_voucher, my_vouchers
 from marketplace.kernel.clock import Clock
-from marketplace.platform.desk import Desk
 from marketplace.platform.idempotency import IdempotencyKey
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.platform.problems import HttpRequest, language_of, path_id
@@ -69,11 +68,10 @@ class Redemptions(Controller):
         request: HttpRequest,
         member: NamedDependency[MemberCaller],
         key: IdempotencyKey,
-        points_desk: NamedDependency[Desk[PointsErrand]],
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
         """Refused with 409: `not_on_sale`, `not_eligible`, `limit_reached`, `sold_out`, `insufficient_points`."""
-        outcome = await redeem(points_desk, member.id, data, key, language_of(request), clock)
+        outcome = await redeem(points_desk(request), member.id, data, key, language_of(request), clock)
         return outcome.response()
 
     @get(operation_id="my_redemptions", summary="The member's redemptions, the newest first")
@@ -111,12 +109,11 @@ class Redemptions(Controller):
         request: HttpRequest,
         member: NamedDependency[MemberCaller],
         key: IdempotencyKey,
-        points_desk: NamedDependency[Desk[PointsErrand]],
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
         """Points go back to the lots that they came from; the answer says what became of those that expired meanwhile."""
         identifier, language = path_id(redemption_id), language_of(request)
-        return (await cancel(points_desk, member.id, identifier, data, key, language, clock)).response()
+        return (await cancel(points_desk(request), member.id, identifier, data, key, language, clock)).response()
 
 
 class Vouchers(Controller):

@@ -5,12 +5,10 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery, JSONBody
 
-from benefits.redemptions.counter import check_token
-from benefits.redemptions.counter_desk import CounterErrand, Use, Verify
+from benefits.redemptions.counter_desk import Use, Verify, counter_desk
 from benefits.redemptions.schemas import PartnerRedemption, UsedVoucher, UseIn, VerifiedVoucher, VerifyIn
 from benefits.redemptions.vouchers import of_partner
 from marketplace.kernel.clock import Clock
-from marketplace.platform.desk import Desk
 from marketplace.platform.idempotency import IdempotencyKey, request_key
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.platform.problems import HttpRequest, language_of
@@ -36,10 +34,9 @@ class Counter(Controller):
         data: JSONBody[VerifyIn],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
-        counter_desk: NamedDependency[Desk[CounterErrand]],
     ) -> Response[bytes]:
         """Changes nothing. 404 `unknown_voucher` for a code that no voucher of this partner has."""
-        return (await counter_desk.ask(Verify(partner.partner_id, data, language_of(request)))).response()
+        return (await counter_desk(request).ask(Verify(partner.partner_id, data, language_of(request)))).response()
 
     @post(
         "/use",
@@ -55,14 +52,10 @@ class Counter(Controller):
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
         key: IdempotencyKey,
-        clock: NamedDependency[Clock],
-        cursors: NamedDependency[Cursors],
-        counter_desk: NamedDependency[Desk[CounterErrand]],
     ) -> Response[bytes]:
         """Once, for ever. 409 `already_used`, `expired`, `cancelled`; the same key gives the same answer again."""
-        check_token(data, partner.partner_id, clock.now(), cursors)
         whole = request_key(request, partner.actor, key, data)
-        return (await counter_desk.ask(Use(partner.partner_id, data, whole, language_of(request)))).response()
+        return (await counter_desk(request).ask(Use(partner.partner_id, data, whole, language_of(request)))).response()
 
 
 class PartnerRedemptions(Controller):

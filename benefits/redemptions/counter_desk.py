@@ -10,11 +10,13 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
+from litestar import Request
 
 from benefits.offers.titles import Titles
 from benefits.redemptions.counter import (
     UnknownVoucher,
     VoucherRefused,
+    check_token,
     new_token,
     spelled,
     status_now,
@@ -28,6 +30,7 @@ from marketplace.kernel.codes import UnreadableCodeError, read_code
 from marketplace.kernel.event import Event
 from marketplace.kernel.facts import Fact, InvalidField
 from marketplace.platform.database import UnitOfWork, columns
+from marketplace.platform.desk import Desk
 from marketplace.platform.events import WRITE as EVENTS
 from marketplace.platform.events import event_row
 from marketplace.platform.idempotency import WRITE as OUTCOMES
@@ -83,6 +86,12 @@ class Use(msgspec.Struct, frozen=True):
 
 
 CounterErrand: TypeAlias = Verify | Use
+
+
+def counter_desk(request: Request[Any, Any, Any]) -> Desk[CounterErrand]:
+    """Return this process's counter desk."""
+    desk: Desk[CounterErrand] = request.app.state.counter_desk
+    return desk
 
 
 class _Batch(msgspec.Struct):
@@ -150,6 +159,8 @@ class CounterDesk:
         location_id = errand.body.location_id
         if location_id and (errand.partner_id, location_id) not in batch.locations:
             raise InvalidField("location_id", "不是您登记的门店。", "is not one of your registered locations.")
+        if isinstance(errand, Use):
+            check_token(errand.body, errand.partner_id, batch.now, self._cursors)
         try:
             voucher = batch.vouchers.get((errand.partner_id, spelled(errand.body.code)))
             if voucher is None:

@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from benefits.desk.errands import PointsErrand
+from benefits.desk.here import points_desk
 from benefits.offers.cache import OfferCache
 from benefits.offers.catalogue import on_sale, one_on_sale
 from benefits.offers.domain import Scenario
@@ -23,7 +23,6 @@ from benefits.redemptions.schemas import Quote, RedemptionIn, RedemptionView
 from benefits.web.views import SCENARIO_NAMES, reason_words
 from benefits.web.visitor import Visitor, cursor_of
 from marketplace.kernel.clock import Clock
-from marketplace.platform.desk import Desk
 from marketplace.platform.idempotency import Outcome
 from marketplace.platform.paging import Cursors
 from marketplace.platform.problems import path_id
@@ -135,14 +134,13 @@ async def deed(
     offer_id: FromPath[str],
     request: Request[Any, Any, Any],
     visitor: NamedDependency[Visitor],
-    points_desk: NamedDependency[Desk[PointsErrand]],
     clock: NamedDependency[Clock],
 ) -> Page | Response[Any]:
     """Redeem at the desk, as the API does, and show the voucher or why not."""
     form = await request.form()
     body = RedemptionIn(path_id(offer_id), _quantity(form.get("quantity")))
     key = str(form.get("idempotency_key", ""))
-    outcome = await redeem(points_desk, visitor.id, body, key, visitor.language, clock)
+    outcome = await redeem(points_desk(request), visitor.id, body, key, visitor.language, clock)
     if outcome.status < 300:
         made = msgspec.json.decode(outcome.body, type=RedemptionView)
         return go(request, f"/redemptions/{made.id}")

@@ -9,7 +9,7 @@ from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from benefits.desk.errands import PointsErrand
+from benefits.desk.here import points_desk
 from benefits.redemptions.domain import VoucherStatus
 from benefits.redemptions.preview import preview
 from benefits.redemptions.redeem import cancel
@@ -21,7 +21,6 @@ from benefits.web.views import VOUCHER_TABS, good_until, last_day, qr_inline
 from benefits.web.visitor import Visitor, cursor_of
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import unit_of_work
-from marketplace.platform.desk import Desk
 from marketplace.platform.paging import Cursors
 from marketplace.platform.problems import path_id
 from marketplace.settings import Settings
@@ -132,13 +131,14 @@ async def give_back(
     request: Request[Any, Any, Any],
     visitor: NamedDependency[Visitor],
     clock: NamedDependency[Clock],
-    points_desk: NamedDependency[Desk[PointsErrand]],
 ) -> Page:
     """Cancel, once for the form's key, and say what came back."""
     found = await my_voucher(visitor.id, path_id(voucher_id), clock.now())
     form = await request.form()
     key = str(form.get("idempotency_key", ""))
-    outcome = await cancel(points_desk, visitor.id, found.redemption_id, CancelIn(), key, visitor.language, clock)
+    outcome = await cancel(
+        points_desk(request), visitor.id, found.redemption_id, CancelIn(), key, visitor.language, clock
+    )
     refused = outcome.status >= 400
     return page(
         request,

@@ -87,8 +87,6 @@ async def echo_offers(
 async def echo_verify(
     data: JSONBody[VerifyIn],
     partner: NamedDependency[PartnerCaller],
-    clock: NamedDependency[Clock],
-    cursors: NamedDependency[Cursors],
 ) -> VerifiedVoucher:
     """Answer as a verification would."""
     return VerifiedVoucher(
@@ -107,8 +105,6 @@ async def echo_use(
     data: JSONBody[UseIn],
     partner: NamedDependency[PartnerCaller],
     key: IdempotencyKey,
-    clock: NamedDependency[Clock],
-    cursors: NamedDependency[Cursors],
 ) -> Response[bytes]:
     """Answer as a use would."""
     return Outcome(200, msgspec.json.encode(UsedVoucher(_ID, "used", _NOW, _ID, 1, data.reference))).response()
