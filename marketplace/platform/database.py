@@ -5,6 +5,7 @@ no-ops, and is inherited by child tasks; `UnitOfWork` replaces it (ruff bans the
 """
 
 import asyncio
+import contextlib
 import json
 import traceback
 from collections.abc import AsyncIterator, Sequence
@@ -13,6 +14,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 import asyncpg
+import structlog
 from piccolo.engine.postgres import PostgresEngine, PostgresTransaction  # noqa: TID251 - replaced here
 from piccolo.querystring import QueryString
 
@@ -20,6 +22,8 @@ from marketplace.kernel.facts import Fact, Kind
 
 ACQUIRE_TIMEOUT_S = 5.0
 """How long a unit of work waits for a connection before it says that the program is busy."""
+
+logger = structlog.get_logger()
 
 Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
 
@@ -48,7 +52,9 @@ _AWAY = (
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.InternalClientError,  # the driver is told of its end in the middle of a message, and loses count
 )
+_LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 _GONE = ("is closed", "is closing", "released back to the pool")
 
 
@@ -128,7 +134,7 @@ class UnitOfWork(PostgresTransaction):
                     )
             elif not self._is_lost():
                 await self.connection.execute("ROLLBACK")
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except _LOST as error:
             if exception_type is None:
                 self.in_doubt = is_away(error)
                 raise
@@ -144,8 +150,13 @@ class UnitOfWork(PostgresTransaction):
         # Without a pool, it was closed under us; in a transaction, we were cancelled in the middle of COMMIT or ROLLBACK.
         if not self._is_lost() and (pool is None or connection.is_in_transaction()):
             connection.terminate()
-        if pool is not None:
+        if pool is None:
+            return
+        try:
             await pool.release(connection)
+        except _LOST as error:
+            # Killed just now, and dropped by the pool. What the transaction did is decided: a COMMIT stays carried out.
+            logger.warning("connection_lost_after_use", error=repr(error))
 
     def _is_lost(self) -> bool:
         """Tell whether the connection is gone. The pool may have taken it back by itself: then it answers no question."""
@@ -189,7 +200,7 @@ class UnitOfWork(PostgresTransaction):
         try:
             yield
         except BaseException:
-            if not self._is_lost():
+            with contextlib.suppress(*_LOST):  # then the whole transaction is undone; the first error counts
                 await self.connection.execute("ROLLBACK TO SAVEPOINT nested; RELEASE SAVEPOINT nested")
             raise
         await self.connection.execute("RELEASE SAVEPOINT nested")

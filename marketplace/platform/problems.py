@@ -213,6 +213,7 @@ EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     asyncpg.OperatorInterventionError: handle_away,
     asyncpg.TooManyConnectionsError: handle_away,
     asyncpg.InterfaceError: handle_away,
+    asyncpg.InternalClientError: handle_away,
     OSError: handle_away,
     Exception: handle_unexpected,
 }

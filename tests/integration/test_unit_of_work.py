@@ -11,6 +11,9 @@ from piccolo.engine.postgres import PostgresTransaction  # noqa: TID251 - the br
 from marketplace.platform.database import DB, TransactionMisuseError, UnitOfWork, is_away, unit_of_work
 from tests.support.proxy import Cut, proxied
 
+LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""What a lost connection may look like: it depends on how far the driver had read when it was lost."""
+
 
 @pytest.fixture
 async def table(dsn: str) -> AsyncIterator[None]:
@@ -124,7 +127,7 @@ async def test_cancellation_at_each_await_is_all_or_nothing(table: None, stop_at
 
 
 async def test_a_lost_connection_is_replaced(table: None) -> None:
-    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+    with pytest.raises(LOST):
         async with unit_of_work() as work:
             pid = await work.fetchval("SELECT pg_backend_pid()")
             other = await asyncpg.connect(**DB.config)
@@ -160,7 +163,7 @@ async def test_the_first_error_counts_when_the_connection_is_lost_on_the_way(tab
                 await other.execute("SELECT pg_terminate_backend($1)", pid)
             await asyncio.sleep(0.05)
             raise ZeroDivisionError
-    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)) as told:
+    with pytest.raises(LOST) as told:
         async with unit_of_work() as work, work.nested():
             pid = await work.fetchval("SELECT pg_backend_pid()")
             async with DB.pool.acquire() as other:
@@ -168,6 +171,20 @@ async def test_the_first_error_counts_when_the_connection_is_lost_on_the_way(tab
             await work.execute("SELECT 1")
     assert is_away(told.value)
     assert not work.in_doubt
+    assert await _pool_is_whole()
+
+
+async def test_a_commit_stays_a_commit_when_the_connection_dies_on_its_way_back(
+    table: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dies(_self: Any, **_options: Any) -> None:
+        raise asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncpg.Connection, "reset", dies)
+        async with unit_of_work() as work:
+            await work.execute("INSERT INTO parent VALUES (1)")
+    assert await DB.fetchval("SELECT count(*) FROM parent") == 1
     assert await _pool_is_whole()
 
 
