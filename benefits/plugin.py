@@ -22,6 +22,7 @@ from benefits.offers import api as offers_api
 from benefits.offers import partner_api, review_api
 from benefits.offers.cache import OfferCache
 from benefits.offers.expire import end_offers
+from benefits.offers.listing import Listing
 from benefits.points import api as points_api
 from benefits.points.expire import expire_points
 from benefits.redemptions import api as redemptions_api
@@ -116,6 +117,7 @@ class Benefits(Package):
         @asynccontextmanager
         async def serve() -> AsyncIterator[None]:
             app.state.members = Directory()
+            app.state.listing = Listing(self.clock, Cursors(self.settings.secret_key))
             app.state.points_desk, app.state.counter_desk = self.points_desk, self.counter_desk
             expiring = asyncio.create_task(keep_expiring(self.points_desk, self.clock))
             try:

@@ -9,7 +9,7 @@ from benefits.holds.domain import End, EndIds
 from benefits.points.schemas import EarningIn
 from benefits.redemptions.domain import Wish
 from marketplace.kernel.codes import new_code
-from marketplace.kernel.ids import bucket_of, uuid7
+from marketplace.kernel.ids import bucket_of, uuid7, uuid7s
 from marketplace.platform.idempotency import Key
 
 
@@ -143,21 +143,14 @@ PointsErrand: TypeAlias = Redeem | Cancel | Earn | PlaceHold | EndHold | Sweep |
 def new_wish(member_id: UUID, offer_id: UUID, quantity: int, unix_ms: int) -> Wish:
     """Return a wish with the ids and the code that it will have if it is fulfilled; all carry the member's bucket."""
     bucket = bucket_of(member_id)
-    return Wish(
-        member_id=member_id,
-        offer_id=offer_id,
-        quantity=quantity,
-        redemption_id=uuid7(bucket, unix_ms),
-        voucher_id=uuid7(bucket, unix_ms),
-        sweep_id=uuid7(bucket, unix_ms),
-        code=new_code(bucket),
-    )
+    redemption_id, voucher_id, sweep_id = uuid7s(3, bucket, unix_ms)
+    return Wish(member_id, offer_id, quantity, redemption_id, voucher_id, sweep_id, new_code(bucket))
 
 
 def new_earn(earnings: list[EarningIn], actor: str, unix_ms: int) -> Earn:
     """Return the errand of a call's earnings."""
-    buckets = [bucket_of(earning.member_id) for earning in earnings]
-    return Earn(earnings, actor, [(uuid7(bucket, unix_ms), uuid7(bucket, unix_ms)) for bucket in buckets])
+    pairs = (uuid7s(2, bucket_of(earning.member_id), unix_ms) for earning in earnings)
+    return Earn(earnings, actor, [(sweep_id, earning_id) for sweep_id, earning_id in pairs])
 
 
 def new_cancel(member_id: UUID, redemption_id: UUID, reason: str, key: Key, language: str, unix_ms: int) -> Cancel:
@@ -180,8 +173,8 @@ def new_end(
 ) -> EndHold:
     """Return the errand of ending a hold."""
     bucket = bucket_of(hold_id)
-    made = [uuid7(bucket, unix_ms) for _ in range(4)]
-    ids = EndIds(made[0], made[1], made[2], made[3], new_code(bucket))
+    redemption_id, voucher_id, release_id, sweep_id = uuid7s(4, bucket, unix_ms)
+    ids = EndIds(redemption_id, voucher_id, release_id, sweep_id, new_code(bucket))
     return EndHold(member_id, hold_id, how, quantity, reason, ids, key, language)
 
 

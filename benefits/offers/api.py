@@ -4,16 +4,18 @@ from typing import Annotated
 
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from benefits.members.resolve import MemberCaller
-from benefits.offers.catalogue import on_sale, one_on_sale, picture
+from benefits.offers.catalogue import one_on_sale, picture
 from benefits.offers.domain import Scenario
+from benefits.offers.listing import Listing
 from benefits.offers.schemas import OfferView
 from marketplace.kernel.clock import Clock
-from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
-from marketplace.platform.problems import path_id
+from marketplace.platform.paging import DEFAULT_LIMIT, CursorText, Limit, Page
+from marketplace.platform.problems import HttpRequest, path_id
 
 Query = Annotated[
     str, QueryParameter(max_length=100, description="Words that title, partner or scenario must all have.")
@@ -33,19 +35,24 @@ class Offers(Controller):
     path = "/v1/offers"
     tags = ["members"]
 
-    @get(operation_id="list_offers", summary="Offers on sale, by scenario and search, the newest first")
+    @get(
+        operation_id="list_offers",
+        summary="Offers on sale, by scenario and search, the newest first",
+        responses={200: ResponseSpec(Page[OfferView], description="A page of offers", generate_examples=False)},
+    )
     async def list_offers(
         self,
+        request: HttpRequest,
         member: NamedDependency[MemberCaller],  # noqa: ARG002 - the guard: the catalogue is for members
-        clock: NamedDependency[Clock],
-        cursors: NamedDependency[Cursors],
         scenario: FromQuery[Scenario | None] = None,
         q: FromQuery[Query] = "",
         cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
-    ) -> Page[OfferView]:
+    ) -> Response[bytes]:
         """Search in Chinese (two characters are enough, such as 酒店) or English."""
-        return await on_sale(cursors, clock.now(), scenario=scenario, query=q, cursor=cursor, limit=limit)
+        listing: Listing = request.app.state.listing
+        page = await listing.page(scenario=scenario, query=q, cursor=cursor, limit=limit)
+        return Response(page, media_type="application/json")
 
     @get("/{offer_id:str}", operation_id="get_offer", summary="One offer")
     async def get_offer(

@@ -22,7 +22,8 @@ class UnreadableCodeError(ValueError):
 def new_code(bucket: int) -> str:
     """Return a fresh code of that bucket, grouped as `XXXX-XXXX-XXXX`."""
     body = _ALPHABET[bucket >> 5] + _ALPHABET[bucket & 31]
-    body += "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_LETTERS))
+    drawn = secrets.randbits(5 * _RANDOM_LETTERS)
+    body += "".join(_ALPHABET[drawn >> 5 * place & 31] for place in range(_RANDOM_LETTERS))
     return _grouped(body + _check(body))
 
 

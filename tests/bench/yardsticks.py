@@ -12,8 +12,8 @@ from litestar.types import ControllerRouterHandler
 
 from benefits.members.resolve import MemberCaller
 from benefits.offers.api import Query
-from benefits.offers.catalogue import on_sale
 from benefits.offers.domain import Scenario
+from benefits.offers.listing import Listing
 from benefits.offers.schemas import OfferView
 from benefits.redemptions.schemas import (
     RedemptionIn,
@@ -27,7 +27,8 @@ from benefits.redemptions.schemas import (
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.text import Text
 from marketplace.platform.idempotency import IdempotencyKey, Outcome
-from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
+from marketplace.platform.paging import DEFAULT_LIMIT, CursorText, Limit, Page
+from marketplace.platform.problems import HttpRequest
 from partners.oauth.callers import PartnerCaller
 from tests.bench.rowlocks import row_locks
 
@@ -68,9 +69,8 @@ _page: Page[OfferView] | None = None
 
 @get("/v1/echo/offers", include_in_schema=False)
 async def echo_offers(
+    request: HttpRequest,
     member: NamedDependency[MemberCaller],
-    clock: NamedDependency[Clock],
-    cursors: NamedDependency[Cursors],
     scenario: FromQuery[Scenario | None] = None,
     q: FromQuery[Query] = "",
     cursor: FromQuery[CursorText] = None,
@@ -79,7 +79,9 @@ async def echo_offers(
     """Answer with a page of offers that was read once, and is encoded for each request."""
     global _page  # noqa: PLW0603 - one page for the process
     if _page is None:
-        _page = await on_sale(cursors, clock.now(), scenario="lodging", query="", cursor=None, limit=limit)
+        listing: Listing = request.app.state.listing
+        page = await listing.page(scenario="lodging", query="", cursor=None, limit=limit)
+        _page = msgspec.json.decode(page, type=Page[OfferView])
     return _page
 
 
