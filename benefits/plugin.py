@@ -23,6 +23,7 @@ from benefits.offers import partner_api, review_api
 from benefits.offers.cache import OfferCache
 from benefits.offers.expire import end_offers
 from benefits.offers.listing import Listing
+from benefits.offers.sold import Sold
 from benefits.points import api as points_api
 from benefits.points.expire import expire_points
 from benefits.redemptions import api as redemptions_api
@@ -33,6 +34,7 @@ from benefits.rules import Rules
 from benefits.web import storefront
 from marketplace.kernel.clock import Clock
 from marketplace.platform.desk import Desk
+from marketplace.platform.events import Consumer
 from marketplace.platform.jobs import Job
 from marketplace.platform.numbering import worker_number
 from marketplace.platform.package import Invariant, Package, SeedContext
@@ -86,6 +88,10 @@ class Benefits(Package):
     def static(self) -> Path | None:
         """Return the storefront's static files."""
         return Path(__file__).parent / "web" / "static"
+
+    def consumers(self) -> Sequence[Consumer]:
+        """Return the count of what was sold."""
+        return [Sold()]
 
     def jobs(self) -> Sequence[Job]:
         """Return what happens with time: offers end, vouchers and points expire."""

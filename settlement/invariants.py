@@ -1,31 +1,55 @@
-"""What must always hold of the money: each invariant is a statement that gives one row for each breach.
+"""What must always hold of the money. Each is one statement over a range of partners, or of buckets (platform/invariants.py).
 
 A posting has both its accounts in one row, so a transaction sums to zero by its form; what can go wrong is what postings,
-statements and payouts say of each other. Every breach stops payouts (`payouts/pay.py`).
+statements, payouts and the events say of each other. Every breach stops payouts (`payouts/pay.py`).
 """
 
-from marketplace.platform.package import Invariant
+from marketplace.platform.invariants import BY_BUCKET, CONSUMED, Cut, Invariant, bucket_of_sql
+from settlement.books.consumer import Books
+from settlement.books.domain import PostingCode
 
+# Wherever a partner may stand: a row of a partner that is nowhere else lies in some range, too. The book's partners are found by
+# going from one to the next in its primary key, since it has far more rows than partners.
+_PARTNERS = """
+WITH RECURSIVE booked AS (
+    (SELECT partner_id FROM money_posting WHERE partner_id BETWEEN $1 AND $2 ORDER BY partner_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT p.partner_id FROM money_posting p WHERE p.partner_id > b.partner_id AND p.partner_id <= $2
+            ORDER BY p.partner_id LIMIT 1)
+    FROM booked b WHERE b.partner_id IS NOT NULL
+)
+SELECT partner_id FROM (
+    SELECT partner_id FROM booked WHERE partner_id IS NOT NULL
+    UNION SELECT partner_id FROM statement WHERE partner_id BETWEEN $1 AND $2
+    UNION SELECT partner_id FROM settlement_period WHERE partner_id BETWEEN $1 AND $2
+) AS partners ORDER BY partner_id
+"""
+
+BY_PARTNER = Cut("partner_id", _PARTNERS)
+
+_OURS = "partner_id BETWEEN $1 AND $2"
 _SIGNED = "CASE WHEN p.destination = 'partner:payable' THEN 1 WHEN p.source = 'partner:payable' THEN -1 ELSE 0 END"
 
 # What the OEM owes each partner by the book, and by what is not paid yet: statements, and postings in open months.
 _PAYABLE = f"""
 WITH payable AS (
-    SELECT p.partner_id, p.currency, sum({_SIGNED} * p.amount_minor) AS balance_minor
-    FROM money_posting p GROUP BY 1, 2
+    SELECT p.partner_id, p.currency, sum({_SIGNED} * p.amount_minor) AS balance_minor, count(*) AS rows
+    FROM money_posting p WHERE p.{_OURS} GROUP BY 1, 2
 ), unpaid AS (
-    SELECT partner_id, currency, sum(total_minor) AS total_minor FROM statement WHERE status <> 'paid' GROUP BY 1, 2
+    SELECT partner_id, currency, sum(total_minor) AS total_minor, count(*) AS rows
+    FROM statement WHERE {_OURS} AND status <> 'paid' GROUP BY 1, 2
 ), still_open AS (
     SELECT p.partner_id, p.currency, sum({_SIGNED} * p.amount_minor) AS total_minor
     FROM money_posting p
-    WHERE p.code <> 'payout' AND NOT EXISTS (
+    WHERE p.{_OURS} AND p.code <> 'payout' AND NOT EXISTS (
         SELECT 1 FROM statement s WHERE (s.partner_id, s.currency, s.period) = (p.partner_id, p.currency, p.period)
     )
     GROUP BY 1, 2
 )
-SELECT partner_id, currency, payable.balance_minor, unpaid.total_minor AS unpaid_minor, still_open.total_minor AS open_minor
+SELECT coalesce(payable.balance_minor, 0) = coalesce(unpaid.total_minor, 0) + coalesce(still_open.total_minor, 0) AS holds,
+       coalesce(payable.rows, 0) + coalesce(unpaid.rows, 0) AS rows,
+       partner_id, currency, payable.balance_minor, unpaid.total_minor AS unpaid_minor, still_open.total_minor AS open_minor
 FROM payable FULL JOIN unpaid USING (partner_id, currency) FULL JOIN still_open USING (partner_id, currency)
-WHERE coalesce(payable.balance_minor, 0) <> coalesce(unpaid.total_minor, 0) + coalesce(still_open.total_minor, 0)
 """
 
 _SLICES = f"""
@@ -33,21 +57,24 @@ SELECT p.partner_id, p.currency, p.period, count(*) AS lines,
        coalesce(sum(p.amount_minor) FILTER (WHERE p.destination = 'partner:payable'), 0) AS gross_minor,
        coalesce(sum(p.amount_minor) FILTER (WHERE p.source = 'partner:payable'), 0) AS reversed_minor,
        sum({_SIGNED} * p.tax_minor) AS tax_minor
-FROM money_posting p WHERE p.code <> 'payout' GROUP BY 1, 2, 3
+FROM money_posting p WHERE p.{_OURS} AND p.code <> 'payout' GROUP BY 1, 2, 3
 """
 
 _STATEMENT = f"""
-SELECT s.partner_id, s.id AS statement_id, s.total_minor, slice.gross_minor - slice.reversed_minor AS slice_minor
-FROM statement s LEFT JOIN ({_SLICES}) AS slice USING (partner_id, currency, period)
-WHERE (s.lines, s.gross_minor, s.reversed_minor, s.tax_minor) IS DISTINCT FROM (
-    coalesce(slice.lines, 0), coalesce(slice.gross_minor, 0), coalesce(slice.reversed_minor, 0), coalesce(slice.tax_minor, 0)
-)
+SELECT (s.lines, s.gross_minor, s.reversed_minor, s.tax_minor) IS NOT DISTINCT FROM (
+           coalesce(slice.lines, 0), coalesce(slice.gross_minor, 0), coalesce(slice.reversed_minor, 0),
+           coalesce(slice.tax_minor, 0)
+       ) AS holds,
+       1 + coalesce(slice.lines, 0) AS rows, s.partner_id, s.id AS statement_id, s.lines, s.total_minor, s.tax_minor,
+       slice.lines AS slice_lines, slice.gross_minor - slice.reversed_minor AS slice_minor, slice.tax_minor AS slice_tax_minor
+FROM (SELECT * FROM statement WHERE {_OURS}) s LEFT JOIN ({_SLICES}) AS slice USING (partner_id, currency, period)
 """
 
 # The same lines as StatementBuilder.canonical, said a second time: two programs that must agree. Paid statements are left
 # to the totals above: their hashes cannot stop a payout any more, and all of them would be too many to read each time.
 _HASH = f"""
-SELECT s.partner_id, s.id AS statement_id, s.content_hash
+SELECT again.content_hash = s.content_hash AS holds, 1 + s.lines AS rows, s.partner_id, s.id AS statement_id, s.content_hash,
+       again.content_hash AS found
 FROM statement s CROSS JOIN LATERAL (
     SELECT encode(sha256(convert_to(concat_ws('|', s.partner_id, s.currency, s.period) || coalesce(string_agg(
         E'\\n' || concat_ws('|',
@@ -60,46 +87,72 @@ FROM statement s CROSS JOIN LATERAL (
     FROM money_posting p
     WHERE (p.partner_id, p.currency, p.period) = (s.partner_id, s.currency, s.period) AND p.code <> 'payout'
 ) AS again
-WHERE s.status <> 'paid' AND again.content_hash <> s.content_hash
+WHERE s.{_OURS} AND s.status <> 'paid'
 """
 
-_CLOSED = """
-SELECT p.partner_id, p.currency, p.period, 'posting without statement' AS what
-FROM money_posting p JOIN settlement_period o USING (partner_id, currency)
-WHERE p.code <> 'payout' AND p.period < o.open_from AND NOT EXISTS (
-    SELECT 1 FROM statement s WHERE (s.partner_id, s.currency, s.period) = (p.partner_id, p.currency, p.period)
-)
+_CLOSED = f"""
+SELECT o.open_from IS NULL OR p.period >= o.open_from OR s.id IS NOT NULL AS holds, p.rows, p.partner_id, p.currency, p.period,
+       'posting without statement' AS what
+FROM (
+    SELECT partner_id, currency, period, count(*) AS rows FROM money_posting WHERE {_OURS} AND code <> 'payout'
+    GROUP BY 1, 2, 3
+) p LEFT JOIN settlement_period o USING (partner_id, currency) LEFT JOIN statement s USING (partner_id, currency, period)
 UNION ALL
-SELECT s.partner_id, s.currency, s.period, 'statement of an open month'
-FROM statement s LEFT JOIN settlement_period o USING (partner_id, currency)
-WHERE o.open_from IS NULL OR s.period >= o.open_from
+SELECT s.period < o.open_from, 1, s.partner_id, s.currency, s.period, 'statement of an open month'
+FROM statement s LEFT JOIN settlement_period o USING (partner_id, currency) WHERE s.{_OURS}
 """
 
-_PAYOUT = """
-SELECT s.partner_id, s.id AS statement_id, s.total_minor, o.amount_minor AS payout_minor, p.amount_minor AS posted_minor
+_PAYOUT = f"""
+SELECT (s.status = 'paid') = (o.id IS NOT NULL) AND (o.id IS NULL OR
+           (o.amount_minor, o.currency, p.amount_minor, p.currency)
+               IS NOT DISTINCT FROM (s.total_minor, s.currency, s.total_minor, s.currency)) AS holds,
+       num_nonnulls(s.id, o.id, p.id) AS rows, s.partner_id, s.id AS statement_id, s.total_minor,
+       o.amount_minor AS payout_minor, p.amount_minor AS posted_minor
 FROM statement s LEFT JOIN payout o ON (o.partner_id, o.statement_id) = (s.partner_id, s.id)
 LEFT JOIN money_posting p ON (p.partner_id, p.payout_id) = (o.partner_id, o.id)
-WHERE (s.status = 'paid') <> (o.id IS NOT NULL) OR (o.id IS NOT NULL AND
-    (o.amount_minor, o.currency, p.amount_minor, p.currency)
-        IS DISTINCT FROM (s.total_minor, s.currency, s.total_minor, s.currency))
+WHERE s.{_OURS}
 UNION ALL
-SELECT p.partner_id, p.payout_id, NULL, NULL, p.amount_minor FROM money_posting p
-WHERE p.code = 'payout' AND NOT EXISTS (SELECT 1 FROM payout o WHERE (o.partner_id, o.id) = (p.partner_id, p.payout_id))
+SELECT o.id IS NOT NULL, 1, p.partner_id, p.payout_id, NULL, NULL, p.amount_minor
+FROM money_posting p LEFT JOIN payout o ON (o.partner_id, o.id) = (p.partner_id, p.payout_id)
+WHERE p.{_OURS} AND p.code = 'payout'
 """
 
-_REVERSAL = """
-SELECT r.partner_id, r.id, r.reverses FROM money_posting r
-JOIN money_posting o ON (o.partner_id, o.id) = (r.partner_id, r.reverses)
-WHERE (r.amount_minor, r.tax_minor, r.currency, r.source, r.destination, r.redemption_id, r.contract_id, r.contract_version)
-    IS DISTINCT FROM
-    (o.amount_minor, o.tax_minor, o.currency, o.destination, o.source, o.redemption_id, o.contract_id, o.contract_version)
+_REVERSAL = f"""
+SELECT (r.amount_minor, r.tax_minor, r.currency, r.source, r.destination, r.redemption_id, r.contract_id, r.contract_version)
+           IS NOT DISTINCT FROM
+       (o.amount_minor, o.tax_minor, o.currency, o.destination, o.source, o.redemption_id, o.contract_id, o.contract_version)
+           AS holds, 2 AS rows, r.partner_id, r.id, r.reverses
+FROM money_posting r LEFT JOIN money_posting o ON (o.partner_id, o.id) = (r.partner_id, r.reverses)
+WHERE r.{_OURS} AND r.reverses IS NOT NULL
+"""
+
+# What `postings_for` says, said a second time, of the events that the consumer has taken.
+_OWED = f"""
+WITH owed AS (
+    SELECT DISTINCT e.aggregate_id AS redemption_id, codes.code, (e.payload ->> 'partner_id')::uuid AS partner_id,
+           (e.payload #>> '{{settlement,amount_minor}}')::bigint AS amount_minor,
+           e.payload #>> '{{settlement,currency}}' AS currency
+    FROM event e JOIN (VALUES
+        ('redemption.issued', 'on_issue', '{PostingCode.BENEFIT_ON_ISSUE}'),
+        ('redemption.cancelled', 'on_issue', '{PostingCode.BENEFIT_ON_ISSUE_REVERSED}'),
+        ('voucher.used', 'on_use', '{PostingCode.BENEFIT_ON_USE}')
+    ) AS codes (type, basis, code) ON codes.type = e.type AND codes.basis = e.payload #>> '{{settlement,basis}}'
+    WHERE e.bucket BETWEEN $1 AND $2 AND {CONSUMED} AND (e.payload #>> '{{settlement,amount_minor}}')::bigint > 0
+), posted AS (
+    SELECT redemption_id, code, partner_id, amount_minor, currency FROM money_posting
+    WHERE {bucket_of_sql("redemption_id")} BETWEEN $1 AND $2 AND redemption_id IS NOT NULL
+)
+SELECT (o.partner_id, o.amount_minor, o.currency) IS NOT DISTINCT FROM (p.partner_id, p.amount_minor, p.currency) AS holds,
+       2 AS rows, redemption_id, code, o.partner_id, o.amount_minor AS owed_minor, p.amount_minor AS posted_minor
+FROM owed o FULL JOIN posted p USING (redemption_id, code)
 """
 
 INVARIANTS = (
-    Invariant("payable = unpaid statements + open postings", _PAYABLE),
-    Invariant("statement = its slice of the book", _STATEMENT),
-    Invariant("unpaid statement's content hash is reproduced", _HASH),
-    Invariant("closed months have statements, open months none", _CLOSED),
-    Invariant("payout = statement = posting", _PAYOUT),
-    Invariant("a reversal mirrors its original", _REVERSAL),
+    Invariant("payable = unpaid statements + open postings", _PAYABLE, BY_PARTNER),
+    Invariant("statement = its slice of the book", _STATEMENT, BY_PARTNER),
+    Invariant("unpaid statement's content hash is reproduced", _HASH, BY_PARTNER),
+    Invariant("closed months have statements, open months none", _CLOSED, BY_PARTNER),
+    Invariant("payout = statement = posting", _PAYOUT, BY_PARTNER),
+    Invariant("a reversal mirrors its original", _REVERSAL, BY_PARTNER),
+    Invariant("what the events owe is posted once", _OWED, BY_BUCKET, consumer=Books.name),
 )

@@ -3,11 +3,13 @@
 from datetime import date, datetime, timedelta
 
 from marketplace.kernel.calendar import Calendar
+from marketplace.platform.checker import check_now
 from marketplace.platform.database import unit_of_work
 from marketplace.platform.events import catch_up
 from marketplace.platform.package import SeedContext
 from partners.contracts.terms import contracted_between
 from settlement.books.consumer import Books
+from settlement.invariants import INVARIANTS
 from settlement.payouts.domain import Rail
 from settlement.payouts.pay import pay
 from settlement.payouts.schemas import NewPayout
@@ -33,6 +35,7 @@ async def seed(context: SeedContext) -> None:
     async with unit_of_work() as work:
         contracted = await contracted_between(month.first_day, after)
         statements = await close_month(work, month, contracted, _CLOSER, _at(calendar, after, 2), calendar)
+    await check_now(INVARIANTS)
     left = _APPROVED_ONLY + _CLOSED_ONLY if len(statements) > 2 * (_APPROVED_ONLY + _CLOSED_ONLY) else 0
     for done, statement in enumerate(statements, start=1):
         waiting = left - (len(statements) - done)

@@ -1,14 +1,22 @@
 """The audit chain: who did what to what, each entry's hash covering the one before."""
 
 import hashlib
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import msgspec
 
 from marketplace.platform.database import DB, UnitOfWork
 
 _GENESIS = b"\0" * 32
+
+_STRIDE = 5000
+"""Entries in one look: a few tens of milliseconds."""
+
+_AGAIN = timedelta(days=1)
+"""How long a look from the first entry on is good for; what came later is verified as it comes."""
 
 
 async def record(work: UnitOfWork, actor: str, action: str, target: str, now: datetime, **details: Any) -> None:
@@ -29,12 +37,55 @@ async def record(work: UnitOfWork, actor: str, action: str, target: str, now: da
     await work.execute("UPDATE audit_head SET hash = $1", digest)
 
 
+class Followed(msgspec.Struct, frozen=True):
+    """How far the chain was followed: the last entry's number and hash, how many there were, and when that began.
+
+    `broken` is the number of the first entry that does not follow; the entry after the last if that one is missing.
+    """
+
+    seq: int = 0
+    hash: bytes = _GENESIS
+    entries: int = 0
+    since: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    finished: bool = False
+    broken: int | None = None
+
+
+async def follow(fetch: Callable[..., Awaitable[Sequence[asyncpg.Record]]], begun: Followed) -> Followed:
+    """Follow the chain from there on for some thousand entries, or from the first one if that is too long ago.
+
+    The entries and the head must be of one snapshot: hand in the `fetch` of a REPEATABLE READ transaction.
+    """
+    (head,) = await fetch("SELECT hash, now() AS now FROM audit_head")
+    if begun.since + _AGAIN < head["now"]:
+        begun = Followed(since=head["now"])
+    last, count = begun, begun.entries
+    rows = await fetch(
+        "SELECT seq, at, actor, action, target, details, hash FROM audit_entry WHERE seq > $1 ORDER BY seq LIMIT $2",
+        begun.seq, _STRIDE,
+    )  # fmt: skip
+    previous, seq = last.hash, last.seq
+    for row in rows:
+        count += 1
+        if not _follows(row, previous):
+            return Followed(seq, previous, count, begun.since, broken=row["seq"])
+        previous, seq = row["hash"], row["seq"]
+    finished = len(rows) < _STRIDE
+    # A chain that was cut off at its end follows too, but not up to the head.
+    cut_off = finished and previous != (head["hash"] or _GENESIS)
+    return Followed(seq, previous, count, begun.since, finished, seq + 1 if cut_off else None)
+
+
+def _follows(row: asyncpg.Record, previous: bytes) -> bool:
+    body = msgspec.json.encode(row["details"], order="deterministic")
+    told = [datetime.fromisoformat(row["details"][0]), *row["details"][1:4]]
+    columns = [row["at"], row["actor"], row["action"], row["target"]]
+    return columns == told and hashlib.sha256(previous + body).digest() == row["hash"]
+
+
 async def first_break() -> int | None:
-    """Return the number of the first entry whose hash does not follow from the one before, or None if the chain holds."""
-    previous = _GENESIS
-    for row in await DB.fetch("SELECT seq, details, hash FROM audit_entry ORDER BY seq"):
-        body = msgspec.json.encode(row["details"], order="deterministic")
-        previous = hashlib.sha256(previous + body).digest()
-        if previous != row["hash"]:
-            return int(row["seq"])
-    return None
+    """Return the number of the first entry that does not follow from the one before, or None if the chain holds."""
+    found = Followed()
+    while not found.finished and found.broken is None:
+        found = await follow(DB.fetch, found)
+    return found.broken

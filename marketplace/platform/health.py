@@ -1,4 +1,4 @@
-"""Alive, ready, metrics, and the running invariants."""
+"""Alive, ready, metrics."""
 
 import asyncio
 from typing import Any
@@ -6,12 +6,11 @@ from typing import Any
 import asyncpg
 import msgspec
 from litestar import Request, Response, get
-from litestar.di import NamedDependency
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from marketplace.platform.audit import first_break
+from marketplace.platform import invariant_api
 from marketplace.platform.database import DB, Busy
-from marketplace.platform.identity import Caller
+from marketplace.platform.invariant_api import invariant_metrics
 
 _PATIENCE_S = 0.8
 
@@ -20,21 +19,6 @@ class Health(msgspec.Struct, frozen=True):
     """`ok`, or what is missing."""
 
     status: str
-
-
-class InvariantResult(msgspec.Struct, frozen=True):
-    """One invariant: whether it holds, and up to five breaches if it does not."""
-
-    name: str
-    holds: bool
-    breaches: list[dict[str, Any]]
-
-
-class Invariants(msgspec.Struct, frozen=True):
-    """All invariants, checked just now, in one snapshot each."""
-
-    holds: bool
-    invariants: list[InvariantResult]
 
 
 @get("/health/live", tags=["platform"], summary="Is the process alive")
@@ -67,33 +51,18 @@ async def _database_answers() -> bool:
 
 
 @get("/metrics", tags=["platform"], summary="Prometheus metrics", media_type="text/plain")
-async def metrics() -> Response[bytes]:
-    """Answer in Prometheus' text format."""
-    return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Answer in Prometheus' text format: this process's own, and the running checks, which are the same for all processes.
+
+    While the database does not answer the checks are left out, and the process's own are not kept waiting for them.
+    """
+    known: asyncio.Task[bytes] | None = request.app.state.get("known")
+    if known is None or known.done():
+        known = request.app.state.known = asyncio.create_task(invariant_metrics(request.app.state.packages))
+    done, _ = await asyncio.wait({known}, timeout=_PATIENCE_S)
+    return Response(
+        generate_latest() + (known.result() if done else b""), headers={"Content-Type": CONTENT_TYPE_LATEST}
+    )
 
 
-@get(
-    "/v1/admin/invariants",
-    tags=["operations"],
-    summary="Do the numbers add up",
-    opt={"roles": ["operations", "finance", "auditor"]},
-)
-async def invariants(request: Request[Any, Any, Any], staff: NamedDependency[Caller]) -> Invariants:  # noqa: ARG001 - the guard
-    """Check every package's invariants now: wallet = lots = postings, stock, book sums."""
-    return await check_invariants(request.app.state.packages)
-
-
-async def check_invariants(packages: list[Any]) -> Invariants:
-    """Return each invariant of the packages with its first breaches."""
-    results = []
-    for package in packages:
-        for invariant in package.invariants:
-            rows = await DB.fetch(f"SELECT * FROM ({invariant.violations}) AS breach LIMIT 5")
-            breaches = [{name: str(value) for name, value in row.items()} for row in rows]
-            results.append(InvariantResult(invariant.name, not rows, breaches))
-    broken = await first_break()
-    results.append(InvariantResult("audit chain", broken is None, [] if broken is None else [{"entry": str(broken)}]))
-    return Invariants(all(result.holds for result in results), results)
-
-
-ROUTES = [live, ready, metrics, invariants]
+ROUTES = [live, ready, metrics, *invariant_api.ROUTES]

@@ -14,17 +14,13 @@ from litestar.types import ControllerRouterHandler
 
 from marketplace.kernel.clock import Clock
 from marketplace.platform.events import Consumer
+from marketplace.platform.invariants import Check, Invariant
 from marketplace.platform.jobs import Job
 from marketplace.settings import Settings, SettingsError
 
+__all__ = ["Invariant", "Package", "Seed", "SeedContext", "load_packages", "package_classes"]
+
 Seed = Callable[["SeedContext"], Awaitable[None]]
-
-
-class Invariant(msgspec.Struct, frozen=True):
-    """Something that must always hold. `violations` is a statement that gives one row for each breach (none is good)."""
-
-    name: str
-    violations: str
 
 
 class SeedContext(msgspec.Struct):
@@ -49,7 +45,8 @@ class Package:
     """Scope -> a sentence of what it allows."""
     append_only: ClassVar[Sequence[str]] = ()
     """Tables of which the application's database role may neither update nor delete a row."""
-    invariants: ClassVar[Sequence[Invariant]] = ()
+    invariants: ClassVar[Sequence[Check]] = ()
+    """What must always hold of the package's tables; the running checks go through them (checker.py)."""
     commands: ClassVar[Sequence[click.Command]] = ()
 
     def __init__(self, settings: Settings, clock: Clock) -> None:

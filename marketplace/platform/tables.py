@@ -1,6 +1,6 @@
 """The platform's own tables. Composite keys and checks come by raw SQL in the migration that follows each table's."""
 
-from piccolo.columns import JSONB, UUID, BigInt, Bytea, SmallInt, Text, Timestamptz
+from piccolo.columns import JSONB, UUID, BigInt, Boolean, Bytea, Integer, SmallInt, Text, Timestamptz
 from piccolo.table import Table
 
 from marketplace.platform.database import DB
@@ -72,3 +72,26 @@ class WebSession(Table, db=DB):
     csrf = Text(null=False, default=None)
     created_at = Timestamptz(null=False, default=None)
     expires_at = Timestamptz(null=False, default=None)
+
+
+class InvariantSlice(Table, db=DB):
+    """A range of one invariant: when it was looked at last, when it was last true, and what was found."""
+
+    name = Text(primary_key=True, null=False, default=None)
+    low = Text(null=False, default="")
+    high = Text(null=False, default="")
+    cut = Text(null=False, default="")
+    stops_payouts = Boolean(null=False, default=True)
+    due_at = Timestamptz(null=False)
+    claimed_until = Timestamptz(null=True, default=None)
+    changed_at = Timestamptz(null=True, default=None)
+    checked_at = Timestamptz(null=True, default=None)
+    last_true_at = Timestamptz(null=True, default=None)
+    broken_since = Timestamptz(null=True, default=None)
+    rows = BigInt(null=False, default=0)
+    broken = BigInt(null=False, default=0)
+    breaches = JSONB(null=False, default="[]")
+    took_ms = Integer(null=False, default=0)
+    memo = JSONB(null=True, default=None)
+    failed_at = Timestamptz(null=True, default=None)
+    error = Text(null=True, default=None)

@@ -1,4 +1,4 @@
-"""What goes on behind the requests: the consumers of the event log, and the scheduled jobs."""
+"""What goes on behind the requests: the consumers of the event log, the running checks, and the scheduled jobs."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from litestar import Litestar
 
 from marketplace.platform import housekeeping
+from marketplace.platform.checker import run_checker
 from marketplace.platform.events import run_consumers
 from marketplace.platform.jobs import run_jobs
 from marketplace.platform.package import Package
@@ -14,11 +15,12 @@ from marketplace.settings import Settings
 
 
 async def work(packages: Sequence[Package], settings: Settings, dsn: str, stop: asyncio.Event) -> None:
-    """Keep all packages' consumers and jobs going until `stop` is set; the pool must be open."""
+    """Keep all packages' consumers, checks and jobs going until `stop` is set; the pool must be open."""
     consumers = [consumer for package in packages for consumer in package.consumers()]
     jobs = [*housekeeping.jobs(settings), *(job for package in packages for job in package.jobs())]
     async with asyncio.TaskGroup() as group:
         group.create_task(run_consumers(consumers, stop))
+        group.create_task(run_checker(packages, stop))
         group.create_task(run_jobs(dsn, settings.database_role, jobs, stop))
 
 

@@ -1,6 +1,6 @@
 """Payouts: when a statement may be paid, and what for."""
 
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 from marketplace.kernel.calendar import Month
@@ -23,12 +23,39 @@ class NothingToPay(Fact):
 
 
 class PayoutsStopped(Fact):
-    """The money book does not add up; nothing is paid until that is explained."""
+    """The numbers do not add up; nothing is paid until that is explained."""
 
     kind = Kind.UNAVAILABLE
     code = "payouts_stopped"
-    zh = "账簿校验未通过（{invariant}），付款已停止，请联系技术支持。"
-    en = "The money book does not add up ({invariant}); payouts are stopped until that is explained."
+    zh = "自 {since} 起校验未通过（{invariant}），付款已停止，请联系技术支持。"
+    en = "The numbers do not add up ({invariant}, known since {since}); payouts are stopped until that is explained."
+
+    def __init__(self, invariant: str, since: datetime) -> None:
+        """Name the invariant, and since when its breach is known."""
+        super().__init__(invariant=invariant, since=since.isoformat(timespec="seconds"))
+
+
+class ChecksTooOld(Fact):
+    """Nobody knows whether the money book adds up: the running checks have not been through it lately."""
+
+    kind = Kind.UNAVAILABLE
+    code = "checks_too_old"
+    zh = "付款须以近 {hours} 小时内的账簿校验为据；{invariant} 的最近一次校验：{zh_when}。请确认 marketplace work 正在运行。"
+    en = (
+        "A payout wants the book checked within {hours} hours; {invariant} was last checked {en_when}."
+        " See that `marketplace work` is running."
+    )
+
+    def __init__(self, invariant: str, checked_at: datetime | None, hours: int) -> None:
+        """Name the invariant whose check is the oldest, when that was (None: never), and how old a check may be."""
+        when = None if checked_at is None else checked_at.isoformat(timespec="seconds")
+        super().__init__(
+            invariant=invariant,
+            checked_at=when,
+            hours=hours,
+            zh_when=when or "尚无",
+            en_when=f"at {when}" if when else "never",
+        )
 
 
 def check_payable(total_minor: int) -> None:

@@ -14,7 +14,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.platform import audit
 from marketplace.platform.database import DB, unit_of_work
 from marketplace.platform.events import catch_up
-from marketplace.platform.health import check_invariants
+from marketplace.platform.invariant_api import check_invariants
 from marketplace.platform.package import load_packages
 from marketplace.settings import Settings
 from partners.contracts.terms import contracted_between

@@ -17,6 +17,7 @@ import uvloop
 from hypothesis import HealthCheck, Phase
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from hypothesis.errors import Flaky
 from hypothesis.stateful import (
     Bundle,
     RuleBasedStateMachine,
@@ -275,11 +276,14 @@ def test_the_service_is_the_model(postgres: str, template: str, settings: Settin
 def test_the_machine_finds_a_wrong_cancellation(
     postgres: str, template: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The broken variant: a cancellation gives a point too few back."""
+    """The broken variant: a cancellation gives a point too few back.
+
+    The running checks find it too, and go on finding it: what Hypothesis repeats fails earlier then, which it calls flaky.
+    """
 
     def one_too_few(wallet: Wallet, taken: list[Posting], *rest: Any, **rule: Any) -> list[Posting]:
         return give_back(wallet, [msgspec.structs.replace(one, points=one.points - 1) for one in taken], *rest, **rule)
 
     monkeypatch.setattr("benefits.redemptions.cancelling.give_back", one_too_few)
-    with pytest.raises((AssertionError, ExceptionGroup)):
+    with pytest.raises((AssertionError, ExceptionGroup, Flaky)):
         run_machine(postgres, template, settings, "restore", "machine_broken", 60, (Phase.generate,))

@@ -98,8 +98,9 @@ def test_start_use_stop_start_again(tmp_path: Path) -> None:
         assert redeemed.status_code == 201, redeemed.text
         assert client.get(f"/offers/{offer['id']}/image.svg").text.startswith("<svg")
         oneid = OneId(demo_settings(folder, f"http://127.0.0.1:{port}"))
-        holds = client.get("/v1/admin/invariants", headers=_bearer(oneid.mint("ops"))).json()
+        holds = client.post("/v1/admin/invariants/check", headers=_bearer(oneid.mint("ops"))).json()
         assert holds["holds"], holds
+        assert all(one["last_true"] for one in holds["invariants"]), holds
         _check_commands(folder, port)
     ((status, _, told),) = _run(("simulate", "--data", str(folder), "--redemptions", "1"))
     assert status == 1

@@ -20,7 +20,7 @@ from benefits.redemptions.redeem import new_redeem
 from benefits.redemptions.schemas import RedemptionIn
 from benefits.rules import Rules
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB, unit_of_work
+from marketplace.platform.database import unit_of_work
 from marketplace.platform.desk import Desk
 from marketplace.platform.idempotency import Outcome
 from marketplace.settings import Settings
@@ -120,8 +120,13 @@ async def breaches() -> dict[str, list[Any]]:
     """Every invariant of points and stock that does not hold now, with its breaches."""
     from benefits.invariants import ALL
 
-    found = {invariant.name: await DB.fetch(invariant.violations) for invariant in ALL}
-    return {name: [dict(row) for row in rows] for name, rows in found.items() if rows}
+    found: dict[str, list[Any]] = {}
+    for invariant in ALL:
+        async with unit_of_work("REPEATABLE READ") as work:
+            looked = await invariant.look(work.fetch, invariant.cut.everything)
+        if looked.broken:
+            found[invariant.name] = list(looked.breaches)
+    return found
 
 
 LAST_YEAR = date(2025, 1, 1)

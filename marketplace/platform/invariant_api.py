@@ -1,0 +1,69 @@
+"""The running checks over HTTP, and as metrics."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+import structlog
+from litestar import Request, get, post
+from litestar.di import NamedDependency
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+from marketplace.kernel.facts import Fact
+from marketplace.platform.checker import check_now, declared
+from marketplace.platform.identity import Caller
+from marketplace.platform.invariant_report import Invariants, report
+from marketplace.platform.package import Package
+
+ROLES = ["operations", "finance", "auditor"]
+
+logger = structlog.get_logger()
+
+
+@get("/v1/admin/invariants", tags=["operations"], summary="Do the numbers add up", opt={"roles": ROLES})
+async def invariants(request: Request[Any, Any, Any], staff: NamedDependency[Caller]) -> Invariants:  # noqa: ARG001 - the guard
+    """What the running checks have found: wallet = lots = postings, stock, book sums, events consumed, the audit chain."""
+    return await report(declared(request.app.state.packages))
+
+
+@post(
+    "/v1/admin/invariants/check",
+    status_code=200,
+    tags=["operations"],
+    summary="Check now whether the numbers add up",
+    opt={"roles": ROLES},
+)
+async def check(request: Request[Any, Any, Any], staff: NamedDependency[Caller]) -> Invariants:  # noqa: ARG001 - the guard
+    """Go through everything once, as of now, and answer when that is done: in seconds, or minutes where there is very much."""
+    return await check_invariants(request.app.state.packages)
+
+
+async def check_invariants(packages: Sequence[Package]) -> Invariants:
+    """Look at all invariants of the packages, and the platform's own, and return what is known then."""
+    return await check_now(declared(packages), all_of_them=True)
+
+
+async def invariant_metrics(packages: Sequence[Package]) -> bytes:
+    """Return what the running checks have found as gauges, in Prometheus' text format; nothing if it cannot be read.
+
+    The instant of an invariant that was never true is 0.
+    """
+    registry = CollectorRegistry()
+    holds = Gauge("marketplace_invariant_holds", "1 while no breach is known", ["name"], registry=registry)
+    last_true = Gauge(
+        "marketplace_invariant_last_true_timestamp_seconds", "When all of it was last true", ["name"], registry=registry
+    )
+    rows = Gauge("marketplace_invariant_rows", "Rows that the checks read", ["name"], registry=registry)
+    try:
+        found = await report(declared(packages))
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Fact) as error:
+        logger.warning("invariants_unknown", error=str(error))
+        return b""
+    for one in found.invariants:
+        holds.labels(one.name).set(one.holds)
+        last_true.labels(one.name).set(one.last_true.timestamp() if one.last_true else 0)
+        rows.labels(one.name).set(one.rows)
+    return generate_latest(registry)
+
+
+ROUTES = [invariants, check]
