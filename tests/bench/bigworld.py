@@ -12,9 +12,11 @@ import msgspec
 from benefits.points.domain import expiry_day
 from benefits.redemptions.events import SettlementTerms
 from marketplace.platform.database import DB
+from marketplace.platform.migrate import migrate
+from marketplace.platform.runtime import append_only_tables, with_database
 from tests.bench.rounds import Sizes, terminal
 from tests.bench.server import SETTINGS, Stage, check_durable
-from tests.bench.worlds import PRICE, Filled, make_clients, new_world, opened, write_offers
+from tests.bench.worlds import PRICE, Client, Filled, make_clients, new_world, opened, write_offers
 
 EARNED = 1_000
 """Points of each earning of the past."""
@@ -45,9 +47,49 @@ def _id(ms: str | int, kind: str) -> str:
     return f"({time} || '7' || left({digest}, 3) || '8' || substr({digest}, 4, 12) || {_TAIL})::uuid"
 
 
-async def fill_big(stage: Stage, name: str, sizes: Sizes) -> Filled:
-    """Make a database of that many members, each with `postings_each` postings: earnings, and one redemption."""
-    dsn = await stage.new_database(name)
+class Kept(msgspec.Struct):
+    """What a kept club's database holds."""
+
+    members: int
+    postings_each: int
+    partner_id: UUID
+    offers: list[UUID]
+    counter: Client
+    oem: Client
+
+
+async def big_world(stage: Stage, name: str, sizes: Sizes) -> Filled:
+    """Return a club of that many members, each with `postings_each` postings: earnings, and one redemption.
+
+    A kept one of the same sizes is used again, as it was left.
+    """
+    kept = msgspec.json.decode(stage.note(name).read_bytes(), type=Kept) if stage.keeps(name) else None
+    if kept is not None and (kept.members, kept.postings_each) != (sizes.many_members, sizes.postings_each):
+        stage.note(name).unlink()
+        await stage.drop_database(name)
+        kept = None
+    dsn = with_database(stage.server_dsn, name)
+    if kept is None:
+        kept = await _fill(await stage.new_database(name), sizes)
+        await check_durable(stage.server_dsn)
+        stage.note(name).write_bytes(msgspec.json.encode(kept))
+    else:
+        await migrate(dsn, SETTINGS.database_role, append_only_tables(SETTINGS))
+    chosen = random.sample(range(1, kept.members + 1), min(sizes.members, kept.members))
+    connection = await asyncpg.connect(dsn)
+    try:
+        rows = await connection.fetch(
+            "SELECT subject, member_id FROM member_subject WHERE subject = ANY($1)", [f"bench-{n}" for n in chosen]
+        )
+        await connection.execute("CHECKPOINT")
+    finally:
+        await connection.close()
+    random.shuffle(rows)
+    tokens = stage.tokens([row["subject"] for row in rows])
+    return Filled(dsn, kept.partner_id, kept.offers, [row["member_id"] for row in rows], tokens, kept.counter, kept.oem)
+
+
+async def _fill(dsn: str, sizes: Sizes) -> Kept:
     async with opened(dsn):
         world = await new_world()
         offers = await write_offers(world, sizes.offers)
@@ -59,17 +101,9 @@ async def fill_big(stage: Stage, name: str, sizes: Sizes) -> Filled:
             await _write(connection, sizes, world.partner_id, offers, settlement)
         with terminal.status("VACUUM ANALYZE"):
             await connection.execute("VACUUM ANALYZE")
-        await connection.execute("CHECKPOINT")
-        await check_durable(stage.server_dsn)
-        chosen = sorted(random.sample(range(1, sizes.many_members + 1), min(sizes.members, sizes.many_members)))
-        rows = await connection.fetch(
-            "SELECT subject, member_id FROM member_subject WHERE subject = ANY($1)", [f"bench-{n}" for n in chosen]
-        )
     finally:
         await connection.close()
-    random.shuffle(rows)
-    tokens = stage.tokens([row["subject"] for row in rows])
-    return Filled(dsn, world.partner_id, offers, [row["member_id"] for row in rows], tokens, counter, oem)
+    return Kept(sizes.many_members, sizes.postings_each, world.partner_id, offers, counter, oem)
 
 
 async def _settlement(partner_id: UUID) -> SettlementTerms:
@@ -210,9 +244,9 @@ async def _write_redemptions(
         partner_id, expires_on, PRICE, redeemed_at,
     )  # fmt: skip
     await connection.execute(
-        "INSERT INTO redemption (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, slice,"
+        "INSERT INTO redemption (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, slice, windows,"
         f" settlement, status, redeemed_at, reason) SELECT bucket, {deed}, id, {offer}, 1, $2::uuid, 1, $3::bigint, 0,"
-        " $4::jsonb, 'issued', $5::timestamptz, '' FROM bench_people",
+        " ARRAY['ever'], $4::jsonb, 'issued', $5::timestamptz, '' FROM bench_people",
         offers, partner_id, PRICE, msgspec.json.encode(settlement).decode(), redeemed_at,
     )  # fmt: skip
     await connection.execute(

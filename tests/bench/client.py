@@ -126,7 +126,8 @@ class Plan(msgspec.Struct, kw_only=True):
 class Measured(msgspec.Struct, kw_only=True):
     """What came back. `statuses` counts every answer, `requests` those within the measured `seconds`; times in ms.
 
-    `cpu` is the client's own share of a core, `lost` how many requests were never answered.
+    `cpu` is the client's own share of a core, `lost` how many requests were never answered. `wal` is what PostgreSQL wrote to
+    its log for each answer, in bytes.
     """
 
     requests: int
@@ -138,6 +139,7 @@ class Measured(msgspec.Struct, kw_only=True):
     p95: float
     p99: float
     most: float
+    wal: float = 0.0
 
     @property
     def rate(self) -> float:

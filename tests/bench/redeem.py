@@ -1,7 +1,7 @@
 """Redemption: against the echo, spread against hot, and against row locks."""
 
 from tests.bench.books import REDEEMED, audit, count, settle
-from tests.bench.rounds import Result, alternate, busiest, compare, rates
+from tests.bench.rounds import Result, alternate, busiest, compare, rates, written
 from tests.bench.scene import ECHO, REDEEM, ROW_LOCKS, Scene
 
 
@@ -22,7 +22,7 @@ async def redeem(scene: Scene) -> list[Result]:
     return [
         compare(
             "redeem: ours / echo", "redemptions/s", rates(found["ours"]), rates(found["echo"]), must=0.45, stretch=0.6,
-            client_cpu=busiest(*found.values()),
+            client_cpu=busiest(*found.values()), note=written(found["ours"]),
         )
     ]  # fmt: skip
 

@@ -121,3 +121,8 @@ def rates(measured: list[Measured]) -> list[float]:
 def busiest(*measured: list[Measured]) -> float:
     """Return the highest share of a core that the client took in any round."""
     return max((one.cpu for several in measured for one in several), default=0.0)
+
+
+def written(measured: list[Measured]) -> str:
+    """Return in words what PostgreSQL wrote to its log for each answer."""
+    return f"{median(one.wal for one in measured) / 1024:.1f} KiB of WAL each"

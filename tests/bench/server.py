@@ -47,16 +47,36 @@ class Child(msgspec.Struct):
 class Stage:
     """The folder, the database server and the identity provider's key of one run of the benchmarks."""
 
-    def __init__(self, folder: Path, server_dsn: str) -> None:
+    def __init__(self, folder: Path, server_dsn: str, *, kept: bool = False) -> None:
         """Hold them; `open_stage` makes them."""
         self.folder = folder
         self.server_dsn = server_dsn
+        self.kept = kept
         self.issuer = Issuer(SETTINGS)
         self._plans = 0
 
     def tokens(self, subjects: list[str]) -> list[str]:
         """Return a member's access token for each subject, good for the whole run."""
         return [self.issuer.token("members", subject, exp=4_000_000_000) for subject in subjects]
+
+    def keeps(self, name: str) -> bool:
+        """Tell whether the database was noted as complete in a folder that outlives the run."""
+        return self.kept and self.note(name).exists()
+
+    def note(self, name: str) -> Path:
+        """Return the file that says what a kept database holds."""
+        return self.folder / f"kept-{name}.json"
+
+    async def databases(self) -> list[str]:
+        """Return the databases that benchmarks made."""
+        connection = await asyncpg.connect(self.server_dsn)
+        try:
+            rows = await connection.fetch(
+                "SELECT datname FROM pg_database WHERE datname <> 'postgres' AND datallowconn"
+            )
+        finally:
+            await connection.close()
+        return [row["datname"] for row in rows if row["datname"] != "template1"]
 
     async def new_database(self, name: str) -> str:
         """Make a migrated, empty database and return its address."""
@@ -77,6 +97,7 @@ class Stage:
 
     async def measure(self, plan: Plan) -> Measured:
         """Run the plan in a client process of its own. Raises HarnessError when the client fails or loses requests."""
+        before = await self._written()
         self._plans += 1
         path = self.folder / f"plan-{self._plans}"
         path.write_bytes(msgspec.msgpack.encode(plan))
@@ -93,7 +114,16 @@ class Stage:
         measured = msgspec.json.decode(out, type=Measured)
         if measured.lost:
             raise HarnessError(f"{measured.lost} requests were never answered")
+        answers = sum(measured.statuses.values()) or 1
+        measured.wal = (await self._written() - before) / answers
         return measured
+
+    async def _written(self) -> int:
+        connection = await asyncpg.connect(self.server_dsn)
+        try:
+            return int(await connection.fetchval("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn"))
+        finally:
+            await connection.close()
 
     @asynccontextmanager
     async def serving(self, dsn: str, workers: int = 1) -> AsyncIterator["Serving"]:
@@ -172,8 +202,15 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 @contextmanager
-def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
-    """Give a folder on a real disk: /tmp is kept in memory on many machines, and then fsync would cost nothing."""
+def scratch_folder(parent: Path | None = None, keep: Path | None = None) -> Iterator[Path]:
+    """Give a folder on a real disk: /tmp is kept in memory on many machines, and then fsync would cost nothing.
+
+    `keep` is used and stays; else a new folder, in `parent` if one is named, goes with the run.
+    """
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        yield keep.resolve()
+        return
     on_disk = Path("/var/tmp")  # noqa: S108 - the folder in it is ours alone
     place = parent or (on_disk if on_disk.is_dir() else None)
     with tempfile.TemporaryDirectory(prefix="marketplace-bench-", dir=place, ignore_cleanup_errors=True) as folder:
@@ -181,15 +218,19 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def open_stage(folder: Path) -> AsyncIterator[Stage]:
+async def open_stage(folder: Path, *, kept: bool = False) -> AsyncIterator[Stage]:
     """Start the embedded PostgreSQL, durable as the product runs it, with a migrated template; stop it in the end."""
     server = EmbeddedServer(folder)
-    dsn = server.start()
+    dsn = server.start(own=True)
     try:
         await check_durable(dsn)
+        stage = Stage(folder, dsn, kept=kept)
+        for name in await stage.databases():
+            if not stage.keeps(name):
+                await stage.drop_database(name)
         await create_database(dsn, TEMPLATE)
         await migrate(with_database(dsn, TEMPLATE), SETTINGS.database_role, append_only_tables(SETTINGS))
-        yield Stage(folder, dsn)
+        yield stage
     finally:
         server.stop()
 
