@@ -26,8 +26,8 @@ test: $(RUN_DEV) ## Run the whole test suite on a real PostgreSQL of its own
 soak: $(RUN_DEV) ## The long form of the tests that break things; prints their seeds (ARGS="--seed 7")
 	$(DEV)/bin/python -m pytest -s --soak --timeout 3600 tests/faults tests/invariants $(ARGS)
 
-bench: $(RUN_DEV) ## Measure ours against the yardsticks, into build/bench.json (ONLY=redeem for one)
-	$(DEV)/bin/python -m tests.bench $(ONLY)
+bench: $(RUN_DEV) ## Measure ours against the yardsticks, into build/bench.json (ONLY=redeem for one, ARGS=--quick to try)
+	$(DEV)/bin/python -m tests.bench $(ONLY) $(ARGS)
 
 check: $(RUN_DEV) ## Formatting, lint, types, floors, sizes
 	$(DEV)/bin/ruff format --check $(SOURCES)
