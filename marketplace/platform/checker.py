@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from marketplace.kernel.facts import Fact
-from marketplace.platform.database import DB, columns, unit_of_work
+from marketplace.platform.database import DB, columns, is_away, unit_of_work
 from marketplace.platform.events import tick
 from marketplace.platform.invariant_report import Invariants, report
 from marketplace.platform.invariants import AuditChain, Check, EventsConsumed, Looked, Range
@@ -51,10 +51,6 @@ _PARTS = 8
 
 _IDLE_S = 1.0
 _RETRY_S = 2.0
-
-_GONE_AWAY = (
-    asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError, OSError,
-)  # fmt: skip
 
 logger = structlog.get_logger()
 
@@ -119,8 +115,11 @@ async def run_checker(packages: Sequence[Package], stop: asyncio.Event) -> None:
                 await _declare(checks, all_of_them=True)
                 ready = True
             pause = await _go_on(by_name)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Fact) as error:
-            logger.warning("checker_interrupted", error=str(error))
+        except Exception as error:
+            if _for_now(error):
+                logger.warning("checker_interrupted", error=str(error))
+            else:
+                logger.exception("checker_failed")
             pause = _RETRY_S
         await _sleep(stop, pause)
 
@@ -133,6 +132,11 @@ async def _go_on(by_name: dict[str, Check]) -> float:
         return _IDLE_S
     took_s = await _step(by_name[found.name], found)
     return 0 if found.urgent else took_s * (SHARE - 1)
+
+
+def _for_now(error: Exception) -> bool:
+    """Tell whether it is the database that cannot be had now, or has no connection left, and not the check that is wrong."""
+    return is_away(error) or isinstance(error, Fact)
 
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:
@@ -183,7 +187,7 @@ _CLAIM = f"""
 UPDATE invariant_slice s SET claimed_until = clock_timestamp() + interval '{_LEASE_S} s'
 FROM (
     SELECT name, low FROM invariant_slice WHERE name = ANY($1) AND {{condition}}
-    ORDER BY {{order}}, due_at, name, low LIMIT 1 FOR UPDATE SKIP LOCKED
+    ORDER BY {{order}}due_at, name, low LIMIT 1 FOR UPDATE SKIP LOCKED
 ) AS next
 WHERE s.name = next.name AND s.low = next.low
 RETURNING s.name, s.low, s.high, s.memo, s.error IS NOT NULL OR s.took_ms > {_LOOK_MS // 2} AS patient,
@@ -192,11 +196,11 @@ RETURNING s.name, s.low, s.high, s.memo, s.error IS NOT NULL OR s.took_ms > {_LO
 
 _UNCLAIMED = "(claimed_until IS NULL OR claimed_until <= clock_timestamp())"
 
-_CLAIM_DUE = _CLAIM.format(condition=f"due_at <= now() AND {_UNCLAIMED}", order="true")
+_CLAIM_DUE = _CLAIM.format(condition=f"due_at <= now() AND {_UNCLAIMED}", order="")
 
 # What is claimed comes last, but does not wait: its worker may have died, and began before us in any case.
 _CLAIM_OLDER = _CLAIM.format(
-    condition="coalesce(checked_at < $2, true) AND coalesce(failed_at < $2, true)", order=f"NOT {_UNCLAIMED}"
+    condition="coalesce(checked_at < $2, true) AND coalesce(failed_at < $2, true)", order=f"NOT {_UNCLAIMED}, "
 )
 
 
@@ -212,9 +216,9 @@ async def _step(check: Check, found: Slice) -> float:
         seen = await _look(check, found)
     except asyncpg.QueryCanceledError as error:
         await _divide(check, found, _PARTS, error)
-    except (*_GONE_AWAY, Fact):
-        raise
     except Exception as error:
+        if _for_now(error):
+            raise
         # A check that is wrong in itself stands in nobody else's way; it shows as never true.
         logger.exception("check_failed", invariant=found.name, low=found.low)
         await _fail(found, error)

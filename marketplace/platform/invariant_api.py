@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import asyncpg
 import structlog
 from litestar import Request, get, post
 from litestar.di import NamedDependency
@@ -11,6 +10,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from marketplace.kernel.facts import Fact
 from marketplace.platform.checker import check_now, declared
+from marketplace.platform.database import is_away
 from marketplace.platform.identity import Caller
 from marketplace.platform.invariant_report import Invariants, report
 from marketplace.platform.package import Package
@@ -56,7 +56,9 @@ async def invariant_metrics(packages: Sequence[Package]) -> bytes:
     rows = Gauge("marketplace_invariant_rows", "Rows that the checks read", ["name"], registry=registry)
     try:
         found = await report(declared(packages))
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Fact) as error:
+    except Exception as error:
+        if not (is_away(error) or isinstance(error, Fact)):
+            raise
         logger.warning("invariants_unknown", error=str(error))
         return b""
     for one in found.invariants:
