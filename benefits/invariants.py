@@ -100,8 +100,9 @@ FULL JOIN (
 _VOUCHER = """
 SELECT v.id IS NOT NULL AND (r.status = 'cancelled') = (v.status = 'cancelled') AS holds, 2 AS rows, r.id, r.status,
        v.status AS voucher
-FROM redemption r LEFT JOIN voucher v ON v.bucket = r.bucket AND v.redemption_id = r.id
-WHERE r.bucket BETWEEN $1 AND $2
+FROM (SELECT bucket, id, status FROM redemption WHERE bucket BETWEEN $1 AND $2) r
+LEFT JOIN (SELECT bucket, id, redemption_id, status FROM voucher WHERE bucket BETWEEN $1 AND $2) v
+ON v.bucket = r.bucket AND v.redemption_id = r.id
 """
 
 _TOLD = """

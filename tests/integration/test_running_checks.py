@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -388,7 +387,3 @@ async def test_breaches_are_counted_shown_and_dated(database: str) -> None:
     assert after.last_true == after.checked_at
     broken_again = (await check_now([BREACH])).invariants[0]
     assert broken_again.last_true == after.last_true, "when it was last true is not forgotten"
-
-
-def ids(rows: list[Any]) -> set[UUID]:
-    return {row["id"] for row in rows}
