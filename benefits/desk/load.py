@@ -23,25 +23,27 @@ from benefits.redemptions.events import SettlementTerms
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
-from marketplace.platform.database import UnitOfWork, columns
+from marketplace.platform.arrays import arrays
+from marketplace.platform.database import UnitOfWork
 
 _USED = """
 SELECT u.member_id, u.offer_id, u."window", u.used
-FROM unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::text[]) AS wanted (bucket, member_id, offer_id, "window")
+FROM unnest($1::text::smallint[], $2::text::uuid[], $3::text::uuid[], $4::text::text[])
+     AS wanted (bucket, member_id, offer_id, "window")
 JOIN limit_used u USING (bucket, member_id, offer_id, "window")
 """
 
 # Locked in order by this one statement, after the wallets: two desks cannot wait for each other.
 _STOCK = """
 SELECT s.offer_id, s.slice, s.remaining
-FROM unnest($1::uuid[], $2::smallint[]) AS wanted (offer_id, slice) JOIN stock s USING (offer_id, slice)
+FROM unnest($1::text::uuid[], $2::text::smallint[]) AS wanted (offer_id, slice) JOIN stock s USING (offer_id, slice)
 ORDER BY s.offer_id, s.slice FOR UPDATE OF s
 """
 
 _LEFT = "SELECT offer_id, slice, remaining FROM stock WHERE offer_id = ANY($1::uuid[])"
 
 _CODES = """
-SELECT c.offer_id, c.seq, c.code FROM unnest($1::uuid[], $2::int[]) AS wanted (offer_id, units) CROSS JOIN LATERAL (
+SELECT c.offer_id, c.seq, c.code FROM unnest($1::text::uuid[], $2::text::int[]) AS wanted (offer_id, units) CROSS JOIN LATERAL (
     SELECT offer_id, seq, code FROM offer_code WHERE offer_id = wanted.offer_id AND state = 'free'
     ORDER BY seq LIMIT wanted.units FOR UPDATE SKIP LOCKED
 ) AS c ORDER BY c.offer_id, c.seq
@@ -51,19 +53,19 @@ SELECT c.offer_id, c.seq, c.code FROM unnest($1::uuid[], $2::int[]) AS wanted (o
 _CANCELLING = """
 SELECT r.id AS redemption_id, r.member_id, r.partner_id, r.offer_id, r.revision, r.quantity, r.points, r.slice, r.windows,
        r.settlement, r.redeemed_at, v.id AS voucher_id, v.code, v.status, v.expires_at, v.partner_codes
-FROM unnest($1::smallint[], $2::uuid[], $3::uuid[]) AS wanted (bucket, id, member_id)
+FROM unnest($1::text::smallint[], $2::text::uuid[], $3::text::uuid[]) AS wanted (bucket, id, member_id)
 JOIN redemption r ON r.bucket = wanted.bucket AND r.id = wanted.id AND r.member_id = wanted.member_id
 JOIN voucher v ON v.bucket = r.bucket AND v.redemption_id = r.id
 """
 
 _TAKEN = """
 SELECT p.transaction_id, p.member_id, p.expires_on, p.points, p.counterparty, p.occurred_at
-FROM unnest($1::smallint[], $2::uuid[]) AS wanted (bucket, transaction_id)
+FROM unnest($1::text::smallint[], $2::text::uuid[]) AS wanted (bucket, transaction_id)
 JOIN points_posting p USING (bucket, transaction_id) WHERE p.code = $3 ORDER BY p.transaction_id, p.line
 """
 
 _HOLDS = """
-SELECT h.* FROM unnest($1::smallint[], $2::uuid[], $3::uuid[]) AS wanted (bucket, id, member_id)
+SELECT h.* FROM unnest($1::text::smallint[], $2::text::uuid[], $3::text::uuid[]) AS wanted (bucket, id, member_id)
 JOIN hold h USING (bucket, id, member_id)
 """
 
@@ -73,7 +75,7 @@ _HELD_CODES = (
 
 _EARNED = """
 SELECT e.member_id, e.reference, e.points, e.kind, e.occurred_at
-FROM unnest($1::smallint[], $2::uuid[], $3::text[]) AS wanted (bucket, member_id, reference)
+FROM unnest($1::text::smallint[], $2::text::uuid[], $3::text::text[]) AS wanted (bucket, member_id, reference)
 JOIN earning e USING (bucket, member_id, reference)
 """
 
@@ -115,10 +117,10 @@ async def _load_undoing(work: UnitOfWork, errands: Sequence[PointsErrand], state
     if not ends:
         return
     taken: dict[UUID, list[LotPart]] = defaultdict(list)
-    for row in await work.fetch(_TAKEN, *columns([end[:2] for end in ends], 2), Code.HOLD):
+    for row in await work.fetch(_TAKEN, *arrays(("smallint", "uuid"), [end[:2] for end in ends]), Code.HOLD):
         taken[row["transaction_id"]].append(LotPart(row["expires_on"], row["points"]))
     codes: dict[UUID, list[PoolCode]] = defaultdict(list)
-    rows = await work.fetch(_HOLDS, *columns(ends, 3))
+    rows = await work.fetch(_HOLDS, *arrays(("smallint", "uuid", "uuid"), ends))
     if any(row["coded"] for row in rows):
         for row in await work.fetch(_HELD_CODES, [end[1] for end in ends]):
             codes[row["hold_id"]].append(PoolCode(row["seq"], row["code"]))
@@ -131,9 +133,9 @@ async def redemptions_to_undo(
     """Return redemptions by (member, redemption) with their voucher and how they were paid; those that do not exist lack."""
     keys = sorted({(bucket_of(member_id), redemption_id, member_id) for member_id, redemption_id in wanted})
     statement = _CANCELLING + (" ORDER BY v.bucket, v.id FOR UPDATE OF v" if lock else "")
-    rows = await work.fetch(statement, *columns(keys, 3))
+    rows = await work.fetch(statement, *arrays(("smallint", "uuid", "uuid"), keys))
     taken: dict[UUID, list[Posting]] = defaultdict(list)
-    for row in await work.fetch(_TAKEN, *columns([key[:2] for key in keys], 2), Code.REDEMPTION):
+    for row in await work.fetch(_TAKEN, *arrays(("smallint", "uuid"), [key[:2] for key in keys]), Code.REDEMPTION):
         # Back to the wallet, whether it was paid from there or out of a hold.
         posting = Posting(code=Code.REDEMPTION, source=Account.WALLET, destination=Account.PARTNER, **dict(row))
         taken[row["transaction_id"]].append(posting)
@@ -172,7 +174,7 @@ async def _load_stock(work: UnitOfWork, wishes: Sequence[Wish], state: DeskState
         whole = set(range(state.offers[offer_id].slices))
         rows[offer_id] |= {own[offer_id]} if offer_id in own else whole
     wanted = sorted((offer_id, part) for offer_id, parts in rows.items() for part in parts)
-    for row in await work.fetch(_STOCK, *columns(wanted, 2)) if wanted else ():
+    for row in await work.fetch(_STOCK, *arrays(("uuid", "smallint"), wanted)) if wanted else ():
         offer_id = row["offer_id"]
         if offer_id not in state.stock:
             slices = state.offers[offer_id].slices if offer_id in demand else 1
@@ -216,7 +218,7 @@ async def _load_codes(work: UnitOfWork, wishes: Sequence[Wish], state: DeskState
             units[wish.offer_id] += wish.quantity
     for offer_id in units:
         state.codes[offer_id] = deque()
-    for row in await work.fetch(_CODES, *columns(sorted(units.items()), 2)) if units else ():
+    for row in await work.fetch(_CODES, *arrays(("uuid", "int"), sorted(units.items()))) if units else ():
         state.codes[row["offer_id"]].append(PoolCode(row["seq"], row["code"]))
 
 
@@ -237,7 +239,7 @@ async def _load_limits(
     for member_id, offer_id, names in counted:
         wanted |= {(bucket_of(member_id), member_id, offer_id, name) for name in names}
     if wanted:
-        rows: list[Any] = await work.fetch(_USED, *columns(list(wanted), 4))
+        rows: list[Any] = await work.fetch(_USED, *arrays(("smallint", "uuid", "uuid", "text"), list(wanted)))
         state.used = {(row["member_id"], row["offer_id"], row["window"]): row["used"] for row in rows}
 
 
@@ -248,5 +250,5 @@ async def _load_earned(work: UnitOfWork, errands: Sequence[PointsErrand], state:
         if isinstance(errand, Earn)
         for earning in errand.earnings
     ]
-    for row in await work.fetch(_EARNED, *columns(wanted, 3)) if wanted else ():
+    for row in await work.fetch(_EARNED, *arrays(("smallint", "uuid", "text"), wanted)) if wanted else ():
         state.earned[row["member_id"], row["reference"]] = EarningIn(**row)

@@ -65,7 +65,7 @@ class Posting(msgspec.Struct, frozen=True):
         )
 
 
-class LotPart(msgspec.Struct, frozen=True):
+class LotPart(msgspec.Struct, frozen=True, order=True):
     """Some points of one lot."""
 
     expires_on: date
@@ -107,7 +107,7 @@ class Wallet(msgspec.Struct):
 
     def expire(self, today: date) -> list[LotPart]:
         """Take out what is gone by today and return it, by lot."""
-        parts = [LotPart(day, points) for day, points in sorted(self.lots.items()) if day <= today and points]
+        parts = sorted(LotPart(day, points) for day, points in self.lots.items() if day <= today and points)
         for part in parts:
             self.lots[part.expires_on] = 0
             self.balance -= part.points
@@ -193,6 +193,8 @@ def spend(wallet: Wallet, points: int, transaction_id: UUID, partner_id: UUID, n
 def sweep(wallet: Wallet, transaction_id: UUID, today: date, now: datetime) -> list[Posting]:
     """Expire what is due in the wallet and return the postings; none if nothing was due."""
     parts = wallet.expire(today)
+    if not parts:
+        return []
     return _move(wallet, parts, transaction_id, Code.EXPIRY, Account.WALLET, Account.EXPIRED, now)
 
 

@@ -7,12 +7,13 @@ from uuid import UUID
 
 from benefits.points.domain import Account, MemberState, Posting, Wallet
 from marketplace.kernel.ids import bucket_of
+from marketplace.platform.arrays import array
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.writes import Write, Writes
 
 _LOCK = """
 SELECT w.member_id, w.balance, m.tier, m.status = 'active' AS active, clock_timestamp() AS now
-FROM unnest($1::smallint[], $2::uuid[]) AS wanted (bucket, member_id)
+FROM unnest($1::text::smallint[], $2::text::uuid[]) AS wanted (bucket, member_id)
 JOIN wallet w ON w.bucket = wanted.bucket AND w.member_id = wanted.member_id
 JOIN member m ON m.bucket = wanted.bucket AND m.id = wanted.member_id
 ORDER BY w.member_id FOR UPDATE OF w
@@ -20,7 +21,7 @@ ORDER BY w.member_id FOR UPDATE OF w
 
 _LOTS = """
 SELECT l.member_id, l.expires_on, l.points
-FROM unnest($1::smallint[], $2::uuid[]) AS wanted (bucket, member_id)
+FROM unnest($1::text::smallint[], $2::text::uuid[]) AS wanted (bucket, member_id)
 JOIN lot l ON l.bucket = wanted.bucket AND l.member_id = wanted.member_id
 WHERE l.points > 0
 """
@@ -66,10 +67,10 @@ async def _members(
     work: UnitOfWork, member_ids: Iterable[UUID], statement: str
 ) -> tuple[dict[UUID, MemberState], datetime]:
     wanted = sorted(set(member_ids))
-    buckets = [bucket_of(member_id) for member_id in wanted]
-    rows = await work.fetch(statement, buckets, wanted)
+    keys = (array("smallint", map(bucket_of, wanted)), array("uuid", wanted))
+    rows = await work.fetch(statement, *keys)
     lots: dict[UUID, dict[date, int]] = defaultdict(dict)
-    for row in await work.fetch(_LOTS, buckets, wanted):
+    for row in await work.fetch(_LOTS, *keys):
         lots[row["member_id"]][row["expires_on"]] = row["points"]
     states = {
         row["member_id"]: MemberState(

@@ -29,7 +29,8 @@ from marketplace.kernel.clock import Clock, Standing
 from marketplace.kernel.codes import UnreadableCodeError, read_code
 from marketplace.kernel.event import Event
 from marketplace.kernel.facts import Fact, InvalidField
-from marketplace.platform.database import UnitOfWork, columns
+from marketplace.platform.arrays import arrays
+from marketplace.platform.database import UnitOfWork
 from marketplace.platform.desk import Desk
 from marketplace.platform.events import WRITE as EVENTS
 from marketplace.platform.events import event_row
@@ -43,14 +44,14 @@ from partners.onboarding.locations import known_locations
 _FIND = """
 SELECT v.bucket, v.id, v.code, v.partner_id, v.redemption_id, v.member_id, v.offer_id, v.revision, v.quantity, v.status,
        v.expires_at, v.used_at, v.partner_codes, r.settlement
-FROM unnest($1::smallint[], $2::text[]) AS wanted (bucket, code)
+FROM unnest($1::text::smallint[], $2::text::text[]) AS wanted (bucket, code)
 JOIN voucher v ON v.bucket = wanted.bucket AND v.code = wanted.code
 JOIN redemption r ON r.bucket = v.bucket AND r.id = v.redemption_id
 """
 
 _OWN_CODES = """
 SELECT c.partner_id, c.code, v.bucket, v.code AS voucher_code
-FROM unnest($1::uuid[], $2::text[]) AS wanted (partner_id, code)
+FROM unnest($1::text::uuid[], $2::text::text[]) AS wanted (partner_id, code)
 JOIN offer_code c USING (partner_id, code) JOIN voucher v ON v.bucket = c.bucket AND v.id = c.voucher_id
 """
 
@@ -217,12 +218,15 @@ async def _vouchers(
         except UnreadableCodeError:
             theirs.add((errand.partner_id, spelled(errand.body.code)))
     if theirs:
-        for row in await work.fetch(_OWN_CODES, *columns(sorted(theirs), 2)):
+        for row in await work.fetch(_OWN_CODES, *arrays(("uuid", "text"), sorted(theirs))):
             ours[row["partner_id"], row["code"]] = (row["bucket"], row["voucher_code"])
     if not ours:
         return {}
     statement = _FIND + (" ORDER BY v.bucket, v.id FOR UPDATE OF v" if lock else "")
-    found = {row["code"]: row for row in await work.fetch(statement, *columns(sorted(set(ours.values())), 2))}
+    found = {
+        row["code"]: row
+        for row in await work.fetch(statement, *arrays(("smallint", "text"), sorted(set(ours.values()))))
+    }
     return {
         (partner_id, asked): found[code]
         for (partner_id, asked), (_, code) in ours.items()

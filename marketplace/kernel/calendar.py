@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -53,7 +54,7 @@ class Calendar(msgspec.Struct, frozen=True):
 
     def day_of(self, instant: datetime) -> date:
         """Return the business day of an aware instant."""
-        return instant.astimezone(self.zone).date()
+        return _day_of(self.zone, instant)
 
     def month_of(self, instant: datetime) -> Month:
         """Return the business month of an aware instant."""
@@ -61,8 +62,19 @@ class Calendar(msgspec.Struct, frozen=True):
 
     def start_of(self, day: date) -> datetime:
         """Return the instant, in UTC, at which the business day begins."""
-        return datetime(day.year, day.month, day.day, tzinfo=self.zone).astimezone(UTC)
+        return _start_of(self.zone, day)
 
     def bounds(self, month: Month) -> tuple[datetime, datetime]:
         """Return the instants `[start, end)` of the month, in UTC."""
         return self.start_of(month.first_day), self.start_of(month.plus(1).first_day)
+
+
+# A batch at the desk asks for the same few days again and again.
+@lru_cache(maxsize=4096)
+def _day_of(zone: ZoneInfo, instant: datetime) -> date:
+    return instant.astimezone(zone).date()
+
+
+@lru_cache(maxsize=4096)
+def _start_of(zone: ZoneInfo, day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)

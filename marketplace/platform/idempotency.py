@@ -21,7 +21,8 @@ from litestar.params import HeaderParameter
 from marketplace.kernel.facts import Fact, InvalidField, Kind, WrongState
 from marketplace.kernel.ids import BUCKETS
 from marketplace.kernel.states import TransitionRefusedError
-from marketplace.platform.database import Busy, UnitOfWork, columns, is_away, unit_of_work
+from marketplace.platform.arrays import arrays
+from marketplace.platform.database import Busy, UnitOfWork, is_away, unit_of_work
 from marketplace.platform.problems import MEDIA_TYPE, problem_body, status_of
 from marketplace.platform.writes import Write
 
@@ -47,7 +48,7 @@ WRITE = Write(
 
 _FIND = """
 SELECT i.caller, i.key, i.fingerprint, i.status, i.body
-FROM unnest($1::smallint[], $2::text[], $3::text[]) AS wanted (bucket, caller, key)
+FROM unnest($1::text::smallint[], $2::text::text[], $3::text::text[]) AS wanted (bucket, caller, key)
 JOIN idempotency i USING (bucket, caller, key)
 """
 
@@ -151,7 +152,8 @@ class Answers:
         """Read what was answered before under any of the keys."""
         if not keys:
             return
-        for row in await work.fetch(_FIND, *columns([(key.bucket, key.caller, key.key) for key in keys], 3)):
+        wanted = arrays(("smallint", "text", "text"), [(key.bucket, key.caller, key.key) for key in keys])
+        for row in await work.fetch(_FIND, *wanted):
             outcome = Outcome(row["status"], row["body"])
             self._outcomes[row["caller"], row["key"]] = (row["fingerprint"], outcome)
 

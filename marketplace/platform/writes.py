@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from marketplace.platform.database import UnitOfWork, columns
+from marketplace.platform.arrays import arrays
+from marketplace.platform.database import UnitOfWork
 
 
 class Write(msgspec.Struct, frozen=True):
@@ -44,7 +45,7 @@ class Writes:
             return
         values: list[Any] = [self._now]
         for write, rows in self._wanted:
-            values += columns(rows, len(write.types))
+            values += arrays(write.types, rows)
         counts = await work.fetchrow(_statement(tuple(write for write, _ in self._wanted)), *values)
         for (write, rows), count in zip(self._wanted, counts or (), strict=True):
             if count != len(rows):
@@ -55,7 +56,7 @@ class Writes:
 def _statement(writes: tuple[Write, ...]) -> str:
     parts, number = [], 2
     for write in writes:
-        places = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(write.types, start=number))
+        places = ", ".join(f"${place}::text::{kind}[]" for place, kind in enumerate(write.types, start=number))
         number += len(write.types)
         parts.append(f"{write.name} AS ({write.sql.format(rows=f'unnest({places})', now='$1::timestamptz')})")
     counts = ", ".join(f"(SELECT count(*) FROM {write.name})" for write in writes)
