@@ -3,13 +3,12 @@
 import asyncio
 from typing import Any
 
-import asyncpg
 import msgspec
 from litestar import Request, Response, get
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from marketplace.platform import invariant_api
-from marketplace.platform.database import DB, Busy
+from marketplace.platform.database import DB, Busy, is_away
 from marketplace.platform.invariant_api import invariant_metrics
 
 _PATIENCE_S = 0.8
@@ -45,8 +44,10 @@ async def ready(request: Request[Any, Any, Any]) -> Response[Health]:
 async def _database_answers() -> bool:
     try:
         await DB.fetchval("SELECT 1")
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Busy):
-        return False
+    except Exception as error:
+        if is_away(error) or isinstance(error, Busy):
+            return False
+        raise
     return True
 
 

@@ -1,7 +1,10 @@
 """The HTTP server takes addresses as people type them, and leaves bodies alone."""
 
 import asyncio
+import multiprocessing
+import os
 import socket
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,7 +14,8 @@ from litestar import get as get_route
 from litestar.params import FromQuery
 from uvicorn import Server
 
-from marketplace.server import PortTakenError, config, listen
+from marketplace.platform.numbering import numbered_workers
+from marketplace.server import PortTakenError, config, listen, worker_number
 
 
 @get_route("/search")
@@ -62,6 +66,32 @@ async def test_a_body_is_left_alone_even_if_it_looks_like_a_request(port: int) -
         answer = await ask(port, *parts)
         assert answer.startswith(b"HTTP/1.1 200"), answer
         assert "GET /酒店 \\r\\n汉".encode() in answer
+
+
+def test_workers_are_numbered_and_a_successor_gets_the_number() -> None:
+    assert worker_number() == 0
+    spawn = multiprocessing.get_context("spawn")
+    numbers = spawn.Queue()
+    with numbered_workers():
+        workers = [spawn.Process(target=_tell_number, args=(numbers,)) for _ in range(3)]
+        for worker in workers:
+            worker.start()
+        told = dict(numbers.get(timeout=30) for _ in workers)
+        assert sorted(told.values()) == [0, 1, 2]
+        dead = next(worker for worker in workers if told[worker.pid] == 1)
+        dead.kill()
+        dead.join()
+        workers.append(spawn.Process(target=_tell_number, args=(numbers,)))
+        workers[-1].start()
+        assert numbers.get(timeout=30) == (workers[-1].pid, 1)
+    for worker in workers:
+        worker.kill()
+        worker.join()
+
+
+def _tell_number(numbers: "multiprocessing.Queue[tuple[int, int]]") -> None:
+    numbers.put((os.getpid(), worker_number()))
+    time.sleep(600)
 
 
 def test_a_taken_port_is_one_clear_line() -> None:

@@ -26,14 +26,28 @@ class Cut(StrEnum):
 class Proxy:
     """Passes everything on, over a Unix socket at `dsn`, until it is told to cut."""
 
-    def __init__(self, server: Path) -> None:
-        """Name the server's socket."""
+    def __init__(self, server: Path, here: Path) -> None:
+        """Name the server's socket and ours."""
         self._server = server
+        self._here = here
         self._waiting: list[Cut] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._served: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._listening: asyncio.Server | None = None
         self.dsn = ""
         self.cuts = 0
-        self.open = True
+
+    async def open(self) -> None:
+        """Listen."""
+        self._listening = await asyncio.start_unix_server(self.serve, self._here)
+
+    async def close(self) -> None:
+        """Cut all that is open and be gone, as a PostgreSQL is that was killed."""
+        if self._listening is not None:
+            self._listening.close()
+        self._here.unlink(missing_ok=True)
+        for writer in self._served.values():
+            writer.transport.abort()
+        await asyncio.gather(*self._served)
 
     def cut(self, where: Cut, times: int = 1) -> None:
         """Cut the next COMMIT, on whatever connection, and as many after it as are said."""
@@ -47,19 +61,18 @@ class Proxy:
         """Serve one connection of the program."""
         task = asyncio.current_task()
         assert task is not None
-        self._tasks.add(task)
+        self._served[task] = writer
         try:
-            if self.open:
-                server_reader, server_writer = await asyncio.open_unix_connection(str(self._server))
-                try:
-                    await self._pass(reader, writer, server_reader, server_writer)
-                finally:
-                    server_writer.transport.abort()
+            server_reader, server_writer = await asyncio.open_unix_connection(str(self._server))
+            try:
+                await self._pass(reader, writer, server_reader, server_writer)
+            finally:
+                server_writer.transport.abort()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # either end has gone, and so goes the other
         finally:
             writer.transport.abort()
-            self._tasks.discard(task)
+            del self._served[task]
 
     async def _pass(
         self,
@@ -93,12 +106,6 @@ class Proxy:
             back.cancel()
             await asyncio.wait((back,))
 
-    async def close(self) -> None:
-        """Cut all that is open."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
 
 async def _message(reader: asyncio.StreamReader) -> bytes:
     head = await reader.readexactly(5)
@@ -125,11 +132,10 @@ async def proxied(dsn: str) -> AsyncIterator[Proxy]:
     parts = urlsplit(dsn)
     options = {name: values[0] for name, values in parse_qs(parts.query).items()}
     with tempfile.TemporaryDirectory(prefix="marketplace-proxy-", dir="/tmp") as folder:
-        proxy = Proxy(Path(options["host"]) / _SOCKET)
+        proxy = Proxy(Path(options["host"]) / _SOCKET, Path(folder) / _SOCKET)
         proxy.dsn = urlunsplit(parts._replace(query=urlencode(options | {"host": folder})))
-        server = await asyncio.start_unix_server(proxy.serve, Path(folder) / _SOCKET)
+        await proxy.open()
         try:
             yield proxy
         finally:
-            server.close()
             await proxy.close()

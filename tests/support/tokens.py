@@ -19,7 +19,7 @@ class Issuer:
             "P-256", parameters={"kid": "oneid-test", "alg": "ES256", "use": "sig"}, private=True
         )
         self.asked: list[str] = []
-        self.transport = httpx.MockTransport(self._answer)
+        self.transport = httpx.MockTransport(self.answer)
 
     def token(
         self, audience: Literal["members", "admin"], subject: str, roles: tuple[str, ...] = (), **claims: Any
@@ -43,7 +43,8 @@ class Issuer:
         body |= claims
         return jwt.encode(header, {name: value for name, value in body.items() if value is not None}, key)
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        """Answer discovery and keys, as `transport` does."""
         issuer = self.settings.oneid
         self.asked.append(str(request.url))
         if str(request.url) == f"{issuer}/.well-known/openid-configuration":

@@ -1,0 +1,62 @@
+"""kill -9 of workers and of PostgreSQL under load: what was answered is in the books, once, and the service comes back."""
+
+import asyncio
+import random
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from marketplace.platform.database import DB
+from marketplace.platform.events import tick
+from settlement.invariants import INVARIANTS
+from tests.support.installation import Installation, installation
+from tests.support.shoppers import Shoppers, against_the_books
+from tests.support.world import breaches
+
+SHOPPERS = 8
+
+
+async def _settled(redemptions: int) -> None:
+    """Wait until the consumers, which live in `marketplace work`, have posted every redemption. Raises TimeoutError."""
+    target = await tick()
+    async with asyncio.timeout(60):
+        while await DB.fetchval("SELECT min(tick) FROM consumer_position") < target:
+            await asyncio.sleep(0.05)
+    assert await DB.fetchval("SELECT count(DISTINCT redemption_id) FROM money_posting") == redemptions
+    assert await breaches(INVARIANTS) == {}
+
+
+async def test_what_was_answered_is_in_the_books_whoever_is_killed(dice: random.Random, soak: bool) -> None:
+    deaths = ["worker"] * (20 if soak else 3) + ["postgres"] * (10 if soak else 2) + ["everything"] * (2 if soak else 0)
+    dice.shuffle(deaths)
+    async with installation() as here:
+        shoppers, stop = Shoppers(here.settings.base_url, here.tokens, here.offers, dice), asyncio.Event()
+        shopping = asyncio.create_task(shoppers.run(SHOPPERS, stop))
+        for death in deaths:
+            await asyncio.sleep(dice.uniform(0.2, 1.0))
+            assert not shopping.done(), await shopping
+            await here.survive(death, dice)
+        stop.set()
+        await shopping
+        print(f"{len(shoppers.told)} redeemed; met on the way: {dict(shoppers.met)}")  # noqa: T201 - shown by make soak
+        assert shoppers.told
+        assert await against_the_books(shoppers.told) == []
+        assert await breaches() == {}
+        await _settled(len(shoppers.told))
+        await _the_comparison_turns_red(here, shoppers)
+
+
+async def _the_comparison_turns_red(here: Installation, shoppers: Shoppers) -> None:
+    """The broken variants: a client that asks again with a new key, and books that have lost a redemption."""
+    member_id = next(iter(here.tokens))
+    careless = Shoppers(here.settings.base_url, here.tokens, here.offers, random.Random(1))
+    await careless.insist(member_id, here.offers[0], uuid4().hex)  # its answer is taken for lost
+    await careless.redeem(member_id, here.offers[0], uuid4().hex)
+    await careless._client.aclose()
+    found = await against_the_books(shoppers.told | careless.told)
+    assert [what.split(":")[0] for what in found] == ["in the books, not told"]
+    owner = await asyncpg.connect(DB.config["dsn"])
+    await owner.execute("DELETE FROM redemption WHERE id = $1", UUID(next(iter(shoppers.told))))
+    await owner.close()
+    found = await against_the_books(shoppers.told | careless.told)
+    assert "told, not in the books" in [what.split(":")[0] for what in found]
