@@ -146,10 +146,14 @@ async def redemptions_to_undo(
 
 
 def _hold(row: asyncpg.Record, parts: list[LotPart], codes: list[PoolCode]) -> Hold:
+    terms = _held_terms(row, codes)
+    return Hold(row["id"], terms, parts, row["status"], row["reference"], row["held_at"], row["deadline"])
+
+
+def _held_terms(row: asyncpg.Record, codes: list[PoolCode]) -> Admitted:
     unused = row["id"]  # what a redemption out of the hold is called is decided with its end
-    wish = Wish(row["member_id"], row["offer_id"], row["quantity"], unused, unused, unused, "")
-    terms = Admitted(
-        wish=wish,
+    return Admitted(
+        wish=Wish(row["member_id"], row["offer_id"], row["quantity"], unused, unused, unused, ""),
         partner_id=row["partner_id"],
         revision=row["revision"],
         points=row["points"],
@@ -159,7 +163,6 @@ def _hold(row: asyncpg.Record, parts: list[LotPart], codes: list[PoolCode]) -> H
         voucher_days=row["voucher_days"],
         settlement=msgspec.convert(row["settlement"], SettlementTerms),
     )
-    return Hold(row["id"], terms, parts, row["status"], row["reference"], row["held_at"], row["deadline"])
 
 
 async def _load_stock(work: UnitOfWork, wishes: Sequence[Wish], state: DeskState, number: int) -> None:
