@@ -262,6 +262,14 @@ async def _write_redemptions(
         offers,
     )
     await connection.execute(
+        "INSERT INTO event (bucket, type, aggregate, aggregate_id, payload, occurred_at)"
+        f" SELECT bucket, 'redemption.issued', 'redemption', {deed}, jsonb_build_object('redemption_id', {deed},"
+        f" 'voucher_id', {voucher}, 'member_id', id, 'partner_id', $2::uuid, 'offer_id', {offer}, 'revision', 1,"
+        " 'quantity', 1, 'points', $3::bigint, 'settlement', $4::jsonb, 'issued_at', $5::timestamptz), $5::timestamptz"
+        " FROM bench_people",
+        offers, partner_id, PRICE, msgspec.json.encode(settlement).decode(), redeemed_at,
+    )  # fmt: skip
+    await connection.execute(
         "UPDATE stock s SET sold = s.sold + r.units, remaining = s.remaining - r.units FROM"
         " (SELECT offer_id, count(*) AS units FROM redemption GROUP BY offer_id) r WHERE r.offer_id = s.offer_id"
     )

@@ -1,14 +1,16 @@
-"""Browsing: a scenario, a search for 酒店, and both at once, in turn."""
+"""Browsing: each of the ten scenarios in its turn, and after each a search for 酒店, every other one among the lodgings."""
 
 import secrets
 
+from benefits.offers.domain import SCENARIOS
 from tests.bench.books import only
 from tests.bench.client import Measured, Plan, Product
 from tests.bench.rounds import Result, alternate, busiest, compare, rates
 from tests.bench.scene import Members, Scene
 
 _HOTEL = "%E9%85%92%E5%BA%97"
-_QUERIES = ("scenario=lodging", f"q={_HOTEL}", f"scenario=lodging&q={_HOTEL}")
+_SEARCHES = (f"q={_HOTEL}", f"scenario=lodging&q={_HOTEL}")
+_QUERIES = [query for place, code in enumerate(SCENARIOS) for query in (f"scenario={code}", _SEARCHES[place % 2])]
 _MEMBERS = 1_000
 
 
