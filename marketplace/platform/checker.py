@@ -31,14 +31,15 @@ SOON = "10 seconds"
 AGAIN = "30 seconds"
 """When a slice that is breached, or could not be looked at, has its next turn."""
 
-LATE = "30 minutes"
+LATE = "1 hour"
 """From which age on a slice is looked at without a pause: otherwise the checks keep to their share of the machine."""
 
-SHARE = 10
+SHARE = 20
 """Of the time between the looks at slices, one part in so many goes into looking."""
 
-MOST_ROWS = 250_000
-"""A slice of more rows is divided: a second's work, and no snapshot is held for longer."""
+MOST_ROWS = 500_000
+"""A slice of more rows is divided. Larger ones cost less in all, since a bucket's rows lie scattered over the table's pages and a
+look at few buckets reads most pages for few rows; but a look should be over in a second, and its snapshot with it."""
 
 _LOOK_MS, _PATIENT_MS = 10_000, 60_000
 """A look that takes longer is given up and its slice divided; one that cannot be divided gets the longer time."""

@@ -9,6 +9,7 @@ import msgspec
 from marketplace.platform.commands import settings_for
 from marketplace.platform.database import connection_config
 from marketplace.platform.embedded import EmbeddedServer, EmbeddedServerError, check_folder
+from marketplace.platform.invariant_report import TRUSTED_H
 from marketplace.platform.migrate import PLATFORM_APPEND_ONLY, pending
 from marketplace.platform.package import package_classes
 from marketplace.platform.runtime import DATABASE_NAME, append_only_tables, with_database
@@ -68,7 +69,7 @@ async def _database(settings: Settings, dsn: str) -> list[Finding]:
             Finding(not missing, f"migrations ({len(missing)} to run)", "run `marketplace migrate`" if missing else "")
         )
         if not missing:
-            found.append(await _role(connection, settings))
+            found += [await _role(connection, settings), await _checks(connection)]
         return found
     finally:
         await connection.close()
@@ -87,3 +88,26 @@ async def _role(connection: asyncpg.Connection, settings: Settings) -> Finding:
     ]
     remedy = f"it may change {', '.join(loose)}; run `marketplace migrate`" if loose else ""
     return Finding(not loose, f"role {role} can only add to the books", remedy)
+
+
+async def _checks(connection: asyncpg.Connection) -> Finding:
+    row = await connection.fetchrow(
+        "SELECT count(DISTINCT name) AS known, count(DISTINCT name) FILTER (WHERE broken > 0) AS broken,"
+        " min(name) FILTER (WHERE broken > 0) AS first,"
+        " coalesce(min(checked_at) < now() - make_interval(hours => $1), false) AS old,"
+        " to_char(min(checked_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI UTC') AS since FROM invariant_slice",
+        TRUSTED_H,
+    )
+    if row["broken"]:
+        remedy = (
+            f"{row['first']}: GET /v1/admin/invariants shows the rows; payouts are stopped until they are explained"
+        )
+        return Finding(
+            good=False, what=f"running checks ({row['broken']} of {row['known']} do not hold)", remedy=remedy
+        )
+    if row["old"]:
+        remedy = "see that `marketplace work` is running; payouts are stopped until it has caught up"
+        return Finding(good=False, what=f"running checks (not all since {row['since']})", remedy=remedy)
+    return Finding(
+        good=True, what=f"running checks ({row['known']} hold)" if row["known"] else "running checks (none yet)"
+    )

@@ -9,6 +9,9 @@ import msgspec
 from marketplace.platform.database import DB
 from marketplace.platform.invariants import SHOWN, Check, Fetch
 
+TRUSTED_H = 2
+"""For how many hours a running check is trusted: it comes round in minutes, or within an hour where there is very much."""
+
 
 class InvariantResult(msgspec.Struct, frozen=True):
     """One invariant, over all its slices.

@@ -9,7 +9,7 @@ from marketplace.kernel.money import Money
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.events import publish
-from marketplace.platform.invariant_report import oldest_check, standing_breach
+from marketplace.platform.invariant_report import TRUSTED_H, oldest_check, standing_breach
 from settlement.books.domain import payout_posting
 from settlement.books.post import post
 from settlement.invariants import BY_PARTNER, INVARIANTS
@@ -18,9 +18,6 @@ from settlement.payouts.events import StatementPaid
 from settlement.payouts.schemas import NewPayout, PayoutView
 from settlement.statements.domain import STATEMENT_STEPS
 from settlement.statements.statements import Statement, check_unchanged, lock
-
-TRUSTED_H = 2
-"""For how many hours a running check is trusted: it comes round in minutes, or within half an hour where there is very much."""
 
 
 async def pay(work: UnitOfWork, wish: NewPayout, payer: str, now: datetime, calendar: Calendar) -> PayoutView:
