@@ -1,0 +1,149 @@
+"""A bank of points: gifts between members while connections are killed, and every look at everything sums to the total."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable
+from uuid import UUID, uuid4
+
+import asyncpg
+import msgspec
+import pytest
+
+from benefits.desk.errands import PointsErrand, new_gift
+from benefits.desk.post import Effects
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.facts import Fact
+from marketplace.kernel.ids import bucket_of
+from marketplace.platform.database import DB
+from marketplace.platform.desk import Desk
+from marketplace.platform.idempotency import Key, Outcome
+from marketplace.platform.writes import Writes
+from marketplace.settings import Settings
+from tests.support.world import World, breaches
+
+MEMBERS, EACH = 24, 1000
+
+# Wallets, lots and the book at one instant; what is on its way between two buckets would show as points on neither side.
+_EVERYTHING = """
+SELECT (SELECT sum(balance + held) FROM wallet) AS wallets, (SELECT sum(points) FROM lot) AS lots,
+       (SELECT sum(points * ((destination = 'wallet')::int - (source = 'wallet')::int)) FROM points_posting) AS postings,
+       (SELECT coalesce(sum(points * ((destination = 'gift')::int - (source = 'gift')::int)), 0) FROM points_posting) AS gifts
+"""
+
+
+class Size(msgspec.Struct):
+    """How many looks, gifts and killed connections there must be at least, and how many tellers give at once."""
+
+    reads: int
+    gifts: int
+    kills: int
+    tellers: int = 6
+
+
+@pytest.fixture
+def size(soak: bool) -> Size:
+    return Size(20_000, 4_000, 400) if soak else Size(1000, 150, 15)
+
+
+@pytest.fixture
+async def world(database: str, settings: Settings, clock: Clock) -> World:
+    return await World(settings, clock).open()
+
+
+async def give(world: World, desk: Desk[PointsErrand], members: list[UUID], dice: random.Random) -> Outcome | None:
+    """Give once, asking again with the same key as a client would, until there is an answer."""
+    giver, recipient = dice.sample(members, 2)
+    key = Key(bucket_of(giver), f"member:{giver}", uuid4().hex, b"f")
+    points = dice.randint(1, 300)
+    for _ in range(10):
+        with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Fact):
+            return await desk.ask(new_gift(giver, recipient, points, key, "en", world.clock.unix_ms()))
+    return None
+
+
+async def run_bank(
+    world: World, dsn: str, dice: random.Random, size: Size, look: Callable[[asyncpg.Connection], Awaitable[bool]]
+) -> tuple[int, int, int]:
+    """Give, kill and look at once; return how many gifts were answered, connections killed, and looks that were wrong."""
+    members = await world.members(MEMBERS, points=EACH)
+    desks = [world.desk(batch=4, number=number) for number in range(3)]
+    done = asyncio.Event()
+    given = killed = wrong = 0
+
+    async def teller() -> None:
+        nonlocal given
+        while not done.is_set():
+            given += await give(world, dice.choice(desks), members, dice) is not None
+
+    async def killer() -> None:
+        nonlocal killed
+        connection = await asyncpg.connect(dsn)
+        while not done.is_set():
+            await asyncio.sleep(dice.uniform(0.05, 0.2))
+            rows = await connection.fetch(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND application_name = 'marketplace' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1"
+            )
+            killed += len(rows)
+        await connection.close()
+
+    async def auditor() -> None:
+        nonlocal wrong
+        connection = await asyncpg.connect(dsn)
+        looks = 0
+        while looks < size.reads or given < size.gifts or killed < size.kills:
+            wrong += not await look(connection)
+            looks += 1
+            await asyncio.sleep(0.002)
+        await connection.close()
+        done.set()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(size.tellers):
+            group.create_task(teller())
+        group.create_task(killer())
+        group.create_task(auditor())
+    return given, killed, wrong
+
+
+async def sums(connection: asyncpg.Connection) -> bool:
+    """Look at everything in one statement."""
+    row = await connection.fetchrow(_EVERYTHING)
+    assert row is not None
+    return tuple(row) == (MEMBERS * EACH, MEMBERS * EACH, MEMBERS * EACH, 0)
+
+
+@pytest.mark.timeout(900)
+async def test_every_look_sums_to_the_total(world: World, database: str, dice: random.Random, size: Size) -> None:
+    given, killed, wrong = await run_bank(world, database, dice, size, sums)
+    print(f"{size.reads} looks at least, {given} gifts answered, {killed} connections killed")  # noqa: T201 - shown by make soak
+    assert wrong == 0
+    assert await breaches() == {}
+    events = await DB.fetchval("SELECT count(*) FROM event WHERE type = 'points.given'")
+    kept = await DB.fetchval("SELECT count(*) FROM idempotency WHERE caller LIKE 'member:%' AND status = 201")
+    assert events == kept  # each gift once, however often it was asked for
+
+
+async def test_a_gift_in_two_transactions_is_found_out(
+    world: World, database: str, dice: random.Random, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broken variant: wallets and postings are written in one transaction, the recipients' part in the next."""
+    whole = Effects.post
+
+    async def halves(self: Effects, *rest: object) -> None:
+        theirs = [one for one in self.postings if one.source == "gift"]
+        self.postings = [one for one in self.postings if one.source != "gift"]
+        await whole(self, *rest)  # type: ignore[arg-type]
+        work, state, now = rest
+        await work.execute("COMMIT")  # type: ignore[attr-defined]
+        await work.execute("BEGIN")  # type: ignore[attr-defined]
+        from benefits.points import ledger
+
+        writes = Writes(now)  # type: ignore[arg-type]
+        ledger.post(writes, theirs, state.members)  # type: ignore[attr-defined]
+        await writes.run(work)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Effects, "post", halves)
+    _, _, wrong = await run_bank(world, database, dice, Size(300, 60, 0), sums)
+    assert wrong > 0

@@ -1,0 +1,93 @@
+"""Changes of many wallets at once, by many tasks: locks are taken in one order, and no deadlock reaches a client."""
+
+import asyncio
+import random
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from benefits.desk.errands import Earn, PointsErrand, Sweep, new_earn, new_gift
+from benefits.points import ledger
+from benefits.points.schemas import EarningIn
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.ids import bucket_of, uuid7
+from marketplace.platform import desk as desk_module
+from marketplace.platform.database import DB
+from marketplace.platform.desk import Desk
+from marketplace.platform.idempotency import Key, Outcome
+from marketplace.settings import Settings
+from tests.support.world import World, breaches
+
+TASKS, MEMBERS, EACH = 16, 40, 1000
+
+
+@pytest.fixture
+async def world(database: str, settings: Settings, clock: Clock) -> World:
+    return await World(settings, clock).open()
+
+
+def change(world: World, members: list[UUID], dice: random.Random) -> PointsErrand:
+    """Return a change of several wallets: earnings of up to twelve members, a sweep, or a gift."""
+    what = dice.random()
+    if what < 0.4:
+        return earn(world, dice.sample(members, dice.randint(2, 12)))
+    if what < 0.6:
+        some = tuple(dice.sample(members, dice.randint(2, 12)))
+        return Sweep(some, tuple(uuid7(bucket_of(one)) for one in some))
+    giver, recipient = dice.sample(members, 2)
+    key = Key(bucket_of(giver), f"member:{giver}", uuid4().hex, b"f")
+    return new_gift(giver, recipient, dice.randint(1, 50), key, "en", world.clock.unix_ms())
+
+
+def earn(world: World, members: list[UUID]) -> Earn:
+    now = world.clock.now()
+    earnings = [
+        EarningIn(reference=uuid4().hex, member_id=one, points=1, kind="service", occurred_at=now) for one in members
+    ]
+    return new_earn(earnings, "oem:test", world.clock.unix_ms())
+
+
+async def run_changes(world: World, count: int, dice: random.Random) -> tuple[int, list[BaseException]]:
+    """Let sixteen desks, as sixteen workers have them, make the changes; return the points earned and what went wrong."""
+    members = await world.members(MEMBERS, points=EACH)
+    desks: list[Desk[PointsErrand]] = [world.desk(number=number) for number in range(TASKS)]
+    earned, wrong = 0, []
+
+    async def task(desk: Desk[PointsErrand]) -> None:
+        nonlocal earned
+        for _ in range(count // TASKS):
+            if any(isinstance(error, asyncpg.DeadlockDetectedError) for error in wrong):
+                return  # one is enough to know
+            errand = change(world, members, dice)
+            try:
+                outcome = await desk.ask(errand)
+            except Exception as error:  # noqa: BLE001 - what would have reached a client
+                wrong.append(error)
+                continue
+            assert isinstance(outcome, Outcome)
+            earned += len(errand.earnings) if isinstance(errand, Earn) else 0
+
+    await asyncio.gather(*(task(desk) for desk in desks))
+    return earned, wrong
+
+
+@pytest.mark.timeout(900)
+async def test_no_deadlock_reaches_a_client(world: World, dice: random.Random, soak: bool) -> None:
+    earned, wrong = await run_changes(world, 20_000 if soak else 960, dice)
+    assert wrong == []
+    assert await DB.fetchval("SELECT sum(balance) FROM wallet") == MEMBERS * EACH + earned
+    assert await breaches() == {}
+    deadlocks = await DB.fetchval("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+    assert deadlocks == 0  # none reaches a client because there are none, and not because they were tried again
+
+
+async def test_locks_in_any_order_are_found_out(
+    world: World, dice: random.Random, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broken variant: wallets locked in the order of the day, and nothing tried again."""
+    monkeypatch.setattr(ledger, "_LOCK", ledger._LOCK.replace("ORDER BY w.member_id", "ORDER BY random()"))
+    monkeypatch.setattr(desk_module, "_FEW", 0)
+    _, wrong = await run_changes(world, 480, dice)
+    assert any(isinstance(error, asyncpg.DeadlockDetectedError) for error in wrong)
+    assert await breaches() == {}  # it is a matter of answers: what a deadlock refuses, it undoes
