@@ -5,6 +5,7 @@ The application is imported by the workers only, and late: the supervisor asks e
 """
 
 import asyncio
+import contextlib
 import multiprocessing
 import os
 import re
@@ -122,7 +123,8 @@ def application() -> "Worker":
         for number, handler in before.items():
             signal.signal(number, handler)
 
-    return Worker(lambda: create_app(settings, os.environ[DSN_VARIABLE]), started)
+    dsn = os.environ[DSN_VARIABLE]
+    return Worker(lambda: create_app(settings, dsn), dsn, started)
 
 
 class Worker:
@@ -132,9 +134,10 @@ class Worker:
     together, though. While it waits, SIGTERM and SIGINT end the process at once: uvicorn heeds them after the start only.
     """
 
-    def __init__(self, make: "Callable[[], Litestar]", started: Callable[[], None]) -> None:
-        """Take what makes an application, and what is to be done when one has started."""
+    def __init__(self, make: "Callable[[], Litestar]", dsn: str, started: Callable[[], None]) -> None:
+        """Take what makes an application on the database, and what is to be done when one has started."""
         self._make = make
+        self._dsn = dsn
         self._started = started
         self._app: Any = None
 
@@ -165,9 +168,19 @@ class Worker:
                 if not is_away(error):
                     raise
                 logger.warning("worker_waits_for_database", error=repr(error))
-                await asyncio.sleep(_LOOK_AGAIN_S)
+                await self._until_database_answers()
             else:
                 return app
+
+    async def _until_database_answers(self) -> None:
+        import asyncpg
+
+        while True:
+            await asyncio.sleep(_LOOK_AGAIN_S)
+            with contextlib.suppress(asyncpg.PostgresError, OSError):  # what else is wrong, the next start tells
+                connection = await asyncpg.connect(self._dsn, timeout=5)
+                connection.terminate()
+                return
 
 
 def _end_with_parent() -> None:

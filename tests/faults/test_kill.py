@@ -5,6 +5,7 @@ import random
 from uuid import UUID, uuid4
 
 import asyncpg
+import pytest
 
 from marketplace.platform.database import DB
 from marketplace.platform.events import tick
@@ -12,6 +13,8 @@ from settlement.invariants import INVARIANTS
 from tests.support.installation import Installation, installation
 from tests.support.shoppers import Shoppers, against_the_books
 from tests.support.world import breaches
+
+pytestmark = pytest.mark.xdist_group("demo")  # whole installations: one at a time
 
 SHOPPERS = 8
 
@@ -29,16 +32,17 @@ async def _settled(redemptions: int) -> None:
 async def test_what_was_answered_is_in_the_books_whoever_is_killed(dice: random.Random, soak: bool) -> None:
     deaths = ["worker"] * (20 if soak else 3) + ["postgres"] * (10 if soak else 2) + ["everything"] * (2 if soak else 0)
     dice.shuffle(deaths)
+    back_s: dict[str, list[float]] = {death: [] for death in deaths}
     async with installation() as here:
         shoppers, stop = Shoppers(here.settings.base_url, here.tokens, here.offers, dice), asyncio.Event()
         shopping = asyncio.create_task(shoppers.run(SHOPPERS, stop))
         for death in deaths:
             await asyncio.sleep(dice.uniform(0.2, 1.0))
             assert not shopping.done(), await shopping
-            await here.survive(death, dice)
+            back_s[death].append(round(await here.survive(death, dice), 1))
         stop.set()
         await shopping
-        print(f"{len(shoppers.told)} redeemed; met on the way: {dict(shoppers.met)}")  # noqa: T201 - shown by make soak
+        print(f"{len(shoppers.told)} redeemed; met on the way: {dict(shoppers.met)}; back after {back_s} s")  # noqa: T201
         assert shoppers.told
         assert await against_the_books(shoppers.told) == []
         assert await breaches() == {}

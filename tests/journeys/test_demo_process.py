@@ -3,10 +3,8 @@
 import json
 import os
 import signal
-import socket
 import stat
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,29 +16,19 @@ import pytest
 
 from marketplace.demo.manifest import demo_settings
 from marketplace.demo.oneid import OneId
+from tests.support.processes import COMMAND, environment, free_port, postmaster
 
 pytestmark = pytest.mark.xdist_group("demo")
 
-COMMAND = [sys.executable, "-c", "from marketplace.cli import main; main()"]
 FIRST_S, AGAIN_S, STOP_S = 120, 30, 15
 """Twice and more what a machine needs that has nothing else to do (20, 5 and 1 s): the suite keeps both cores busy."""
-
-
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith(("MARKETPLACE_", "DATABASE_URL"))}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _run(*commands: tuple[str, ...]) -> list[tuple[int, str, str]]:
     """Run the commands side by side and return status, output and errors of each."""
     running = [
         subprocess.Popen(
-            [*COMMAND, *command], env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*COMMAND, *command], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         for command in commands
     ]
@@ -55,7 +43,7 @@ def _demo(folder: Path, port: int, within_s: float) -> Iterator[httpx.Client]:
     with (folder.parent / "demo.log").open("a+") as log:
         process = subprocess.Popen(
             [*COMMAND, "demo", "--port", str(port), "--data", str(folder)],
-            env=_environment(), stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            env=environment(), stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as client:
@@ -84,7 +72,7 @@ def _bearer(token: str) -> dict[str, str]:
 @pytest.mark.timeout(240)
 def test_start_use_stop_start_again(tmp_path: Path) -> None:
     """Ready with everything adding up, and a redemption is still there after a restart."""
-    folder, port = tmp_path / "data", _free_port()
+    folder, port = tmp_path / "data", free_port()
     with _demo(folder, port, FIRST_S) as client:
         _check_manifest(folder, port)
         ((status, printed, _),) = _run(("token", "--as", "lin", "--data", str(folder)))
@@ -102,6 +90,8 @@ def test_start_use_stop_start_again(tmp_path: Path) -> None:
         assert holds["holds"], holds
         assert all(one["last_true"] for one in holds["invariants"]), holds
         _check_commands(folder, port)
+        _kill_postgres(folder, client)
+        assert client.get("/v1/me", headers=member).status_code == 200
     ((status, _, told),) = _run(("simulate", "--data", str(folder), "--redemptions", "1"))
     assert status == 1
     assert "does not answer" in told
@@ -135,7 +125,7 @@ def _check_commands(folder: Path, port: int) -> None:
     simulated, taken, busy, nobody = _run(
         ("simulate", *data, "--redemptions", "100", "--connections", "8"),
         ("demo", "--port", str(port), "--data", str(folder.parent / "other")),
-        ("demo", "--port", str(_free_port()), *data),
+        ("demo", "--port", str(free_port()), *data),
         ("token", "--as", "nobody", *data),
     )
     assert simulated[0] == 0, simulated[2]
@@ -147,6 +137,17 @@ def _check_commands(folder: Path, port: int) -> None:
         assert "Traceback" not in told
 
 
+def _kill_postgres(folder: Path, client: httpx.Client) -> None:
+    """It is not ready, and within ten seconds ready again, by itself."""
+    os.kill(postmaster(folder), signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while _ready(client):
+        assert time.monotonic() < deadline, "it does not notice"
+    while not _ready(client):
+        assert time.monotonic() < deadline, "not back in time"
+        time.sleep(0.02)
+
+
 @pytest.mark.timeout(90)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopping_while_it_starts_leaves_nothing_running(tmp_path: Path, number: signal.Signals) -> None:
@@ -154,8 +155,8 @@ def test_stopping_while_it_starts_leaves_nothing_running(tmp_path: Path, number:
     folder, log = tmp_path / "data", tmp_path / "log"
     with log.open("w") as written:
         process = subprocess.Popen(
-            [*COMMAND, "demo", "--port", str(_free_port()), "--data", str(folder)],
-            env=_environment(), stdout=written, stderr=subprocess.STDOUT, start_new_session=True,
+            [*COMMAND, "demo", "--port", str(free_port()), "--data", str(folder)],
+            env=environment(), stdout=written, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         deadline = time.monotonic() + 60
         while "25/100" not in log.read_text():

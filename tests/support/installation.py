@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -51,8 +52,9 @@ class Installation:
             while not (condition() and await self.ready() is ready):
                 await asyncio.sleep(0.02)
 
-    async def survive(self, death: str, dice: random.Random) -> None:
-        """Kill, and wait until the service is back, complete."""
+    async def survive(self, death: str, dice: random.Random) -> float:
+        """Kill, wait until the service is back, complete, and return after how many seconds it was."""
+        began = time.monotonic()
         workers = self.server.workers()
         if death in {"postgres", "everything"}:
             os.kill(postmaster(self.settings.data), signal.SIGKILL)
@@ -61,6 +63,7 @@ class Installation:
         if death != "worker":
             await self.until(lambda: True, ready=False)
         await self.until(lambda: len(self.server.workers()) == WORKERS)
+        return time.monotonic() - began
 
 
 @asynccontextmanager
