@@ -319,6 +319,19 @@ async def test_a_claim_of_a_killed_worker_is_open_again(database: str) -> None:
     assert await checker._claim(checker._CLAIM_DUE, ["counting"]) is not None
 
 
+async def test_it_rests_between_looks_but_not_before_everything_is_known(database: str) -> None:
+    counting = Counting()
+    by_name: dict[str, Check] = {"counting": counting}
+    await checker._declare([counting], all_of_them=True)
+    assert await checker._go_on(by_name) == 0, "nobody has looked at it yet"
+    assert await checker._go_on(by_name) == checker._IDLE_S, "nothing is due"
+    await _age("400")
+    assert await checker._go_on(by_name) > 0, "it rests for a multiple of what the look took"
+    await _age("4000")
+    assert await checker._go_on(by_name) == 0, "nobody has looked at it for an hour"
+    assert counting.looks.total() == 3
+
+
 async def test_a_late_finding_does_not_cover_a_newer_one(database: str) -> None:
     counting = Counting()
     await check_now([counting])
