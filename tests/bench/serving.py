@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 from litestar import Litestar
 from uvicorn import Server
-from uvicorn.supervisors import Multiprocess
 
 from marketplace import server
 from marketplace.app import create_app
@@ -41,7 +40,7 @@ def main(path: Path) -> None:
         Server(server.config(application())).run(sockets=[listener])
     else:
         config = server.config("tests.bench.serving:application", workers=child.workers, factory=True)
-        Multiprocess(config, sockets=[listener]).run()
+        server.supervise(config, listener)
 
 
 if __name__ == "__main__":
