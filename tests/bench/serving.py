@@ -27,7 +27,9 @@ def application() -> Litestar:
     logs.configure(SETTINGS)
     issuer = Issuer(SETTINGS)
     issuer.key = shared_key(child.key)
-    return create_app(SETTINGS, child.dsn, extra_routes=ROUTES, transport=issuer.transport)
+    app = create_app(SETTINGS, child.dsn, extra_routes=ROUTES, transport=issuer.transport)
+    server.collect_rarely()
+    return app
 
 
 def main(path: Path) -> None:
