@@ -26,14 +26,9 @@ class PointsDesk(msgspec.Struct, frozen=True):
     number: int = 0
 
     async def take(self, work: UnitOfWork, errands: Sequence[PointsErrand]) -> list[Outcome | Fact]:
-        """Decide the errands in their order and post what was decided; return an outcome, or a fact to raise, for each.
-
-        Keys are looked up after the wallets are locked, so a copy of the same errand at another worker has either
-        committed by then or waits for us.
-        """
-        state, now = await load(work, errands, self.cache, self.rules.calendar, self.clock, self.number)
-        answers = Answers()
-        await answers.load(work, [errand.key for errand in errands if errand.key is not None])
+        """Decide the errands in their order and post what was decided; return an outcome, or a fact to raise, for each."""
+        calendar = self.rules.calendar
+        state, answers, now = await load(work, errands, self.cache, calendar, self.clock, self.number)
         doing = Doing(state, self.rules, now, Effects())
         results = [_answer(errand, doing, answers) for errand in errands]
         await doing.effects.post(work, state, now)

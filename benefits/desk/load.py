@@ -1,9 +1,8 @@
 """What a batch needs to know, loaded set-based and locked in one order: wallets, vouchers to be cancelled, stock, codes."""
 
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -11,43 +10,48 @@ import msgspec
 
 from benefits.desk.errands import Cancel, Earn, EndHold, PlaceHold, PointsErrand, Redeem
 from benefits.holds.domain import Hold
-from benefits.offers.cache import OfferCache
+from benefits.offers.cache import VERSIONS, OfferCache
 from benefits.offers.domain import OfferTerms
 from benefits.offers.stock import OfferStock, Slice
 from benefits.points.domain import Account, Code, LotPart, Posting
-from benefits.points.ledger import lock_members
+from benefits.points.ledger import LOTS, add_lots, lock_wallets, wallet_keys
 from benefits.points.schemas import EarningIn
 from benefits.redemptions.cancelling import Cancelling
 from benefits.redemptions.domain import Admitted, PoolCode, State, Wish
 from benefits.redemptions.events import SettlementTerms
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.errors import TryAgainError
 from marketplace.kernel.ids import bucket_of
 from marketplace.platform.arrays import arrays
 from marketplace.platform.database import UnitOfWork
+from marketplace.platform.idempotency import READ as ANSWERED
+from marketplace.platform.idempotency import Answers
+from marketplace.platform.reads import Read, read_all
 
-_USED = """
-SELECT u.member_id, u.offer_id, u."window", u.used
-FROM unnest($1::text::smallint[], $2::text::uuid[], $3::text::uuid[], $4::text::text[])
-     AS wanted (bucket, member_id, offer_id, "window")
-JOIN limit_used u USING (bucket, member_id, offer_id, "window")
-"""
+_USED = Read(
+    ("smallint", "uuid", "uuid", "text"),
+    """SELECT ROW(u.member_id, u.offer_id, u."window", u.used)
+    FROM {rows} AS wanted (bucket, member_id, offer_id, "window")
+    JOIN limit_used u USING (bucket, member_id, offer_id, "window")""",
+)
 
-# Locked in order by this one statement, after the wallets: two desks cannot wait for each other.
-_STOCK = """
-SELECT s.offer_id, s.slice, s.remaining
-FROM unnest($1::text::uuid[], $2::text::smallint[]) AS wanted (offer_id, slice) JOIN stock s USING (offer_id, slice)
-ORDER BY s.offer_id, s.slice FOR UPDATE OF s
-"""
+# Locked in order by this one read, after the wallets: two desks cannot wait for each other.
+_STOCK = Read(
+    ("uuid", "smallint"),
+    """SELECT ROW(s.offer_id, s.slice, s.remaining) FROM {rows} AS wanted (offer_id, slice)
+    JOIN stock s USING (offer_id, slice) ORDER BY s.offer_id, s.slice FOR UPDATE OF s""",
+)
 
 _LEFT = "SELECT offer_id, slice, remaining FROM stock WHERE offer_id = ANY($1::uuid[])"
 
-_CODES = """
-SELECT c.offer_id, c.seq, c.code FROM unnest($1::text::uuid[], $2::text::int[]) AS wanted (offer_id, units) CROSS JOIN LATERAL (
-    SELECT offer_id, seq, code FROM offer_code WHERE offer_id = wanted.offer_id AND state = 'free'
-    ORDER BY seq LIMIT wanted.units FOR UPDATE SKIP LOCKED
-) AS c ORDER BY c.offer_id, c.seq
-"""
+_CODES = Read(
+    ("uuid", "int"),
+    """SELECT ROW(c.offer_id, c.seq, c.code) FROM {rows} AS wanted (offer_id, units) CROSS JOIN LATERAL (
+        SELECT offer_id, seq, code FROM offer_code WHERE offer_id = wanted.offer_id AND state = 'free'
+        ORDER BY seq LIMIT wanted.units FOR UPDATE SKIP LOCKED
+    ) AS c ORDER BY c.offer_id, c.seq""",
+)
 
 # The voucher is locked as well: a counter takes it without its member's wallet.
 _CANCELLING = """
@@ -73,11 +77,14 @@ _HELD_CODES = (
     "SELECT hold_id, seq, code FROM offer_code WHERE hold_id = ANY($1::uuid[]) AND state = 'held' ORDER BY seq"
 )
 
-_EARNED = """
-SELECT e.member_id, e.reference, e.points, e.kind, e.occurred_at
-FROM unnest($1::text::smallint[], $2::text::uuid[], $3::text::text[]) AS wanted (bucket, member_id, reference)
-JOIN earning e USING (bucket, member_id, reference)
-"""
+_EARNED = Read(
+    ("smallint", "uuid", "text"),
+    """SELECT ROW(e.member_id, e.reference, e.points, e.kind, e.occurred_at)
+    FROM {rows} AS wanted (bucket, member_id, reference) JOIN earning e USING (bucket, member_id, reference)""",
+)
+
+_ROUNDS = 3
+"""How often offers may change under a batch's eyes before it is taken again from the start."""
 
 
 class DeskState(State):
@@ -90,23 +97,51 @@ class DeskState(State):
 
 async def load(
     work: UnitOfWork, errands: Sequence[PointsErrand], cache: OfferCache, calendar: Calendar, clock: Clock, number: int
-) -> tuple[DeskState, datetime]:
-    """Lock and load what the errands need; return it with the batch's one instant, which is the database's.
+) -> tuple[DeskState, Answers, datetime]:
+    """Lock and load what the errands need; return it with what was answered before under their keys, and the batch's instant.
 
-    `number` is the desk's own, by which it prefers a slice of the stock. Raises TryAgainError if that slice was emptied
-    while its lock was waited for.
+    The instant is the database's. Keys are read after the wallets are locked, so a copy of the same errand at another
+    worker has either committed by then or waits for us. `number` is the desk's own, by which it prefers a slice of the
+    stock. Raises TryAgainError if that slice was emptied while its lock was waited for, or offers change without an end.
     """
-    members, database_now = await lock_members(work, [member for errand in errands for member in errand.members])
+    member_ids = {member for errand in errands for member in errand.members}
+    members, database_now = await lock_wallets(work, member_ids)
     now = clock.shifted(database_now)
-    wishes = [errand.wish for errand in errands if isinstance(errand, Redeem | PlaceHold)]
-    offers = await cache.terms(work, {wish.offer_id for wish in wishes}) if wishes else {}
-    state = DeskState(members, offers, {}, {}, {}, {}, {}, {})
+    state = DeskState(members, {}, {}, {}, {}, {}, {}, {})
     await _load_undoing(work, errands, state)
-    await _load_stock(work, wishes, state, number)
-    await _load_codes(work, wishes, state)
-    await _load_limits(work, wishes, state, calendar, now)
-    await _load_earned(work, errands, state)
-    return state, now
+    wishes = [errand.wish for errand in errands if isinstance(errand, Redeem | PlaceHold)]
+    keys = [errand.key.columns for errand in errands if errand.key is not None]
+    offer_ids = {wish.offer_id for wish in wishes}
+    for _ in range(_ROUNDS):
+        state.offers = await cache.remembered(work, offer_ids)
+        demand = _demand(wishes, state.offers)
+        own = await _sliced(work, demand, state.offers, number)
+        lots, answered, versions, stock, used, codes, earned = await read_all(
+            work,
+            [
+                (LOTS, wallet_keys(members)),
+                (ANSWERED, keys),
+                (VERSIONS, [(offer_id,) for offer_id in state.offers]),
+                (_STOCK, _stock_keys(state, demand, own)),
+                (_USED, _limit_keys(wishes, state, calendar, now)),
+                (_CODES, [(offer_id, n) for offer_id, n in demand.items() if _has_pool(state.offers[offer_id])]),
+                (_EARNED, _references(errands)),
+            ],
+        )
+        if not await cache.refresh(work, versions):
+            break
+    else:
+        raise TryAgainError
+    add_lots(members, lots)
+    state.used = {(member_id, offer_id, window): count for member_id, offer_id, window, count in used}
+    state.earned = {(row[0], row[1]): EarningIn(row[1], row[0], *row[2:]) for row in earned}
+    _fill_codes(state, demand, codes)
+    _fill_stock(state, demand, own, stock, number)
+    return state, Answers(answered), now
+
+
+def _has_pool(offer: OfferTerms) -> bool:
+    return offer.content.codes == "partner"
 
 
 async def _load_undoing(work: UnitOfWork, errands: Sequence[PointsErrand], state: DeskState) -> None:
@@ -165,29 +200,18 @@ def _held_terms(row: asyncpg.Record, codes: list[PoolCode]) -> Admitted:
     )
 
 
-async def _load_stock(work: UnitOfWork, wishes: Sequence[Wish], state: DeskState, number: int) -> None:
-    """Lock the slices that the batch sells from or gives back to, all in one order."""
+def _demand(wishes: Sequence[Wish], offers: Mapping[UUID, OfferTerms]) -> dict[UUID, int]:
+    """Return how many units the batch wants of each offer that has a stock or a pool of codes."""
     demand: dict[UUID, int] = defaultdict(int)
     for wish in wishes:
-        if wish.offer_id in state.offers and state.offers[wish.offer_id].limited:
+        offer = offers.get(wish.offer_id)
+        if offer is not None and (offer.limited or _has_pool(offer)):
             demand[wish.offer_id] += wish.quantity
-    own = await _sliced(work, demand, state.offers, number)
-    rows = _slices_given_back(state)
-    for offer_id in demand:
-        whole = set(range(state.offers[offer_id].slices))
-        rows[offer_id] |= {own[offer_id]} if offer_id in own else whole
-    wanted = sorted((offer_id, part) for offer_id, parts in rows.items() for part in parts)
-    for row in await work.fetch(_STOCK, *arrays(("uuid", "smallint"), wanted)) if wanted else ():
-        offer_id = row["offer_id"]
-        if offer_id not in state.stock:
-            slices = state.offers[offer_id].slices if offer_id in demand else 1
-            state.stock[offer_id] = OfferStock({}, own.get(offer_id, number % slices), offer_id not in own)
-        state.stock[offer_id].slices[row["slice"]] = Slice(row["remaining"])
-    for offer_id, units in demand.items():
-        state.stock[offer_id].prepare(units)
+    return demand
 
 
-def _slices_given_back(state: DeskState) -> dict[UUID, set[int]]:
+def _stock_keys(state: DeskState, demand: Mapping[UUID, int], own: Mapping[UUID, int]) -> list[tuple[UUID, int]]:
+    """Return the rows of the stock that the batch sells from or gives back to."""
     rows: dict[UUID, set[int]] = defaultdict(set)
     for undone in state.redemptions.values():
         if undone.slice is not None:
@@ -195,11 +219,13 @@ def _slices_given_back(state: DeskState) -> dict[UUID, set[int]]:
     for hold in state.holds.values():
         if hold.terms.slice is not None:
             rows[hold.terms.wish.offer_id].add(hold.terms.slice)
-    return rows
+    for offer_id in demand:
+        rows[offer_id].update([own[offer_id]] if offer_id in own else range(state.offers[offer_id].slices))
+    return [(offer_id, part) for offer_id, parts in rows.items() for part in parts]
 
 
 async def _sliced(
-    work: UnitOfWork, demand: dict[UUID, int], offers: dict[UUID, OfferTerms], number: int
+    work: UnitOfWork, demand: Mapping[UUID, int], offers: Mapping[UUID, OfferTerms], number: int
 ) -> dict[UUID, int]:
     """Return the offers of which one slice, this desk's own, is enough for the batch; the others are locked whole.
 
@@ -214,44 +240,52 @@ async def _sliced(
     return own
 
 
-async def _load_codes(work: UnitOfWork, wishes: Sequence[Wish], state: DeskState) -> None:
-    units: dict[UUID, int] = defaultdict(int)
-    for wish in wishes:
-        if wish.offer_id in state.offers and state.offers[wish.offer_id].content.codes == "partner":
-            units[wish.offer_id] += wish.quantity
-    for offer_id in units:
-        state.codes[offer_id] = deque()
-    for row in await work.fetch(_CODES, *arrays(("uuid", "int"), sorted(units.items()))) if units else ():
-        state.codes[row["offer_id"]].append(PoolCode(row["seq"], row["code"]))
-
-
-async def _load_limits(
-    work: UnitOfWork, wishes: Sequence[Wish], state: DeskState, calendar: Calendar, now: datetime
+def _fill_stock(
+    state: DeskState,
+    demand: Mapping[UUID, int],
+    own: Mapping[UUID, int],
+    rows: Iterable[tuple[UUID, int, int]],
+    number: int,
 ) -> None:
-    wanted: set[tuple[int, UUID, UUID, str]] = set()
-    windows: dict[UUID, Collection[str]] = {
+    for offer_id, part, remaining in rows:
+        if offer_id not in state.stock:
+            slices = state.offers[offer_id].slices if offer_id in demand else 1
+            state.stock[offer_id] = OfferStock({}, own.get(offer_id, number % slices), offer_id not in own)
+        state.stock[offer_id].slices[part] = Slice(remaining)
+    for offer_id, units in demand.items():
+        if offer_id in state.stock:
+            state.stock[offer_id].prepare(units)
+
+
+def _fill_codes(state: DeskState, demand: Mapping[UUID, int], rows: Iterable[tuple[UUID, int, str]]) -> None:
+    for offer_id in demand:
+        if _has_pool(state.offers[offer_id]):
+            state.codes[offer_id] = deque()
+    for offer_id, seq, code in rows:
+        state.codes[offer_id].append(PoolCode(seq, code))
+
+
+def _limit_keys(
+    wishes: Sequence[Wish], state: DeskState, calendar: Calendar, now: datetime
+) -> list[tuple[int, UUID, UUID, str]]:
+    """Return the windows in which something of this batch counts, or counted."""
+    windows: dict[UUID, Iterable[str]] = {
         offer_id: offer.content.windows(calendar, now).keys() for offer_id, offer in state.offers.items()
     }
-    for wish in wishes:
-        for window in windows.get(wish.offer_id, ()):
-            wanted.add((bucket_of(wish.member_id), wish.member_id, wish.offer_id, window))
     counted: list[tuple[UUID, UUID, Iterable[str]]] = [
+        *((wish.member_id, wish.offer_id, windows.get(wish.offer_id, ())) for wish in wishes),
         *((undone.member_id, undone.offer_id, undone.windows) for undone in state.redemptions.values()),
         *((h.terms.wish.member_id, h.terms.wish.offer_id, h.terms.windows) for h in state.holds.values()),
     ]
-    for member_id, offer_id, names in counted:
-        wanted |= {(bucket_of(member_id), member_id, offer_id, name) for name in names}
-    if wanted:
-        rows: list[Any] = await work.fetch(_USED, *arrays(("smallint", "uuid", "uuid", "text"), list(wanted)))
-        state.used = {(row["member_id"], row["offer_id"], row["window"]): row["used"] for row in rows}
+    return list(
+        {(bucket_of(member_id), member_id, offer_id, name) for member_id, offer_id, names in counted for name in names}
+    )
 
 
-async def _load_earned(work: UnitOfWork, errands: Sequence[PointsErrand], state: DeskState) -> None:
-    wanted = [
+def _references(errands: Sequence[PointsErrand]) -> list[tuple[int, UUID, str]]:
+    return [
         (bucket_of(earning.member_id), earning.member_id, earning.reference)
         for errand in errands
         if isinstance(errand, Earn)
         for earning in errand.earnings
     ]
-    for row in await work.fetch(_EARNED, *arrays(("smallint", "uuid", "text"), wanted)) if wanted else ():
-        state.earned[row["member_id"], row["reference"]] = EarningIn(**row)

@@ -1,18 +1,21 @@
 """What the desk knows of offers, partners and contracts: kept in memory, checked by version in each batch."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 import msgspec
 
 from benefits.offers.domain import Content, OfferTerms
 from marketplace.platform.database import UnitOfWork
+from marketplace.platform.reads import Read, read_all
 from partners.contracts.terms import load_terms
 
-_VERSIONS = """
-SELECT o.id, o.version, p.version AS partner_version
-FROM offer o JOIN partner p ON p.id = o.partner_id WHERE o.id = ANY($1::uuid[])
-"""
+VERSIONS = Read(
+    ("uuid",),
+    """SELECT ROW(o.id, o.version, p.version) FROM {rows} AS wanted (id)
+    JOIN offer o USING (id) JOIN partner p ON p.id = o.partner_id""",
+)
+"""The versions of offers and of their partners, by which a remembered offer is known to be fresh."""
 
 _OFFERS = """
 SELECT o.id, o.partner_id, o.status, o.revision, o.version, r.content,
@@ -33,11 +36,27 @@ class OfferCache:
 
     async def terms(self, work: UnitOfWork, offer_ids: Iterable[UUID]) -> dict[UUID, OfferTerms]:
         """Return the offers as they stand in this transaction; ids that are not among the results do not exist."""
-        rows = await work.fetch(_VERSIONS, list(set(offer_ids)))
-        stale = [row["id"] for row in rows if not self._fresh(row["id"], row["version"], row["partner_version"])]
+        wanted = set(offer_ids)
+        (rows,) = await read_all(work, [(VERSIONS, [(offer_id,) for offer_id in wanted])])
+        await self.refresh(work, rows)
+        return {offer_id: self._known[offer_id] for offer_id, _, _ in rows}
+
+    async def remembered(self, work: UnitOfWork, offer_ids: Collection[UUID]) -> dict[UUID, OfferTerms]:
+        """Return the offers as they were when they were last read, never seen ones read now.
+
+        To load by, never to decide by: what `VERSIONS` finds in the same transaction goes to `refresh` first.
+        """
+        unknown = [offer_id for offer_id in offer_ids if offer_id not in self._known]
+        if unknown:
+            await self._load(work, unknown)
+        return {offer_id: self._known[offer_id] for offer_id in offer_ids if offer_id in self._known}
+
+    async def refresh(self, work: UnitOfWork, versions: Iterable[tuple[UUID, int, int]]) -> bool:
+        """Read the offers again whose version is another than the remembered one, and return whether there were any."""
+        stale = [offer_id for offer_id, *version in versions if not self._fresh(offer_id, *version)]
         if stale:
             await self._load(work, stale)
-        return {row["id"]: self._known[row["id"]] for row in rows}
+        return bool(stale)
 
     def _fresh(self, offer_id: UUID, version: int, partner_version: int) -> bool:
         known = self._known.get(offer_id)

@@ -1,7 +1,7 @@
 """The one way in which points move: load wallets under lock, and post what was decided, both set-based."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from benefits.points.domain import Account, MemberState, Posting, Wallet
 from marketplace.kernel.ids import bucket_of
 from marketplace.platform.arrays import array
 from marketplace.platform.database import UnitOfWork
+from marketplace.platform.reads import Read, read_all
 from marketplace.platform.writes import Write, Writes
 
 _LOCK = """
@@ -19,11 +20,14 @@ JOIN member m ON m.bucket = wanted.bucket AND m.id = wanted.member_id
 ORDER BY w.member_id FOR UPDATE OF w
 """
 
-_LOTS = """
-SELECT l.member_id, l.expires_on, l.points
-FROM unnest($1::text::smallint[], $2::text::uuid[]) AS wanted (bucket, member_id)
-JOIN lot l ON l.bucket = wanted.bucket AND l.member_id = wanted.member_id
-WHERE l.points > 0
+LOTS = Read(
+    ("smallint", "uuid"),
+    """SELECT ROW(l.member_id, l.expires_on, l.points) FROM {rows} AS wanted (bucket, member_id)
+    JOIN lot l USING (bucket, member_id) WHERE l.points > 0""",
+)
+"""The lots of members by (bucket, member id).
+
+Read by a statement of its own, after the wallets are locked: it sees what was committed while that lock was waited for.
 """
 
 _WALLETS = Write(
@@ -49,34 +53,41 @@ _POSTINGS = Write(
 )
 
 
-async def read_members(work: UnitOfWork, member_ids: Iterable[UUID]) -> dict[UUID, MemberState]:
+async def read_members(work: UnitOfWork, member_ids: Collection[UUID]) -> dict[UUID, MemberState]:
     """Return the members' state without locking it, for what only looks; use a snapshot (REPEATABLE READ)."""
-    return (await _members(work, member_ids, _LOCK.replace("FOR UPDATE OF w", "")))[0]
+    members, _ = await _wallets(work, member_ids, _LOCK.replace("FOR UPDATE OF w", ""))
+    (lots,) = await read_all(work, [(LOTS, wallet_keys(member_ids))])
+    add_lots(members, lots)
+    return members
 
 
-async def lock_members(work: UnitOfWork, member_ids: Iterable[UUID]) -> tuple[dict[UUID, MemberState], datetime]:
+async def lock_wallets(work: UnitOfWork, member_ids: Iterable[UUID]) -> tuple[dict[UUID, MemberState], datetime]:
     """Lock the members' wallets in id order and return their state, with the database's time after the locks were had.
 
-    Whoever is not among the results does not exist. The lots are read in a second statement on purpose: it sees what
-    was committed while the first one waited for its locks.
+    Whoever is not among the results does not exist. The lots are still to be read (`LOTS`, `add_lots`).
     """
-    return await _members(work, member_ids, _LOCK)
+    return await _wallets(work, member_ids, _LOCK)
 
 
-async def _members(
+def wallet_keys(member_ids: Iterable[UUID]) -> list[tuple[int, UUID]]:
+    """Return the keys by which `LOTS` reads."""
+    return [(bucket_of(member_id), member_id) for member_id in set(member_ids)]
+
+
+def add_lots(members: Mapping[UUID, MemberState], lots: Iterable[tuple[UUID, date, int]]) -> None:
+    """Put the lots that were read into their members' wallets."""
+    for member_id, expires_on, points in lots:
+        members[member_id].wallet.lots[expires_on] = points
+
+
+async def _wallets(
     work: UnitOfWork, member_ids: Iterable[UUID], statement: str
 ) -> tuple[dict[UUID, MemberState], datetime]:
     wanted = sorted(set(member_ids))
-    keys = (array("smallint", map(bucket_of, wanted)), array("uuid", wanted))
-    rows = await work.fetch(statement, *keys)
-    lots: dict[UUID, dict[date, int]] = defaultdict(dict)
-    for row in await work.fetch(_LOTS, *keys):
-        lots[row["member_id"]][row["expires_on"]] = row["points"]
+    rows = await work.fetch(statement, array("smallint", map(bucket_of, wanted)), array("uuid", wanted))
     states = {
-        row["member_id"]: MemberState(
-            Wallet(row["member_id"], row["balance"], lots[row["member_id"]]), row["tier"], row["active"]
-        )
-        for row in rows
+        member_id: MemberState(Wallet(member_id, balance, {}), tier, active)
+        for member_id, balance, tier, active, _ in rows
     }
     now = max((row["now"] for row in rows), default=None) or await work.fetchval("SELECT clock_timestamp()")
     return states, now
@@ -85,7 +96,7 @@ async def _members(
 def post(writes: Writes, postings: Sequence[Posting], members: Mapping[UUID, MemberState]) -> None:
     """Add the postings, the wallets' balances and the lots that they touched to the writes.
 
-    `members` are those whom the decisions changed in memory, under lock_members' locks. Balances move by difference,
+    `members` are those whom the decisions changed in memory, under lock_wallets' locks. Balances move by difference,
     so that the row's CHECK and not our arithmetic has the last word.
     """
     balances: dict[UUID, int] = defaultdict(int)

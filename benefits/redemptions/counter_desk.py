@@ -34,9 +34,11 @@ from marketplace.platform.database import UnitOfWork
 from marketplace.platform.desk import Desk
 from marketplace.platform.events import WRITE as EVENTS
 from marketplace.platform.events import event_row
+from marketplace.platform.idempotency import READ as ANSWERED
 from marketplace.platform.idempotency import WRITE as OUTCOMES
 from marketplace.platform.idempotency import Answers, Key, Outcome, refused
 from marketplace.platform.paging import Cursors
+from marketplace.platform.reads import Read, read_all
 from marketplace.platform.writes import Write, Writes
 from partners.onboarding.locations import known_locations
 
@@ -54,6 +56,8 @@ SELECT c.partner_id, c.code, v.bucket, v.code AS voucher_code
 FROM unnest($1::text::uuid[], $2::text::text[]) AS wanted (partner_id, code)
 JOIN offer_code c USING (partner_id, code) JOIN voucher v ON v.bucket = c.bucket AND v.id = c.voucher_id
 """
+
+_NOW = Read(("bool",), "SELECT clock_timestamp() FROM {rows} AS asked")
 
 _USED = Write(
     "used",
@@ -126,12 +130,13 @@ class CounterDesk:
     async def _take(self, work: UnitOfWork, errands: Sequence[CounterErrand], clock: Clock) -> list[Outcome | Fact]:
         lock = any(isinstance(errand, Use) for errand in errands)
         rows = await _vouchers(work, errands, lock=lock)
-        now = clock.shifted(await work.fetchval("SELECT clock_timestamp()"))
+        keys = [errand.key.columns for errand in errands if errand.key is not None]
+        answered, asked_at = await read_all(work, [(ANSWERED, keys), (_NOW, [(True,)])])
+        now = clock.shifted(asked_at[0])
         titles = await self._titles.of({(row["offer_id"], row["revision"]) for row in rows.values()})
         places = {(e.partner_id, e.body.location_id) for e in errands if e.body.location_id}
         batch = _Batch(now, rows, titles, await known_locations(places) if places else (), {}, [])
-        answers = Answers()
-        await answers.load(work, [errand.key for errand in errands if errand.key is not None])
+        answers = Answers(answered)
         fresh: list[tuple[Key, Outcome]] = []
         results = [self._answer(errand, batch, answers, fresh) for errand in errands]
         writes = Writes(now)

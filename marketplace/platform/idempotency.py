@@ -8,7 +8,7 @@ Still running: 409. A refusal for a state reason is stored like a success; a req
 import asyncio
 import hashlib
 import zlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -21,9 +21,9 @@ from litestar.params import HeaderParameter
 from marketplace.kernel.facts import Fact, InvalidField, Kind, WrongState
 from marketplace.kernel.ids import BUCKETS
 from marketplace.kernel.states import TransitionRefusedError
-from marketplace.platform.arrays import arrays
 from marketplace.platform.database import Busy, UnitOfWork, is_away, unit_of_work
 from marketplace.platform.problems import MEDIA_TYPE, problem_body, status_of
+from marketplace.platform.reads import Read
 from marketplace.platform.writes import Write
 
 MAX_KEY = 255
@@ -46,11 +46,12 @@ WRITE = Write(
 )
 """Outcomes as one of several writes: the desk's."""
 
-_FIND = """
-SELECT i.caller, i.key, i.fingerprint, i.status, i.body
-FROM unnest($1::text::smallint[], $2::text::text[], $3::text::text[]) AS wanted (bucket, caller, key)
-JOIN idempotency i USING (bucket, caller, key)
-"""
+READ = Read(
+    ("smallint", "text", "text"),
+    """SELECT ROW(i.caller, i.key, i.fingerprint, i.status, i.body)
+    FROM {rows} AS wanted (bucket, caller, key) JOIN idempotency i USING (bucket, caller, key)""",
+)
+"""What was answered before, as one of several reads: the desk's, by `Key.columns`."""
 
 _STORED_REFUSALS = {Kind.CONFLICT, Kind.NOT_FOUND, Kind.PRECONDITION}
 
@@ -108,6 +109,11 @@ class Key(msgspec.Struct, frozen=True):
     key: str
     fingerprint: bytes
 
+    @property
+    def columns(self) -> tuple[int, str, str]:
+        """The key of its row, as `READ` takes it."""
+        return self.bucket, self.caller, self.key
+
 
 def checked_key(key: str | None) -> str:
     """Return the key if it can be one. Raises MissingKey or InvalidField."""
@@ -144,18 +150,9 @@ def settle(stored_fingerprint: bytes, stored: Outcome, wanted: bytes) -> Outcome
 class Answers:
     """What a batch has answered so far, by key: a copy of a request in the same batch is a replay like any other."""
 
-    def __init__(self) -> None:
-        """Begin with nothing answered."""
-        self._outcomes: dict[tuple[str, str], tuple[bytes, Outcome]] = {}
-
-    async def load(self, work: UnitOfWork, keys: Sequence[Key]) -> None:
-        """Read what was answered before under any of the keys."""
-        if not keys:
-            return
-        wanted = arrays(("smallint", "text", "text"), [(key.bucket, key.caller, key.key) for key in keys])
-        for row in await work.fetch(_FIND, *wanted):
-            outcome = Outcome(row["status"], row["body"])
-            self._outcomes[row["caller"], row["key"]] = (row["fingerprint"], outcome)
+    def __init__(self, found: Iterable[tuple[str, str, bytes, int, bytes]]) -> None:
+        """Begin with what `READ` found of earlier answers."""
+        self._outcomes = {(caller, key): (stored, Outcome(status, body)) for caller, key, stored, status, body in found}
 
     def known(self, key: Key) -> Outcome | Fact | None:
         """Return the earlier answer as a replay, the refusal of a reused key, or None for a new key."""

@@ -12,6 +12,7 @@ import pytest
 
 from benefits.desk.errands import PointsErrand, new_gift
 from benefits.desk.post import Effects
+from benefits.points.domain import OverdrawnError
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.facts import Fact
 from marketplace.kernel.ids import bucket_of
@@ -145,5 +146,9 @@ async def test_a_gift_in_two_transactions_is_found_out(
         await writes.run(work)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Effects, "post", halves)
-    _, _, wrong = await run_bank(world, database, dice, Size(300, 60, 0), sums)
+    wrong = 0
+    try:
+        _, _, wrong = await run_bank(world, database, dice, Size(300, 60, 0), sums)
+    except* OverdrawnError:  # a teller met the half: a wallet whose lots and balance differ
+        wrong += 1
     assert wrong > 0
