@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -77,9 +77,8 @@ async def run_bank(
         while not done.is_set():
             given += await give(world, dice.choice(desks), members, dice) is not None
 
-    async def killer() -> None:
+    async def killer(connection: asyncpg.Connection) -> None:
         nonlocal killed
-        connection = await asyncpg.connect(dsn)
         while not done.is_set():
             await asyncio.sleep(dice.uniform(0.05, 0.2))
             rows = await connection.fetch(
@@ -87,25 +86,32 @@ async def run_bank(
                 " AND application_name = 'marketplace' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1"
             )
             killed += len(rows)
-        await connection.close()
 
-    async def auditor() -> None:
+    async def auditor(connection: asyncpg.Connection) -> None:
         nonlocal wrong
-        connection = await asyncpg.connect(dsn)
         looks = 0
         while looks < size.reads or given < size.gifts or killed < size.kills:
             wrong += not await look(connection)
             looks += 1
             await asyncio.sleep(0.002)
-        await connection.close()
         done.set()
 
-    async with asyncio.TaskGroup() as group:
+    async with outside(dsn) as first, outside(dsn) as second, asyncio.TaskGroup() as group:
         for _ in range(size.tellers):
             group.create_task(teller())
-        group.create_task(killer())
-        group.create_task(auditor())
+        group.create_task(killer(first))
+        group.create_task(auditor(second))
     return given, killed, wrong
+
+
+@contextlib.asynccontextmanager
+async def outside(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection that is not the program's."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        yield connection
+    finally:
+        connection.terminate()
 
 
 async def sums(connection: asyncpg.Connection) -> bool:
