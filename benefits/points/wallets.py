@@ -22,12 +22,13 @@ _MOVEMENTS = """
 SELECT p.transaction_id AS id, max(p.occurred_at) AS occurred_at,
        CASE WHEN bool_or(p.code = 'forfeiture') THEN 'forfeiture' ELSE min(p.code) END AS code,
        sum(p.points * ((p.destination = 'wallet')::int - (p.source = 'wallet')::int)) AS points,
-       max(e.reference) AS reference, max(r.offer_id::text)::uuid AS offer_id
+       max(e.reference) AS reference, max(coalesce(r.offer_id, h.offer_id)::text)::uuid AS offer_id
 FROM points_posting p
 LEFT JOIN earning e ON p.code = 'earning' AND e.bucket = p.bucket AND e.member_id = p.member_id
                    AND e.transaction_id = p.transaction_id
 LEFT JOIN redemption r ON p.code IN ('redemption', 'cancellation', 'forfeiture') AND r.bucket = p.bucket
                       AND r.id = coalesce(p.reverses, p.transaction_id)
+LEFT JOIN hold h ON p.code = 'hold' AND h.bucket = p.bucket AND h.id = p.transaction_id
 WHERE p.bucket = $1 AND p.member_id = $2 AND ($3::uuid IS NULL OR p.transaction_id < $3)
 GROUP BY p.transaction_id
 HAVING bool_or(p.code = 'forfeiture') OR sum(p.points * ((p.destination = 'wallet')::int - (p.source = 'wallet')::int)) <> 0

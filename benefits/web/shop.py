@@ -20,7 +20,7 @@ from benefits.redemptions.domain import MAX_QUANTITY
 from benefits.redemptions.quote import quote
 from benefits.redemptions.redeem import redeem
 from benefits.redemptions.schemas import Quote, RedemptionIn, RedemptionView
-from benefits.web.views import SCENARIO_NAMES, reason_words
+from benefits.web.views import LIMIT_NAMES, SCENARIO_NAMES, reason_words
 from benefits.web.visitor import Visitor, cursor_of
 from marketplace.kernel.clock import Clock
 from marketplace.platform.idempotency import Outcome
@@ -89,6 +89,7 @@ async def offer(
         request,
         "storefront/offer.html",
         visitor=visitor,
+        limit_names=LIMIT_NAMES,
         offer=found,
         scenario_name=SCENARIO_NAMES[found.scenario],
         quote=quoted,
@@ -178,6 +179,7 @@ def _most(found: OfferView, balance: int) -> int:
     bounds = [MAX_OFFERED_QUANTITY, balance // found.price.points]
     if found.per_member is not None:
         bounds.append(found.per_member)
+    bounds += [limit.units for limit in found.limits]
     if found.stock is not None:
         bounds.append(found.stock.remaining)
     return max(1, min(bounds))

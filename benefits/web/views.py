@@ -43,8 +43,20 @@ MOVEMENT_NAMES: dict[str, tuple[str, str]] = {
     "cancellation": ("取消兑换，积分退回", "Cancelled, points returned"),
     "forfeiture": ("取消兑换，积分已过期", "Cancelled, points had expired"),
     "expiry": ("积分到期", "Points expired"),
+    "hold": ("积分预留", "Points set aside"),
+    "release": ("预留结束，积分退回", "Points no longer set aside"),
+    "gift": ("会员赠送", "Gift between members"),
 }
 """Movement's code -> its name in Chinese and English."""
+
+LIMIT_NAMES: dict[str, tuple[str, str]] = {
+    "ever": ("每人限兑", "Limit"),
+    "day": ("每人每天限兑", "Limit a day"),
+    "week": ("每人每周限兑", "Limit a week"),
+    "month": ("每人每月限兑", "Limit a month"),
+    "campaign": ("本次活动每人限兑", "Limit in this sale"),
+}
+"""Window of a limit -> its name in Chinese and English."""
 
 _NOT_ON_SALE: dict[str, tuple[str, str]] = {
     "not_started": ("活动尚未开始。", "It is not on sale yet."),

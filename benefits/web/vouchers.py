@@ -96,6 +96,7 @@ async def voucher(
         good_until=good_until(found.expires_at),
         qr=qr_inline(found.code) if found.status == VoucherStatus.ISSUED else "",
         cancellable=found.status == VoucherStatus.ISSUED
+        and not found.partner_codes
         and clock.now() < made.redeemed_at + timedelta(days=settings.cancel_window_days),
     )
 
