@@ -1,5 +1,7 @@
 """`python -m tests.bench [ONLY…]`: measure ours against the yardsticks, side by side, in one run."""
 
+import asyncio
+import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -51,7 +53,11 @@ def main(only: tuple[str, ...], quick: bool, out: Path, data: Path | None, keep:
     A benchmark that goes wrong (books that do not add up, answers that nobody expected) has no result, and the status is 1.
     """
     results: list[Result] = []
-    wrong = uvloop.run(run(only or tuple(BENCHMARKS), QUICK if quick else Sizes(), results, out, data=data, keep=keep))
+    sizes = QUICK if quick else Sizes()
+    try:
+        wrong = uvloop.run(run(only or tuple(BENCHMARKS), sizes, results, out, data=data, keep=keep))
+    except asyncio.CancelledError:  # by SIGTERM: all that was started has been stopped
+        sys.exit(128 + signal.SIGTERM)
     show(results, out, quick=quick)
     if wrong:
         raise click.ClickException("; ".join(wrong))
@@ -64,6 +70,9 @@ async def run(
 ) -> list[str]:
     """Run the named benchmarks on one stage, write each one's results at once, and return what went wrong."""
     wrong: list[str] = []
+    stopping = asyncio.current_task()
+    assert stopping is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.cancel)
     with scratch_folder(data, keep) as folder:
         async with open_stage(folder, kept=keep is not None) as stage:
             scene = Scene(stage, sizes)
