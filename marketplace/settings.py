@@ -50,7 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     gift_most: int = 10_000
     stock_slices: int = 1
     desk_queue: int = 4096
-    desk_batch: int = 256
+    desk_batch: int = 128
     idempotency_days: int = 7
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

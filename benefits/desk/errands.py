@@ -1,5 +1,6 @@
 """What can be laid on the desk. Each errand carries its ids and codes: a decision makes none."""
 
+import secrets
 from typing import TypeAlias
 from uuid import UUID
 
@@ -8,8 +9,8 @@ import msgspec
 from benefits.holds.domain import End, EndIds
 from benefits.points.schemas import EarningIn
 from benefits.redemptions.domain import Wish
-from marketplace.kernel.codes import new_code
-from marketplace.kernel.ids import bucket_of, uuid7, uuid7s
+from marketplace.kernel.codes import CODE_BITS, new_code
+from marketplace.kernel.ids import ID_BITS, bucket_of, uuid7, uuid7s
 from marketplace.platform.idempotency import Key
 
 
@@ -143,8 +144,10 @@ PointsErrand: TypeAlias = Redeem | Cancel | Earn | PlaceHold | EndHold | Sweep |
 def new_wish(member_id: UUID, offer_id: UUID, quantity: int, unix_ms: int) -> Wish:
     """Return a wish with the ids and the code that it will have if it is fulfilled; all carry the member's bucket."""
     bucket = bucket_of(member_id)
-    redemption_id, voucher_id, sweep_id = uuid7s(3, bucket, unix_ms)
-    return Wish(member_id, offer_id, quantity, redemption_id, voucher_id, sweep_id, new_code(bucket))
+    drawn = secrets.randbits(3 * ID_BITS + CODE_BITS)
+    redemption_id, voucher_id, sweep_id = uuid7s(3, bucket, unix_ms, drawn >> CODE_BITS)
+    code = new_code(bucket, drawn & (2**CODE_BITS - 1))
+    return Wish(member_id, offer_id, quantity, redemption_id, voucher_id, sweep_id, code)
 
 
 def new_earn(earnings: list[EarningIn], actor: str, unix_ms: int) -> Earn:

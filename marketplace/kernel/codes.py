@@ -19,10 +19,14 @@ class UnreadableCodeError(ValueError):
     """The text is not a voucher code: wrong length, a foreign letter, or a wrong check character."""
 
 
-def new_code(bucket: int) -> str:
-    """Return a fresh code of that bucket, grouped as `XXXX-XXXX-XXXX`."""
+CODE_BITS = 45
+"""Randomness in a code."""
+
+
+def new_code(bucket: int, drawn: int | None = None) -> str:
+    """Return a fresh code of that bucket, grouped as `XXXX-XXXX-XXXX`; `drawn` is its randomness, if it was drawn before."""
     body = _ALPHABET[bucket >> 5] + _ALPHABET[bucket & 31]
-    drawn = secrets.randbits(5 * _RANDOM_LETTERS)
+    drawn = secrets.randbits(CODE_BITS) if drawn is None else drawn
     body += "".join(_ALPHABET[drawn >> 5 * place & 31] for place in range(_RANDOM_LETTERS))
     return _grouped(body + _check(body))
 

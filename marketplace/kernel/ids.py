@@ -13,6 +13,9 @@ BUCKETS = 1024
 
 _BUCKET_MASK = BUCKETS - 1
 
+ID_BITS = 74
+"""Randomness in an id."""
+
 
 def bucket_of(identifier: UUID) -> int:
     """Return the bucket, 0 to 1023: the last ten bits of the id."""
@@ -27,15 +30,18 @@ def uuid7(bucket: int | None = None, unix_ms: int | None = None) -> UUID:
     return uuid7s(1, bucket, unix_ms)[0]
 
 
-def uuid7s(count: int, bucket: int | None = None, unix_ms: int | None = None) -> list[UUID]:
-    """Return several at once: the randomness for all is drawn in one go, which is most of what an id costs."""
+def uuid7s(count: int, bucket: int | None = None, unix_ms: int | None = None, drawn: int | None = None) -> list[UUID]:
+    """Return several at once: the randomness for all is drawn in one go, which is most of what an id costs.
+
+    `drawn` is 74 random bits for each, where they were drawn together with others.
+    """
     milliseconds = time.time_ns() // 1_000_000 if unix_ms is None else unix_ms
     stamp = (milliseconds & (2**48 - 1)) << 80 | 0x7 << 76 | 0b10 << 62
-    drawn = secrets.randbits(74 * count)
+    drawn = secrets.randbits(ID_BITS * count) if drawn is None else drawn
     made = []
     for _ in range(count):
         value = stamp | (drawn >> 62 & 0xFFF) << 64 | drawn & (2**62 - 1)
-        drawn >>= 74
+        drawn >>= ID_BITS
         if bucket is not None:
             value = value & ~_BUCKET_MASK | bucket & _BUCKET_MASK
         made.append(UUID(int=value))

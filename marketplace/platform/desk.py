@@ -34,6 +34,10 @@ _FEW = 4
 """How often a batch that met another's locks is tried again before it is split."""
 
 
+_AT_ONCE = 8
+"""Answers given in one round of the event loop."""
+
+
 class DeskFull(Fact):
     """More requests wait than the desk takes."""
 
@@ -111,6 +115,7 @@ class Desk(Generic[Wanted]):
         self._queue_limit = queue
         self._waiting: deque[_Waiting[Wanted]] = deque()
         self._at_work: asyncio.Task[None] | None = None
+        self._handing_out: set[asyncio.Task[None]] = set()
         self._sizes = BATCH_SIZE.labels(name)
         self._gauge = WAITING.labels(name)
 
@@ -128,8 +133,9 @@ class Desk(Generic[Wanted]):
 
     async def close(self) -> None:
         """Wait until everything that was asked is answered."""
-        if self._at_work is not None:
-            await asyncio.gather(self._at_work, return_exceptions=True)
+        while self._at_work is not None or self._handing_out:
+            under_way = self._handing_out | ({self._at_work} if self._at_work is not None else set())
+            await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _work(self) -> None:
         """Take what has arrived, again and again, until nothing waits."""
@@ -174,8 +180,10 @@ class Desk(Generic[Wanted]):
             await self._serve(taken[:middle])
             await self._serve(taken[middle:])
             return
-        for waiting, result in zip(taken, results, strict=True):
-            waiting.give(result)
+        loop = asyncio.get_running_loop()
+        answered = loop.create_task(_hand_out(taken, results))
+        self._handing_out.add(answered)
+        answered.add_done_callback(self._handing_out.discard)
 
     async def _attempt(self, errands: Sequence[Wanted]) -> Sequence[Outcome | Fact]:
         """Decide and commit; what passes by itself is tried again.
@@ -194,3 +202,15 @@ class Desk(Generic[Wanted]):
                 if not isinstance(error, TryAgainError):
                     await asyncio.sleep(min(_BACKOFF_S * 2**attempt, _LONGEST_PAUSE_S))
         raise AssertionError("unreachable")
+
+
+async def _hand_out(taken: Sequence[_Waiting[Wanted]], results: Sequence[Outcome | Fact]) -> None:
+    """Give the answers, a few in each round of the event loop.
+
+    Hundreds at once would be written, answered by hundreds of new requests, and these read, before the loop looks at the
+    database again: the next batch, which is under way already, would stand still meanwhile, and then the loop.
+    """
+    for place, (waiting, result) in enumerate(zip(taken, results, strict=True), start=1):
+        waiting.give(result)
+        if place % _AT_ONCE == 0:
+            await asyncio.sleep(0)
