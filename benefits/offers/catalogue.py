@@ -24,6 +24,12 @@ LEFT JOIN LATERAL (
 ) AS s ON true
 """
 
+_KEYS = """
+SELECT o.id, o.version, p.version AS partner_version, o.published_at,
+       (SELECT sum(remaining)::bigint FROM stock WHERE offer_id = o.id) AS remaining
+FROM offer o JOIN partner p ON p.id = o.partner_id
+"""
+
 # Who is on sale now: the offer is live, its window is open, and its partner is active.
 _ON_SALE = "o.status = 'live' AND o.starts_at <= $1 AND (o.ends_at IS NULL OR o.ends_at > $1) AND p.status = 'active'"
 
@@ -43,23 +49,52 @@ async def on_sale(
     A query finds offers whose title, partner or scenario has all of its words, in Chinese (two characters are enough) or
     English. A query of nothing but signs finds nothing. Raises InvalidField for a foreign cursor.
     """
+    rows, following = await _find(_COLUMNS, cursors, now, scenario, query, cursor, limit, max_points)
+    return Page([member_view(row) for row in rows], following)
+
+
+async def on_sale_keys(
+    cursors: Cursors, now: datetime, *, scenario: Scenario | None, query: str, cursor: str | None, limit: int
+) -> tuple[list[asyncpg.Record], str | None]:
+    """Return the same page as ids, versions and units left only, and the cursor of the next one.
+
+    Rows: id, version, partner_version, remaining (null: without limit). Raises InvalidField for a foreign cursor.
+    """
+    return await _find(_KEYS, cursors, now, scenario, query, cursor, limit, None)
+
+
+async def views(offer_ids: list[UUID]) -> dict[UUID, OfferView]:
+    """Return offers as members see them, by id, whatever their status."""
+    rows = await DB.fetch(_COLUMNS + "WHERE o.id = ANY($1::uuid[])", offer_ids)
+    return {row["id"]: member_view(row) for row in rows}
+
+
+async def _find(
+    columns: str,
+    cursors: Cursors,
+    now: datetime,
+    scenario: Scenario | None,
+    query: str,
+    cursor: str | None,
+    limit: int,
+    max_points: int | None,
+) -> tuple[list[asyncpg.Record], str | None]:
     kind = f"offers:{scenario}:{query}:{max_points}"
     after_at, after_id = _position(cursors, kind, cursor)
     terms = query_terms(query) if query else None
     if terms == []:
-        return Page([])
+        return [], None
     rows = await DB.fetch(
-        _COLUMNS + f"WHERE {_ON_SALE} AND ($2::text IS NULL OR o.scenario = $2) AND ($3::text[] IS NULL OR o.terms @> $3)"
+        columns + f"WHERE {_ON_SALE} AND ($2::text IS NULL OR o.scenario = $2) AND ($3::text[] IS NULL OR o.terms @> $3)"
         " AND ($4::timestamptz IS NULL OR (o.published_at, o.id) < ($4, $5::uuid))"
         " AND ($7::bigint IS NULL OR o.price_points <= $7)"
         " ORDER BY o.published_at DESC, o.id DESC LIMIT $6",
         now, scenario, terms, after_at, after_id, limit + 1, max_points,
     )  # fmt: skip
-    page = [member_view(row) for row in rows[:limit]]
     if len(rows) <= limit:
-        return Page(page)
+        return rows, None
     last = rows[limit - 1]
-    return Page(page, cursors.make(kind, [last["published_at"].isoformat(), str(last["id"])]))
+    return rows[:limit], cursors.make(kind, [last["published_at"].isoformat(), str(last["id"])])
 
 
 async def one_on_sale(offer_id: UUID, now: datetime) -> OfferView:
