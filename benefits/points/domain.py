@@ -65,7 +65,7 @@ class Posting(msgspec.Struct, frozen=True):
         )
 
 
-class LotPart(msgspec.Struct, frozen=True, order=True):
+class LotPart(msgspec.Struct, frozen=True):
     """Some points of one lot."""
 
     expires_on: date
@@ -107,7 +107,10 @@ class Wallet(msgspec.Struct):
 
     def expire(self, today: date) -> list[LotPart]:
         """Take out what is gone by today and return it, by lot."""
-        parts = sorted(LotPart(day, points) for day, points in self.lots.items() if day <= today and points)
+        due = [day for day, points in self.lots.items() if points and day <= today]
+        if not due:
+            return []
+        parts = [LotPart(day, self.lots[day]) for day in sorted(due)]
         for part in parts:
             self.lots[part.expires_on] = 0
             self.balance -= part.points

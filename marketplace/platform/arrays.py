@@ -6,6 +6,8 @@ https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 
@@ -28,6 +30,11 @@ def _quoted(text: str) -> str:
     return f'"{text}"'
 
 
+@lru_cache(maxsize=4096)
+def _instant(value: datetime) -> str:
+    return f'"{value.isoformat()}"'  # mostly the batch's own instant, again and again
+
+
 _WRITERS: dict[str, Callable[[Any], str]] = {
     "smallint": int.__repr__,
     "int": int.__repr__,
@@ -35,7 +42,7 @@ _WRITERS: dict[str, Callable[[Any], str]] = {
     "bool": lambda value: "t" if value else "f",
     "uuid": lambda value: f"{value.int:032x}",
     "date": lambda value: value.isoformat(),
-    "timestamptz": lambda value: f'"{value.isoformat()}"',
+    "timestamptz": _instant,
     "text": _quoted,
     "jsonb": _quoted,  # JSON that is text already
     "bytea": lambda value: f'"\\\\x{value.hex()}"',
