@@ -19,10 +19,9 @@ async def memory(scene: Scene) -> list[Result]:
     world = await scene.filled("memory", sizes.members, sizes.offers)
     before = await count(world.dsn, REDEEMED)
     async with scene.serving(world) as members:
-        await _redeem(members, sizes.early)
-        sizes_seen = [await resident(members.server)]
-        done = sizes.early
-        for step in range(1, _STEPS + 1):
+        sizes_seen: list[float] = []
+        done = 0
+        for step in range(_STEPS + 1):
             upto = sizes.early + (sizes.late - sizes.early) * step // _STEPS
             rate = await _redeem(members, upto - done)
             done = upto
