@@ -22,8 +22,8 @@ import structlog
 
 from marketplace.kernel.event import Event
 from marketplace.kernel.ids import bucket_of
-from marketplace.platform.database import DB, UnitOfWork, columns, is_away, unit_of_work
-from marketplace.platform.writes import Write
+from marketplace.platform.database import DB, UnitOfWork, is_away, unit_of_work
+from marketplace.platform.writes import Write, Writes
 
 BATCH = 2000
 """How many events a consumer takes in one transaction: enough to spare commits, few enough to hold no lock for long."""
@@ -61,23 +61,18 @@ class Consumer(Protocol):
         """Take the events in order, in this unit of work. An exception undoes the batch, which comes again."""
 
 
-INSERT = """
-INSERT INTO event (bucket, type, aggregate, aggregate_id, payload, occurred_at)
-SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[], $4::uuid[], $5::jsonb[], $6::timestamptz[])
-"""
-
 WRITE = Write(
     "events",
     ("smallint", "text", "text", "uuid", "jsonb", "timestamptz"),
     "INSERT INTO event (bucket, type, aggregate, aggregate_id, payload, occurred_at) SELECT * FROM {rows} RETURNING 1",
 )
-"""The same as one of several writes: the desk's."""
+"""Facts as one of several writes of a batch; `publish` is for those that stand alone."""
 
 
 def event_row(
     event: Event, occurred_at: datetime, bucket: int | None = None
 ) -> tuple[int, str, str, UUID, str, datetime]:
-    """Return an event as a row for INSERT. The bucket is the subject's unless another is given."""
+    """Return an event as a row of WRITE. The bucket is the subject's unless another is given."""
     payload = msgspec.json.encode(event).decode()
     subject = event.subject()
     kind = str(event.__struct_config__.tag)
@@ -86,8 +81,9 @@ def event_row(
 
 async def publish(work: UnitOfWork, events: Sequence[Event], occurred_at: datetime) -> None:
     """Write facts in the transaction of the change that they tell."""
-    if events:
-        await work.execute(INSERT, *columns([event_row(event, occurred_at) for event in events], 6))
+    writes = Writes(occurred_at)
+    writes.add(WRITE, [event_row(event, occurred_at) for event in events])
+    await writes.run(work)
 
 
 async def tick() -> int:
