@@ -31,9 +31,11 @@ from marketplace.platform.reads import Read, read_all
 
 _USED = Read(
     ("smallint", "uuid", "uuid", "text"),
-    """SELECT ROW(u.member_id, u.offer_id, u."window", u.used)
-    FROM {rows} AS wanted (bucket, member_id, offer_id, "window")
-    JOIN limit_used u USING (bucket, member_id, offer_id, "window")""",
+    """SELECT ROW(wanted.member_id, wanted.offer_id, wanted."window", found.used)
+    FROM {rows} AS wanted (bucket, member_id, offer_id, "window") CROSS JOIN LATERAL (
+        SELECT used FROM limit_used u WHERE u.bucket = wanted.bucket AND u.member_id = wanted.member_id
+                                        AND u.offer_id = wanted.offer_id AND u."window" = wanted."window" OFFSET 0
+    ) AS found""",
 )
 
 # Locked in order by this one read, after the wallets: two desks cannot wait for each other.
@@ -79,8 +81,11 @@ _HELD_CODES = (
 
 _EARNED = Read(
     ("smallint", "uuid", "text"),
-    """SELECT ROW(e.member_id, e.reference, e.points, e.kind, e.occurred_at)
-    FROM {rows} AS wanted (bucket, member_id, reference) JOIN earning e USING (bucket, member_id, reference)""",
+    """SELECT ROW(wanted.member_id, wanted.reference, found.points, found.kind, found.occurred_at)
+    FROM {rows} AS wanted (bucket, member_id, reference) CROSS JOIN LATERAL (
+        SELECT points, kind, occurred_at FROM earning e
+        WHERE e.bucket = wanted.bucket AND e.member_id = wanted.member_id AND e.reference = wanted.reference OFFSET 0
+    ) AS found""",
 )
 
 _ROUNDS = 3

@@ -29,7 +29,7 @@ async def expire_points(desk: Desk[PointsErrand], calendar: Calendar, clock: Clo
 async def due_wallets(today: date, unix_ms: int) -> Sweep | None:
     """Return the errand that expires the next wallets' points, or None if nothing is due."""
     rows = await DB.fetch(
-        "SELECT DISTINCT member_id FROM lot WHERE points > 0 AND expires_on <= $1 LIMIT $2", today, BATCH
+        "SELECT DISTINCT member_id FROM lot WHERE unspent AND expires_on <= $1 LIMIT $2", today, BATCH
     )
     if not rows:
         return None

@@ -22,8 +22,11 @@ ORDER BY w.member_id FOR UPDATE OF w
 
 LOTS = Read(
     ("smallint", "uuid"),
-    """SELECT ROW(l.member_id, l.expires_on, l.points) FROM {rows} AS wanted (bucket, member_id)
-    JOIN lot l USING (bucket, member_id) WHERE l.points > 0""",
+    """SELECT ROW(wanted.member_id, found.expires_on, found.points)
+    FROM {rows} AS wanted (bucket, member_id) CROSS JOIN LATERAL (
+        SELECT expires_on, points FROM lot l
+        WHERE l.bucket = wanted.bucket AND l.member_id = wanted.member_id AND l.points > 0 OFFSET 0
+    ) AS found""",
 )
 """The lots of members by (bucket, member id).
 

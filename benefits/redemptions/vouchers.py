@@ -21,7 +21,7 @@ SELECT v.id, v.code, CASE WHEN v.status = 'issued' AND v.expires_at <= $3 THEN '
 FROM voucher v JOIN redemption r ON r.bucket = v.bucket AND r.id = v.redemption_id
 JOIN offer_revision o ON o.offer_id = v.offer_id AND o.revision = v.revision
 JOIN partner p ON p.id = v.partner_id
-WHERE v.bucket = $1 AND v.member_id = $2
+WHERE r.bucket = $1 AND r.member_id = $2
 """
 
 _REDEMPTIONS = """

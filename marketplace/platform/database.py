@@ -27,6 +27,17 @@ logger = structlog.get_logger()
 
 Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
 
+BY_INDEX = (
+    "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;"
+    " SET LOCAL plan_cache_mode = force_generic_plan"
+)
+"""For a transaction that looks up rows by their whole keys and does nothing else, again and again: the desks'.
+
+Its statements are planned once for each connection, always by index. Left alone, PostgreSQL plans a batch anew for its size,
+which takes longer than a small batch itself, or keeps a plan that was made when a table was empty and reads the whole of
+it until the next ANALYZE (docs/performance.md).
+"""
+
 SERVER_SETTINGS = {
     "jit": "off",  # plans here are short; compiling them costs more than running them
     "application_name": "marketplace",
@@ -89,13 +100,17 @@ class UnitOfWork(PostgresTransaction):
     __slots__ = ("_acquire_timeout_s", "_begin", "in_doubt", "owner")
 
     def __init__(
-        self, engine: "Engine", isolation: Isolation = "READ COMMITTED", acquire_timeout_s: float = ACQUIRE_TIMEOUT_S
+        self,
+        engine: "Engine",
+        isolation: Isolation = "READ COMMITTED",
+        acquire_timeout_s: float = ACQUIRE_TIMEOUT_S,
+        settings: str = "",
     ) -> None:
-        """Prepare; nothing is acquired before the block is entered."""
+        """Prepare; nothing is acquired before the block is entered. `settings` are SET LOCALs, sent along with BEGIN."""
         if engine.current_transaction.get() is not None:
             raise TransactionMisuseError("a unit of work is already open here; pass it on instead of nesting one")
         super().__init__(engine, allow_nested=False)
-        self._begin = f"BEGIN ISOLATION LEVEL {isolation}"
+        self._begin = f"BEGIN ISOLATION LEVEL {isolation}; {settings}"
         self._acquire_timeout_s = acquire_timeout_s
         self.owner: asyncio.Task[Any] | None = None
         self.in_doubt = False
@@ -266,7 +281,7 @@ class Engine(PostgresEngine):
     async def open(self, dsn: str, role: str = "", pool_size: int = 10) -> None:
         """Open the pool. With `role` every connection acts as that role, which cannot change a posting."""
         self.config = connection_config(dsn, role)
-        await self.start_connection_pool(min_size=2, max_size=pool_size, init=_prepare)
+        await self.start_connection_pool(min_size=2, max_size=pool_size, init=_prepare, reset=_leave)
 
     async def close(self) -> None:
         """Close the pool, if it is open."""
@@ -278,9 +293,9 @@ DB = Engine(config={})
 """The one engine; tables are bound to it, `open` gives it its address."""
 
 
-def unit_of_work(isolation: Isolation = "READ COMMITTED") -> UnitOfWork:
-    """Return a unit of work on the one engine: `async with unit_of_work() as work:`."""
-    return UnitOfWork(DB, isolation)
+def unit_of_work(isolation: Isolation = "READ COMMITTED", settings: str = "") -> UnitOfWork:
+    """Return a unit of work on the one engine: `async with unit_of_work() as work:`. `settings`: such as BY_INDEX."""
+    return UnitOfWork(DB, isolation, settings=settings)
 
 
 def connection_config(dsn: str, role: str = "") -> dict[str, Any]:
@@ -291,6 +306,14 @@ def connection_config(dsn: str, role: str = "") -> dict[str, Any]:
 
 async def _prepare(connection: asyncpg.Connection) -> None:
     await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=_encode_json, decoder=json.loads)
+
+
+async def _leave(connection: asyncpg.Connection) -> None:
+    """Leave a connection that comes back as it is.
+
+    The driver would ask the server to undo what a session may have changed, one more round trip for each transaction; here
+    settings are SET LOCAL, nobody listens, and only the migrators, on a connection of their own, lock beyond a transaction.
+    """
 
 
 def _encode_json(value: Any) -> str:

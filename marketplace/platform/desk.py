@@ -17,7 +17,7 @@ from prometheus_client import Gauge, Histogram
 
 from marketplace.kernel.errors import TryAgainError
 from marketplace.kernel.facts import Fact, Kind
-from marketplace.platform.database import Busy, UnitOfWork, unit_of_work
+from marketplace.platform.database import BY_INDEX, Busy, UnitOfWork, unit_of_work
 from marketplace.platform.idempotency import Outcome
 
 BATCH_SIZE = Histogram(
@@ -193,7 +193,7 @@ class Desk(Generic[Wanted]):
         """
         for attempt in range(_ATTEMPTS):
             try:
-                async with unit_of_work() as work:
+                async with unit_of_work(settings=BY_INDEX) as work:
                     return await self._decide(work, errands)
             except (*_PASSING, *_AWAY) as error:
                 if attempt == _ATTEMPTS - 1 or (attempt == _FEW and isinstance(error, _PASSING)):

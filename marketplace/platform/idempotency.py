@@ -48,8 +48,11 @@ WRITE = Write(
 
 READ = Read(
     ("smallint", "text", "text"),
-    """SELECT ROW(i.caller, i.key, i.fingerprint, i.status, i.body)
-    FROM {rows} AS wanted (bucket, caller, key) JOIN idempotency i USING (bucket, caller, key)""",
+    """SELECT ROW(wanted.caller, wanted.key, found.fingerprint, found.status, found.body)
+    FROM {rows} AS wanted (bucket, caller, key) CROSS JOIN LATERAL (
+        SELECT fingerprint, status, body FROM idempotency i
+        WHERE i.bucket = wanted.bucket AND i.caller = wanted.caller AND i.key = wanted.key OFFSET 0
+    ) AS found""",
 )
 """What was answered before, as one of several reads: the desk's, by `Key.columns`."""
 

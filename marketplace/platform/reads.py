@@ -15,7 +15,11 @@ from marketplace.platform.database import UnitOfWork
 
 
 class Read(msgspec.Struct, frozen=True):
-    """One read of a batch: `sql` selects one ROW(…) and says `{rows}` where the wanted keys stand, as columns of `types`."""
+    """One read of a batch: `sql` selects one ROW(…) and says `{rows}` where the wanted keys stand, as columns of `types`.
+
+    A table that may grow from nothing while plans are kept is looked into by `CROSS JOIN LATERAL (… OFFSET 0)`: key by key
+    through its index. Joined, it would be planned as the empty table that it was, and read whole for each batch.
+    """
 
     types: tuple[str, ...]
     sql: str

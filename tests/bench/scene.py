@@ -27,11 +27,11 @@ class Scene:
         """Return the usual world, made when it is first wanted."""
         return await self.filled("usual", self.sizes.members, self.sizes.offers)
 
-    async def filled(self, name: str, members: int, offers: int) -> Filled:
+    async def filled(self, name: str, members: int, offers: int, slices: int = 1) -> Filled:
         """Return a world of these sizes, made when it is first wanted."""
         if name not in self._worlds:
             with terminal.status(f"a world of {members:,} members and {offers:,} offers"):
-                self._worlds[name] = await fill(self.stage, name, members=members, offers=offers)
+                self._worlds[name] = await fill(self.stage, name, members=members, offers=offers, slices=slices)
         return self._worlds[name]
 
     async def forget(self, name: str) -> None:

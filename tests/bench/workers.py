@@ -4,12 +4,15 @@ from tests.bench.books import REDEEMED, audit, count, settle
 from tests.bench.rounds import Result, alternate, busiest, compare, rates
 from tests.bench.scene import REDEEM, Scene
 
+_WORKERS = 2
+
 
 async def workers(scene: Scene) -> list[Result]:
-    """Two workers must not be slower than one, the hot offer included."""
-    world, sizes = await scene.world(), scene.sizes
+    """Two workers must not be slower than one, the hot offer included: its stock has a slice for each of them."""
+    sizes = scene.sizes
+    world = await scene.filled("sliced", sizes.members, sizes.offers, slices=_WORKERS)
     before = await count(world.dsn, REDEEMED)
-    async with scene.serving(world) as alone, scene.serving(world, workers=2) as pair:
+    async with scene.serving(world) as alone, scene.serving(world, workers=_WORKERS) as pair:
         found = await alternate(
             {
                 "one, spread": lambda: alone.wish_for_a_round(REDEEM, world.offers),
@@ -21,6 +24,7 @@ async def workers(scene: Scene) -> list[Result]:
         )
     await settle(world.dsn, before, [*alone.redeemed, *pair.redeemed])
     await audit(world.dsn)
+    await scene.forget("sliced")
     return [
         compare(
             f"redeem, {kind}: two workers / one",

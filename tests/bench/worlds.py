@@ -64,11 +64,11 @@ class Filled(msgspec.Struct):
     oem: Client
 
 
-async def fill(stage: Stage, name: str, *, members: int, offers: int) -> Filled:
+async def fill(stage: Stage, name: str, *, members: int, offers: int, slices: int = 1) -> Filled:
     """Make a database with a partner, offers and members with points, and return what is needed to ask it."""
     dsn = await stage.new_database(name)
     async with opened(dsn):
-        world = await new_world()
+        world = await new_world(slices)
         offer_ids = await write_offers(world, offers)
         counter, oem = await make_clients(world)
     connection = await asyncpg.connect(dsn)
@@ -91,9 +91,9 @@ async def opened(dsn: str) -> AsyncIterator[None]:
         await DB.close()
 
 
-async def new_world() -> World:
-    """Make the partner, whose name is not in any search that is measured."""
-    world = await World(SETTINGS, Clock()).open()
+async def new_world(slices: int = 1) -> World:
+    """Make the partner, whose name is not in any search that is measured. Its offers' stock comes in `slices`."""
+    world = await World(msgspec.structs.replace(SETTINGS, stock_slices=slices), Clock()).open()
     async with unit_of_work() as work:
         await work.execute(
             "UPDATE partner SET name_zh = '华夏会员优选', name_en = 'Huaxia Select', version = version + 1 WHERE id = $1",

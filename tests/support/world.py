@@ -37,7 +37,7 @@ class World:
         self.clock = clock
         self.calendar = settings.calendar
         self.rules = Rules.of(settings)
-        self.offer_rules = OfferRules(self.calendar, settings.currency)
+        self.offer_rules = OfferRules(self.calendar, settings.currency, settings.stock_slices)
         self.partner_id: UUID
 
     async def open(self, **contract: Any) -> "World":
