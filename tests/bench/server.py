@@ -27,6 +27,7 @@ SETTINGS = Settings(mode="test", secret_key="a-secret-for-benchmarks-0123456789a
 TEMPLATE = "template_for_benchmarks"
 
 _DURABLE = ("fsync", "synchronous_commit", "full_page_writes", "autovacuum")
+_LOG_FILES = 64  # of 16 MB: as many as `min_wal_size` keeps
 _START_S = 60
 _STOP_S = 20
 _ROOT = Path(__file__).parents[2]
@@ -224,6 +225,7 @@ async def open_stage(folder: Path, *, kept: bool = False) -> AsyncIterator[Stage
     dsn = server.start(own=True)
     try:
         await check_durable(dsn)
+        await _use_log(dsn)
         stage = Stage(folder, dsn, kept=kept)
         for name in await stage.databases():
             if not stage.keeps(name):
@@ -233,6 +235,24 @@ async def open_stage(folder: Path, *, kept: bool = False) -> AsyncIterator[Stage
         yield stage
     finally:
         server.stop()
+
+
+async def _use_log(dsn: str) -> None:
+    """Bring the log to where it is on a server that has been in use: its files are there to be used again.
+
+    A new server fills each file with zeros before it writes to it, and commits wait for that; an old one renames those that it
+    needs no more (`min_wal_size`).
+    """
+    connection = await asyncpg.connect(dsn)
+    try:
+        if await connection.fetchval("SELECT count(*) FROM pg_ls_waldir()") >= _LOG_FILES:
+            return
+        for _ in range(_LOG_FILES):
+            await connection.execute("SELECT pg_logical_emit_message(false, 'bench', '')")
+            await connection.execute("SELECT pg_switch_wal()")
+        await connection.execute("CHECKPOINT")
+    finally:
+        await connection.close()
 
 
 async def check_durable(dsn: str) -> None:
