@@ -71,8 +71,8 @@ class Benefits(Package):
         points = PointsDesk(rules, self.cache, clock, worker_number())
         counter = CounterDesk(clock, Cursors(settings.secret_key))
         sizes = {"batch": settings.desk_batch, "queue": settings.desk_queue}
-        self.points_desk: Desk[PointsErrand] = Desk("points", points.take, **sizes)
-        self.counter_desk: Desk[CounterErrand] = Desk("counter", counter.take, **sizes)
+        self.points_desk: Desk[PointsErrand] = Desk("points", points.decide, **sizes)
+        self.counter_desk: Desk[CounterErrand] = Desk("counter", counter.decide, **sizes)
 
     def dependencies(self) -> Mapping[str, Provide]:
         """Return who the member is, and the offers that this process remembers."""

@@ -14,29 +14,33 @@ from benefits.rules import Rules
 from marketplace.kernel.clock import Clock, Standing
 from marketplace.kernel.facts import Fact
 from marketplace.platform.database import UnitOfWork
+from marketplace.platform.desk import Decided
 from marketplace.platform.idempotency import Answers, Outcome
 
 
 class PointsDesk(msgspec.Struct, frozen=True):
-    """How a batch of errands is taken; `number` is this process's, by which it prefers a slice of a hot offer's stock."""
+    """How a batch of errands is decided; `number` is this process's, by which it prefers a slice of a hot offer's stock."""
 
     rules: Rules
     cache: OfferCache
     clock: Clock
     number: int = 0
 
-    async def take(self, work: UnitOfWork, errands: Sequence[PointsErrand]) -> list[Outcome | Fact]:
-        """Decide the errands in their order and post what was decided; return an outcome, or a fact to raise, for each."""
+    async def decide(self, work: UnitOfWork, errands: Sequence[PointsErrand]) -> Decided:
+        """Decide the errands in their order: an outcome, or a fact to raise, for each, and how to post it."""
         calendar = self.rules.calendar
         state, answers, now = await load(work, errands, self.cache, calendar, self.clock, self.number)
         doing = Doing(state, self.rules, now, Effects())
         results = [_answer(errand, doing, answers) for errand in errands]
-        await doing.effects.post(work, state, now)
-        return results
+        return Decided(results, lambda: doing.effects.post(work, state, now))
 
-    async def take_at(self, work: UnitOfWork, errands: Sequence[PointsErrand], at: datetime) -> list[Outcome | Fact]:
-        """The same as if it were that instant: for the demo's past, and tests."""
-        return await PointsDesk(self.rules, self.cache, Standing(at), self.number).take(work, errands)
+    async def take_at(
+        self, work: UnitOfWork, errands: Sequence[PointsErrand], at: datetime
+    ) -> Sequence[Outcome | Fact]:
+        """Decide and post as if it were that instant: for the demo's past, and tests."""
+        decided = await PointsDesk(self.rules, self.cache, Standing(at), self.number).decide(work, errands)
+        await decided.post()
+        return decided.results
 
 
 def _answer(errand: PointsErrand, doing: Doing, answers: Answers) -> Outcome | Fact:

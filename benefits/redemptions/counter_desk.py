@@ -31,7 +31,7 @@ from marketplace.kernel.event import Event
 from marketplace.kernel.facts import Fact, InvalidField
 from marketplace.platform.arrays import arrays
 from marketplace.platform.database import UnitOfWork
-from marketplace.platform.desk import Desk
+from marketplace.platform.desk import Decided, Desk
 from marketplace.platform.events import WRITE as EVENTS
 from marketplace.platform.events import event_row
 from marketplace.platform.idempotency import READ as ANSWERED
@@ -119,15 +119,19 @@ class CounterDesk:
         self._cursors = cursors
         self._titles = Titles()
 
-    async def take(self, work: UnitOfWork, errands: Sequence[CounterErrand]) -> list[Outcome | Fact]:
+    async def decide(self, work: UnitOfWork, errands: Sequence[CounterErrand]) -> Decided:
         """Answer the errands in their order. A voucher that is named twice is taken once; then it is used."""
-        return await self._take(work, errands, self._clock)
+        return await self._decide(work, errands, self._clock)
 
-    async def take_at(self, work: UnitOfWork, errands: Sequence[CounterErrand], at: datetime) -> list[Outcome | Fact]:
-        """The same as if it were that instant: for the demo's past."""
-        return await self._take(work, errands, Standing(at))
+    async def take_at(
+        self, work: UnitOfWork, errands: Sequence[CounterErrand], at: datetime
+    ) -> Sequence[Outcome | Fact]:
+        """Decide and post as if it were that instant: for the demo's past."""
+        decided = await self._decide(work, errands, Standing(at))
+        await decided.post()
+        return decided.results
 
-    async def _take(self, work: UnitOfWork, errands: Sequence[CounterErrand], clock: Clock) -> list[Outcome | Fact]:
+    async def _decide(self, work: UnitOfWork, errands: Sequence[CounterErrand], clock: Clock) -> Decided:
         lock = any(isinstance(errand, Use) for errand in errands)
         rows = await _vouchers(work, errands, lock=lock)
         keys = [errand.key.columns for errand in errands if errand.key is not None]
@@ -143,8 +147,7 @@ class CounterDesk:
         writes.add(_USED, list(batch.changes.values()))
         writes.add(EVENTS, [event_row(event, now, bucket) for bucket, event in batch.events])
         writes.add(OUTCOMES, [(k.bucket, k.caller, k.key, k.fingerprint, o.status, o.body) for k, o in fresh])
-        await writes.run(work)
-        return results
+        return Decided(results, lambda: writes.run(work))
 
     def _answer(
         self, errand: CounterErrand, batch: _Batch, answers: Answers, fresh: list[tuple[Key, Outcome]]

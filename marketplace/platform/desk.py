@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import asyncpg
 import structlog
@@ -52,6 +52,7 @@ _PASSING = (
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
+    asyncpg.UniqueViolationError,  # a copy of the request, or of its reference, was committed while this was decided
     asyncpg.InvalidCachedStatementError,
     TryAgainError,
     Busy,
@@ -77,8 +78,16 @@ class Errand(Protocol):
         """How many ordinary errands it is worth."""
 
 
+class Decided(NamedTuple):
+    """What a batch came to: an answer for each errand, and how to write it down, in the same unit of work."""
+
+    results: Sequence[Outcome | Fact]
+    post: Callable[[], Awaitable[None]]
+
+
 Wanted = TypeVar("Wanted", bound=Errand)
-Deciding = Callable[[UnitOfWork, Sequence[Wanted]], Awaitable[Sequence[Outcome | Fact]]]
+Deciding = Callable[[UnitOfWork, Sequence[Wanted]], Awaitable[Decided]]
+"""Loads what the errands need, under the locks of all that they may change, and decides them in their order."""
 
 logger = structlog.get_logger()
 
@@ -103,7 +112,7 @@ class _Waiting(Generic[Wanted]):
 
 
 class Desk(Generic[Wanted]):
-    """One process's desk. `decide` turns a batch into answers inside the unit of work that it is given.
+    """One process's desk. `decide` turns a batch into what is to be answered and posted in the unit of work that it is given.
 
     It works while errands wait, in a task of its own, and needs no starting; `close` lets it finish.
     """
@@ -115,6 +124,7 @@ class Desk(Generic[Wanted]):
         self._queue_limit = queue
         self._waiting: deque[_Waiting[Wanted]] = deque()
         self._at_work: asyncio.Task[None] | None = None
+        self._serving: asyncio.Task[None] | None = None
         self._handing_out: set[asyncio.Task[None]] = set()
         self._sizes = BATCH_SIZE.labels(name)
         self._gauge = WAITING.labels(name)
@@ -133,20 +143,33 @@ class Desk(Generic[Wanted]):
 
     async def close(self) -> None:
         """Wait until everything that was asked is answered."""
-        while self._at_work is not None or self._handing_out:
-            under_way = self._handing_out | ({self._at_work} if self._at_work is not None else set())
+        while under_way := {task for task in (self._at_work, self._serving, *self._handing_out) if task is not None}:
             await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _work(self) -> None:
-        """Take what has arrived, again and again, until nothing waits."""
+        """Take what has arrived, again and again, until nothing waits.
+
+        The next batch begins once the last one is decided, while that is posted and committed. The last one has all its locks
+        by then, so what both want goes to them in order of arrival; what they do not share is not waited for.
+        """
+        loop = asyncio.get_running_loop()
         try:
             while self._waiting:
                 taken = self._take()
                 self._gauge.set(len(self._waiting))
                 self._sizes.observe(len(taken))
-                await self._serve(taken)
+                decided, before = asyncio.Event(), self._serving
+                serving = self._serving = loop.create_task(self._serve(taken, decided))
+                serving.add_done_callback(self._served)
+                await decided.wait()
+                if before is not None:  # two at a time are enough
+                    await before
         finally:
             self._at_work = None
+
+    def _served(self, task: "asyncio.Task[None]") -> None:
+        if self._serving is task:
+            self._serving = None
 
     def _take(self) -> list[_Waiting[Wanted]]:
         """Return the next errands in order of arrival: as many as fit into a batch, but one at least."""
@@ -157,10 +180,17 @@ class Desk(Generic[Wanted]):
             weight += taken[-1].errand.weight
         return taken
 
-    async def _serve(self, taken: Sequence[_Waiting[Wanted]]) -> None:
+    async def _serve(self, taken: Sequence[_Waiting[Wanted]], decided: asyncio.Event) -> None:
+        """Answer the batch, and tell when it is decided."""
+        try:
+            await self._answer(taken, decided)
+        finally:
+            decided.set()
+
+    async def _answer(self, taken: Sequence[_Waiting[Wanted]], decided: asyncio.Event) -> None:
         """Answer the batch. One that fails is split, so that an errand that the database refuses fails alone."""
         try:
-            results = await self._attempt([waiting.errand for waiting in taken])
+            results = await self._attempt([waiting.errand for waiting in taken], decided)
         except asyncio.CancelledError:
             for waiting in (*taken, *self._waiting):
                 waiting.give(DeskFull())
@@ -177,15 +207,15 @@ class Desk(Generic[Wanted]):
                 return
             logger.warning("desk_batch_split", size=len(taken), error=repr(error))
             middle = len(taken) // 2
-            await self._serve(taken[:middle])
-            await self._serve(taken[middle:])
+            await self._answer(taken[:middle], decided)
+            await self._answer(taken[middle:], decided)
             return
         loop = asyncio.get_running_loop()
         answered = loop.create_task(_hand_out(taken, results))
         self._handing_out.add(answered)
         answered.add_done_callback(self._handing_out.discard)
 
-    async def _attempt(self, errands: Sequence[Wanted]) -> Sequence[Outcome | Fact]:
+    async def _attempt(self, errands: Sequence[Wanted], decided: asyncio.Event) -> Sequence[Outcome | Fact]:
         """Decide and commit; what passes by itself is tried again.
 
         A connection lost at COMMIT leaves it open whether it was committed: trying again begins with the look-up of each
@@ -194,13 +224,17 @@ class Desk(Generic[Wanted]):
         for attempt in range(_ATTEMPTS):
             try:
                 async with unit_of_work(settings=BY_INDEX) as work:
-                    return await self._decide(work, errands)
+                    found = await self._decide(work, errands)
+                    decided.set()
+                    await found.post()
             except (*_PASSING, *_AWAY) as error:
                 if attempt == _ATTEMPTS - 1 or (attempt == _FEW and isinstance(error, _PASSING)):
                     raise
                 logger.warning("desk_retry", attempt=attempt, error=repr(error))
                 if not isinstance(error, TryAgainError):
                     await asyncio.sleep(min(_BACKOFF_S * 2**attempt, _LONGEST_PAUSE_S))
+            else:
+                return found.results
         raise AssertionError("unreachable")
 
 

@@ -1,5 +1,6 @@
 """The counter's desk: every kind of voucher answered, alone and together, and twice is once."""
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -12,7 +13,8 @@ from benefits.redemptions.schemas import CancelIn, UseIn, VerifyIn
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.codes import new_code
 from marketplace.platform.database import DB, unit_of_work
-from marketplace.platform.idempotency import Outcome, key_for
+from marketplace.platform.desk import Desk
+from marketplace.platform.idempotency import KeyReused, Outcome, key_for
 from marketplace.platform.paging import Cursors
 from marketplace.settings import Settings
 from tests.support.world import World
@@ -37,7 +39,9 @@ def use(world: World, code: str, reference: str = "till-1", partner_id: UUID | N
 async def take(world: World, *errands: CounterErrand) -> list[Outcome]:
     desk = CounterDesk(world.clock, Cursors("x" * 32))
     async with unit_of_work() as work:
-        answers = await desk.take(work, errands)
+        decided = await desk.decide(work, errands)
+        await decided.post()
+    answers = list(decided.results)
     assert all(isinstance(answer, Outcome) for answer in answers)
     return answers  # type: ignore[return-value]
 
@@ -84,3 +88,23 @@ async def test_an_expired_one_is_refused_and_nothing_is_nothing(vouchers: tuple[
     assert await take(world) == []
     world.clock.offset = timedelta(days=3)
     assert words(await take(world, use(world, code))) == ["expired"]
+
+
+async def test_one_key_for_two_vouchers_in_batches_that_overlap_is_used_once(
+    vouchers: tuple[World, list[str]],
+) -> None:
+    """They share no lock but the key's own row, so the second is decided before the first has committed."""
+    world, codes = vouchers
+    counter = CounterDesk(world.clock, Cursors("x" * 32))
+    for _ in range(2):
+        desk: Desk[CounterErrand] = Desk("counter", counter.decide, batch=1, queue=100)
+        key = uuid4().hex
+        both = [codes.pop(), codes.pop()]
+        errands = []
+        for code in both:
+            body = UseIn(code=code, reference="till-1")
+            errands.append(Use(world.partner_id, body, key_for("p", key, "use", body), "en"))
+        answers = await asyncio.gather(*map(desk.ask, errands), return_exceptions=True)
+        await desk.close()
+        assert [type(answer) for answer in answers] == [Outcome, KeyReused]
+    assert await DB.fetchval("SELECT count(*) FROM voucher WHERE status = 'used'") == 2

@@ -94,7 +94,7 @@ class World:
     def desk(self, batch: int = 256, number: int = 0) -> Desk[PointsErrand]:
         """A desk of its own, as a worker of that number has it."""
         points = PointsDesk(self.rules, OfferCache(), self.clock, number)
-        return Desk("points", points.take, batch=batch, queue=100_000)
+        return Desk("points", points.decide, batch=batch, queue=100_000)
 
     def request(self, member_id: UUID, offer_id: UUID, quantity: int = 1, key: str | None = None) -> Redeem:
         """A wish for the desk."""
