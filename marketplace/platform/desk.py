@@ -34,6 +34,11 @@ _FEW = 4
 """How often a batch that met another's locks is tried again before it is split."""
 
 
+_ENOUGH = 8
+"""Errands for which a batch is begun while the last one is posted. For fewer of them, what a batch costs however small it is
+would cost more than the wait for the commit: the machine would be busy with batches of two."""
+
+
 _AT_ONCE = 8
 """Answers given in one round of the event loop."""
 
@@ -149,8 +154,9 @@ class Desk(Generic[Wanted]):
     async def _work(self) -> None:
         """Take what has arrived, again and again, until nothing waits.
 
-        The next batch begins once the last one is decided, while that is posted and committed. The last one has all its locks
-        by then, so what both want goes to them in order of arrival; what they do not share is not waited for.
+        If enough wait already, the next batch begins once the last one is decided, while that is posted and committed. The
+        last one has all its locks by then, so what both want goes to them in order of arrival; what they do not share is not
+        waited for. There is no timer: else it begins when the last commit has ended.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -164,6 +170,8 @@ class Desk(Generic[Wanted]):
                 await decided.wait()
                 if before is not None:  # two at a time are enough
                     await before
+                if len(self._waiting) < _ENOUGH:
+                    await serving
         finally:
             self._at_work = None
 
