@@ -278,9 +278,14 @@ class Engine(PostgresEngine):
             raise TransactionMisuseError("the connection pool is not open")
         return self.pool
 
-    async def open(self, dsn: str, role: str = "", pool_size: int = 10) -> None:
-        """Open the pool. With `role` every connection acts as that role, which cannot change a posting."""
+    async def open(self, dsn: str, role: str = "", pool_size: int = 10, *, patient: bool = False) -> None:
+        """Open the pool. With `role` every connection acts as that role, which cannot change a posting.
+
+        `patient` is for migrations: a statement may take as long as a big table needs, though not wait for locks.
+        """
         self.config = connection_config(dsn, role)
+        if patient:
+            self.config["server_settings"] |= {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
         await self.start_connection_pool(min_size=2, max_size=pool_size, init=_prepare, reset=_leave)
 
     async def close(self) -> None:

@@ -86,7 +86,7 @@ class EmbeddedServer:
         configuration = self.folder / "postgresql.conf"
         if _SIZED in configuration.read_text():
             return
-        buffers = max(128, min(1024, psutil.virtual_memory().total // 2**20 // 8))
+        buffers = max(128, min(4096, psutil.virtual_memory().total // 2**20 // 6))
         with configuration.open("a") as file:
             file.write(f"\n{_SIZED}\nshared_buffers = {buffers}MB\nmax_wal_size = 4GB\nmin_wal_size = 1GB\n")
         self._pg_ctl_restart()

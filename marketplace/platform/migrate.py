@@ -48,7 +48,7 @@ async def migrate(dsn: str, role: str, append_only: Sequence[str]) -> list[str]:
     try:
         await guard.execute("SELECT pg_advisory_lock($1)", _LOCK)
         before = await _applied(guard)
-        await DB.open(dsn, pool_size=4)
+        await DB.open(dsn, pool_size=4, patient=True)
         try:
             await _run_piccolo()
             await _install_queue(guard)

@@ -9,6 +9,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from marketplace.platform import migrate as migrations
+from marketplace.platform.database import DB
 from marketplace.platform.migrate import MigrationFailedError, create_database, migrate, pending, shipped
 from marketplace.platform.runtime import append_only_tables, with_database
 from marketplace.settings import Settings
@@ -62,3 +64,18 @@ async def test_two_migrators_do_not_race(empty: str, settings: Settings) -> None
     ]
     counts = sorted([int((await process.communicate())[0]) for process in both])
     assert counts == [0, len(shipped())]
+
+
+async def test_a_migration_may_take_as_long_as_a_big_table_needs(
+    empty: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But it does not wait for locks while members wait behind it."""
+    seen = []
+
+    async def look() -> None:
+        seen.extend([await DB.fetchval(f"SHOW {name}") for name in ("statement_timeout", "lock_timeout")])
+
+    monkeypatch.setattr(migrations, "_run_piccolo", look)
+    with pytest.raises(asyncpg.UndefinedTableError):  # there is nothing to grant rights to
+        await migrate(empty, settings.database_role, append_only_tables(settings))
+    assert seen == ["0", "2s"]
