@@ -84,13 +84,21 @@ async def _find(
     terms = query_terms(query) if query else None
     if terms == []:
         return [], None
-    rows = await DB.fetch(
-        columns + f"WHERE {_ON_SALE} AND ($2::text IS NULL OR o.scenario = $2) AND ($3::text[] IS NULL OR o.terms @> $3)"
-        " AND ($4::timestamptz IS NULL OR (o.published_at, o.id) < ($4, $5::uuid))"
-        " AND ($7::bigint IS NULL OR o.price_points <= $7)"
-        " ORDER BY o.published_at DESC, o.id DESC LIMIT $6",
-        now, scenario, terms, after_at, after_id, limit + 1, max_points,
-    )  # fmt: skip
+    # Only what is asked for is said: a statement with "or it is null" in it has to be planned anew for each reading.
+    values: list[object] = [now, limit + 1]
+    conditions = [_ON_SALE]
+    for condition, wanted in (
+        ("o.scenario = ${}::text", [scenario]),
+        # But a search is to be planned for its words: rare ones are looked up, common ones come along in order of date.
+        ("(${0}::text[] IS NULL OR o.terms @> ${0}::text[])", [terms]),
+        ("(o.published_at, o.id) < (${}::timestamptz, ${}::uuid)", [after_at, after_id]),
+        ("o.price_points <= ${}::bigint", [max_points]),
+    ):
+        if wanted[0] is not None:
+            conditions.append(condition.format(*range(len(values) + 1, len(values) + 1 + len(wanted))))
+            values += wanted
+    where = " AND ".join(conditions)
+    rows = await DB.fetch(f"{columns} WHERE {where} ORDER BY o.published_at DESC, o.id DESC LIMIT $2", *values)
     if len(rows) <= limit:
         return rows, None
     last = rows[limit - 1]
