@@ -187,6 +187,14 @@ class SettlementPriceTooHigh(Fact):
     en = "The settlement price {wanted} is above the contract's maximum {found} (minor units)."
 
 
+class SettlementPriceMissing(Fact):
+    """Neither the offer nor the contract says what the OEM pays for a unit: nobody could ever redeem it."""
+
+    code = "settlement_price_missing"
+    zh = "请填写 settlement_price（每份结算价）：当前合同没有约定默认结算价。"
+    en = "Name a settlement_price: the contract in force sets none for offers without one."
+
+
 class IfMatchMissing(Fact):
     """An edit came without the version that it is based on."""
 

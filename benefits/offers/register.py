@@ -11,6 +11,7 @@ from benefits.offers.domain import (
     Changed,
     Content,
     OfferStatus,
+    SettlementPriceMissing,
     SettlementPriceTooHigh,
     SkuTaken,
     check_content,
@@ -140,6 +141,8 @@ def _check_price(content: Content, terms: PartnerTerms, rules: Rules, now: datet
     contract = contract_in_force(terms, rules.calendar.day_of(now))
     most = contract.max_settlement_price if contract else None
     price = content.settlement_price
+    if contract is not None and price is None and contract.settlement_price is None:
+        raise SettlementPriceMissing
     if most is not None and price is not None and price.amount > most.amount:
         raise SettlementPriceTooHigh(wanted=price.amount, found=most.amount)
 
@@ -147,7 +150,7 @@ def _check_price(content: Content, terms: PartnerTerms, rules: Rules, now: datet
 async def check_before_sale(offer_id: UUID, rules: Rules, now: datetime) -> None:
     """Hold an offer against the contract of today once more: it may be newer than the offer.
 
-    Called inside the unit of work of the approval. Raises NotFound, SettlementPriceTooHigh.
+    Called inside the unit of work of the approval. Raises NotFound, SettlementPriceMissing, SettlementPriceTooHigh.
     """
     row = await DB.fetchrow(
         "SELECT o.partner_id, r.content FROM offer o JOIN offer_revision r ON r.offer_id = o.id AND r.revision = o.revision"

@@ -52,7 +52,8 @@ class Reason(msgspec.Struct, frozen=True):
         """Return the reason in words, in the language."""
         chinese, english = _WORDS[self.code]
         window = _WINDOWS.get(self.window, ("", ""))[language == "en"]
-        return (english if language == "en" else chinese).format(wanted=self.wanted, found=self.found, window=window)
+        found = _NOT_ON_SALE[self.found][language == "en"] if self.code == "not_on_sale" else self.found
+        return (english if language == "en" else chinese).format(wanted=self.wanted, found=found, window=window)
 
     def to_json(self, language: str) -> dict[str, Any]:
         """Return the reason as the API shows it."""
@@ -60,7 +61,7 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 _WORDS: dict[str, tuple[str, str]] = {
-    "not_on_sale": ("该优惠目前不可兑换（{found}）。", "The offer is not on sale now ({found})."),
+    "not_on_sale": ("该优惠目前不可兑换：{found}。", "The offer is not on sale now: {found}."),
     "not_eligible": ("仅限 {wanted} 会员，您当前为 {found}。", "Only for {wanted} members; you are {found}."),
     "limit_reached": (
         "每人{window}限兑 {wanted} 份，您已兑换 {found} 份。",
@@ -73,6 +74,19 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
 }
 """Reason -> words. The order is the order of the checks, and the first that fails is the problem's code."""
+
+
+_NOT_ON_SALE: dict[str, tuple[str, str]] = {
+    "draft": ("尚未上架", "it is not listed yet"),
+    "in_review": ("正在审核", "it is in review"),
+    "rejected": ("未通过审核", "it was not accepted"),
+    "paused": ("已暂停", "it is paused"),
+    "ended": ("已结束", "it has ended"),
+    "not_started": ("尚未开始", "it has not begun"),
+    "partner_not_active": ("合作方暂停服务", "the partner is not active at present"),
+    "no_contract": ("合作方今天没有生效的合同或结算价", "the partner has no contract or price in force today"),
+}
+"""What was found instead of an offer on sale -> words."""
 
 
 _WINDOWS: dict[str, tuple[str, str]] = {

@@ -30,3 +30,32 @@ async def test_a_contract_signed_after_the_offer_caps_its_price(dsn: str, settin
         again = offer_json(settlement_price={"amount": 50_000, "currency": "CNY"})
         answer = await api.post("/v1/partner/offers", json=again, headers=headers | fresh_key())
         assert (answer.status_code, answer.json()["code"]) == (409, "settlement_price_too_high")
+
+
+async def test_an_offer_that_nobody_could_redeem_is_refused_when_it_is_registered(dsn: str, settings: Settings) -> None:
+    """The contract names no price, and the offer none either: there would be nothing to settle."""
+    async with running_app(settings, dsn) as api:
+        operations = api.staff("operations")
+        partner = good(await api.post("/v1/partner/applications", json=application_json(), headers=fresh_key()), 201)[
+            "id"
+        ]
+        at = f"/v1/admin/partners/{partner}"
+        good(await api.post(f"{at}/approve", json={}, headers=operations | fresh_key()))
+        body = {"name": "till", "auth_method": "client_secret_basic", "scopes": PARTNER_SCOPES}
+        client = good(await api.post(f"{at}/clients", json=body, headers=operations | fresh_key()), 201)
+        headers = await bearer(api, client["client_id"], client["client_secret"])
+        # Before there is a contract, a draft may wait for its price.
+        early = offer_json(settlement_price=None)
+        good(await api.post("/v1/partner/offers", json=early, headers=headers | fresh_key()), 201)
+        good(
+            await api.post(
+                f"{at}/contracts", json=contract_json(settlement_price=None), headers=operations | fresh_key()
+            ),
+            201,
+        )
+        answer = await api.post(
+            "/v1/partner/offers", json=offer_json(settlement_price=None), headers=headers | fresh_key()
+        )
+        assert (answer.status_code, answer.json()["code"]) == (409, "settlement_price_missing")
+        priced = offer_json(settlement_price={"amount": 2_000, "currency": "CNY"})
+        good(await api.post("/v1/partner/offers", json=priced, headers=headers | fresh_key()), 201)
