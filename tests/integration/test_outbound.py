@@ -333,3 +333,9 @@ async def test_the_next_address_is_tried_when_one_does_not_answer() -> None:
 async def test_what_a_partner_gets_by_default_is_the_strict_way(settings: Settings) -> None:
     assert await refused(Outbound.of(settings), "http://127.0.0.1:9/") == Reason.NOT_HTTPS
     assert await refused(Outbound.of(settings), "https://127.0.0.1/") == Reason.NOT_PUBLIC
+
+
+async def test_an_allowed_address_does_not_carry_another_in() -> None:
+    names = Names(["127.0.0.1", "10.0.0.1"])
+    assert await refused(local(names), "https://hook.example/") == Reason.NOT_PUBLIC
+    assert await refused(local(names), "http://hook.example/") == Reason.NOT_HTTPS
