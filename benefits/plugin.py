@@ -11,7 +11,7 @@ from litestar import Litestar
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
-from benefits import invariants
+from benefits import announced, invariants
 from benefits.desk.batch import PointsDesk
 from benefits.desk.errands import PointsErrand
 from benefits.holds import api as holds_api
@@ -32,6 +32,7 @@ from benefits.redemptions.counter_desk import CounterDesk, CounterErrand
 from benefits.redemptions.expire import expire_vouchers
 from benefits.rules import Rules
 from benefits.web import storefront
+from marketplace.kernel.announced import Announced
 from marketplace.kernel.clock import Clock
 from marketplace.platform.desk import Desk
 from marketplace.platform.events import Consumer
@@ -48,6 +49,7 @@ class Benefits(Package):
     name = "benefits"
     append_only: ClassVar[Sequence[str]] = ("points_posting", "earning", "offer_revision")
     invariants: ClassVar[Sequence[Invariant]] = invariants.ALL
+    announced: ClassVar[Sequence[Announced]] = announced.ALL
 
     def routes(self) -> Sequence[ControllerRouterHandler]:
         """Return the API's controllers and the storefront's pages."""

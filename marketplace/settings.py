@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from marketplace.kernel.addresses import Network, networks
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.errors import OperatorError
 
@@ -52,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     desk_queue: int = 4096
     desk_batch: int = 128
     idempotency_days: int = 7
+    outbound_ports: str = "443,8443"
+    outbound_allow: str = ""
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -59,6 +62,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def calendar(self) -> Calendar:
         """The business calendar of the configured zone."""
         return Calendar(ZoneInfo(self.zone))
+
+    @property
+    def outbound_port_list(self) -> tuple[int, ...]:
+        """The ports that addresses of partners may name."""
+        return tuple(int(part) for part in self.outbound_ports.split(","))
+
+    @property
+    def outbound_allowed_networks(self) -> tuple[Network, ...]:
+        """Networks that addresses of partners may lead to although they are not public: a demo's own machine."""
+        return networks(part.strip() for part in self.outbound_allow.split(",") if part.strip())
 
     def audience(self, name: str) -> str:
         """Return the resource indicator (RFC 8707) of an audience: members, partner, points or admin."""
@@ -153,8 +166,23 @@ def _check(settings: Settings) -> None:
         raise SettingsError(VARIABLES["currency"], "must be an ISO 4217 code such as CNY")
     if not settings.database_role.isidentifier():
         raise SettingsError(VARIABLES["database_role"], "must be a plain role name")
+    _check_outbound(settings)
     if settings.mode == "production":
         _check_production(settings)
+
+
+def _check_outbound(settings: Settings) -> None:
+    ports = settings.outbound_ports.split(",")
+    if not all(part.isascii() and part.isdigit() and 0 < int(part) < 2**16 for part in ports):
+        raise SettingsError(VARIABLES["outbound_ports"], "must be ports with commas between them, such as 443,8443")
+    try:
+        allowed = settings.outbound_allowed_networks
+    except ValueError as error:
+        raise SettingsError(VARIABLES["outbound_allow"], f"must be networks such as 127.0.0.0/8: {error}") from error
+    if allowed and settings.mode == "production":
+        raise SettingsError(
+            VARIABLES["outbound_allow"], "must be empty in production: partners would reach your own house"
+        )
 
 
 def _check_production(settings: Settings) -> None:

@@ -7,5 +7,12 @@ from piccolo.conf.apps import AppConfig, table_finder
 APP_CONFIG = AppConfig(
     app_name="partners",
     migrations_folder_path=str(Path(__file__).parent / "migrations"),
-    table_classes=table_finder(["partners.onboarding.tables", "partners.contracts.tables", "partners.oauth.tables"]),
+    table_classes=table_finder(
+        [
+            "partners.onboarding.tables",
+            "partners.contracts.tables",
+            "partners.oauth.tables",
+            "partners.webhooks.tables",
+        ]
+    ),
 )

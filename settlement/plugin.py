@@ -6,6 +6,7 @@ from litestar.types import ControllerRouterHandler
 
 from marketplace.platform.events import Consumer
 from marketplace.platform.package import Package, SeedContext
+from settlement import announced
 from settlement.books.consumer import Books
 from settlement.commands import close, export
 from settlement.invariants import INVARIANTS
@@ -19,6 +20,7 @@ class Settlement(Package):
     name = "settlement"
     append_only = ("money_posting",)
     invariants = INVARIANTS
+    announced = announced.ALL
     commands = (close, export)
 
     def routes(self) -> Sequence[ControllerRouterHandler]:

@@ -1,5 +1,6 @@
 """What a package plugs into the frame: routes, event consumers, jobs, scopes, commands, seed."""
 
+import asyncio
 import importlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -12,15 +13,18 @@ from litestar import Litestar
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
+from marketplace.kernel.announced import Announced
 from marketplace.kernel.clock import Clock
 from marketplace.platform.events import Consumer
 from marketplace.platform.invariants import Check, Invariant
 from marketplace.platform.jobs import Job
 from marketplace.settings import Settings, SettingsError
 
-__all__ = ["Invariant", "Package", "Seed", "SeedContext", "load_packages", "package_classes"]
+__all__ = ["Invariant", "Package", "Seed", "SeedContext", "Service", "load_packages", "package_classes"]
 
 Seed = Callable[["SeedContext"], Awaitable[None]]
+Service = Callable[[asyncio.Event], Awaitable[None]]
+"""What goes on in a worker until the event is set."""
 
 
 class SeedContext(msgspec.Struct):
@@ -47,6 +51,8 @@ class Package:
     """Tables of which the application's database role may neither update nor delete a row."""
     invariants: ClassVar[Sequence[Check]] = ()
     """What must always hold of the package's tables; the running checks go through them (checker.py)."""
+    announced: ClassVar[Sequence[Announced]] = ()
+    """The events of the package that a partner is told of, and what it gets to see of each."""
     commands: ClassVar[Sequence[click.Command]] = ()
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
@@ -76,6 +82,10 @@ class Package:
 
     def jobs(self) -> Sequence[Job]:
         """Return the scheduled jobs."""
+        return ()
+
+    def services(self) -> Sequence[Service]:
+        """Return what goes on all the time in a worker, finer than a schedule of minutes."""
         return ()
 
     def lifespan(self, app: Litestar) -> AbstractAsyncContextManager[None] | None:  # noqa: ARG002 - for overriding

@@ -1,4 +1,4 @@
-"""What goes on behind the requests: the consumers of the event log, the running checks, and the scheduled jobs."""
+"""What goes on behind the requests: consumers of the event log, running checks, scheduled jobs, the packages' services."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -10,7 +10,7 @@ from marketplace.platform import housekeeping
 from marketplace.platform.checker import run_checker
 from marketplace.platform.events import run_consumers
 from marketplace.platform.jobs import run_jobs
-from marketplace.platform.package import Package
+from marketplace.platform.package import Package, Service
 from marketplace.settings import Settings
 
 
@@ -22,6 +22,13 @@ async def work(packages: Sequence[Package], settings: Settings, dsn: str, stop: 
         group.create_task(run_consumers(consumers, stop))
         group.create_task(run_checker(packages, stop))
         group.create_task(run_jobs(dsn, settings.database_role, jobs, stop))
+        for package in packages:
+            for service in package.services():
+                group.create_task(_serve(service, stop))
+
+
+async def _serve(service: Service, stop: asyncio.Event) -> None:
+    await service(stop)
 
 
 def beside_the_server(settings: Settings, dsn: str) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:

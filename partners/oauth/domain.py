@@ -15,6 +15,8 @@ AuthMethod = Literal["client_secret_basic", "client_secret_post", "private_key_j
 PARTNER_SCOPES: dict[str, str] = {
     "offers:read": "See one's own offers.",
     "offers:write": "Register and change offers, and hand them in for review.",
+    "webhooks:manage": "Keep webhook endpoints, and see what was sent to them.",
+    "events:read": "Read the events that concern one.",
     "vouchers:verify": "Ask at the counter whether a voucher is good.",
     "vouchers:use": "Take a voucher.",
     "redemptions:read": "See redemptions of one's own offers, without the person behind them.",

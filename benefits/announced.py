@@ -1,0 +1,92 @@
+"""What a partner is told of its offers and of what members redeem of them; never who the member is."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from benefits.offers.events import OfferChanged
+from benefits.redemptions.events import RedemptionCancelled, RedemptionIssued, VoucherExpired, VoucherUsed
+from marketplace.kernel.announced import SAMPLE_AT, SAMPLE_ID, SAMPLE_REFERENCE, Announced
+from marketplace.kernel.text import Text
+
+
+class OfferSeen(msgspec.Struct, frozen=True):
+    """An offer took a step."""
+
+    offer_id: UUID
+    revision: int
+    action: str
+    status: str
+    reason: str
+    at: datetime
+
+
+class IssuedSeen(msgspec.Struct, frozen=True):
+    """A member holds a voucher for the offer."""
+
+    redemption_id: UUID
+    voucher_id: UUID
+    member_reference: str
+    offer_id: UUID
+    revision: int
+    quantity: int
+    points: int
+    issued_at: datetime
+
+
+class CancelledSeen(msgspec.Struct, frozen=True):
+    """The voucher is void."""
+
+    redemption_id: UUID
+    voucher_id: UUID
+    member_reference: str
+    offer_id: UUID
+    revision: int
+    quantity: int
+    cancelled_at: datetime
+
+
+class UsedSeen(msgspec.Struct, frozen=True):
+    """The voucher was taken."""
+
+    redemption_id: UUID
+    voucher_id: UUID
+    member_reference: str
+    offer_id: UUID
+    revision: int
+    quantity: int
+    location_id: str
+    reference: str
+    used_at: datetime
+
+
+class ExpiredSeen(msgspec.Struct, frozen=True):
+    """Nobody used the voucher in time."""
+
+    redemption_id: UUID
+    voucher_id: UUID
+    member_reference: str
+    offer_id: UUID
+    expired_at: datetime
+
+
+_IDS = (SAMPLE_ID, SAMPLE_ID, SAMPLE_REFERENCE, SAMPLE_ID)
+
+ALL = (
+    Announced(
+        OfferChanged,
+        Text("优惠状态变更", "An offer took a step"),
+        OfferSeen(SAMPLE_ID, 1, "approve", "live", "", SAMPLE_AT),
+    ),
+    Announced(
+        RedemptionIssued, Text("会员已兑换", "A member redeemed an offer"), IssuedSeen(*_IDS, 1, 1, 2600, SAMPLE_AT)
+    ),
+    Announced(
+        RedemptionCancelled, Text("兑换已取消", "A redemption was cancelled"), CancelledSeen(*_IDS, 1, 1, SAMPLE_AT)
+    ),
+    Announced(
+        VoucherUsed, Text("券已核销", "A voucher was used"), UsedSeen(*_IDS, 1, 1, "SH-0001", "POS-42", SAMPLE_AT)
+    ),
+    Announced(VoucherExpired, Text("券已过期", "A voucher expired"), ExpiredSeen(*_IDS, SAMPLE_AT)),
+)

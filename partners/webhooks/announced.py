@@ -1,0 +1,82 @@
+"""What a partner is told of itself, its contracts and its endpoints."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+import msgspec
+
+from marketplace.kernel.announced import SAMPLE_AT, SAMPLE_ID, Announced
+from marketplace.kernel.text import Text
+from partners.contracts.events import ContractEnded, ContractSigned
+from partners.onboarding.events import LocationAdded, PartnerStatusChanged
+from partners.webhooks.events import WebhookEndpointDisabled
+
+
+class StatusSeen(msgspec.Struct, frozen=True):
+    """The partner's own state changed."""
+
+    before: str
+    after: str
+    changed_at: datetime
+
+
+class LocationSeen(msgspec.Struct, frozen=True):
+    """A location was added."""
+
+    location_id: str
+    added_at: datetime
+
+
+class ContractSignedSeen(msgspec.Struct, frozen=True):
+    """A version of the contract was signed."""
+
+    contract_id: UUID
+    version: int
+    starts_on: date
+    ends_on: date | None
+    signed_at: datetime
+
+
+class ContractEndedSeen(msgspec.Struct, frozen=True):
+    """A contract ends earlier than it said."""
+
+    contract_id: UUID
+    version: int
+    ends_on: date
+    ended_at: datetime
+
+
+class EndpointDisabledSeen(msgspec.Struct, frozen=True):
+    """Nothing more is sent to the endpoint until it is enabled again."""
+
+    endpoint_id: UUID
+    reason: str
+    failing_since: datetime | None
+    disabled_at: datetime
+
+
+_DAY = date(2026, 12, 1)
+
+ALL = (
+    Announced(
+        PartnerStatusChanged,
+        Text("合作方状态变更", "The partner's state changed"),
+        StatusSeen("approved", "active", SAMPLE_AT),
+    ),
+    Announced(LocationAdded, Text("新增门店", "A location was added"), LocationSeen("SH-0001", SAMPLE_AT)),
+    Announced(
+        ContractSigned,
+        Text("合同已签署", "A contract was signed"),
+        ContractSignedSeen(SAMPLE_ID, 1, _DAY, None, SAMPLE_AT),
+    ),
+    Announced(
+        ContractEnded,
+        Text("合同提前终止", "A contract ends early"),
+        ContractEndedSeen(SAMPLE_ID, 1, _DAY, SAMPLE_AT),
+    ),
+    Announced(
+        WebhookEndpointDisabled,
+        Text("Webhook 端点已停用", "A webhook endpoint was disabled"),
+        EndpointDisabledSeen(SAMPLE_ID, "failing", SAMPLE_AT, SAMPLE_AT),
+    ),
+)

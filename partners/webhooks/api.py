@@ -1,0 +1,255 @@
+"""Endpoints, deliveries and events of a partner over HTTP."""
+
+from litestar import Controller, Response, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, FromQuery, JSONBody
+
+from marketplace.kernel.clock import Clock
+from marketplace.platform.database import UnitOfWork, unit_of_work
+from marketplace.platform.idempotency import IdempotencyKey, once, request_key
+from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
+from marketplace.platform.problems import HttpRequest, language_of, path_id
+from marketplace.settings import Settings
+from partners.oauth.callers import PartnerCaller
+from partners.secrets_once import reveal
+from partners.webhooks import deliveries
+from partners.webhooks.catalogue import schema_of
+from partners.webhooks.domain import DeliveryStatus
+from partners.webhooks.endpoints import Endpoints, list_endpoints, remove, see_endpoint
+from partners.webhooks.feed import read_events
+from partners.webhooks.schemas import (
+    DeliveryDetail,
+    DeliveryView,
+    EndpointChange,
+    EndpointView,
+    EventPage,
+    EventTypesView,
+    EventTypeView,
+    NewEndpoint,
+    Rotation,
+    Simulation,
+)
+
+_MANAGE = {"scope": "webhooks:manage"}
+_READ = {"scope": "events:read"}
+
+
+class WebhookEndpoints(Controller):
+    """Where a partner wants to hear of events."""
+
+    path = "/v1/partner/webhook-endpoints"
+    opt = _MANAGE
+    tags = ["partner"]
+
+    @post(
+        operation_id="create_webhook_endpoint",
+        summary="Add a webhook endpoint",
+        responses={
+            201: ResponseSpec(EndpointView, description="The endpoint, with its secret", generate_examples=False)
+        },
+    )
+    async def create(
+        self,
+        data: JSONBody[NewEndpoint],
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+        settings: NamedDependency[Settings],
+    ) -> Response[bytes]:
+        """The secret is told this once. Messages are signed as Standard Webhooks says: `v1` with it, `v1a` with `public_key`."""
+        now, endpoints = clock.now(), endpoints_of(request)
+
+        async def create(work: UnitOfWork) -> EndpointView:
+            return await endpoints.create(work, partner.partner_id, data, partner.actor, now)
+
+        whole = request_key(request, partner.actor, key, data)
+        outcome = await once(whole, language_of(request), create, status=201, now=now)
+        return reveal(outcome, "secret", settings.secret_key)
+
+    @get(operation_id="list_webhook_endpoints", summary="Our webhook endpoints")
+    async def list_all(
+        self,
+        partner: NamedDependency[PartnerCaller],
+        cursors: NamedDependency[Cursors],
+        cursor: FromQuery[CursorText] = None,
+        limit: FromQuery[Limit] = DEFAULT_LIMIT,
+    ) -> Page[EndpointView]:
+        """The oldest first."""
+        return await list_endpoints(partner.partner_id, cursors, cursor, limit)
+
+    @get("/{endpoint_id:str}", operation_id="get_webhook_endpoint", summary="One webhook endpoint")
+    async def see(self, endpoint_id: FromPath[str], partner: NamedDependency[PartnerCaller]) -> EndpointView:
+        """Without its secret."""
+        return await see_endpoint(partner.partner_id, path_id(endpoint_id))
+
+    @patch("/{endpoint_id:str}", operation_id="edit_webhook_endpoint", summary="Change a webhook endpoint")
+    async def edit(
+        self,
+        endpoint_id: FromPath[str],
+        data: JSONBody[EndpointChange],
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],
+        clock: NamedDependency[Clock],
+    ) -> EndpointView:
+        """What is left out stays. `status` enables or disables; what waited goes on when it is enabled."""
+        identifier, endpoints = path_id(endpoint_id), endpoints_of(request)
+        async with unit_of_work() as work:
+            await endpoints.edit(work, partner.partner_id, identifier, data, partner.actor, clock.now())
+        return await see_endpoint(partner.partner_id, identifier)
+
+    @delete("/{endpoint_id:str}", operation_id="delete_webhook_endpoint", summary="Delete a webhook endpoint")
+    async def delete(
+        self, endpoint_id: FromPath[str], partner: NamedDependency[PartnerCaller], clock: NamedDependency[Clock]
+    ) -> None:
+        """With its deliveries."""
+        identifier = path_id(endpoint_id)
+        async with unit_of_work() as work:
+            await remove(work, partner.partner_id, identifier, partner.actor, clock.now())
+
+    @post(
+        "/{endpoint_id:str}/rotate-secret",
+        operation_id="rotate_webhook_secret",
+        summary="Give an endpoint a new secret",
+        status_code=200,
+        responses={
+            200: ResponseSpec(EndpointView, description="The endpoint, with its secret", generate_examples=False)
+        },
+    )
+    async def rotate(
+        self,
+        endpoint_id: FromPath[str],
+        data: JSONBody[Rotation],
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+        settings: NamedDependency[Settings],
+    ) -> Response[bytes]:
+        """For `grace_hours` each message carries the signatures of the new and of the old keys."""
+        identifier, now, endpoints = path_id(endpoint_id), clock.now(), endpoints_of(request)
+
+        async def rotate(work: UnitOfWork) -> EndpointView:
+            hours = data.grace_hours
+            return await endpoints.rotate(work, partner.partner_id, identifier, hours, partner.actor, now)
+
+        outcome = await once(request_key(request, partner.actor, key, data), language_of(request), rotate, now=now)
+        return reveal(outcome, "secret", settings.secret_key)
+
+    @post(
+        "/{endpoint_id:str}/simulate",
+        operation_id="simulate_webhook",
+        summary="Send a sample of a type to an endpoint",
+        responses={201: ResponseSpec(DeliveryDetail, description="The delivery", generate_examples=False)},
+    )
+    async def simulate(
+        self,
+        endpoint_id: FromPath[str],
+        data: JSONBody[Simulation],
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """Any type, wanted by the endpoint or not; signed and tried like every other message."""
+        identifier, now, catalogue = path_id(endpoint_id), clock.now(), endpoints_of(request).catalogue
+
+        async def simulate(work: UnitOfWork) -> DeliveryDetail:
+            made = await deliveries.simulate(work, catalogue, partner.partner_id, identifier, data.event_type, now)
+            return await deliveries.see_delivery(partner.partner_id, made)
+
+        whole = request_key(request, partner.actor, key, data)
+        return (await once(whole, language_of(request), simulate, status=201, now=now)).response()
+
+    @get(
+        "/{endpoint_id:str}/deliveries", operation_id="list_webhook_deliveries", summary="What was sent to an endpoint"
+    )
+    async def deliveries(
+        self,
+        endpoint_id: FromPath[str],
+        partner: NamedDependency[PartnerCaller],
+        cursors: NamedDependency[Cursors],
+        status: FromQuery[DeliveryStatus | None] = None,
+        cursor: FromQuery[CursorText] = None,
+        limit: FromQuery[Limit] = DEFAULT_LIMIT,
+    ) -> Page[DeliveryView]:
+        """The newest first, of the last 30 days."""
+        identifier = path_id(endpoint_id)
+        return await deliveries.list_deliveries(partner.partner_id, identifier, status, cursors, cursor, limit)
+
+
+class WebhookDeliveries(Controller):
+    """Single deliveries."""
+
+    path = "/v1/partner/webhook-deliveries"
+    opt = _MANAGE
+    tags = ["partner"]
+
+    @get("/{delivery_id:str}", operation_id="get_webhook_delivery", summary="One delivery, with every try")
+    async def see(self, delivery_id: FromPath[str], partner: NamedDependency[PartnerCaller]) -> DeliveryDetail:
+        """What was sent, when, and what came back."""
+        return await deliveries.see_delivery(partner.partner_id, path_id(delivery_id))
+
+    @post(
+        "/{delivery_id:str}/resend",
+        operation_id="resend_webhook_delivery",
+        summary="Send a message again",
+        status_code=200,
+        responses={200: ResponseSpec(DeliveryDetail, description="The delivery", generate_examples=False)},
+    )
+    async def resend(
+        self,
+        delivery_id: FromPath[str],
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """Under the same webhook-id, from the beginning of the schedule."""
+        identifier, now = path_id(delivery_id), clock.now()
+
+        async def resend(work: UnitOfWork) -> DeliveryDetail:
+            await deliveries.resend(work, partner.partner_id, identifier, now)
+            return await deliveries.see_delivery(partner.partner_id, identifier)
+
+        whole = request_key(request, partner.actor, key, None)
+        return (await once(whole, language_of(request), resend, now=now)).response()
+
+
+class PartnerEvents(Controller):
+    """Events for who would rather ask."""
+
+    path = "/v1/partner"
+    opt = _READ
+    tags = ["partner"]
+
+    @get("/events", operation_id="list_partner_events", summary="What happened, in order")
+    async def events(
+        self,
+        partner: NamedDependency[PartnerCaller],
+        cursors: NamedDependency[Cursors],
+        after: FromQuery[CursorText] = None,
+        limit: FromQuery[Limit] = DEFAULT_LIMIT,
+    ) -> EventPage:
+        """Each entry is the body of the webhook, of the last 30 days. Keep `next_cursor` and ask on with it."""
+        return await read_events(partner.partner_id, cursors, after, limit)
+
+    @get("/event-types", operation_id="list_event_types", summary="The types of events, with the JSON Schema of each")
+    async def types(
+        self,
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],  # noqa: ARG002 - the guard
+    ) -> EventTypesView:
+        """What an endpoint can choose from."""
+        announced = endpoints_of(request).catalogue.by_type.values()
+        return EventTypesView([EventTypeView(each.type, each.title, schema_of(each)) for each in announced])
+
+
+def endpoints_of(request: HttpRequest) -> Endpoints:
+    """Return the application's keeper of endpoints."""
+    endpoints: Endpoints = request.app.state.webhook_endpoints
+    return endpoints
+
+
+ROUTES: list[type[Controller]] = [WebhookEndpoints, WebhookDeliveries, PartnerEvents]

@@ -1,0 +1,107 @@
+"""What partners can be told: every package's announced events, and the message that carries one."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from marketplace.kernel.announced import SAMPLE_AT, SAMPLE_ID, Announced
+from marketplace.kernel.facts import InvalidField
+from marketplace.platform.package import package_classes
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """What a message is about."""
+
+    kind: str
+    id: UUID
+
+
+class Message(msgspec.Struct, frozen=True):
+    """The body of a webhook, and an entry of the list of events.
+
+    `sequence` counts the messages about one subject from 1: messages may overtake each other, and a smaller number than one
+    that was seen before is old news.
+    """
+
+    id: UUID
+    type: str
+    timestamp: datetime
+    subject: Subject
+    sequence: int
+    data: Any
+
+
+class Catalogue:
+    """The announced events by type."""
+
+    def __init__(self, announced: Sequence[Announced]) -> None:
+        """Keep them in the order of their types."""
+        self.by_type = {each.type: each for each in sorted(announced, key=lambda each: each.type)}
+
+    @property
+    def types(self) -> frozenset[str]:
+        """All types."""
+        return frozenset(self.by_type)
+
+    def check(self, types: Sequence[str]) -> list[str]:
+        """Return the types in order, each once; `*` alone stays. Raises InvalidField for one that there is not."""
+        if list(types) == ["*"]:
+            return ["*"]
+        for place, wanted in enumerate(types):
+            if wanted not in self.by_type:
+                allowed = ", ".join(self.by_type)
+                raise InvalidField(
+                    f"event_types[{place}]", f"只能是 * 或 {allowed} 之一。", f"must be one of {allowed}, or * alone."
+                )
+        return sorted(set(types))
+
+    def sample(self, kind: str, message_id: UUID, now: datetime) -> bytes:
+        """Return a made-up message of the type. Raises InvalidField for a type that there is not."""
+        self.check([kind])
+        announced = self.by_type.get(kind) or next(iter(self.by_type.values()))
+        return message(announced, message_id, now, SAMPLE_ID, 1, announced.sample)
+
+
+def message(
+    announced: Announced, message_id: UUID, at: datetime, subject_id: UUID, sequence: int, data: msgspec.Struct
+) -> bytes:
+    """Return the body of a message, as it is signed and sent."""
+    subject = Subject(announced.kind.aggregate, subject_id)
+    return msgspec.json.encode(Message(message_id, announced.type, at, subject, sequence, data))
+
+
+def schema_of(announced: Announced) -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a message of the type."""
+    data = msgspec.json.schema(type(announced.sample), ref_template="#/$defs/{name}")
+    definitions = data.pop("$defs", {})
+    example = msgspec.json.decode(message(announced, SAMPLE_ID, SAMPLE_AT, SAMPLE_ID, 1, announced.sample))
+    identifier = {"type": "string", "format": "uuid"}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "required": ["id", "type", "timestamp", "subject", "sequence", "data"],
+        "properties": {
+            "id": identifier,
+            "type": {"const": announced.type},
+            "timestamp": {"type": "string", "format": "date-time"},
+            "subject": {
+                "type": "object",
+                "required": ["kind", "id"],
+                "properties": {"kind": {"const": announced.kind.aggregate}, "id": identifier},
+            },
+            "sequence": {"type": "integer", "minimum": 1},
+            "data": data,
+        },
+        "$defs": definitions,
+        "examples": [example],
+    }
+
+
+@lru_cache(maxsize=8)
+def catalogue_of(packages: tuple[str, ...]) -> Catalogue:
+    """Return the catalogue of an installation with these packages."""
+    return Catalogue([each for package in package_classes(packages) for each in package.announced])

@@ -1,0 +1,110 @@
+"""From the event log to what each partner reads and is sent: one row for each endpoint that wants the event."""
+
+from collections import Counter
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.ids import uuid7
+from marketplace.platform.database import UnitOfWork, columns
+from marketplace.platform.events import StoredEvent
+from partners.pairwise import member_reference
+from partners.webhooks.catalogue import Catalogue, message
+
+
+class Told(msgspec.Struct, frozen=True):
+    """One event as its partner is told of it."""
+
+    id: UUID
+    log_seq: int
+    partner_id: UUID
+    type: str
+    aggregate_id: UUID
+    sequence: int
+    body: str
+
+
+class Announcer:
+    """Follows the log for the partners."""
+
+    name = "partners.webhooks"
+
+    def __init__(self, catalogue: Catalogue, secret_key: str, clock: Clock) -> None:
+        """Listen to what the catalogue knows."""
+        self.types = catalogue.types
+        self._catalogue = catalogue
+        self._secret_key = secret_key
+        self._clock = clock
+
+    async def handle(self, work: UnitOfWork, events: Sequence[StoredEvent]) -> None:
+        """Number the events, lay them up for reading, and lay up a delivery for each endpoint that wants one."""
+        numbers = [event.position[1] for event in events]
+        known = await work.fetch("SELECT log_seq FROM partner_event WHERE log_seq = ANY($1::bigint[])", numbers)
+        seen = {row["log_seq"] for row in known}
+        told = await self._tell(work, [event for event in events if event.position[1] not in seen])
+        if not told:
+            return
+        now = self._clock.now()
+        await work.execute(
+            "INSERT INTO partner_event (id, log_seq, partner_id, type, aggregate_id, sequence, body, created_at)"
+            " SELECT id, log_seq, partner_id, type, aggregate_id, sequence, body, $8 FROM unnest($1::uuid[], $2::bigint[],"
+            " $3::uuid[], $4::text[], $5::uuid[], $6::bigint[], $7::text[]) WITH ORDINALITY"
+            " AS t (id, log_seq, partner_id, type, aggregate_id, sequence, body, place) ORDER BY place",
+            *columns([msgspec.structs.astuple(each) for each in told], 7),
+            now,
+        )
+        deliveries = await self._deliveries(work, told)
+        await work.execute(
+            "INSERT INTO webhook_delivery (id, endpoint_id, message_id, type, body, status, tries, attempts, due_at, created_at)"
+            " SELECT d.*, 'pending', 0, 0, $6, $6 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[]) AS d",
+            *columns(deliveries, 5),
+            now,
+        )
+
+    async def _tell(self, work: UnitOfWork, events: Sequence[StoredEvent]) -> list[Told]:
+        subjects = [(UUID(event.payload["partner_id"]), event.aggregate_id) for event in events]
+        last = await _count(work, subjects)
+        told = []
+        for event, subject in zip(events, subjects, strict=True):
+            last[subject] += 1
+            announced = self._catalogue.by_type[event.type]
+            reference = None
+            if announced.names_member:
+                member_id = UUID(event.payload["member_id"])
+                reference = member_reference(self._secret_key, subject[0], member_id)
+            identifier = uuid7()
+            data = announced.data(event.payload, reference)
+            body = message(announced, identifier, event.occurred_at, event.aggregate_id, last[subject], data)
+            told.append(
+                Told(identifier, event.position[1], subject[0], event.type, subject[1], last[subject], body.decode())
+            )
+        return told
+
+    async def _deliveries(self, work: UnitOfWork, told: Sequence[Told]) -> list[tuple[UUID, UUID, UUID, str, str]]:
+        rows = await work.fetch(
+            "SELECT id, partner_id, event_types FROM webhook_endpoint"
+            " WHERE partner_id = ANY($1::uuid[]) AND status = 'enabled' ORDER BY id",
+            sorted({each.partner_id for each in told}),
+        )
+        return [
+            (uuid7(), row["id"], each.id, each.type, each.body)
+            for each in told
+            for row in rows
+            if row["partner_id"] == each.partner_id and {each.type, "*"} & set(row["event_types"])
+        ]
+
+
+async def _count(work: UnitOfWork, subjects: Sequence[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], int]:
+    """Count the messages about each subject on, and return for each the number before the first of these."""
+    more = sorted(Counter(subjects).items())
+    rows = await work.fetch(
+        "INSERT INTO partner_event_number AS n (partner_id, aggregate_id, last)"
+        " SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[])"
+        " ON CONFLICT (partner_id, aggregate_id) DO UPDATE SET last = n.last + excluded.last"
+        " RETURNING partner_id, aggregate_id, last",
+        *columns([(*subject, count) for subject, count in more], 3),
+    )
+    counts = dict(more)
+    return {(subject := (row["partner_id"], row["aggregate_id"])): row["last"] - counts[subject] for row in rows}

@@ -1,0 +1,107 @@
+"""What became of the messages to an endpoint: seen, sent again by hand, tried with a sample, and forgotten in time."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from marketplace.kernel.facts import NotFound
+from marketplace.kernel.ids import uuid7
+from marketplace.platform.database import DB, UnitOfWork
+from marketplace.platform.paging import Cursors, Page
+from partners.reading import reader
+from partners.webhooks.catalogue import Catalogue
+from partners.webhooks.domain import DELIVERY, ENDPOINT, KEPT_DAYS, DeliveryStatus, EndpointStatus
+from partners.webhooks.endpoints import lock_endpoint, see_endpoint
+from partners.webhooks.schemas import AttemptView, DeliveryDetail, DeliveryView
+
+_VIEW = "d.id, d.endpoint_id, d.message_id, d.type, d.status, d.attempts, d.due_at, d.created_at, d.ended_at"
+_OWN = "FROM webhook_delivery d JOIN webhook_endpoint e ON e.id = d.endpoint_id AND e.partner_id = $2 WHERE d.id = $1"
+_BATCH = 2000
+
+
+async def list_deliveries(
+    partner_id: UUID, endpoint_id: UUID, status: DeliveryStatus | None, cursors: Cursors, cursor: str | None, limit: int
+) -> Page[DeliveryView]:
+    """Return a page of an endpoint's deliveries, the newest first. Raises NotFound."""
+    await see_endpoint(partner_id, endpoint_id)
+    kind = f"deliveries:{endpoint_id}:{status or ''}"
+    before = cursors.read(kind, cursor)[0] if cursor else None
+    rows = await reader().fetch(
+        f"SELECT {_VIEW} FROM webhook_delivery d WHERE d.endpoint_id = $1 AND ($2::text IS NULL OR d.status = $2)"
+        " AND ($3::uuid IS NULL OR d.id < $3) ORDER BY d.id DESC LIMIT $4",
+        endpoint_id,
+        status,
+        before,
+        limit + 1,
+    )
+    data = [DeliveryView(**row) for row in rows[:limit]]
+    return Page(data, cursors.make(kind, [str(data[-1].id)]) if len(rows) > limit else None)
+
+
+async def see_delivery(partner_id: UUID, delivery_id: UUID) -> DeliveryDetail:
+    """Return one of the partner's deliveries with every try. Raises NotFound."""
+    row = await reader().fetchrow(f"SELECT {_VIEW}, d.body {_OWN}", delivery_id, partner_id)
+    if row is None:
+        raise NotFound
+    tries = await reader().fetch(
+        "SELECT number, at, url, signature, status, answer, reason, elapsed_ms FROM webhook_attempt"
+        " WHERE delivery_id = $1 ORDER BY number",
+        delivery_id,
+    )
+    return DeliveryDetail(**row, history=[AttemptView(**each) for each in tries])
+
+
+async def resend(work: UnitOfWork, partner_id: UUID, delivery_id: UUID, now: datetime) -> None:
+    """Send the message once more from the schedule's beginning, under its id. Raises NotFound, TransitionRefusedError."""
+    endpoint_id = await work.fetchval(f"SELECT d.endpoint_id {_OWN}", delivery_id, partner_id)
+    if endpoint_id is None:
+        raise NotFound
+    endpoint = await lock_endpoint(work, partner_id, endpoint_id)  # before the delivery, as the sender does
+    ENDPOINT.after(EndpointStatus(endpoint["status"]), "resend")
+    status = await work.fetchval("SELECT status FROM webhook_delivery WHERE id = $1 FOR UPDATE", delivery_id)
+    if status is None:
+        raise NotFound
+    after = DELIVERY.after(DeliveryStatus(status), "resend")
+    await work.execute(
+        "UPDATE webhook_delivery SET status = $2, tries = 0, due_at = $3, ended_at = NULL WHERE id = $1",
+        delivery_id,
+        after,
+        now,
+    )
+
+
+async def simulate(
+    work: UnitOfWork, catalogue: Catalogue, partner_id: UUID, endpoint_id: UUID, kind: str, now: datetime
+) -> UUID:
+    """Lay up a made-up message and return the delivery's id. Raises NotFound, InvalidField, TransitionRefusedError."""
+    endpoint = await lock_endpoint(work, partner_id, endpoint_id)
+    ENDPOINT.after(EndpointStatus(endpoint["status"]), "simulate")
+    delivery_id, message_id = uuid7(), uuid7()
+    await work.execute(
+        "INSERT INTO webhook_delivery (id, endpoint_id, message_id, type, body, status, tries, attempts, due_at, created_at)"
+        " VALUES ($1, $2, $3, $4, $5, 'pending', 0, 0, $6, $6)",
+        delivery_id,
+        endpoint_id,
+        message_id,
+        kind,
+        catalogue.sample(kind, message_id, now).decode(),
+        now,
+    )
+    return delivery_id
+
+
+async def forget(now: datetime) -> None:
+    """Delete what is older than the days that it is kept, and old keys whose grace is over."""
+    await DB.fetch(
+        "UPDATE webhook_endpoint SET old_keys_sealed = NULL, old_keys_until = NULL WHERE old_keys_until <= $1", now
+    )
+    before = now - timedelta(days=KEPT_DAYS)
+    for table in ("webhook_delivery", "partner_event"):
+        gone = _BATCH
+        while gone == _BATCH:
+            rows = await DB.fetch(
+                f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE created_at < $1 LIMIT $2))"
+                " RETURNING 1",
+                before,
+                _BATCH,
+            )
+            gone = len(rows)

@@ -1,0 +1,163 @@
+"""A partner keeps its endpoints."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from marketplace.kernel.facts import Fact, NotFound
+from marketplace.kernel.ids import uuid7
+from marketplace.platform import audit
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.outbound import Outbound
+from marketplace.platform.paging import Cursors, Page
+from partners.onboarding.history import lock_partner
+from partners.reading import reader
+from partners.secrets_once import seal
+from partners.webhooks.catalogue import Catalogue
+from partners.webhooks.domain import ENDPOINT, MOST_ENDPOINTS, EndpointStatus
+from partners.webhooks.schemas import EndpointChange, EndpointView, NewEndpoint
+from partners.webhooks.signing import new_keys, seal_keys
+
+_VIEW = (
+    "id, url, event_types, description, status, disabled_reason, failing_since, public_key, old_keys_until, created_at"
+)
+
+
+class TooManyEndpoints(Fact):
+    """The partner has as many endpoints as one may have."""
+
+    code = "too_many_endpoints"
+    zh = "最多可有 {most} 个 Webhook 端点；请先删除不用的。"
+    en = "There are {most} webhook endpoints at the most; delete one that is not used."
+
+
+class Endpoints:
+    """What a partner does with its endpoints: each call is of one partner, and sees no other's."""
+
+    def __init__(self, catalogue: Catalogue, outbound: Outbound, secret_key: str) -> None:
+        """Keep what the rules need."""
+        self.catalogue = catalogue
+        self._outbound = outbound
+        self._secret_key = secret_key
+
+    async def create(
+        self, work: UnitOfWork, partner_id: UUID, new: NewEndpoint, actor: str, now: datetime
+    ) -> EndpointView:
+        """Record an endpoint and return it, its secret sealed. Raises InvalidField, TooManyEndpoints."""
+        self._outbound.check("url", new.url)
+        types = self.catalogue.check(new.event_types)
+        await lock_partner(work, partner_id)  # two at once would both find room
+        if (
+            await work.fetchval("SELECT count(*) FROM webhook_endpoint WHERE partner_id = $1", partner_id)
+            >= MOST_ENDPOINTS
+        ):
+            raise TooManyEndpoints(most=MOST_ENDPOINTS)
+        identifier, keys = uuid7(), new_keys()
+        await work.execute(
+            "INSERT INTO webhook_endpoint (id, partner_id, url, description, event_types, status, keys_sealed, public_key,"
+            " version, created_at, created_by) VALUES ($1, $2, $3, $4, $5, 'enabled', $6, $7, 1, $8, $9)",
+            identifier,
+            partner_id,
+            new.url,
+            new.description,
+            types,
+            seal_keys(self._secret_key, keys),
+            keys.public_key,
+            now,
+            actor,
+        )
+        await audit.record(work, actor, "webhook.create", f"endpoint:{identifier}", now, url=new.url)
+        return await self._with_secret(partner_id, identifier, keys.shown)
+
+    async def edit(
+        self, work: UnitOfWork, partner_id: UUID, endpoint_id: UUID, change: EndpointChange, actor: str, now: datetime
+    ) -> None:
+        """Change what is named; who is enabled again begins without past failures. Raises NotFound, InvalidField."""
+        row = await lock_endpoint(work, partner_id, endpoint_id)
+        if change.url is not None:
+            self._outbound.check("url", change.url)
+        types = row["event_types"] if change.event_types is None else self.catalogue.check(change.event_types)
+        before = after = EndpointStatus(row["status"])
+        if change.status is not None:
+            after = ENDPOINT.after(before, "enable" if change.status == "enabled" else "disable")
+        woken = after is EndpointStatus.ENABLED and before is not after
+        await work.execute(
+            "UPDATE webhook_endpoint SET url = coalesce($2, url), event_types = $3, description = coalesce($4, description),"
+            " status = $5, disabled_reason = CASE WHEN $5 = 'enabled' THEN NULL ELSE coalesce(disabled_reason, 'by_partner') END,"
+            " failing_since = CASE WHEN $6 THEN NULL ELSE failing_since END, version = version + 1 WHERE id = $1",
+            endpoint_id,
+            change.url,
+            types,
+            change.description,
+            after,
+            woken,
+        )
+        await audit.record(work, actor, "webhook.edit", f"endpoint:{endpoint_id}", now, url=change.url, status=after)
+
+    async def rotate(
+        self, work: UnitOfWork, partner_id: UUID, endpoint_id: UUID, grace_hours: int, actor: str, now: datetime
+    ) -> EndpointView:
+        """Give the endpoint new keys and return it, the new secret sealed; the old ones sign for the grace. Raises NotFound."""
+        await lock_endpoint(work, partner_id, endpoint_id)
+        keys = new_keys()
+        await work.execute(
+            "UPDATE webhook_endpoint SET old_keys_sealed = CASE WHEN $4 > 0 THEN keys_sealed END,"
+            " old_keys_until = CASE WHEN $4 > 0 THEN $5::timestamptz END,"
+            " keys_sealed = $2, public_key = $3, version = version + 1 WHERE id = $1",
+            endpoint_id,
+            seal_keys(self._secret_key, keys),
+            keys.public_key,
+            grace_hours,
+            now + timedelta(hours=grace_hours),
+        )
+        await audit.record(work, actor, "webhook.rotate", f"endpoint:{endpoint_id}", now, grace_hours=grace_hours)
+        return await self._with_secret(partner_id, endpoint_id, keys.shown)
+
+    async def _with_secret(self, partner_id: UUID, endpoint_id: UUID, secret: str) -> EndpointView:
+        view = await see_endpoint(partner_id, endpoint_id)
+        return msgspec.structs.replace(view, secret=seal(self._secret_key, secret))
+
+
+async def lock_endpoint(work: UnitOfWork, partner_id: UUID, endpoint_id: UUID) -> Any:
+    """Lock and return the partner's endpoint. Raises NotFound."""
+    row = await work.fetchrow(
+        "SELECT status, event_types FROM webhook_endpoint WHERE id = $1 AND partner_id = $2 FOR UPDATE",
+        endpoint_id,
+        partner_id,
+    )
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def remove(work: UnitOfWork, partner_id: UUID, endpoint_id: UUID, actor: str, now: datetime) -> None:
+    """Delete an endpoint with everything that waits for it. Raises NotFound."""
+    await lock_endpoint(work, partner_id, endpoint_id)
+    await work.execute("DELETE FROM webhook_endpoint WHERE id = $1", endpoint_id)
+    await audit.record(work, actor, "webhook.delete", f"endpoint:{endpoint_id}", now)
+
+
+async def see_endpoint(partner_id: UUID, endpoint_id: UUID) -> EndpointView:
+    """Return one of the partner's endpoints. Raises NotFound."""
+    row = await reader().fetchrow(
+        f"SELECT {_VIEW} FROM webhook_endpoint WHERE id = $1 AND partner_id = $2", endpoint_id, partner_id
+    )
+    if row is None:
+        raise NotFound
+    return EndpointView(**row)
+
+
+async def list_endpoints(partner_id: UUID, cursors: Cursors, cursor: str | None, limit: int) -> Page[EndpointView]:
+    """Return a page of the partner's endpoints, the oldest first."""
+    kind = f"endpoints:{partner_id}"
+    after = cursors.read(kind, cursor)[0] if cursor else str(UUID(int=0))
+    rows = await reader().fetch(
+        f"SELECT {_VIEW} FROM webhook_endpoint WHERE partner_id = $1 AND id > $2::uuid ORDER BY id LIMIT $3",
+        partner_id,
+        after,
+        limit + 1,
+    )
+    data = [EndpointView(**row) for row in rows[:limit]]
+    return Page(data, cursors.make(kind, [str(data[-1].id)]) if len(rows) > limit else None)

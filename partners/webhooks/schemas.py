@@ -1,0 +1,118 @@
+"""Webhooks on the wire."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+
+from marketplace.kernel.text import Text
+from partners.fields import LINE
+from partners.webhooks.domain import MAX_GRACE_HOURS
+
+Url = Annotated[str, msgspec.Meta(min_length=9, max_length=2048, examples=["https://example.com/hooks"])]
+EventType = Annotated[str, msgspec.Meta(min_length=1, max_length=80, pattern=r"^(?:\*|[a-z_]+\.[a-z_]+)$(?!\n)")]
+EventTypes = Annotated[list[EventType], msgspec.Meta(min_length=1, max_length=100)]
+Description = Annotated[str, msgspec.Meta(max_length=200, pattern=rf"^$(?!\n)|{LINE}")]
+
+
+class NewEndpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An address that wants to hear of events; `*` alone is every type, also later ones."""
+
+    url: Url
+    event_types: EventTypes
+    description: Description = ""
+
+
+class EndpointChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is left out stays as it is."""
+
+    url: Url | None = None
+    event_types: EventTypes | None = None
+    description: Description | None = None
+    status: Literal["enabled", "disabled"] | None = None
+
+
+class Rotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """For how many hours messages are signed with the old keys as well."""
+
+    grace_hours: Annotated[int, msgspec.Meta(ge=0, le=MAX_GRACE_HOURS)] = MAX_GRACE_HOURS
+
+
+class Simulation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The type of the sample to be sent."""
+
+    event_type: EventType
+
+
+class EndpointView(msgspec.Struct, frozen=True, kw_only=True):
+    """An endpoint. `public_key` verifies `v1a` signatures; `failing_since` is the first failure after the last success."""
+
+    id: UUID
+    url: str
+    event_types: list[str]
+    description: str
+    status: str
+    disabled_reason: str | None
+    failing_since: datetime | None
+    public_key: str
+    old_keys_until: datetime | None
+    created_at: datetime
+    secret: str | None = None
+    """Shown once: when the endpoint is made, and when its secret is rotated."""
+
+
+class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
+    """One message to one endpoint. `message_id` is its webhook-id, the same at each try."""
+
+    id: UUID
+    endpoint_id: UUID
+    message_id: UUID
+    type: str
+    status: str
+    attempts: int
+    due_at: datetime | None
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
+    """One try. `status` and `answer` (its beginning) are what came back; without an answer `reason` says why."""
+
+    number: int
+    at: datetime
+    url: str
+    signature: str
+    status: int | None
+    answer: str
+    reason: str | None
+    elapsed_ms: int
+
+
+class DeliveryDetail(DeliveryView, frozen=True, kw_only=True):
+    """A delivery with what was sent, and every try."""
+
+    body: str
+    history: list[AttemptView]
+
+
+class EventPage(msgspec.Struct, frozen=True):
+    """Messages in order. `next_cursor` goes into `after` of the next question, also when there is nothing new yet."""
+
+    data: list[Any]
+    next_cursor: str | None
+    more: bool
+
+
+class EventTypeView(msgspec.Struct, frozen=True):
+    """A type of event, and the JSON Schema of its message."""
+
+    type: str
+    title: Text
+    json_schema: dict[str, Any]
+
+
+class EventTypesView(msgspec.Struct, frozen=True):
+    """All types."""
+
+    data: list[EventTypeView]

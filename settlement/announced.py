@@ -1,0 +1,49 @@
+"""What a partner is told of its statements."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+import msgspec
+
+from marketplace.kernel.announced import SAMPLE_AT, SAMPLE_ID, Announced
+from marketplace.kernel.text import Text
+from settlement.statements.events import StatementApproved, StatementClosed
+
+
+class ClosedSeen(msgspec.Struct, frozen=True):
+    """A month was closed."""
+
+    statement_id: UUID
+    currency: str
+    period: date
+    lines: int
+    total_minor: int
+    tax_minor: int
+    content_hash: str
+    closed_at: datetime
+
+
+class ApprovedSeen(msgspec.Struct, frozen=True):
+    """A statement may be paid."""
+
+    statement_id: UUID
+    currency: str
+    period: date
+    total_minor: int
+    approved_at: datetime
+
+
+_MONTH = date(2026, 11, 1)
+
+ALL = (
+    Announced(
+        StatementClosed,
+        Text("对账单已生成", "A statement was closed"),
+        ClosedSeen(SAMPLE_ID, "CNY", _MONTH, 12, 360_000, 20_377, "0" * 64, SAMPLE_AT),
+    ),
+    Announced(
+        StatementApproved,
+        Text("对账单已批准", "A statement was approved"),
+        ApprovedSeen(SAMPLE_ID, "CNY", _MONTH, 360_000, SAMPLE_AT),
+    ),
+)

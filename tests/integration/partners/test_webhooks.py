@@ -1,0 +1,421 @@
+"""Webhooks from an event to a partner's own server, over real sockets, and everything that goes wrong on the way."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from marketplace.kernel.clock import Clock
+from marketplace.platform.database import DB
+from marketplace.platform.events import catch_up
+from marketplace.platform.outbound import Outbound
+from marketplace.settings import Settings
+from partners.webhooks import send
+from partners.webhooks.catalogue import catalogue_of
+from partners.webhooks.consumer import Announcer
+from partners.webhooks.deliveries import forget
+from partners.webhooks.domain import DELAYS_S
+from partners.webhooks.send import Sender
+from tests.support.app import Api, fresh_key, running_app
+from tests.support.partners import ALL_SCOPES, active_partner, bearer, partner_client, token
+from tests.support.receiver import Receiver, receiving
+
+ENDPOINTS = "/v1/partner/webhook-endpoints"
+DELIVERIES = "/v1/partner/webhook-deliveries"
+SCOPES = [*ALL_SCOPES, "webhooks:manage", "events:read"]
+
+
+class House:
+    """The application with one partner, its receiver, and the worker's parts in the test's hands."""
+
+    def __init__(self, api: Api, settings: Settings, clock: Clock, receiver: Receiver) -> None:
+        self.api, self.clock, self.receiver, self.settings = api, clock, receiver, settings
+        self.announcer = Announcer(catalogue_of(settings.packages), settings.secret_key, clock)
+        self.sender = Sender(Outbound.of(settings), settings.secret_key, clock, luck=lambda: 0.0)
+        self.headers: dict[str, str] = {}
+        self.partner_id = ""
+
+    async def partner(self, name: str) -> dict[str, str]:
+        self.partner_id = await active_partner(self.api, registration_number=name)
+        client = await partner_client(self.api, self.partner_id, scopes=SCOPES)
+        return bearer(await token(self.api, client))
+
+    async def post(self, path: str, body: Any = None, status: int = 201, headers: dict[str, str] | None = None) -> Any:
+        answer = await self.api.post(path, json=body, headers=(headers or self.headers) | fresh_key())
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    async def get(self, path: str, **query: Any) -> Any:
+        answer = await self.api.get(path, headers=self.headers, params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def endpoint(self, *types: str, url: str | None = None) -> Any:
+        return await self.post(ENDPOINTS, {"url": url or self.receiver.url, "event_types": types or ["*"]})
+
+    async def location(self, identifier: str) -> None:
+        """Let something happen: a location is added."""
+        body = {"id": identifier, "name": {"zh-CN": "店", "en": "Shop"}, "city": "上海", "address": "路 1"}
+        await self.post("/v1/partner/locations", body)
+
+    async def tell(self) -> int:
+        """Let the consumer and the sender do their work once; how many messages were sent."""
+        await catch_up(self.announcer)
+        return await self.sender.once()
+
+    async def delivery(self, endpoint: Any) -> Any:
+        """The newest delivery of the endpoint, with every try."""
+        listed = await self.get(f"{ENDPOINTS}/{endpoint['id']}/deliveries", limit=1)
+        return await self.get(f"{DELIVERIES}/{listed['data'][0]['id']}")
+
+
+@pytest.fixture
+async def house(settings: Settings, dsn: str, clock: Clock) -> AsyncIterator[House]:
+    own = msgspec.structs.replace(settings, packages=("partners.plugin:Partners",), outbound_allow="127.0.0.0/8")
+    async with running_app(own, dsn, clock) as api, receiving() as receiver:
+        house = House(api, own, clock, receiver)
+        house.headers = await house.partner("91310000MA1FL0000X")
+        await catch_up(house.announcer)  # what happened before there was an endpoint is not sent
+        yield house
+
+
+async def test_an_event_reaches_the_partners_server_signed(house: House) -> None:
+    endpoint = await house.endpoint("partner.location_added")
+    assert endpoint["secret"].startswith("whsec_")
+    await house.location("SH-1")
+    await house.location("SH-2")
+    assert await house.tell() == 2
+    got = sorted(house.receiver.got, key=lambda each: each.message["sequence"])
+    for each, name in zip(got, ("SH-1", "SH-2"), strict=True):
+        assert each.is_signed(endpoint["secret"])
+        assert each.is_signed_with(endpoint["public_key"])
+        assert not each.is_signed("whsec_" + "A" * 43 + "=")
+        assert each.headers["content-type"] == "application/json"
+        assert each.headers["host"] == f"127.0.0.1:{house.receiver.port}"
+        assert each.message["id"] == each.headers["webhook-id"]
+        assert (each.message["type"], each.message["data"]["location_id"]) == ("partner.location_added", name)
+        each.body += b" "
+        assert not each.is_signed(endpoint["secret"]), "a changed body"
+    first, second = (each.message["sequence"] for each in got)
+    assert second == first + 1
+    shown = await house.delivery(endpoint)
+    assert (shown["status"], shown["attempts"], shown["history"][0]["status"]) == ("delivered", 1, 204)
+    assert await house.tell() == 0
+
+
+async def test_the_secret_is_shown_once_and_lies_sealed(house: House) -> None:
+    key = fresh_key()
+    body = {"url": house.receiver.url, "event_types": ["*"]}
+    first = await house.api.post(ENDPOINTS, json=body, headers=house.headers | key)
+    again = await house.api.post(ENDPOINTS, json=body, headers=house.headers | key)
+    assert again.json() == first.json(), "a retry after a lost answer gets the secret as well"
+    endpoint = first.json()
+    assert (await house.get(f"{ENDPOINTS}/{endpoint['id']}"))["secret"] is None
+    assert (await house.get(ENDPOINTS))["data"][0]["secret"] is None
+    rows = await DB.fetch(
+        "SELECT keys_sealed, (SELECT string_agg(encode(body, 'escape'), '') FROM idempotency) AS kept FROM webhook_endpoint"
+    )
+    assert len(rows) == 1
+    for kept in (rows[0]["keys_sealed"].decode(), rows[0]["kept"]):
+        assert endpoint["secret"].removeprefix("whsec_") not in kept
+
+
+async def test_while_a_secret_rotates_both_sign(house: House) -> None:
+    old = await house.endpoint()
+    new = await house.post(f"{ENDPOINTS}/{old['id']}/rotate-secret", {"grace_hours": 2}, 200)
+    assert new["secret"] != old["secret"]
+    for later, both in ((timedelta(0), True), (timedelta(hours=3), False)):
+        house.clock.offset += later
+        await house.location(f"SH-{both}")
+        await house.tell()
+        got = house.receiver.got[-1]
+        assert got.is_signed(new["secret"])
+        assert got.is_signed_with(new["public_key"])
+        assert got.is_signed(old["secret"]) is both
+        assert got.is_signed_with(old["public_key"]) is both
+    gone = await house.post(f"{ENDPOINTS}/{old['id']}/rotate-secret", {"grace_hours": 0}, 200)
+    await house.location("SH-3")
+    await house.tell()
+    assert house.receiver.got[-1].is_signed(gone["secret"])
+    assert not house.receiver.got[-1].is_signed(new["secret"])
+    refused = await house.api.post(
+        f"{ENDPOINTS}/{old['id']}/rotate-secret", json={"grace_hours": 25}, headers=house.headers | fresh_key()
+    )
+    assert refused.status_code == 400
+
+
+async def test_a_failing_receiver_is_tried_on_the_schedule_under_one_id(house: House) -> None:
+    endpoint = await house.endpoint()
+    house.receiver.answer(500, b"broken")
+    await house.location("SH-1")
+    for delay in DELAYS_S:
+        if delay:
+            house.clock.offset += timedelta(seconds=delay - 2)
+            assert await house.tell() == 0, f"{delay} s are not over"
+            house.clock.offset += timedelta(seconds=3)
+        assert await house.tell() == 1
+    shown = await house.delivery(endpoint)
+    assert (shown["status"], shown["attempts"], shown["due_at"]) == ("failed", 10, None)
+    assert {(each["status"], each["answer"]) for each in shown["history"]} == {(500, "broken")}
+    assert len({got.headers["webhook-id"] for got in house.receiver.got}) == 1
+    assert len({got.headers["webhook-timestamp"] for got in house.receiver.got}) == 10
+    assert all(got.is_signed(endpoint["secret"]) for got in house.receiver.got)
+    house.receiver.answer(200)
+    await house.post(f"{DELIVERIES}/{shown['id']}/resend", None, 200)
+    assert await house.tell() == 1
+    assert house.receiver.got[-1].headers["webhook-id"] == shown["message_id"]
+    assert (await house.delivery(endpoint))["status"] == "delivered"
+    assert (await house.get(f"{ENDPOINTS}/{endpoint['id']}"))["failing_since"] is None
+
+
+async def test_retry_after_is_heeded(house: House) -> None:
+    await house.endpoint()
+    house.receiver.answer(503, retry_after="3600")
+    await house.location("SH-1")
+    assert await house.tell() == 1
+    house.clock.offset += timedelta(seconds=3590)
+    assert await house.tell() == 0
+    house.clock.offset += timedelta(seconds=20)
+    assert await house.tell() == 1
+
+
+async def test_a_redirect_is_a_failure_and_is_not_followed(house: House) -> None:
+    endpoint = await house.endpoint()
+    async with receiving() as inside:
+        house.receiver.answer(307, location=inside.url)
+        await house.location("SH-1")
+        assert await house.tell() == 1
+        assert inside.got == []
+    shown = await house.delivery(endpoint)
+    assert (shown["status"], shown["history"][0]["status"]) == ("pending", 307)
+
+
+async def test_gone_disables_at_once_and_the_others_hear_it(house: House) -> None:
+    gone = await house.endpoint("partner.location_added")
+    async with receiving() as second:
+        await house.endpoint("webhook.endpoint_disabled", url=second.url)
+        house.receiver.answer(410)
+        await house.location("SH-1")
+        assert await house.tell() == 1
+        assert (await house.get(f"{ENDPOINTS}/{gone['id']}"))["disabled_reason"] == "gone"
+        assert await house.tell() == 1
+        assert second.got[0].message["data"]["endpoint_id"] == gone["id"]
+    await house.location("SH-2")
+    await house.tell()
+    assert len(house.receiver.got) == 1, "nothing more is sent"
+    refused = await house.post(f"{ENDPOINTS}/{gone['id']}/simulate", {"event_type": "contract.signed"}, 409)
+    assert refused["code"] == "wrong_state"
+    answer = await house.api.patch(f"{ENDPOINTS}/{gone['id']}", json={"status": "enabled"}, headers=house.headers)
+    assert (answer.json()["status"], answer.json()["disabled_reason"]) == ("enabled", None)
+
+
+async def test_five_days_of_failure_disable(house: House) -> None:
+    endpoint = await house.endpoint()
+    house.receiver.answer(500)
+    for day in range(7):
+        await house.location(f"SH-{day}")
+        await house.tell()
+        status = (await house.get(f"{ENDPOINTS}/{endpoint['id']}"))["status"]
+        assert status == ("enabled" if day < 5 else "disabled"), day
+        house.clock.offset += timedelta(days=1)
+    page = await house.get("/v1/partner/events", limit=100)
+    told = [each for each in page["data"] if each["type"] == "webhook.endpoint_disabled"]
+    assert [each["data"]["reason"] for each in told] == ["failing"]
+
+
+async def test_a_sample_of_any_type_can_be_sent(house: House) -> None:
+    endpoint = await house.endpoint("contract.signed")
+    types = (await house.get("/v1/partner/event-types"))["data"]
+    for each in types:
+        made = await house.post(f"{ENDPOINTS}/{endpoint['id']}/simulate", {"event_type": each["type"]})
+        assert made["status"] == "pending"
+        assert await house.tell() == 1
+        got = house.receiver.got[-1]
+        assert got.is_signed(endpoint["secret"])
+        assert got.message["data"] == each["json_schema"]["examples"][0]["data"]
+        assert got.message["type"] == each["type"]
+    page = await house.get("/v1/partner/events", limit=100)
+    assert {each["type"] for each in page["data"]} <= {"partner.status_changed", "contract.signed"}, (
+        "samples are not events"
+    )
+
+
+async def test_events_can_be_asked_for(house: House) -> None:
+    cursor, seen = None, []
+    for number in range(5):
+        await house.location(f"SH-{number}")
+    await catch_up(house.announcer)
+    while True:
+        page = await house.get("/v1/partner/events", limit=2, **({"after": cursor} if cursor else {}))
+        seen += page["data"]
+        cursor = page["next_cursor"]
+        if not page["more"]:
+            break
+    locations = [each["data"]["location_id"] for each in seen if each["type"] == "partner.location_added"]
+    assert locations == [f"SH-{number}" for number in range(5)]
+    empty = await house.get("/v1/partner/events", after=cursor)
+    assert (empty["data"], empty["next_cursor"], empty["more"]) == ([], cursor, False)
+    await house.location("SH-9")
+    await catch_up(house.announcer)
+    assert [each["data"]["location_id"] for each in (await house.get("/v1/partner/events", after=cursor))["data"]] == [
+        "SH-9"
+    ]
+    numbers = [each["sequence"] for each in seen if each["subject"]["kind"] == "partner"]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+async def test_an_event_seen_twice_is_told_once(house: House) -> None:
+    await house.endpoint()
+    await house.location("SH-1")
+    await catch_up(house.announcer)
+    before = await DB.fetchval("SELECT count(*) FROM webhook_delivery")
+    numbers = await DB.fetch("SELECT last FROM partner_event_number")
+    await DB.fetch("UPDATE consumer_position SET tick = 0, seq = 0 WHERE consumer = $1", house.announcer.name)
+    await catch_up(house.announcer)
+    assert await DB.fetchval("SELECT count(*) FROM webhook_delivery") == before
+    assert await DB.fetch("SELECT last FROM partner_event_number") == numbers
+
+
+async def test_another_partner_sees_and_changes_nothing(house: House) -> None:
+    endpoint = await house.endpoint()
+    await house.location("SH-1")
+    await house.tell()
+    delivery = await house.delivery(endpoint)
+    stranger = await house.partner("91310000MA1FL0001X")
+    at = f"{ENDPOINTS}/{endpoint['id']}"
+    calls = [
+        ("GET", at, None), ("PATCH", at, {"description": "x"}), ("DELETE", at, None), ("GET", f"{at}/deliveries", None),
+        ("POST", f"{at}/rotate-secret", {}), ("POST", f"{at}/simulate", {"event_type": "contract.signed"}),
+        ("GET", f"{DELIVERIES}/{delivery['id']}", None), ("POST", f"{DELIVERIES}/{delivery['id']}/resend", None),
+    ]  # fmt: skip
+    kept = await DB.fetch("SELECT * FROM webhook_endpoint"), await DB.fetch("SELECT * FROM webhook_delivery")
+    for method, path, body in calls:
+        answers = []
+        for identifier in (None, "01990000-0000-7000-8000-000000000009"):
+            where = (
+                path
+                if identifier is None
+                else path.replace(endpoint["id"], identifier).replace(delivery["id"], identifier)
+            )
+            answer = await house.api.request(method, where, json=body, headers=stranger | fresh_key())
+            assert answer.status_code == 404, (method, path, answer.text)
+            answers.append({name: value for name, value in answer.json().items() if name != "request_id"})
+        assert answers[0] == answers[1], "not yours and not there look alike"
+    assert (await DB.fetch("SELECT * FROM webhook_endpoint"), await DB.fetch("SELECT * FROM webhook_delivery")) == kept
+    listed = await house.api.get(ENDPOINTS, headers=stranger)
+    assert listed.json()["data"] == []
+    foreign = (await house.get("/v1/partner/events"))["next_cursor"]
+    answer = await house.api.get("/v1/partner/events", params={"after": foreign}, headers=stranger)
+    assert answer.status_code == 400, "a cursor of another partner"
+    client = await partner_client(house.api, house.partner_id, scopes=["offers:read"])
+    lower = bearer(await token(house.api, client))
+    for path in (ENDPOINTS, "/v1/partner/events", "/v1/partner/event-types"):
+        assert (await house.api.get(path, headers=lower)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"url": "https://user@example.com/"}, "url"),
+        ({"url": "http://10.0.0.1/hook"}, "url"),
+        ({"url": "https://[::ffff:10.0.0.1]/"}, "url"),
+        ({"url": "ftp://example.com/"}, "url"),
+        ({"event_types": ["points.credited"]}, "event_types[0]"),
+        ({"event_types": []}, "event_types"),
+        ({"partner_id": "x"}, "partner_id"),
+        ({"status": "enabled"}, "status"),
+    ],
+)
+async def test_bad_endpoints_are_refused_by_field(house: House, change: dict[str, Any], field: str) -> None:
+    body = {"url": house.receiver.url, "event_types": ["*"]} | change
+    answer = await house.api.post(ENDPOINTS, json=body, headers=house.headers | fresh_key())
+    assert answer.status_code == 400, answer.text
+    assert field in [error["field"] for error in answer.json()["errors"]]
+    assert await DB.fetchval("SELECT count(*) FROM webhook_endpoint") == 0
+
+
+async def test_an_endpoint_inside_the_house_is_not_reached(house: House) -> None:
+    """Laid up while it was allowed, or by a name that moved: the sender's own guard decides."""
+    endpoint = await house.endpoint()
+    await house.location("SH-1")
+    strict = msgspec.structs.replace(house.settings, outbound_allow="")
+    house.sender = Sender(Outbound.of(strict), strict.secret_key, house.clock)
+    assert await house.tell() == 1
+    assert house.receiver.got == []
+    shown = await house.delivery(endpoint)
+    assert (shown["history"][0]["status"], shown["history"][0]["reason"]) == (None, "not_https")
+
+
+async def test_several_senders_send_a_message_once(house: House) -> None:
+    await house.endpoint()
+    for number in range(8):
+        await house.location(f"SH-{number}")
+    await catch_up(house.announcer)
+    for _ in range(6):
+        await asyncio.gather(*(house.sender.once() for _ in range(5)))
+    assert len(house.receiver.got) == 8
+    assert len({got.headers["webhook-id"] for got in house.receiver.got}) == 8
+
+
+async def test_without_the_claim_messages_would_be_sent_twice(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broken variant of the guard above."""
+    monkeypatch.setattr(send, "_TAKE", send._TAKE.replace("AND (claimed_until IS NULL OR claimed_until <= $1)", ""))
+    monkeypatch.setattr(send, "OF_ONE_ENDPOINT", 1000)
+    await house.endpoint()
+    await house.location("SH-1")
+    await catch_up(house.announcer)
+    first, second = await house.sender.claim(5), await house.sender.claim(5)
+    assert [row["id"] for row in first] == [row["id"] for row in second]
+
+
+async def test_a_sender_that_died_leaves_nothing_stuck(house: House) -> None:
+    endpoint = await house.endpoint()
+    await house.location("SH-1")
+    await catch_up(house.announcer)
+    (lost,) = await house.sender.claim(5)
+    assert await house.sender.once() == 0
+    house.clock.offset += timedelta(seconds=61)
+    assert await house.sender.once() == 1
+    await house.sender.deliver(lost)  # it was not dead after all: what it records too late is left out
+    shown = await house.delivery(endpoint)
+    assert (shown["attempts"], len(shown["history"])) == (1, 1)
+
+
+async def test_the_service_sends_by_itself_and_stops(house: House) -> None:
+    await house.endpoint()
+    stop = asyncio.Event()
+    running = asyncio.create_task(house.sender.run(stop))
+    await house.location("SH-1")
+    await catch_up(house.announcer)
+    async with asyncio.timeout(10):
+        while not house.receiver.got:
+            await asyncio.sleep(0.02)
+    stop.set()
+    await running
+
+
+async def test_old_ones_are_forgotten(house: House) -> None:
+    endpoint = await house.endpoint()
+    await house.location("SH-1")
+    await house.tell()
+    await forget(house.clock.now() + timedelta(days=29))
+    assert (await house.delivery(endpoint))["status"] == "delivered"
+    await forget(house.clock.now() + timedelta(days=31))
+    for table in ("webhook_delivery", "webhook_attempt", "partner_event"):
+        assert await DB.fetchval(f"SELECT count(*) FROM {table}") == 0
+    assert (await house.get(f"{ENDPOINTS}/{endpoint['id']}"))["id"] == endpoint["id"]
+
+
+async def test_a_partner_has_a_bounded_number_of_endpoints(house: House) -> None:
+    for _ in range(20):
+        await house.endpoint()
+    refused = await house.post(ENDPOINTS, {"url": house.receiver.url, "event_types": ["*"]}, 409)
+    assert refused["code"] == "too_many_endpoints"
+    first = (await house.get(ENDPOINTS, limit=1))["data"][0]["id"]
+    assert (await house.api.delete(f"{ENDPOINTS}/{first}", headers=house.headers)).status_code == 204
+    await house.endpoint()
+    assert UUID(first) not in [row["id"] for row in await DB.fetch("SELECT id FROM webhook_endpoint")]
