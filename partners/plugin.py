@@ -18,6 +18,8 @@ from partners.oauth.domain import OEM_SCOPES, PARTNER_SCOPES
 from partners.oauth.keys import LocalKeys, ensure_signing_key
 from partners.oauth.token import forget_assertions
 from partners.onboarding.api import DECISIONS, AdminPartners, Applications, OwnProfile
+from partners.onboarding.location_api import Locations
+from partners.onboarding.requirement_api import ROUTES as REQUIREMENTS
 
 
 class Partners(Package):
@@ -33,7 +35,9 @@ class Partners(Package):
             Applications,
             AdminPartners,
             *DECISIONS,
+            *REQUIREMENTS,
             OwnProfile,
+            Locations,
             AdminContracts,
             PartnerContracts,
             oauth.AdminClients,
