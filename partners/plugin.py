@@ -23,6 +23,8 @@ from partners.oauth.domain import OEM_SCOPES, PARTNER_SCOPES
 from partners.oauth.keys import LocalKeys, ensure_signing_key
 from partners.oauth.token import forget_assertions
 from partners.onboarding.api import DECISIONS, AdminPartners, Applications, OwnProfile
+from partners.onboarding.location_api import Locations
+from partners.onboarding.requirement_api import ROUTES as REQUIREMENTS
 from partners.webhooks import announced
 from partners.webhooks import api as webhooks
 from partners.webhooks.catalogue import catalogue_of
@@ -51,7 +53,9 @@ class Partners(Package):
             Applications,
             AdminPartners,
             *DECISIONS,
+            *REQUIREMENTS,
             OwnProfile,
+            Locations,
             AdminContracts,
             PartnerContracts,
             oauth.AdminClients,

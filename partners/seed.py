@@ -16,17 +16,23 @@ from partners.oauth.clients import register_client
 from partners.oauth.domain import SCOPES
 from partners.oauth.schemas import NewClient
 from partners.onboarding.apply import apply
+from partners.onboarding.checklist import verify
 from partners.onboarding.decide import admit, decide
 from partners.onboarding.locations import add_location
+from partners.onboarding.requirement_schemas import RequirementChange, VerificationIn
+from partners.onboarding.requirements import change_requirement, list_requirements
 from partners.onboarding.schemas import NewApplication, NewLocation
 
 ACTOR = "admin:staff-ops"
 """Operations' demo person, as the audit names them."""
 
+_LICENCE = "insurance_licence"
+
 
 async def seed(context: SeedContext) -> None:
     """Make the world's partners. `made` gets `partner:<key>` ids, and the clients for `demo.json`."""
     world: World = context.world
+    await _ask_insurers_for_their_licence(world)
     clients = []
     for done, partner in enumerate(world.partners, start=1):
         async with unit_of_work() as work:
@@ -48,7 +54,7 @@ async def _wait(work: UnitOfWork, partner: DemoPartner) -> None:
 
 
 async def _admit(work: UnitOfWork, context: SeedContext, partner: DemoPartner, agreement: Agreement) -> UUID:
-    partner_id = await admit(work, _application(partner), ACTOR, partner.applied_at)
+    partner_id = await _approve(work, partner)
     signed_at = partner.applied_at + timedelta(days=5)
     proposal = Proposal(
         starts_on=agreement.starts_on,
@@ -67,6 +73,26 @@ async def _admit(work: UnitOfWork, context: SeedContext, partner: DemoPartner, a
         location = _of(NewLocation, id=place.id, name=place.name, city=place.city, address=place.address)
         await add_location(work, partner_id, location, signed_at + timedelta(days=1))
     return partner_id
+
+
+async def _ask_insurers_for_their_licence(world: World) -> None:
+    """Switch on one requirement that everybody understands; the others of the first checklist wait for operations."""
+    (found,) = [one for one in (await list_requirements()).data if one.code == _LICENCE]
+    fields = {name: getattr(found, name) for name in RequirementChange.__struct_fields__}
+    change = _of(RequirementChange, **fields | {"active": True})
+    first = min(partner.applied_at for partner in world.partners)
+    async with unit_of_work() as work:
+        await change_requirement(work, _LICENCE, change, ACTOR, first - timedelta(days=1))
+
+
+async def _approve(work: UnitOfWork, partner: DemoPartner) -> UUID:
+    if partner.kind != "insurer":
+        return await admit(work, _application(partner), ACTOR, partner.applied_at)
+    receipt = await apply(work, _application(partner), partner.applied_at)
+    seen = VerificationIn(reference=f"DOC-{partner.key.upper()}-01")
+    await verify(work, receipt.id, _LICENCE, seen, ACTOR, partner.applied_at + timedelta(hours=2))
+    await decide(work, receipt.id, "approve", ACTOR, None, partner.applied_at + timedelta(hours=3))
+    return receipt.id
 
 
 def _application(partner: DemoPartner) -> NewApplication:

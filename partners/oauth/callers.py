@@ -9,6 +9,7 @@ from marketplace.platform.identity import Caller, Unauthenticated, identity_of, 
 from marketplace.platform.problems import HttpRequest
 from partners.oauth.domain import Client, is_admitted
 from partners.oauth.gate import gate_of
+from partners.onboarding.domain import PartnerStatus
 
 
 class PartnerStopped(Fact):
@@ -18,6 +19,15 @@ class PartnerStopped(Fact):
     code = "partner_stopped"
     zh = "合作方当前状态为 {status}，不能调用接口。"
     en = "The partner is {status} and may not call."
+
+
+class PartnerSuspended(PartnerStopped):
+    """The same for a suspended partner, which may come back: its vouchers wait for it."""
+
+    zh = "合作方已被暂停，暂不能调用接口；已发出的兑换券仍然有效，恢复后可继续核销。"
+    en = (
+        "The partner is suspended and may not call. Issued vouchers stay good and can be used again once it is resumed."
+    )
 
 
 class PartnerCaller(msgspec.Struct, frozen=True):
@@ -64,7 +74,8 @@ async def _admitted(request: HttpRequest, caller: Caller) -> Client:
     if client is None:
         raise Unauthenticated("客户端已被撤销", "its client was revoked")
     if not is_admitted(client):
-        raise PartnerStopped(status=client.partner_status)
+        refusal = PartnerSuspended if client.partner_status == PartnerStatus.SUSPENDED else PartnerStopped
+        raise refusal(status=client.partner_status)
     scope = request.route_handler.opt.get("scope")
     if scope is not None:
         need_scope(caller, scope)

@@ -19,20 +19,19 @@ from marketplace.settings import Settings
 from partners.oauth.callers import PartnerCaller
 from partners.oauth.gate import gate_of
 from partners.onboarding import read
-from partners.onboarding.apply import APPLICANT, apply, look
+from partners.onboarding.apply import apply, look, prove, resubmit
+from partners.onboarding.checklist import APPLICANT
 from partners.onboarding.decide import decide
 from partners.onboarding.domain import Decision
-from partners.onboarding.locations import add_location, list_locations
 from partners.onboarding.schemas import (
     ApplicationReceipt,
     ApplicationStatus,
     DecisionIn,
-    LocationView,
     NewApplication,
-    NewLocation,
     PartnerDetail,
     PartnerView,
     Profile,
+    Resubmission,
 )
 from partners.secrets_once import reveal, seal
 
@@ -42,6 +41,14 @@ ApplicationToken = Annotated[
 
 OPERATIONS = {"roles": ["operations"]}
 READERS = {"roles": ["operations", "finance", "finance_approver", "auditor"]}
+
+
+def bearer_of(authorization: str | None) -> str:
+    """Return the application token in the header. Raises Unauthenticated."""
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated("缺少申请令牌", "the application token is missing")
+    return token.strip()
 
 
 class Applications(Controller):
@@ -79,10 +86,33 @@ class Applications(Controller):
     @get("/{application_id:str}", operation_id="get_application", summary="How far is our application")
     async def status(self, application_id: FromPath[str], authorization: ApplicationToken = None) -> ApplicationStatus:
         """Shown to whoever has the application token, sent as `Authorization: Bearer mpa_…`."""
-        scheme, _, token = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            raise Unauthenticated("缺少申请令牌", "the application token is missing")
-        return await look(path_id(application_id), token.strip())
+        return await look(path_id(application_id), bearer_of(authorization))
+
+    @post(
+        "/{application_id:str}/resubmit",
+        operation_id="resubmit_application",
+        summary="Hand in an application again after changes were asked for",
+        status_code=200,
+        responses={200: ResponseSpec(ApplicationStatus, description="How far it is", generate_examples=False)},
+    )
+    async def again(
+        self,
+        application_id: FromPath[str],
+        data: JSONBody[Resubmission],
+        request: HttpRequest,
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+        authorization: ApplicationToken = None,
+    ) -> Response[bytes]:
+        """The whole application, put right, with the application token. Possible in the state `changes_requested` only."""
+        identifier, now = path_id(application_id), clock.now()
+        await prove(identifier, bearer_of(authorization))
+
+        async def record(work: UnitOfWork) -> ApplicationStatus:
+            return await resubmit(work, identifier, data, now)
+
+        whole = request_key(request, f"{APPLICANT}:{identifier}", key, data)
+        return (await once(whole, language_of(request), record, now=now)).response()
 
 
 class AdminPartners(Controller):
@@ -110,7 +140,7 @@ class AdminPartners(Controller):
 
 
 def _decision(decision: Decision, summary: str) -> HTTPRouteHandler:
-    """Return the route of one decision. The five differ in nothing but their word."""
+    """Return the route of one decision. They differ in nothing but their word."""
 
     @post(
         f"/v1/admin/partners/{{partner_id:str}}/{decision}",
@@ -129,10 +159,11 @@ def _decision(decision: Decision, summary: str) -> HTTPRouteHandler:
         clock: NamedDependency[Clock],
         data: JSONBody[DecisionIn | None] = None,
     ) -> Response[bytes]:
-        identifier, now, reason = path_id(partner_id), clock.now(), data.reason if data else None
+        identifier, now, said = path_id(partner_id), clock.now(), data or DecisionIn()
 
         async def carry_out(work: UnitOfWork) -> PartnerDetail:
-            await decide(work, identifier, decision, staff.actor, reason, now)
+            override = said.override.reason if said.override else None
+            await decide(work, identifier, decision, staff.actor, said.reason, now, override=override)
             return await read.partner_detail(identifier)
 
         outcome = await once(request_key(request, staff.actor, key, data), language_of(request), carry_out, now=now)
@@ -143,6 +174,8 @@ def _decision(decision: Decision, summary: str) -> HTTPRouteHandler:
 
 
 DECISIONS = [
+    _decision("take_up", "Take up an application"),
+    _decision("request_changes", "Ask the applicant for changes"),
     _decision("approve", "Approve an application"),
     _decision("reject", "Reject an application"),
     _decision("suspend", "Suspend a partner"),
@@ -161,38 +194,3 @@ class OwnProfile(Controller):
     async def profile(self, partner: NamedDependency[PartnerCaller]) -> Profile:
         """The calling partner, and what this token may do."""
         return await read.profile(partner.partner_id, partner.client_id, partner.scopes)
-
-    @post(
-        "/locations",
-        operation_id="add_location",
-        summary="Add a location",
-        opt={"scope": "locations:write"},
-        responses={201: ResponseSpec(LocationView, description="The location", generate_examples=False)},
-    )
-    async def add(
-        self,
-        data: JSONBody[NewLocation],
-        request: HttpRequest,
-        partner: NamedDependency[PartnerCaller],
-        key: IdempotencyKey,
-        clock: NamedDependency[Clock],
-    ) -> Response[bytes]:
-        """A place where vouchers are taken, under the partner's own id."""
-        now = clock.now()
-
-        async def add(work: UnitOfWork) -> LocationView:
-            return await add_location(work, partner.partner_id, data, now)
-
-        whole = request_key(request, partner.actor, key, data)
-        return (await once(whole, language_of(request), add, status=201, now=now)).response()
-
-    @get("/locations", operation_id="list_locations", summary="Our locations")
-    async def locations(
-        self,
-        partner: NamedDependency[PartnerCaller],
-        cursors: NamedDependency[Cursors],
-        cursor: FromQuery[str | None] = None,
-        limit: FromQuery[Limit] = DEFAULT_LIMIT,
-    ) -> Page[LocationView]:
-        """The calling partner's locations, by id."""
-        return await list_locations(partner.partner_id, cursors, cursor, limit)

@@ -1,4 +1,4 @@
-"""A company applies."""
+"""A company applies, and puts its application right when operations ask for it."""
 
 import hashlib
 import hmac
@@ -13,13 +13,12 @@ from marketplace.kernel.ids import uuid7
 from marketplace.kernel.text import Text
 from marketplace.platform.database import DB, UnitOfWork
 from marketplace.platform.events import publish
-from partners.onboarding.domain import PartnerStatus
+from partners.onboarding.checklist import APPLICANT, attest, forget_verified, require_gate
+from partners.onboarding.domain import PARTNER, PartnerStatus
 from partners.onboarding.events import PartnerApplied
-from partners.onboarding.history import note
-from partners.onboarding.schemas import ApplicationReceipt, ApplicationStatus, NewApplication
-
-APPLICANT = "applicant"
-"""The actor of an application: nobody has signed in."""
+from partners.onboarding.history import lock_partner, move, note
+from partners.onboarding.schemas import ApplicationReceipt, ApplicationStatus, NewApplication, Resubmission
+from partners.reading import reader
 
 _TOKEN_PREFIX = "mpa_"  # noqa: S105 - a mark by which scanners find leaked tokens, not a token
 _TOKEN_BYTES = 32
@@ -28,18 +27,98 @@ _TOKEN_BYTES = 32
 async def apply(work: UnitOfWork, application: NewApplication, now: datetime) -> ApplicationReceipt:
     """Record an application and return its receipt with the application token, of which only a hash is kept.
 
-    Raises InvalidField for a scenario named twice.
+    Raises InvalidField for a scenario named twice, RequirementsMissing when the gate `submit` is not met.
     """
-    if len(set(application.scenarios)) != len(application.scenarios):
-        raise InvalidField("scenarios", "不能重复。", "names a scenario twice.")
+    _check(application)
     partner_id = uuid7(unix_ms=int(now.timestamp() * 1000))
     token = _TOKEN_PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
     await work.execute(
         "INSERT INTO partner (id, status, version, name_zh, name_en, legal_name, registration_number, kind, contact,"
         " website, scenarios, description, application_token_hash, applied_at, changed_at)"
-        " VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
+        " VALUES ($1, $11, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $12, $13, $13)",
         partner_id,
+        *_said(application),
         PartnerStatus.APPLIED,
+        _hash(token),
+        now,
+    )
+    await note(work, partner_id, APPLICANT, "apply", None, PartnerStatus.APPLIED, None, now)
+    await attest(work, partner_id, application.attestations, now)
+    await require_gate(partner_id, "submit")
+    await publish(work, [PartnerApplied(partner_id, application.kind, list(application.scenarios), now)], now)
+    return ApplicationReceipt(partner_id, PartnerStatus.APPLIED, now, token)
+
+
+async def resubmit(work: UnitOfWork, partner_id: UUID, amended: Resubmission, now: datetime) -> ApplicationStatus:
+    """Put the amended application in the place of the earlier one, hand it in again, and return how far it is.
+
+    The whole application is sent, as the first time; `reply` goes into the history. Raises NotFound,
+    TransitionRefusedError, InvalidField, or RequirementsMissing.
+    """
+    before = await lock_partner(work, partner_id)
+    after = PARTNER.after(before, "resubmit")
+    _check(amended)
+    if await _names_another_company(work, partner_id, amended):
+        await forget_verified(work, partner_id)
+    await work.execute(
+        "UPDATE partner SET name_zh = $2, name_en = $3, legal_name = $4, registration_number = $5, kind = $6, contact = $7,"
+        " website = $8, scenarios = $9, description = $10 WHERE id = $1",
+        partner_id,
+        *_said(amended),
+    )
+    await attest(work, partner_id, amended.attestations, now)
+    await require_gate(partner_id, "submit")
+    await move(work, partner_id, APPLICANT, "resubmit", before, after, amended.reply, now)
+    return await _status(partner_id)
+
+
+async def look(partner_id: UUID, token: str) -> ApplicationStatus:
+    """Return how far an application is. Raises NotFound alike for an unknown application and for a wrong token."""
+    await prove(partner_id, token)
+    return await _status(partner_id)
+
+
+async def prove(partner_id: UUID, token: str) -> None:
+    """Raise NotFound unless the token is that of the application: the same for an unknown one and for a wrong token."""
+    kept = await DB.fetchval("SELECT application_token_hash FROM partner WHERE id = $1", partner_id)
+    if kept is None or not hmac.compare_digest(kept, _hash(token)):
+        raise NotFound
+
+
+async def _status(partner_id: UUID) -> ApplicationStatus:
+    row = await reader().fetchrow(
+        "SELECT id, status, name_zh, name_en, applied_at, changed_at,"
+        " (SELECT CASE WHEN actor <> 'applicant' THEN reason END FROM partner_history WHERE partner_id = partner.id"
+        " ORDER BY seq DESC LIMIT 1) AS reason"
+        " FROM partner WHERE id = $1",
+        partner_id,
+    )
+    if row is None:
+        raise NotFound
+    name = Text(row["name_zh"], row["name_en"])
+    return ApplicationStatus(row["id"], row["status"], name, row["applied_at"], row["changed_at"], row["reason"])
+
+
+def _check(application: NewApplication) -> None:
+    if len(set(application.scenarios)) != len(application.scenarios):
+        raise InvalidField("scenarios", "不能重复。", "names a scenario twice.")
+
+
+async def _names_another_company(work: UnitOfWork, partner_id: UUID, amended: NewApplication) -> bool:
+    found = await work.fetchval(
+        "SELECT (legal_name, registration_number, kind) IS DISTINCT FROM ROW($2::text, $3::text, $4::text)"
+        " FROM partner WHERE id = $1",
+        partner_id,
+        amended.legal_name,
+        amended.registration_number,
+        amended.kind,
+    )
+    return bool(found)
+
+
+def _said(application: NewApplication) -> list[object]:
+    """Return what the applicant says of itself, in the order of the columns in both statements above."""
+    return [
         application.name.zh,
         application.name.en,
         application.legal_name,
@@ -49,26 +128,7 @@ async def apply(work: UnitOfWork, application: NewApplication, now: datetime) ->
         application.website,
         application.scenarios,
         application.description,
-        _hash(token),
-        now,
-    )
-    await note(work, partner_id, APPLICANT, "apply", None, PartnerStatus.APPLIED, None, now)
-    await publish(work, [PartnerApplied(partner_id, application.kind, list(application.scenarios), now)], now)
-    return ApplicationReceipt(partner_id, PartnerStatus.APPLIED, now, token)
-
-
-async def look(partner_id: UUID, token: str) -> ApplicationStatus:
-    """Return how far an application is. Raises NotFound alike for an unknown application and for a wrong token."""
-    row = await DB.fetchrow(
-        "SELECT id, status, name_zh, name_en, applied_at, changed_at, application_token_hash,"
-        " (SELECT reason FROM partner_history WHERE partner_id = partner.id ORDER BY seq DESC LIMIT 1) AS reason"
-        " FROM partner WHERE id = $1",
-        partner_id,
-    )
-    if row is None or not hmac.compare_digest(row["application_token_hash"], _hash(token)):
-        raise NotFound
-    name = Text(row["name_zh"], row["name_en"])
-    return ApplicationStatus(row["id"], row["status"], name, row["applied_at"], row["changed_at"], row["reason"])
+    ]
 
 
 def _hash(token: str) -> bytes:

@@ -3,34 +3,65 @@
 from datetime import datetime
 from uuid import UUID
 
+from marketplace.kernel.facts import InvalidField
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
 from partners.onboarding.apply import apply
+from partners.onboarding.checklist import RequirementsMissing, missing_at
 from partners.onboarding.domain import Decision, PartnerStatus
 from partners.onboarding.domain import decide as decided
-from partners.onboarding.history import lock_partner, move
+from partners.onboarding.history import lock_partner, move, note
 from partners.onboarding.schemas import NewApplication
 
 
 async def decide(
-    work: UnitOfWork, partner_id: UUID, decision: Decision, actor: str, reason: str | None, now: datetime
+    work: UnitOfWork,
+    partner_id: UUID,
+    decision: Decision,
+    actor: str,
+    reason: str | None,
+    now: datetime,
+    *,
+    override: str | None = None,
 ) -> PartnerStatus:
-    """Carry out a decision and return the partner's status after it.
+    """Carry out a decision, each of its steps an entry of the history, and return the partner's status after it.
 
-    Raises NotFound, TransitionRefusedError, or InvalidField for a missing reason. Whoever calls this outside the API
-    must tell `Gate.forget`, or wait until the gate has looked again.
+    `override` says why a partner is approved although requirements are not met. Raises NotFound, TransitionRefusedError,
+    RequirementsMissing, or InvalidField for a missing reason. Whoever calls this outside the API must tell
+    `Gate.forget`, or wait until the gate has looked again.
     """
-    before = await lock_partner(work, partner_id)
-    after = decided(before, decision, reason)
-    await move(work, partner_id, actor, decision, before, after, reason, now)
+    if override is not None and decision != "approve":
+        raise InvalidField("override", "仅用于 approve。", "goes with approve only.")
+    before = first = await lock_partner(work, partner_id)
+    for step, after in decided(before, decision, reason):
+        if step == "approve":
+            await _pass_the_gate(work, partner_id, before, actor, override, now)
+        # The reason is the decision's; taking up on the way needs none.
+        await move(work, partner_id, actor, step, before, after, reason if step == decision else None, now)
+        before = after
     await audit.record(
-        work, actor, f"partner.{decision}", f"partner:{partner_id}", now, before=before, after=after, reason=reason
+        work, actor, f"partner.{decision}", f"partner:{partner_id}", now, before=first, after=before, reason=reason
     )
-    return after
+    return before
+
+
+async def _pass_the_gate(
+    work: UnitOfWork, partner_id: UUID, status: PartnerStatus, actor: str, override: str | None, now: datetime
+) -> None:
+    found = await missing_at(partner_id, "approve")
+    if not found:
+        return
+    if override is None:
+        raise RequirementsMissing("approve", found)
+    codes = [requirement.code for requirement in found]
+    await note(work, partner_id, actor, "override", status, status, f"{override}（{', '.join(codes)}）", now)
+    await audit.record(
+        work, actor, "partner.override", f"partner:{partner_id}", now, gate="approve", missing=codes, reason=override
+    )
 
 
 async def admit(work: UnitOfWork, application: NewApplication, actor: str, now: datetime) -> UUID:
-    """Record an application and approve it in the same unit of work, and return the partner's id."""
+    """Record an application, take it up and approve it in the same unit of work, and return the partner's id."""
     receipt = await apply(work, application, now)
     await decide(work, receipt.id, "approve", actor, None, now)
     return receipt.id

@@ -1,33 +1,49 @@
-"""A partner's states, and what operations may do in each."""
+"""A partner's life as one table: its states, and who may take which step in each."""
 
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, cast
+
+import msgspec
 
 from marketplace.kernel.facts import InvalidField
 from marketplace.kernel.states import Transitions
+from marketplace.kernel.text import Text
 
 
 class PartnerStatus(StrEnum):
     """Where a partner stands."""
 
     APPLIED = "applied"
-    """The company applied; operations have not decided."""
+    """The company applied; nobody has taken it up yet."""
+    IN_REVIEW = "in_review"
+    """Operations look at it."""
+    CHANGES_REQUESTED = "changes_requested"
+    """Operations want something put right; the applicant hands the application in again."""
     APPROVED = "approved"
     """Operations want it; no contract is signed yet. It may prepare: credentials, locations, drafts of offers."""
     ACTIVE = "active"
     """A contract is signed. Whether terms are in force on a given day, the contract's dates say."""
     SUSPENDED = "suspended"
-    """For the moment it neither sells nor takes vouchers; what is owed stays owed."""
+    """For the moment it neither sells nor takes vouchers; vouchers stay good, and what is owed stays owed."""
     TERMINATED = "terminated"
     """It has left for good; its statements and history stay."""
     REJECTED = "rejected"
     """Operations declined; the company may apply anew."""
 
 
+_APPLYING = (PartnerStatus.APPLIED, PartnerStatus.IN_REVIEW, PartnerStatus.CHANGES_REQUESTED)
+_GOING = (PartnerStatus.APPROVED, PartnerStatus.ACTIVE, PartnerStatus.SUSPENDED)
+
 PARTNER: Transitions[PartnerStatus] = Transitions(
     {
-        (PartnerStatus.APPLIED, "approve"): PartnerStatus.APPROVED,
-        (PartnerStatus.APPLIED, "reject"): PartnerStatus.REJECTED,
+        (PartnerStatus.APPLIED, "take_up"): PartnerStatus.IN_REVIEW,
+        (PartnerStatus.IN_REVIEW, "request_changes"): PartnerStatus.CHANGES_REQUESTED,
+        (PartnerStatus.CHANGES_REQUESTED, "resubmit"): PartnerStatus.IN_REVIEW,
+        (PartnerStatus.IN_REVIEW, "approve"): PartnerStatus.APPROVED,
+        (PartnerStatus.IN_REVIEW, "reject"): PartnerStatus.REJECTED,
+        # An applicant that never comes back must not stay in the list for ever.
+        (PartnerStatus.CHANGES_REQUESTED, "reject"): PartnerStatus.REJECTED,
         # Signing is what makes a partner active. A suspended one may sign a new version without being resumed by it.
         (PartnerStatus.APPROVED, "sign_contract"): PartnerStatus.ACTIVE,
         (PartnerStatus.ACTIVE, "sign_contract"): PartnerStatus.ACTIVE,
@@ -42,31 +58,136 @@ PARTNER: Transitions[PartnerStatus] = Transitions(
         (PartnerStatus.ACTIVE, "issue_client"): PartnerStatus.ACTIVE,
         (PartnerStatus.APPROVED, "add_location"): PartnerStatus.APPROVED,
         (PartnerStatus.ACTIVE, "add_location"): PartnerStatus.ACTIVE,
+        # An applicant attests while it is still asked; operations see a document whenever it comes.
+        **{(state, "attest"): state for state in _APPLYING},
+        **{(state, "verify"): state for state in (*_APPLYING, *_GOING)},
     }
 )
 
 ADMITTED = frozenset({PartnerStatus.APPROVED, PartnerStatus.ACTIVE})
 """The partners whose systems may call us; `issue_client` is possible in just these states."""
 
-Decision = Literal["approve", "reject", "suspend", "resume", "terminate"]
+Decision = Literal["take_up", "request_changes", "approve", "reject", "suspend", "resume", "terminate"]
+"""What operations decide; `resubmit` is the applicant's, `sign_contract` the contract's."""
 
-NEED_REASON: frozenset[str] = frozenset({"reject", "suspend", "terminate"})
+NEED_REASON: frozenset[str] = frozenset({"request_changes", "reject", "suspend", "terminate"})
 """What goes against the partner is done with a reason, which the partner can be told."""
 
-_STEPS = frozenset({"issue_client", "add_location", "sign_contract"})
+_OTHERS_STEPS = frozenset({"resubmit", "attest", "verify", "issue_client", "add_location", "sign_contract"})
+
+_TAKE_UP_FIRST: frozenset[str] = frozenset({"approve", "reject"})
+"""Who decides about an application that nobody took up yet takes it up in doing so."""
+
+Step = tuple[Decision, PartnerStatus]
+"""A decision, and the status after it."""
 
 
-def decide(status: PartnerStatus, decision: Decision, reason: str | None) -> PartnerStatus:
-    """Return the partner's status after the decision.
+def decide(status: PartnerStatus, decision: Decision, reason: str | None) -> list[Step]:
+    """Return the steps that the decision takes, each along an arrow of the table: the decision alone, or `take_up` before it.
 
     Raises TransitionRefusedError, or InvalidField when a reason is needed and missing.
     """
-    after = PARTNER.after(status, decision)
+    steps: list[Step] = []
+    if status is PartnerStatus.APPLIED and decision in _TAKE_UP_FIRST:
+        status = PARTNER.after(status, "take_up")
+        steps.append(("take_up", status))
+    steps.append((decision, PARTNER.after(status, decision)))
     if decision in NEED_REASON and not reason:
         raise InvalidField("reason", "必须说明原因。", "is required for this decision.")
-    return after
+    return steps
 
 
-def decisions(status: PartnerStatus) -> list[str]:
-    """Return what operations may decide in the state."""
-    return [action for action in PARTNER.actions(status) if action not in _STEPS]
+def decisions(status: PartnerStatus) -> list[Decision]:
+    """Return what operations may decide in the state, in alphabetical order."""
+    actions = set(PARTNER.actions(status)) - _OTHERS_STEPS
+    if status is PartnerStatus.APPLIED:
+        actions |= _TAKE_UP_FIRST
+    return cast("list[Decision]", sorted(actions))
+
+
+RequirementKind = Literal["computed", "attested", "verified"]
+Gate = Literal["submit", "approve"]
+
+WHO: dict[RequirementKind, str] = {"computed": "applicant", "attested": "applicant", "verified": "operations"}
+"""Whose move it is when a requirement of the kind is not met; what is computed follows from what the applicant says."""
+
+
+class Requirement(msgspec.Struct, frozen=True, kw_only=True):
+    """Something asked of applicants before a gate. `computed`: found out by the function of that name in `COMPUTED`;
+    `attested`: the applicant says so; `verified`: operations saw the document.
+
+    No `partner_kinds` mean all of them.
+    """
+
+    code: str
+    kind: RequirementKind
+    gate: Gate
+    title: Text
+    help: Text
+    partner_kinds: tuple[str, ...] = ()
+
+    def concerns(self, partner_kind: str) -> bool:
+        """Return whether it is asked of partners of the kind."""
+        return not self.partner_kinds or partner_kind in self.partner_kinds
+
+
+class Applicant(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a company when its checklist is looked at."""
+
+    kind: str
+    registration_number: str
+    website: str | None
+    contract_signed: bool
+    answered: frozenset[str]
+    """The codes that were attested or verified."""
+
+
+# GB 32100-2015: seventeen characters with weights 3^n mod 31, and a check character; I, O, S, V and Z are not used.
+_CREDIT_CODE = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+_CREDIT_WEIGHTS = tuple(pow(3, place, 31) for place in range(17))
+
+
+def credit_code_is_sound(number: str) -> bool:
+    """Return whether the text is a unified social credit code whose check character fits (GB 32100-2015)."""
+    if len(number) != 18 or any(sign not in _CREDIT_CODE for sign in number):
+        return False
+    total = sum(_CREDIT_CODE.index(sign) * weight for sign, weight in zip(number, _CREDIT_WEIGHTS, strict=False))
+    return _CREDIT_CODE.index(number[-1]) == -total % 31
+
+
+COMPUTED: Mapping[str, Callable[[Applicant], bool]] = {
+    "registration_number_valid": lambda applicant: credit_code_is_sound(applicant.registration_number),
+    "website_given": lambda applicant: bool(applicant.website),
+    # Signing follows approval today, so that before the gate it asks for an override each time.
+    "contract_signed": lambda applicant: applicant.contract_signed,
+}
+"""The requirements that the program finds out by itself, by their code."""
+
+
+def is_met(requirement: Requirement, applicant: Applicant) -> bool:
+    """Return whether the applicant meets the requirement."""
+    if requirement.kind == "computed":
+        return COMPUTED[requirement.code](applicant)
+    return requirement.code in applicant.answered
+
+
+def missing(requirements: Sequence[Requirement], applicant: Applicant, gate: Gate) -> list[Requirement]:
+    """Return what of the active requirements stands against passing the gate, in their order. Each gate asks for its own."""
+    return [
+        requirement
+        for requirement in requirements
+        if requirement.gate == gate and requirement.concerns(applicant.kind) and not is_met(requirement, applicant)
+    ]
+
+
+def check_requirement(code: str, kind: RequirementKind, gate: Gate) -> None:
+    """Raise InvalidField for a requirement that could not work."""
+    if kind == "computed" and code not in COMPUTED:
+        known = ", ".join(COMPUTED)
+        raise InvalidField(
+            "code", f"程序计算的要求只能是 {known} 之一。", f"of a computed requirement is one of {known}."
+        )
+    if kind == "verified" and gate == "submit":
+        raise InvalidField(
+            "gate", "运营核验的要求只能用于 approve。", "of a verified requirement is approve: nothing is seen before."
+        )

@@ -49,3 +49,18 @@ class LocationAdded(Event, frozen=True, tag="partner.location_added"):
     def subject(self) -> UUID:
         """The partner."""
         return self.partner_id
+
+
+class LocationChanged(Event, frozen=True, tag="partner.location_changed"):
+    """Something about a partner's location is different; `state` is its opening state now."""
+
+    aggregate = "partner"
+
+    partner_id: UUID
+    location_id: str
+    state: str
+    changed_at: datetime
+
+    def subject(self) -> UUID:
+        """The partner."""
+        return self.partner_id

@@ -1,22 +1,27 @@
-"""Where a partner takes vouchers."""
+"""Where a partner takes vouchers: one location at a time. `import_locations.py` takes them by thousands."""
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
-import msgspec
 
-from marketplace.kernel.facts import Fact
+from marketplace.kernel.facts import Fact, NotFound
 from marketplace.kernel.text import Text
 from marketplace.platform.database import DB, UnitOfWork, columns
 from marketplace.platform.events import publish
 from marketplace.platform.paging import Cursors, Page
 from partners.onboarding.domain import PARTNER
-from partners.onboarding.events import LocationAdded
+from partners.onboarding.events import LocationAdded, LocationChanged
 from partners.onboarding.history import lock_partner
-from partners.onboarding.schemas import LocationView, NewLocation
+from partners.onboarding.schemas import Coordinates, LocationChange, LocationView, NewLocation
 from partners.reading import reader
+
+_COLUMNS = (
+    "id, name_zh, name_en, region, city, address, latitude, longitude, state, created_at,"
+    " coalesce(changed_at, created_at) AS changed_at"
+)
 
 
 class LocationExists(Fact):
@@ -30,9 +35,11 @@ class LocationExists(Fact):
 async def add_location(work: UnitOfWork, partner_id: UUID, location: NewLocation, now: datetime) -> LocationView:
     """Record a location and return it. Raises LocationExists, NotFound, or TransitionRefusedError."""
     PARTNER.after(await lock_partner(work, partner_id), "add_location")
-    added = await work.fetchval(
-        "INSERT INTO partner_location (partner_id, id, name_zh, name_en, city, address, created_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING id",
+    place = location.coordinates
+    row = await work.fetchrow(
+        "INSERT INTO partner_location (partner_id, id, name_zh, name_en, city, address, created_at, region, latitude,"
+        " longitude, state, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $7)"
+        f" ON CONFLICT DO NOTHING RETURNING {_COLUMNS}",
         partner_id,
         location.id,
         location.name.zh,
@@ -40,13 +47,49 @@ async def add_location(work: UnitOfWork, partner_id: UUID, location: NewLocation
         location.city,
         location.address,
         now,
+        location.region,
+        place.lat if place else None,
+        place.lng if place else None,
+        location.state,
     )
-    if added is None:
+    if row is None:
         raise LocationExists(id=location.id)
     await publish(work, [LocationAdded(partner_id, location.id, now)], now)
-    return LocationView(
-        id=location.id, name=location.name.text(), city=location.city, address=location.address, created_at=now
+    return _view(row)
+
+
+async def change_location(
+    work: UnitOfWork, partner_id: UUID, location_id: str, change: LocationChange, now: datetime
+) -> LocationView:
+    """Change what is named of the partner's own location, in one statement, and return it.
+
+    Raises NotFound, also for another partner's, or TransitionRefusedError.
+    """
+    if not location_id.isprintable():  # PostgreSQL cannot even be asked for a text with a NUL in it
+        raise NotFound
+    PARTNER.after(await lock_partner(work, partner_id), "add_location")
+    place = change.coordinates
+    row = await work.fetchrow(
+        "UPDATE partner_location SET name_zh = coalesce($3, name_zh), name_en = coalesce($4, name_en),"
+        " region = coalesce($5, region), city = coalesce($6, city), address = coalesce($7, address),"
+        " latitude = coalesce($8, latitude), longitude = coalesce($9, longitude), state = coalesce($10, state),"
+        f" changed_at = $11 WHERE partner_id = $1 AND id = $2 RETURNING {_COLUMNS}",
+        partner_id,
+        location_id,
+        change.name.zh if change.name else None,
+        change.name.en if change.name else None,
+        change.region,
+        change.city,
+        change.address,
+        place.lat if place else None,
+        place.lng if place else None,
+        change.state,
+        now,
     )
+    if row is None:
+        raise NotFound
+    await publish(work, [LocationChanged(partner_id, location_id, row["state"], now)], now)
+    return _view(row)
 
 
 async def list_locations(partner_id: UUID, cursors: Cursors, cursor: str | None, limit: int) -> Page[LocationView]:
@@ -54,8 +97,7 @@ async def list_locations(partner_id: UUID, cursors: Cursors, cursor: str | None,
     kind = f"locations:{partner_id}"
     after = cursors.read(kind, cursor)[0] if cursor else ""
     rows = await DB.fetch(
-        "SELECT id, name_zh, name_en, city, address, created_at FROM partner_location"
-        " WHERE partner_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+        f"SELECT {_COLUMNS} FROM partner_location WHERE partner_id = $1 AND id > $2 ORDER BY id LIMIT $3",
         partner_id,
         after,
         limit + 1,
@@ -65,7 +107,10 @@ async def list_locations(partner_id: UUID, cursors: Cursors, cursor: str | None,
 
 
 async def known_locations(wanted: Collection[tuple[UUID, str]]) -> set[tuple[UUID, str]]:
-    """Return which of the (partner, location id) are locations of that partner. Asked at the voucher counter."""
+    """Return which of the (partner, location id) are locations of that partner. Asked at the voucher counter.
+
+    The opening state is not asked: where a till runs, somebody is there.
+    """
     # PostgreSQL cannot even be asked for a text with a NUL in it.
     pairs = [pair for pair in wanted if pair[1].isprintable()]
     rows = await reader().fetch(
@@ -77,5 +122,8 @@ async def known_locations(wanted: Collection[tuple[UUID, str]]) -> set[tuple[UUI
 
 
 def _view(row: asyncpg.Record) -> LocationView:
-    fields = {name: row[name] for name in ("id", "city", "address", "created_at")}
-    return msgspec.convert({**fields, "name": Text(row["name_zh"], row["name_en"])}, LocationView)
+    fields: dict[str, Any] = dict(row)
+    name = Text(fields.pop("name_zh"), fields.pop("name_en"))
+    latitude, longitude = fields.pop("latitude"), fields.pop("longitude")
+    place = None if latitude is None else Coordinates(latitude, longitude)
+    return LocationView(**fields, name=name, coordinates=place)

@@ -47,6 +47,12 @@ Website = Annotated[
     ),
 ]
 
+Code = Annotated[
+    str,
+    msgspec.Meta(min_length=2, max_length=64, pattern=r"^[a-z][a-z0-9_]*$(?!\n)", examples=["business_licence"]),
+]
+"""A requirement of the checklist, by operations' name for it."""
+
 
 class Contact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whom operations speak to at the company."""
@@ -56,11 +62,23 @@ class Contact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     phone: Phone
 
 
+class Attestation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """That something is so, said by the applicant; `reference` may name a document."""
+
+    code: Code
+    note: Line | None = None
+    reference: Line | None = None
+
+
+Attestations = Annotated[list[Attestation], msgspec.Meta(max_length=50)]
+
+
 class NewApplication(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A company's application to become a partner.
 
     The registration number is the unified social credit code, or whatever the company's register calls its number. One
-    company may apply more than once, for two brands for example: operations see who stands behind each.
+    company may apply more than once, for two brands for example: operations see who stands behind each. `attestations`
+    answer what the checklist has applicants say.
     """
 
     name: Name
@@ -71,6 +89,13 @@ class NewApplication(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     website: Website | None = None
     scenarios: Annotated[list[Scenario], msgspec.Meta(min_length=1, max_length=10)]
     description: Paragraphs = ""
+    attestations: Attestations = []
+
+
+class Resubmission(NewApplication, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole application once more, put right. `reply` is what the applicant says to what was asked of it."""
+
+    reply: Line | None = None
 
 
 class ApplicationReceipt(msgspec.Struct, frozen=True):
@@ -93,10 +118,17 @@ class ApplicationStatus(msgspec.Struct, frozen=True):
     reason: str | None
 
 
+class Override(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Approve although requirements are not met. It stands in the history and in the audit, with what was missing."""
+
+    reason: Line
+
+
 class DecisionIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why; required to reject, suspend and terminate. The partner may be told."""
+    """Why; required to ask for changes, reject, suspend and terminate. The partner may be told. `override` is for approving."""
 
     reason: Line | None = None
+    override: Override | None = None
 
 
 class HistoryEntry(msgspec.Struct, frozen=True):
@@ -152,20 +184,71 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     scopes: list[str]
 
 
+LocationState = Literal["open", "temporarily_closed", "closed"]
+
+
+class Coordinates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A point in decimal degrees, WGS-84 (GCJ-02 and BD-09, which maps in China draw by, lie hundreds of metres off)."""
+
+    lat: Annotated[float, msgspec.Meta(ge=-90, le=90, examples=[31.2304])]
+    lng: Annotated[float, msgspec.Meta(ge=-180, le=180, examples=[121.4737])]
+
+
 class NewLocation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A place where vouchers are taken. The id is the partner's own, unique among its locations."""
 
     id: Reference
     name: Name
+    region: ShortLine | None = None
     city: ShortLine
     address: Line
+    coordinates: Coordinates | None = None
+    state: LocationState = "open"
+
+
+class LocationChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What becomes different; what is left out, or null, stays as it is."""
+
+    name: Name | None = None
+    region: ShortLine | None = None
+    city: ShortLine | None = None
+    address: Line | None = None
+    coordinates: Coordinates | None = None
+    state: LocationState | None = None
 
 
 class LocationView(msgspec.Struct, frozen=True, kw_only=True):
-    """A location."""
+    """A location. `state` is for members to see: whether it is open, closed for a while, or closed for good."""
 
     id: str
     name: Text
+    region: str | None
     city: str
     address: str
+    coordinates: Coordinates | None
+    state: LocationState
     created_at: datetime
+    changed_at: datetime
+
+
+class RowProblem(msgspec.Struct, frozen=True):
+    """What is wrong with a field of a row; the number is the one that the office sees beside the row."""
+
+    row: int
+    field: str
+    message: str
+
+
+class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What an import did, or with `dry_run` would do: of so many rows, so many locations new, changed, as they were.
+
+    `errors` are the first thousand of `errors_total`.
+    """
+
+    applied: bool
+    rows: int
+    created: int
+    changed: int
+    unchanged: int
+    errors_total: int
+    errors: list[RowProblem]

@@ -1,6 +1,6 @@
-"""Partners, their history, their locations. Checks and further keys stand in the migration that follows."""
+"""Partners, their history, locations, and checklist. Checks and further keys stand in the migration that follows."""
 
-from piccolo.columns import JSONB, UUID, Array, BigInt, Bytea, Text, Timestamptz
+from piccolo.columns import JSONB, UUID, Array, BigInt, Boolean, Bytea, DoublePrecision, Integer, Text, Timestamptz
 from piccolo.table import Table
 
 from marketplace.platform.database import DB
@@ -40,7 +40,7 @@ class PartnerHistory(Table, db=DB):
 
 
 class PartnerLocation(Table, db=DB):
-    """A place where the partner takes vouchers; the id is the partner's own."""
+    """A place where the partner takes vouchers; the id is the partner's own. Coordinates are WGS-84 degrees."""
 
     partner_id = UUID(null=False, default=None)
     id = Text(primary_key=True, null=False, default=None)
@@ -49,3 +49,36 @@ class PartnerLocation(Table, db=DB):
     city = Text(null=False, default=None)
     address = Text(null=False, default=None)
     created_at = Timestamptz(null=False, default=None)
+    region = Text(null=True, default=None)
+    latitude = DoublePrecision(null=True, default=None)
+    longitude = DoublePrecision(null=True, default=None)
+    state = Text(null=False, default="open")
+    changed_at = Timestamptz(null=True, default=None)
+
+
+class Requirement(Table, db=DB):
+    """What is asked of applicants; operations' data. No kinds of partners mean all of them."""
+
+    code = Text(primary_key=True, null=False, default=None)
+    version = BigInt(null=False, default=None)
+    kind = Text(null=False, default=None)
+    gate = Text(null=False, default=None)
+    title_zh = Text(null=False, default=None)
+    title_en = Text(null=False, default=None)
+    help_zh = Text(null=False, default=None)
+    help_en = Text(null=False, default=None)
+    partner_kinds = Array(base_column=Text(), null=False, default=None)
+    active = Boolean(null=False, default=None)
+    sort = Integer(null=False, default=None)
+    changed_at = Timestamptz(null=False, default=None)
+
+
+class RequirementAnswer(Table, db=DB):
+    """That a partner attested something, or that operations verified it; `reference` names the document."""
+
+    partner_id = UUID(null=False, default=None)
+    code = Text(primary_key=True, null=False, default=None)
+    reference = Text(null=False, default=None)
+    note = Text(null=False, default=None)
+    actor = Text(null=False, default=None)
+    answered_at = Timestamptz(null=False, default=None)

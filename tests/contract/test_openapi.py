@@ -17,6 +17,9 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 PUBLIC = {
     "/v1/partner/applications": "an applicant has no credentials yet",
     "/v1/partner/applications/{application_id}": "the applicant's own token is in a header of its own",
+    "/v1/partner/applications/{application_id}/resubmit": "likewise",
+    "/v1/partner/applications/{application_id}/checklist": "likewise",
+    "/v1/partner/applications/{application_id}/attestations": "likewise",
 }
 
 

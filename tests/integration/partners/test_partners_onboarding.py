@@ -35,21 +35,22 @@ async def test_from_application_to_active(api: Api) -> None:
 
     admin = f"/v1/admin/partners/{receipt['id']}"
     approved = await staff_post(api, f"{admin}/approve", {"reason": "资质齐全"})
-    assert (approved["status"], approved["version"]) == ("approved", 2)
+    assert (approved["status"], approved["version"]) == ("approved", 3)
     contract = await staff_post(api, f"{admin}/contracts", {"starts_on": "2026-01-01", "settlement_basis": "on_use"})
     assert (contract["version"], contract["partner_status"]) == (1, "active")
     detail = (await api.get(admin, headers=api.staff("auditor"))).json()
     assert detail["actions"] == ["suspend", "terminate"]
     assert [(step["action"], step["before"], step["after"]) for step in detail["history"]] == [
         ("apply", None, "applied"),
-        ("approve", "applied", "approved"),
+        ("take_up", "applied", "in_review"),
+        ("approve", "in_review", "approved"),
         ("sign_contract", "approved", "active"),
     ]
-    assert detail["history"][1]["reason"] == "资质齐全"
-    assert detail["history"][1]["actor"] == "admin:staff-1"
+    assert detail["history"][2]["reason"] == "资质齐全"
+    assert {step["actor"] for step in detail["history"][1:]} == {"admin:staff-1"}
     events = await DB.fetch("SELECT type, payload FROM event WHERE aggregate_id = $1 ORDER BY seq", UUID(receipt["id"]))
     assert [row["type"] for row in events] == [
-        "partner.applied", "partner.status_changed", "partner.status_changed", "contract.signed"
+        "partner.applied", *["partner.status_changed"] * 3, "contract.signed"
     ]  # fmt: skip
     assert await first_break() is None
 

@@ -1,13 +1,16 @@
 """The rules about partners, contracts, clients and forms, as tables."""
 
 import time
+from contextlib import suppress
 from datetime import date
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import msgspec
 import pytest
 from authlib.oauth2.rfc6749 import OAuth2Error
+from hypothesis import given
+from hypothesis import strategies as st
 
 from marketplace.kernel.facts import InvalidField
 from marketplace.kernel.money import Money
@@ -18,12 +21,16 @@ from partners.oauth.assertions import MAX_LIFETIME_S, check_claims
 from partners.oauth.domain import Client, check_scopes, granted_scope, is_admitted, is_known
 from partners.oauth.secrets import hash_secret, new_secret, secret_matches
 from partners.oauth.token import FORM, parse_form
-from partners.onboarding.domain import ADMITTED, PARTNER, PartnerStatus, decide, decisions
+from partners.onboarding.domain import ADMITTED, PARTNER, Decision, PartnerStatus, decide, decisions
 
 # Every state and, for each action, the next state; what is not here is refused.
 STEPS = {
-    ("applied", "approve"): "approved",
-    ("applied", "reject"): "rejected",
+    ("applied", "take_up"): "in_review",
+    ("in_review", "request_changes"): "changes_requested",
+    ("in_review", "approve"): "approved",
+    ("in_review", "reject"): "rejected",
+    ("changes_requested", "resubmit"): "in_review",
+    ("changes_requested", "reject"): "rejected",
     ("approved", "sign_contract"): "active",
     ("approved", "terminate"): "terminated",
     ("approved", "issue_client"): "approved",
@@ -37,6 +44,10 @@ STEPS = {
     ("suspended", "resume"): "active",
     ("suspended", "terminate"): "terminated",
 }
+for _state in ("applied", "in_review", "changes_requested"):
+    STEPS[_state, "attest"] = STEPS[_state, "verify"] = _state
+for _state in ("approved", "active", "suspended"):
+    STEPS[_state, "verify"] = _state
 ACTIONS = sorted({action for _, action in STEPS})
 
 
@@ -55,7 +66,9 @@ def test_every_step_of_a_partner(state: PartnerStatus, action: str) -> None:
 def test_the_last_states_have_no_way_out_and_admission_is_the_tables() -> None:
     assert PARTNER.actions(PartnerStatus.TERMINATED) == PARTNER.actions(PartnerStatus.REJECTED) == []
     assert {state for state, action in PARTNER.table if action == "issue_client"} == ADMITTED
-    assert decisions(PartnerStatus.APPLIED) == ["approve", "reject"]
+    assert decisions(PartnerStatus.APPLIED) == ["approve", "reject", "take_up"]
+    assert decisions(PartnerStatus.IN_REVIEW) == ["approve", "reject", "request_changes"]
+    assert decisions(PartnerStatus.CHANGES_REQUESTED) == ["reject"]
     assert decisions(PartnerStatus.SUSPENDED) == ["resume", "terminate"]
 
 
@@ -63,6 +76,9 @@ def test_the_last_states_have_no_way_out_and_admission_is_the_tables() -> None:
     ("state", "decision", "reason", "after"),
     [
         ("applied", "approve", None, "approved"),
+        ("in_review", "approve", None, "approved"),
+        ("in_review", "request_changes", None, None),
+        ("in_review", "request_changes", "缺营业执照", "changes_requested"),
         ("applied", "reject", "资料不全", "rejected"),
         ("applied", "reject", None, None),
         ("active", "suspend", "", None),
@@ -77,7 +93,46 @@ def test_what_goes_against_a_partner_needs_a_reason(
         with pytest.raises(InvalidField, match="reason"):
             decide(PartnerStatus(state), decision, reason)
     else:
-        assert decide(PartnerStatus(state), decision, reason) == after
+        assert decide(PartnerStatus(state), decision, reason)[-1] == (decision, after)
+
+
+def test_a_decision_is_never_more_than_arrows_of_the_table() -> None:
+    """Whatever is decided wherever: each step is an arrow, and only who was not taken up yet is taken up on the way."""
+    for state in PartnerStatus:
+        for decision in get_args(Decision):
+            try:
+                steps = decide(state, decision, "why")
+            except TransitionRefusedError:
+                assert decision not in decisions(state)
+                continue
+            assert decision in decisions(state)
+            at = state
+            for action, after in steps:
+                assert PARTNER.table[at, action] == after
+                at = after
+            assert [action for action, _ in steps[:-1]] == (
+                ["take_up"] if state == "applied" and decision != "take_up" else []
+            )
+
+
+@given(st.lists(st.sampled_from(ACTIONS), max_size=60))
+def test_what_holds_on_every_walk_through_a_partners_life(walk: list[str]) -> None:
+    """Nobody is approved unseen, nobody sells unapproved, and an end is an end, whatever is tried in whatever order."""
+    state, seen = PartnerStatus.APPLIED, [PartnerStatus.APPLIED]
+    for action in walk:
+        with suppress(TransitionRefusedError):
+            state = PARTNER.after(state, action)
+            seen.append(state)
+    for status, needs in [("changes_requested", "in_review"), ("approved", "in_review"), ("active", "approved"),
+                          ("suspended", "active"), ("terminated", "approved"), ("rejected", "in_review")]:  # fmt: skip
+        if status in seen:
+            assert needs in seen[: seen.index(PartnerStatus(status))]
+    for end in ("terminated", "rejected"):
+        if end in seen:
+            assert seen[-1] == end
+            assert seen.count(PartnerStatus(end)) == 1
+    if "rejected" in seen:
+        assert not {"approved", "active", "suspended", "terminated"} & set(seen)
 
 
 @pytest.mark.parametrize("text", ["", " ", " a", "a ", "a\n", "\n", "a\tb", "a\0b", "\0", "\x7f", "a" * 81])

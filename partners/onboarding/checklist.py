@@ -1,0 +1,167 @@
+"""A partner's checklist: who answered what, and whether a gate may be passed."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import get_args
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from marketplace.kernel.facts import Fact, InvalidField, NotFound
+from marketplace.platform import audit
+from marketplace.platform.database import UnitOfWork
+from partners.onboarding.domain import (
+    PARTNER,
+    WHO,
+    Applicant,
+    Gate,
+    Requirement,
+    RequirementKind,
+    is_met,
+    missing,
+)
+from partners.onboarding.history import lock_partner
+from partners.onboarding.requirement_schemas import Checklist, ChecklistItem, VerificationIn
+from partners.onboarding.requirements import active_requirements
+from partners.onboarding.schemas import Attestation
+from partners.reading import reader
+
+APPLICANT = "applicant"
+"""The actor of an application: nobody has signed in."""
+
+
+class RequirementsMissing(Fact):
+    """A gate is not met; `missing` says what, and who must do it."""
+
+    code = "requirements_missing"
+    zh = "还有 {count} 项要求未满足：{codes}。"
+    en = "Requirements are not met: {codes} ({count})."
+
+    def __init__(self, gate: Gate, requirements: Sequence[Requirement]) -> None:
+        """Keep each requirement with its title, help, and whose move it is."""
+        found = [
+            {"code": r.code, "kind": r.kind, "who": WHO[r.kind], "title": msgspec.to_builtins(r.title)}
+            | {"help": msgspec.to_builtins(r.help)}
+            for r in requirements
+        ]
+        super().__init__(gate=gate, missing=found, count=len(found), codes=", ".join(r.code for r in requirements))
+
+
+async def checklist(partner_id: UUID, *, staff: bool) -> Checklist:
+    """Return what is asked of the partner and how it was met. Who of operations verified is told to `staff` only.
+
+    Raises NotFound.
+    """
+    applicant = await _applicant(partner_id)
+    asked = [r for r in await active_requirements() if r.concerns(applicant.kind)]
+    rows = await reader().fetch(
+        "SELECT code, note, reference, actor, answered_at FROM requirement_answer WHERE partner_id = $1", partner_id
+    )
+    answers = {row["code"]: row for row in rows}
+    items = [_item(r, answers.get(r.code), met=is_met(r, applicant), staff=staff) for r in asked]
+    gates: tuple[Gate, ...] = get_args(Gate)
+    return Checklist(items=items, missing={g: [r.code for r in missing(asked, applicant, g)] for g in gates})
+
+
+def _item(requirement: Requirement, answer: asyncpg.Record | None, *, met: bool, staff: bool) -> ChecklistItem:
+    told = answer if answer is not None and (staff or answer["actor"] == APPLICANT) else None
+    return ChecklistItem(
+        code=requirement.code,
+        kind=requirement.kind,
+        gate=requirement.gate,
+        title=requirement.title,
+        help=requirement.help,
+        met=met,
+        who=WHO[requirement.kind],
+        note=(told["note"] or None) if told else None,
+        reference=(told["reference"] or None) if told else None,
+        actor=told["actor"] if told else None,
+        answered_at=answer["answered_at"] if answer else None,
+    )
+
+
+async def missing_at(partner_id: UUID, gate: Gate) -> list[Requirement]:
+    """Return what stands against the partner's passing the gate; it is asked under the partner's lock. Raises NotFound."""
+    return missing(await active_requirements(), await _applicant(partner_id), gate)
+
+
+async def require_gate(partner_id: UUID, gate: Gate) -> None:
+    """Raise RequirementsMissing unless the partner may pass the gate."""
+    found = await missing_at(partner_id, gate)
+    if found:
+        raise RequirementsMissing(gate, found)
+
+
+async def attest(work: UnitOfWork, partner_id: UUID, said: Sequence[Attestation], now: datetime) -> None:
+    """Record what the applicant says is so; what was said before is said anew.
+
+    Raises NotFound, InvalidField, TransitionRefusedError.
+    """
+    if not said:
+        return
+    PARTNER.after(await lock_partner(work, partner_id), "attest")
+    kinds = await _kinds()
+    for place, attestation in enumerate(said):
+        if kinds.get(attestation.code) != "attested":
+            raise InvalidField(
+                f"attestations[{place}].code",
+                "不是由申请人声明的要求。",
+                "is not a requirement that an applicant attests.",
+            )
+        await _answer(work, partner_id, attestation.code, attestation.reference, attestation.note, APPLICANT, now)
+
+
+async def verify(
+    work: UnitOfWork, partner_id: UUID, code: str, seen: VerificationIn, actor: str, now: datetime
+) -> None:
+    """Record that operations saw the document. Raises NotFound, also for what is not verified, or TransitionRefusedError."""
+    PARTNER.after(await lock_partner(work, partner_id), "verify")
+    if (await _kinds()).get(code) != "verified":
+        raise NotFound
+    await _answer(work, partner_id, code, seen.reference, seen.note, actor, now)
+    await audit.record(
+        work, actor, "partner.verify", f"partner:{partner_id}", now,
+        requirement=code, reference=seen.reference, note=seen.note,
+    )  # fmt: skip
+
+
+async def forget_verified(work: UnitOfWork, partner_id: UUID) -> None:
+    """Take back what operations verified: the company says of itself now what the documents did not say."""
+    await work.execute(
+        "DELETE FROM requirement_answer a USING requirement r WHERE a.partner_id = $1 AND r.code = a.code"
+        " AND r.kind = 'verified'",
+        partner_id,
+    )
+
+
+async def _answer(
+    work: UnitOfWork, partner_id: UUID, code: str, reference: str | None, note: str | None, actor: str, now: datetime
+) -> None:
+    await work.execute(
+        "INSERT INTO requirement_answer (partner_id, code, reference, note, actor, answered_at) VALUES ($1, $2, $3, $4, $5, $6)"
+        " ON CONFLICT (partner_id, code) DO UPDATE SET reference = $3, note = $4, actor = $5, answered_at = $6",
+        partner_id,
+        code,
+        reference or "",
+        note or "",
+        actor,
+        now,
+    )
+
+
+async def _kinds() -> dict[str, RequirementKind]:
+    return {requirement.code: requirement.kind for requirement in await active_requirements()}
+
+
+async def _applicant(partner_id: UUID) -> Applicant:
+    row = await reader().fetchrow(
+        "SELECT kind, registration_number, website,"
+        " EXISTS (SELECT FROM contract c WHERE c.partner_id = p.id) AS contract_signed,"
+        " ARRAY(SELECT code FROM requirement_answer a WHERE a.partner_id = p.id) AS answered"
+        " FROM partner p WHERE id = $1",
+        partner_id,
+    )
+    if row is None:
+        raise NotFound
+    return Applicant(**{**row, "answered": frozenset(row["answered"])})

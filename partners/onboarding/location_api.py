@@ -1,0 +1,131 @@
+"""A partner's own locations over HTTP."""
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+
+from litestar import Controller, Response, get, patch, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+from litestar.params import FromPath, FromQuery, JSONBody
+
+from marketplace.kernel.clock import Clock
+from marketplace.platform.database import UnitOfWork, unit_of_work
+from marketplace.platform.idempotency import IdempotencyKey, once, request_key
+from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, Limit, Page
+from marketplace.platform.problems import HttpRequest, language_of
+from partners.oauth.callers import PartnerCaller
+from partners.onboarding.import_locations import import_locations
+from partners.onboarding.location_rows import Parsed, parse
+from partners.onboarding.locations import add_location, change_location, list_locations
+from partners.onboarding.schemas import ImportReport, LocationChange, LocationView, NewLocation
+from partners.onboarding.spreadsheet import CSV, XLSX, read_rows
+
+_WRITE = {"scope": "locations:write"}
+
+
+@dataclass
+class ImportOperation(Operation):
+    """Describes the file, which is read from the raw body."""
+
+    def __post_init__(self) -> None:
+        text = Schema(type=OpenAPIType.STRING)
+        binary = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
+        content = {CSV: OpenAPIMediaType(schema=text), XLSX: OpenAPIMediaType(schema=binary)}
+        self.request_body = RequestBody(content=content, required=True)
+
+
+def _parsed(media_type: str, body: bytes, language: str) -> Parsed:
+    return parse(read_rows(media_type, body), language)
+
+
+class Locations(Controller):
+    """The places where the calling partner takes vouchers."""
+
+    path = "/v1/partner/locations"
+    tags = ["partner"]
+
+    @post(
+        operation_id="add_location",
+        summary="Add a location",
+        opt=_WRITE,
+        responses={201: ResponseSpec(LocationView, description="The location", generate_examples=False)},
+    )
+    async def add(
+        self,
+        data: JSONBody[NewLocation],
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """A place where vouchers are taken, under the partner's own id."""
+        now = clock.now()
+
+        async def add(work: UnitOfWork) -> LocationView:
+            return await add_location(work, partner.partner_id, data, now)
+
+        whole = request_key(request, partner.actor, key, data)
+        return (await once(whole, language_of(request), add, status=201, now=now)).response()
+
+    @get(operation_id="list_locations", summary="Our locations")
+    async def list_all(
+        self,
+        partner: NamedDependency[PartnerCaller],
+        cursors: NamedDependency[Cursors],
+        cursor: FromQuery[str | None] = None,
+        limit: FromQuery[Limit] = DEFAULT_LIMIT,
+    ) -> Page[LocationView]:
+        """The calling partner's locations, by id."""
+        return await list_locations(partner.partner_id, cursors, cursor, limit)
+
+    @patch(
+        "/{location_id:str}", operation_id="change_location", summary="Change a location, or its opening", opt=_WRITE
+    )
+    async def change(
+        self,
+        location_id: FromPath[str],
+        data: JSONBody[LocationChange],
+        partner: NamedDependency[PartnerCaller],
+        clock: NamedDependency[Clock],
+    ) -> LocationView:
+        """What is left out stays as it is."""
+        async with unit_of_work() as work:
+            return await change_location(work, partner.partner_id, location_id, data, clock.now())
+
+    @post(
+        "/import",
+        operation_id="import_locations",
+        summary="Add and change locations by a file",
+        opt=_WRITE,
+        status_code=200,
+        operation_class=ImportOperation,
+        responses={200: ResponseSpec(ImportReport, description="What was done", generate_examples=False)},
+    )
+    async def by_file(
+        self,
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+        dry_run: FromQuery[bool] = False,
+        partial: FromQuery[bool] = False,
+    ) -> Response[bytes]:
+        """CSV (UTF-8 or GBK) or XLSX, up to 10,000 rows and 2 MiB. The first row names the columns: `id`, `name_zh`, `name_en`,
+        `region`, `city`, `address`, `latitude`, `longitude`, `state`, or the same in Chinese. Rows that are wrong come back by
+        number and field, and nothing is imported, unless `partial`. `dry_run` only says what would be done.
+        """
+        now, body, language = clock.now(), await request.body(), language_of(request)
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        said = [media_type, hashlib.sha256(body).hexdigest(), dry_run, partial]
+        whole = request_key(request, partner.actor, key, said)
+        # Beside the event loop: a full file takes longer than anybody else should wait.
+        parsed = await asyncio.to_thread(_parsed, media_type, body, language)
+
+        async def work(transaction: UnitOfWork) -> ImportReport:
+            return await import_locations(
+                transaction, partner.partner_id, parsed, now, dry_run=dry_run, partial=partial
+            )
+
+        return (await once(whole, language, work, now=now)).response()

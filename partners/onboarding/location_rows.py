@@ -1,0 +1,177 @@
+"""From the rows of a partner's file to locations, with what is wrong by row and field. Pure."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from partners.fields import Line, Reference, ShortLine
+from partners.onboarding.schemas import Coordinates, LocationState, RowProblem
+from partners.onboarding.spreadsheet import Formula, Row
+
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    "id": ("编号", "门店编号"),
+    "name_zh": ("中文名称", "名称", "门店名称"),
+    "name_en": ("英文名称",),
+    "region": ("地区", "大区", "区域"),
+    "city": ("城市",),
+    "address": ("地址",),
+    "latitude": ("纬度",),
+    "longitude": ("经度",),
+    "state": ("状态", "营业状态"),
+}
+"""Columns by the name of their field, and by the words of Chinese offices."""
+
+REQUIRED = ("id", "name_zh", "city", "address")
+
+_STATES: dict[str, LocationState] = {
+    "": "open",
+    "open": "open",
+    "营业": "open",
+    "temporarily_closed": "temporarily_closed",
+    "暂停营业": "temporarily_closed",
+    "closed": "closed",
+    "已关闭": "closed",
+}
+
+_DEGREES = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{1,17})?", re.ASCII)
+_FORMULA_SIGNS = ("=", "+", "-", "@")
+
+_WORDS: dict[str, tuple[str, str]] = {
+    "unknown": ("没有这一列。", "is no column that is known here."),
+    "twice": ("该列出现两次。", "stands there twice."),
+    "missing": ("缺少此列。", "is a column that is missing."),
+    "required": ("不能为空。", "must not be empty."),
+    "formula": ("不能是公式。", "must not be a formula."),
+    "reference": (
+        "须为 1 至 64 个字母、数字、点、下划线或连字符。",
+        "must be 1 to 64 letters, digits, dots, underscores or hyphens.",
+    ),
+    "line": ("须为一行文字，且不能过长。", "must be one line, and not too long."),
+    "state": ("须为 open、temporarily_closed 或 closed。", "must be open, temporarily_closed or closed."),
+    "latitude": ("须为 -90 至 90 的十进制度数。", "must be decimal degrees from -90 to 90."),
+    "longitude": ("须为 -180 至 180 的十进制度数。", "must be decimal degrees from -180 to 180."),
+    "pair": ("经纬度须同时填写。", "goes with the other coordinate."),
+    "duplicate": ("与第 {} 行重复。", "is the same as in row {}."),
+    "nothing": ("文件没有数据。", "has no locations."),
+}
+
+_TYPES: dict[str, Any] = {
+    "id": Reference,
+    "name_zh": ShortLine,
+    "name_en": ShortLine,
+    "region": ShortLine,
+    "city": ShortLine,
+    "address": Line,
+}
+
+
+class LocationRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A location as a row of a file says it; without an English name it has the Chinese one."""
+
+    id: str
+    name_zh: str
+    name_en: str
+    region: str | None
+    city: str
+    address: str
+    coordinates: Coordinates | None
+    state: LocationState
+
+
+class Parsed(msgspec.Struct, frozen=True):
+    """What a file says: the columns that it has, its good rows, and what is wrong with the others."""
+
+    columns: frozenset[str]
+    good: list[LocationRow]
+    problems: list[RowProblem]
+    rows: int
+
+
+def parse(rows: Sequence[Row], language: str) -> Parsed:
+    """Return the locations in the rows, the first of which names the columns. Of an id that comes twice the first counts."""
+    columns, problems = _header(rows, language)
+    if problems:
+        return Parsed(frozenset(columns), [], problems, max(len(rows) - 1, 0))
+    good: list[LocationRow] = []
+    seen: dict[str, int] = {}
+    for row in rows[1:]:
+        fields = {name: row.cells[place] if place < len(row.cells) else "" for name, place in columns.items()}
+        found = [RowProblem(row.number, field, _word(what, language)) for field, what in _wrong(fields)]
+        identifier = fields["id"]
+        if not found and identifier in seen:
+            found = [RowProblem(row.number, "id", _word("duplicate", language).format(seen[identifier]))]
+        seen.setdefault(identifier, row.number)
+        problems += found
+        if not found:
+            good.append(_location(fields))
+    return Parsed(frozenset(columns), good, problems, len(rows) - 1)
+
+
+def _word(what: str, language: str) -> str:
+    return _WORDS[what][1 if language == "en" else 0]
+
+
+def _header(rows: Sequence[Row], language: str) -> tuple[dict[str, int], list[RowProblem]]:
+    if len(rows) < 2:
+        return {}, [RowProblem(1, "body", _word("nothing", language))]
+    names = {word: name for name, words in _COLUMNS.items() for word in (name, *words)}
+    columns: dict[str, int] = {}
+    problems = []
+    for place, title in enumerate(rows[0].cells):
+        name = names.get(title.lower())
+        if name is None and title:
+            problems.append(RowProblem(rows[0].number, title[:80], _word("unknown", language)))
+        elif name in columns:
+            problems.append(RowProblem(rows[0].number, name, _word("twice", language)))
+        elif name is not None:
+            columns[name] = place
+    absent = [name for name in REQUIRED if name not in columns]
+    problems += [RowProblem(rows[0].number, name, _word("missing", language)) for name in absent]
+    return columns, problems
+
+
+def _wrong(fields: dict[str, str]) -> list[tuple[str, str]]:
+    """Return (field, what is wrong) for each field of a row that is wrong."""
+    looked = [(name, _complaint(name, text)) for name, text in fields.items()]
+    found = [(name, what) for name, what in looked if what is not None]
+    if bool(fields.get("latitude")) != bool(fields.get("longitude")):
+        found.append(("longitude" if fields.get("latitude") else "latitude", "pair"))
+    return found
+
+
+def _complaint(name: str, text: str) -> str | None:
+    if isinstance(text, Formula) or (name in _TYPES and text.startswith(_FORMULA_SIGNS)):
+        return "formula"
+    if not text:
+        return "required" if name in REQUIRED else None
+    if name in _TYPES:
+        return _misfit(name, text)
+    if name == "state":
+        return None if text.lower() in _STATES else "state"
+    most = 90 if name == "latitude" else 180
+    return None if _DEGREES.fullmatch(text) and abs(float(text)) <= most else name
+
+
+def _misfit(name: str, text: str) -> str | None:
+    try:
+        msgspec.convert(text, _TYPES[name])
+    except msgspec.ValidationError:
+        return "reference" if name == "id" else "line"
+    return None
+
+
+def _location(fields: dict[str, str]) -> LocationRow:
+    latitude, longitude = fields.get("latitude"), fields.get("longitude")
+    place = Coordinates(round(float(latitude), 6), round(float(longitude), 6)) if latitude and longitude else None
+    return LocationRow(
+        id=fields["id"],
+        name_zh=fields["name_zh"],
+        name_en=fields.get("name_en") or fields["name_zh"],
+        region=fields.get("region") or None,
+        city=fields["city"],
+        address=fields["address"],
+        coordinates=place,
+        state=_STATES[fields.get("state", "").lower()],
+    )

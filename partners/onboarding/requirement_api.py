@@ -1,0 +1,188 @@
+"""The checklist over HTTP: operations configure it and verify, applicants see it and attest."""
+
+from litestar import Controller, Response, get, patch, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, JSONBody
+
+from marketplace.kernel.clock import Clock
+from marketplace.platform.database import UnitOfWork, unit_of_work
+from marketplace.platform.idempotency import IdempotencyKey, once, request_key
+from marketplace.platform.identity import Caller
+from marketplace.platform.problems import HttpRequest, language_of, path_id
+from partners.onboarding.api import OPERATIONS, READERS, ApplicationToken, bearer_of
+from partners.onboarding.apply import prove
+from partners.onboarding.checklist import APPLICANT, attest, checklist, verify
+from partners.onboarding.requirement_schemas import (
+    Checklist,
+    NewRequirement,
+    RequirementChange,
+    RequirementList,
+    RequirementView,
+    VerificationIn,
+)
+from partners.onboarding.requirements import (
+    change_requirement,
+    create_requirement,
+    list_requirements,
+    retire_requirement,
+)
+from partners.onboarding.schemas import Attestation
+
+
+class Requirements(Controller):
+    """What is asked of applicants is operations' data."""
+
+    path = "/v1/admin/requirements"
+    tags = ["operations"]
+
+    @get(operation_id="list_requirements", summary="The requirements of the checklist", opt=READERS)
+    async def list_all(self, staff: NamedDependency[Caller]) -> RequirementList:  # noqa: ARG002 - the guard
+        """All of them, retired ones too, in the order of the checklist."""
+        return await list_requirements()
+
+    @post(
+        operation_id="create_requirement",
+        summary="Ask something more of applicants",
+        opt=OPERATIONS,
+        responses={201: ResponseSpec(RequirementView, description="The requirement", generate_examples=False)},
+    )
+    async def create(
+        self,
+        data: JSONBody[NewRequirement],
+        request: HttpRequest,
+        staff: NamedDependency[Caller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """The code is its name for good. From now on applications need it at its gate; what passed before stays passed."""
+        now = clock.now()
+
+        async def work(transaction: UnitOfWork) -> RequirementView:
+            return await create_requirement(transaction, data, staff.actor, now)
+
+        whole = request_key(request, staff.actor, key, data)
+        return (await once(whole, language_of(request), work, status=201, now=now)).response()
+
+    @patch("/{code:str}", operation_id="change_requirement", summary="Change a requirement", opt=OPERATIONS)
+    async def change(
+        self,
+        code: FromPath[str],
+        data: JSONBody[RequirementChange],
+        staff: NamedDependency[Caller],
+        clock: NamedDependency[Clock],
+    ) -> RequirementView:
+        """The whole requirement is sent, with the `version` that was read; 412 if somebody changed it meanwhile."""
+        async with unit_of_work() as work:
+            return await change_requirement(work, code, data, staff.actor, clock.now())
+
+    @post(
+        "/{code:str}/retire",
+        operation_id="retire_requirement",
+        summary="Ask it of nobody any more",
+        opt=OPERATIONS,
+        status_code=200,
+        responses={200: ResponseSpec(RequirementView, description="The requirement", generate_examples=False)},
+    )
+    async def retire(
+        self,
+        code: FromPath[str],
+        request: HttpRequest,
+        staff: NamedDependency[Caller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """Answers are kept; a change with `active: true` brings it back."""
+        now = clock.now()
+
+        async def work(transaction: UnitOfWork) -> RequirementView:
+            return await retire_requirement(transaction, code, staff.actor, now)
+
+        whole = request_key(request, staff.actor, key, None)
+        return (await once(whole, language_of(request), work, now=now)).response()
+
+
+class AdminChecklist(Controller):
+    """A partner's checklist as operations see it."""
+
+    path = "/v1/admin/partners/{partner_id:str}/checklist"
+    tags = ["operations"]
+
+    @get(operation_id="get_partner_checklist", summary="What a partner still has to show", opt=READERS)
+    async def see(self, partner_id: FromPath[str], staff: NamedDependency[Caller]) -> Checklist:  # noqa: ARG002 - the guard
+        """Each requirement of this partner's kind, whether it is met and by whose word, and what is missing at each gate."""
+        return await checklist(path_id(partner_id), staff=True)
+
+    @post(
+        "/{code:str}/verify",
+        operation_id="verify_requirement",
+        summary="Note that a document was seen",
+        opt=OPERATIONS,
+        status_code=200,
+        responses={200: ResponseSpec(Checklist, description="The checklist", generate_examples=False)},
+    )
+    async def verify(
+        self,
+        partner_id: FromPath[str],
+        code: FromPath[str],
+        data: JSONBody[VerificationIn],
+        request: HttpRequest,
+        staff: NamedDependency[Caller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """`reference` says where the document is filed. Seen once more, the later word counts."""
+        identifier, now = path_id(partner_id), clock.now()
+
+        async def work(transaction: UnitOfWork) -> Checklist:
+            await verify(transaction, identifier, code, data, staff.actor, now)
+            return await checklist(identifier, staff=True)
+
+        whole = request_key(request, staff.actor, key, data)
+        return (await once(whole, language_of(request), work, now=now)).response()
+
+
+class ApplicantChecklist(Controller):
+    """The same as the applicant sees it, with the application token."""
+
+    path = "/v1/partner/applications/{application_id:str}"
+    opt = {"public": True}  # an applicant has no client yet
+    tags = ["partner"]
+    security = [{}]
+
+    @get("/checklist", operation_id="get_application_checklist", summary="What our application still needs")
+    async def see(self, application_id: FromPath[str], authorization: ApplicationToken = None) -> Checklist:
+        """Each requirement, whether it is met, and what is missing at each gate."""
+        identifier = path_id(application_id)
+        await prove(identifier, bearer_of(authorization))
+        return await checklist(identifier, staff=False)
+
+    @post(
+        "/attestations",
+        operation_id="attest_requirement",
+        summary="Say that a requirement is met",
+        status_code=200,
+        responses={200: ResponseSpec(Checklist, description="The checklist", generate_examples=False)},
+    )
+    async def attest(
+        self,
+        application_id: FromPath[str],
+        data: JSONBody[Attestation],
+        request: HttpRequest,
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+        authorization: ApplicationToken = None,
+    ) -> Response[bytes]:
+        """For requirements of the kind `attested`, while the application is looked at."""
+        identifier, now = path_id(application_id), clock.now()
+        await prove(identifier, bearer_of(authorization))
+
+        async def work(transaction: UnitOfWork) -> Checklist:
+            await attest(transaction, identifier, [data], now)
+            return await checklist(identifier, staff=False)
+
+        whole = request_key(request, f"{APPLICANT}:{identifier}", key, data)
+        return (await once(whole, language_of(request), work, now=now)).response()
+
+
+ROUTES: list[type[Controller]] = [Requirements, AdminChecklist, ApplicantChecklist]

@@ -1,0 +1,168 @@
+"""The checklist as operations' data: requirements are made, changed and retired, each change in the audit."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from marketplace.kernel.facts import Fact, InvalidField, Kind, NotFound
+from marketplace.kernel.text import Text
+from marketplace.platform import audit
+from marketplace.platform.database import UnitOfWork
+from partners.onboarding.domain import Requirement, check_requirement
+from partners.onboarding.requirement_schemas import NewRequirement, RequirementChange, RequirementList, RequirementView
+from partners.reading import reader
+
+_COLUMNS = "code, version, kind, gate, title_zh, title_en, help_zh, help_en, partner_kinds, active, sort, changed_at"
+
+
+class RequirementExists(Fact):
+    """There was a requirement of that code before; a retired one can be switched on again."""
+
+    code = "requirement_exists"
+    zh = "要求 {requirement} 已存在；停用的可以重新启用。"
+    en = "There is a requirement {requirement} already; a retired one can be switched on again."
+
+
+class RequirementChanged(Fact):
+    """Somebody changed it since it was read."""
+
+    kind = Kind.PRECONDITION
+    code = "changed_meanwhile"
+    zh = "该要求已被他人修改，当前版本为 {version}；请重新读取后再改。"
+    en = "Somebody changed it meanwhile: it is at version {version}. Read it again and then change it."
+
+
+async def list_requirements() -> RequirementList:
+    """Return all requirements, retired ones too, in the order of the checklist. There are a few dozen at the most."""
+    rows = await reader().fetch(f"SELECT {_COLUMNS} FROM requirement ORDER BY sort, code")
+    return RequirementList([_view(row) for row in rows])
+
+
+async def active_requirements() -> Sequence[Requirement]:
+    """Return what is asked at present, in the order of the checklist."""
+    rows = await reader().fetch(f"SELECT {_COLUMNS} FROM requirement WHERE active ORDER BY sort, code")
+    return [
+        Requirement(
+            code=row["code"],
+            kind=row["kind"],
+            gate=row["gate"],
+            title=Text(row["title_zh"], row["title_en"]),
+            help=Text(row["help_zh"], row["help_en"]),
+            partner_kinds=tuple(row["partner_kinds"]),
+        )
+        for row in rows
+    ]
+
+
+async def create_requirement(work: UnitOfWork, new: NewRequirement, actor: str, now: datetime) -> RequirementView:
+    """Add a requirement and return it. Raises InvalidField, RequirementExists."""
+    check_requirement(new.code, new.kind, new.gate)
+    _check_kinds(new.partner_kinds)
+    row = await work.fetchrow(
+        f"INSERT INTO requirement ({_COLUMNS}) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+        f" ON CONFLICT DO NOTHING RETURNING {_COLUMNS}",
+        new.code,
+        new.kind,
+        new.gate,
+        new.title.zh,
+        new.title.en,
+        new.help.zh,
+        new.help.en,
+        new.partner_kinds,
+        new.active,
+        new.sort,
+        now,
+    )
+    if row is None:
+        raise RequirementExists(requirement=new.code)
+    view = _view(row)
+    await audit.record(work, actor, "requirement.create", f"requirement:{new.code}", now, after=_audited(view))
+    return view
+
+
+async def change_requirement(
+    work: UnitOfWork, code: str, change: RequirementChange, actor: str, now: datetime
+) -> RequirementView:
+    """Replace what a requirement says and return it; its code and kind stay, since answers were given to them.
+
+    Raises NotFound, RequirementChanged when `change.version` is not the present one, InvalidField.
+    """
+    before = await _locked(work, code)
+    check_requirement(code, before.kind, change.gate)
+    _check_kinds(change.partner_kinds)
+    row = await work.fetchrow(
+        "UPDATE requirement SET version = version + 1, gate = $3, title_zh = $4, title_en = $5, help_zh = $6, help_en = $7,"
+        f" partner_kinds = $8, active = $9, sort = $10, changed_at = $11 WHERE code = $1 AND version = $2 RETURNING {_COLUMNS}",
+        code,
+        change.version,
+        change.gate,
+        change.title.zh,
+        change.title.en,
+        change.help.zh,
+        change.help.en,
+        change.partner_kinds,
+        change.active,
+        change.sort,
+        now,
+    )
+    if row is None:
+        raise RequirementChanged(version=before.version)
+    view = _view(row)
+    await audit.record(
+        work, actor, "requirement.change", f"requirement:{code}", now, before=_audited(before), after=_audited(view)
+    )
+    return view
+
+
+async def retire_requirement(work: UnitOfWork, code: str, actor: str, now: datetime) -> RequirementView:
+    """Ask it of nobody any more and return it; the answers to it are kept. Raises NotFound."""
+    before = await _locked(work, code)
+    if not before.active:
+        return before
+    row = await work.fetchrow(
+        f"UPDATE requirement SET version = version + 1, active = false, changed_at = $2 WHERE code = $1 RETURNING {_COLUMNS}",
+        code,
+        now,
+    )
+    if row is None:
+        raise NotFound
+    await audit.record(work, actor, "requirement.retire", f"requirement:{code}", now)
+    return _view(row)
+
+
+async def _locked(work: UnitOfWork, code: str) -> RequirementView:
+    if not code.isprintable():  # PostgreSQL cannot even be asked for a text with a NUL in it
+        raise NotFound
+    row = await work.fetchrow(f"SELECT {_COLUMNS} FROM requirement WHERE code = $1 FOR UPDATE", code)
+    if row is None:
+        raise NotFound
+    return _view(row)
+
+
+def _check_kinds(kinds: list[Any]) -> None:
+    if len(set(kinds)) != len(kinds):
+        raise InvalidField("partner_kinds", "不能重复。", "names a kind twice.")
+
+
+def _audited(view: RequirementView) -> dict[str, Any]:
+    texts = {"title": [view.title.zh, view.title.en], "help": [view.help.zh, view.help.en]}
+    return texts | {
+        name: getattr(view, name) for name in ("kind", "gate", "partner_kinds", "active", "sort", "version")
+    }
+
+
+def _view(row: asyncpg.Record) -> RequirementView:
+    return RequirementView(
+        code=row["code"],
+        version=row["version"],
+        kind=row["kind"],
+        gate=row["gate"],
+        title=Text(row["title_zh"], row["title_en"]),
+        help=Text(row["help_zh"], row["help_en"]),
+        partner_kinds=list(row["partner_kinds"]),
+        active=row["active"],
+        sort=row["sort"],
+        changed_at=row["changed_at"],
+    )

@@ -1,0 +1,155 @@
+"""A partner's life on the database: every arrow, every pair that is none, the applicant's second try, a suspension."""
+
+import itertools
+from typing import Any, get_args
+from uuid import UUID, uuid4
+
+import pytest
+
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.states import TransitionRefusedError
+from marketplace.platform.audit import first_break
+from marketplace.platform.database import DB, unit_of_work
+from marketplace.settings import Settings
+from partners.onboarding import apply as applying
+from partners.onboarding.decide import decide
+from partners.onboarding.domain import PARTNER, Decision, PartnerStatus, decisions
+from tests.support.app import Api, fresh_key, running_app
+from tests.support.flow import Partner, good, oem
+from tests.support.partners import APPLICATION, apply, bearer, staff_post
+
+
+async def test_every_arrow_and_every_pair_that_is_none(api: Api, clock: Clock) -> None:
+    """Each decision in each state, by the table: the arrow is taken with its actor and reason, or nothing at all changes."""
+    partner_id = UUID((await apply(api))["id"])
+    for state, decision in itertools.product(PartnerStatus, get_args(Decision)):
+        await DB.fetch("UPDATE partner SET status = $2 WHERE id = $1", partner_id, state)
+        before = await _all_of(partner_id)
+        if decision not in decisions(state):
+            with pytest.raises(TransitionRefusedError):
+                async with unit_of_work() as work:
+                    await decide(work, partner_id, decision, "admin:x", "why", clock.now())
+            assert await _all_of(partner_id) == before, (state, decision)
+            continue
+        async with unit_of_work() as work:
+            after = await decide(work, partner_id, decision, "admin:x", "why", clock.now())
+        step = await DB.fetchrow(
+            "SELECT * FROM partner_history WHERE partner_id = $1 ORDER BY seq DESC LIMIT 1", partner_id
+        )
+        assert step is not None
+        assert PARTNER.table[PartnerStatus(step["before"]), decision] == after == step["after"]
+        assert (step["action"], step["actor"], step["reason"]) == (decision, "admin:x", "why")
+        assert await DB.fetchval("SELECT status FROM partner WHERE id = $1", partner_id) == after
+    assert await first_break() is None
+
+
+async def _all_of(partner_id: UUID) -> list[Any]:
+    counts = "SELECT (SELECT count(*) FROM partner_history), (SELECT count(*) FROM event), (SELECT count(*) FROM audit_entry)"
+    return [await DB.fetchrow("SELECT * FROM partner WHERE id = $1", partner_id), await DB.fetchrow(counts)]
+
+
+async def test_changes_are_asked_for_and_the_application_comes_again(api: Api) -> None:
+    receipt = await apply(api)
+    admin, path = f"/v1/admin/partners/{receipt['id']}", f"/v1/partner/applications/{receipt['id']}"
+    applicant = bearer(receipt["application_token"])
+    amended = APPLICATION | {"legal_name": "华住酒店管理有限公司", "reply": "已更正公司名称"}
+
+    async def again(headers: dict[str, str] = applicant, body: Any = amended) -> Any:
+        return await api.post(f"{path}/resubmit", json=body, headers=headers | fresh_key())
+
+    assert (await again()).json()["code"] == "wrong_state"
+    missing = await api.post(f"{admin}/request_changes", json={}, headers=api.staff("operations") | fresh_key())
+    assert missing.status_code == 409
+    assert (await staff_post(api, f"{admin}/take_up", {}))["status"] == "in_review"
+    missing = await api.post(f"{admin}/request_changes", json={}, headers=api.staff("operations") | fresh_key())
+    assert (missing.status_code, missing.json()["errors"][0]["field"]) == (400, "reason")
+    asked = await staff_post(api, f"{admin}/request_changes", {"reason": "公司名称与执照不符"})
+    assert (asked["status"], asked["actions"]) == ("changes_requested", ["reject"])
+    seen = good(await api.get(path, headers=applicant))
+    assert (seen["status"], seen["reason"]) == ("changes_requested", "公司名称与执照不符")
+
+    for stranger, status in [
+        ({}, 401),
+        (bearer("mpa_wrong"), 404),
+        (bearer((await apply(api))["application_token"]), 404),
+    ]:
+        assert (await again(stranger)).status_code == status
+    bad = await again(body=amended | {"status": "approved"})
+    assert (bad.status_code, bad.json()["errors"][0]["field"]) == (400, "status")
+    bad = await again(body=amended | {"scenarios": ["lodging", "lodging"]})
+    assert (bad.status_code, bad.json()["errors"][0]["field"]) == (400, "scenarios")
+    assert good(await again())["status"] == "in_review"
+    assert (await again()).status_code == 409
+
+    detail = good(await api.get(admin, headers=api.staff("auditor")))
+    assert detail["legal_name"] == "华住酒店管理有限公司"
+    last = detail["history"][-1]
+    assert (last["action"], last["actor"], last["reason"]) == ("resubmit", "applicant", "已更正公司名称")
+    assert good(await api.get(path, headers=applicant))["reason"] is None, (
+        "the applicant's own words are not operations'"
+    )
+    assert (await staff_post(api, f"{admin}/approve", {}))["status"] == "approved"
+
+
+async def test_a_resubmission_that_is_sent_twice_counts_once(api: Api) -> None:
+    receipt = await apply(api)
+    admin, path = f"/v1/admin/partners/{receipt['id']}", f"/v1/partner/applications/{receipt['id']}"
+    await staff_post(api, f"{admin}/take_up", {})
+    await staff_post(api, f"{admin}/request_changes", {"reason": "x"})
+    headers = bearer(receipt["application_token"]) | fresh_key()
+    first, second = [await api.post(f"{path}/resubmit", json=APPLICATION, headers=headers) for _ in range(2)]
+    assert (first.status_code, second.headers["Idempotency-Replayed"]) == (200, "true")
+    assert first.json() == second.json()
+    assert await DB.fetchval("SELECT count(*) FROM partner_history WHERE action = 'resubmit'") == 1
+
+
+async def test_who_may_resubmit_is_found_out_by_the_token_alone(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the look at the token broken, a stranger gets through: it is what keeps strangers out."""
+
+    async def careless(partner_id: UUID, token: str) -> None:
+        del partner_id, token
+
+    receipt = await apply(api)
+    admin, path = f"/v1/admin/partners/{receipt['id']}", f"/v1/partner/applications/{receipt['id']}"
+    await staff_post(api, f"{admin}/take_up", {})
+    await staff_post(api, f"{admin}/request_changes", {"reason": "x"})
+    stranger = bearer("mpa_wrong")
+    assert (await api.post(f"{path}/resubmit", json=APPLICATION, headers=stranger | fresh_key())).status_code == 404
+    monkeypatch.setattr("partners.onboarding.api.prove", careless)
+    assert (await api.post(f"{path}/resubmit", json=APPLICATION, headers=stranger | fresh_key())).status_code == 200
+    assert applying.prove is not careless
+
+
+async def test_a_suspension_stops_sales_and_calls_and_leaves_vouchers_whole(dsn: str, settings: Settings) -> None:
+    """Off the catalogue at once, tokens refused, the member's voucher as it was; resumed, it is taken at the counter."""
+    async with running_app(settings, dsn) as api:
+        partner = await Partner(api).open()
+        offer = await partner.offer(points=100, stock=10)
+        member = api.member("m-1", name="林")
+        member_id = good(await api.get("/v1/me", headers=member))["member"]["id"]
+        earning = {
+            "reference": "r",
+            "member_id": member_id,
+            "points": 1000,
+            "kind": "service",
+            "occurred_at": "2026-11-01T00:00:00Z",
+        }
+        good(await api.post("/v1/points/earnings", json={"earnings": [earning]}, headers=await oem(api)))
+        wish = {"offer_id": offer["id"], "quantity": 1}
+        bought = good(await api.post("/v1/redemptions", json=wish, headers=member | fresh_key()), 201)
+        code = bought["voucher"]["code"]
+
+        await staff_post(api, f"/v1/admin/partners/{partner.id}/suspend", {"reason": "投诉"})
+        assert good(await api.get("/v1/offers", headers=member))["data"] == []
+        refused = await api.post("/v1/redemptions", json=wish, headers=member | fresh_key())
+        assert (refused.status_code, refused.json()["code"]) == (409, "not_on_sale")
+        stopped = await partner.use(code)
+        assert (stopped.status_code, stopped.json()["code"]) == (403, "partner_stopped")
+        assert "仍然有效" in stopped.json()["title"]
+        kept = await DB.fetchrow("SELECT status, expires_at FROM voucher")
+        assert kept is not None
+        assert kept["status"] == "issued"
+
+        await staff_post(api, f"/v1/admin/partners/{partner.id}/resume", {})
+        assert [found["id"] for found in good(await api.get("/v1/offers", headers=member))["data"]] == [offer["id"]]
+        assert good(await partner.use(code, uuid4().hex))["status"] == "used"
