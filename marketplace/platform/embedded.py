@@ -79,7 +79,7 @@ class EmbeddedServer:
         """Give a new server its share of the machine, once: the defaults are those of a machine of twenty years ago.
 
         With 128 MB of buffers and a checkpoint after each GB of log, a club of millions logs most pages whole: 55 KiB for a
-        redemption instead of 5 (docs/performance.md). More than 1.4 GB of log could not be replayed within the ten seconds in which
+        redemption instead of 5 (docs/performance.md). More than 1.4 GB of log is not replayed within the ten seconds in which
         a killed server is to be back (4.4 s for 640 MB). Of what was once used 1 GB is kept for using it again: a new file of it
         is filled with zeros first, for which commits wait up to 60 ms. What an operator writes into the file later is left alone.
         """
