@@ -15,14 +15,18 @@ AuthMethod = Literal["client_secret_basic", "client_secret_post", "private_key_j
 PARTNER_SCOPES: dict[str, str] = {
     "offers:read": "See one's own offers.",
     "offers:write": "Register and change offers, and hand them in for review.",
+    "codes:write": "Upload the voucher codes of one's own offers.",
     "webhooks:manage": "Keep webhook endpoints, and see what was sent to them.",
     "events:read": "Read the events that concern one.",
     "vouchers:verify": "Ask at the counter whether a voucher is good.",
     "vouchers:use": "Take a voucher.",
     "redemptions:read": "See redemptions of one's own offers, without the person behind them.",
     "statements:read": "Read statements and their lines.",
+    "reconciliations:write": "Hand in one's own file for reconciliation.",
     "locations:write": "Add the places where vouchers are taken.",
     "contracts:read": "Read one's own contracts.",
+    "contracts:sign": "Sign one's own contracts.",
+    "staff:manage": "Invite one's own staff, give them roles, and end their access.",
 }
 OEM_SCOPES: dict[str, str] = {
     "points:write": "Credit earnings to members.",
