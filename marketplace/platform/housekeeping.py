@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from marketplace.platform.database import DB
 from marketplace.platform.jobs import Job
+from marketplace.platform.limits import forget_windows
 from marketplace.settings import Settings
 
 BATCH = 5000
@@ -20,6 +21,7 @@ def jobs(settings: Settings) -> Sequence[Job]:
         Job("platform.forget_answers", "23 * * * *", forget_answers),
         Job("platform.forget_sessions", "41 * * * *", forget_sessions),
         Job("platform.forget_ticks", "53 * * * *", forget_ticks),
+        Job("platform.forget_windows", "7 * * * *", forget_windows),
     ]
 
 
