@@ -114,7 +114,9 @@ def language_of(request: HttpRequest) -> str:
 
 def handle_fact(request: HttpRequest, fact: Fact) -> Response[bytes]:
     """Answer a business fact."""
-    return respond(request, status_of(fact), problem_body(fact, language_of(request)))
+    challenge = getattr(fact, "challenge", None)  # other than Bearer
+    headers = {"WWW-Authenticate": challenge} if challenge else None
+    return respond(request, status_of(fact), problem_body(fact, language_of(request)), headers)
 
 
 def handle_transition(request: HttpRequest, refusal: TransitionRefusedError) -> Response[bytes]:
