@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import ClassVar
 
 from litestar import Litestar
@@ -16,12 +17,17 @@ from marketplace.platform.outbound import Outbound
 from marketplace.platform.package import Package, SeedContext, Service
 from marketplace.settings import Settings
 from partners.contracts.api import AdminContracts, PartnerContracts
+from partners.oauth import announced as oauth_announced
 from partners.oauth import api as oauth
-from partners.oauth import gate
-from partners.oauth.callers import oem_caller, partner_caller
+from partners.oauth import consent, gate
+from partners.oauth.admin_api import AdminClients, OwnClients
+from partners.oauth.callers import oem_caller, partner_caller, prove_possession
+from partners.oauth.credentials import forget_secrets, warn_of_ends
 from partners.oauth.domain import OEM_SCOPES, PARTNER_SCOPES
-from partners.oauth.keys import LocalKeys, ensure_signing_key
-from partners.oauth.token import forget_assertions
+from partners.oauth.keys import LocalKeys, SigningKeys, ensure_signing_key, rotate_if_old
+from partners.oauth.remote_keys import RemoteKeySets
+from partners.oauth.sweep import forget_expired
+from partners.oauth.token import OauthParts
 from partners.onboarding.api import DECISIONS, AdminPartners, Applications, OwnProfile
 from partners.onboarding.location_api import Locations
 from partners.onboarding.requirement_api import ROUTES as REQUIREMENTS
@@ -40,7 +46,7 @@ class Partners(Package):
     name = "partners"
     scopes: ClassVar[Mapping[str, str]] = PARTNER_SCOPES | OEM_SCOPES
     append_only: ClassVar[Sequence[str]] = ("partner_history",)
-    announced: ClassVar[Sequence[Announced]] = announced.ALL
+    announced: ClassVar[Sequence[Announced]] = (*announced.ALL, *oauth_announced.ALL)
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         """Set up the guard of what partners have us call."""
@@ -58,12 +64,16 @@ class Partners(Package):
             Locations,
             AdminContracts,
             PartnerContracts,
-            oauth.AdminClients,
-            oauth.token,
-            oauth.metadata,
-            oauth.jwks,
+            AdminClients,
+            OwnClients,
+            *oauth.ROUTES,
+            consent.ROUTES,
             *webhooks.ROUTES,
         ]
+
+    def templates(self) -> Path | None:
+        """Return the templates of the partners' pages."""
+        return Path(__file__).parent / "web" / "templates"
 
     def dependencies(self) -> Mapping[str, Provide]:
         """Return who calls with a token of our own OAuth server."""
@@ -78,13 +88,25 @@ class Partners(Package):
         return [Sender(self.outbound, self.settings.secret_key, self.clock).run]
 
     def jobs(self) -> Sequence[Job]:
-        """Return the hourly sweeps: of used assertions, and of deliveries and events that were kept long enough."""
+        """Return the hourly sweeps, and the daily looks at secrets that end and at the age of the signing key."""
+
+        async def forget_oauth() -> None:
+            await forget_expired(self.clock.now())
+            await forget_secrets(self.clock.now())
+
+        async def tell_of_ends() -> None:
+            await warn_of_ends(self.clock.now())
+
+        async def rotate_signing_key() -> None:
+            await rotate_if_old(self.settings.secret_key, self.clock.now())
 
         async def forget_webhooks() -> None:
             await forget(self.clock.now())
 
         return [
-            Job("partners.forget_assertions", "17 * * * *", forget_assertions),
+            Job("partners.forget_oauth", "17 * * * *", forget_oauth),
+            Job("partners.tell_of_ending_secrets", "37 * * * *", tell_of_ends),
+            Job("partners.rotate_signing_key", "47 3 * * *", rotate_signing_key),
             Job("partners.forget_webhooks", "29 * * * *", forget_webhooks),
         ]
 
@@ -101,10 +123,19 @@ class Partners(Package):
     @asynccontextmanager
     async def _open(self, app: Litestar) -> AsyncIterator[None]:
         settings = self.settings
-        app.state.oauth_key = await ensure_signing_key(settings.secret_key, self.clock.now())
+        await ensure_signing_key(settings.secret_key, self.clock.now())
         app.state.webhook_endpoints = Endpoints(catalogue_of(settings.packages), self.outbound, settings.secret_key)
         gate.install(app, settings.mode)
         keys = LocalKeys()
+        app.state.oauth = OauthParts(
+            settings,
+            self.clock,
+            app.state.oauth_gate,
+            SigningKeys(settings.secret_key),
+            keys,
+            RemoteKeySets(self.outbound),
+        )
         for audience in ("partner", "points"):
-            app.state.identity.accept(audience, settings.issuer, settings.audience(audience), keys)
+            resource = settings.audience(audience)
+            app.state.identity.accept(audience, settings.issuer, resource, keys, prove_possession)
         yield

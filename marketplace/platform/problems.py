@@ -118,9 +118,12 @@ def language_of(request: HttpRequest) -> str:
 
 
 def handle_fact(request: HttpRequest, fact: Fact) -> Response[bytes]:
-    """Answer a business fact; one that passes with time says after how many seconds (`retry_after`)."""
-    wait = fact.details.get("retry_after")
-    headers = None if wait is None else {"Retry-After": str(wait)}
+    """Answer a business fact, with how long to wait (`retry_after`) or how else to prove oneself (`challenge`) as a field."""
+    headers = {}
+    if "retry_after" in fact.details:
+        headers["Retry-After"] = str(fact.details["retry_after"])
+    if challenge := getattr(fact, "challenge", None):  # other than Bearer
+        headers["WWW-Authenticate"] = challenge
     return respond(request, status_of(fact), problem_body(fact, language_of(request)), headers)
 
 
