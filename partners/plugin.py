@@ -25,6 +25,9 @@ from partners.oauth.token import forget_assertions
 from partners.onboarding.api import DECISIONS, AdminPartners, Applications, OwnProfile
 from partners.onboarding.location_api import Locations
 from partners.onboarding.requirement_api import ROUTES as REQUIREMENTS
+from partners.staff.invitations import Inviter
+from partners.staff.sign_in import PartnerSignIn, forget_sessions
+from partners.staff.throttle import Throttle, forget_guesses
 from partners.webhooks import announced
 from partners.webhooks import api as webhooks
 from partners.webhooks.catalogue import catalogue_of
@@ -70,8 +73,9 @@ class Partners(Package):
         return {"partner": Provide(partner_caller), "oem": Provide(oem_caller)}
 
     def consumers(self) -> Sequence[Consumer]:
-        """Return what lays up for each partner what it is told."""
-        return [Announcer(catalogue_of(self.settings.packages), self.settings.secret_key, self.clock)]
+        """Return what lays up for each partner what it is told, and for each invited person the message."""
+        announcer = Announcer(catalogue_of(self.settings.packages), self.settings.secret_key, self.clock)
+        return [announcer, Inviter(self.settings, self.clock)]
 
     def services(self) -> Sequence[Service]:
         """Return the sender of webhooks."""
@@ -83,9 +87,14 @@ class Partners(Package):
         async def forget_webhooks() -> None:
             await forget(self.clock.now())
 
+        async def forget_people() -> None:
+            await forget_sessions(self.clock.now())
+            await forget_guesses(self.clock.now())
+
         return [
             Job("partners.forget_assertions", "17 * * * *", forget_assertions),
             Job("partners.forget_webhooks", "29 * * * *", forget_webhooks),
+            Job("partners.forget_people", "47 * * * *", forget_people),
         ]
 
     def lifespan(self, app: Litestar) -> AbstractAsyncContextManager[None]:
@@ -102,6 +111,8 @@ class Partners(Package):
     async def _open(self, app: Litestar) -> AsyncIterator[None]:
         settings = self.settings
         app.state.oauth_key = await ensure_signing_key(settings.secret_key, self.clock.now())
+        app.state.partner_sign_in = PartnerSignIn(settings, self.clock)
+        app.state.partner_throttle = Throttle(settings.secret_key)
         app.state.webhook_endpoints = Endpoints(catalogue_of(settings.packages), self.outbound, settings.secret_key)
         gate.install(app, settings.mode)
         keys = LocalKeys()
