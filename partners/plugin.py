@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import ClassVar
 
 from litestar import Litestar
@@ -28,6 +29,7 @@ from partners.onboarding.requirement_api import ROUTES as REQUIREMENTS
 from partners.staff.invitations import Inviter
 from partners.staff.sign_in import PartnerSignIn, forget_sessions
 from partners.staff.throttle import Throttle, forget_guesses
+from partners.web import portal
 from partners.webhooks import announced
 from partners.webhooks import api as webhooks
 from partners.webhooks.catalogue import catalogue_of
@@ -66,11 +68,20 @@ class Partners(Package):
             oauth.metadata,
             oauth.jwks,
             *webhooks.ROUTES,
+            *portal.routes(),
         ]
 
     def dependencies(self) -> Mapping[str, Provide]:
         """Return who calls with a token of our own OAuth server."""
         return {"partner": Provide(partner_caller), "oem": Provide(oem_caller)}
+
+    def templates(self) -> Path | None:
+        """Return the portal's templates."""
+        return Path(__file__).parent / "web" / "templates"
+
+    def static(self) -> Path | None:
+        """Return the portal's static files."""
+        return Path(__file__).parent / "web" / "static"
 
     def consumers(self) -> Sequence[Consumer]:
         """Return what lays up for each partner what it is told, and for each invited person the message."""

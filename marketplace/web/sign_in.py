@@ -24,7 +24,7 @@ FLOW_LIFETIME_S = 600
 
 _FLOW_PURPOSE = "sign-in"
 _LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
-_MAX_PATH = 1000
+_MAX_PATH = 2000
 
 
 def local_path(path: str | None) -> str:

@@ -37,6 +37,7 @@ class LinkUsed(Fact):
 
     kind = Kind.NOT_FOUND
     code = "link_used"
+    way_out = "partner_sign_in"
     zh = "链接无效、已使用或已过期。请让邀请您的人重新发送，或在登录页重新申请。"
     en = "This link is not good, was used, or is too old. Ask for a new one."
 
