@@ -26,6 +26,7 @@ from partners.oauth.token import forget_assertions
 from partners.onboarding.api import DECISIONS, AdminPartners, Applications, OwnProfile
 from partners.onboarding.location_api import Locations
 from partners.onboarding.requirement_api import ROUTES as REQUIREMENTS
+from partners.staff import api as staff
 from partners.staff.invitations import Inviter
 from partners.staff.sign_in import PartnerSignIn, forget_sessions
 from partners.staff.throttle import Throttle, forget_guesses
@@ -68,6 +69,7 @@ class Partners(Package):
             oauth.metadata,
             oauth.jwks,
             *webhooks.ROUTES,
+            *staff.ROUTES,
             *portal.routes(),
         ]
 
@@ -123,6 +125,7 @@ class Partners(Package):
         settings = self.settings
         app.state.oauth_key = await ensure_signing_key(settings.secret_key, self.clock.now())
         app.state.partner_sign_in = PartnerSignIn(settings, self.clock)
+        app.state.partner_outbound = self.outbound
         app.state.partner_throttle = Throttle(settings.secret_key)
         app.state.webhook_endpoints = Endpoints(catalogue_of(settings.packages), self.outbound, settings.secret_key)
         gate.install(app, settings.mode)

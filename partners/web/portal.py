@@ -2,7 +2,7 @@
 
 from litestar import Router
 
-from partners.web import account, entering, joining, people
+from partners.web import account, company, entering, joining, people
 from partners.web.frame import portal_router
 
 
@@ -14,6 +14,8 @@ def routes() -> list[Router]:
             entering.sign_in,
             entering.code_form,
             entering.enter_code,
+            company.begin,
+            company.callback,
             joining.join_form,
             joining.join_deed,
             joining.forgotten_form,
