@@ -86,10 +86,6 @@ class Partners(Package):
         """Return who calls with a token of our own OAuth server."""
         return {"partner": Provide(partner_caller), "oem": Provide(oem_caller)}
 
-    def templates(self) -> Path | None:
-        """Return the portal's templates."""
-        return Path(__file__).parent / "web" / "templates"
-
     def static(self) -> Path | None:
         """Return the portal's static files."""
         return Path(__file__).parent / "web" / "static"
