@@ -15,13 +15,14 @@ from marketplace.platform.events import Consumer
 from marketplace.platform.jobs import Job
 from marketplace.platform.outbound import Outbound
 from marketplace.platform.package import Package, SeedContext, Service
+from marketplace.platform.sandbox import SandboxContext
 from marketplace.settings import Settings
 from partners.contracts.api import AdminContracts, PartnerContracts
 from partners.oauth import announced as oauth_announced
 from partners.oauth import api as oauth
 from partners.oauth import consent, gate
 from partners.oauth.admin_api import AdminClients, OwnClients
-from partners.oauth.callers import oem_caller, partner_caller, prove_possession
+from partners.oauth.callers import oem_caller, partner_caller, prove_possession, sandboxed_partner
 from partners.oauth.credentials import forget_secrets, warn_of_ends
 from partners.oauth.domain import OEM_SCOPES, PARTNER_SCOPES
 from partners.oauth.keys import LocalKeys, SigningKeys, ensure_signing_key, rotate_if_old
@@ -31,6 +32,8 @@ from partners.oauth.token import OauthParts
 from partners.onboarding.api import DECISIONS, AdminPartners, Applications, OwnProfile
 from partners.onboarding.location_api import Locations
 from partners.onboarding.requirement_api import ROUTES as REQUIREMENTS
+from partners.sandbox import make as sandbox
+from partners.sandbox.api import SandboxApi
 from partners.staff import api as staff
 from partners.staff.invitations import Inviter
 from partners.staff.sign_in import PartnerSignIn, forget_sessions
@@ -76,6 +79,7 @@ class Partners(Package):
             *webhooks.ROUTES,
             *staff.ROUTES,
             *portal.routes(),
+            SandboxApi,
         ]
 
     def templates(self) -> Path | None:
@@ -131,6 +135,10 @@ class Partners(Package):
         """Make the signing key on the first start, and let the audiences of our own server in."""
         return self._open(app)
 
+    async def make_sandbox(self, context: SandboxContext) -> None:
+        """Make the partner, its contract and a location."""
+        await sandbox.make(context)
+
     async def seed(self, context: SeedContext) -> None:
         """Admit the demo's partners, with contracts, locations and OAuth clients."""
         from partners.seed import seed  # here: only a demo's first start needs it
@@ -146,6 +154,7 @@ class Partners(Package):
         app.state.partner_throttle = Throttle(settings.secret_key)
         app.state.webhook_endpoints = Endpoints(catalogue_of(settings.packages), self.outbound, settings.secret_key)
         gate.install(app, settings.mode)
+        app.state.sandbox_partner_of = sandboxed_partner
         keys = LocalKeys()
         app.state.oauth = OauthParts(
             settings,
