@@ -57,7 +57,12 @@ async def test_a_pushed_request_is_what_counts(api: Api, people: People) -> None
     pushed = await push(api, client, asking(client, pkce, scope="offers:read"))
     assert (pushed.status_code, pushed.json()["expires_in"]) == (201, 300), pushed.text
     uri = pushed.json()["request_uri"]
-    changed = {"client_id": client["client_id"], "request_uri": uri, "scope": "vouchers:use", "redirect_uri": "https://evil.example/"}
+    changed = {
+        "client_id": client["client_id"],
+        "request_uri": uri,
+        "scope": "vouchers:use",
+        "redirect_uri": "https://evil.example/",
+    }
     page = await look(api, changed)
     assert "vouchers:use" not in page.text
     where, query = led_to(await answer(api, page))
@@ -252,7 +257,10 @@ async def test_registrations_that_are_refused(api: Api) -> None:
         ({"grant_types": ["implicit"]}, "invalid_client_metadata"),
         ({"response_types": ["token"]}, "invalid_client_metadata"),
         ({"token_endpoint_auth_method": "private_key_jwt"}, "invalid_client_metadata"),
-        ({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://127.0.0.1/x"}, "invalid_client_metadata"),
+        (
+            {"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://127.0.0.1/x"},
+            "invalid_client_metadata",
+        ),
         ({"client_name": "a\u0000b"}, "invalid_client_metadata"),
     ]
     for change, error in table:
