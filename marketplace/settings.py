@@ -1,7 +1,9 @@
 """Environment -> one frozen Struct. A wrong value stops the program with the variable's name and the way out."""
 
 import os
+import re
 from collections.abc import Mapping
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -53,8 +55,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     desk_queue: int = 4096
     desk_batch: int = 128
     idempotency_days: int = 7
+    rate_client: int = 6000
+    rate_address: int = 120
     outbound_ports: str = "443,8443"
     outbound_allow: str = ""
+    smtp_url: str = ""
+    mail_from: str = ""
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -103,6 +109,8 @@ _BOUNDS: dict[str, tuple[int, int]] = {
     "desk_queue": (1, 100_000),
     "desk_batch": (1, 256),
     "idempotency_days": (1, 90),
+    "rate_client": (1, 100_000_000),
+    "rate_address": (1, 100_000_000),
 }
 
 
@@ -167,6 +175,7 @@ def _check(settings: Settings) -> None:
     if not settings.database_role.isidentifier():
         raise SettingsError(VARIABLES["database_role"], "must be a plain role name")
     _check_outbound(settings)
+    _check_mail(settings)
     if settings.mode == "production":
         _check_production(settings)
 
@@ -182,6 +191,31 @@ def _check_outbound(settings: Settings) -> None:
     if allowed and settings.mode == "production":
         raise SettingsError(
             VARIABLES["outbound_allow"], "must be empty in production: partners would reach your own house"
+        )
+
+
+def _check_mail(settings: Settings) -> None:
+    sender = parseaddr(settings.mail_from)[1]
+    if settings.mail_from and not re.fullmatch(r"[^@\s]+@[^@\s]+", sender):
+        raise SettingsError(VARIABLES["mail_from"], "must be an address such as Marketplace <no-reply@example.com>")
+    if not settings.smtp_url:
+        return
+    parts = urlsplit(settings.smtp_url)
+    try:
+        good = parts.scheme in {"smtps", "smtp", "smtp+plain"} and parts.hostname and parts.port != 0
+    except ValueError:  # no number, or none that a port can have
+        good = False
+    if not good or parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise SettingsError(
+            VARIABLES["smtp_url"], "must be an address such as smtps://user:password@mail.example.com:465"
+        )
+    if parts.scheme == "smtp+plain" and settings.mode == "production" and parts.hostname not in _THIS_MACHINE:
+        raise SettingsError(
+            VARIABLES["smtp_url"], "must be smtps: or smtp: (STARTTLS); links would travel in the clear"
+        )
+    if not settings.mail_from:
+        raise SettingsError(
+            VARIABLES["mail_from"], "must say whom the messages come from when MARKETPLACE_SMTP_URL is set"
         )
 
 

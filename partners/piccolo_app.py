@@ -12,6 +12,7 @@ APP_CONFIG = AppConfig(
             "partners.onboarding.tables",
             "partners.contracts.tables",
             "partners.oauth.tables",
+            "partners.staff.tables",
             "partners.webhooks.tables",
         ]
     ),

@@ -31,6 +31,11 @@ from partners.oauth.token import OauthParts
 from partners.onboarding.api import DECISIONS, AdminPartners, Applications, OwnProfile
 from partners.onboarding.location_api import Locations
 from partners.onboarding.requirement_api import ROUTES as REQUIREMENTS
+from partners.staff import api as staff
+from partners.staff.invitations import Inviter
+from partners.staff.sign_in import PartnerSignIn, forget_sessions
+from partners.staff.throttle import Throttle, forget_guesses
+from partners.web import portal
 from partners.webhooks import announced
 from partners.webhooks import api as webhooks
 from partners.webhooks.catalogue import catalogue_of
@@ -69,6 +74,8 @@ class Partners(Package):
             *oauth.ROUTES,
             consent.ROUTES,
             *webhooks.ROUTES,
+            *staff.ROUTES,
+            *portal.routes(),
         ]
 
     def templates(self) -> Path | None:
@@ -79,9 +86,14 @@ class Partners(Package):
         """Return who calls with a token of our own OAuth server."""
         return {"partner": Provide(partner_caller), "oem": Provide(oem_caller)}
 
+    def static(self) -> Path | None:
+        """Return the portal's static files."""
+        return Path(__file__).parent / "web" / "static"
+
     def consumers(self) -> Sequence[Consumer]:
-        """Return what lays up for each partner what it is told."""
-        return [Announcer(catalogue_of(self.settings.packages), self.settings.secret_key, self.clock)]
+        """Return what lays up for each partner what it is told, and for each invited person the message."""
+        announcer = Announcer(catalogue_of(self.settings.packages), self.settings.secret_key, self.clock)
+        return [announcer, Inviter(self.settings, self.clock)]
 
     def services(self) -> Sequence[Service]:
         """Return the sender of webhooks."""
@@ -103,11 +115,16 @@ class Partners(Package):
         async def forget_webhooks() -> None:
             await forget(self.clock.now())
 
+        async def forget_people() -> None:
+            await forget_sessions(self.clock.now())
+            await forget_guesses(self.clock.now())
+
         return [
             Job("partners.forget_oauth", "17 * * * *", forget_oauth),
             Job("partners.tell_of_ending_secrets", "37 * * * *", tell_of_ends),
             Job("partners.rotate_signing_key", "47 3 * * *", rotate_signing_key),
             Job("partners.forget_webhooks", "29 * * * *", forget_webhooks),
+            Job("partners.forget_people", "49 * * * *", forget_people),
         ]
 
     def lifespan(self, app: Litestar) -> AbstractAsyncContextManager[None]:
@@ -124,6 +141,9 @@ class Partners(Package):
     async def _open(self, app: Litestar) -> AsyncIterator[None]:
         settings = self.settings
         await ensure_signing_key(settings.secret_key, self.clock.now())
+        app.state.partner_sign_in = PartnerSignIn(settings, self.clock)
+        app.state.partner_outbound = self.outbound
+        app.state.partner_throttle = Throttle(settings.secret_key)
         app.state.webhook_endpoints = Endpoints(catalogue_of(settings.packages), self.outbound, settings.secret_key)
         gate.install(app, settings.mode)
         keys = LocalKeys()

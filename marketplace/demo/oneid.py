@@ -45,6 +45,7 @@ class DemoPerson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     roles: tuple[Role, ...] = ()
     tier: str = ""
     note: str = ""
+    email: str = ""
 
     def get_user_id(self) -> str:
         """Return the subject, as Authlib asks for it."""
@@ -134,6 +135,8 @@ def profile(person: DemoPerson) -> dict[str, Any]:
     claims: dict[str, Any] = {"sub": person.subject, "name": person.name, "preferred_username": person.login}
     if person.kind == "staff":
         claims["roles"] = list(person.roles)
+    if person.email:
+        claims |= {"email": person.email, "email_verified": True}
     if person.tier:
         claims["tier"] = person.tier
     return claims

@@ -28,7 +28,7 @@ from marketplace.settings import Settings
 from marketplace.web.oidc import client_secret
 
 CODE_LIFETIME_S = 60
-SCOPES = ("openid", "profile")
+SCOPES = ("openid", "profile", "email")
 
 _MAX_CODES = 10_000
 """More waiting codes than that means that somebody only asks for them; the oldest go."""

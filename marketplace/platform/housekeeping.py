@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 
+from marketplace.kernel.clock import Clock
 from marketplace.platform.database import DB
 from marketplace.platform.jobs import Job
+from marketplace.platform.limits import forget_windows
+from marketplace.platform.mail import forget_mail
 from marketplace.settings import Settings
 
 BATCH = 5000
@@ -16,10 +19,15 @@ def jobs(settings: Settings) -> Sequence[Job]:
     async def forget_answers() -> None:
         await forget_idempotency(settings.idempotency_days)
 
+    async def forget_messages() -> None:
+        await forget_mail(Clock().now())
+
     return [
         Job("platform.forget_answers", "23 * * * *", forget_answers),
         Job("platform.forget_sessions", "41 * * * *", forget_sessions),
         Job("platform.forget_ticks", "53 * * * *", forget_ticks),
+        Job("platform.forget_windows", "7 * * * *", forget_windows),
+        Job("platform.forget_mail", "11 3 * * *", forget_messages),
     ]
 
 

@@ -15,6 +15,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from marketplace.kernel.facts import Fact, Kind
+from marketplace.platform import limits
 
 AudienceName = Literal["members", "partner", "points", "admin"]
 Role = Literal["operations", "finance", "finance_approver", "auditor"]
@@ -266,6 +267,10 @@ _AUDIENCES: tuple[tuple[str, AudienceName], ...] = (
 """Prefix -> whose tokens are good there; the first that fits counts."""
 
 
+_COUNTED: frozenset[AudienceName] = frozenset({"partner", "points"})
+"""Audiences whose callers are programs."""
+
+
 def audience_of(path: str) -> AudienceName | None:
     """Return whose tokens are good at the path, or None where none is asked for."""
     return next((name for prefix, name in _AUDIENCES if path.startswith(prefix)), None)
@@ -274,13 +279,19 @@ def audience_of(path: str) -> AudienceName | None:
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Litestar guard of the whole application: no body is read, and nothing looked up, before the token is good.
 
-    The route's `opt` may ask for a `scope`, names the staff `roles` that may, or says that it is `public`.
+    The route's `opt` may ask for a `scope`, names the staff `roles` that may, or says that it is `public`; `counted` makes a
+    public one count its requests by address, as those of OAuth clients are counted by client. Members and staff are not
+    counted: half a million of them come at once on a member day, and each is one person.
     """
     audience = audience_of(connection.scope["path"])
     if audience is None or handler.opt.get("public"):
+        if handler.opt.get("counted"):
+            await limits.count(connection, "address", limits.address_of(connection))
         return
     identity: Identity = connection.app.state.identity
     caller = await identity.admit(connection, audience)
+    if audience in _COUNTED:
+        await limits.count(connection, "client", caller.client_id)
     if "scope" in handler.opt:
         need_scope(caller, handler.opt["scope"])
     if audience == "admin":

@@ -95,3 +95,20 @@ class InvariantSlice(Table, db=DB):
     memo = JSONB(null=True, default=None)
     failed_at = Timestamptz(null=True, default=None)
     error = Text(null=True, default=None)
+
+
+class OutgoingMail(Table, db=DB):
+    """A message to be sent; its text is encrypted while it waits, and gone afterwards."""
+
+    id = UUID(primary_key=True, null=False, default=None)
+    recipient = Text(null=False, default=None)
+    subject = Text(null=False, default=None)
+    text_sealed = Bytea(null=True, default=None)
+    status = Text(null=False, default=None)
+    tries = Integer(null=False, default=None)
+    due_at = Timestamptz(null=True, default=None)
+    claim = UUID(null=True, default=None)
+    claimed_until = Timestamptz(null=True, default=None)
+    created_at = Timestamptz(null=False, default=None)
+    ended_at = Timestamptz(null=True, default=None)
+    error = Text(null=False, default="")

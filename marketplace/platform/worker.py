@@ -6,10 +6,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from litestar import Litestar
 
+from marketplace.kernel.clock import Clock
 from marketplace.platform import housekeeping
 from marketplace.platform.checker import run_checker
 from marketplace.platform.events import run_consumers
 from marketplace.platform.jobs import run_jobs
+from marketplace.platform.mail import MailSender
 from marketplace.platform.package import Package, Service
 from marketplace.settings import Settings
 
@@ -22,6 +24,7 @@ async def work(packages: Sequence[Package], settings: Settings, dsn: str, stop: 
         group.create_task(run_consumers(consumers, stop))
         group.create_task(run_checker(packages, stop))
         group.create_task(run_jobs(dsn, settings.database_role, jobs, stop))
+        group.create_task(MailSender(settings, Clock()).run(stop))
         for package in packages:
             for service in package.services():
                 group.create_task(_serve(service, stop))

@@ -1,8 +1,10 @@
 """The relying party: what we ask of ONE ID, and what we believe of its answer (OpenID Connect Core 1.0, code flow)."""
 
+import hmac
 import secrets
 import time
 import warnings
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -72,17 +74,26 @@ def client_secret(settings: Settings) -> str:
     return settings.oneid_client_secret or derive(settings.secret_key, "demo ONE ID client").hex()
 
 
-class OneIdClient:
-    """Our side of ONE ID."""
+class RelyingParty:
+    """Our side of an OpenID Connect provider, for one client of ours there."""
 
     def __init__(
-        self, settings: Settings, keys: KeySource, client: httpx.AsyncClient, transport: httpx.AsyncBaseTransport | None
+        self,
+        issuer: str,
+        client_id: str,
+        secret: str,
+        redirect_uri: str,
+        scope: str,
+        keys: KeySource,
+        client: httpx.AsyncClient,
+        transport: httpx.AsyncBaseTransport | None,
     ) -> None:
         """Keep what is needed; nothing is fetched before the first sign-in."""
-        self.issuer = settings.oneid
-        self.redirect_uri = f"{settings.base_url}/auth/callback"
-        self._client_id = settings.oneid_client_id
-        self._secret = client_secret(settings)
+        self.issuer = issuer
+        self.redirect_uri = redirect_uri
+        self._client_id = client_id
+        self._secret = secret
+        self._scope = scope
         self._keys = keys
         self._client = client
         self._transport = transport
@@ -97,8 +108,8 @@ class OneIdClient:
             )
         return str(url)
 
-    async def finish(self, flow: Flow, code: str) -> Person:
-        """Exchange the code and return who signed in. Raises SignInFailed or IdentityUnavailable."""
+    async def claims(self, flow: Flow, code: str) -> dict[str, Any]:
+        """Exchange the code and return the proved claims about who signed in. Raises SignInFailed or IdentityUnavailable."""
         found = await self._discovery()
         async with self._oauth() as oauth:
             try:
@@ -109,7 +120,7 @@ class OneIdClient:
                 raise SignInFailed("授权码无效或已过期", "the code is not good, or has expired") from error
             except (httpx.HTTPError, ValueError) as error:
                 raise IdentityUnavailable from error
-        return _person(await self._claims(str(token.get("id_token", "")), flow))
+        return await self._claims(str(token.get("id_token", "")), flow)
 
     async def _claims(self, id_token: str, flow: Flow) -> dict[str, Any]:
         """Return the ID token's claims once they are proved (OpenID Connect Core 1.0 §3.1.3.7)."""
@@ -142,7 +153,7 @@ class OneIdClient:
         return AsyncOAuth2Client(
             self._client_id,
             self._secret,
-            scope=SCOPE,
+            scope=self._scope,
             redirect_uri=self.redirect_uri,
             code_challenge_method="S256",
             transport=self._transport,
@@ -161,6 +172,32 @@ class OneIdClient:
                 raise IdentityUnavailable from error
             self._discovered = found
         return self._discovered
+
+
+class OneIdClient(RelyingParty):
+    """Our side of ONE ID."""
+
+    def __init__(
+        self, settings: Settings, keys: KeySource, client: httpx.AsyncClient, transport: httpx.AsyncBaseTransport | None
+    ) -> None:
+        """Be the client that the settings name."""
+        redirect_uri, secret = f"{settings.base_url}/auth/callback", client_secret(settings)
+        super().__init__(settings.oneid, settings.oneid_client_id, secret, redirect_uri, SCOPE, keys, client, transport)
+
+    async def finish(self, flow: Flow, code: str) -> Person:
+        """Exchange the code and return who signed in. Raises SignInFailed or IdentityUnavailable."""
+        return _person(await self.claims(flow, code))
+
+
+def check_answer(answer: Mapping[str, str], flow: Flow, issuer: str) -> str:
+    """Return the code of the answer that a browser brings, if it belongs to the flow. Raises SignInFailed."""
+    if not hmac.compare_digest(answer.get("state", "").encode(), flow.state.encode()):
+        raise SignInFailed("状态不符", "the answer belongs to another sign-in")
+    if answer.get("iss", issuer) != issuer:  # RFC 9207
+        raise SignInFailed("签发者不符", "another issuer answered")
+    if "error" in answer or not answer.get("code"):
+        raise SignInFailed("您没有同意登录", "it was not granted")
+    return answer["code"]
 
 
 def _check_discovery(found: dict[str, Any], issuer: str) -> None:

@@ -133,7 +133,7 @@ _TITLES: dict[int, tuple[str, str]] = {
 _Handler = Callable[[Request[Any, Any, Any], Any], Response[Any]]
 
 
-WayOut = Literal["home", "sign_in", "sign_out"]
+WayOut = Literal["home", "sign_in", "sign_out", "partner", "partner_sign_in"]
 """Where the button on an error page leads; a fact says so by its attribute `way_out`, and home is the default."""
 
 

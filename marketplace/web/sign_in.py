@@ -1,6 +1,5 @@
 """Signing in with ONE ID, signing out, and choosing the language."""
 
-import hmac
 import re
 import time
 from typing import Any
@@ -16,7 +15,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
 from marketplace.settings import Settings
 from marketplace.web.language import language_cookie
-from marketplace.web.oidc import Flow, OneIdClient, SignInFailed, new_flow
+from marketplace.web.oidc import Flow, OneIdClient, SignInFailed, check_answer, new_flow
 from marketplace.web.sessions import LIFETIME, close_session, cookie_name, open_session, secure_cookie
 
 FLOW_LIFETIME_S = 600
@@ -24,7 +23,7 @@ FLOW_LIFETIME_S = 600
 
 _FLOW_PURPOSE = "sign-in"
 _LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
-_MAX_PATH = 1000
+_MAX_PATH = 2000
 
 
 def local_path(path: str | None) -> str:
@@ -60,15 +59,8 @@ async def callback(
     clock: NamedDependency[Clock],
 ) -> Response[Any]:
     """Take ONE ID's answer, believe it only for the sign-in that this browser began, and open a session."""
-    answer = request.query_params
     flow = _flow_of(request, settings)
-    if not hmac.compare_digest(answer.get("state", "").encode(), flow.state.encode()):
-        raise SignInFailed("状态不符", "the answer belongs to another sign-in")
-    if answer.get("iss", oneid.issuer) != oneid.issuer:  # RFC 9207
-        raise SignInFailed("签发者不符", "another issuer answered")
-    if "error" in answer or not answer.get("code"):
-        raise SignInFailed("您没有同意登录", "it was not granted")
-    person = await oneid.finish(flow, answer["code"])
+    person = await oneid.finish(flow, check_answer(request.query_params, flow, oneid.issuer))
     await close_session(request.cookies.get(cookie_name(settings, "session"), ""))
     token = await open_session(person, clock.now())
     cookies = [

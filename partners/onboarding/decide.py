@@ -12,6 +12,7 @@ from partners.onboarding.domain import Decision, PartnerStatus
 from partners.onboarding.domain import decide as decided
 from partners.onboarding.history import lock_partner, move, note
 from partners.onboarding.schemas import NewApplication
+from partners.staff.people import invite_first_owner
 
 
 async def decide(
@@ -36,6 +37,7 @@ async def decide(
     for step, after in decided(before, decision, reason):
         if step == "approve":
             await _pass_the_gate(work, partner_id, before, actor, override, now)
+            await invite_first_owner(work, partner_id, actor, now)
         # The reason is the decision's; taking up on the way needs none.
         await move(work, partner_id, actor, step, before, after, reason if step == decision else None, now)
         before = after

@@ -6,7 +6,9 @@ from uuid import UUID
 
 import msgspec
 
+from marketplace.kernel.facts import InvalidField
 from marketplace.kernel.states import Transitions
+from partners.onboarding.domain import PartnerStatus
 
 
 class StaffStatus(StrEnum):
@@ -76,3 +78,45 @@ class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
     def actor(self) -> str:
         """The name under which audit and idempotency know the person; nothing in it names them to others."""
         return f"staff:{self.staff_id}"
+
+
+MAY_SIGN_IN = frozenset({PartnerStatus.APPROVED, PartnerStatus.ACTIVE, PartnerStatus.SUSPENDED})
+"""The partners whose people may sign in. Those of a suspended one can read why, and grant nothing (`ADMITTED` decides that)."""
+
+LEAST_PASSWORD, MOST_PASSWORD = 12, 128
+_LEAST_LETTERS = 6
+_LEAST_NAME = 4
+
+
+def normal_email(email: str) -> str:
+    """Return the address as it is kept and looked for: addresses that differ in case only reach the same mailbox."""
+    return email.strip().lower()
+
+
+def check_password(password: str, email: str) -> None:
+    """Refuse a password that is guessed first: short, of few different letters, or with the mailbox's name in it.
+
+    No wish for digits or signs: they make passwords worse (NIST SP 800-63B §3.1.1.2). Raises InvalidField.
+    """
+    mailbox = email.partition("@")[0].lower()
+    if len(password) < LEAST_PASSWORD:
+        raise InvalidField(
+            "password", f"至少 {LEAST_PASSWORD} 个字符。", f"needs at least {LEAST_PASSWORD} characters."
+        )
+    if len(password) > MOST_PASSWORD:
+        raise InvalidField(
+            "password", f"最多 {MOST_PASSWORD} 个字符。", f"may have {MOST_PASSWORD} characters at the most."
+        )
+    if len(set(password)) < _LEAST_LETTERS:
+        raise InvalidField(
+            "password", f"至少要有 {_LEAST_LETTERS} 个不同的字符。", f"needs {_LEAST_LETTERS} different characters."
+        )
+    if len(mailbox) >= _LEAST_NAME and mailbox in password.lower():
+        raise InvalidField("password", "不能包含邮箱名。", "must not contain the name of the mailbox.")
+
+
+def check_roles(roles: list[StaffRole]) -> list[StaffRole]:
+    """Return the roles in the order of StaffRole. Raises InvalidField for none, or one named twice."""
+    if not roles or len(set(roles)) != len(roles):
+        raise InvalidField("roles", "至少一个角色，且不能重复。", "names no role, or one twice.")
+    return [role for role in StaffRole if role in roles]

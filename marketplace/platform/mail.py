@@ -1,0 +1,202 @@
+"""Messages by e-mail: written in the transaction of what they tell, sent afterwards by whoever works.
+
+A text waits encrypted, since it holds links that let somebody in, and is wiped once it was sent. Where it goes is for the
+settings to say: an SMTP server; a folder of messages in a demo and in tests; in production without a server it waits.
+"""
+
+import asyncio
+import contextlib
+import smtplib
+import ssl
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime, parseaddr
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from uuid import UUID, uuid4
+
+import structlog
+
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.ids import uuid7
+from marketplace.platform.database import DB, UnitOfWork, is_away, unit_of_work
+from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
+from marketplace.settings import Settings
+
+FOLDER = "mail"
+"""In the data folder, where a demo's messages go."""
+
+DEMO_SENDER = "Marketplace <no-reply@marketplace.example>"
+
+_PURPOSE = "waiting mail"
+_TIMEOUT_S = 20.0
+_CLAIM = timedelta(minutes=2)
+"""Longer than a server may take: whoever died with a message in hand leaves it to the next."""
+
+_PAUSES = (60, 300, 900, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 3600)
+"""Seconds before each further try: two days in all, in which a mail server is usually mended."""
+
+_KEPT = timedelta(days=30)
+_AT_ONCE = 8
+_IDLE_S = 1.0
+_RETRY_S = 5.0
+_MOST_ERROR = 300
+
+logger = structlog.get_logger()
+
+Send = Callable[[EmailMessage], None]
+"""Hands one message over; blocks, and raises OSError or SMTPException."""
+
+_TAKE = """
+WITH due AS (
+    SELECT id FROM outgoing_mail WHERE status = 'waiting' AND due_at <= $1 AND (claimed_until IS NULL OR claimed_until <= $1)
+    ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+)
+UPDATE outgoing_mail m SET claim = $3, claimed_until = $4 FROM due WHERE m.id = due.id
+RETURNING m.id, m.recipient, m.subject, m.text_sealed, m.claim, m.created_at, m.tries
+"""
+
+
+async def post_mail(work: UnitOfWork, secret_key: str, recipient: str, subject: str, text: str, now: datetime) -> UUID:
+    """Lay a message up to be sent, in this transaction, and return its id."""
+    identifier = uuid7()
+    await work.execute(
+        "INSERT INTO outgoing_mail (id, recipient, subject, text_sealed, status, tries, due_at, created_at)"
+        " VALUES ($1, $2, $3, $4, 'waiting', 0, $5, $5)",
+        identifier,
+        recipient,
+        subject,
+        encrypt(secret_key, _PURPOSE, text.encode()),
+        now,
+    )
+    return identifier
+
+
+class MailSender:
+    """Sends what waits."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """Find out where messages go."""
+        self._settings = settings
+        self._clock = clock
+        self._send = _way(settings)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Send until `stop` is set."""
+        if self._send is None:
+            logger.warning("mail_waits", reason="MARKETPLACE_SMTP_URL is not set: messages are kept until it is")
+            await stop.wait()
+            return
+        while not stop.is_set():
+            pause_s = _IDLE_S
+            try:
+                pause_s = 0 if await self.once() else _IDLE_S
+            except Exception as error:
+                pause_s = _RETRY_S
+                if is_away(error):
+                    logger.warning("mail_waits_for_database", error=repr(error))
+                else:
+                    logger.exception("mail_interrupted")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await stop.wait()
+
+    async def once(self) -> int:
+        """Send what is due now and return how many messages were taken in hand; none without a way to send."""
+        if self._send is None:
+            return 0
+        now = self._clock.now()
+        async with unit_of_work() as work:
+            rows = await work.fetch(_TAKE, now, _AT_ONCE, uuid4(), now + _CLAIM)
+        for row in rows:
+            await self._deliver(row, self._send)
+        return len(rows)
+
+    async def _deliver(self, row: Any, send: Send) -> None:
+        """Hand one message over, outside of any transaction, and record what came of it."""
+        error = ""
+        try:
+            await asyncio.to_thread(send, self._message(row))
+        except (OSError, smtplib.SMTPException, MessageError, ValueError, WrongSecretError) as failure:
+            error = _readable(failure)
+            logger.warning("mail_not_sent", mail=str(row["id"]), error=error)
+        now, last = self._clock.now(), row["tries"] >= len(_PAUSES)
+        status = "sent" if not error else "failed" if last else "waiting"
+        pause_s = 0 if status != "waiting" else _PAUSES[row["tries"]]
+        async with unit_of_work() as work:
+            await work.execute(
+                "UPDATE outgoing_mail SET status = $3, tries = tries + 1, claim = NULL, claimed_until = NULL, error = $4,"
+                " text_sealed = CASE WHEN $3 = 'waiting' THEN text_sealed END,"
+                " due_at = CASE WHEN $3 = 'waiting' THEN $5::timestamptz END,"
+                " ended_at = CASE WHEN $3 <> 'waiting' THEN $6::timestamptz END"
+                " WHERE id = $1 AND claim = $2 AND status = 'waiting'",
+                row["id"],
+                row["claim"],
+                status,
+                error,
+                now + timedelta(seconds=pause_s),
+                now,
+            )
+
+    def _message(self, row: Any) -> EmailMessage:
+        text = decrypt(self._settings.secret_key, _PURPOSE, row["text_sealed"]).decode()
+        sender = self._settings.mail_from or DEMO_SENDER
+        message = EmailMessage()
+        message["From"] = sender
+        message["To"] = Address(addr_spec=row["recipient"])
+        message["Subject"] = row["subject"]
+        message["Date"] = format_datetime(row["created_at"])
+        # The same at each try: a server that took it before knows it again.
+        message["Message-ID"] = f"<{row['id']}@{parseaddr(sender)[1].rpartition('@')[2]}>"
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5: no answer of a machine is wanted
+        message.set_content(text)
+        return message
+
+
+def _way(settings: Settings) -> Send | None:
+    if settings.smtp_url:
+        return lambda message: by_smtp(settings.smtp_url, message)
+    if settings.mode in {"demo", "test"}:
+        return lambda message: into_folder(settings.data / FOLDER, message)
+    return None
+
+
+def by_smtp(url: str, message: EmailMessage, trust: ssl.SSLContext | None = None) -> None:
+    """Hand the message to the server. `smtps` speaks TLS from the start, `smtp` by STARTTLS or not at all, and only
+    `smtp+plain` in the clear. Raises OSError or SMTPException.
+    """
+    parts = urlsplit(url)
+    host, trust = parts.hostname or "", trust or ssl.create_default_context()
+    if parts.scheme == "smtps":
+        server: smtplib.SMTP = smtplib.SMTP_SSL(host, parts.port or 465, timeout=_TIMEOUT_S, context=trust)
+    else:
+        server = smtplib.SMTP(host, parts.port or (587 if parts.scheme == "smtp" else 25), timeout=_TIMEOUT_S)
+    with server:
+        if parts.scheme == "smtp":
+            server.starttls(context=trust)  # raises where the server has none: nothing goes out in the clear
+        if parts.username:
+            server.login(unquote(parts.username), unquote(parts.password or ""))
+        server.send_message(message)
+
+
+def into_folder(folder: Path, message: EmailMessage) -> None:
+    """Write the message as a file that mail programs open, named so that the newest comes last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = str(message["Message-ID"]).strip("<>").partition("@")[0]
+    draft = folder / f".{name}"
+    draft.write_bytes(bytes(message))
+    draft.replace(folder / f"{name}.eml")
+
+
+async def forget_mail(now: datetime) -> None:
+    """Delete messages that ended long ago."""
+    await DB.fetch("DELETE FROM outgoing_mail WHERE ended_at < $1", now - _KEPT)
+
+
+def _readable(failure: Exception) -> str:
+    text = f"{type(failure).__name__}: {failure}".replace("\0", "")
+    return text[:_MOST_ERROR]

@@ -1,0 +1,285 @@
+"""A partner's people over HTTP: for the partner's own systems, and for operations."""
+
+import re
+from typing import Annotated
+
+from litestar import Controller, Response, delete, get, patch, post, put
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
+
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.facts import Fact, Kind
+from marketplace.platform.database import UnitOfWork, unit_of_work
+from marketplace.platform.idempotency import IdempotencyKey, once, request_key
+from marketplace.platform.identity import Caller
+from marketplace.platform.outbound import Outbound
+from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
+from marketplace.platform.problems import HttpRequest, language_of, path_id
+from marketplace.settings import Settings
+from partners.oauth.callers import PartnerCaller
+from partners.onboarding.api import OPERATIONS, READERS
+from partners.onboarding.read import require_partner
+from partners.staff import people
+from partners.staff.provider import delete_provider, see_provider, set_provider
+from partners.staff.read import list_staff, see_staff
+from partners.staff.schemas import (
+    EndedSessions,
+    NewOwner,
+    NewStaff,
+    ProviderIn,
+    ProviderView,
+    StaffChange,
+    StaffView,
+)
+
+IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", required=False, description="The ETag that was read.")]
+
+_MANAGE = {"scope": "staff:manage"}
+_PERSON = ResponseSpec(StaffView, description="The person", generate_examples=False)
+
+
+class VersionMissing(Fact):
+    """A change came without the version that it is based on."""
+
+    kind = Kind.INVALID
+    code = "if_match_missing"
+    zh = "缺少 If-Match 请求头：请带上读取时的 ETag，以免覆盖他人的修改。"
+    en = "The If-Match header is missing: send the ETag that you read, so that nobody's change is overwritten."
+
+
+class OwnStaff(Controller):
+    """A partner's own people. Names and addresses are its own; nobody else's can be reached."""
+
+    path = "/v1/partner/staff"
+    opt = _MANAGE
+    tags = ["partner"]
+
+    @get(operation_id="list_staff", summary="Our people")
+    async def list_all(
+        self,
+        partner: NamedDependency[PartnerCaller],
+        cursors: NamedDependency[Cursors],
+        clock: NamedDependency[Clock],
+        cursor: FromQuery[CursorText] = None,
+        limit: FromQuery[Limit] = DEFAULT_LIMIT,
+    ) -> Page[StaffView]:
+        """Who was invited first comes first; disabled people stay on the list."""
+        return await list_staff(partner.partner_id, cursors, cursor, limit, clock.now())
+
+    @post(operation_id="invite_staff", summary="Invite somebody", responses={201: _PERSON})
+    async def invite(
+        self,
+        data: JSONBody[NewStaff],
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """A message with a link goes to the address. The link is good once, for seven days."""
+        now = clock.now()
+
+        async def invite(work: UnitOfWork) -> StaffView:
+            return await people.invite(work, partner.partner_id, data, partner.actor, now)
+
+        whole = request_key(request, partner.actor, key, data)
+        return (await once(whole, language_of(request), invite, status=201, now=now)).response()
+
+    @get("/{staff_id:str}", operation_id="get_staff", summary="One of our people, with its ETag")
+    async def see(
+        self, staff_id: FromPath[str], partner: NamedDependency[PartnerCaller], clock: NamedDependency[Clock]
+    ) -> Response[StaffView]:
+        """The ETag goes into If-Match of a change."""
+        return _tagged(await see_staff(partner.partner_id, path_id(staff_id), clock.now()))
+
+    @patch("/{staff_id:str}", operation_id="change_staff", summary="Change name, roles or locations")
+    async def change(
+        self,
+        staff_id: FromPath[str],
+        data: JSONBody[StaffChange],
+        partner: NamedDependency[PartnerCaller],
+        clock: NamedDependency[Clock],
+        if_match: IfMatch = None,
+    ) -> Response[StaffView]:
+        """What is left out stays. Applications that act in the person's name can do no more than the new roles."""
+        identifier, version = path_id(staff_id), _version(if_match)
+        async with unit_of_work() as work:
+            now, actor = clock.now(), partner.actor
+            return _tagged(await people.change(work, partner.partner_id, identifier, data, version, actor, now))
+
+    @post(
+        "/{staff_id:str}/disable",
+        operation_id="disable_staff",
+        summary="End somebody's access",
+        status_code=200,
+        responses={200: _PERSON},
+    )
+    async def disable(
+        self,
+        staff_id: FromPath[str],
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """All sessions end with it; password and second factor are gone. Not for the last owner."""
+        identifier, now = path_id(staff_id), clock.now()
+
+        async def disable(work: UnitOfWork) -> StaffView:
+            return await people.disable(work, partner.partner_id, identifier, partner.actor, now)
+
+        whole = request_key(request, partner.actor, key, None)
+        return (await once(whole, language_of(request), disable, now=now)).response()
+
+    @post(
+        "/{staff_id:str}/invite",
+        operation_id="invite_staff_again",
+        summary="Send a new invitation",
+        status_code=200,
+        responses={200: _PERSON},
+    )
+    async def again(
+        self,
+        staff_id: FromPath[str],
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """To somebody who is invited or disabled; the link before is void."""
+        identifier, now = path_id(staff_id), clock.now()
+
+        async def again(work: UnitOfWork) -> StaffView:
+            return await people.invite_again(work, partner.partner_id, identifier, partner.actor, now)
+
+        whole = request_key(request, partner.actor, key, None)
+        return (await once(whole, language_of(request), again, now=now)).response()
+
+    @post(
+        "/{staff_id:str}/end-sessions",
+        operation_id="end_staff_sessions",
+        summary="Sign somebody out everywhere",
+        status_code=200,
+        responses={200: ResponseSpec(EndedSessions, description="How many", generate_examples=False)},
+    )
+    async def end_sessions(
+        self,
+        staff_id: FromPath[str],
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """The person can sign in again."""
+        identifier, now = path_id(staff_id), clock.now()
+
+        async def end(work: UnitOfWork) -> EndedSessions:
+            return EndedSessions(
+                await people.sign_out_everywhere(work, partner.partner_id, identifier, partner.actor, now)
+            )
+
+        whole = request_key(request, partner.actor, key, None)
+        return (await once(whole, language_of(request), end, now=now)).response()
+
+
+class OwnProvider(Controller):
+    """The partner's own OpenID Connect provider."""
+
+    path = "/v1/partner/identity-provider"
+    opt = _MANAGE
+    tags = ["partner"]
+
+    @get(operation_id="get_identity_provider", summary="Our identity provider, with its ETag")
+    async def see(
+        self, partner: NamedDependency[PartnerCaller], settings: NamedDependency[Settings]
+    ) -> Response[ProviderView]:
+        """Without its secret. Register `redirect_uri` there; `sign_in` is where people begin."""
+        return _tagged(await see_provider(settings, partner.partner_id))
+
+    @put(operation_id="set_identity_provider", summary="Let our people sign in by our own provider")
+    async def set(
+        self,
+        data: JSONBody[ProviderIn],
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],
+        settings: NamedDependency[Settings],
+        clock: NamedDependency[Clock],
+        if_match: IfMatch = None,
+    ) -> Response[ProviderView]:
+        """Replacing one needs If-Match. People are known by a verified e-mail address the first time, then by their subject."""
+        outbound: Outbound = request.app.state.partner_outbound
+        version = _version(if_match) if if_match else None
+        async with unit_of_work() as work:
+            return _tagged(
+                await set_provider(
+                    work, settings, outbound, partner.partner_id, data, version, partner.actor, clock.now()
+                )
+            )
+
+    @delete(operation_id="delete_identity_provider", summary="Forget our identity provider")
+    async def forget(self, partner: NamedDependency[PartnerCaller], clock: NamedDependency[Clock]) -> None:
+        """Whoever signed in by it is signed out, and invited anew."""
+        async with unit_of_work() as work:
+            await delete_provider(work, partner.partner_id, partner.actor, clock.now())
+
+
+class AdminStaff(Controller):
+    """A partner's people as operations see them."""
+
+    path = "/v1/admin/partners/{partner_id:str}/staff"
+    tags = ["operations"]
+
+    @get(operation_id="list_partner_staff", summary="A partner's people", opt=READERS)
+    async def list_all(
+        self,
+        partner_id: FromPath[str],
+        staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
+        cursors: NamedDependency[Cursors],
+        clock: NamedDependency[Clock],
+        cursor: FromQuery[CursorText] = None,
+        limit: FromQuery[Limit] = DEFAULT_LIMIT,
+    ) -> Page[StaffView]:
+        """Who was invited first comes first."""
+        identifier = path_id(partner_id)
+        await require_partner(identifier)
+        return await list_staff(identifier, cursors, cursor, limit, clock.now())
+
+    @post(
+        operation_id="invite_partner_owner",
+        summary="Invite an owner when none can sign in",
+        opt=OPERATIONS,
+        responses={201: _PERSON},
+    )
+    async def invite(
+        self,
+        partner_id: FromPath[str],
+        data: JSONBody[NewOwner],
+        request: HttpRequest,
+        staff: NamedDependency[Caller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """409 `owner_present` while one can: inviting people is the partner's own."""
+        identifier, now = path_id(partner_id), clock.now()
+
+        async def invite(work: UnitOfWork) -> StaffView:
+            return await people.invite_owner(work, identifier, data, staff.actor, now)
+
+        whole = request_key(request, staff.actor, key, data)
+        return (await once(whole, language_of(request), invite, status=201, now=now)).response()
+
+
+def _tagged(view: StaffView | ProviderView) -> Response:  # type: ignore[type-arg]
+    return Response(view, headers={"ETag": f'"{view.version}"'})
+
+
+def _version(if_match: str | None) -> int:
+    if not if_match:
+        raise VersionMissing
+    match = re.fullmatch(r'"([0-9]{1,18})"', if_match.strip())
+    if match is None:
+        raise people.StaffChangedMeanwhile
+    return int(match[1])
+
+
+ROUTES: list[type[Controller]] = [OwnStaff, OwnProvider, AdminStaff]

@@ -1,0 +1,142 @@
+"""From e-mail address and password, by the second factor, to a person; what can be guessed is counted first."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from marketplace.kernel.facts import Fact, Kind
+from marketplace.platform.database import DB, UnitOfWork
+from marketplace.settings import Settings
+from partners.staff.domain import MAY_SIGN_IN, normal_email
+from partners.staff.passwords import password_matches
+from partners.staff.second_factor import matching_step, open_secret, recovery_hash
+from partners.staff.throttle import BY_ADDRESS, BY_EMAIL, BY_PERSON, Throttle
+
+_MOST_PARTNERS = 3
+"""At how many partners one address is tried; somebody at more signs in by the companies' providers."""
+
+
+class SignInRefused(Fact):
+    """The same words for an unknown address, a wrong password, a disabled person and a partner that has left."""
+
+    kind = Kind.UNAUTHENTICATED
+    code = "sign_in_refused"
+    zh = "邮箱或密码不正确，或该账号目前不能登录。"
+    en = "The e-mail address or the password is wrong, or the account cannot sign in at present."
+
+
+class CodeRefused(Fact):
+    """The code is wrong, too old, or was used before."""
+
+    kind = Kind.UNAUTHENTICATED
+    code = "code_refused"
+    zh = "验证码不正确、已过期或已用过；请等待下一个验证码。"
+    en = "The code is wrong, too old, or was used before; wait for the next one."
+
+
+class TooManyGuesses(Fact):
+    """Too many wrong guesses in a short time: not even a right one is looked at."""
+
+    kind = Kind.UNAVAILABLE
+    code = "too_many_guesses"
+    zh = "尝试次数过多，请 15 分钟后再试。"
+    en = "Too many tries; please wait a quarter of an hour."
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """Somebody whose password was right. `mark` is void as soon as the password is another."""
+
+    staff_id: UUID
+    mark: str
+
+
+async def check_password(
+    settings: Settings, throttle: Throttle, email: str, password: str, address: str, now: datetime
+) -> list[Candidate]:
+    """Return who has this address and password: one person, or one for each partner that the person works for.
+
+    Raises SignInRefused, TooManyGuesses; of neither can be told whether there is such an address.
+    """
+    email = normal_email(email)
+    by_address = await throttle.allows(BY_ADDRESS, address, now)
+    by_email = await throttle.allows(BY_EMAIL, email, now)
+    if not (by_address and by_email):
+        raise TooManyGuesses
+    rows = await DB.fetch(
+        "SELECT f.id, f.password_hash FROM partner_staff f JOIN partner p ON p.id = f.partner_id"
+        " WHERE f.email = $1 AND f.status = 'active' AND f.password_hash IS NOT NULL AND p.status = ANY($2)"
+        " AND (NOT f.demo OR $3) ORDER BY f.id LIMIT $4",
+        email,
+        sorted(MAY_SIGN_IN),
+        settings.mode in {"demo", "test"},
+        _MOST_PARTNERS,
+    )
+    found = [
+        Candidate(row["id"], _mark(row["password_hash"]))
+        for row in rows
+        if await password_matches(password, row["password_hash"])
+    ]
+    if not rows:
+        await password_matches(password, None)  # as long as a wrong password takes
+    if not found:
+        raise SignInRefused
+    await throttle.forgive(BY_EMAIL, email)
+    return found
+
+
+async def count_code(throttle: Throttle, candidates: Sequence[Candidate], now: datetime) -> None:
+    """Count a try of the second factor, before it is looked at and for good. Raises TooManyGuesses."""
+    for candidate in candidates:
+        if not await throttle.allows(BY_PERSON, str(candidate.staff_id), now):
+            raise TooManyGuesses
+
+
+async def check_code(
+    work: UnitOfWork, settings: Settings, candidates: Sequence[Candidate], code: str, now: datetime
+) -> UUID:
+    """Return whose code this is, and spend it: a step of the app, and a recovery code, are good once. Raises CodeRefused.
+
+    Somebody who works for several partners under one password is told apart by the second factor.
+    """
+    for candidate in sorted(candidates, key=lambda each: each.staff_id):
+        row = await work.fetchrow(
+            "SELECT f.password_hash, f.totp_sealed FROM partner_staff f JOIN partner p ON p.id = f.partner_id"
+            " WHERE f.id = $1 AND f.status = 'active' AND f.totp_sealed IS NOT NULL AND p.status = ANY($2) FOR UPDATE OF f",
+            candidate.staff_id,
+            sorted(MAY_SIGN_IN),
+        )
+        if row is None or _mark(row["password_hash"]) != candidate.mark:
+            continue
+        if await _spend(work, candidate.staff_id, open_secret(settings.secret_key, row["totp_sealed"]), code, now):
+            return candidate.staff_id
+    raise CodeRefused
+
+
+async def spend_code(work: UnitOfWork, settings: Settings, staff_id: UUID, code: str, now: datetime) -> None:
+    """Spend a code of somebody who is signed in, before something that needs them to be there. Raises CodeRefused."""
+    sealed = await work.fetchval("SELECT totp_sealed FROM partner_staff WHERE id = $1 FOR UPDATE", staff_id)
+    if sealed is None or not await _spend(work, staff_id, open_secret(settings.secret_key, sealed), code, now):
+        raise CodeRefused
+
+
+async def _spend(work: UnitOfWork, staff_id: UUID, secret: bytes, code: str, now: datetime) -> bool:
+    step = matching_step(secret, code, now)
+    if step is not None:
+        spent = await work.fetchval(
+            "UPDATE partner_staff SET totp_step = $2 WHERE id = $1 AND totp_step < $2 RETURNING 1", staff_id, step
+        )
+    else:
+        spent = await work.fetchval(
+            "UPDATE partner_staff SET recovery_hashes = array_remove(recovery_hashes, $2)"
+            " WHERE id = $1 AND $2 = ANY(recovery_hashes) RETURNING 1",
+            staff_id,
+            recovery_hash(code),
+        )
+    return spent is not None
+
+
+def _mark(password_hash: str) -> str:
+    return hashlib.sha256(password_hash.encode()).hexdigest()[:16]

@@ -1,0 +1,161 @@
+"""Links that are good once: to join a partner's people, and to choose a new password. Only a link's hash is kept.
+
+`Inviter` follows the event log: who is invited in a transaction, such as a new partner's first owner, gets the message
+behind its commit, and exactly one.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.facts import Fact, Kind
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.events import StoredEvent
+from marketplace.platform.mail import post_mail
+from marketplace.settings import Settings
+from partners.reading import reader
+from partners.staff.domain import MAY_SIGN_IN, StaffRole
+from partners.staff.events import StaffInvited
+from partners.staff.words import invitation_mail, password_mail
+
+Purpose = Literal["join", "password"]
+
+LIFETIME: dict[Purpose, timedelta] = {"join": timedelta(days=7), "password": timedelta(hours=1)}
+
+_TOKEN_BYTES = 32
+_MAX_TOKEN = 100
+
+
+class LinkUsed(Fact):
+    """There is no such link, it was used, replaced by a later one, or its time is over: nobody can tell which."""
+
+    kind = Kind.NOT_FOUND
+    code = "link_used"
+    way_out = "partner_sign_in"
+    zh = "链接无效、已使用或已过期。请让邀请您的人重新发送，或在登录页重新申请。"
+    en = "This link is not good, was used, or is too old. Ask for a new one."
+
+
+class Invited(msgspec.Struct, frozen=True, kw_only=True):
+    """Who holds the link, at which partner."""
+
+    staff_id: UUID
+    partner_id: UUID
+    partner_zh: str
+    partner_en: str
+    email: str
+    name: str
+    roles: list[StaffRole]
+    has_provider: bool
+
+
+async def make_link(work: UnitOfWork, staff_id: UUID, purpose: Purpose, now: datetime) -> str:
+    """Make a link's token and return it; the person's earlier links of the purpose are void from now on."""
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    await work.execute("DELETE FROM partner_staff_invitation WHERE staff_id = $1 AND purpose = $2", staff_id, purpose)
+    await work.execute(
+        "INSERT INTO partner_staff_invitation (token_hash, staff_id, purpose, created_at, expires_at)"
+        " VALUES ($1, $2, $3, $4, $5)",
+        _hash(token),
+        staff_id,
+        purpose,
+        now,
+        now + LIFETIME[purpose],
+    )
+    return token
+
+
+async def holder(token: str, purpose: Purpose, now: datetime) -> Invited:
+    """Return who holds the link, without using it: mail programs open links to look at them. Raises LinkUsed."""
+    if not token or len(token) > _MAX_TOKEN:
+        raise LinkUsed
+    row = await reader().fetchrow(
+        "SELECT f.id AS staff_id, f.partner_id, p.name_zh AS partner_zh, p.name_en AS partner_en, f.email, f.name, f.roles,"
+        " EXISTS (SELECT FROM partner_identity_provider i WHERE i.partner_id = p.id) AS has_provider"
+        " FROM partner_staff_invitation v JOIN partner_staff f ON f.id = v.staff_id JOIN partner p ON p.id = f.partner_id"
+        " WHERE v.token_hash = $1 AND v.purpose = $2 AND v.used_at IS NULL AND v.expires_at > $3 AND p.status = ANY($4)"
+        " AND f.status = CASE WHEN v.purpose = 'join' THEN 'invited' ELSE 'active' END",
+        _hash(token),
+        purpose,
+        now,
+        sorted(MAY_SIGN_IN),
+    )
+    if row is None:
+        raise LinkUsed
+    return Invited(**{**row, "roles": [StaffRole(role) for role in row["roles"]]})
+
+
+async def use_link(work: UnitOfWork, token: str, purpose: Purpose, now: datetime) -> Invited:
+    """Use the link up and return who held it. Of two at once one gets LinkUsed: the guard is in the write."""
+    found = await holder(token, purpose, now)
+    used = await work.fetchval(
+        "UPDATE partner_staff_invitation SET used_at = $2 WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2"
+        " RETURNING 1",
+        _hash(token),
+        now,
+    )
+    if used is None:
+        raise LinkUsed
+    return found
+
+
+class Inviter:
+    """Writes the message with the link to whoever was invited."""
+
+    name = "partners.staff.inviter"
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """Keep what the link needs."""
+        self.types = frozenset({"partner.staff_invited"})
+        self._settings = settings
+        self._clock = clock
+
+    async def handle(self, work: UnitOfWork, events: Sequence[StoredEvent]) -> None:
+        """Invite who still waits to be; an event that comes again makes a new link, and the one before it void."""
+        for event in events:
+            await self.invite(work, event.decode(StaffInvited).staff_id)
+
+    async def invite(self, work: UnitOfWork, staff_id: UUID) -> str | None:
+        """Lay up the message and return its link, or None if the person does not wait for one."""
+        row = await _waiting(work, staff_id, "invited")
+        if row is None:
+            return None
+        now = self._clock.now()
+        link = f"{self._settings.base_url}/partner/join?token={await make_link(work, staff_id, 'join', now)}"
+        subject, text = invitation_mail(row["name"], row["partner_zh"], row["partner_en"], link)
+        await post_mail(work, self._settings.secret_key, row["email"], subject, text, now)
+        return link
+
+
+async def send_new_password(work: UnitOfWork, settings: Settings, email: str, now: datetime) -> None:
+    """Lay up a message with a link for each person of that address who has a password; nobody is told whether there is one."""
+    rows = await work.fetch(
+        "SELECT id FROM partner_staff WHERE email = $1 AND password_hash IS NOT NULL ORDER BY id LIMIT 10", email
+    )
+    for row in rows:
+        found = await _waiting(work, row["id"], "active")
+        if found is not None:
+            token = await make_link(work, row["id"], "password", now)
+            link = f"{settings.base_url}/partner/new-password?token={token}"
+            subject, text = password_mail(found["name"], found["partner_zh"], found["partner_en"], link)
+            await post_mail(work, settings.secret_key, email, subject, text, now)
+
+
+async def _waiting(work: UnitOfWork, staff_id: UUID, status: str) -> Any:
+    return await work.fetchrow(
+        "SELECT f.email, f.name, p.name_zh AS partner_zh, p.name_en AS partner_en FROM partner_staff f"
+        " JOIN partner p ON p.id = f.partner_id WHERE f.id = $1 AND f.status = $2 AND p.status = ANY($3) FOR UPDATE OF f",
+        staff_id,
+        status,
+        sorted(MAY_SIGN_IN),
+    )
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,100 @@
+"""A person takes an invitation, and later changes what they prove themselves with."""
+
+from datetime import datetime
+from uuid import UUID
+
+from marketplace.platform import audit
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.events import publish
+from marketplace.settings import Settings
+from partners.staff.authenticate import CodeRefused
+from partners.staff.events import StaffJoined
+from partners.staff.invitations import Invited, LinkUsed, use_link
+from partners.staff.second_factor import matching_step, new_recovery_codes, recovery_hash, seal_secret
+from partners.staff.sign_in import end_sessions
+
+
+async def join(
+    work: UnitOfWork, settings: Settings, token: str, password_hash: str, secret: bytes, code: str, now: datetime
+) -> tuple[Invited, list[str]]:
+    """Make the invited person active and return it with its recovery codes, which nobody sees again.
+
+    The code shows that the app holds the secret, and is spent. Raises LinkUsed, CodeRefused.
+    """
+    found = await use_link(work, token, "join", now)
+    step = matching_step(secret, code, now)
+    if step is None:
+        raise CodeRefused
+    codes = new_recovery_codes()
+    joined = await work.fetchval(
+        "UPDATE partner_staff SET status = 'active', password_hash = $2, totp_sealed = $3, totp_step = $4,"
+        " recovery_hashes = $5, version = version + 1, changed_at = $6 WHERE id = $1 AND status = 'invited' RETURNING 1",
+        found.staff_id,
+        password_hash,
+        seal_secret(settings.secret_key, secret),
+        step,
+        [recovery_hash(code) for code in codes],
+        now,
+    )
+    if joined is None:
+        raise LinkUsed
+    await tell_joined(work, found.partner_id, found.staff_id, [str(role) for role in found.roles], now)
+    return found, codes
+
+
+async def tell_joined(work: UnitOfWork, partner_id: UUID, staff_id: UUID, roles: list[str], now: datetime) -> None:
+    """Write down that somebody became active, for the log and the audit."""
+    await publish(work, [StaffJoined(partner_id, staff_id, roles, now)], now)
+    await audit.record(work, f"staff:{staff_id}", "staff.join", f"staff:{staff_id}", now)
+
+
+async def choose_password(work: UnitOfWork, token: str, password_hash: str, now: datetime) -> Invited:
+    """Give the holder of the link the password, and end all their sessions. The second factor stays. Raises LinkUsed."""
+    found = await use_link(work, token, "password", now)
+    await _set_password(work, found.staff_id, password_hash, now)
+    await end_sessions(work, found.staff_id, now)
+    return found
+
+
+async def change_password(
+    work: UnitOfWork, staff_id: UUID, password_hash: str, session_id: UUID, now: datetime
+) -> None:
+    """Give a signed-in person the password, and end their other sessions."""
+    await _set_password(work, staff_id, password_hash, now)
+    await end_sessions(work, staff_id, now, but=session_id)
+
+
+async def change_second_factor(
+    work: UnitOfWork, settings: Settings, staff_id: UUID, secret: bytes, code: str, session_id: UUID, now: datetime
+) -> list[str]:
+    """Give a signed-in person the secret, end their other sessions, and return new recovery codes. Raises CodeRefused."""
+    step = matching_step(secret, code, now)
+    if step is None:
+        raise CodeRefused
+    codes = new_recovery_codes()
+    await work.execute(
+        "UPDATE partner_staff SET totp_sealed = $2, totp_step = $3, recovery_hashes = $4, version = version + 1,"
+        " changed_at = $5 WHERE id = $1 AND status = 'active' AND password_hash IS NOT NULL",
+        staff_id,
+        seal_secret(settings.secret_key, secret),
+        step,
+        [recovery_hash(code) for code in codes],
+        now,
+    )
+    await end_sessions(work, staff_id, now, but=session_id)
+    await audit.record(work, f"staff:{staff_id}", "staff.second_factor", f"staff:{staff_id}", now)
+    return codes
+
+
+async def _set_password(work: UnitOfWork, staff_id: UUID, password_hash: str, now: datetime) -> None:
+    changed = await work.fetchval(
+        "UPDATE partner_staff SET password_hash = $2, version = version + 1, changed_at = $3"
+        " WHERE id = $1 AND status = 'active' AND password_hash IS NOT NULL RETURNING 1",
+        staff_id,
+        password_hash,
+        now,
+    )
+    if changed is None:
+        raise LinkUsed
+    await work.execute("DELETE FROM partner_staff_invitation WHERE staff_id = $1 AND purpose = 'password'", staff_id)
+    await audit.record(work, f"staff:{staff_id}", "staff.password", f"staff:{staff_id}", now)

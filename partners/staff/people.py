@@ -1,0 +1,262 @@
+"""A partner keeps its people: invites them, gives them roles and places, ends their access.
+
+Each deed is done under the lock of the partner's row: whether somebody else is still an owner can only be said while nobody
+else leaves.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from marketplace.kernel.facts import Fact, InvalidField, Kind, NotFound
+from marketplace.kernel.ids import uuid7
+from marketplace.kernel.states import TransitionRefusedError
+from marketplace.platform import audit
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.events import publish
+from partners.onboarding.history import lock_partner
+from partners.staff.domain import MAY_SIGN_IN, STAFF, StaffRole, StaffStatus, check_roles, normal_email
+from partners.staff.events import StaffChanged, StaffDisabled, StaffInvited
+from partners.staff.read import see_staff
+from partners.staff.schemas import NewOwner, NewStaff, StaffChange, StaffView
+from partners.staff.sign_in import end_sessions
+
+MOST_STAFF = 500
+"""People of one partner, disabled ones too: a bound, so that a list is a list."""
+
+
+class StaffExists(Fact):
+    """The partner has somebody with that address."""
+
+    code = "staff_exists"
+    zh = "{email} 已在人员名单中；停用的人员可以重新邀请。"
+    en = "{email} is one of your people already; somebody disabled can be invited again."
+
+
+class TooManyStaff(Fact):
+    """The list is full."""
+
+    code = "too_many_staff"
+    zh = "最多可有 {most} 名人员。"
+    en = "There are {most} people at the most."
+
+
+class LastOwner(Fact):
+    """Nobody would be left who can invite, and give roles."""
+
+    code = "last_owner"
+    zh = "这是最后一位可登录的负责人：请先让另一位人员成为负责人。"
+    en = "This is the last owner who can sign in: make somebody else an owner first."
+
+
+class OwnerPresent(Fact):
+    """An owner of the partner can sign in: inviting people is theirs."""
+
+    code = "owner_present"
+    zh = "该合作方已有可登录的负责人，请由其邀请人员。"
+    en = "An owner of this partner can sign in; inviting people is theirs."
+
+
+class StaffChangedMeanwhile(Fact):
+    """Somebody changed the person since it was read."""
+
+    kind = Kind.PRECONDITION
+    code = "changed_meanwhile"
+    zh = "该人员已被他人修改，请重新读取后再改。"
+    en = "Somebody changed this person meanwhile; read again and then change."
+
+
+async def invite(work: UnitOfWork, partner_id: UUID, new: NewStaff, actor: str, now: datetime) -> StaffView:
+    """Put somebody on the list, to whom a message then goes, and return the person.
+
+    Raises InvalidField, StaffExists, TooManyStaff, TransitionRefusedError for a partner whose people cannot sign in.
+    """
+    await _lock(work, partner_id)
+    if await work.fetchval("SELECT count(*) FROM partner_staff WHERE partner_id = $1", partner_id) >= MOST_STAFF:
+        raise TooManyStaff(most=MOST_STAFF)
+    staff_id = await _insert(work, partner_id, new.email, new.name, check_roles(new.roles), actor, now)
+    if staff_id is None:
+        raise StaffExists(email=normal_email(new.email))
+    await _place(work, partner_id, staff_id, new.locations)
+    return await see_staff(partner_id, staff_id, now)
+
+
+async def invite_first_owner(work: UnitOfWork, partner_id: UUID, actor: str, now: datetime) -> None:
+    """Invite the contact of a partner's application as its owner: part of the approval, in its transaction."""
+    contact = await work.fetchval("SELECT contact FROM partner WHERE id = $1", partner_id)
+    await _insert(work, partner_id, contact["email"], contact["name"], [StaffRole.OWNER], actor, now)
+
+
+async def invite_owner(work: UnitOfWork, partner_id: UUID, owner: NewOwner, actor: str, now: datetime) -> StaffView:
+    """Let operations invite an owner when none can sign in; somebody on the list already becomes one. Raises OwnerPresent."""
+    await _lock(work, partner_id)
+    if await _owners(work, partner_id):
+        raise OwnerPresent
+    email, roles = normal_email(owner.email), [StaffRole.OWNER]
+    row = await work.fetchrow(
+        "SELECT id, status FROM partner_staff WHERE partner_id = $1 AND email = $2 FOR UPDATE", partner_id, email
+    )
+    if row is None:
+        staff_id = await _insert(work, partner_id, owner.email, owner.name, roles, actor, now)
+        assert staff_id is not None  # noqa: S101 - we hold the partner's lock
+        return await see_staff(partner_id, staff_id, now)
+    identifier: UUID = row["id"]
+    await work.execute(
+        "UPDATE partner_staff SET roles = ARRAY(SELECT DISTINCT unnest(roles || ARRAY['owner'])), version = version + 1,"
+        " changed_at = $2 WHERE id = $1",
+        identifier,
+        now,
+    )
+    if row["status"] != StaffStatus.ACTIVE:
+        await invite_again(work, partner_id, identifier, actor, now)
+    await audit.record(work, actor, "staff.make_owner", f"staff:{identifier}", now)
+    return await see_staff(partner_id, identifier, now)
+
+
+async def change(
+    work: UnitOfWork, partner_id: UUID, staff_id: UUID, wanted: StaffChange, version: int, actor: str, now: datetime
+) -> StaffView:
+    """Change name, roles or places, and return the person. Raises NotFound, StaffChangedMeanwhile, LastOwner, InvalidField."""
+    before = await _locked(work, partner_id, staff_id)
+    if before["version"] != version:
+        raise StaffChangedMeanwhile
+    roles = check_roles(wanted.roles) if wanted.roles is not None else [StaffRole(role) for role in before["roles"]]
+    if StaffRole.OWNER not in roles:
+        await _keep_an_owner(work, partner_id, staff_id)
+    await work.execute(
+        "UPDATE partner_staff SET name = coalesce($2, name), roles = $3, version = version + 1, changed_at = $4 WHERE id = $1",
+        staff_id,
+        wanted.name,
+        roles,
+        now,
+    )
+    if wanted.locations is not None:
+        await _place(work, partner_id, staff_id, wanted.locations)
+    await publish(work, [StaffChanged(partner_id, staff_id, list(roles), now)], now)
+    await audit.record(
+        work, actor, "staff.change", f"staff:{staff_id}", now, before=list(before["roles"]), after=list(roles)
+    )
+    return await see_staff(partner_id, staff_id, now)
+
+
+async def disable(work: UnitOfWork, partner_id: UUID, staff_id: UUID, actor: str, now: datetime) -> StaffView:
+    """End somebody's access, with every session and link, in this transaction. Raises NotFound, LastOwner, WrongState.
+
+    Password and second factor go with it: whoever comes back is invited anew.
+    """
+    before = await _locked(work, partner_id, staff_id)
+    after = STAFF.after(StaffStatus(before["status"]), "disable")
+    await _keep_an_owner(work, partner_id, staff_id)
+    await _forget_proof(work, staff_id, after, now)
+    await publish(work, [StaffDisabled(partner_id, staff_id, now)], now)
+    await audit.record(work, actor, "staff.disable", f"staff:{staff_id}", now)
+    return await see_staff(partner_id, staff_id, now)
+
+
+async def invite_again(work: UnitOfWork, partner_id: UUID, staff_id: UUID, actor: str, now: datetime) -> StaffView:
+    """Send somebody who is invited or disabled a new link; the one before is void. Raises NotFound, WrongState."""
+    before = await _locked(work, partner_id, staff_id)
+    after = STAFF.after(StaffStatus(before["status"]), "invite")
+    await _forget_proof(work, staff_id, after, now)
+    await publish(work, [StaffInvited(partner_id, staff_id, list(before["roles"]), now)], now)
+    await audit.record(work, actor, "staff.invite", f"staff:{staff_id}", now)
+    return await see_staff(partner_id, staff_id, now)
+
+
+async def sign_out_everywhere(work: UnitOfWork, partner_id: UUID, staff_id: UUID, actor: str, now: datetime) -> int:
+    """End all of somebody's sessions and return how many there were. Raises NotFound."""
+    await _locked(work, partner_id, staff_id)
+    ended = await end_sessions(work, staff_id, now)
+    await audit.record(work, actor, "staff.end_sessions", f"staff:{staff_id}", now, ended=ended)
+    return ended
+
+
+async def _lock(work: UnitOfWork, partner_id: UUID) -> None:
+    status = await lock_partner(work, partner_id)
+    if status not in MAY_SIGN_IN:
+        raise TransitionRefusedError("invite_staff", status, sorted(MAY_SIGN_IN))
+
+
+async def _locked(work: UnitOfWork, partner_id: UUID, staff_id: UUID) -> Any:
+    """Return the person, locked behind the partner's row; somebody else's is not there."""
+    await lock_partner(work, partner_id)
+    row = await work.fetchrow(
+        "SELECT status, roles, version FROM partner_staff WHERE id = $1 AND partner_id = $2 FOR UPDATE",
+        staff_id,
+        partner_id,
+    )
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def _owners(work: UnitOfWork, partner_id: UUID, but: UUID | None = None) -> list[UUID]:
+    rows = await work.fetch(
+        "SELECT id FROM partner_staff WHERE partner_id = $1 AND status = 'active' AND 'owner' = ANY(roles)"
+        " AND ($2::uuid IS NULL OR id <> $2) LIMIT 1",
+        partner_id,
+        but,
+    )
+    return [row["id"] for row in rows]
+
+
+async def _keep_an_owner(work: UnitOfWork, partner_id: UUID, staff_id: UUID) -> None:
+    """Raise LastOwner if the person is an owner who can sign in, and no other is. The partner's row must be locked."""
+    is_owner = await work.fetchval(
+        "SELECT 1 FROM partner_staff WHERE id = $1 AND status = 'active' AND 'owner' = ANY(roles)", staff_id
+    )
+    if is_owner and not await _owners(work, partner_id, but=staff_id):
+        raise LastOwner
+
+
+async def _forget_proof(work: UnitOfWork, staff_id: UUID, status: StaffStatus, now: datetime) -> None:
+    await work.execute(
+        "UPDATE partner_staff SET status = $2, password_hash = NULL, totp_sealed = NULL, recovery_hashes = '{}',"
+        " provider_subject = NULL, version = version + 1, changed_at = $3 WHERE id = $1",
+        staff_id,
+        status,
+        now,
+    )
+    await work.execute("DELETE FROM partner_staff_invitation WHERE staff_id = $1", staff_id)
+    await end_sessions(work, staff_id, now)
+
+
+async def _insert(
+    work: UnitOfWork, partner_id: UUID, email: str, name: str, roles: list[StaffRole], actor: str, now: datetime
+) -> UUID | None:
+    """Put somebody on the list as invited and return the id, or None if the partner has the address already."""
+    staff_id: UUID | None = await work.fetchval(
+        "INSERT INTO partner_staff (id, partner_id, email, name, roles, status, version, totp_step, recovery_hashes, demo,"
+        " created_at, created_by, changed_at) VALUES ($1, $2, $3, $4, $5, 'invited', 1, 0, '{}', false, $6, $7, $6)"
+        " ON CONFLICT (partner_id, email) DO NOTHING RETURNING id",
+        uuid7(),
+        partner_id,
+        normal_email(email),
+        name,
+        roles,
+        now,
+        actor,
+    )
+    if staff_id is not None:
+        await publish(work, [StaffInvited(partner_id, staff_id, list(roles), now)], now)
+        await audit.record(work, actor, "staff.invite", f"staff:{staff_id}", now, roles=list(roles))
+    return staff_id
+
+
+async def _place(work: UnitOfWork, partner_id: UUID, staff_id: UUID, locations: Sequence[str]) -> None:
+    await work.execute("DELETE FROM partner_staff_location WHERE staff_id = $1", staff_id)
+    for place, location_id in enumerate(locations):
+        try:
+            async with work.nested():
+                await work.execute(
+                    "INSERT INTO partner_staff_location (staff_id, partner_id, location_id) VALUES ($1, $2, $3)"
+                    " ON CONFLICT DO NOTHING",
+                    staff_id,
+                    partner_id,
+                    location_id,
+                )
+        except asyncpg.ForeignKeyViolationError as error:
+            raise InvalidField(f"locations[{place}]", "没有这个门店。", "is no location of yours.") from error

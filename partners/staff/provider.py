@@ -1,0 +1,194 @@
+"""A partner's own OpenID Connect provider, and its people who sign in by it.
+
+The provider is at an address that the partner gave: it is reached through the guarded way out only. It is believed about
+this partner's people and nobody else: who signs in is looked for among them, by the provider's subject, or the first time
+by an e-mail address that the provider says is verified.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from marketplace.kernel.facts import Fact, InvalidField, Kind, NotFound
+from marketplace.platform import audit
+from marketplace.platform.database import DB, UnitOfWork
+from marketplace.platform.identity import RemoteKeys
+from marketplace.platform.outbound import Outbound
+from marketplace.platform.outbound_client import OutboundTransport
+from marketplace.platform.secretbox import decrypt, encrypt
+from marketplace.settings import Settings
+from marketplace.web.oidc import RelyingParty
+from partners.onboarding.history import lock_partner
+from partners.reading import reader
+from partners.staff.domain import MAY_SIGN_IN, StaffStatus, normal_email
+from partners.staff.join import tell_joined
+from partners.staff.people import StaffChangedMeanwhile, invite_again
+from partners.staff.schemas import ProviderIn, ProviderView
+from partners.staff.sign_in import end_sessions
+
+CALLBACK = "/partner/company-callback"
+
+_SCOPE = "openid profile email"
+_PURPOSE = "secret at a partner's identity provider"
+_TIMEOUT_S = 10
+_MAX_SUBJECT = 255  # OpenID Connect Core 1.0 §2
+
+
+class NotInvited(Fact):
+    """The provider knows the person, and we do not: nobody with that verified address is among the partner's people."""
+
+    kind = Kind.FORBIDDEN
+    code = "not_invited"
+    way_out = "partner_sign_in"
+    zh = "公司账号登录成功，但没有找到对应的邀请；请让负责人邀请您已验证的公司邮箱。"
+    en = "Your company signed you in, but nobody with your verified e-mail address was invited; ask an owner to invite you."
+
+
+async def see_provider(settings: Settings, partner_id: UUID) -> ProviderView:
+    """Return the partner's provider, without its secret. Raises NotFound."""
+    row = await reader().fetchrow(
+        "SELECT issuer, client_id, changed_at, version FROM partner_identity_provider WHERE partner_id = $1", partner_id
+    )
+    if row is None:
+        raise NotFound
+    begin = f"{settings.base_url}/partner/sign-in/company/{partner_id}"
+    return ProviderView(**row, redirect_uri=f"{settings.base_url}{CALLBACK}", sign_in=begin)
+
+
+async def set_provider(
+    work: UnitOfWork,
+    settings: Settings,
+    outbound: Outbound,
+    partner_id: UUID,
+    said: ProviderIn,
+    version: int | None,
+    actor: str,
+    now: datetime,
+) -> ProviderView:
+    """Record or replace the partner's provider and return it; `version` is the one that is replaced, None for none.
+
+    At another issuer the subjects are other people: whoever signed in by the one before is invited anew.
+    Raises InvalidField, StaffChangedMeanwhile.
+    """
+    outbound.check("issuer", said.issuer)
+    await lock_partner(work, partner_id)
+    before = await work.fetchrow(
+        "SELECT issuer, client_id, secret_sealed, version FROM partner_identity_provider WHERE partner_id = $1",
+        partner_id,
+    )
+    if (before["version"] if before else None) != version:
+        raise StaffChangedMeanwhile
+    same = before is not None and (before["issuer"], before["client_id"]) == (said.issuer, said.client_id)
+    if said.client_secret is None and not same:  # a kept secret must not go to another address
+        raise InvalidField("client_secret", "首次设置或更换服务时必须填写。", "is needed for a new issuer or client.")
+    sealed = (
+        before["secret_sealed"]
+        if said.client_secret is None and before is not None
+        else encrypt(settings.secret_key, _PURPOSE, str(said.client_secret).encode())
+    )
+    await work.execute(
+        "INSERT INTO partner_identity_provider AS i (partner_id, issuer, client_id, secret_sealed, version, changed_at,"
+        " changed_by) VALUES ($1, $2, $3, $4, 1, $5, $6) ON CONFLICT (partner_id) DO UPDATE SET issuer = $2, client_id = $3,"
+        " secret_sealed = $4, version = i.version + 1, changed_at = $5, changed_by = $6",
+        partner_id,
+        said.issuer,
+        said.client_id,
+        sealed,
+        now,
+        actor,
+    )
+    if before is not None and before["issuer"] != said.issuer:
+        await _invite_all_anew(work, partner_id, actor, now)
+    await audit.record(work, actor, "staff.set_provider", f"partner:{partner_id}", now, issuer=said.issuer)
+    return await see_provider(settings, partner_id)
+
+
+async def delete_provider(work: UnitOfWork, partner_id: UUID, actor: str, now: datetime) -> None:
+    """Forget the partner's provider; whoever signed in by it is invited anew. Raises NotFound."""
+    await lock_partner(work, partner_id)
+    gone = await work.fetchval("DELETE FROM partner_identity_provider WHERE partner_id = $1 RETURNING 1", partner_id)
+    if gone is None:
+        raise NotFound
+    await _invite_all_anew(work, partner_id, actor, now)
+    await audit.record(work, actor, "staff.delete_provider", f"partner:{partner_id}", now)
+
+
+def relying_party(settings: Settings, outbound: Outbound, row: Any) -> RelyingParty:
+    """Return our side of a provider's row, behind the guarded way out."""
+    transport = OutboundTransport(outbound)
+    client = httpx.AsyncClient(transport=transport, timeout=_TIMEOUT_S, trust_env=False)
+    secret = decrypt(settings.secret_key, _PURPOSE, row["secret_sealed"]).decode()
+    redirect_uri, keys = f"{settings.base_url}{CALLBACK}", RemoteKeys(row["issuer"], client)
+    return RelyingParty(row["issuer"], row["client_id"], secret, redirect_uri, _SCOPE, keys, client, transport)
+
+
+async def find_provider(partner_id: UUID) -> Any:
+    """Return the row of a provider whose partner's people may sign in. Raises NotFound, the same for every reason."""
+    row = await DB.fetchrow(
+        "SELECT i.issuer, i.client_id, i.secret_sealed, i.version FROM partner_identity_provider i"
+        " JOIN partner p ON p.id = i.partner_id WHERE i.partner_id = $1 AND p.status = ANY($2)",
+        partner_id,
+        sorted(MAY_SIGN_IN),
+    )
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def admit(work: UnitOfWork, partner_id: UUID, issuer: str, claims: dict[str, Any], now: datetime) -> UUID:
+    """Return the person that the provider's proved claims are about; the first time ties them to the subject.
+
+    Whoever is tied has no password from then on: the company decides alone who gets in. Raises NotInvited.
+    """
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not 0 < len(subject) <= _MAX_SUBJECT or "\0" in subject:
+        raise NotInvited
+    # The provider may have been replaced while the browser was there: its lock holds off the next replacement.
+    still = await work.fetchval(
+        "SELECT 1 FROM partner_identity_provider WHERE partner_id = $1 AND issuer = $2 FOR SHARE", partner_id, issuer
+    )
+    if still is None:
+        raise NotInvited
+    known: UUID | None = await work.fetchval(
+        "SELECT id FROM partner_staff WHERE partner_id = $1 AND provider_subject = $2 AND status = 'active' FOR UPDATE",
+        partner_id,
+        subject,
+    )
+    if known is not None:
+        return known
+    email = claims.get("email")
+    if claims.get("email_verified") is not True or not isinstance(email, str) or not email.isprintable():
+        raise NotInvited
+    row = await work.fetchrow(
+        "SELECT id, status, roles FROM partner_staff WHERE partner_id = $1 AND email = $2"
+        " AND status IN ('invited', 'active') AND provider_subject IS NULL AND NOT demo FOR UPDATE",
+        partner_id,
+        normal_email(email),
+    )
+    if row is None:
+        raise NotInvited
+    await work.execute(
+        "UPDATE partner_staff SET status = 'active', provider_subject = $2, password_hash = NULL, totp_sealed = NULL,"
+        " recovery_hashes = '{}', version = version + 1, changed_at = $3 WHERE id = $1",
+        row["id"],
+        subject,
+        now,
+    )
+    await work.execute("DELETE FROM partner_staff_invitation WHERE staff_id = $1", row["id"])
+    await end_sessions(work, row["id"], now)
+    if row["status"] == StaffStatus.INVITED:
+        await tell_joined(work, partner_id, row["id"], list(row["roles"]), now)
+    identifier: UUID = row["id"]
+    return identifier
+
+
+async def _invite_all_anew(work: UnitOfWork, partner_id: UUID, actor: str, now: datetime) -> None:
+    rows = await work.fetch(
+        "UPDATE partner_staff SET status = 'disabled', provider_subject = NULL WHERE partner_id = $1"
+        " AND provider_subject IS NOT NULL RETURNING id",
+        partner_id,
+    )
+    for row in rows:
+        await invite_again(work, partner_id, row["id"], actor, now)

@@ -1,0 +1,90 @@
+"""A partner's people on the wire."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+
+from partners.fields import Reference, ShortLine
+from partners.onboarding.schemas import Email
+from partners.staff.domain import StaffRole, StaffStatus
+
+Roles = Annotated[list[StaffRole], msgspec.Meta(min_length=1, max_length=5)]
+Locations = Annotated[list[Reference], msgspec.Meta(max_length=200)]
+Issuer = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=9,
+        max_length=500,
+        pattern=r"^https?://[!-~]+[^/?#\s]$(?!\n)",
+        examples=["https://login.example.com/realms/staff"],
+    ),
+]
+Printable = Annotated[str, msgspec.Meta(min_length=1, max_length=300, pattern=r"^[!-~]+$(?!\n)")]
+
+
+class NewStaff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Somebody who is invited. Without `locations` the person works at all of them."""
+
+    email: Email
+    name: ShortLine
+    roles: Roles
+    locations: Locations = []
+
+
+class NewOwner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom operations invite when none of a partner's owners can sign in."""
+
+    email: Email
+    name: ShortLine
+
+
+class StaffChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is left out stays as it is."""
+
+    name: ShortLine | None = None
+    roles: Roles | None = None
+    locations: Locations | None = None
+
+
+class StaffView(msgspec.Struct, frozen=True, kw_only=True):
+    """A person who works for the partner; `version` is the ETag. `sessions` are browsers signed in at present."""
+
+    id: UUID
+    email: str
+    name: str
+    roles: list[StaffRole]
+    locations: list[str]
+    status: StaffStatus
+    signs_in_by: str | None
+    """`password`, `provider`, or null for somebody who cannot sign in."""
+    sessions: int
+    created_at: datetime
+    changed_at: datetime
+    version: int
+
+
+class EndedSessions(msgspec.Struct, frozen=True):
+    """How many browsers were signed out."""
+
+    ended: int
+
+
+class ProviderIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A partner's own OpenID Connect provider. `client_secret` may be left out to keep the one that is there."""
+
+    issuer: Issuer
+    client_id: Printable
+    client_secret: Printable | None = None
+
+
+class ProviderView(msgspec.Struct, frozen=True, kw_only=True):
+    """The provider, without its secret; `redirect_uri` is what has to be registered there, `sign_in` where people begin."""
+
+    issuer: str
+    client_id: str
+    redirect_uri: str
+    sign_in: str
+    changed_at: datetime
+    version: int

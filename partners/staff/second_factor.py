@@ -1,0 +1,90 @@
+"""The second factor: codes of an authenticator app (RFC 6238), and recovery codes for who lost it. Pure, but for the dice."""
+
+import hashlib
+import secrets
+from base64 import b32encode
+from datetime import datetime
+from io import BytesIO
+
+import segno
+from cryptography.hazmat.primitives import constant_time
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.hotp import HOTP
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
+
+from marketplace.platform.secretbox import decrypt, encrypt
+
+STEP_S = 30
+DIGITS = 6
+RECOVERY_CODES = 8
+
+_SECRET_BYTES = 20  # what RFC 4226 §4 recommends
+_RECOVERY_BYTES = 10  # 80 bits: one fast hash is enough for what no dictionary has
+_DRIFT = (-1, 0, 1)
+"""Steps that a phone's clock may be off (RFC 6238 §5.2 recommends one)."""
+
+_PURPOSE = "second factor"
+
+
+def new_secret() -> bytes:
+    """Return a fresh secret."""
+    return secrets.token_bytes(_SECRET_BYTES)
+
+
+def seal_secret(secret_key: str, secret: bytes) -> bytes:
+    """Return the secret as it is kept."""
+    return encrypt(secret_key, _PURPOSE, secret)
+
+
+def open_secret(secret_key: str, sealed: bytes) -> bytes:
+    """Return a kept secret. Raises WrongSecretError."""
+    return decrypt(secret_key, _PURPOSE, sealed)
+
+
+def matching_step(secret: bytes, code: str, at: datetime) -> int | None:
+    """Return the step whose code this is, or None. Whether that step was used before is for the database to say."""
+    digits = code.strip().replace(" ", "")
+    if not (len(digits) == DIGITS and digits.isascii() and digits.isdigit()):
+        return None
+    now = int(at.timestamp()) // STEP_S
+    hotp = HOTP(secret, DIGITS, SHA1())  # noqa: S303 - what authenticator apps know; HMAC-SHA-1 is not broken
+    found = [now + drift for drift in _DRIFT if constant_time.bytes_eq(hotp.generate(now + drift), digits.encode())]
+    return found[-1] if found else None
+
+
+def code_at(secret: bytes, at: datetime) -> str:
+    """Return the code that an app shows at the moment."""
+    totp = TOTP(secret, DIGITS, SHA1(), STEP_S)  # noqa: S303 - as above
+    return totp.generate(int(at.timestamp())).decode()
+
+
+def setup_address(secret: bytes, email: str, issuer: str) -> str:
+    """Return the `otpauth:` address that an authenticator app reads."""
+    return TOTP(secret, DIGITS, SHA1(), STEP_S).get_provisioning_uri(email, issuer)  # noqa: S303 - as above
+
+
+def setup_picture(address: str) -> str:
+    """Return the address as a QR code in SVG."""
+    picture = BytesIO()
+    segno.make(address, error="m", micro=False).save(
+        picture, kind="svg", border=4, scale=5, dark="#111", light="#fff", xmldecl=False, svgclass=None, lineclass=None
+    )
+    return picture.getvalue().decode()
+
+
+def readable(secret: bytes) -> str:
+    """Return the secret for who types it into the app: in groups of four."""
+    text = b32encode(secret).decode().rstrip("=")
+    return " ".join(text[start : start + 4] for start in range(0, len(text), 4))
+
+
+def new_recovery_codes() -> list[str]:
+    """Return fresh recovery codes, such as ABCD-EFGH-IJKL-MNOP; they are shown once."""
+    texts = [b32encode(secrets.token_bytes(_RECOVERY_BYTES)).decode() for _ in range(RECOVERY_CODES)]
+    return ["-".join(text[start : start + 4] for start in range(0, len(text), 4)) for text in texts]
+
+
+def recovery_hash(code: str) -> str:
+    """Return what is kept of a recovery code; case, blanks and dashes do not count."""
+    plain = "".join(letter for letter in code.upper() if letter.isalnum())
+    return hashlib.sha256(plain.encode()).hexdigest()

@@ -1,0 +1,199 @@
+"""Who of a partner's people is signed in. The cookie holds a random token, the table only its hash.
+
+Every page asks the database, so that a session ends with the statement that ends it: with the person's disabling, with
+the partner's termination, with a new password.
+"""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar.connection import ASGIConnection
+from litestar.datastructures import Cookie
+
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.ids import uuid7
+from marketplace.platform.database import DB, UnitOfWork, unit_of_work
+from marketplace.settings import Settings
+from marketplace.web.sessions import cookie_name, secure_cookie
+from partners.staff.domain import MAY_SIGN_IN, SignedIn, StaffRole
+
+LIFETIME = timedelta(hours=12)
+"""Of a session, however busy: a working day."""
+
+IDLE = timedelta(hours=1)
+"""After which a browser that was left alone is signed out."""
+
+_SEEN_EVERY = timedelta(minutes=1)
+"""How finely the last use is noted: not every page may cost a write."""
+
+_COOKIE = "partner"
+_TOKEN_BYTES = 32
+_MAX_TOKEN = 100
+_MAX_AGENT = 300
+
+_CURRENT = """
+SELECT s.id, s.csrf, s.created_at, s.seen_at, f.id AS staff_id, f.partner_id, f.name, f.roles
+FROM partner_staff_session s JOIN partner_staff f ON f.id = s.staff_id JOIN partner p ON p.id = f.partner_id
+WHERE s.token_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.seen_at > $3
+  AND f.status = 'active' AND (NOT f.demo OR $4) AND p.status = ANY($5)
+"""
+
+
+class PartnerSignInNeeded(Fact):
+    """The page is for a partner's people, and nobody is signed in (any more)."""
+
+    kind = Kind.UNAUTHENTICATED
+    code = "sign_in_needed"
+    way_out = "partner_sign_in"
+    zh = "请先登录。"
+    en = "Please sign in first."
+
+
+class Browser(msgspec.Struct, frozen=True):
+    """A signed-in browser: the person, and what each of its forms must carry."""
+
+    person: SignedIn
+    csrf: str
+
+
+class PartnerSignIn:
+    """Opens, finds and ends sessions."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """Keep what is needed."""
+        self._settings = settings
+        self._clock = clock
+
+    async def current(self, request: ASGIConnection[Any, Any, Any, Any]) -> SignedIn | None:
+        """Return who is signed in at this request, or None. The database is asked once for each request."""
+        found = await self.browser(request)
+        return found.person if found else None
+
+    async def browser(self, request: ASGIConnection[Any, Any, Any, Any]) -> Browser | None:
+        """Return the same with the token of its forms."""
+        state = request.scope["state"]
+        if "partner_browser" not in state:
+            state["partner_browser"] = await self._find(self._token(request))
+        found: Browser | None = state["partner_browser"]
+        return found
+
+    async def open(self, work: UnitOfWork, staff_id: UUID, request: ASGIConnection[Any, Any, Any, Any]) -> Cookie:
+        """Keep a new session in this unit of work and return its cookie. The one that the browser had before ends.
+
+        A token that somebody else put into the browser is never taken over (session fixation).
+        """
+        now, token = self._clock.now(), secrets.token_urlsafe(_TOKEN_BYTES)
+        await self.close(work, request)
+        await work.execute(
+            "INSERT INTO partner_staff_session (id, token_hash, staff_id, csrf, created_at, seen_at, expires_at, ip, user_agent)"
+            " VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8)",
+            uuid7(),
+            _hash(token),
+            staff_id,
+            secrets.token_urlsafe(_TOKEN_BYTES),
+            now,
+            now + LIFETIME,
+            address_of(request),
+            _agent(request),
+        )
+        return secure_cookie(self._settings, _COOKIE, token, int(LIFETIME.total_seconds()))
+
+    async def close(self, work: UnitOfWork, request: ASGIConnection[Any, Any, Any, Any]) -> Cookie:
+        """End the browser's session, if it has one, and return the cookie that takes its own away."""
+        token = self._token(request)
+        if token:
+            await work.execute(
+                "UPDATE partner_staff_session SET ended_at = $2 WHERE token_hash = $1 AND ended_at IS NULL",
+                _hash(token),
+                self._clock.now(),
+            )
+        return secure_cookie(self._settings, _COOKIE, "", 0)
+
+    def _token(self, request: ASGIConnection[Any, Any, Any, Any]) -> str:
+        token = request.cookies.get(cookie_name(self._settings, _COOKIE), "")
+        return token if len(token) <= _MAX_TOKEN else ""
+
+    async def _find(self, token: str) -> Browser | None:
+        if not token:
+            return None
+        now = self._clock.now()
+        demo = self._settings.mode in {"demo", "test"}
+        row = await DB.fetchrow(_CURRENT, _hash(token), now, now - IDLE, demo, sorted(MAY_SIGN_IN))
+        if row is None:
+            return None
+        if row["seen_at"] <= now - _SEEN_EVERY:
+            async with unit_of_work() as work:
+                await work.execute(
+                    "UPDATE partner_staff_session SET seen_at = $2 WHERE id = $1 AND seen_at < $2", row["id"], now
+                )
+        person = SignedIn(
+            staff_id=row["staff_id"],
+            partner_id=row["partner_id"],
+            name=row["name"],
+            roles=frozenset(StaffRole(role) for role in row["roles"]),
+            session_id=row["id"],
+            signed_in_at=row["created_at"],
+        )
+        return Browser(person, row["csrf"])
+
+
+class SessionView(msgspec.Struct, frozen=True, kw_only=True):
+    """One signed-in browser, as its person sees it."""
+
+    id: UUID
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+    ip: str
+    user_agent: str
+
+
+async def list_sessions(staff_id: UUID, now: datetime) -> list[SessionView]:
+    """Return the person's sessions that are good, the one used last first."""
+    rows = await DB.fetch(
+        "SELECT id, created_at, seen_at, expires_at, ip, user_agent FROM partner_staff_session"
+        " WHERE staff_id = $1 AND ended_at IS NULL AND expires_at > $2 AND seen_at > $3 ORDER BY seen_at DESC LIMIT 100",
+        staff_id,
+        now,
+        now - IDLE,
+    )
+    return [SessionView(**row) for row in rows]
+
+
+async def end_sessions(
+    work: UnitOfWork, staff_id: UUID, now: datetime, *, only: UUID | None = None, but: UUID | None = None
+) -> int:
+    """End all of the person's sessions, or `only` one, or all `but` one, and return how many ended."""
+    ended = await work.fetch(
+        "UPDATE partner_staff_session SET ended_at = $2 WHERE staff_id = $1 AND ended_at IS NULL"
+        " AND ($3::uuid IS NULL OR id = $3) AND ($4::uuid IS NULL OR id <> $4) RETURNING 1",
+        staff_id,
+        now,
+        only,
+        but,
+    )
+    return len(ended)
+
+
+async def forget_sessions(now: datetime) -> None:
+    """Delete sessions whose time was over a day ago."""
+    await DB.fetch("DELETE FROM partner_staff_session WHERE expires_at <= $1", now - timedelta(days=1))
+
+
+def address_of(request: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """Return the internet address that asks; behind a proxy the server in front says it."""
+    return request.client.host if request.client else ""
+
+
+def _agent(request: ASGIConnection[Any, Any, Any, Any]) -> str:
+    text = request.headers.get("user-agent", "")[:_MAX_AGENT]
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,53 @@
+"""What is written to a partner's people: Chinese first, then English, since nobody knows yet which they read."""
+
+
+def invitation_mail(name: str, partner_zh: str, partner_en: str, link: str) -> tuple[str, str]:
+    """Return subject and text of an invitation."""
+    return (
+        f"邀请您加入{partner_zh} · Your invitation to {partner_en}",
+        f"""{name}，您好：
+
+{partner_zh}邀请您使用权益平台的合作方门户。请在 7 天内打开下面的链接，设置登录方式：
+
+{link}
+
+链接只能使用一次。如果您没有预期收到这封邮件，请忽略它。
+
+--
+
+Hello {name},
+
+{partner_en} invites you to the partner portal of the benefits marketplace. Please open this link within
+seven days to choose how you sign in:
+
+{link}
+
+The link works once. If you did not expect this message, ignore it.
+""",
+    )
+
+
+def password_mail(name: str, partner_zh: str, partner_en: str, link: str) -> tuple[str, str]:
+    """Return subject and text of the message with a link to a new password."""
+    return (
+        f"重设密码（{partner_zh}）· A new password ({partner_en})",
+        f"""{name}，您好：
+
+有人为您在{partner_zh}的账号申请重设密码。请在 1 小时内打开链接，设置新密码：
+
+{link}
+
+登录时仍需要验证器中的验证码。如果不是您本人申请，请忽略，原密码继续有效。
+
+--
+
+Hello {name},
+
+somebody asked for a new password for your account at {partner_en}. Open this link within an hour to choose one:
+
+{link}
+
+Signing in still needs the code of your authenticator app. If it was not you, ignore this message: the password
+that you have stays good.
+""",
+    )

@@ -1,0 +1,138 @@
+"""The portal's first page, and one's own account: signed-in browsers, password, second factor."""
+
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.facts import Fact
+from marketplace.kernel.text import Text
+from marketplace.platform.database import DB, unit_of_work
+from marketplace.platform.problems import path_id
+from marketplace.settings import Settings
+from marketplace.web.pages import Page
+from partners.staff.authenticate import TooManyGuesses, spend_code
+from partners.staff.domain import LEAST_PASSWORD, SignedIn, check_password
+from partners.staff.join import change_password, change_second_factor
+from partners.staff.passwords import hash_password
+from partners.staff.read import see_staff
+from partners.staff.second_factor import new_secret
+from partners.staff.sign_in import end_sessions, list_sessions
+from partners.staff.throttle import BY_PERSON
+from partners.web.entering import throttle_of
+from partners.web.frame import HttpRequest, go, portal_page, words
+from partners.web.joining import opened, setup_values
+
+
+@get("/partner")
+async def portal(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page:
+    """Say where one is, and what one may do here."""
+    row = await DB.fetchrow("SELECT name_zh, name_en, status FROM partner WHERE id = $1", me.partner_id)
+    assert row is not None  # noqa: S101 - the session's reference says so
+    name = Text(row["name_zh"], row["name_en"])
+    return await portal_page(request, "partner/home.html", partner=name, status_of=row["status"])
+
+
+@get("/partner/account")
+async def account(request: HttpRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]) -> Page:
+    """Show the account."""
+    return await _account(request, me, clock)
+
+
+@post("/partner/account/sessions/{session_id:str}/end", status_code=303)
+async def end_one(
+    session_id: FromPath[str], me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
+) -> Response[None]:
+    """Sign one of one's own browsers out."""
+    async with unit_of_work() as work:
+        await end_sessions(work, me.staff_id, clock.now(), only=path_id(session_id))
+    return go("/partner/account")
+
+
+@post("/partner/account/sessions/end-others", status_code=303)
+async def end_others(me: NamedDependency[SignedIn], clock: NamedDependency[Clock]) -> Response[None]:
+    """Sign all browsers out but this one."""
+    async with unit_of_work() as work:
+        await end_sessions(work, me.staff_id, clock.now(), but=me.session_id)
+    return go("/partner/account")
+
+
+@post("/partner/account/password", status_code=200)
+async def password(
+    request: HttpRequest,
+    me: NamedDependency[SignedIn],
+    clock: NamedDependency[Clock],
+    settings: NamedDependency[Settings],
+) -> Page | Response[None]:
+    """Choose another password; a fresh code shows that it is not just somebody at an open browser."""
+    form, now, throttle = await request.form(), clock.now(), throttle_of(request)
+    chosen, code = str(form.get("password", ""))[:500], str(form.get("code", ""))[:100]
+    person = await see_staff(me.partner_id, me.staff_id, now)
+    try:
+        check_password(chosen, person.email)
+        if not await throttle.allows(BY_PERSON, str(me.staff_id), now):
+            raise TooManyGuesses
+        hashed = await hash_password(chosen)
+        async with unit_of_work() as work:
+            await spend_code(work, settings, me.staff_id, code, now)
+            await change_password(work, me.staff_id, hashed, me.session_id, now)
+    except Fact as refused:
+        return await _account(request, me, clock, words(request, refused))
+    await throttle.forgive(BY_PERSON, str(me.staff_id))
+    return go("/partner/account?done=password")
+
+
+@get("/partner/account/second-factor")
+async def second_factor_form(
+    request: HttpRequest,
+    me: NamedDependency[SignedIn],
+    clock: NamedDependency[Clock],
+    settings: NamedDependency[Settings],
+) -> Page:
+    """Show a new secret for the authenticator app."""
+    return await _second_factor(request, me, clock, settings, new_secret(), "")
+
+
+@post("/partner/account/second-factor", status_code=200)
+async def second_factor(
+    request: HttpRequest,
+    me: NamedDependency[SignedIn],
+    clock: NamedDependency[Clock],
+    settings: NamedDependency[Settings],
+) -> Page:
+    """Take the new secret; the old one's code is asked for, and new recovery codes are shown, this once."""
+    form, now, throttle = await request.form(), clock.now(), throttle_of(request)
+    secret = opened(settings, str(form.get("setup", "")), str(me.session_id))
+    try:
+        if not await throttle.allows(BY_PERSON, str(me.staff_id), now):
+            raise TooManyGuesses
+        async with unit_of_work() as work:
+            await spend_code(work, settings, me.staff_id, str(form.get("old_code", ""))[:100], now)
+            code = str(form.get("code", ""))[:20]
+            codes = await change_second_factor(work, settings, me.staff_id, secret, code, me.session_id, now)
+    except Fact as refused:
+        return await _second_factor(request, me, clock, settings, secret, words(request, refused))
+    await throttle.forgive(BY_PERSON, str(me.staff_id))
+    return await portal_page(request, "partner/recovery_codes.html", codes=codes, first=False)
+
+
+async def _account(request: HttpRequest, me: SignedIn, clock: Clock, error: str = "") -> Page:
+    now = clock.now()
+    return await portal_page(
+        request,
+        "partner/account.html",
+        status=400 if error else 200,
+        account=await see_staff(me.partner_id, me.staff_id, now),
+        sessions=await list_sessions(me.staff_id, now),
+        least=LEAST_PASSWORD,
+        error=error,
+        done=request.query_params.get("done") == "password",
+    )
+
+
+async def _second_factor(
+    request: HttpRequest, me: SignedIn, clock: Clock, settings: Settings, secret: bytes, error: str
+) -> Page:
+    person = await see_staff(me.partner_id, me.staff_id, clock.now())
+    values = setup_values(settings, secret, person.email, str(me.session_id))
+    return await portal_page(request, "partner/second_factor.html", status=400 if error else 200, error=error, **values)

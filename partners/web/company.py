@@ -1,0 +1,93 @@
+"""Signing in by the company's own OpenID Connect provider."""
+
+import time
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from marketplace.kernel.clock import Clock
+from marketplace.platform.database import unit_of_work
+from marketplace.platform.outbound import Outbound
+from marketplace.platform.problems import path_id
+from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
+from marketplace.settings import Settings
+from marketplace.web.oidc import Flow, SignInFailed, check_answer, new_flow
+from marketplace.web.sessions import cookie_name, secure_cookie
+from marketplace.web.sign_in import FLOW_LIFETIME_S
+from partners.staff.provider import CALLBACK, admit, find_provider, relying_party
+from partners.web.frame import HttpRequest, go, safe_path, sign_in_of
+
+_COOKIE = "partner-company"
+_PURPOSE = "sign-in at a partner's provider"
+
+
+class CompanySignInFailed(SignInFailed):
+    """The same, with the way back to the portal's sign-in."""
+
+    way_out = "partner_sign_in"
+
+
+class CompanyFlow(msgspec.Struct, frozen=True):
+    """A sign-in under way at one partner's provider: an answer of another one is not believed."""
+
+    partner_id: UUID
+    issuer: str
+    flow: Flow
+
+
+@get("/partner/sign-in/company/{partner_id:str}")
+async def begin(partner_id: FromPath[str], request: HttpRequest, settings: NamedDependency[Settings]) -> Response[Any]:
+    """Send the browser to the company's provider, with the sign-in's secrets in an encrypted cookie."""
+    identifier = path_id(partner_id)
+    row = await find_provider(identifier)
+    flow = new_flow(safe_path(request.query_params.get("return_to")))
+    url = await relying_party(settings, _outbound(request), row).authorization_url(flow)
+    begun = CompanyFlow(identifier, row["issuer"], flow)
+    sealed = encrypt(settings.secret_key, _PURPOSE, msgspec.json.encode(begun)).decode()
+    return go(url, secure_cookie(settings, _COOKIE, sealed, FLOW_LIFETIME_S))
+
+
+@get(CALLBACK)
+async def callback(
+    request: HttpRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
+) -> Response[Any]:
+    """Take the provider's answer, believe it only for the sign-in that this browser began there, and open a session."""
+    begun = _begun(request, settings)
+    row = await find_provider(begun.partner_id)
+    if row["issuer"] != begun.issuer:
+        raise CompanySignInFailed("登录服务已更换", "the provider was replaced meanwhile")
+    party = relying_party(settings, _outbound(request), row)
+    claims = await _proved(party, request, begun)
+    async with unit_of_work() as work:
+        staff_id = await admit(work, begun.partner_id, begun.issuer, claims, clock.now())
+        session = await sign_in_of(request).open(work, staff_id, request)
+    return go(safe_path(begun.flow.return_to), session, secure_cookie(settings, _COOKIE, "", 0))
+
+
+async def _proved(party: Any, request: HttpRequest, begun: CompanyFlow) -> dict[str, Any]:
+    try:
+        code = check_answer(request.query_params, begun.flow, begun.issuer)
+        claims: dict[str, Any] = await party.claims(begun.flow, code)
+    except SignInFailed as failed:
+        raise CompanySignInFailed(failed.details["zh_reason"], failed.details["en_reason"]) from failed
+    return claims
+
+
+def _begun(request: HttpRequest, settings: Settings) -> CompanyFlow:
+    sealed = request.cookies.get(cookie_name(settings, _COOKIE), "")
+    try:
+        begun = msgspec.json.decode(decrypt(settings.secret_key, _PURPOSE, sealed.encode()), type=CompanyFlow)
+    except (WrongSecretError, msgspec.MsgspecError) as error:
+        raise CompanySignInFailed("登录会话不存在", "this browser began no sign-in") from error
+    if begun.flow.started_at + FLOW_LIFETIME_S < time.time():
+        raise CompanySignInFailed("登录超时", "it took too long")
+    return begun
+
+
+def _outbound(request: HttpRequest) -> Outbound:
+    found: Outbound = request.app.state.partner_outbound
+    return found

@@ -1,0 +1,122 @@
+"""Signing in: e-mail address and password, then the second factor; and signing out."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.facts import Fact
+from marketplace.platform.database import unit_of_work
+from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
+from marketplace.settings import Settings
+from marketplace.web.pages import Page
+from marketplace.web.sessions import cookie_name, secure_cookie
+from partners.staff.authenticate import Candidate, TooManyGuesses, check_code, check_password, count_code
+from partners.staff.sign_in import address_of
+from partners.staff.throttle import BY_PERSON, Throttle
+from partners.web.frame import HttpRequest, field, go, safe_path, sign_in_of, strangers_page, words
+
+STEP_LIFETIME_S = 600
+"""How long somebody may take from the password to the second factor."""
+
+_STEP_COOKIE = "partner-step"
+_PURPOSE = "half-done sign-in of a partner's person"
+
+
+class Step(msgspec.Struct, frozen=True):
+    """A sign-in whose password was right; it travels encrypted in a cookie, and opens nothing without a code."""
+
+    candidates: list[Candidate]
+    return_to: str
+    at: int
+
+
+@get("/partner/sign-in")
+async def sign_in_form(request: HttpRequest) -> Page | Response[Any]:
+    """Ask for address and password; who is signed in goes on."""
+    target = safe_path(request.query_params.get("return_to"))
+    if await sign_in_of(request).current(request) is not None:
+        return go(target)
+    return await strangers_page(request, "partner/sign_in.html", target=target, email="", error="")
+
+
+@post("/partner/sign-in", status_code=200)
+async def sign_in(
+    request: HttpRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
+) -> Page | Response[Any]:
+    """Look at the password, and go on to the second factor. A refusal says the same whatever was wrong."""
+    form = await request.form()
+    target, email = safe_path(str(form.get("return_to", ""))), field(form, "email", 254)
+    password, throttle = str(form.get("password", ""))[:500], throttle_of(request)
+    try:
+        found = await check_password(settings, throttle, email, password, address_of(request), clock.now())
+    except Fact as refused:
+        values = {"target": target, "email": email, "error": words(request, refused)}
+        return await strangers_page(request, "partner/sign_in.html", status=_status(refused), **values)
+    step = Step(found, target, int(clock.now().timestamp()))
+    sealed = encrypt(settings.secret_key, _PURPOSE, msgspec.json.encode(step)).decode()
+    return go("/partner/sign-in/code", secure_cookie(settings, _STEP_COOKIE, sealed, STEP_LIFETIME_S))
+
+
+@get("/partner/sign-in/code")
+async def code_form(
+    request: HttpRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
+) -> Page | Response[Any]:
+    """Ask for the second factor."""
+    if _step_of(request, settings, clock.now()) is None:
+        return go("/partner/sign-in")
+    return await strangers_page(request, "partner/code.html", error="")
+
+
+@post("/partner/sign-in/code", status_code=200)
+async def enter_code(
+    request: HttpRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
+) -> Page | Response[Any]:
+    """Spend the code and open a session."""
+    step, now = _step_of(request, settings, clock.now()), clock.now()
+    if step is None:
+        return go("/partner/sign-in")
+    code, throttle = str((await request.form()).get("code", ""))[:100], throttle_of(request)
+    try:
+        await count_code(throttle, step.candidates, now)
+        async with unit_of_work() as work:
+            staff_id = await check_code(work, settings, step.candidates, code, now)
+            session = await sign_in_of(request).open(work, staff_id, request)
+    except Fact as refused:
+        return await strangers_page(
+            request, "partner/code.html", status=_status(refused), error=words(request, refused)
+        )
+    for candidate in step.candidates:
+        await throttle.forgive(BY_PERSON, str(candidate.staff_id))
+    return go(safe_path(step.return_to), session, secure_cookie(settings, _STEP_COOKIE, "", 0))
+
+
+@post("/partner/sign-out", status_code=303)
+async def sign_out(request: HttpRequest) -> Response[Any]:
+    """End the session; the cookie alone would open nothing any more."""
+    async with unit_of_work() as work:
+        gone = await sign_in_of(request).close(work, request)
+    return go("/partner/sign-in", gone)
+
+
+def throttle_of(request: HttpRequest) -> Throttle:
+    """Return the application's counter of guesses."""
+    found: Throttle = request.app.state.partner_throttle
+    return found
+
+
+def _step_of(request: HttpRequest, settings: Settings, now: datetime) -> Step | None:
+    """Return the sign-in that this browser has half done, or None."""
+    sealed = request.cookies.get(cookie_name(settings, _STEP_COOKIE), "")
+    try:
+        step = msgspec.json.decode(decrypt(settings.secret_key, _PURPOSE, sealed.encode()), type=Step)
+    except (WrongSecretError, msgspec.MsgspecError):
+        return None
+    return step if step.at + STEP_LIFETIME_S > now.timestamp() else None
+
+
+def _status(refused: Fact) -> int:
+    return 429 if isinstance(refused, TooManyGuesses) else 401

@@ -1,0 +1,226 @@
+"""What the portal's pages share: who is signed in, forms that came from a page of ours, the way to the sign-in.
+
+There are two kinds of forms. One on a page for signed-in people carries its session's token. One that a stranger fills in
+(sign-in, a link from a message) carries a token that belongs to a cookie of its own browser: nobody else's site can have it
+sent, not even to sign a victim in as somebody else.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from litestar import Request, Response, Router
+from litestar.connection import ASGIConnection
+from litestar.datastructures import Cookie
+from litestar.di import Provide
+from litestar.handlers import BaseRouteHandler
+from litestar.response import Redirect
+from litestar.types import ControllerRouterHandler
+
+from marketplace.kernel.facts import Fact, Kind
+from marketplace.platform.problems import handle_fact
+from marketplace.platform.secretbox import derive
+from marketplace.settings import Settings
+from marketplace.web.language import page_language
+from marketplace.web.pages import SECURITY_HEADERS, Page, human_errors, page
+from marketplace.web.sessions import FormExpired, cookie_name, secure_cookie
+from marketplace.web.sign_in import local_path
+from partners.staff.domain import SignedIn, StaffRole, scopes_of
+from partners.staff.sign_in import Browser, PartnerSignIn, PartnerSignInNeeded
+
+HttpRequest = Request[Any, Any, Any]
+
+_FORM_COOKIE = "partner-form"
+_FORM_AGE_S = 12 * 3600
+_FORM_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+_TOKEN_BYTES = 32
+
+ROLE_NAMES: dict[StaffRole, tuple[str, str]] = {
+    StaffRole.OWNER: ("负责人", "Owner"),
+    StaffRole.DEVELOPER: ("开发", "Developer"),
+    StaffRole.MARKETER: ("市场", "Marketing"),
+    StaffRole.FINANCE: ("财务", "Finance"),
+    StaffRole.COUNTER: ("门店", "Counter"),
+}
+
+ROLE_DEEDS: dict[StaffRole, tuple[str, str]] = {
+    StaffRole.OWNER: ("全部权限：签合同、管理人员", "Everything: contracts and people too"),
+    StaffRole.DEVELOPER: ("接口对接与 Webhook", "The API and webhooks"),
+    StaffRole.MARKETER: ("权益与门店资料", "Offers and locations"),
+    StaffRole.FINANCE: ("账单与对账", "Statements and reconciliation"),
+    StaffRole.COUNTER: ("核销兑换券", "Takes vouchers"),
+}
+
+
+class PortalFormExpired(FormExpired):
+    """The same on a page of the portal, whose way out is the portal."""
+
+    way_out = "partner"
+
+
+class RoleNeeded(Fact):
+    """The page is for people with another role."""
+
+    kind = Kind.FORBIDDEN
+    code = "role_needed"
+    way_out = "partner"
+    zh = "您的角色不能使用此页面，请联系贵公司的负责人。"
+    en = "Your role does not open this page; ask an owner of your company."
+
+
+def portal_router(*handlers: ControllerRouterHandler, strangers: bool = False) -> Router:
+    """Return a router of the portal's pages; those for `strangers` have forms that need no session.
+
+    Handlers of the others may ask for `me`, the signed-in person.
+    """
+    return Router(
+        "/",
+        route_handlers=list(handlers),
+        after_request=_secure,
+        guards=[_check_strangers_form] if strangers else [_check_form],
+        exception_handlers={PartnerSignInNeeded: _to_sign_in},
+        include_in_schema=False,
+        dependencies={} if strangers else {"me": Provide(_me)},
+        opt={"page": True},
+    )
+
+
+def sign_in_of(request: ASGIConnection[Any, Any, Any, Any]) -> PartnerSignIn:
+    """Return the application's keeper of sessions."""
+    found: PartnerSignIn = request.app.state.partner_sign_in
+    return found
+
+
+async def portal_page(
+    request: HttpRequest, template: str, *, status: int = 200, cookies: list[Cookie] | None = None, **values: Any
+) -> Page:
+    """Return a template of the portal for a signed-in person."""
+    browser = await sign_in_of(request).browser(request)
+    return _page(request, template, status, cookies or [], browser, browser.csrf if browser else "", values)
+
+
+async def strangers_page(request: HttpRequest, template: str, *, status: int = 200, **values: Any) -> Page:
+    """Return a template whose form needs no session; the browser gets the cookie to which its token belongs."""
+    settings: Settings = request.app.state.settings
+    kept = request.cookies.get(cookie_name(settings, _FORM_COOKIE), "")
+    cookies = []
+    if not _FORM_TOKEN.fullmatch(kept):
+        kept = secrets.token_urlsafe(_TOKEN_BYTES)
+        cookies = [secure_cookie(settings, _FORM_COOKIE, kept, _FORM_AGE_S)]
+    return _page(request, template, status, cookies, None, _strangers_token(settings, kept), values)
+
+
+def safe_path(path: str | None) -> str:
+    """Return a local path to go on to, or the portal's first page."""
+    target = local_path(path)
+    return "/partner" if target == "/" else target
+
+
+def go(path: str, *cookies: Cookie) -> Response[Any]:
+    """Lead the browser on after a form."""
+    return Redirect(path, status_code=303, cookies=list(cookies))
+
+
+def words(request: HttpRequest, fact: Fact) -> str:
+    """Return why something was refused, in the page's language."""
+    language = page_language(request)
+    if "zh_reason" in fact.details:  # the field stands beside it on the page
+        return str(fact.details["en_reason" if language == "en" else "zh_reason"])
+    return fact.message(language)
+
+
+def field(form: Mapping[str, Any], name: str, most: int) -> str:
+    """Return a one-line field of a form; what no keyboard sends, or too much of it, is nothing."""
+    text = str(form.get(name, "")).strip()
+    return text if text.isprintable() and len(text) <= most else ""
+
+
+def need(me: SignedIn, scope: str) -> None:
+    """Raise RoleNeeded unless the person's roles have the scope."""
+    if scope not in scopes_of(me.roles):
+        raise RoleNeeded
+
+
+def _page(
+    request: HttpRequest,
+    template: str,
+    status: int,
+    cookies: list[Cookie],
+    browser: Browser | None,
+    csrf_token: str,
+    values: dict[str, Any],
+) -> Page:
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    me = browser.person if browser else None
+    made = page(
+        request,
+        template,
+        status=status,
+        **{
+            "person": None,
+            "me": me,
+            "may_manage": me is not None and "staff:manage" in scopes_of(me.roles),
+            "csrf_token": csrf_token,
+            "return_to": quote(here, safe=""),
+            "role_names": ROLE_NAMES,
+            "role_deeds": ROLE_DEEDS,
+        }
+        | values,
+    )
+    made.cookies.extend(cookies)
+    return made
+
+
+async def _me(request: HttpRequest) -> SignedIn:
+    found = await sign_in_of(request).current(request)
+    if found is None:
+        raise PartnerSignInNeeded
+    return found
+
+
+async def _check_form(request: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    browser = await sign_in_of(request).browser(request)
+    if browser is None:
+        raise PartnerSignInNeeded
+    await _check_token(request, browser.csrf)
+
+
+async def _check_strangers_form(request: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    settings: Settings = request.app.state.settings
+    kept = request.cookies.get(cookie_name(settings, _FORM_COOKIE), "")
+    await _check_token(request, _strangers_token(settings, kept) if _FORM_TOKEN.fullmatch(kept) else "")
+
+
+async def _check_token(request: ASGIConnection[Any, Any, Any, Any], wanted: str) -> None:
+    if not isinstance(request, Request) or request.method in {"GET", "HEAD", "OPTIONS"}:
+        return
+    given = ""
+    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        given = str((await request.form()).get("csrf_token", ""))
+    if not wanted or not hmac.compare_digest(given.encode(), wanted.encode()):
+        raise PortalFormExpired
+
+
+def _strangers_token(settings: Settings, kept: str) -> str:
+    return hmac.new(derive(settings.secret_key, "portal forms"), kept.encode(), hashlib.sha256).hexdigest()
+
+
+_refusal = human_errors({Fact: handle_fact})[Fact]
+
+
+def _to_sign_in(request: HttpRequest, fact: Any) -> Response[Any]:
+    """Return the way to the sign-in and back, for what can be asked again; a sent form cannot."""
+    if request.method != "GET":
+        return _refusal(request, fact)
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return Redirect(f"/partner/sign-in?return_to={quote(target, safe='')}", status_code=303)
+
+
+async def _secure(response: Response[Any]) -> Response[Any]:
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response

@@ -1,0 +1,164 @@
+"""Pages behind a link from a message: joining a partner's people, and choosing a new password."""
+
+import asyncio
+import time
+from typing import Any
+
+import msgspec
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.facts import Fact
+from marketplace.platform.database import unit_of_work
+from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
+from marketplace.settings import Settings
+from marketplace.web.pages import Page
+from partners.staff.domain import LEAST_PASSWORD, check_password, normal_email
+from partners.staff.invitations import Invited, LinkUsed, holder, send_new_password
+from partners.staff.join import choose_password, join
+from partners.staff.passwords import hash_password
+from partners.staff.second_factor import new_secret, readable, setup_address, setup_picture
+from partners.staff.sign_in import address_of
+from partners.staff.throttle import BY_ADDRESS, BY_MAILBOX
+from partners.web.entering import throttle_of
+from partners.web.frame import HttpRequest, field, sign_in_of, strangers_page, words
+
+ISSUER = "Benefits Marketplace"
+"""The name beside the code in the authenticator app; ASCII, as older apps want it."""
+
+_ANSWER_S = 0.4
+"""How long asking for a new password takes, whether there is such an address or not."""
+
+_PURPOSE = "second factor being set up"
+_MOST_TOKEN = 100
+
+
+@get("/partner/join")
+async def join_form(request: HttpRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]) -> Page:
+    """Show who invites, and how to sign in from now on. Opening the link does not use it up."""
+    token = request.query_params.get("token", "")[: _MOST_TOKEN + 1]
+    return await _join_page(request, settings, await holder(token, "join", clock.now()), token, new_secret())
+
+
+@post("/partner/join", status_code=200)
+async def join_deed(request: HttpRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]) -> Page:
+    """Take the invitation, sign the person in, and show the recovery codes, this once."""
+    form, now = await request.form(), clock.now()
+    token, password = str(form.get("token", ""))[: _MOST_TOKEN + 1], str(form.get("password", ""))[:500]
+    found = await holder(token, "join", now)
+    secret = opened(settings, str(form.get("setup", "")), token)
+    try:
+        check_password(password, found.email)
+        hashed = await hash_password(password)
+        async with unit_of_work() as work:
+            _, codes = await join(work, settings, token, hashed, secret, str(form.get("code", ""))[:20], now)
+            session = await sign_in_of(request).open(work, found.staff_id, request)
+    except LinkUsed:
+        raise
+    except Fact as refused:
+        return await _join_page(request, settings, found, token, secret, refused)
+    made = await strangers_page(request, "partner/recovery_codes.html", codes=codes, first=True)
+    made.cookies.append(session)
+    return made
+
+
+@get("/partner/forgotten")
+async def forgotten_form(request: HttpRequest) -> Page:
+    """Ask for the address to which a link goes."""
+    return await strangers_page(request, "partner/forgotten.html", done=False)
+
+
+@post("/partner/forgotten", status_code=200)
+async def forgotten(request: HttpRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]) -> Page:
+    """Send a link if there is such an address; the answer, and the time that it takes, are the same if there is none."""
+    started, now, throttle = time.monotonic(), clock.now(), throttle_of(request)
+    email = normal_email(field(await request.form(), "email", 254))
+    by_address = await throttle.allows(BY_ADDRESS, address_of(request), now)
+    if await throttle.allows(BY_MAILBOX, email, now) and by_address:
+        async with unit_of_work() as work:
+            await send_new_password(work, settings, email, now)
+    await asyncio.sleep(max(0.0, _ANSWER_S - (time.monotonic() - started)))
+    return await strangers_page(request, "partner/forgotten.html", done=True)
+
+
+@get("/partner/new-password")
+async def new_password_form(request: HttpRequest, clock: NamedDependency[Clock]) -> Page:
+    """Ask for the new password."""
+    token = request.query_params.get("token", "")[: _MOST_TOKEN + 1]
+    return await _password_page(request, await holder(token, "password", clock.now()), token)
+
+
+@post("/partner/new-password", status_code=200)
+async def new_password(request: HttpRequest, clock: NamedDependency[Clock]) -> Page | Response[Any]:
+    """Set it, and end all sessions; signing in with it needs the second factor as before."""
+    form, now = await request.form(), clock.now()
+    token, password = str(form.get("token", ""))[: _MOST_TOKEN + 1], str(form.get("password", ""))[:500]
+    found = await holder(token, "password", now)
+    try:
+        check_password(password, found.email)
+    except Fact as refused:
+        return await _password_page(request, found, token, refused)
+    hashed = await hash_password(password)
+    async with unit_of_work() as work:
+        await choose_password(work, token, hashed, now)
+    return await strangers_page(request, "partner/done.html", what="password", target="/partner/sign-in")
+
+
+def sealed_setup(settings: Settings, secret: bytes, bound_to: str) -> str:
+    """Return a secret that waits in a form for its first code: encrypted, and good in that form only."""
+    return encrypt(settings.secret_key, _PURPOSE, msgspec.json.encode([bound_to, secret])).decode()
+
+
+def opened(settings: Settings, sealed: str, bound_to: str) -> bytes:
+    """Return the secret that waits in a form. Raises LinkUsed for one that is not this form's."""
+    try:
+        plain = decrypt(settings.secret_key, _PURPOSE, sealed.encode())
+    except WrongSecretError as error:
+        raise LinkUsed from error
+    bound, secret = msgspec.json.decode(plain, type=tuple[str, bytes])
+    if bound != bound_to:
+        raise LinkUsed
+    return secret
+
+
+def setup_values(settings: Settings, secret: bytes, email: str, bound_to: str) -> dict[str, Any]:
+    """Return what a page needs to set an authenticator app up."""
+    return {
+        "setup": sealed_setup(settings, secret, bound_to),
+        "picture": setup_picture(setup_address(secret, email, ISSUER)),
+        "secret": readable(secret),
+    }
+
+
+async def _join_page(
+    request: HttpRequest, settings: Settings, found: Invited, token: str, secret: bytes, refused: Fact | None = None
+) -> Page:
+    return await strangers_page(
+        request,
+        "partner/join.html",
+        status=400 if refused else 200,
+        invited=found,
+        token=token,
+        least=LEAST_PASSWORD,
+        wrong=_place(refused),
+        error=words(request, refused) if refused else "",
+        **setup_values(settings, secret, found.email, token),
+    )
+
+
+async def _password_page(request: HttpRequest, found: Invited, token: str, refused: Fact | None = None) -> Page:
+    return await strangers_page(
+        request,
+        "partner/new_password.html",
+        status=400 if refused else 200,
+        invited=found,
+        token=token,
+        least=LEAST_PASSWORD,
+        error=words(request, refused) if refused else "",
+    )
+
+
+def _place(refused: Fact | None) -> str:
+    """Return the field that an error stands beside."""
+    return str(refused.details.get("field", "code")) if refused else ""

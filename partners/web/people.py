@@ -1,0 +1,172 @@
+"""The company's people, for its owners: invite, give roles, end access."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.facts import Fact, InvalidField, WrongState
+from marketplace.kernel.states import TransitionRefusedError
+from marketplace.platform.database import UnitOfWork, unit_of_work
+from marketplace.platform.paging import Cursors
+from marketplace.platform.problems import path_id
+from marketplace.web.pages import Page
+from partners.staff.domain import STAFF, SignedIn, StaffRole
+from partners.staff.people import change, disable, invite, invite_again, sign_out_everywhere
+from partners.staff.read import list_staff, see_staff
+from partners.staff.schemas import NewStaff, StaffChange, StaffView
+from partners.web.frame import HttpRequest, field, go, need, portal_page, words
+
+PEOPLE_ON_A_PAGE = 50
+_SCOPE = "staff:manage"
+
+Deed = Callable[[UnitOfWork, UUID, UUID, str, Any], Awaitable[Any]]
+
+
+@get("/partner/people")
+async def people(
+    request: HttpRequest,
+    me: NamedDependency[SignedIn],
+    clock: NamedDependency[Clock],
+    cursors: NamedDependency[Cursors],
+) -> Page:
+    """List everybody, with a form to invite somebody."""
+    need(me, _SCOPE)
+    return await _people(request, me, clock, cursors)
+
+
+@post("/partner/people", status_code=200)
+async def invite_somebody(
+    request: HttpRequest,
+    me: NamedDependency[SignedIn],
+    clock: NamedDependency[Clock],
+    cursors: NamedDependency[Cursors],
+) -> Page | Response[Any]:
+    """Put somebody on the list; the message goes out behind it."""
+    need(me, _SCOPE)
+    form = await request.form()
+    said = {"email": field(form, "email", 254), "name": field(form, "name", 80), "roles": form.getall("roles", [])}
+    try:
+        new = _wire(NewStaff, said)
+        async with unit_of_work() as work:
+            await invite(work, me.partner_id, new, me.actor, clock.now())
+    except (Fact, TransitionRefusedError) as refused:
+        return await _people(request, me, clock, cursors, said, _why(request, refused))
+    return go("/partner/people?done=invited")
+
+
+@get("/partner/people/{staff_id:str}")
+async def person(
+    staff_id: FromPath[str], request: HttpRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
+) -> Page:
+    """Show one person, with what can be done."""
+    need(me, _SCOPE)
+    return await _person(request, me, await see_staff(me.partner_id, path_id(staff_id), clock.now()), "")
+
+
+@post("/partner/people/{staff_id:str}", status_code=200)
+async def change_person(
+    staff_id: FromPath[str], request: HttpRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
+) -> Page | Response[Any]:
+    """Change name, roles and places. The form carries the version that it showed."""
+    need(me, _SCOPE)
+    form, identifier = await request.form(), path_id(staff_id)
+    places = field(form, "locations", 4000).replace(",", " ").replace("，", " ").split()
+    said = {"name": field(form, "name", 80), "roles": form.getall("roles", []), "locations": places}
+    version = field(form, "version", 18)
+    try:
+        wanted = _wire(StaffChange, said)
+        number = int(version) if version.isascii() and version.isdigit() else 0
+        async with unit_of_work() as work:
+            await change(work, me.partner_id, identifier, wanted, number, me.actor, clock.now())
+    except Fact as refused:
+        shown = await see_staff(me.partner_id, identifier, clock.now())
+        return await _person(request, me, shown, _why(request, refused))
+    return go("/partner/people?done=changed")
+
+
+@post("/partner/people/{staff_id:str}/{deed:str}", status_code=200)
+async def deed(
+    staff_id: FromPath[str],
+    deed: FromPath[str],
+    request: HttpRequest,
+    me: NamedDependency[SignedIn],
+    clock: NamedDependency[Clock],
+) -> Page | Response[Any]:
+    """Disable, invite again, or sign out everywhere."""
+    need(me, _SCOPE)
+    deeds: dict[str, Deed] = {"disable": disable, "invite": invite_again, "sign-out": sign_out_everywhere}
+    identifier, carry_out = path_id(staff_id), deeds.get(deed)
+    shown = await see_staff(me.partner_id, identifier, clock.now())
+    if carry_out is None:
+        return go(f"/partner/people/{identifier}")
+    try:
+        async with unit_of_work() as work:
+            await carry_out(work, me.partner_id, identifier, me.actor, clock.now())
+    except (Fact, TransitionRefusedError) as refused:
+        return await _person(request, me, shown, _why(request, refused))
+    return go(f"/partner/people?done={deed}")
+
+
+async def _people(
+    request: HttpRequest,
+    me: SignedIn,
+    clock: Clock,
+    cursors: Cursors,
+    said: dict[str, Any] | None = None,
+    error: str = "",
+) -> Page:
+    cursor = request.query_params.get("cursor") or None
+    found = await list_staff(me.partner_id, cursors, cursor and cursor[:1000], PEOPLE_ON_A_PAGE, clock.now())
+    return await portal_page(
+        request,
+        "partner/people.html",
+        status=400 if error else 200,
+        people=found.data,
+        next_page=f"/partner/people?cursor={found.next_cursor}" if found.next_cursor else "",
+        said=said or {"email": "", "name": "", "roles": []},
+        error=error,
+        done=request.query_params.get("done", ""),
+    )
+
+
+async def _person(request: HttpRequest, me: SignedIn, shown: StaffView, error: str) -> Page:
+    return await portal_page(
+        request,
+        "partner/person.html",
+        status=400 if error else 200,
+        shown=shown,
+        error=error,
+        myself=shown.id == me.staff_id,
+        actions=STAFF.actions(shown.status),
+        roles=list(StaffRole),
+    )
+
+
+def _wire(struct: Any, said: dict[str, Any]) -> Any:
+    """Return a form as the API takes it. Raises InvalidField with words for who filled the form in."""
+    try:
+        return msgspec.convert(said, struct)
+    except msgspec.ValidationError as error:
+        named = str(error).rpartition("`$.")[2].rstrip("`").partition("[")[0] or "roles"
+        chinese, english = _FIELD_WORDS.get(named, _FIELD_WORDS["roles"])
+        raise InvalidField(named, chinese, english) from error
+
+
+_FIELD_WORDS = {
+    "email": ("请填写有效的邮箱地址。", "Please give a valid e-mail address."),
+    "name": ("请填写姓名。", "Please give a name."),
+    "roles": ("请至少选择一个角色。", "Please choose at least one role."),
+    "locations": ("门店编号有误。", "A location's id is not right."),
+}
+
+
+def _why(request: HttpRequest, refused: Fact | TransitionRefusedError) -> str:
+    if isinstance(refused, TransitionRefusedError):
+        refused = WrongState(refused.action, refused.state, refused.allowed)
+    return words(request, refused)
