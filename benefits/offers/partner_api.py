@@ -25,6 +25,7 @@ IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", required=False,
 
 _READ = {"scope": "offers:read"}
 _WRITE = {"scope": "offers:write"}
+_CODES = {"scope": "codes:write"}
 
 
 def _with_etag(view: PartnerOfferView) -> Response[PartnerOfferView]:
@@ -129,7 +130,7 @@ class PartnerOffers(Controller):
         "/{offer_id:str}/codes",
         operation_id="upload_codes",
         summary="Upload codes of the partner's own, to be handed out in their order",
-        opt=_WRITE,
+        opt=_CODES,
         status_code=200,
         responses={200: ResponseSpec(CodesView, description="What became of them", generate_examples=False)},
     )

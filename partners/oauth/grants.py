@@ -45,17 +45,22 @@ class _Checked:
     request: Any
     server: Server
 
-    def check_client(self) -> None:
-        """Check whether the partner may call, which client is named, for which resource, and whether a proof is there.
+    def authenticate_token_endpoint_client(self) -> LoadedClient:
+        """Return the client that is believed. Raises InvalidClientError, also when `client_id` names another one."""
+        client: LoadedClient = super().authenticate_token_endpoint_client()  # type: ignore[misc]  # Authlib's, beside this
+        named = self.request.payload.client_id
+        if named is not None and named != client.get_client_id():
+            raise InvalidClientError(status_code=401, description="client_id names another client.")
+        return client
 
-        Raises UnauthorizedClientError, InvalidClientError, InvalidTargetError, InvalidProofError.
+    def check_client(self) -> None:
+        """Check whether the partner may call, for which resource, and whether a proof is there.
+
+        Raises UnauthorizedClientError, InvalidTargetError, InvalidProofError.
         """
         row: Client = self.request.client.row
         if not is_admitted(row):
             raise UnauthorizedClientError(f"The partner is {row.partner_status}.")
-        named = self.request.payload.client_id
-        if named is not None and named != row.client_id:
-            raise InvalidClientError(status_code=401, description="client_id names another client.")
         self.server.check_resource(row, self.request.payload.data.get("resource"))
         if row.dpop_bound and self.server.loaded.proof is None:
             raise InvalidProofError("This client must send a DPoP proof.")

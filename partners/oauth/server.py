@@ -22,6 +22,7 @@ from authlib.oauth2.rfc6749 import (
 from authlib.oauth2.rfc9068 import JWTBearerTokenGenerator
 from joserfc.jwk import KeySet
 
+from marketplace.platform.problems import parse_id
 from marketplace.settings import Settings
 from partners.oauth.assertions import ClientAssertion
 from partners.oauth.domain import Client, Grant, is_known
@@ -216,4 +217,4 @@ def instant(seconds: float) -> datetime:
 def grant_id_of(claims: Mapping[str, Any]) -> UUID | None:
     """Return the grant that a token of ours names."""
     named = claims.get("grant")
-    return UUID(named) if isinstance(named, str) else None
+    return parse_id(named) if isinstance(named, str) else None

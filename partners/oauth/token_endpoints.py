@@ -1,6 +1,7 @@
 """Revocation (RFC 7009) and introspection (RFC 7662): Authlib's endpoints over what was loaded for them."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from joserfc.errors import JoseError
 
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.identity import ALGORITHMS
+from marketplace.settings import Settings
 from partners.oauth.domain import Client, Grant, is_admitted
 from partners.oauth.forms import Sent, named_clients, read_form
 from partners.oauth.gate import GRANT_COLUMNS, GRANT_FROM, grant_of
@@ -169,7 +171,7 @@ async def _answer(
         clients = await load_clients(work, names)
         server = Server(settings, Loaded(now=now, clients=clients, fetched=asked.fetched))
         endpoint = kind(server)
-        endpoint.token = await _load(work, asked, now)
+        endpoint.token = await _load(work, settings, asked, now)
         server.register_endpoint(endpoint)
         answer: TokenAnswer = server.create_endpoint_response(kind.ENDPOINT_NAME, request)
         answer = await post(work, settings, answer, now)
@@ -187,13 +189,23 @@ async def _claims(parts: OauthParts, token: str) -> dict[str, Any] | None:
             found = jwt.decode(token, await parts.local_keys(fresh), algorithms=ALGORITHMS)
         except (JoseError, ValueError, RecursionError):
             continue
-        claims: dict[str, Any] = found.claims
-        ours = found.header.get("typ") == _TYPE and claims.get("iss") == parts.settings.issuer
-        return claims if ours and claims["exp"] > parts.clock.now().timestamp() else None
+        good = found.header.get("typ") == _TYPE and _is_ours(parts, found.claims)
+        return found.claims if good else None
     return None
 
 
-async def _load(work: UnitOfWork, asked: _Asked, now: Any) -> KnownToken | None:
+def _is_ours(parts: OauthParts, claims: dict[str, Any]) -> bool:
+    """Return whether the claims are such as we write, and have not expired."""
+    settings, ends = parts.settings, claims.get("exp")
+    return (
+        claims.get("iss") == settings.issuer
+        and all(isinstance(claims.get(name), str) for name in ("aud", "jti", "client_id", "scope", "sub"))
+        and isinstance(ends, int | float)
+        and ends > parts.clock.now().timestamp()
+    )
+
+
+async def _load(work: UnitOfWork, settings: Settings, asked: _Asked, now: datetime) -> KnownToken | None:
     if asked.claims is not None:
         claims = asked.claims
         grant_id, grant = grant_id_of(claims), None
@@ -202,6 +214,8 @@ async def _load(work: UnitOfWork, asked: _Asked, now: Any) -> KnownToken | None:
             grant = None if row is None else grant_of(row)
         revoked = await work.fetchval("SELECT true FROM oauth_revoked_token WHERE jti = $1", claims["jti"])
         client = (await load_clients(work, {claims["client_id"]})).get(claims["client_id"])
+        if client is not None and claims["aud"] != settings.audience(client.audience):
+            return None
         return KnownToken(claims["client_id"], _active(client), claims, grant, revoked=bool(revoked))
     refresh = await load_refresh(work, digest(asked.form.get("token", "")))
     if refresh is None or refresh.expires_at <= now:

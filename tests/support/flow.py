@@ -12,6 +12,7 @@ from tests.support.world import offer_json
 PARTNER_SCOPES = [
     "offers:read",
     "offers:write",
+    "codes:write",
     "vouchers:verify",
     "vouchers:use",
     "redemptions:read",

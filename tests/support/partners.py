@@ -28,7 +28,7 @@ CONTRACT: dict[str, Any] = {
 }
 
 ALL_SCOPES = [
-    "offers:read", "offers:write", "vouchers:verify", "vouchers:use", "redemptions:read", "statements:read",
+    "offers:read", "offers:write", "codes:write", "vouchers:verify", "vouchers:use", "redemptions:read", "statements:read",
     "locations:write", "contracts:read",
 ]  # fmt: skip
 
