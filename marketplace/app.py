@@ -15,6 +15,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.platform import health, openapi, requests
 from marketplace.platform.database import DB
 from marketplace.platform.identity import Identity, RemoteKeys, admin, guard
+from marketplace.platform.limits import RateLimits
 from marketplace.platform.numbering import worker_number
 from marketplace.platform.package import Package, load_packages
 from marketplace.platform.paging import Cursors
@@ -77,6 +78,7 @@ def create_app(
     app.state.settings = settings
     app.state.clock = clock
     app.state.identity = identity
+    app.state.limits = RateLimits(settings)
     app.state.packages = packages
     app.state.worker_number = worker_number()
     return app

@@ -9,7 +9,6 @@ import contextlib
 import gc
 import multiprocessing
 import os
-import re
 import signal
 import socket
 import threading
@@ -19,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
+from marketplace.connection import Connection
 from marketplace.kernel.errors import OperatorError
 from marketplace.platform.numbering import numbered_workers, worker_number
 from marketplace.settings import load
@@ -43,25 +42,6 @@ logger = structlog.get_logger()
 
 class PortTakenError(OperatorError):
     """Somebody listens there already; the message says where, and what to do."""
-
-
-class LiberalProtocol(HttpToolsProtocol):
-    """HTTP as people type it: letters beyond ASCII in the address are percent-encoded before the parser sees them.
-
-    RFC 3986 wants them encoded by the client, and browsers do; `curl ".../v1/offers?q=酒店"` does not, and would be
-    answered with a bare 400 that helps nobody.
-    """
-
-    def data_received(self, data: bytes) -> None:
-        """Take bytes from the socket; only the first line of a request is ever touched."""
-        if not data.isascii() and (self.cycle is None or not self.cycle.more_body) and _REQUEST_LINE.match(data):
-            line, end, rest = data.partition(b"\r\n")
-            data = _BEYOND_ASCII.sub(lambda found: b"%%%02X" % found[0][0], line) + end + rest
-        super().data_received(data)
-
-
-_REQUEST_LINE = re.compile(rb"[A-Z]{3,7} /")
-_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -87,7 +67,8 @@ def config(app: "Litestar | str", *, workers: int = 1, factory: bool = False) ->
         factory=factory,
         workers=workers,
         loop="uvloop",
-        http=LiberalProtocol,
+        http=Connection,
+        ws="none",
         lifespan="on",
         access_log=False,
         log_config=None,

@@ -55,6 +55,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     desk_queue: int = 4096
     desk_batch: int = 128
     idempotency_days: int = 7
+    rate_client: int = 6000
+    rate_address: int = 120
     outbound_ports: str = "443,8443"
     outbound_allow: str = ""
     smtp_url: str = ""
@@ -107,6 +109,8 @@ _BOUNDS: dict[str, tuple[int, int]] = {
     "desk_queue": (1, 100_000),
     "desk_batch": (1, 256),
     "idempotency_days": (1, 90),
+    "rate_client": (1, 100_000_000),
+    "rate_address": (1, 100_000_000),
 }
 
 

@@ -19,12 +19,17 @@ from marketplace.platform.package import Package, SeedContext, Service
 from marketplace.settings import Settings
 from partners import commands
 from partners.contracts.api import AdminContracts, PartnerContracts
+from partners.oauth import announced as oauth_announced
 from partners.oauth import api as oauth
-from partners.oauth import gate
-from partners.oauth.callers import oem_caller, partner_caller
+from partners.oauth import consent, gate
+from partners.oauth.admin_api import AdminClients, OwnClients
+from partners.oauth.callers import oem_caller, partner_caller, prove_possession
+from partners.oauth.credentials import forget_secrets, warn_of_ends
 from partners.oauth.domain import OEM_SCOPES, PARTNER_SCOPES
-from partners.oauth.keys import LocalKeys, ensure_signing_key
-from partners.oauth.token import forget_assertions
+from partners.oauth.keys import LocalKeys, SigningKeys, ensure_signing_key, rotate_if_old
+from partners.oauth.remote_keys import RemoteKeySets
+from partners.oauth.sweep import forget_expired
+from partners.oauth.token import OauthParts
 from partners.onboarding.api import DECISIONS, AdminPartners, Applications, OwnProfile
 from partners.onboarding.location_api import Locations
 from partners.onboarding.requirement_api import ROUTES as REQUIREMENTS
@@ -48,7 +53,7 @@ class Partners(Package):
     name = "partners"
     scopes: ClassVar[Mapping[str, str]] = PARTNER_SCOPES | OEM_SCOPES
     append_only: ClassVar[Sequence[str]] = ("partner_history",)
-    announced: ClassVar[Sequence[Announced]] = announced.ALL
+    announced: ClassVar[Sequence[Announced]] = (*announced.ALL, *oauth_announced.ALL)
     commands: ClassVar[Sequence[click.Command]] = commands.ALL
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
@@ -67,22 +72,22 @@ class Partners(Package):
             Locations,
             AdminContracts,
             PartnerContracts,
-            oauth.AdminClients,
-            oauth.token,
-            oauth.metadata,
-            oauth.jwks,
+            AdminClients,
+            OwnClients,
+            *oauth.ROUTES,
+            consent.ROUTES,
             *webhooks.ROUTES,
             *staff.ROUTES,
             *portal.routes(),
         ]
 
+    def templates(self) -> Path | None:
+        """Return the templates of the partners' pages."""
+        return Path(__file__).parent / "web" / "templates"
+
     def dependencies(self) -> Mapping[str, Provide]:
         """Return who calls with a token of our own OAuth server."""
         return {"partner": Provide(partner_caller), "oem": Provide(oem_caller)}
-
-    def templates(self) -> Path | None:
-        """Return the portal's templates."""
-        return Path(__file__).parent / "web" / "templates"
 
     def static(self) -> Path | None:
         """Return the portal's static files."""
@@ -98,7 +103,17 @@ class Partners(Package):
         return [Sender(self.outbound, self.settings.secret_key, self.clock).run]
 
     def jobs(self) -> Sequence[Job]:
-        """Return the hourly sweeps: of used assertions, and of deliveries and events that were kept long enough."""
+        """Return the hourly sweeps, and the daily looks at secrets that end and at the age of the signing key."""
+
+        async def forget_oauth() -> None:
+            await forget_expired(self.clock.now())
+            await forget_secrets(self.clock.now())
+
+        async def tell_of_ends() -> None:
+            await warn_of_ends(self.clock.now())
+
+        async def rotate_signing_key() -> None:
+            await rotate_if_old(self.settings.secret_key, self.clock.now())
 
         async def forget_webhooks() -> None:
             await forget(self.clock.now())
@@ -108,9 +123,11 @@ class Partners(Package):
             await forget_guesses(self.clock.now())
 
         return [
-            Job("partners.forget_assertions", "17 * * * *", forget_assertions),
+            Job("partners.forget_oauth", "17 * * * *", forget_oauth),
+            Job("partners.tell_of_ending_secrets", "37 * * * *", tell_of_ends),
+            Job("partners.rotate_signing_key", "47 3 * * *", rotate_signing_key),
             Job("partners.forget_webhooks", "29 * * * *", forget_webhooks),
-            Job("partners.forget_people", "47 * * * *", forget_people),
+            Job("partners.forget_people", "49 * * * *", forget_people),
         ]
 
     def lifespan(self, app: Litestar) -> AbstractAsyncContextManager[None]:
@@ -126,13 +143,22 @@ class Partners(Package):
     @asynccontextmanager
     async def _open(self, app: Litestar) -> AsyncIterator[None]:
         settings = self.settings
-        app.state.oauth_key = await ensure_signing_key(settings.secret_key, self.clock.now())
+        await ensure_signing_key(settings.secret_key, self.clock.now())
         app.state.partner_sign_in = PartnerSignIn(settings, self.clock)
         app.state.partner_outbound = self.outbound
         app.state.partner_throttle = Throttle(settings.secret_key)
         app.state.webhook_endpoints = Endpoints(catalogue_of(settings.packages), self.outbound, settings.secret_key)
         gate.install(app, settings.mode)
         keys = LocalKeys()
+        app.state.oauth = OauthParts(
+            settings,
+            self.clock,
+            app.state.oauth_gate,
+            SigningKeys(settings.secret_key),
+            keys,
+            RemoteKeySets(self.outbound),
+        )
         for audience in ("partner", "points"):
-            app.state.identity.accept(audience, settings.issuer, settings.audience(audience), keys)
+            resource = settings.audience(audience)
+            app.state.identity.accept(audience, settings.issuer, resource, keys, prove_possession)
         yield

@@ -20,6 +20,9 @@ from marketplace.platform.migrate import create_database, migrate
 from marketplace.platform.runtime import append_only_tables, with_database
 from marketplace.settings import Settings
 
+UNLIMITED = {"rate_client": 100_000_000, "rate_address": 100_000_000}
+"""For tests that ask faster than any caller should; those of the limits set their own."""
+
 SECRET = "a-secret-for-tests-only-0123456789abcdef"
 
 
@@ -70,7 +73,7 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 @pytest.fixture(scope="session")
 def settings() -> Settings:
     """The settings of in-process tests."""
-    return Settings(mode="test", secret_key=SECRET, base_url="http://127.0.0.1:1", pool_size=20)
+    return Settings(mode="test", secret_key=SECRET, base_url="http://127.0.0.1:1", pool_size=20, **UNLIMITED)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     CONFLICT = "conflict"  # the state of things stands against it
     UNPROCESSABLE = "unprocessable"  # well formed, but contradicts an earlier request
     PRECONDITION = "precondition"  # somebody else changed it meanwhile
+    TOO_MANY = "too_many"  # the caller asks more often than it may; again later
     UNAVAILABLE = "unavailable"  # not now; again later
 
 

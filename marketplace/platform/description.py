@@ -50,8 +50,11 @@ _RESPONSES = {
     "404": "There is no such thing, or it is not yours.",
     "409": "The state of things stands against it; `code` says what.",
     "422": "The Idempotency-Key was used before with a different request.",
+    "429": "Asked too often; again after Retry-After. Each answer says where the caller stands: RateLimit, RateLimit-Policy.",
     "503": "Not now; try again after Retry-After.",
 }
+
+_COUNTED = ("/v1/partner/", "/v1/points/")
 
 _SECURITY = {"members": "oneid", "admin": "oneid", "partner": "oauth", "points": "oauth"}
 
@@ -101,6 +104,8 @@ def _answer_problems(path: str, operation: Schema) -> None:
     wanted = ["503"] if path.startswith(("/v1/", "/oauth/")) else []
     if parameters or "requestBody" in operation:
         wanted.append("400")
+    if path.startswith(_COUNTED):
+        wanted.append("429")
     if any(operation.get("security", [])):
         wanted += ["401", "403"]
     if "{" in path:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import DB
 from marketplace.platform.jobs import Job
+from marketplace.platform.limits import forget_windows
 from marketplace.platform.mail import forget_mail
 from marketplace.settings import Settings
 
@@ -25,6 +26,7 @@ def jobs(settings: Settings) -> Sequence[Job]:
         Job("platform.forget_answers", "23 * * * *", forget_answers),
         Job("platform.forget_sessions", "41 * * * *", forget_sessions),
         Job("platform.forget_ticks", "53 * * * *", forget_ticks),
+        Job("platform.forget_windows", "7 * * * *", forget_windows),
         Job("platform.forget_mail", "11 3 * * *", forget_messages),
     ]
 

@@ -3,7 +3,7 @@
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import httpx
 import msgspec
@@ -15,6 +15,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from marketplace.kernel.facts import Fact, Kind
+from marketplace.platform import limits
 
 AudienceName = Literal["members", "partner", "points", "admin"]
 Role = Literal["operations", "finance", "finance_approver", "auditor"]
@@ -27,6 +28,7 @@ _MAX_TOKEN = 8192
 _CACHE = 20_000
 _REFETCH_S = 5.0
 _ACCESS_TOKEN_TYPES = {"at+jwt", "application/at+jwt"}
+_SCHEMES = ("bearer", "dpop")
 
 
 class Unauthenticated(Fact):
@@ -40,6 +42,13 @@ class Unauthenticated(Fact):
     def __init__(self, zh_reason: str, en_reason: str) -> None:
         """Say why in both languages."""
         super().__init__(zh_reason=zh_reason, en_reason=en_reason)
+
+
+class ProofNeeded(Unauthenticated):
+    """The token is bound to a key, and whoever sent it did not show that they hold it; or it is not, and came as if it were."""
+
+    code = "invalid_dpop_proof"
+    challenge: ClassVar[str] = 'DPoP error="invalid_dpop_proof", algs="ES256 RS256"'
 
 
 class InsufficientScope(Fact):
@@ -80,6 +89,9 @@ class Caller(msgspec.Struct, frozen=True):
 KeySource = Callable[[bool], Awaitable[KeySet]]
 """Gives an issuer's public keys; `True` asks for fresh ones, since a token names a key that is not among them."""
 
+Possession = Callable[[ASGIConnection[Any, Any, Any, Any], Caller, str], Awaitable[None]]
+"""Sees the proof that whoever sends a token holds the key to which it is bound (RFC 9449). Raises Unauthenticated."""
+
 
 class Verifier(msgspec.Struct, frozen=True):
     """One audience: whose tokens are good there, and for what resource."""
@@ -89,6 +101,7 @@ class Verifier(msgspec.Struct, frozen=True):
     audience: str
     keys: KeySource
     token_types: frozenset[str]
+    possession: Possession | None = None
 
 
 class Identity:
@@ -99,9 +112,15 @@ class Identity:
         self._verifiers: dict[str, Verifier] = {}
         self._verified: OrderedDict[tuple[str, str], Caller] = OrderedDict()
 
-    def accept(self, name: AudienceName, issuer: str, audience: str, keys: KeySource) -> None:
-        """Accept the issuer's tokens for an audience. Tokens must say that they are access tokens (RFC 9068 §4)."""
-        self._verifiers[name] = Verifier(name, issuer, audience, keys, frozenset(_ACCESS_TOKEN_TYPES))
+    def accept(
+        self, name: AudienceName, issuer: str, audience: str, keys: KeySource, possession: Possession | None = None
+    ) -> None:
+        """Accept the issuer's tokens for an audience. Tokens must say that they are access tokens (RFC 9068 §4).
+
+        With `possession` the issuer is our own: its tokens name one audience, as a text, and may be bound to a key.
+        """
+        types = frozenset(_ACCESS_TOKEN_TYPES)
+        self._verifiers[name] = Verifier(name, issuer, audience, keys, types, possession)
 
     def forget(self) -> None:
         """Forget all verified tokens, so that a revocation holds at once."""
@@ -109,7 +128,7 @@ class Identity:
 
     async def caller(self, request: ASGIConnection[Any, Any, Any, Any], name: AudienceName) -> Caller:
         """Return who asks. Raises Unauthenticated."""
-        token = _bearer(request.headers.get("authorization"))
+        _, token = _sent(request.headers.get("authorization"))
         known = self._verified.get((name, token))
         if known is not None and known.expires_at > time.time():
             return known
@@ -117,6 +136,24 @@ class Identity:
         self._verified[name, token] = caller
         if len(self._verified) > _CACHE:
             self._verified.popitem(last=False)
+        return caller
+
+    async def admit(self, request: ASGIConnection[Any, Any, Any, Any], name: AudienceName) -> Caller:
+        """Return who asks, as `caller` does, once it is seen that they may use the token: the guard, once for each request.
+
+        A token that is bound to a key comes as DPoP, with a proof; any other one as Bearer (RFC 9449 §7). Raises Unauthenticated.
+        """
+        caller = await self.caller(request, name)
+        scheme, token = _sent(request.headers.get("authorization"))
+        possession = self._verifiers[name].possession
+        bound = possession is not None and "cnf" in caller.claims
+        if (scheme == "dpop") != bound:
+            raise ProofNeeded(
+                "令牌类型与请求方式不符",
+                "it is bound to a key and must come as DPoP, or is not and must come as Bearer",
+            )
+        if bound and possession is not None:
+            await possession(request, caller, token)
         return caller
 
     async def _verify(self, token: str, verifier: Verifier) -> Caller:
@@ -127,7 +164,9 @@ class Identity:
             raise Unauthenticated("不是访问令牌", "it is not an access token")
         if claims.get("iss") != verifier.issuer:
             raise Unauthenticated("签发者不符", "its issuer is another")
-        if claims.get("aud") not in (verifier.audience, [verifier.audience]):
+        # Our own tokens name one audience; a list is somebody else's making (other issuers may send a list of one).
+        listed = [] if verifier.possession else [[verifier.audience]]
+        if claims.get("aud") not in (verifier.audience, *listed):
             raise Unauthenticated("受众不符", "it was issued for another audience")
         now = time.time()
         expires_at, subject = claims.get("exp"), claims.get("sub")
@@ -163,14 +202,14 @@ def _caller(name: AudienceName, subject: str, claims: dict[str, Any], expires_at
     )
 
 
-def _bearer(header: str | None) -> str:
+def _sent(header: str | None) -> tuple[str, str]:
     scheme, _, token = (header or "").partition(" ")
-    token = token.strip()
-    if scheme.lower() != "bearer" or not token:
+    scheme, token = scheme.lower(), token.strip()
+    if scheme not in _SCHEMES or not token:
         raise Unauthenticated("缺少 Bearer 令牌", "there is no bearer token")
     if len(token) > _MAX_TOKEN:
         raise Unauthenticated("令牌过长", "it is too long")
-    return token
+    return scheme, token
 
 
 def _later(instant: Any, now: float) -> bool:
@@ -228,6 +267,10 @@ _AUDIENCES: tuple[tuple[str, AudienceName], ...] = (
 """Prefix -> whose tokens are good there; the first that fits counts."""
 
 
+_COUNTED: frozenset[AudienceName] = frozenset({"partner", "points"})
+"""Audiences whose callers are programs."""
+
+
 def audience_of(path: str) -> AudienceName | None:
     """Return whose tokens are good at the path, or None where none is asked for."""
     return next((name for prefix, name in _AUDIENCES if path.startswith(prefix)), None)
@@ -236,13 +279,19 @@ def audience_of(path: str) -> AudienceName | None:
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Litestar guard of the whole application: no body is read, and nothing looked up, before the token is good.
 
-    The route's `opt` may ask for a `scope`, names the staff `roles` that may, or says that it is `public`.
+    The route's `opt` may ask for a `scope`, names the staff `roles` that may, or says that it is `public`; `counted` makes a
+    public one count its requests by address, as those of OAuth clients are counted by client. Members and staff are not
+    counted: half a million of them come at once on a member day, and each is one person.
     """
     audience = audience_of(connection.scope["path"])
     if audience is None or handler.opt.get("public"):
+        if handler.opt.get("counted"):
+            await limits.count(connection, "address", limits.address_of(connection))
         return
     identity: Identity = connection.app.state.identity
-    caller = await identity.caller(connection, audience)
+    caller = await identity.admit(connection, audience)
+    if audience in _COUNTED:
+        await limits.count(connection, "client", caller.client_id)
     if "scope" in handler.opt:
         need_scope(caller, handler.opt["scope"])
     if audience == "admin":

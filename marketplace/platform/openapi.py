@@ -19,6 +19,7 @@ Each POST that moves something takes an `Idempotency-Key`. Errors are RFC 9457 p
 """
 
 TOKEN_URL = "/oauth/token"  # noqa: S105 - an address
+AUTHORIZATION_URL = "/oauth/authorize"
 
 TAGS = [
     Tag("members", "Members in the app. Token: ONE ID, audience `/v1/members`."),
@@ -86,7 +87,15 @@ def config(version: str, packages: Sequence[Package], page: OpenAPIRenderPlugin)
                 "oauth": SecurityScheme(
                     type="oauth2",
                     description="Our own OAuth server.",
-                    flows=OAuthFlows(client_credentials=OAuthFlow(token_url=TOKEN_URL, scopes=scopes)),
+                    flows=OAuthFlows(
+                        client_credentials=OAuthFlow(token_url=TOKEN_URL, scopes=scopes),
+                        authorization_code=OAuthFlow(
+                            authorization_url=AUTHORIZATION_URL,
+                            token_url=TOKEN_URL,
+                            refresh_url=TOKEN_URL,
+                            scopes=scopes,
+                        ),
+                    ),
                 ),
             }
         ),

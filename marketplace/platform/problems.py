@@ -26,6 +26,7 @@ STATUS: dict[Kind, int] = {
     Kind.CONFLICT: 409,
     Kind.UNPROCESSABLE: 422,
     Kind.PRECONDITION: 412,
+    Kind.TOO_MANY: 429,
     Kind.UNAVAILABLE: 503,
 }
 
@@ -96,7 +97,7 @@ def respond(
     request: HttpRequest, status: int, body: dict[str, Any], headers: dict[str, str] | None = None
 ) -> Response[bytes]:
     """Return a problem document as the answer."""
-    request_id = request.scope.get("state", {}).get("request_id", "")
+    request_id = _request_id(request)
     if request_id:
         body.setdefault("request_id", request_id)
     answer_headers = dict(headers or {})
@@ -107,14 +108,23 @@ def respond(
     return Response(msgspec.json.encode(body), status_code=status, media_type=MEDIA_TYPE, headers=answer_headers)
 
 
+def _request_id(request: HttpRequest) -> str:
+    return str(request.scope.get("state", {}).get("request_id", ""))
+
+
 def language_of(request: HttpRequest) -> str:
     """Return the language that the caller asked for."""
     return preferred_language(request.headers.get("accept-language"))
 
 
 def handle_fact(request: HttpRequest, fact: Fact) -> Response[bytes]:
-    """Answer a business fact."""
-    return respond(request, status_of(fact), problem_body(fact, language_of(request)))
+    """Answer a business fact, with how long to wait (`retry_after`) or how else to prove oneself (`challenge`) as a field."""
+    headers = {}
+    if "retry_after" in fact.details:
+        headers["Retry-After"] = str(fact.details["retry_after"])
+    if challenge := getattr(fact, "challenge", None):  # other than Bearer
+        headers["WWW-Authenticate"] = challenge
+    return respond(request, status_of(fact), problem_body(fact, language_of(request)), headers)
 
 
 def handle_transition(request: HttpRequest, refusal: TransitionRefusedError) -> Response[bytes]:
@@ -171,7 +181,7 @@ def _framework_body(request: HttpRequest, status: int, errors: list[FieldProblem
 
 def handle_lock_timeout(request: HttpRequest, error: asyncpg.PostgresError) -> Response[bytes]:
     """Answer a lock that was not had in time: nothing was done, and it may work in a moment."""
-    logger.warning("lock_timeout", error=str(error), path=request.url.path)
+    logger.warning("lock_timeout", error=str(error), path=request.url.path, request_id=_request_id(request))
     english = language_of(request) == "en"
     title = "Somebody else is changing this; try again shortly." if english else "数据正被他人修改，请稍后再试。"
     return respond(request, 503, {"type": "/problems/busy", "code": "busy", "title": title, "status": 503})
@@ -181,7 +191,7 @@ def handle_away(request: HttpRequest, error: Exception) -> Response[bytes]:
     """Answer a database that is gone for now: it comes back, and the same request with the same key finds out."""
     if not is_away(error):
         return handle_unexpected(request, error)
-    logger.warning("database_away", error=repr(error), path=request.url.path)
+    logger.warning("database_away", error=repr(error), path=request.url.path, request_id=_request_id(request))
     english = language_of(request) == "en"
     title = (
         "The database does not answer just now. Try again shortly; where something is moved, with the same Idempotency-Key."
@@ -195,7 +205,7 @@ def handle_away(request: HttpRequest, error: Exception) -> Response[bytes]:
 
 def handle_unexpected(request: HttpRequest, error: Exception) -> Response[bytes]:
     """Answer a fault of ours: logged whole, told without its inside."""
-    logger.error("unexpected", path=request.url.path, exc_info=error)
+    logger.error("unexpected", path=request.url.path, exc_info=error, request_id=_request_id(request))
     english = language_of(request) == "en"
     title = "A fault on our side; it has been recorded." if english else "系统出现故障，已记录。"
     return respond(request, 500, {"type": "/problems/internal", "code": "internal", "title": title, "status": 500})

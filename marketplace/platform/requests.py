@@ -56,6 +56,9 @@ class StrictRequest(Request[Any, Any, Any]):
             data = handler.parsed_fn_signature.parameters.get("data")
             decoder = _decoders[handler] = msgspec.json.Decoder(Any if data is None else data.annotation)
         body = await self.body() or b"null"
+        if is_too_deep(body):
+            message = f"must not be nested deeper than {MAX_DEPTH} levels"
+            raise ValidationException(detail=message, extra=[{"message": message}])
         try:
             decoded = decoder.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -63,6 +66,26 @@ class StrictRequest(Request[Any, Any, Any]):
         if b"\\u0000" in body:
             _refuse_nul(msgspec.json.decode(body), "$")
         return decoded
+
+
+MAX_DEPTH = 32
+"""Levels of arrays and objects in a body; ours have six at the most."""
+
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_OPENING = frozenset(b"[{")
+
+
+def is_too_deep(body: bytes) -> bool:
+    """Return whether a JSON body is nested deeper than MAX_DEPTH; of what is no JSON, the decoder says so."""
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+        return False
+    depth = 0
+    for bracket in _STRINGS.sub(b"", body).translate(None, _ALL_BUT_BRACKETS):
+        depth += 1 if bracket in _OPENING else -1
+        if depth > MAX_DEPTH:
+            return True
+    return False
 
 
 def _refuse_nul(value: Any, path: str) -> None:
@@ -95,7 +118,9 @@ class RequestMiddleware(ASGIMiddleware):
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                standing = scope["state"].get("rate")
+                counted = () if standing is None else standing.headers()
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *counted]
             await send(message)
 
         try:

@@ -1,64 +1,97 @@
-"""The OAuth server over HTTP, and operations' side of its clients."""
+"""The OAuth server's endpoints over HTTP: thin; what each does stands in the module of its name."""
 
 from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 import msgspec
-from litestar import Controller, Response, get, post
+from litestar import Response, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, Reference, RequestBody, Schema
+from litestar.params import FromPath, HeaderParameter
+from litestar.types import ExceptionHandlersMap
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import NotFound
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.idempotency import IdempotencyKey, once, request_key
-from marketplace.platform.identity import Caller
-from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, Limit, Page
-from marketplace.platform.problems import HttpRequest, language_of, path_id
+from marketplace.platform.problems import HttpRequest
 from marketplace.settings import Settings
-from partners.oauth.clients import list_clients, register_client, revoke_client
+from partners.oauth import par, registration, token_endpoints
+from partners.oauth.consent import parts_of
 from partners.oauth.domain import OEM_SCOPES, PARTNER_SCOPES
-from partners.oauth.gate import gate_of
+from partners.oauth.forms import FORM, sent
 from partners.oauth.jwks import ASSERTION_ALGORITHMS
 from partners.oauth.keys import public_jwks
-from partners.oauth.schemas import (
-    ClientView,
-    IssuedClient,
+from partners.oauth.registration import RegistrationRefused
+from partners.oauth.server import AUTH_METHODS, CONFIDENTIAL, TokenAnswer
+from partners.oauth.token import issue_token
+from partners.oauth.wire import (
+    IntrospectionResponse,
     Jwks,
-    NewClient,
-    Revocation,
+    PushedResponse,
+    RegisteredClient,
     ServerMetadata,
     TokenError,
     TokenResponse,
 )
-from partners.oauth.server import AUTH_METHODS
-from partners.oauth.token import FORM, issue_token
-from partners.onboarding.read import require_partner
-from partners.secrets_once import reveal, seal
 
-_OPERATIONS = {"roles": ["operations"]}
-_ISSUED = {201: ResponseSpec(IssuedClient, description="The client, with its secret", generate_examples=False)}
 _PUBLIC: list[dict[str, list[str]]] = [{}]
 _TEXT = Schema(type=OpenAPIType.STRING)
+_CREDENTIALS = ("client_id", "client_secret", "client_assertion_type", "client_assertion")
+_REFUSED = {
+    400: ResponseSpec(TokenError, description="Refused (RFC 6749 §5.2)", generate_examples=False),
+    401: ResponseSpec(TokenError, description="The client is not believed", generate_examples=False),
+}
+
+RegistrationToken = Annotated[
+    str | None, HeaderParameter(name="Authorization", required=False, description="`Bearer` and the token for it.")
+]
 
 
 @dataclass
-class TokenOperation(Operation):
-    """Describes the form of /oauth/token, which is read from the raw body so that a parameter sent twice is seen."""
+class _Form(Operation):
+    """Describes the form of an endpoint, which is read from the raw body so that a parameter sent twice is seen."""
+
+    names: ClassVar[tuple[str, ...]] = ()
+    needed: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        names = (
-            "grant_type",
-            "scope",
-            "resource",
-            "client_id",
-            "client_secret",
-            "client_assertion_type",
-            "client_assertion",
-        )
-        schema = Schema(type=OpenAPIType.OBJECT, properties=dict.fromkeys(names, _TEXT), required=["grant_type"])
+        properties: dict[str, Reference | Schema] = dict.fromkeys((*self.names, *_CREDENTIALS), _TEXT)
+        schema = Schema(type=OpenAPIType.OBJECT, properties=properties, required=list(self.needed) or None)
         self.request_body = RequestBody(content={FORM: OpenAPIMediaType(schema=schema)}, required=True)
+
+
+@dataclass
+class TokenOperation(_Form):
+    """The form of /oauth/token."""
+
+    names = ("grant_type", "scope", "resource", "code", "redirect_uri", "code_verifier", "refresh_token")
+    needed = ("grant_type",)
+
+
+@dataclass
+class PushOperation(_Form):
+    """The form of /oauth/par."""
+
+    names = (
+        "response_type", "redirect_uri", "scope", "state", "resource", "code_challenge", "code_challenge_method", "dpop_jkt",
+    )  # fmt: skip
+    needed = ("response_type", "redirect_uri", "code_challenge", "code_challenge_method")
+
+
+@dataclass
+class AboutTokenOperation(_Form):
+    """The form of /oauth/introspect and /oauth/revoke."""
+
+    names = ("token", "token_type_hint")
+    needed = ("token",)
+
+
+def _plain(answer: TokenAnswer) -> Response[bytes]:
+    return Response(
+        msgspec.json.encode(answer.body),
+        status_code=answer.status,
+        headers=answer.headers,
+        media_type="application/json",
+    )
 
 
 @post(
@@ -69,31 +102,63 @@ class TokenOperation(Operation):
     status_code=200,
     operation_class=TokenOperation,
     security=_PUBLIC,
+    responses={200: ResponseSpec(TokenResponse, description="The token", generate_examples=False), **_REFUSED},
+)
+async def token(request: HttpRequest) -> Response[bytes]:
+    """Client credentials, authorization code with PKCE, refresh token (RFC 6749 §4.4, §4.1.3, §6).
+
+    Authenticated as the client was registered. `resource`, if given, must be the audience of the client. With a `DPoP` header
+    the token is bound to the proof's key (RFC 9449). Errors are those of RFC 6749, not problem documents.
+    """
+    return _plain(await issue_token(parts_of(request), await sent(request)))
+
+
+@post(
+    "/oauth/par",
+    tags=["oauth"],
+    operation_id="push_authorization_request",
+    summary="Leave an authorization request before sending the browser",
+    status_code=201,
+    operation_class=PushOperation,
+    security=_PUBLIC,
+    responses={201: ResponseSpec(PushedResponse, description="Where it lies", generate_examples=False), **_REFUSED},
+)
+async def push(request: HttpRequest) -> Response[bytes]:
+    """Pushed authorization requests (RFC 9126): `request_uri` then stands for the request at /oauth/authorize, once."""
+    return _plain(await par.push(parts_of(request), await sent(request)))
+
+
+@post(
+    "/oauth/introspect",
+    tags=["oauth"],
+    operation_id="introspect_token",
+    summary="Ask whether a token of one's own works",
+    status_code=200,
+    operation_class=AboutTokenOperation,
+    security=_PUBLIC,
     responses={
-        200: ResponseSpec(TokenResponse, description="The token", generate_examples=False),
-        400: ResponseSpec(TokenError, description="Refused (RFC 6749 §5.2)", generate_examples=False),
-        401: ResponseSpec(TokenError, description="The client is not believed", generate_examples=False),
+        200: ResponseSpec(IntrospectionResponse, description="What the token says", generate_examples=False),
+        **_REFUSED,
     },
 )
-async def token(request: HttpRequest, settings: NamedDependency[Settings]) -> Response[bytes]:
-    """Client credentials (RFC 6749 §4.4), authenticated by `client_secret_basic`, `client_secret_post` or `private_key_jwt`.
+async def introspect(request: HttpRequest) -> Response[bytes]:
+    """Introspection (RFC 7662). A token of another client is as one that is not there: `{"active": false}`."""
+    return _plain(await token_endpoints.introspect(parts_of(request), await sent(request)))
 
-    `resource`, if given, must be the audience of the client. Errors are those of RFC 6749, not problem documents.
-    """
-    headers = request.headers
-    answer = await issue_token(
-        settings,
-        request.app.state.oauth_key,
-        headers.get("content-type"),
-        await request.body(),
-        headers.get("authorization"),
-    )
-    return Response(
-        msgspec.json.encode(answer.body),
-        status_code=answer.status,
-        headers=answer.headers,
-        media_type="application/json",
-    )
+
+@post(
+    "/oauth/revoke",
+    tags=["oauth"],
+    operation_id="revoke_token",
+    summary="Say that a token is needed no more",
+    status_code=200,
+    operation_class=AboutTokenOperation,
+    security=_PUBLIC,
+    responses={200: ResponseSpec(None, description="It works no more"), **_REFUSED},
+)
+async def revoke(request: HttpRequest) -> Response[bytes]:
+    """Revocation (RFC 7009): a refresh token ends with all that came of its grant, an access token alone."""
+    return _plain(await token_endpoints.revoke(parts_of(request), await sent(request)))
 
 
 @get(
@@ -105,15 +170,32 @@ async def token(request: HttpRequest, settings: NamedDependency[Settings]) -> Re
 )
 async def metadata(settings: NamedDependency[Settings]) -> ServerMetadata:
     """Server metadata (RFC 8414)."""
+    base = f"{settings.base_url}/oauth"
     return ServerMetadata(
         issuer=settings.issuer,
-        token_endpoint=f"{settings.base_url}/oauth/token",
-        jwks_uri=f"{settings.base_url}/oauth/jwks.json",
+        authorization_endpoint=f"{base}/authorize",
+        token_endpoint=f"{base}/token",
+        pushed_authorization_request_endpoint=f"{base}/par",
+        introspection_endpoint=f"{base}/introspect",
+        revocation_endpoint=f"{base}/revoke",
+        registration_endpoint=f"{base}/register",
+        jwks_uri=f"{base}/jwks.json",
         scopes_supported=sorted(PARTNER_SCOPES | OEM_SCOPES),
-        response_types_supported=[],
-        grant_types_supported=["client_credentials"],
+        response_types_supported=["code"],
+        response_modes_supported=["query"],
+        grant_types_supported=["authorization_code", "client_credentials", "refresh_token"],
+        code_challenge_methods_supported=["S256"],
         token_endpoint_auth_methods_supported=AUTH_METHODS,
         token_endpoint_auth_signing_alg_values_supported=ASSERTION_ALGORITHMS,
+        introspection_endpoint_auth_methods_supported=CONFIDENTIAL,
+        introspection_endpoint_auth_signing_alg_values_supported=ASSERTION_ALGORITHMS,
+        revocation_endpoint_auth_methods_supported=AUTH_METHODS,
+        revocation_endpoint_auth_signing_alg_values_supported=ASSERTION_ALGORITHMS,
+        dpop_signing_alg_values_supported=ASSERTION_ALGORITHMS,
+        authorization_response_iss_parameter_supported=True,
+        request_parameter_supported=False,
+        request_uri_parameter_supported=False,  # of anybody's own; a pushed one is
+        ui_locales_supported=["zh-CN", "en"],
         service_documentation=f"{settings.base_url}/docs",
     )
 
@@ -124,135 +206,136 @@ async def jwks() -> Jwks:
     return msgspec.convert(await public_jwks(), Jwks)
 
 
-class AdminClients(Controller):
-    """Operations issue and revoke clients."""
-
-    path = "/v1/admin"
-    tags = ["operations"]
-
-    @post(
-        "/partners/{partner_id:str}/clients",
-        operation_id="issue_partner_client",
-        summary="Issue an OAuth client to a partner",
-        opt=_OPERATIONS,
-        responses=_ISSUED,
+def _refused(_request: HttpRequest, refused: RegistrationRefused) -> Response[bytes]:
+    headers = {"Cache-Control": "no-store"}
+    if refused.status == 401:
+        headers["WWW-Authenticate"] = f'Bearer error="{refused.error}"'
+    body = {"error": refused.error, "error_description": refused.description}
+    return Response(
+        msgspec.json.encode(body), status_code=refused.status, headers=headers, media_type="application/json"
     )
-    async def issue(
-        self,
-        partner_id: FromPath[str],
-        data: JSONBody[NewClient],
-        request: HttpRequest,
-        staff: NamedDependency[Caller],
-        key: IdempotencyKey,
-        clock: NamedDependency[Clock],
-        settings: NamedDependency[Settings],
-    ) -> Response[bytes]:
-        """Answer the client with its secret, this once. The partner must be approved or active."""
-        now, identifier = clock.now(), path_id(partner_id)
-
-        async def register(work: UnitOfWork) -> IssuedClient:
-            return _sealed(settings, await register_client(work, settings, data, identifier, staff.actor, now))
-
-        whole = request_key(request, staff.actor, key, data)
-        outcome = await once(whole, language_of(request), register, status=201, now=now)
-        return reveal(outcome, "client_secret", settings.secret_key)
-
-    @get(
-        "/partners/{partner_id:str}/clients",
-        operation_id="list_partner_clients",
-        summary="A partner's OAuth clients",
-        opt={"roles": ["operations", "auditor"]},
-    )
-    async def list_of_partner(
-        self,
-        partner_id: FromPath[str],
-        staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
-        cursors: NamedDependency[Cursors],
-        cursor: FromQuery[str | None] = None,
-        limit: FromQuery[Limit] = DEFAULT_LIMIT,
-    ) -> Page[ClientView]:
-        """All clients, revoked ones too, by id."""
-        identifier = path_id(partner_id)
-        await require_partner(identifier)
-        return await list_clients(identifier, cursors, cursor, limit)
-
-    @post(
-        "/oem-clients",
-        operation_id="issue_oem_client",
-        summary="Issue an OAuth client to one of the OEM's systems",
-        opt=_OPERATIONS,
-        responses=_ISSUED,
-    )
-    async def issue_oem(
-        self,
-        data: JSONBody[NewClient],
-        request: HttpRequest,
-        staff: NamedDependency[Caller],
-        key: IdempotencyKey,
-        clock: NamedDependency[Clock],
-        settings: NamedDependency[Settings],
-    ) -> Response[bytes]:
-        """Answer the client with its secret, this once. Its tokens are for `/v1/points`."""
-        now = clock.now()
-
-        async def register(work: UnitOfWork) -> IssuedClient:
-            return _sealed(settings, await register_client(work, settings, data, None, staff.actor, now))
-
-        whole = request_key(request, staff.actor, key, data)
-        outcome = await once(whole, language_of(request), register, status=201, now=now)
-        return reveal(outcome, "client_secret", settings.secret_key)
-
-    @get(
-        "/oem-clients",
-        operation_id="list_oem_clients",
-        summary="The OEM's OAuth clients",
-        opt={"roles": ["operations", "auditor"]},
-    )
-    async def list_oem(
-        self,
-        staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
-        cursors: NamedDependency[Cursors],
-        cursor: FromQuery[str | None] = None,
-        limit: FromQuery[Limit] = DEFAULT_LIMIT,
-    ) -> Page[ClientView]:
-        """All of the OEM's clients, revoked ones too, by id."""
-        return await list_clients(None, cursors, cursor, limit)
-
-    @post(
-        "/clients/{client_id:str}/revoke",
-        operation_id="revoke_client",
-        summary="Revoke an OAuth client",
-        opt=_OPERATIONS,
-        status_code=200,
-        responses={200: ResponseSpec(ClientView, description="The client", generate_examples=False)},
-    )
-    async def revoke(
-        self,
-        client_id: FromPath[str],
-        data: JSONBody[Revocation],
-        request: HttpRequest,
-        staff: NamedDependency[Caller],
-        key: IdempotencyKey,
-        clock: NamedDependency[Clock],
-    ) -> Response[bytes]:
-        """It gets no more tokens, and those that it has end here at once and in other processes within 15 seconds."""
-        now = clock.now()
-
-        async def revoke(work: UnitOfWork) -> ClientView:
-            return await revoke_client(work, _known_letters(client_id), staff.actor, data.reason, now)
-
-        outcome = await once(request_key(request, staff.actor, key, data), language_of(request), revoke, now=now)
-        gate_of(request).forget()
-        return outcome.response()
 
 
-def _sealed(settings: Settings, issued: IssuedClient) -> IssuedClient:
-    if issued.client_secret is None:
-        return issued
-    return msgspec.structs.replace(issued, client_secret=seal(settings.secret_key, issued.client_secret))
+_HANDLERS: ExceptionHandlersMap = {RegistrationRefused: _refused}
+_OWN = {
+    200: ResponseSpec(RegisteredClient, description="The client", generate_examples=False),
+    **_REFUSED,
+}
 
 
-def _known_letters(client_id: str) -> str:
-    if not client_id.isprintable():  # PostgreSQL cannot even be asked for a text with a NUL in it
-        raise NotFound
-    return client_id
+@dataclass
+class RegisterOperation(Operation):
+    """The body of a registration: JSON, in which unknown fields are passed over."""
+
+    def __post_init__(self) -> None:
+        schema = Schema(
+            type=OpenAPIType.OBJECT, description="Client metadata (RFC 7591 §2); `client_name` is required."
+        )
+        self.request_body = RequestBody(content={"application/json": OpenAPIMediaType(schema=schema)}, required=True)
+
+
+@post(
+    "/oauth/register",
+    tags=["oauth"],
+    operation_id="register_client",
+    summary="Register a client with an initial access token",
+    status_code=201,
+    operation_class=RegisterOperation,
+    security=_PUBLIC,
+    exception_handlers=_HANDLERS,
+    responses={
+        201: ResponseSpec(RegisteredClient, description="The client, with its secret", generate_examples=False),
+        **_REFUSED,
+    },
+)
+async def register(
+    request: HttpRequest,
+    clock: NamedDependency[Clock],
+    settings: NamedDependency[Settings],
+    token: RegistrationToken = None,
+) -> Response[bytes]:
+    """Dynamic registration (RFC 7591). Operations issue the token for it, which says for whom and how much at most."""
+    found = registration.read_metadata(request.headers.get("content-type"), await request.body())
+    return _told(await registration.register(settings, _bearer(token), found, clock.now()), 201)
+
+
+@get(
+    "/oauth/register/{client_id:str}",
+    tags=["oauth"],
+    operation_id="see_registered_client",
+    summary="A client's own registration",
+    security=_PUBLIC,
+    exception_handlers=_HANDLERS,
+    responses=_OWN,
+)
+async def see_registration(
+    client_id: FromPath[str], settings: NamedDependency[Settings], token: RegistrationToken = None
+) -> Response[bytes]:
+    """As it stands, for the registration access token (RFC 7592 §2.1)."""
+    return _told(await registration.see(settings, client_id, _bearer(token)), 200)
+
+
+@put(
+    "/oauth/register/{client_id:str}",
+    tags=["oauth"],
+    operation_id="change_registered_client",
+    summary="Replace a client's own registration",
+    operation_class=RegisterOperation,
+    security=_PUBLIC,
+    exception_handlers=_HANDLERS,
+    responses=_OWN,
+)
+async def change_registration(
+    client_id: FromPath[str],
+    request: HttpRequest,
+    clock: NamedDependency[Clock],
+    settings: NamedDependency[Settings],
+    token: RegistrationToken = None,
+) -> Response[bytes]:
+    """Replaced whole (RFC 7592 §2.2); scopes may only become fewer, and the way of authentication stays."""
+    found = registration.read_metadata(request.headers.get("content-type"), await request.body())
+    client = await registration.change(settings, client_id, _bearer(token), found, clock.now())
+    parts_of(request).gate.forget()
+    return _told(client, 200)
+
+
+@delete(
+    "/oauth/register/{client_id:str}",
+    tags=["oauth"],
+    operation_id="delete_registered_client",
+    summary="Revoke a client at its own wish",
+    status_code=204,
+    security=_PUBLIC,
+    exception_handlers=_HANDLERS,
+    responses={204: ResponseSpec(None, description="It is revoked"), 401: _REFUSED[401]},
+)
+async def delete_registration(
+    client_id: FromPath[str], request: HttpRequest, clock: NamedDependency[Clock], token: RegistrationToken = None
+) -> None:
+    """With all that it was given (RFC 7592 §2.3)."""
+    await registration.remove(client_id, _bearer(token), clock.now())
+    parts_of(request).gate.forget()
+
+
+def _bearer(header: str | None) -> str | None:
+    scheme, _, found = (header or "").partition(" ")
+    return found.strip() if scheme.lower() == "bearer" and found.strip() else None
+
+
+def _told(client: RegisteredClient, status: int) -> Response[bytes]:
+    headers = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+    return Response(msgspec.json.encode(client), status_code=status, headers=headers, media_type="application/json")
+
+
+ROUTES = (
+    token,
+    push,
+    introspect,
+    revoke,
+    metadata,
+    jwks,
+    register,
+    see_registration,
+    change_registration,
+    delete_registration,
+)

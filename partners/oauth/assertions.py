@@ -1,6 +1,7 @@
 """Client assertions, `private_key_jwt` (RFC 7523 §2.2): believed once, for a short time, and only when made for us."""
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,8 @@ MAX_LIFETIME_S = 600
 _LEEWAY_S = 10
 _MAX_JTI = 128
 _MAX_ASSERTION = 8192
+_HEADERS = frozenset({"alg", "kid", "typ"})
+"""A key, or an address of one (`jwk`, `jku`, `x5u`, `x5c`), that comes with an assertion is its sender's word for itself."""
 
 
 class UsedAssertion(msgspec.Struct, frozen=True):
@@ -45,6 +48,15 @@ def claimed_client(assertion: str) -> str:
     return str(body["sub"])
 
 
+def named_key(assertion: str) -> str | None:
+    """Return the key that an assertion names, before anything of it was verified: only to know whether to look for it."""
+    try:
+        header, _ = JWTBearerClientAssertion().extract_assertion(assertion)
+    except (InvalidClientError, JoseError, ValueError, RecursionError):
+        return None
+    return header.get("kid") if isinstance(header.get("kid"), str) else None
+
+
 class ClientAssertion(JWTBearerClientAssertion):  # type: ignore[misc]  # Authlib has no types
     """Authlib's method, narrowed: our issuer as the only audience and as a string, asymmetric keys, a bounded life, a jti.
 
@@ -54,17 +66,19 @@ class ClientAssertion(JWTBearerClientAssertion):  # type: ignore[misc]  # Authli
 
     CLIENT_AUTH_METHOD = "private_key_jwt"
 
-    def __init__(self, issuer: str) -> None:
-        """Name the audience."""
+    def __init__(self, issuer: str, fetched: Mapping[str, dict[str, Any]]) -> None:
+        """Name the audience; `fetched` holds the keys of clients that publish them, by client."""
         super().__init__()
         self._issuer = issuer
+        self._fetched = fetched
         self.used: UsedAssertion | None = None
 
     def resolve_client_public_key(self, client: Any) -> Any:
         """Return the registered keys. Raises InvalidClientError for a client that has none, or is not there."""
-        if client.row is None or client.row.jwks is None:
+        jwks = None if client.row is None else client.row.jwks or self._fetched.get(client.row.client_id)
+        if jwks is None:
             raise InvalidClientError(description="The assertion is not good.")
-        return key_set(client.row.jwks)
+        return key_set(jwks)
 
     def process_assertion_claims(self, assertion: str, resolve_key: Any) -> Any:
         """Return the claims of a good assertion. Raises InvalidClientError."""
@@ -72,6 +86,8 @@ class ClientAssertion(JWTBearerClientAssertion):  # type: ignore[misc]  # Authli
             token = jwt.decode(assertion, resolve_key, algorithms=ASSERTION_ALGORITHMS)
         except (JoseError, ValueError) as error:
             raise InvalidClientError(description="The assertion is not good.") from error
+        if not _HEADERS.issuperset(token.header):
+            raise InvalidClientError(description="The assertion may name alg, kid and typ in its header, and no key.")
         self.used = check_claims(token.claims, self._issuer, time.time())
         return token.claims
 

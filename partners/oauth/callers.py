@@ -1,15 +1,24 @@
-"""Who calls with a token of ours: a partner's system, or one of the OEM's."""
+"""Who calls with a token of ours: a partner's system, an application in a person's name, or one of the OEM's systems."""
 
+import time
+from collections.abc import Mapping
+from typing import Any, NoReturn
 from uuid import UUID
 
 import msgspec
+from litestar.connection import ASGIConnection
 
 from marketplace.kernel.facts import Fact, Kind
-from marketplace.platform.identity import Caller, Unauthenticated, identity_of, need_scope
-from marketplace.platform.problems import HttpRequest
-from partners.oauth.domain import Client, is_admitted
+from marketplace.platform.identity import Caller, InsufficientScope, ProofNeeded, Unauthenticated, identity_of
+from marketplace.platform.problems import HttpRequest, parse_id
+from marketplace.settings import Settings
+from partners.oauth.domain import Client
+from partners.oauth.dpop import HEADER, InvalidProofError, Proof, check_proof, remember, single
 from partners.oauth.gate import gate_of
-from partners.onboarding.domain import PartnerStatus
+from partners.onboarding.domain import ADMITTED, PartnerStatus
+
+GRANT_CLAIM = "grant"
+"""The claim of an access token that names the grant under which an application acts for a person."""
 
 
 class PartnerStopped(Fact):
@@ -31,12 +40,19 @@ class PartnerSuspended(PartnerStopped):
 
 
 class PartnerCaller(msgspec.Struct, frozen=True):
-    """A partner's system. `actor` is its name in audit and idempotency."""
+    """A partner's system, or an application that acts in the name of one of its people (`staff_id`, `grant_id`).
+
+    `actor` is its name in audit and idempotency: it says the client, and the person if there is one. `scopes` is what may be
+    done with the token now, which may be less than when it was issued.
+    """
 
     partner_id: UUID
     client_id: str
     scopes: frozenset[str]
     actor: str
+    livemode: bool = True
+    staff_id: UUID | None = None
+    grant_id: UUID | None = None
 
 
 class OemCaller(msgspec.Struct, frozen=True):
@@ -48,35 +64,94 @@ class OemCaller(msgspec.Struct, frozen=True):
 
 
 async def partner_caller(request: HttpRequest) -> PartnerCaller:
-    """Litestar dependency `partner`: the partner's system that asks.
+    """Litestar dependency `partner`: the partner's system that asks, or the application in a person's name.
 
     `opt["scope"]` of the route names the scope that it needs; without it any good token of a partner will do. Raises
-    Unauthenticated (also for a revoked client), InsufficientScope, PartnerStopped.
+    Unauthenticated (also for a revoked client, grant or token), InsufficientScope, PartnerStopped.
     """
     caller = await identity_of(request).caller(request, "partner")
-    client = await _admitted(request, caller)
+    client = await _known(request, caller)
+    grant_id = caller.claims.get(GRANT_CLAIM)
+    if grant_id is not None:
+        return await _in_a_persons_name(request, caller, client, str(grant_id))
     if client.partner_id is None:
         raise Unauthenticated("不是合作方的令牌", "it is not a partner's")
-    return PartnerCaller(client.partner_id, client.client_id, caller.scopes, caller.actor)
+    _need_admitted(client.partner_status)
+    scopes = caller.scopes & client.scopes
+    _need(request, scopes)
+    return PartnerCaller(client.partner_id, client.client_id, scopes, caller.actor, client.livemode)
+
+
+async def _in_a_persons_name(request: HttpRequest, caller: Caller, client: Client, named: str) -> PartnerCaller:
+    grant_id = parse_id(named)
+    grant = None if grant_id is None else await gate_of(request).grant(grant_id)
+    if grant is None or grant.revoked or grant.client_id != client.client_id:
+        raise Unauthenticated("授权已终止", "what was granted has ended")
+    if not grant.person_scopes:
+        raise Unauthenticated("授权人已停用", "the person who granted it may not do so any more")
+    _need_admitted(grant.partner_status)
+    scopes = caller.scopes & client.scopes & grant.effective
+    _need(request, scopes)
+    actor = f"staff:{grant.staff_id}@{client.client_id}"
+    return PartnerCaller(grant.partner_id, client.client_id, scopes, actor, client.livemode, grant.staff_id, grant.id)
 
 
 async def oem_caller(request: HttpRequest) -> OemCaller:
     """Litestar dependency `oem`: the OEM's system that asks; `opt["scope"]` as for partners."""
     caller = await identity_of(request).caller(request, "points")
-    client = await _admitted(request, caller)
-    if client.partner_id is not None:
+    client = await _known(request, caller)
+    if client.audience != "points" or GRANT_CLAIM in caller.claims:
         raise Unauthenticated("不是主机厂系统的令牌", "it is not one of the OEM's systems'")
-    return OemCaller(client.client_id, caller.scopes, caller.actor)
+    scopes = caller.scopes & client.scopes
+    _need(request, scopes)
+    return OemCaller(client.client_id, scopes, caller.actor)
 
 
-async def _admitted(request: HttpRequest, caller: Caller) -> Client:
-    client = await gate_of(request).known(caller.client_id)
+async def _known(request: HttpRequest, caller: Caller) -> Client:
+    gate = gate_of(request)
+    client = await gate.known(caller.client_id)
     if client is None:
         raise Unauthenticated("客户端已被撤销", "its client was revoked")
-    if not is_admitted(client):
-        refusal = PartnerSuspended if client.partner_status == PartnerStatus.SUSPENDED else PartnerStopped
-        raise refusal(status=client.partner_status)
-    scope = request.route_handler.opt.get("scope")
-    if scope is not None:
-        need_scope(caller, scope)
+    if gate.is_revoked(caller.claims.get("jti", "")):
+        raise Unauthenticated("令牌已被撤销", "it was revoked")
     return client
+
+
+def _need_admitted(status: str | None) -> None:
+    if status is not None and status not in ADMITTED:
+        refusal = PartnerSuspended if status == PartnerStatus.SUSPENDED else PartnerStopped
+        raise refusal(status=status)
+
+
+def _need(request: HttpRequest, scopes: frozenset[str]) -> None:
+    scope = request.route_handler.opt.get("scope")
+    if scope is not None and scope not in scopes:
+        raise InsufficientScope(needed=scope)
+
+
+async def prove_possession(request: ASGIConnection[Any, Any, Any, Any], caller: Caller, token: str) -> None:
+    """See the proof that goes with a token bound to a key (RFC 9449 §7). Raises ProofNeeded."""
+    try:
+        proof = _proof_of(request, caller, token)
+        if not await remember(proof):
+            _refuse("The proof was used before.")
+    except InvalidProofError as error:
+        raise ProofNeeded("DPoP 证明无效", str(error.description)) from error
+
+
+def _proof_of(request: ASGIConnection[Any, Any, Any, Any], caller: Caller, token: str) -> Proof:
+    settings: Settings = request.app.state.settings
+    scope: Mapping[str, Any] = request.scope
+    path = scope["raw_path"].decode("ascii", "replace").partition("?")[0]
+    sent = single(request.headers.getall(HEADER, []))
+    if sent is None:
+        _refuse("There is no DPoP proof.")
+    proof = check_proof(sent, scope["method"], f"{settings.base_url}{path}", time.time(), token)
+    cnf = caller.claims["cnf"]
+    if not isinstance(cnf, dict) or proof.jkt != cnf.get("jkt"):
+        _refuse("The proof is of another key.")
+    return proof
+
+
+def _refuse(why: str) -> NoReturn:
+    raise InvalidProofError(why)

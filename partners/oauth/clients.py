@@ -1,25 +1,31 @@
 """Operations issue and revoke OAuth clients."""
 
 import secrets
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from marketplace.kernel.facts import InvalidField, NotFound
+from marketplace.kernel.facts import NotFound
 from marketplace.platform import audit
 from marketplace.platform.database import DB, UnitOfWork
+from marketplace.platform.events import publish
+from marketplace.platform.outbound import Outbound
 from marketplace.platform.paging import Cursors, Page
 from marketplace.settings import Settings
-from partners.oauth.domain import Audience, ClientStatus, check_scopes
-from partners.oauth.jwks import check_jwks
-from partners.oauth.schemas import ClientView, IssuedClient, NewClient
-from partners.oauth.secrets import hash_secret, new_secret
+from partners.oauth.credentials import add_secret
+from partners.oauth.domain import Audience, ClientKind, ClientStatus
+from partners.oauth.events import CredentialRevoked
+from partners.oauth.schemas import ClientView, IssuedClient, NewClient, NewIntegrator
+from partners.oauth.secrets import new_secret
+from partners.oauth.shape import Shape, shape_of
 from partners.onboarding.domain import PARTNER
 from partners.onboarding.history import lock_partner
 
 _ID_BYTES = 12
 
-_VIEW = "client_id, name, auth_method, scopes, audience, partner_id, status, demo, created_at, revoked_at"
+_VIEW = (
+    "client_id, name, publisher, kind, auth_method, scopes, grant_types, redirect_uris, audience, partner_id, dpop_bound,"
+    " livemode, status, demo, created_at, revoked_at"
+)
 
 
 async def register_client(
@@ -34,89 +40,127 @@ async def register_client(
     secret: str | None = None,
     demo: bool = False,
 ) -> IssuedClient:
-    """Issue a client for a partner's system, or for one of the OEM's (`partner_id` None), and return it with its secret.
+    """Issue a client and return it with its secret: for a partner's system, for one of the OEM's (`partner_id` None), or, for a
+    NewIntegrator, for an application that acts for partners.
 
     Id and secret are made up unless they are given, as the demo does for clients that work in the demo only (`demo`).
     Raises NotFound, TransitionRefusedError for a partner that may not call, InvalidField.
     """
-    audience: Audience = "points" if partner_id is None else "partner"
+    kind: ClientKind = "integrator" if isinstance(new, NewIntegrator) else "own"
+    audience: Audience = "points" if partner_id is None and kind == "own" else "partner"
     if partner_id is not None:
         PARTNER.after(await lock_partner(work, partner_id), "issue_client")
-    scopes = check_scopes(audience, new.scopes)
-    jwks, secret, secret_hash = _credentials(new, secret)
-    client_id = client_id or f"{audience}_{secrets.token_hex(_ID_BYTES)}"
-    await work.execute(
-        "INSERT INTO oauth_client (client_id, name, audience, partner_id, auth_method, secret_hash, jwks, scopes, status,"
-        " demo, created_at, created_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-        client_id,
-        new.name,
-        audience,
-        partner_id,
-        new.auth_method,
-        secret_hash,
-        jwks,
-        scopes,
-        ClientStatus.ACTIVE,
-        demo,
-        now,
-        actor,
+    shape = shape_of(
+        kind=kind,
+        audience=audience,
+        auth_method=new.auth_method,
+        scopes=new.scopes,
+        grant_types=new.grant_types,
+        redirect_uris=new.redirect_uris,
+        application_type=new.application_type,
+        jwks=new.jwks,
+        jwks_uri=new.jwks_uri,
+        dpop_bound=new.dpop_bound,
+        livemode=new.livemode,
     )
-    await audit.record(
-        work, actor, "client.issue", f"client:{client_id}", now, partner_id=partner_id, scopes=scopes, demo=demo
-    )
+    publisher = new.publisher if isinstance(new, NewIntegrator) else ""
+    client_id = client_id or new_client_id(shape)
+    await insert_client(work, settings, client_id, new.name, publisher, partner_id, shape, actor, now, demo=demo)
+    if shape.has_secret:
+        secret = secret or new_secret()
+        ends = None if new.secret_days is None else now + timedelta(days=new.secret_days)
+        await add_secret(work, client_id, secret, ends, actor, now)
+    else:
+        secret = None
     return IssuedClient(
         client_id=client_id,
         client_secret=secret,
         name=new.name,
-        auth_method=new.auth_method,
-        scopes=scopes,
+        auth_method=shape.auth_method,
+        scopes=shape.scopes,
+        grant_types=shape.grant_types,
+        redirect_uris=shape.redirect_uris,
         audience=settings.audience(audience),
         partner_id=partner_id,
+        livemode=shape.livemode,
         token_endpoint=f"{settings.base_url}/oauth/token",
         issuer=settings.issuer,
     )
 
 
-def _credentials(new: NewClient, secret: str | None) -> tuple[dict[str, Any] | None, str | None, bytes | None]:
-    if new.auth_method == "private_key_jwt":
-        if new.jwks is None:
-            raise InvalidField("jwks", "private_key_jwt 需要公钥集。", "is required for private_key_jwt.")
-        return check_jwks(new.jwks), None, None
-    if new.jwks is not None:
-        raise InvalidField("jwks", "仅用于 private_key_jwt。", "goes with private_key_jwt only.")
-    secret = secret or new_secret()
-    return None, secret, hash_secret(secret)
+def new_client_id(shape: Shape) -> str:
+    """Return a fresh id that says what sort of client it is."""
+    return f"{'app' if shape.kind == 'integrator' else shape.audience}_{secrets.token_hex(_ID_BYTES)}"
+
+
+async def insert_client(
+    work: UnitOfWork,
+    settings: Settings,
+    client_id: str,
+    name: str,
+    publisher: str,
+    partner_id: UUID | None,
+    shape: Shape,
+    actor: str,
+    now: datetime,
+    *,
+    demo: bool = False,
+    registration: bytes | None = None,
+) -> None:
+    """Write a client, without its secret, and say so in the audit. Raises InvalidField for a bad `jwks_uri`."""
+    if shape.jwks_uri is not None:
+        Outbound.of(settings).check("jwks_uri", shape.jwks_uri)
+    await work.execute(
+        "INSERT INTO oauth_client (client_id, name, publisher, kind, audience, partner_id, auth_method, jwks, jwks_uri,"
+        " scopes, grant_types, redirect_uris, application_type, dpop_bound, livemode, registration_hash, status, demo,"
+        " created_at, created_by)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+        client_id, name, publisher, shape.kind, shape.audience, partner_id, shape.auth_method, shape.jwks, shape.jwks_uri,
+        shape.scopes, shape.grant_types, shape.redirect_uris, shape.application_type, shape.dpop_bound, shape.livemode,
+        registration, ClientStatus.ACTIVE, demo, now, actor,
+    )  # fmt: skip
+    details = {"partner_id": partner_id, "scopes": shape.scopes, "grant_types": shape.grant_types, "demo": demo}
+    await audit.record(work, actor, "client.issue", f"client:{client_id}", now, **details)
 
 
 async def revoke_client(work: UnitOfWork, client_id: str, actor: str, reason: str, now: datetime) -> ClientView:
     """Revoke a client for good and return it; one that was revoked before stays as it was. Raises NotFound."""
-    found = await work.fetchval("SELECT status FROM oauth_client WHERE client_id = $1 FOR UPDATE", client_id)
+    found = await work.fetchrow(
+        "SELECT status, partner_id FROM oauth_client WHERE client_id = $1 FOR UPDATE", client_id
+    )
     if found is None:
         raise NotFound
-    if found == ClientStatus.ACTIVE:
+    if found["status"] == ClientStatus.ACTIVE:
         await work.execute(
             "UPDATE oauth_client SET status = $2, revoked_at = $3 WHERE client_id = $1",
             client_id,
             ClientStatus.REVOKED,
             now,
         )
+        await work.execute(
+            "UPDATE oauth_secret SET revoked_at = $2 WHERE client_id = $1 AND revoked_at IS NULL", client_id, now
+        )
         await audit.record(work, actor, "client.revoke", f"client:{client_id}", now, reason=reason)
+        await publish(work, [CredentialRevoked(found["partner_id"], client_id, now)], now)
     row = await work.fetchrow(f"SELECT {_VIEW} FROM oauth_client WHERE client_id = $1", client_id)
     if row is None:
         raise NotFound
     return ClientView(**row)
 
 
-async def list_clients(partner_id: UUID | None, cursors: Cursors, cursor: str | None, limit: int) -> Page[ClientView]:
-    """Return a page of a partner's clients, or of the OEM's systems (`partner_id` None), by id."""
-    kind = f"clients:{partner_id}"
-    after = cursors.read(kind, cursor)[0] if cursor else ""
+async def list_clients(
+    partner_id: UUID | None, cursors: Cursors, cursor: str | None, limit: int, kind: ClientKind = "own"
+) -> Page[ClientView]:
+    """Return a page of a partner's clients, of the OEM's systems (`partner_id` None), or of the integrators', by id."""
+    what = f"clients:{kind}:{partner_id}"
+    after = cursors.read(what, cursor)[0] if cursor else ""
     rows = await DB.fetch(
-        f"SELECT {_VIEW} FROM oauth_client WHERE partner_id IS NOT DISTINCT FROM $1::uuid AND client_id > $2"
-        " ORDER BY client_id LIMIT $3",
+        f"SELECT {_VIEW} FROM oauth_client WHERE partner_id IS NOT DISTINCT FROM $1::uuid AND kind = $4"
+        " AND client_id > $2 ORDER BY client_id LIMIT $3",
         partner_id,
         after,
         limit + 1,
+        kind,
     )
     data = [ClientView(**row) for row in rows[:limit]]
-    return Page(data, cursors.make(kind, [data[-1].client_id]) if len(rows) > limit else None)
+    return Page(data, cursors.make(what, [data[-1].client_id]) if len(rows) > limit else None)

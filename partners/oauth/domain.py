@@ -1,5 +1,7 @@
 """OAuth clients: what they may do, and when they are believed. Pure."""
 
+from collections.abc import Iterable
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 from uuid import UUID
@@ -7,33 +9,53 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.facts import InvalidField
+from marketplace.kernel.text import Text
 from partners.onboarding.domain import ADMITTED
 
 Audience = Literal["partner", "points"]
-AuthMethod = Literal["client_secret_basic", "client_secret_post", "private_key_jwt"]
+AuthMethod = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
+GrantType = Literal["client_credentials", "authorization_code", "refresh_token"]
+ClientKind = Literal["own", "integrator"]
+"""`own`: a system of one partner, or of the OEM. `integrator`: somebody else's application, which acts for whoever lets it."""
+ApplicationType = Literal["web", "native"]
 
-PARTNER_SCOPES: dict[str, str] = {
-    "offers:read": "See one's own offers.",
-    "offers:write": "Register and change offers, and hand them in for review.",
-    "codes:write": "Upload the voucher codes of one's own offers.",
-    "webhooks:manage": "Keep webhook endpoints, and see what was sent to them.",
-    "events:read": "Read the events that concern one.",
-    "vouchers:verify": "Ask at the counter whether a voucher is good.",
-    "vouchers:use": "Take a voucher.",
-    "redemptions:read": "See redemptions of one's own offers, without the person behind them.",
-    "statements:read": "Read statements and their lines.",
-    "reconciliations:write": "Hand in one's own file for reconciliation.",
-    "locations:write": "Add the places where vouchers are taken.",
-    "contracts:read": "Read one's own contracts.",
-    "contracts:sign": "Sign one's own contracts.",
-    "staff:manage": "Invite one's own staff, give them roles, and end their access.",
+PARTNER_SCOPE_TEXTS: dict[str, Text] = {
+    "offers:read": Text("查看本公司的权益商品。", "See one's own offers."),
+    "offers:write": Text(
+        "登记和修改本公司的权益商品，并提交审核。", "Register and change offers, and hand them in for review."
+    ),
+    "codes:write": Text("上传本公司权益商品的兑换码。", "Upload the voucher codes of one's own offers."),
+    "webhooks:manage": Text(
+        "管理 Webhook 端点，查看向其发送的消息。", "Keep webhook endpoints, and see what was sent to them."
+    ),
+    "events:read": Text("读取与本公司有关的事件。", "Read the events that concern one."),
+    "vouchers:verify": Text("在柜台查验兑换券是否有效。", "Ask at the counter whether a voucher is good."),
+    "vouchers:use": Text("核销兑换券。", "Take a voucher."),
+    "redemptions:read": Text(
+        "查看本公司商品的兑换记录，不含会员身份。",
+        "See redemptions of one's own offers, without the person behind them.",
+    ),
+    "statements:read": Text("查看结算单及其明细。", "Read statements and their lines."),
+    "reconciliations:write": Text("提交本公司的对账文件。", "Hand in one's own file for reconciliation."),
+    "locations:write": Text("添加可核销的门店。", "Add the places where vouchers are taken."),
+    "contracts:read": Text("查看本公司的合同。", "Read one's own contracts."),
+    "contracts:sign": Text("签署本公司的合同。", "Sign one's own contracts."),
+    "staff:manage": Text(
+        "邀请本公司员工、分配角色、终止其访问。", "Invite one's own staff, give them roles, and end their access."
+    ),
 }
+"""Scope -> the sentence that the consent page shows."""
+
+PARTNER_SCOPES: dict[str, str] = {scope: text.en for scope, text in PARTNER_SCOPE_TEXTS.items()}
 OEM_SCOPES: dict[str, str] = {
     "points:write": "Credit earnings to members.",
     "members:write": "Create and change members, their tiers and vehicles.",
 }
 SCOPES: dict[Audience, dict[str, str]] = {"partner": PARTNER_SCOPES, "points": OEM_SCOPES}
 """What a client of each audience can be given."""
+
+MAX_GRACE_HOURS = 24
+"""The longest time in which an old secret works beside the new one."""
 
 
 class ClientStatus(StrEnum):
@@ -45,16 +67,38 @@ class ClientStatus(StrEnum):
     """Never again; its tokens end within half a minute."""
 
 
+class Secret(msgspec.Struct, frozen=True):
+    """What is kept of a client secret. It works until `expires_at`, and not at all once it is revoked."""
+
+    id: UUID
+    digest: bytes
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+    def works(self, now: datetime) -> bool:
+        """Return whether the secret is good at the instant."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
 class Client(msgspec.Struct, frozen=True, kw_only=True):
-    """An OAuth client, with its partner's status (None for a system of the OEM)."""
+    """An OAuth client, with its partner's status (None for a system of the OEM, and for an integrator's application)."""
 
     client_id: str
+    name: str = ""
+    publisher: str = ""
+    kind: ClientKind = "own"
     audience: Audience
     partner_id: UUID | None
     auth_method: AuthMethod
-    secret_hash: bytes | None
-    jwks: dict[str, Any] | None
+    secrets: tuple[Secret, ...] = ()
+    jwks: dict[str, Any] | None = None
+    jwks_uri: str | None = None
     scopes: frozenset[str]
+    grant_types: frozenset[str] = frozenset({"client_credentials"})
+    redirect_uris: tuple[str, ...] = ()
+    application_type: ApplicationType = "web"
+    dpop_bound: bool = False
+    livemode: bool = True
     status: str
     demo: bool
     partner_status: str | None
@@ -88,3 +132,30 @@ def granted_scope(client: Client, asked: str | None) -> str | None:
     if not wanted:
         return " ".join(sorted(client.scopes))
     return " ".join(dict.fromkeys(wanted)) if client.scopes.issuperset(wanted) else None
+
+
+def narrowed(asked: Iterable[str], *limits: frozenset[str]) -> list[str]:
+    """Return what of the scopes lies within every limit, in order: the client's, the person's, the grant's."""
+    return [scope for scope in dict.fromkeys(asked) if all(scope in limit for limit in limits)]
+
+
+class Grant(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person let an application do for their company, as things are at present: consent and refresh family in one.
+
+    `person_scopes` is what the person's roles allow today; it is empty for somebody who is disabled.
+    """
+
+    id: UUID
+    client_id: str
+    partner_id: UUID
+    staff_id: UUID
+    scopes: frozenset[str]
+    person_scopes: frozenset[str]
+    partner_status: str
+    jkt: str | None
+    revoked: bool
+
+    @property
+    def effective(self) -> frozenset[str]:
+        """What may be done under the grant now: what was granted and the person may still do."""
+        return frozenset() if self.revoked else self.scopes & self.person_scopes

@@ -26,7 +26,7 @@ def check_jwks(jwks: dict[str, Any]) -> dict[str, Any]:
     keys = jwks.get("keys")
     if not isinstance(keys, list) or not 1 <= len(keys) <= _MAX_KEYS:
         raise InvalidField("jwks.keys", f"须有 1 至 {_MAX_KEYS} 个密钥。", f"must hold 1 to {_MAX_KEYS} keys.")
-    checked = [_check_key(key, f"jwks.keys[{place}]") for place, key in enumerate(keys)]
+    checked = [check_key(key, f"jwks.keys[{place}]") for place, key in enumerate(keys)]
     names = [key.get("kid") for key in checked]
     if len(set(names)) != len(names):
         raise InvalidField("jwks.keys", "每个密钥须有不同的 kid。", "must each have a kid of their own.")
@@ -38,7 +38,8 @@ def key_set(jwks: dict[str, Any]) -> KeySet:
     return KeySet.import_key_set({"keys": jwks["keys"]})
 
 
-def _check_key(key: Any, field: str) -> dict[str, Any]:
+def check_key(key: Any, field: str) -> dict[str, Any]:
+    """Return a public key with what is needed to verify, and nothing else. Raises InvalidField."""
     if not isinstance(key, dict):
         raise InvalidField(field, "须为 JWK。", "must be a JWK.")
     if _PRIVATE.intersection(key):

@@ -1,75 +1,191 @@
-"""The keys that sign access tokens.
+"""The keys that sign access tokens, and how they change.
 
-RS256: RFC 9068 §4 makes every resource server understand it, and it verifies fastest (measured on one core: sign 312 µs,
-verify 52 µs; ES256 signs in 76 µs and verifies in 100 µs). A token is signed once and verified by every process.
+ES256: a token is signed for each request to the token endpoint and verified once by each process that sees it (measured on one
+core: ES256 signs in 76 µs and verifies in 100; RS256 signs in 312 and verifies in 52). RS256 keys of earlier versions
+go on until they are rotated; both are published and verified alike.
+
+A new key is published at once and signs LEAD later, so that whoever keeps our key set has it by then; the old one is published
+until the last token that it signed has ended.
 """
 
 import asyncio
 import time
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import msgspec
-from joserfc.jwk import KeySet, KeySetSerialization, RSAKey
+from joserfc.jwk import ECKey, KeySet, KeySetSerialization, RSAKey
 
-from marketplace.platform.database import DB, unit_of_work
+from marketplace.kernel.facts import Fact
+from marketplace.platform import audit
+from marketplace.platform.database import DB, UnitOfWork, unit_of_work
 from marketplace.platform.secretbox import decrypt, encrypt
 
-ALGORITHM = "RS256"
+ALGORITHM = "ES256"
 
-_BITS = 2048
+LEAD = timedelta(minutes=10)
+"""From a key's publication to its first signature."""
+
+MOST_AGE = timedelta(days=90)
+"""When a key is this old, the next one is made by itself."""
+
 _PURPOSE = "oauth signing key"
 _REFETCH_S = 5.0
-_PUBLIC_MEMBERS = ("kty", "n", "e")
+_FRESH_S = 60.0
+_MEMBERS: Mapping[str, tuple[str, ...]] = {
+    "RS256": ("kty", "n", "e", "kid", "use", "alg"),
+    "ES256": ("kty", "crv", "x", "y", "kid", "use", "alg"),
+}
 _KEEP_RETIRED = "1 hour"
+_PUBLISHED = (
+    "SELECT kid, algorithm, public_jwk FROM oauth_signing_key"
+    f" WHERE retired_at IS NULL OR retired_at > now() - interval '{_KEEP_RETIRED}' ORDER BY created_at, kid"
+)
 
 
-async def ensure_signing_key(secret_key: str, now: datetime) -> RSAKey:
-    """Return the current signing key, with its private part; the first process to ask makes it.
+class RotationUnderWay(Fact):
+    """The next key was made already and will sign soon."""
 
-    Raises WrongSecretError when it was encrypted under another secret.
-    """
-    row = await _current()
-    if row is None:
+    code = "rotation_under_way"
+    zh = "新的签名密钥已经生成，将自 {signs_from} 起使用。"
+    en = "The next signing key has been made; it signs from {signs_from} on."
+
+
+class SigningKey(msgspec.Struct, frozen=True):
+    """A key with its private part, and the time in which it signs."""
+
+    kid: str
+    algorithm: str
+    key: Any
+    signs_from: datetime
+    retired_at: datetime | None
+
+    def signs(self, now: datetime) -> bool:
+        """Return whether tokens are signed with it at the instant."""
+        return self.signs_from <= now and (self.retired_at is None or now < self.retired_at)
+
+
+class SigningKeyView(msgspec.Struct, frozen=True):
+    """A signing key as operations see it."""
+
+    kid: str
+    algorithm: str
+    created_at: datetime
+    signs_from: datetime
+    retired_at: datetime | None
+
+
+async def ensure_signing_key(secret_key: str, now: datetime) -> None:
+    """Make the first signing key unless there is one; of several processes one is first, the others take its key."""
+    if await DB.fetchval("SELECT 1 FROM oauth_signing_key LIMIT 1") is None:
         fresh = await asyncio.to_thread(_generate)
         async with unit_of_work() as work:
-            # At most one key is current (a unique index says so): of several processes one is first, the others take its key.
-            await work.execute(
-                "INSERT INTO oauth_signing_key (kid, algorithm, public_jwk, private_sealed, created_at)"
-                " VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
-                fresh["kid"],
-                ALGORITHM,
-                {name: fresh[name] for name in (*_PUBLIC_MEMBERS, "kid", "use", "alg")},
-                encrypt(secret_key, _PURPOSE, msgspec.json.encode(fresh)),
-                now,
-            )
-        row = await _current()
-    if row is None:
-        raise RuntimeError("the signing key that was just written is not there")
-    return RSAKey.import_key(msgspec.json.decode(decrypt(secret_key, _PURPOSE, row["private_sealed"])))
+            # At most one key is not retired (a unique index says so).
+            await _insert(work, secret_key, fresh, now, now, "ON CONFLICT DO NOTHING")
 
 
-async def _current() -> Any:
-    return await DB.fetchrow("SELECT private_sealed FROM oauth_signing_key WHERE retired_at IS NULL")
+async def rotate_signing_key(work: UnitOfWork, secret_key: str, actor: str, now: datetime) -> SigningKeyView:
+    """Make the next key, which is published with the commit and signs LEAD later. Raises RotationUnderWay."""
+    fresh = await asyncio.to_thread(_generate)
+    row = await work.fetchrow("SELECT kid, signs_from FROM oauth_signing_key WHERE retired_at IS NULL FOR UPDATE")
+    signs_from = now + LEAD if row is not None else now
+    if row is not None:
+        if row["signs_from"] is not None and row["signs_from"] > now:
+            raise RotationUnderWay(signs_from=row["signs_from"].isoformat(timespec="seconds"))
+        await work.execute("UPDATE oauth_signing_key SET retired_at = $2 WHERE kid = $1", row["kid"], signs_from)
+    await _insert(work, secret_key, fresh, now, signs_from)
+    await audit.record(work, actor, "signing_key.rotate", f"signing_key:{fresh['kid']}", now)
+    return SigningKeyView(fresh["kid"], ALGORITHM, now, signs_from, None)
+
+
+async def rotate_if_old(secret_key: str, now: datetime) -> None:
+    """Make the next key when the present one is MOST_AGE old: the daily job."""
+    async with unit_of_work() as work:
+        old = await work.fetchval(
+            "SELECT 1 FROM oauth_signing_key WHERE retired_at IS NULL AND created_at < $1 FOR UPDATE SKIP LOCKED",
+            now - MOST_AGE,
+        )
+        if old is not None:
+            await rotate_signing_key(work, secret_key, "job:partners.rotate_signing_key", now)
+
+
+async def _insert(
+    work: UnitOfWork, secret_key: str, jwk: dict[str, Any], now: datetime, signs_from: datetime, conflict: str = ""
+) -> None:
+    await work.execute(
+        "INSERT INTO oauth_signing_key (kid, algorithm, public_jwk, private_sealed, created_at, signs_from)"
+        f" VALUES ($1, $2, $3, $4, $5, $6) {conflict}",
+        jwk["kid"],
+        ALGORITHM,
+        {name: jwk[name] for name in _MEMBERS[ALGORITHM]},
+        encrypt(secret_key, _PURPOSE, msgspec.json.encode(jwk)),
+        now,
+        signs_from,
+    )
 
 
 def _generate() -> dict[str, Any]:
-    key = RSAKey.generate_key(_BITS, {"kid": uuid4().hex, "use": "sig", "alg": ALGORITHM}, private=True)
+    key = ECKey.generate_key("P-256", {"kid": uuid4().hex, "use": "sig", "alg": ALGORITHM}, private=True)
     return dict(key.as_dict(private=True))
 
 
 async def public_jwks() -> KeySetSerialization:
-    """Return the published key set (RFC 7517): the current key, and retired ones while tokens of theirs may live.
+    """Return the published key set (RFC 7517): the key that signs, the next one, and old ones while tokens of theirs may live.
 
     The members are named one by one, so that whatever a key holds, its private part cannot be among them.
     """
-    rows = await DB.fetch(
-        "SELECT public_jwk FROM oauth_signing_key"
-        f" WHERE retired_at IS NULL OR retired_at > now() - interval '{_KEEP_RETIRED}' ORDER BY created_at"
-    )
-    members = (*_PUBLIC_MEMBERS, "kid", "use", "alg")
-    return {"keys": [{name: row["public_jwk"][name] for name in members} for row in rows]}
+    rows = await DB.fetch(_PUBLISHED)
+    return {"keys": [{name: row["public_jwk"][name] for name in _MEMBERS[row["algorithm"]]} for row in rows]}
+
+
+class SigningKeys:
+    """The keys with which this process signs, looked up again each minute: a new one is known long before it signs."""
+
+    def __init__(self, secret_key: str) -> None:
+        """Begin with none; the first token brings them."""
+        self._secret_key = secret_key
+        self._keys: dict[str, SigningKey] = {}
+        self._read_at = float("-inf")
+
+    def forget(self) -> None:
+        """Look anew at the next token: something was changed here."""
+        self._read_at = float("-inf")
+
+    async def current(self, now: datetime) -> SigningKey:
+        """Return the key that signs at the instant. Raises WrongSecretError when it was encrypted under another secret."""
+        if time.monotonic() - self._read_at > _FRESH_S:
+            await self._read()
+        found = [key for key in self._keys.values() if key.signs(now)]
+        if not found:
+            await self._read()
+            found = [key for key in self._keys.values() if key.signs(now)]
+        if not found:
+            raise RuntimeError("there is no key that signs now: is the clock set back?")
+        return max(found, key=lambda key: key.signs_from)
+
+    async def _read(self) -> None:
+        started = time.monotonic()
+        rows = await DB.fetch(
+            "SELECT kid, algorithm, private_sealed, created_at, signs_from, retired_at FROM oauth_signing_key"
+            " WHERE retired_at IS NULL OR retired_at > now() - interval '1 day'"
+        )
+        self._keys = {row["kid"]: self._open(row) for row in rows}
+        self._read_at = started
+
+    def _open(self, row: Any) -> SigningKey:
+        known = self._keys.get(row["kid"])
+        key = known.key if known else _import(decrypt(self._secret_key, _PURPOSE, row["private_sealed"]))
+        # Keys of the first version have no `signs_from`: they signed from the beginning.
+        begin = row["signs_from"] or datetime.min.replace(tzinfo=UTC)
+        return SigningKey(row["kid"], row["algorithm"], key, begin, row["retired_at"])
+
+
+def _import(jwk: bytes) -> KeySet:
+    plain = msgspec.json.decode(jwk)
+    key = RSAKey.import_key(plain) if plain["kty"] == "RSA" else ECKey.import_key(plain)
+    return KeySet([key])  # from a set, joserfc writes the key's kid into the header
 
 
 class LocalKeys:

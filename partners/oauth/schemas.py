@@ -1,4 +1,4 @@
-"""What goes over the wire about OAuth clients and the server."""
+"""What goes over the wire about OAuth clients and grants, for operations and partners."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -6,19 +6,38 @@ from uuid import UUID
 
 import msgspec
 
-from partners.fields import Line, ShortLine
-from partners.oauth.domain import AuthMethod
+from partners.fields import LINE, Line, ShortLine
+from partners.oauth.domain import MAX_GRACE_HOURS, ApplicationType, AuthMethod, GrantType
 
 ScopeName = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[a-z_]+:[a-z_]+$(?!\n)")]
+Scopes = Annotated[list[ScopeName], msgspec.Meta(min_length=1, max_length=20)]
+RedirectUri = Annotated[str, msgspec.Meta(min_length=1, max_length=500, examples=["https://app.example.com/callback"])]
+Url = Annotated[str, msgspec.Meta(min_length=9, max_length=2048, examples=["https://example.com/jwks.json"])]
 
 
 class NewClient(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A client to be issued. `jwks` holds its public keys and goes with `private_key_jwt` only."""
+    """A client to be issued. With `private_key_jwt` goes either `jwks`, its public keys, or `jwks_uri`, where they can be read.
+
+    `authorization_code` among the grant types needs `redirect_uris`. A secret ends after `secret_days`, if that is given.
+    """
 
     name: ShortLine
     auth_method: AuthMethod = "client_secret_basic"
-    scopes: Annotated[list[ScopeName], msgspec.Meta(min_length=1, max_length=20)]
+    scopes: Scopes
     jwks: dict[str, Any] | None = None
+    jwks_uri: Url | None = None
+    grant_types: Annotated[list[GrantType], msgspec.Meta(min_length=1, max_length=3)] | None = None
+    redirect_uris: Annotated[list[RedirectUri], msgspec.Meta(max_length=10)] = []
+    application_type: ApplicationType = "web"
+    dpop_bound: bool = False
+    livemode: bool = True
+    secret_days: Annotated[int, msgspec.Meta(ge=1, le=730)] | None = None
+
+
+class NewIntegrator(NewClient, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An application that acts for whichever partner's person lets it. `publisher` is the company that people are shown."""
+
+    publisher: ShortLine
 
 
 class IssuedClient(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,8 +48,11 @@ class IssuedClient(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     auth_method: str
     scopes: list[str]
+    grant_types: list[str]
+    redirect_uris: list[str]
     audience: str
     partner_id: UUID | None
+    livemode: bool
     token_endpoint: str
     issuer: str
 
@@ -40,10 +62,16 @@ class ClientView(msgspec.Struct, frozen=True, kw_only=True):
 
     client_id: str
     name: str
+    publisher: str
+    kind: str
     auth_method: str
     scopes: list[str]
+    grant_types: list[str]
+    redirect_uris: list[str]
     audience: str
     partner_id: UUID | None
+    dpop_bound: bool
+    livemode: bool
     status: str
     demo: bool
     created_at: datetime
@@ -51,42 +79,60 @@ class ClientView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Revocation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why a client is revoked."""
+    """Why a client, or a grant, is revoked."""
 
     reason: Line
 
 
-class TokenResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """An access token (RFC 6749 §5.1): a JWT by RFC 9068, good for `expires_in` seconds."""
+class SecretRotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """For how many hours the old secret works beside the new one; 0 ends it at once. The new one ends after `secret_days`."""
 
-    access_token: str
-    token_type: str
-    expires_in: int
-    scope: str
+    grace_hours: Annotated[int, msgspec.Meta(ge=0, le=MAX_GRACE_HOURS)] = MAX_GRACE_HOURS
+    secret_days: Annotated[int, msgspec.Meta(ge=1, le=730)] | None = None
 
 
-class TokenError(msgspec.Struct, frozen=True, kw_only=True):
-    """Why there is no token (RFC 6749 §5.2)."""
+class RotatedSecret(msgspec.Struct, frozen=True, kw_only=True):
+    """A client's new secret, told this once."""
 
-    error: str
-    error_description: str = ""
-
-
-class ServerMetadata(msgspec.Struct, frozen=True, kw_only=True):
-    """What the server can do (RFC 8414)."""
-
-    issuer: str
-    token_endpoint: str
-    jwks_uri: str
-    scopes_supported: list[str]
-    response_types_supported: list[str]
-    grant_types_supported: list[str]
-    token_endpoint_auth_methods_supported: list[str]
-    token_endpoint_auth_signing_alg_values_supported: list[str]
-    service_documentation: str
+    client_id: str
+    client_secret: str
+    expires_at: datetime | None
+    old_until: datetime
+    """Until when the secrets before work beside it."""
 
 
-class Jwks(msgspec.Struct, frozen=True):
-    """A key set (RFC 7517): public keys only."""
+class GrantView(msgspec.Struct, frozen=True, kw_only=True):
+    """An application that a person of the partner let act for it."""
 
-    keys: list[dict[str, str]]
+    id: UUID
+    client_id: str
+    application: str
+    publisher: str
+    staff_id: UUID
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+    revoked_for: str | None
+
+
+class NewInitialToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What lets a company register clients by itself: a partner's own, or applications of a `publisher` that act for partners."""
+
+    partner_id: UUID | None = None
+    publisher: Annotated[str, msgspec.Meta(max_length=80, pattern=rf"^$(?!\n)|{LINE}")] = ""
+    scopes: Scopes
+    uses: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
+    days: Annotated[int, msgspec.Meta(ge=1, le=90)] = 7
+    livemode: bool = True
+
+
+class InitialToken(msgspec.Struct, frozen=True, kw_only=True):
+    """An initial access token (RFC 7591 §3), told this once."""
+
+    id: UUID
+    initial_access_token: str
+    registration_endpoint: str
+    scopes: list[str]
+    uses: int
+    expires_at: datetime

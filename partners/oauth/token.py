@@ -1,128 +1,137 @@
 """A client asks for a token: load its rows, decide in memory with Authlib, post the effects, in one transaction."""
 
-import base64
-import binascii
-import re
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, unquote
+from datetime import datetime
+from typing import Any
 
-from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError, OAuth2Error
-from joserfc.jwk import RSAKey
+import msgspec
+from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error
 
-from marketplace.platform.database import UnitOfWork, unit_of_work
+from marketplace.kernel.clock import Clock
+from marketplace.platform.database import unit_of_work
+from marketplace.platform.secretbox import decrypt
 from marketplace.settings import Settings
-from partners.oauth.assertions import UsedAssertion, claimed_client
 from partners.oauth.domain import Client
-from partners.oauth.gate import SELECT, client_of
-from partners.oauth.server import TokenAnswer, TokenServer, refusal
+from partners.oauth.dpop import Proof, at_token_endpoint
+from partners.oauth.forms import Sent, named_clients, parse_form
+from partners.oauth.gate import Gate
+from partners.oauth.grants import ByCode, ByRefresh, ClientCredentials, S256Only
+from partners.oauth.keys import LocalKeys, SigningKey, SigningKeys
+from partners.oauth.loaded import Loaded, Refresh
+from partners.oauth.posting import ANSWER_PURPOSE, changes_picture, load_clients, load_code, load_refresh, post
+from partners.oauth.remote_keys import RemoteKeySets
+from partners.oauth.secrets import digest
+from partners.oauth.server import TOKEN_LIFETIME_S, Server, ServerRequest, TokenAnswer, refusal
 
-FORM = "application/x-www-form-urlencoded"
-MAX_FORM = 16 * 1024
+PATH = "/oauth/token"
 
-_MAX_FIELDS = 20
-# RFC 6749 appendix A: visible ASCII and blanks; and no quote or backslash, which an error_description may not repeat.
-_VALUE = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]*")
-
-
-def parse_form(content_type: str | None, body: bytes) -> dict[str, str]:
-    """Return the form's parameters, each of which may stand there once (RFC 6749 §3.2).
-
-    Raises InvalidRequestError. A parameter without a value counts as left out, as the RFC has it.
-    """
-    if (content_type or "").partition(";")[0].strip().lower() != FORM:
-        raise InvalidRequestError(f"Send {FORM}.")
-    if len(body) > MAX_FORM:
-        raise InvalidRequestError("The request is too long.")
-    try:
-        pairs = parse_qsl(
-            body.decode("ascii"),
-            keep_blank_values=True,
-            strict_parsing=bool(body),
-            errors="strict",
-            max_num_fields=_MAX_FIELDS,
-        )
-    except ValueError as error:
-        raise InvalidRequestError("The form cannot be read.") from error
-    form: dict[str, str] = {}
-    for name, value in pairs:
-        if not _VALUE.fullmatch(name) or not _VALUE.fullmatch(value):
-            raise InvalidRequestError("A parameter has characters that it cannot have.")
-        if name in form:
-            raise InvalidRequestError(f"{name} stands there more than once.")
-        form[name] = value
-    form = {name: value for name, value in form.items() if value}
-    if "grant_type" not in form:
-        raise InvalidRequestError("grant_type is missing.")
-    return form
+_CLIENT_CREDENTIALS = "client_credentials"
 
 
-def named_clients(form: Mapping[str, str], authorization: str | None) -> set[str]:
-    """Return the ids of the clients that a request speaks of.
+class OauthParts(msgspec.Struct, frozen=True):
+    """What the OAuth server's endpoints work with; one for the application."""
 
-    Raises InvalidRequestError when it authenticates in more than one way (RFC 6749 §2.3), and InvalidClientError for a
-    header or an assertion that cannot be read.
-    """
-    basic = _basic_client(authorization)
-    ways = [authorization is not None, "client_secret" in form, "client_assertion" in form]
-    if sum(ways) > 1:
-        raise InvalidRequestError("Authenticate in one way only.")
-    names = {basic, form.get("client_id")}
-    if "client_assertion" in form:
-        names.add(claimed_client(form["client_assertion"]))
-    return {name for name in names if name is not None and _VALUE.fullmatch(name)}
+    settings: Settings
+    clock: Clock
+    gate: Gate
+    signing: SigningKeys
+    local_keys: LocalKeys
+    remote_keys: RemoteKeySets
 
-
-def _basic_client(authorization: str | None) -> str | None:
-    if authorization is None:
-        return None
-    unreadable = InvalidClientError(status_code=401, description="The Authorization header cannot be read.")
-    scheme, _, credentials = authorization.partition(" ")
-    if scheme.lower() != "basic" or not credentials.strip():
-        raise unreadable
-    try:
-        user, _, _ = base64.b64decode(credentials).decode().partition(":")
-    except (binascii.Error, ValueError) as error:
-        raise unreadable from error
-    return unquote(user)
+    async def fetched(self, names: set[str], form: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+        """Return the keys that a client publishes and its assertion needs, before any transaction. Raises InvalidClientError."""
+        found = {}
+        if "client_assertion" in form:
+            for name in names:
+                client = await self.gate.glance(name) or await _issued_just_now(name)
+                if client is not None and client.jwks_uri is not None:
+                    found[name] = await self.remote_keys.of(client, form["client_assertion"])
+        return found
 
 
-async def issue_token(
-    settings: Settings, key: RSAKey, content_type: str | None, body: bytes, authorization: str | None
-) -> TokenAnswer:
+async def _issued_just_now(client_id: str) -> Client | None:
+    async with unit_of_work() as work:
+        return (await load_clients(work, {client_id})).get(client_id)
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """A token request that can be read."""
+
+    form: dict[str, str]
+    authorization: str | None
+    proof: Proof | None
+
+
+async def issue_token(parts: OauthParts, sent: Sent) -> TokenAnswer:
     """Return the answer to a token request, whatever it is.
 
-    An assertion is believed once, however many copies of it come at a time.
+    An assertion, a proof, a code and a refresh token are believed once, however many copies of them come at a time.
     """
+    settings, now = parts.settings, parts.clock.now()
     try:
-        form = parse_form(content_type, body)
-        names = named_clients(form, authorization)
+        form = parse_form(sent.content_type, sent.body)
+        names = named_clients(form, sent.authorization)
+        asked = _Asked(form, sent.authorization, at_token_endpoint(sent.proofs, f"{settings.base_url}{PATH}"))
+        key = await parts.signing.current(now)
+        known = await _from_picture(parts, asked, names, key, now)
+        if known is not None:
+            return known
+        fetched = await parts.fetched(names, form)
     except OAuth2Error as error:
         return refusal(error)
     async with unit_of_work() as work:
-        loaded = await _load(work, names)
-        answer = TokenServer(settings, key, loaded).answer(form, authorization)
-        if answer.used is not None and not await _remember(work, answer.used):
-            return refusal(InvalidClientError(status_code=401, description="The assertion was used before."))
-        return answer
+        loaded = Loaded(
+            now=now,
+            clients=await load_clients(work, names),
+            fetched=fetched,
+            code=await load_code(work, digest(form["code"])) if "code" in form else None,
+            refresh=await load_refresh(work, digest(form["refresh_token"])) if "refresh_token" in form else None,
+            proof=asked.proof,
+        )
+        answer = _decide(settings, loaded, key, asked)
+        answer = await post(work, settings, answer, now)
+    if changes_picture(answer.effects):
+        parts.gate.forget()
+    return answer
 
 
-async def _load(work: UnitOfWork, names: set[str]) -> dict[str, Client]:
-    rows = await work.fetch(f"{SELECT} WHERE c.client_id = ANY($1::text[])", sorted(names))
-    return {row["client_id"]: client_of(row) for row in rows}
+async def _from_picture(
+    parts: OauthParts, asked: _Asked, names: set[str], key: SigningKey, now: datetime
+) -> TokenAnswer | None:
+    """Return the answer to the plainest request, a system with its secret, without asking the database; None for any other.
+
+    The gate's picture says of a client what decides over its tokens at every resource, too: one that was revoked elsewhere a
+    moment ago could get a token here, and do nothing with it. Whatever is not in order by the picture is looked up.
+    """
+    plain = asked.form["grant_type"] == _CLIENT_CREDENTIALS and asked.proof is None
+    if not plain or len(names) != 1 or "client_assertion" in asked.form:
+        return None
+    client = await parts.gate.glance(next(iter(names)))
+    if client is None or not client.secrets:
+        return None
+    answer = _decide(parts.settings, Loaded(now=now, clients={client.client_id: client}), key, asked)
+    return answer if answer.status == 200 and not answer.effects else None
 
 
-async def _remember(work: UnitOfWork, used: UsedAssertion) -> bool:
-    # The guard is in the write: of copies that come together one inserts, the others wait for its commit and do not.
-    inserted = await work.fetchval(
-        "INSERT INTO oauth_assertion (client_id, jti, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING 1",
-        used.client_id,
-        used.jti,
-        used.expires_at,
-    )
-    return inserted is not None
+def _decide(settings: Settings, loaded: Loaded, key: SigningKey, asked: _Asked) -> TokenAnswer:
+    server = Server(settings, loaded, key)
+    server.register_grant(ClientCredentials)
+    server.register_grant(ByCode, [S256Only()])
+    server.register_grant(ByRefresh)
+    try:
+        request = ServerRequest("POST", f"{settings.base_url}{PATH}", asked.form, asked.authorization)
+        answer: TokenAnswer = server.create_token_response(request)
+    except OAuth2Error as error:  # an insecure address: Authlib raises it outside its own handling
+        return refusal(error)
+    if answer.status == 200 and not answer.body and loaded.refresh is not None:
+        return msgspec.structs.replace(answer, body=_given_before(settings, loaded.refresh, loaded.now))
+    return answer
 
 
-async def forget_assertions() -> None:
-    """Delete used assertions that have expired: they would be refused for that alone."""
-    async with unit_of_work() as work:
-        await work.execute("DELETE FROM oauth_assertion WHERE expires_at < now() - interval '1 minute'")
+def _given_before(settings: Settings, token: Refresh, now: datetime) -> dict[str, Any]:
+    """Return the answer that was given when the token was rotated, by now a little nearer to its end."""
+    if token.answer_sealed is None or token.rotated_at is None:
+        raise InvalidRequestError
+    given: dict[str, Any] = msgspec.json.decode(decrypt(settings.secret_key, ANSWER_PURPOSE, token.answer_sealed))
+    gone = max(0, int((now - token.rotated_at).total_seconds()))
+    return given | {"expires_in": max(1, TOKEN_LIFETIME_S - gone)}

@@ -55,7 +55,7 @@ class Applications(Controller):
     """For companies that are no partners yet: no token of ours is needed."""
 
     path = "/v1/partner/applications"
-    opt = {"public": True}  # an applicant has no client yet
+    opt = {"public": True, "counted": True}  # an applicant has no client yet
     tags = ["partner"]
     security = [{}]
 

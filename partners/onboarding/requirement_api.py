@@ -146,7 +146,7 @@ class ApplicantChecklist(Controller):
     """The same as the applicant sees it, with the application token."""
 
     path = "/v1/partner/applications/{application_id:str}"
-    opt = {"public": True}  # an applicant has no client yet
+    opt = {"public": True, "counted": True}  # an applicant has no client yet
     tags = ["partner"]
     security = [{}]
 

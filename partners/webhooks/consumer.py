@@ -43,7 +43,9 @@ class Announcer:
         numbers = [event.position[1] for event in events]
         known = await work.fetch("SELECT log_seq FROM partner_event WHERE log_seq = ANY($1::bigint[])", numbers)
         seen = {row["log_seq"] for row in known}
-        told = await self._tell(work, [event for event in events if event.position[1] not in seen])
+        # A fact may be of nobody's in particular, such as the secret of one of the OEM's systems: then it is only in the log.
+        concerned = [event for event in events if event.payload["partner_id"] is not None]
+        told = await self._tell(work, [event for event in concerned if event.position[1] not in seen])
         if not told:
             return
         now = self._clock.now()

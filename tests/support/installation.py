@@ -79,6 +79,8 @@ async def installation() -> AsyncIterator[Installation]:
             secret_key=SECRET,
             base_url=f"http://127.0.0.1:{here.port}",
             oneid_issuer=f"http://127.0.0.1:{oneid_port}",
+            rate_client=100_000_000,
+            rate_address=100_000_000,
         )
         issuer = Issuer(settings)
         stack.enter_context(served(issuer, oneid_port))

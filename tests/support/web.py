@@ -29,7 +29,16 @@ def page_settings(data: Path, base_url: str = "http://127.0.0.1:1") -> Settings:
     """Return the settings of a test with pages; the data folder takes ONE ID's key."""
     # The members' pages stand on these two packages alone, which shows that a package above can be left out.
     packages = ("partners.plugin:Partners", "benefits.plugin:Benefits")
-    return Settings(mode="test", secret_key=SECRET, base_url=base_url, pool_size=10, data=data, packages=packages)
+    return Settings(
+        mode="test",
+        secret_key=SECRET,
+        base_url=base_url,
+        pool_size=10,
+        data=data,
+        packages=packages,
+        rate_client=100_000_000,
+        rate_address=100_000_000,
+    )
 
 
 class ToItself(httpx.AsyncBaseTransport):

@@ -7,6 +7,7 @@ import pytest
 
 from marketplace.settings import Settings
 from tests.support.app import Api, running_app
+from tests.support.people import People
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +21,9 @@ async def api(partners_only: Settings, dsn: str) -> AsyncIterator[Api]:
     """A client of the running application."""
     async with running_app(partners_only, dsn) as running:
         yield running
+
+
+@pytest.fixture
+def people(api: Api, dsn: str) -> People:
+    """People of partners, and who of them is signed in."""
+    return People(api, dsn)

@@ -14,8 +14,8 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from marketplace.platform.database import DB, unit_of_work
-from partners.oauth import token as token_module
-from partners.oauth.token import forget_assertions
+from partners.oauth import posting
+from partners.oauth.sweep import forget_expired
 from tests.support.app import Api
 from tests.support.oauth import GRANT, SIGNING_KEY, ask, jwks
 from tests.support.partners import (
@@ -116,7 +116,7 @@ async def test_without_remembering_every_copy_would_work(
     async def look_only(work: Any, used: Any) -> bool:
         return await work.fetchval("SELECT 1 FROM oauth_assertion WHERE jti = $1", used.jti) is None
 
-    monkeypatch.setattr(token_module, "_remember", look_only)
+    monkeypatch.setattr(posting, "remember_assertion", look_only)
     assert (await _twenty_copies(api, key_client)).count(200) > 1
 
 
@@ -126,5 +126,5 @@ async def test_expired_assertions_are_swept(api: Api, key_client: Any) -> None:
         await work.execute(
             "INSERT INTO oauth_assertion (client_id, jti, expires_at) VALUES ('c', 'old', now() - interval '1 hour')"
         )
-    await forget_assertions()
+    await forget_expired(api.app.state.clock.now())
     assert await DB.fetchval("SELECT count(*) FROM oauth_assertion") == 1

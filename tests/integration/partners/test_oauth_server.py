@@ -71,19 +71,19 @@ async def test_the_token_is_one_by_rfc_9068_and_the_published_keys_verify_it(api
     access = await token(api, client, scope="offers:read")
     metadata = (await api.get("/.well-known/oauth-authorization-server")).json()
     published = (await api.get(metadata["jwks_uri"])).json()
-    assert [sorted(key) for key in published["keys"]] == [["alg", "e", "kid", "kty", "n", "use"]]
-    decoded = jwt.decode(access, KeySet.import_key_set(published), algorithms=["RS256"])
-    assert decoded.header == {"alg": "RS256", "typ": "at+jwt", "kid": published["keys"][0]["kid"]}
+    assert [sorted(key) for key in published["keys"]] == [["alg", "crv", "kid", "kty", "use", "x", "y"]]
+    decoded = jwt.decode(access, KeySet.import_key_set(published), algorithms=["ES256"])
+    assert decoded.header == {"alg": "ES256", "typ": "at+jwt", "kid": published["keys"][0]["kid"]}
     claims = decoded.claims
     assert claims["iss"] == metadata["issuer"] == "http://127.0.0.1:1"
     assert claims["aud"] == "http://127.0.0.1:1/v1/partner"
     assert claims["sub"] == claims["client_id"] == client["client_id"]
     assert (claims["scope"], claims["exp"] - claims["iat"]) == ("offers:read", 600)
     assert abs(claims["iat"] - time.time()) < 5
-    other = jwt.decode(await token(api, client), KeySet.import_key_set(published), algorithms=["RS256"])
+    other = jwt.decode(await token(api, client), KeySet.import_key_set(published), algorithms=["ES256"])
     assert other.claims["jti"] != claims["jti"]
     assert set(other.claims["scope"].split()) == set(client["scopes"])
-    assert metadata["grant_types_supported"] == ["client_credentials"]
+    assert "client_credentials" in metadata["grant_types_supported"]
     assert "offers:write" in metadata["scopes_supported"]
 
 
@@ -120,7 +120,7 @@ async def test_refusals_by_rfc_6749(api: Api) -> None:
         (GRANT | {"client_id": "another"}, good, 401, "invalid_client"),
         (GRANT | {"client_id": client["client_id"], "client_secret": "x"}, good, 400, "invalid_request"),
         ({"grant_type": "password", "username": "u", "password": "p"}, good, 400, "unsupported_grant_type"),
-        ({"grant_type": "refresh_token"}, good, 400, "unsupported_grant_type"),
+        ({"grant_type": "refresh_token"}, good, 400, "unauthorized_client"),
         ({"grant_type": "客户端"}, good, 400, "invalid_request"),
         ({"grant_type": 'a"b'}, good, 400, "invalid_request"),
         ({}, good, 400, "invalid_request"),

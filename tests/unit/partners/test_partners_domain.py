@@ -19,8 +19,8 @@ from partners.contracts.domain import ContractTerms, Proposal, check_end, check_
 from partners.fields import Name
 from partners.oauth.assertions import MAX_LIFETIME_S, check_claims
 from partners.oauth.domain import Client, check_scopes, granted_scope, is_admitted, is_known
+from partners.oauth.forms import FORM, parse_form
 from partners.oauth.secrets import hash_secret, new_secret, secret_matches
-from partners.oauth.token import FORM, parse_form
 from partners.onboarding.domain import ADMITTED, PARTNER, Decision, PartnerStatus, decide, decisions
 
 # Every state and, for each action, the next state; what is not here is refused.
@@ -217,7 +217,6 @@ CLIENT = Client(
     audience="partner",
     partner_id=UUID(int=1),
     auth_method="client_secret_basic",
-    secret_hash=b"",
     jwks=None,
     scopes=frozenset({"offers:read", "offers:write"}),
     status="active",

@@ -1,0 +1,145 @@
+"""One HTTP connection: uvicorn's, with times and lengths for what it leaves open."""
+
+import asyncio
+import re
+from secrets import token_hex
+from typing import Any
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+ARRIVE_S = 12.0
+"""How long a request may take to arrive whole, head and body, and a new connection to send its first."""
+
+TAKE_S = 12.0
+"""How long a client may leave an answer untaken that does not fit into the buffers between us."""
+
+MAX_HEAD = 64 * 1024
+"""Bytes of a request's first line and headers."""
+
+_REQUEST_LINE = re.compile(rb"[A-Z]{3,7} /")
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
+_PHRASES = {408: "Request Timeout", 431: "Request Header Fields Too Large"}
+_PROBLEMS = {
+    408: ("request_timeout", "The request did not arrive in time. 请求未在规定时间内传完。"),
+    431: ("head_too_large", "The request's headers are too large. 请求头过大。"),
+}
+
+
+class Connection(HttpToolsProtocol):
+    """HTTP as people type it, from clients that keep up.
+
+    Letters beyond ASCII in the address are percent-encoded before the parser sees them: RFC 3986 wants that done by the
+    client, and browsers do; `curl ".../v1/offers?q=酒店"` does not, and would be answered with a bare 400 that helps nobody.
+
+    A client that sends a request bit by bit, or never takes its answer, would keep its connection, and the memory behind it,
+    for as long as it likes: uvicorn's only timer runs between two requests.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        """Begin with nothing received."""
+        super().__init__(*arguments, **named)
+        self._arriving = False
+        self._in_head = False
+        self._head = 0
+        self._arrival: asyncio.TimerHandle | None = None
+        self._untaken: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._arrival = self.loop.call_later(ARRIVE_S, self._cut_off)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the timers with the connection."""
+        self._stop_arrival()
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the socket; only the first line of a request is ever touched."""
+        if not data.isascii() and (self.cycle is None or not self.cycle.more_body) and _REQUEST_LINE.match(data):
+            line, end, rest = data.partition(b"\r\n")
+            data = _BEYOND_ASCII.sub(lambda found: b"%%%02X" % found[0][0], line) + end + rest
+        super().data_received(data)
+        if self._in_head:
+            self._head += len(data)
+            if self._head > MAX_HEAD:
+                self._refuse(431)
+                return
+        if not self._arriving and self.cycle is not None and not self.cycle.response_complete:
+            self._stop_arrival()  # it is our turn
+        elif self._arrival is None and not self.transport.is_closing():
+            self._arrival = self.loop.call_later(ARRIVE_S, self._cut_off)
+
+    def on_message_begin(self) -> None:
+        """Note that a request begins to arrive."""
+        self._arriving = self._in_head = True
+        self._head = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Note that its head is here."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Note that it is here whole. What follows it in the same bytes is the next one's."""
+        self._arriving = False
+        self._stop_arrival()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request as uvicorn does; one that has begun to arrive meanwhile has its own time."""
+        super().on_response_complete()
+        if self._arriving and self._arrival is None and not self.transport.is_closing():
+            self._arrival = self.loop.call_later(ARRIVE_S, self._cut_off)
+
+    def pause_writing(self) -> None:
+        """Begin to wait for the client to take what was written."""
+        super().pause_writing()
+        if self._untaken is None:
+            self._untaken = self.loop.call_later(TAKE_S, self._give_up)
+
+    def resume_writing(self) -> None:
+        """Go on: the client took some of it."""
+        if self._untaken is not None:
+            self._untaken.cancel()
+            self._untaken = None
+        super().resume_writing()
+
+    def _stop_arrival(self) -> None:
+        if self._arrival is not None:
+            self._arrival.cancel()
+            self._arrival = None
+
+    def _cut_off(self) -> None:
+        self._arrival = None
+        if self.flow.read_paused:  # it is we who do not read: an earlier request of the connection is being answered
+            self._arrival = self.loop.call_later(ARRIVE_S, self._cut_off)
+            return
+        self._refuse(408)
+
+    def _give_up(self) -> None:
+        self._untaken = None
+        self.logger.warning("A client did not take its answer in %d s.", TAKE_S)
+        self.transport.abort()
+
+    def _refuse(self, status: int) -> None:
+        """Answer outside of any application, unless an answer has begun, and close."""
+        if self.transport.is_closing():
+            return
+        self._stop_arrival()
+        request_id = token_hex(16)
+        self.logger.warning("%s, connection closed (request_id %s)", _PHRASES[status], request_id)
+        # Who never began is not answered: browsers open connections that they may not need.
+        if self._arriving and (self._in_head or not self.cycle.response_started):
+            code, title = _PROBLEMS[status]
+            problem = {"type": f"/problems/{code}", "code": code, "title": title, "status": status}
+            body = msgspec.json.encode({**problem, "request_id": request_id})
+            self.transport.write(
+                f"HTTP/1.1 {status} {_PHRASES[status]}\r\ncontent-type: application/problem+json\r\n"
+                f"content-length: {len(body)}\r\nx-request-id: {request_id}\r\nconnection: close\r\n\r\n".encode()
+                + body
+            )
+        self.transport.close()

@@ -1,0 +1,392 @@
+"""OAuth clients over HTTP: operations issue, rotate and revoke them; a partner rotates its own and ends what it granted."""
+
+from datetime import datetime
+
+import msgspec
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, FromQuery, JSONBody
+
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.facts import Fact, Kind, NotFound
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.idempotency import IdempotencyKey, once, request_key
+from marketplace.platform.identity import Caller
+from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
+from marketplace.platform.problems import HttpRequest, language_of, path_id
+from marketplace.settings import Settings
+from partners.oauth.callers import PartnerCaller
+from partners.oauth.clients import list_clients, register_client, revoke_client
+from partners.oauth.consent import parts_of
+from partners.oauth.credentials import rotate_secret
+from partners.oauth.gate import gate_of
+from partners.oauth.grant_book import list_grants, withdraw
+from partners.oauth.keys import SigningKeyView, rotate_signing_key
+from partners.oauth.registration import make_initial_token
+from partners.oauth.schemas import (
+    ClientView,
+    GrantView,
+    InitialToken,
+    IssuedClient,
+    NewClient,
+    NewInitialToken,
+    NewIntegrator,
+    Revocation,
+    RotatedSecret,
+    SecretRotation,
+)
+from partners.onboarding.read import require_partner
+from partners.secrets_once import reveal, seal
+
+_OPERATIONS = {"roles": ["operations"]}
+_ISSUED = {201: ResponseSpec(IssuedClient, description="The client, with its secret", generate_examples=False)}
+_ROTATED = {200: ResponseSpec(RotatedSecret, description="The new secret", generate_examples=False)}
+_GRANTS = {"scope": "staff:manage"}
+
+
+class AdminClients(Controller):
+    """Operations issue, rotate and revoke clients."""
+
+    path = "/v1/admin"
+    tags = ["operations"]
+
+    @post(
+        "/partners/{partner_id:str}/clients",
+        operation_id="issue_partner_client",
+        summary="Issue an OAuth client to a partner",
+        opt=_OPERATIONS,
+        responses=_ISSUED,
+    )
+    async def issue(
+        self,
+        partner_id: FromPath[str],
+        data: JSONBody[NewClient],
+        request: HttpRequest,
+        staff: NamedDependency[Caller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+        settings: NamedDependency[Settings],
+    ) -> Response[bytes]:
+        """Answer the client with its secret, this once. The partner must be approved or active."""
+        now, identifier = clock.now(), path_id(partner_id)
+
+        async def register(work: UnitOfWork) -> IssuedClient:
+            return _sealed(settings, await register_client(work, settings, data, identifier, staff.actor, now))
+
+        whole = request_key(request, staff.actor, key, data)
+        outcome = await once(whole, language_of(request), register, status=201, now=now)
+        return reveal(outcome, "client_secret", settings.secret_key)
+
+    @get(
+        "/partners/{partner_id:str}/clients",
+        operation_id="list_partner_clients",
+        summary="A partner's OAuth clients",
+        opt={"roles": ["operations", "auditor"]},
+    )
+    async def list_of_partner(
+        self,
+        partner_id: FromPath[str],
+        staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
+        cursors: NamedDependency[Cursors],
+        cursor: FromQuery[str | None] = None,
+        limit: FromQuery[Limit] = DEFAULT_LIMIT,
+    ) -> Page[ClientView]:
+        """All clients, revoked ones too, by id."""
+        identifier = path_id(partner_id)
+        await require_partner(identifier)
+        return await list_clients(identifier, cursors, cursor, limit)
+
+    @post(
+        "/oem-clients",
+        operation_id="issue_oem_client",
+        summary="Issue an OAuth client to one of the OEM's systems",
+        opt=_OPERATIONS,
+        responses=_ISSUED,
+    )
+    async def issue_oem(
+        self,
+        data: JSONBody[NewClient],
+        request: HttpRequest,
+        staff: NamedDependency[Caller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+        settings: NamedDependency[Settings],
+    ) -> Response[bytes]:
+        """Answer the client with its secret, this once. Its tokens are for `/v1/points`."""
+        now = clock.now()
+
+        async def register(work: UnitOfWork) -> IssuedClient:
+            return _sealed(settings, await register_client(work, settings, data, None, staff.actor, now))
+
+        whole = request_key(request, staff.actor, key, data)
+        outcome = await once(whole, language_of(request), register, status=201, now=now)
+        return reveal(outcome, "client_secret", settings.secret_key)
+
+    @get(
+        "/oem-clients",
+        operation_id="list_oem_clients",
+        summary="The OEM's OAuth clients",
+        opt={"roles": ["operations", "auditor"]},
+    )
+    async def list_oem(
+        self,
+        staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
+        cursors: NamedDependency[Cursors],
+        cursor: FromQuery[str | None] = None,
+        limit: FromQuery[Limit] = DEFAULT_LIMIT,
+    ) -> Page[ClientView]:
+        """All of the OEM's clients, revoked ones too, by id."""
+        return await list_clients(None, cursors, cursor, limit)
+
+    @post(
+        "/integrator-clients",
+        operation_id="issue_integrator_client",
+        summary="Issue an OAuth client to an application that acts for partners",
+        opt=_OPERATIONS,
+        responses=_ISSUED,
+    )
+    async def issue_integrator(
+        self,
+        data: JSONBody[NewIntegrator],
+        request: HttpRequest,
+        staff: NamedDependency[Caller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+        settings: NamedDependency[Settings],
+    ) -> Response[bytes]:
+        """Answer the client with its secret, this once. It gets tokens only from people of partners who let it act."""
+        now = clock.now()
+
+        async def register(work: UnitOfWork) -> IssuedClient:
+            return _sealed(settings, await register_client(work, settings, data, None, staff.actor, now))
+
+        whole = request_key(request, staff.actor, key, data)
+        outcome = await once(whole, language_of(request), register, status=201, now=now)
+        return reveal(outcome, "client_secret", settings.secret_key)
+
+    @get(
+        "/integrator-clients",
+        operation_id="list_integrator_clients",
+        summary="The OAuth clients of applications that act for partners",
+        opt={"roles": ["operations", "auditor"]},
+    )
+    async def list_integrators(
+        self,
+        staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
+        cursors: NamedDependency[Cursors],
+        cursor: FromQuery[CursorText] = None,
+        limit: FromQuery[Limit] = DEFAULT_LIMIT,
+    ) -> Page[ClientView]:
+        """All of them, revoked ones too, by id."""
+        return await list_clients(None, cursors, cursor, limit, "integrator")
+
+    @post(
+        "/clients/{client_id:str}/rotate-secret",
+        operation_id="rotate_client_secret",
+        summary="Give an OAuth client a new secret",
+        opt=_OPERATIONS,
+        status_code=200,
+        responses=_ROTATED,
+    )
+    async def rotate(
+        self,
+        client_id: FromPath[str],
+        data: JSONBody[SecretRotation],
+        request: HttpRequest,
+        staff: NamedDependency[Caller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+        settings: NamedDependency[Settings],
+    ) -> Response[bytes]:
+        """The old secret works beside the new one for `grace_hours`."""
+        return await answer_rotation(request, settings, _known_letters(client_id), data, staff.actor, key, clock.now())
+
+    @post(
+        "/registration-tokens",
+        operation_id="issue_registration_token",
+        summary="Let a company register its clients by itself",
+        opt=_OPERATIONS,
+        responses={201: ResponseSpec(InitialToken, description="The token", generate_examples=False)},
+    )
+    async def issue_initial_token(
+        self,
+        data: JSONBody[NewInitialToken],
+        request: HttpRequest,
+        staff: NamedDependency[Caller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+        settings: NamedDependency[Settings],
+    ) -> Response[bytes]:
+        """An initial access token for /oauth/register (RFC 7591), told this once."""
+        now = clock.now()
+
+        async def make(work: UnitOfWork) -> InitialToken:
+            made = await make_initial_token(work, settings, data, staff.actor, now)
+            sealed = seal(settings.secret_key, made.initial_access_token)
+            return msgspec.structs.replace(made, initial_access_token=sealed)
+
+        whole = request_key(request, staff.actor, key, data)
+        outcome = await once(whole, language_of(request), make, status=201, now=now)
+        return reveal(outcome, "initial_access_token", settings.secret_key)
+
+    @post(
+        "/signing-keys/rotate",
+        operation_id="rotate_signing_key",
+        summary="Make the next key that signs access tokens",
+        opt=_OPERATIONS,
+        responses={201: ResponseSpec(SigningKeyView, description="The key", generate_examples=False)},
+    )
+    async def rotate_key(
+        self,
+        request: HttpRequest,
+        staff: NamedDependency[Caller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+        settings: NamedDependency[Settings],
+    ) -> Response[bytes]:
+        """It is published at once and signs ten minutes later; the old one is published until its last token has ended."""
+        now = clock.now()
+
+        async def rotate(work: UnitOfWork) -> SigningKeyView:
+            return await rotate_signing_key(work, settings.secret_key, staff.actor, now)
+
+        whole = request_key(request, staff.actor, key, None)
+        outcome = await once(whole, language_of(request), rotate, status=201, now=now)
+        parts_of(request).signing.forget()
+        return outcome.response()
+
+    @post(
+        "/clients/{client_id:str}/revoke",
+        operation_id="revoke_client",
+        summary="Revoke an OAuth client",
+        opt=_OPERATIONS,
+        status_code=200,
+        responses={200: ResponseSpec(ClientView, description="The client", generate_examples=False)},
+    )
+    async def revoke(
+        self,
+        client_id: FromPath[str],
+        data: JSONBody[Revocation],
+        request: HttpRequest,
+        staff: NamedDependency[Caller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """It gets no more tokens, and those that it has end here at once and in other processes within 15 seconds."""
+        now = clock.now()
+
+        async def revoke(work: UnitOfWork) -> ClientView:
+            return await revoke_client(work, _known_letters(client_id), staff.actor, data.reason, now)
+
+        outcome = await once(request_key(request, staff.actor, key, data), language_of(request), revoke, now=now)
+        gate_of(request).forget()
+        return outcome.response()
+
+
+class OwnClients(Controller):
+    """What a partner does with its own client, and with what its people granted to applications."""
+
+    path = "/v1/partner"
+    tags = ["partner"]
+
+    @post(
+        "/client/rotate-secret",
+        operation_id="rotate_own_secret",
+        summary="Give our own OAuth client a new secret",
+        status_code=200,
+        responses=_ROTATED,
+    )
+    async def rotate(
+        self,
+        data: JSONBody[SecretRotation],
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+        settings: NamedDependency[Settings],
+    ) -> Response[bytes]:
+        """Of the client that asks, with a token of its own; the old secret works beside the new one for `grace_hours`."""
+        if partner.grant_id is not None:
+            raise NotTheClient
+        return await answer_rotation(request, settings, partner.client_id, data, partner.actor, key, clock.now())
+
+    @get("/grants", operation_id="list_grants", summary="Applications that our people let act for us", opt=_GRANTS)
+    async def grants(
+        self,
+        partner: NamedDependency[PartnerCaller],
+        cursors: NamedDependency[Cursors],
+        cursor: FromQuery[CursorText] = None,
+        limit: FromQuery[Limit] = DEFAULT_LIMIT,
+    ) -> Page[GrantView]:
+        """The latest first, ended ones too."""
+        return await list_grants(partner.partner_id, cursors, cursor, limit)
+
+    @post(
+        "/grants/{grant_id:str}/revoke",
+        operation_id="revoke_grant",
+        summary="End what an application may do for us",
+        opt=_GRANTS,
+        status_code=200,
+        responses={200: ResponseSpec(GrantView, description="The grant", generate_examples=False)},
+    )
+    async def end(
+        self,
+        grant_id: FromPath[str],
+        data: JSONBody[Revocation],
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """Its tokens end here at once and in other processes within 15 seconds."""
+        now, identifier = clock.now(), path_id(grant_id)
+
+        async def end(work: UnitOfWork) -> GrantView:
+            return await withdraw(work, partner.partner_id, identifier, partner.actor, data.reason, now)
+
+        outcome = await once(request_key(request, partner.actor, key, data), language_of(request), end, now=now)
+        gate_of(request).forget()
+        return outcome.response()
+
+
+class NotTheClient(Fact):
+    """An application that acts for a person cannot change the credentials of a client."""
+
+    kind = Kind.FORBIDDEN
+    code = "not_the_client"
+    zh = "须使用该客户端自己的令牌（client_credentials）。"
+    en = "This takes a token of the client's own (client_credentials)."
+
+
+async def answer_rotation(
+    request: HttpRequest,
+    settings: Settings,
+    client_id: str,
+    data: SecretRotation,
+    actor: str,
+    key: str | None,
+    now: datetime,
+) -> Response[bytes]:
+    """Rotate a client's secret, once for the key, and answer it."""
+
+    async def rotate(work: UnitOfWork) -> RotatedSecret:
+        return await rotate_secret(
+            work, settings, client_id, actor, now, grace_hours=data.grace_hours, secret_days=data.secret_days
+        )
+
+    outcome = await once(request_key(request, actor, key, data), language_of(request), rotate, now=now)
+    gate_of(request).forget()
+    return reveal(outcome, "client_secret", settings.secret_key)
+
+
+def _sealed(settings: Settings, issued: IssuedClient) -> IssuedClient:
+    if issued.client_secret is None:
+        return issued
+    return msgspec.structs.replace(issued, client_secret=seal(settings.secret_key, issued.client_secret))
+
+
+def _known_letters(client_id: str) -> str:
+    if not client_id.isprintable():  # PostgreSQL cannot even be asked for a text with a NUL in it
+        raise NotFound
+    return client_id

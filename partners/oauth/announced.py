@@ -1,0 +1,103 @@
+"""What a partner is told of its clients' credentials, and of the applications that act for it."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from marketplace.kernel.announced import SAMPLE_AT, SAMPLE_ID, Announced
+from marketplace.kernel.text import Text
+from partners.oauth.events import (
+    CredentialExpiring,
+    CredentialReused,
+    CredentialRevoked,
+    CredentialRotated,
+    GrantGiven,
+    GrantRevoked,
+)
+
+
+class ExpiringSeen(msgspec.Struct, frozen=True):
+    """A client's secret ends soon: rotate it before."""
+
+    client_id: str
+    secret_id: UUID
+    expires_at: datetime
+
+
+class RotatedSeen(msgspec.Struct, frozen=True):
+    """A client has a new secret; the old ones work until `old_until`."""
+
+    client_id: str
+    secret_id: UUID
+    old_until: datetime
+    rotated_at: datetime
+
+
+class RevokedSeen(msgspec.Struct, frozen=True):
+    """A client was revoked."""
+
+    client_id: str
+    revoked_at: datetime
+
+
+class ReusedSeen(msgspec.Struct, frozen=True):
+    """Somebody tried a secret that works no longer."""
+
+    client_id: str
+    secret_id: UUID
+    reused_at: datetime
+
+
+class GrantGivenSeen(msgspec.Struct, frozen=True):
+    """An application may act for the partner."""
+
+    grant_id: UUID
+    client_id: str
+    scopes: list[str]
+    given_at: datetime
+
+
+class GrantRevokedSeen(msgspec.Struct, frozen=True):
+    """An application may act for the partner no longer."""
+
+    grant_id: UUID
+    client_id: str
+    reason: str
+    revoked_at: datetime
+
+
+_CLIENT = "partner_5f2c6c0e9a1b4d7e8f300112"
+
+ALL = (
+    Announced(
+        CredentialExpiring,
+        Text("客户端密钥即将到期", "A client secret ends soon"),
+        ExpiringSeen(_CLIENT, SAMPLE_ID, SAMPLE_AT),
+    ),
+    Announced(
+        CredentialRotated,
+        Text("客户端密钥已更换", "A client has a new secret"),
+        RotatedSeen(_CLIENT, SAMPLE_ID, SAMPLE_AT, SAMPLE_AT),
+    ),
+    Announced(
+        CredentialRevoked,
+        Text("客户端已撤销", "A client was revoked"),
+        RevokedSeen(_CLIENT, SAMPLE_AT),
+    ),
+    Announced(
+        CredentialReused,
+        Text("失效的客户端密钥被再次使用", "A secret that works no longer was tried"),
+        ReusedSeen(_CLIENT, SAMPLE_ID, SAMPLE_AT),
+    ),
+    Announced(
+        GrantGiven,
+        Text("已授权第三方应用", "An application was allowed to act"),
+        GrantGivenSeen(SAMPLE_ID, _CLIENT, ["offers:read"], SAMPLE_AT),
+    ),
+    Announced(
+        GrantRevoked,
+        Text("第三方应用授权已终止", "An application may act no longer"),
+        GrantRevokedSeen(SAMPLE_ID, _CLIENT, "withdrawn", SAMPLE_AT),
+    ),
+)

@@ -1,0 +1,82 @@
+"""The keys that a client publishes (`jwks_uri`): fetched through the guard of what partners have us call, and kept.
+
+Nothing is fetched inside a transaction, nor at anybody's mere word: only the registered address of a known client, and at most
+once in AGAIN_S for a key that is not among those kept.
+"""
+
+import asyncio
+import time
+from typing import Any
+
+import msgspec
+from authlib.oauth2.rfc6749 import InvalidClientError
+
+from marketplace.kernel.facts import InvalidField
+from marketplace.platform.outbound import Outbound, OutboundError
+from partners.oauth.assertions import named_key
+from partners.oauth.domain import Client
+from partners.oauth.jwks import check_jwks
+
+KEPT_S = 3600.0
+AGAIN_S = 30.0
+MOST = 2000
+"""How many clients' keys are kept in a process."""
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    uri: str
+    jwks: dict[str, Any] | None
+    """None when they could not be had."""
+    at: float
+
+
+class RemoteKeySets:
+    """What clients publish, as this process knows it."""
+
+    def __init__(self, outbound: Outbound) -> None:
+        """Begin with nothing."""
+        self._outbound = outbound
+        self._kept: dict[str, _Kept] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def of(self, client: Client, assertion: str) -> dict[str, Any]:
+        """Return the client's keys, fetched anew when they are old or lack the one that the assertion names.
+
+        Raises InvalidClientError when there are none to be had.
+        """
+        uri = client.jwks_uri
+        if uri is None:
+            raise InvalidClientError(description="The assertion is not good.")
+        kept = self._usable(client, assertion)
+        if kept is None:
+            lock = self._locks.setdefault(client.client_id, asyncio.Lock())
+            async with lock:
+                kept = self._usable(client, assertion) or await self._fetch(client.client_id, uri)
+        if kept.jwks is None:
+            raise InvalidClientError(description="The keys at jwks_uri cannot be had just now.")
+        return kept.jwks
+
+    def _usable(self, client: Client, assertion: str) -> _Kept | None:
+        kept = self._kept.get(client.client_id)
+        if kept is None or kept.uri != client.jwks_uri:
+            return None
+        age = time.monotonic() - kept.at
+        if age < AGAIN_S:
+            return kept
+        named = named_key(assertion)
+        known = kept.jwks is not None and (named is None or named in {key.get("kid") for key in kept.jwks["keys"]})
+        return kept if known and age < KEPT_S else None
+
+    async def _fetch(self, client_id: str, uri: str) -> _Kept:
+        if len(self._kept) >= MOST:
+            self._kept.clear()
+            self._locks.clear()
+        try:
+            answer = await self._outbound.send("GET", uri, headers={"Accept": "application/json"})
+            good = answer.status == 200 and answer.whole
+            found = msgspec.json.decode(answer.body) if good else None
+            jwks = check_jwks(found) if isinstance(found, dict) else None
+        except (OutboundError, InvalidField, msgspec.DecodeError, RecursionError):
+            jwks = None
+        kept = self._kept[client_id] = _Kept(uri, jwks, time.monotonic())
+        return kept

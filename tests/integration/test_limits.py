@@ -1,0 +1,154 @@
+"""Callers are counted over all processes, never one too many is let in, and each answer says where its caller stands."""
+
+import asyncio
+import re
+from datetime import timedelta
+
+import httpx
+import msgspec
+import pytest
+
+from marketplace.platform import limits
+from marketplace.platform.database import DB
+from marketplace.platform.limits import RateLimited, RateLimits, address_of, forget_windows
+from marketplace.settings import Settings
+from tests.support.app import Api, fresh_key, running_app
+from tests.support.partners import approved_partner, bearer, partner_client, token
+
+
+def limited(settings: Settings, *, client: int = 100, address: int = 100) -> Settings:
+    return msgspec.structs.replace(settings, rate_client=client, rate_address=address)
+
+
+async def ask(process: RateLimits, times: int, caller: str = "c") -> int:
+    """Return how many of so many requests, as many at a time as they come, were let in."""
+    found = await asyncio.gather(*(process.take("client", caller) for _ in range(times)), return_exceptions=True)
+    unexpected = [one for one in found if isinstance(one, BaseException) and not isinstance(one, RateLimited)]
+    assert not unexpected
+    return sum(not isinstance(one, BaseException) for one in found)
+
+
+async def whole_minute() -> None:
+    """Wait until the database's minute has more than ten seconds left."""
+    while await DB.fetchval("SELECT 60 - extract(second FROM clock_timestamp())") < 10:
+        await asyncio.sleep(0.5)
+
+
+async def test_processes_together_let_in_what_the_limit_says(database: str, settings: Settings) -> None:
+    await whole_minute()
+    processes = [RateLimits(limited(settings)) for _ in range(4)]
+    assert sum(await asyncio.gather(*(ask(process, 200) for process in processes))) == 100
+    assert await ask(RateLimits(limited(settings)), 20) == 0
+    assert await ask(processes[0], 20, "another") == 20
+
+
+class LocalLimits(RateLimits):
+    """Broken on purpose: each process counts for itself, as the framework's own limiter does."""
+
+    async def _take(self, lease: limits._Lease, key: str, limit: int) -> None:
+        await super()._take(lease, f"{key}:{id(self)}", limit)
+
+
+async def test_counting_in_each_process_alone_would_let_in_too_many(database: str, settings: Settings) -> None:
+    await whole_minute()
+    processes = [LocalLimits(limited(settings)) for _ in range(4)]
+    assert sum([await ask(process, 200) for process in processes]) == 400
+
+
+async def test_a_new_minute_begins_anew(database: str, settings: Settings) -> None:
+    await whole_minute()
+    process = RateLimits(limited(settings, client=5))
+    assert await ask(process, 9) == 5
+    with pytest.raises(RateLimited) as refused:
+        await process.take("client", "c")
+    assert 0 < refused.value.details["retry_after"] <= limits.WINDOW_S
+    # The minute passes: for the row, and for the process that remembers it.
+    await DB.fetch("UPDATE rate_window SET starts_at = starts_at - interval '1 minute'")
+    for lease in process._leases.values():
+        lease.ends_at = 0.0
+    assert await ask(process, 9) == 5
+
+
+async def test_a_lowered_limit_grants_nothing_more(database: str, settings: Settings) -> None:
+    await whole_minute()
+    assert await ask(RateLimits(limited(settings, client=50)), 30) == 30
+    assert await ask(RateLimits(limited(settings, client=10)), 5) == 0
+
+
+async def test_old_minutes_are_forgotten_and_so_are_old_callers(
+    database: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "_MOST", 3)
+    process = RateLimits(limited(settings))
+    for caller in "abc":
+        await process.take("client", caller)
+        process._leases[f"client:{caller}"].ends_at = 0.0
+    await process.take("client", "d")
+    assert set(process._leases) == {"client:d"}
+    await DB.fetch("UPDATE rate_window SET starts_at = $1", await DB.fetchval("SELECT now()") - timedelta(hours=1))
+    await forget_windows()
+    assert await DB.fetchval("SELECT count(*) FROM rate_window") == 0
+
+
+async def test_answers_say_where_a_client_stands(dsn: str, settings: Settings) -> None:
+    async with running_app(limited(settings, client=6, address=1000), dsn) as api:
+        await whole_minute()
+        headers = bearer(await token(api, await partner_client(api, await approved_partner(api))))
+        answers = [await api.get("/v1/partner/profile", headers=headers) for _ in range(8)]
+        assert [one.status_code for one in answers] == [200] * 6 + [429] * 2
+        assert answers[0].headers["RateLimit-Policy"] == '"client";q=6;w=60'
+        left = [re.fullmatch(r'"client";r=(\d+);t=\d+', one.headers["RateLimit"]) for one in answers[:6]]
+        assert [int(match[1]) for match in left if match] == [5, 4, 3, 2, 1, 0]
+        last = answers[-1]
+        assert last.headers["content-type"] == "application/problem+json"
+        assert last.json()["code"] == "rate_limited"
+        assert int(last.headers["Retry-After"]) == last.json()["retry_after"]
+        assert last.headers["RateLimit"].startswith('"client";r=0;t=')
+
+
+async def test_who_has_no_client_is_counted_by_address(dsn: str, settings: Settings) -> None:
+    async with running_app(limited(settings, address=3), dsn) as api:
+        await whole_minute()
+        found = [await api.post("/v1/partner/applications", json={}, headers=fresh_key()) for _ in range(5)]
+        assert [one.status_code for one in found] == [400] * 3 + [429] * 2
+
+
+async def test_members_are_not_counted(dsn: str, settings: Settings) -> None:
+    async with running_app(limited(settings, client=1, address=1), dsn) as api:
+        for _ in range(3):
+            answer = await api.get("/v1/offers", headers=api.member("one-1"))
+            assert answer.status_code == 200
+            assert "RateLimit" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("host", "counted"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("", "-"),
+        ("unix", "unix"),
+    ],
+)
+def test_an_ipv6_network_is_one_address(host: str, counted: str) -> None:
+    class Asked:
+        client = type("Client", (), {"host": host})() if host else None
+
+    assert address_of(Asked()) == counted  # type: ignore[arg-type]
+
+
+async def test_a_body_nested_deep_is_refused_in_words(dsn: str, settings: Settings) -> None:
+    async with running_app(settings, dsn) as api:
+        for depth, said in ((31, "unknown field"), (33, "nested deeper"), (100_000, "nested deeper")):
+            body = b'{"x":' + b"[" * depth + b'"]]\\"}}"' + b"]" * depth + b"}"
+            answer = await post(api, body)
+            assert answer.status_code == 400
+            assert said in answer.json()["errors"][0]["message"], answer.text
+        flat = b'{"x":[' + b"{}," * 5000 + b"{}]}"
+        assert "unknown field" in (await post(api, flat)).json()["errors"][0]["message"]
+
+
+async def post(api: Api, body: bytes) -> httpx.Response:
+    headers = fresh_key() | {"Content-Type": "application/json"}
+    return await api.post("/v1/partner/applications", content=body, headers=headers)
