@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import ClassVar
 
+import click
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
@@ -17,6 +18,7 @@ from marketplace.platform.outbound import Outbound
 from marketplace.platform.package import Package, SeedContext, Service
 from marketplace.platform.sandbox import SandboxContext
 from marketplace.settings import Settings
+from partners import commands
 from partners.contracts.api import AdminContracts, PartnerContracts
 from partners.oauth import announced as oauth_announced
 from partners.oauth import api as oauth
@@ -55,6 +57,7 @@ class Partners(Package):
     scopes: ClassVar[Mapping[str, str]] = PARTNER_SCOPES | OEM_SCOPES
     append_only: ClassVar[Sequence[str]] = ("partner_history",)
     announced: ClassVar[Sequence[Announced]] = (*announced.ALL, *oauth_announced.ALL)
+    commands: ClassVar[Sequence[click.Command]] = commands.ALL
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         """Set up the guard of what partners have us call."""
