@@ -15,7 +15,7 @@ from marketplace.platform.jobs import Job
 from marketplace.platform.outbound import Outbound
 from marketplace.platform.package import Package, SeedContext, Service
 from marketplace.settings import Settings
-from partners.contracts.api import AdminContracts, PartnerContracts
+from partners.contracts.signing_api import ROUTES as CONTRACTS
 from partners.oauth import api as oauth
 from partners.oauth import gate
 from partners.oauth.callers import oem_caller, partner_caller
@@ -39,7 +39,7 @@ class Partners(Package):
 
     name = "partners"
     scopes: ClassVar[Mapping[str, str]] = PARTNER_SCOPES | OEM_SCOPES
-    append_only: ClassVar[Sequence[str]] = ("partner_history",)
+    append_only: ClassVar[Sequence[str]] = ("partner_history", "contract_signature")
     announced: ClassVar[Sequence[Announced]] = announced.ALL
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
@@ -56,8 +56,7 @@ class Partners(Package):
             *REQUIREMENTS,
             OwnProfile,
             Locations,
-            AdminContracts,
-            PartnerContracts,
+            *CONTRACTS,
             oauth.AdminClients,
             oauth.token,
             oauth.metadata,

@@ -1,4 +1,4 @@
-"""Contracts. Their checks stand in the migration that follows."""
+"""Contracts. Their checks and generated columns stand in the migrations that follow."""
 
 from piccolo.columns import UUID, BigInt, Date, Integer, Text, Timestamptz
 from piccolo.table import Table
@@ -7,20 +7,37 @@ from marketplace.platform.database import DB
 
 
 class Contract(Table, db=DB):
-    """One version of a partner's terms, in force on `[starts_on, ends_on)`. Nothing but `ends_on` ever changes."""
+    """One version of a partner's contract. What it says stands in `content`, which never changes once it was offered.
+
+    `ends_on` is where it ends by now. `currency` and `cycle` are generated from the content, for settlement to search by.
+    """
 
     id = UUID(primary_key=True, null=False, default=None)
     partner_id = UUID(null=False, default=None)
     version = Integer(null=False, default=None)
     starts_on = Date(null=False, default=None)
     ends_on = Date(null=True, default=None)
-    settlement_basis = Text(null=False, default=None)
-    settlement_price_minor = BigInt(null=True, default=None)
-    max_settlement_price_minor = BigInt(null=True, default=None)
-    commission_ppm = Integer(null=False, default=None)
-    tax_rate_ppm = Integer(null=False, default=None)
     currency = Text(null=False, default=None)
     cycle = Text(null=False, default=None)
-    payment_terms_days = Integer(null=False, default=None)
+    status = Text(null=False, default="drafted")
+    content = Text(null=False, default="")
+    content_hash = Text(null=False, default="")
+    edition = BigInt(null=False, default=1)
+    drafted_by = Text(null=False, default="")
+    drafted_at = Timestamptz(null=True, default=None)
+    offered_at = Timestamptz(null=True, default=None)
+    signed_at = Timestamptz(null=True, default=None)
+
+
+class ContractSignature(Table, db=DB):
+    """One side's signature under one content. Append only."""
+
+    contract_id = UUID(null=False, primary_key=True, default=None)
+    party = Text(null=False, default=None)
+    content_hash = Text(null=False, default=None)
+    method = Text(null=False, default=None)
+    actor = Text(null=False, default=None)
     signed_at = Timestamptz(null=False, default=None)
-    signed_by = Text(null=False, default=None)
+    signed_by = Text(null=True, default=None)
+    signed_on = Date(null=True, default=None)
+    document_reference = Text(null=True, default=None)

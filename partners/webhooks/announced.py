@@ -7,7 +7,7 @@ import msgspec
 
 from marketplace.kernel.announced import SAMPLE_AT, SAMPLE_ID, Announced
 from marketplace.kernel.text import Text
-from partners.contracts.events import ContractEnded, ContractSigned
+from partners.contracts.events import ContractEnded, ContractOffered, ContractSigned, ContractWithdrawn
 from partners.onboarding.events import LocationAdded, PartnerStatusChanged
 from partners.webhooks.events import WebhookEndpointDisabled
 
@@ -27,14 +27,34 @@ class LocationSeen(msgspec.Struct, frozen=True):
     added_at: datetime
 
 
+class ContractOfferedSeen(msgspec.Struct, frozen=True):
+    """A version waits to be signed."""
+
+    contract_id: UUID
+    version: int
+    starts_on: date
+    ends_on: date | None
+    content_hash: str
+    offered_at: datetime
+
+
 class ContractSignedSeen(msgspec.Struct, frozen=True):
-    """A version of the contract was signed."""
+    """Both sides have signed a version of the contract."""
 
     contract_id: UUID
     version: int
     starts_on: date
     ends_on: date | None
     signed_at: datetime
+
+
+class ContractWithdrawnSeen(msgspec.Struct, frozen=True):
+    """A version is not to be signed any more."""
+
+    contract_id: UUID
+    version: int
+    reason: str
+    withdrawn_at: datetime
 
 
 class ContractEndedSeen(msgspec.Struct, frozen=True):
@@ -65,9 +85,19 @@ ALL = (
     ),
     Announced(LocationAdded, Text("新增门店", "A location was added"), LocationSeen("SH-0001", SAMPLE_AT)),
     Announced(
+        ContractOffered,
+        Text("合同待签署", "A contract is offered to be signed"),
+        ContractOfferedSeen(SAMPLE_ID, 1, _DAY, None, "0" * 64, SAMPLE_AT),
+    ),
+    Announced(
         ContractSigned,
         Text("合同已签署", "A contract was signed"),
         ContractSignedSeen(SAMPLE_ID, 1, _DAY, None, SAMPLE_AT),
+    ),
+    Announced(
+        ContractWithdrawn,
+        Text("合同已撤回", "A contract was withdrawn"),
+        ContractWithdrawnSeen(SAMPLE_ID, 1, "改用新条款", SAMPLE_AT),
     ),
     Announced(
         ContractEnded,

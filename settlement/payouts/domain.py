@@ -3,7 +3,6 @@
 from datetime import date, datetime
 from enum import StrEnum
 
-from marketplace.kernel.calendar import Month
 from marketplace.kernel.facts import Fact, InvalidField, Kind
 
 
@@ -68,9 +67,9 @@ def check_payable(total_minor: int) -> None:
         raise NothingToPay(total_minor=total_minor)
 
 
-def check_paid_on(paid_on: date, period: date, today: date) -> None:
-    """Raise InvalidField unless the business day lies after the statement's month and not in the future."""
+def check_paid_on(paid_on: date, period_end: date, today: date) -> None:
+    """Raise InvalidField unless the business day lies after the statement's period and not in the future."""
     if paid_on > today:
         raise InvalidField("paid_on", "不能晚于今天。", "must not lie in the future.")
-    if paid_on < Month.of(period).plus(1).first_day:
-        raise InvalidField("paid_on", "不能早于账期结束。", "must not lie before the end of the statement's month.")
+    if paid_on < period_end:
+        raise InvalidField("paid_on", "不能早于账期结束。", "must not lie before the end of the statement's period.")

@@ -31,7 +31,7 @@ async def pay(work: UnitOfWork, wish: NewPayout, payer: str, now: datetime, cale
     statement = await lock(work, wish.statement_id)
     status = STATEMENT_STEPS.after(statement.status, "pay")
     check_payable(statement.total_minor)
-    check_paid_on(wish.paid_on, statement.period, calendar.day_of(now))
+    check_paid_on(wish.paid_on, statement.period_end, calendar.day_of(now))
     await check_unchanged(work, statement)
     await _check_book(work, statement.partner_id)
     # Decided; the writes. The statement's row is locked, and a second payout of it is refused by a unique index.
@@ -52,7 +52,9 @@ async def pay(work: UnitOfWork, wish: NewPayout, payer: str, now: datetime, cale
         statement.partner_id, statement.id, status, now,
     )  # fmt: skip
     paid_at = calendar.start_of(wish.paid_on)
-    owed = payout_posting(payout.id, statement.partner_id, statement.total_minor, statement.currency, paid_at)
+    owed = payout_posting(
+        payout.id, statement.partner_id, statement.total_minor, statement.currency, paid_at, statement.cycle
+    )
     await post(work, [owed], calendar)
     await _tell(work, payout, statement)
     return payout
