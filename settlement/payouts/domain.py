@@ -21,6 +21,17 @@ class NothingToPay(Fact):
     en = "The statement comes to {total_minor} minor units; there is nothing to pay."
 
 
+class BelowMinimum(Fact):
+    """What is owed is less than the contract pays out; it waits until there is enough together."""
+
+    code = "below_minimum_payout"
+    zh = "待付合计 {waiting_minor} 分，低于合同约定的最低付款额 {minimum_minor} 分，结转至以后。"
+    en = (
+        "{waiting_minor} minor units wait to be paid, less than the contract's smallest payout of {minimum_minor}: they are"
+        " carried forward."
+    )
+
+
 class PayoutsStopped(Fact):
     """The numbers do not add up; nothing is paid until that is explained."""
 
@@ -65,6 +76,15 @@ def check_payable(total_minor: int) -> None:
     """
     if total_minor <= 0:
         raise NothingToPay(total_minor=total_minor)
+
+
+def check_minimum(waiting_minor: int, minimum_minor: int) -> None:
+    """Raise BelowMinimum unless all approved statements that wait for their payout come to the smallest payout.
+
+    Each is paid by itself, so that a payout is always the one of its statement; a small one waits for the others.
+    """
+    if waiting_minor < minimum_minor:
+        raise BelowMinimum(waiting_minor=waiting_minor, minimum_minor=minimum_minor)
 
 
 def check_paid_on(paid_on: date, period_end: date, today: date) -> None:

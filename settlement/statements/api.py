@@ -111,12 +111,13 @@ class FinanceStatements(Controller):
         request: HttpRequest,
         staff: NamedDependency[Caller],
         clock: NamedDependency[Clock],
+        settings: NamedDependency[Settings],
     ) -> Response[bytes]:
         """Approve a closed statement; the approver is never the one who closed. 409 `same_person`, `wrong_state`."""
         identifier, now = path_id(statement_id), clock.now()
 
         async def decide(work: UnitOfWork) -> StatementView:
-            return statement_view(await approve(work, identifier, staff.actor, now))
+            return statement_view(await approve(work, identifier, staff.actor, now, settings.calendar))
 
         whole = request_key(request, staff.actor, key, None)
         return (await once(whole, language_of(request), decide, now=now)).response()

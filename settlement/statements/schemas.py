@@ -49,7 +49,7 @@ class PartnerStatementView(msgspec.Struct, frozen=True, kw_only=True):
     """A statement as its partner sees it, for the business days `[period, period_end)`. `lines` is their number.
 
     The total is gross less what was reversed, what the partner bears itself, and the commission; of it dealers bear
-    `dealer_share_minor`. Tax is contained in the total.
+    `dealer_share_minor`. Tax is contained in the total. `due_on` is when it is to be paid.
     """
 
     id: UUID
@@ -71,6 +71,7 @@ class PartnerStatementView(msgspec.Struct, frozen=True, kw_only=True):
     content_hash: str
     closed_at: datetime
     approved_at: datetime | None
+    due_on: date | None
     paid_at: datetime | None
 
 

@@ -17,7 +17,10 @@ from settlement.statements.domain import StatementBuilder, StatementChanged, Sta
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
-    """A partner's closed period in one currency; amounts in minor units, `period` its first day."""
+    """A partner's closed period in one currency; amounts in minor units, `period` its first day.
+
+    `due_on` is the business day on which it is to be paid, by the payment terms of its contract; known from its approval on.
+    """
 
     id: UUID
     partner_id: UUID
@@ -38,6 +41,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     closed_at: datetime
     approved_by: str | None = None
     approved_at: datetime | None = None
+    due_on: date | None = None
     paid_at: datetime | None = None
 
     @property

@@ -28,4 +28,5 @@ class Statement(Table, db=DB):
     closed_at = Timestamptz(null=False, default=None)
     approved_by = Text(null=True, default=None)
     approved_at = Timestamptz(null=True, default=None)
+    due_on = Date(null=True, default=None)
     paid_at = Timestamptz(null=True, default=None)
