@@ -71,3 +71,17 @@ class ContractEnded(Event, frozen=True, tag="contract.ended"):
     def subject(self) -> UUID:
         """The partner."""
         return self.partner_id
+
+
+class PayoutAccountChanged(Event, frozen=True, tag="payout_account.changed"):
+    """Payouts go to another account from now on; of its number only the last four are told."""
+
+    aggregate = "partner"
+
+    partner_id: UUID
+    last_four: str
+    changed_at: datetime
+
+    def subject(self) -> UUID:
+        """The partner."""
+        return self.partner_id

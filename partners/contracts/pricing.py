@@ -101,11 +101,15 @@ def settle(terms: Terms, unit: Unit, quantity: int) -> Settled | None:
     if terms.tax == "added":
         # Rounded half up, so that `tax_included` finds just this tax in the sum again.
         amount += (2 * amount * terms.tax_rate_ppm + PPM) // (2 * PPM)
-    shares = split(amount, terms.funding)
-    kept = commission(terms, unit, "points", amount - shares.partner_minor, quantity)
+    partner, dealer, kept = 0, 0, 0
+    if terms.funding.oem_ppm != PPM:  # most contracts share nothing, and this is asked for each redemption
+        shares = split(amount, terms.funding)
+        partner, dealer = shares.partner_minor, shares.dealer_minor
+    if terms.commission:
+        kept = commission(terms, unit, "points", amount - partner, quantity)
     if unit.cash_minor:
         kept += commission(terms, unit, "cash", unit.cash_minor * quantity, quantity)
-    return Settled(amount, shares.partner_minor, shares.dealer_minor, kept)
+    return Settled(amount, partner, dealer, kept)
 
 
 def _fits(rule: PriceRule | CommissionRule, unit: Unit) -> bool:

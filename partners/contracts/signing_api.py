@@ -13,6 +13,7 @@ from marketplace.platform.problems import HttpRequest, language_of, path_id
 from marketplace.settings import Settings
 from partners.contracts.api import ONE, OPERATIONS, AdminContracts, with_etag
 from partners.contracts.domain import Party
+from partners.contracts.payout_account_api import AdminPayoutAccount, OwnPayoutAccount
 from partners.contracts.rows import difference_of, list_contracts, see_contract
 from partners.contracts.schemas import ContractDifference, ContractView, PaperSignature, SignIn
 from partners.contracts.sign import Signing, paper, sign_contract
@@ -139,4 +140,10 @@ class PartnerContracts(Controller):
         return (await once(whole, language_of(request), sign, now=now)).response()
 
 
-ROUTES: list[type[Controller]] = [AdminContracts, AdminSignatures, PartnerContracts]
+ROUTES: list[type[Controller]] = [
+    AdminContracts,
+    AdminSignatures,
+    PartnerContracts,
+    AdminPayoutAccount,
+    OwnPayoutAccount,
+]

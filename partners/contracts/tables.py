@@ -1,6 +1,6 @@
 """Contracts. Their checks and generated columns stand in the migrations that follow."""
 
-from piccolo.columns import UUID, BigInt, Date, Integer, Text, Timestamptz
+from piccolo.columns import UUID, BigInt, Bytea, Date, Integer, Text, Timestamptz
 from piccolo.table import Table
 
 from marketplace.platform.database import DB
@@ -41,3 +41,17 @@ class ContractSignature(Table, db=DB):
     signed_by = Text(null=True, default=None)
     signed_on = Date(null=True, default=None)
     document_reference = Text(null=True, default=None)
+
+
+class PayoutAccount(Table, db=DB):
+    """Where a partner's payouts go. The number is sealed; `last_four` is what is shown of it."""
+
+    partner_id = UUID(primary_key=True, null=False, default=None)
+    version = BigInt(null=False, default=None)
+    holder = Text(null=False, default=None)
+    bank = Text(null=False, default=None)
+    number_sealed = Bytea(null=False, default=None)
+    last_four = Text(null=False, default=None)
+    document_reference = Text(null=False, default=None)
+    changed_by = Text(null=False, default=None)
+    changed_at = Timestamptz(null=False, default=None)

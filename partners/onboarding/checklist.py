@@ -166,6 +166,7 @@ async def _applicant(partner_id: UUID) -> Applicant:
     row = await reader().fetchrow(
         "SELECT kind, registration_number, website,"
         " EXISTS (SELECT FROM contract c WHERE c.partner_id = p.id AND c.status = 'signed') AS contract_signed,"
+        " EXISTS (SELECT FROM payout_account a WHERE a.partner_id = p.id) AS payout_account,"
         " ARRAY(SELECT code FROM requirement_answer a WHERE a.partner_id = p.id) AS answered"
         " FROM partner p WHERE id = $1",
         partner_id,

@@ -142,6 +142,7 @@ class Applicant(msgspec.Struct, frozen=True, kw_only=True):
     registration_number: str
     website: str | None
     contract_signed: bool
+    payout_account: bool
     answered: frozenset[str]
     """The codes that were attested or verified."""
 
@@ -164,6 +165,8 @@ COMPUTED: Mapping[str, Callable[[Applicant], bool]] = {
     "website_given": lambda applicant: bool(applicant.website),
     # By both sides. An applicant has no credentials yet: operations record its signature from paper.
     "contract_signed": lambda applicant: applicant.contract_signed,
+    # Finance keeps it, from paper as well.
+    "payout_account": lambda applicant: applicant.payout_account,
 }
 """The requirements that the program finds out by itself, by their code."""
 

@@ -7,7 +7,13 @@ import msgspec
 
 from marketplace.kernel.announced import SAMPLE_AT, SAMPLE_ID, Announced
 from marketplace.kernel.text import Text
-from partners.contracts.events import ContractEnded, ContractOffered, ContractSigned, ContractWithdrawn
+from partners.contracts.events import (
+    ContractEnded,
+    ContractOffered,
+    ContractSigned,
+    ContractWithdrawn,
+    PayoutAccountChanged,
+)
 from partners.onboarding.events import LocationAdded, PartnerStatusChanged
 from partners.webhooks.events import WebhookEndpointDisabled
 
@@ -66,6 +72,13 @@ class ContractEndedSeen(msgspec.Struct, frozen=True):
     ended_at: datetime
 
 
+class PayoutAccountSeen(msgspec.Struct, frozen=True):
+    """Payouts go to another account."""
+
+    last_four: str
+    changed_at: datetime
+
+
 class EndpointDisabledSeen(msgspec.Struct, frozen=True):
     """Nothing more is sent to the endpoint until it is enabled again."""
 
@@ -103,6 +116,11 @@ ALL = (
         ContractEnded,
         Text("合同提前终止", "A contract ends early"),
         ContractEndedSeen(SAMPLE_ID, 1, _DAY, SAMPLE_AT),
+    ),
+    Announced(
+        PayoutAccountChanged,
+        Text("付款账户已变更", "The payout account changed"),
+        PayoutAccountSeen("3334", SAMPLE_AT),
     ),
     Announced(
         WebhookEndpointDisabled,
