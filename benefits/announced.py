@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from benefits.offers.events import OfferChanged
+from benefits.points.events import PointsGranted
 from benefits.redemptions.events import (
     RedemptionCancelled,
     RedemptionIssued,
@@ -81,6 +82,16 @@ class UseUndoneSeen(msgspec.Struct, frozen=True):
     undone_at: datetime
 
 
+class GrantedSeen(msgspec.Struct, frozen=True):
+    """Points were credited in the partner's name."""
+
+    member_reference: str
+    reference: str
+    points: int
+    pack_balance: int
+    granted_at: datetime
+
+
 class ExpiredSeen(msgspec.Struct, frozen=True):
     """Nobody used the voucher in time."""
 
@@ -112,6 +123,11 @@ ALL = (
         VoucherUseUndone,
         Text("核销已撤销", "A use was undone"),
         UseUndoneSeen(*_IDS, 1, 1, "SH-0001", "POS-42", SAMPLE_AT),
+    ),
+    Announced(
+        PointsGranted,
+        Text("积分已发放", "Points were granted"),
+        GrantedSeen(SAMPLE_REFERENCE, "ORDER-7", 200, 9_800, SAMPLE_AT),
     ),
     Announced(VoucherExpired, Text("券已过期", "A voucher expired"), ExpiredSeen(*_IDS, SAMPLE_AT)),
 )

@@ -39,7 +39,7 @@ class Partners(Package):
 
     name = "partners"
     scopes: ClassVar[Mapping[str, str]] = PARTNER_SCOPES | OEM_SCOPES
-    append_only: ClassVar[Sequence[str]] = ("partner_history", "contract_signature")
+    append_only: ClassVar[Sequence[str]] = ("partner_history", "contract_signature", "point_pack_entry")
     announced: ClassVar[Sequence[Announced]] = announced.ALL
 
     def __init__(self, settings: Settings, clock: Clock) -> None:

@@ -84,12 +84,21 @@ class Funding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     dealer: Reference | None = None
 
 
+class Packs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The points that a partner buys before it grants them: how many a pack has, its price, and when it is warned."""
+
+    points: Annotated[int, msgspec.Meta(ge=1, le=10**9)]
+    price: Money
+    low_balance_points: Annotated[int, msgspec.Meta(ge=0, le=10**9)] = 0
+
+
 class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The terms without their days.
 
     The price of a unit is that of the first of `prices` that fits the offer; else the offer's own, which may not exceed
     `max_settlement_price`; else `settlement_price` or `per_point_micros`. `commission` goes by its first rule that fits;
-    where none does, `commission_ppm` is kept of cash, and nothing of points.
+    where none does, `commission_ppm` is kept of cash, and nothing of points. Points that the partner grants come out of
+    prepaid `packs`; null means postpaid.
     """
 
     role: Role = "accepts_points"
@@ -110,6 +119,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     payment_terms_days: PaymentDays = 30
     minimum_payout: Money | None = None
     counter_cancel_minutes: CounterMinutes = 0
+    packs: Packs | None = None
 
 
 class Proposal(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -151,6 +161,7 @@ def check_proposal(proposal: Proposal, home_currency: str) -> None:
         )
     if proposal.time_zone is not None and proposal.time_zone not in available_timezones():
         raise InvalidField("time_zone", "不是 IANA 时区。", "is no IANA time zone.")
+    _check_packs(proposal)
     _check_funding(proposal.funding)
     for place, rule in enumerate(proposal.commission):
         _check_names(f"commission[{place}]", rule)
@@ -198,6 +209,19 @@ def _check_prices(proposal: Proposal) -> None:
     if proposal.settlement_price is not None and proposal.per_point_micros is not None:
         raise InvalidField(
             "per_point_micros", "与 settlement_price 只能二选一。", "goes without settlement_price: give one of them."
+        )
+
+
+def _check_packs(proposal: Proposal) -> None:
+    if proposal.packs is None:
+        return
+    if proposal.role == "accepts_points":
+        raise InvalidField("packs", "仅用于发放积分的合同。", "goes with a contract that grants points.")
+    if proposal.packs.price.currency != proposal.currency:
+        raise InvalidField(
+            "packs.price.currency",
+            f"必须与合同币种 {proposal.currency} 一致。",
+            f"must be the contract's {proposal.currency}.",
         )
 
 

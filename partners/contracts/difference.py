@@ -7,7 +7,7 @@ import msgspec
 
 from marketplace.kernel.money import Money, format_minor
 from marketplace.kernel.text import Text
-from partners.contracts.agreement import CommissionRule, Funding, PriceRule, Proposal
+from partners.contracts.agreement import CommissionRule, Funding, Packs, PriceRule, Proposal
 from partners.contracts.schemas import FieldDifference
 
 
@@ -94,6 +94,14 @@ def _commission_rule(rule: CommissionRule) -> Text:
     )
 
 
+def _packs(value: Packs) -> Text:
+    price, low = f"{format_minor(value.price.amount)} {value.price.currency}", value.low_balance_points
+    return Text(
+        f"每包 {value.points} 积分，{price}；余额低于 {low} 时提醒",
+        f"{value.points} points for {price}; a warning below {low}",
+    )
+
+
 def _list(say: Callable[[Any], Text]) -> Callable[[Sequence[Any]], Text]:
     def say_all(values: Sequence[Any]) -> Text:
         if not values:
@@ -136,6 +144,7 @@ FIELDS: Mapping[str, Field] = {
     "counter_cancel_minutes": Field(
         Text("核销可撤销", "A use can be undone for"), lambda value: Text(f"{value} 分钟", f"{value} minutes")
     ),
+    "packs": Field(Text("预付积分包", "Prepaid packs of points"), _packs),
 }
 """Every field of a version, in the order in which people read a contract."""
 

@@ -85,3 +85,18 @@ class PayoutAccountChanged(Event, frozen=True, tag="payout_account.changed"):
     def subject(self) -> UUID:
         """The partner."""
         return self.partner_id
+
+
+class PointPackLow(Event, frozen=True, tag="point_pack.low"):
+    """A partner's prepaid points have fallen below what its contract wants it to be warned of."""
+
+    aggregate = "partner"
+
+    partner_id: UUID
+    balance: int
+    low_balance_points: int
+    at: datetime
+
+    def subject(self) -> UUID:
+        """The partner."""
+        return self.partner_id

@@ -13,6 +13,7 @@ from marketplace.platform.problems import HttpRequest, language_of, path_id
 from marketplace.settings import Settings
 from partners.contracts.api import ONE, OPERATIONS, AdminContracts, with_etag
 from partners.contracts.domain import Party
+from partners.contracts.packs_api import AdminPacks, OwnPacks
 from partners.contracts.payout_account_api import AdminPayoutAccount, OwnPayoutAccount
 from partners.contracts.rows import difference_of, list_contracts, see_contract
 from partners.contracts.schemas import ContractDifference, ContractView, PaperSignature, SignIn
@@ -146,4 +147,6 @@ ROUTES: list[type[Controller]] = [
     PartnerContracts,
     AdminPayoutAccount,
     OwnPayoutAccount,
+    AdminPacks,
+    OwnPacks,
 ]

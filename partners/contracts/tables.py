@@ -55,3 +55,27 @@ class PayoutAccount(Table, db=DB):
     document_reference = Text(null=False, default=None)
     changed_by = Text(null=False, default=None)
     changed_at = Timestamptz(null=False, default=None)
+
+
+class PointPack(Table, db=DB):
+    """How many prepaid points a partner has left. Apart from the partner's row, since every grant writes it."""
+
+    partner_id = UUID(primary_key=True, null=False, default=None)
+    bought = BigInt(null=False, default=0)
+    granted = BigInt(null=False, default=0)
+    balance = BigInt(null=False, default=0)
+
+
+class PointPackEntry(Table, db=DB):
+    """Packs that a partner bought. Append only."""
+
+    partner_id = UUID(null=False, default=None)
+    id = UUID(primary_key=True, null=False, default=None)
+    contract_id = UUID(null=False, default=None)
+    packs = Integer(null=False, default=None)
+    points = BigInt(null=False, default=None)
+    price_minor = BigInt(null=False, default=None)
+    currency = Text(null=False, default=None)
+    reference = Text(null=False, default=None)
+    recorded_by = Text(null=False, default=None)
+    recorded_at = Timestamptz(null=False, default=None)

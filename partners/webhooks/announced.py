@@ -13,6 +13,7 @@ from partners.contracts.events import (
     ContractSigned,
     ContractWithdrawn,
     PayoutAccountChanged,
+    PointPackLow,
 )
 from partners.onboarding.events import LocationAdded, PartnerStatusChanged
 from partners.webhooks.events import WebhookEndpointDisabled
@@ -79,6 +80,14 @@ class PayoutAccountSeen(msgspec.Struct, frozen=True):
     changed_at: datetime
 
 
+class PackLowSeen(msgspec.Struct, frozen=True):
+    """Buy another pack: what is left will not last."""
+
+    balance: int
+    low_balance_points: int
+    at: datetime
+
+
 class EndpointDisabledSeen(msgspec.Struct, frozen=True):
     """Nothing more is sent to the endpoint until it is enabled again."""
 
@@ -121,6 +130,11 @@ ALL = (
         PayoutAccountChanged,
         Text("付款账户已变更", "The payout account changed"),
         PayoutAccountSeen("3334", SAMPLE_AT),
+    ),
+    Announced(
+        PointPackLow,
+        Text("预付积分余额不足", "Prepaid points run low"),
+        PackLowSeen(980, 1000, SAMPLE_AT),
     ),
     Announced(
         WebhookEndpointDisabled,

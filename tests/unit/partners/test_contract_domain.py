@@ -1,5 +1,6 @@
 """States of a version, who may sign, what a later version displaces, and how a difference is said."""
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from marketplace.kernel.money import Money
 from marketplace.kernel.states import TransitionRefusedError
-from partners.contracts.agreement import CommissionRule, Content, Funding, PriceRule, Proposal, Terms
+from partners.contracts.agreement import CommissionRule, Content, Funding, Packs, PriceRule, Proposal, Terms
 from partners.contracts.difference import FIELDS, difference
 from partners.contracts.domain import (
     CONTRACT,
@@ -23,6 +24,7 @@ from partners.contracts.domain import (
     Party,
     SameSigner,
     Signature,
+    Superseded,
     check_signer,
     content_hash,
     superseding,
@@ -125,17 +127,38 @@ def test_what_a_later_version_displaces(new: Proposal, standing: ContractTerms, 
 DAYS = st.dates(date(2026, 1, 1), date(2026, 12, 31))
 
 
+Displace = Callable[[Proposal, list[ContractTerms], date], list[Superseded]]
+
+
 @given(st.lists(st.tuples(DAYS, st.none() | DAYS), min_size=1, max_size=8), DAYS)
 @hypothesis_settings(max_examples=300, deadline=None, derandomize=True)
 def test_no_version_moves_a_day_that_has_come(spans: list[tuple[date, date | None]], today: date) -> None:
-    """Sign one after the other: at most one holds on each day, and up to today each day keeps the one that it had."""
+    _sign_one_after_the_other(superseding, spans, today)
+
+
+def _in_the_past_too(new: Proposal, standing: list[ContractTerms], _today: date) -> list[Superseded]:
+    return superseding(new, standing, date(2000, 1, 1))
+
+
+def _never(_new: Proposal, _standing: list[ContractTerms], _today: date) -> list[Superseded]:
+    return []
+
+
+@pytest.mark.parametrize("broken", [_in_the_past_too, _never])
+def test_rules_that_change_the_past_or_overlap_would_be_found_out(broken: Displace) -> None:
+    with pytest.raises(AssertionError):
+        _sign_one_after_the_other(broken, [(JANUARY, None), (date(2026, 3, 1), None)], TODAY)
+
+
+def _sign_one_after_the_other(rule: Displace, spans: list[tuple[date, date | None]], today: date) -> None:
+    """At most one holds on each day, and up to today each day keeps the one that it had."""
     standing: list[ContractTerms] = []
     for number, (starts_on, ends_on) in enumerate(spans, start=1):
         if ends_on is not None and ends_on <= starts_on:
             continue
         before = _by_day(standing)
         try:
-            displaced = superseding(proposal(starts_on, ends_on), standing, today)
+            displaced = rule(proposal(starts_on, ends_on), standing, today)
         except ContractOverlaps:
             continue
         gone = {one.contract.contract_id: one.ends_on for one in displaced}
@@ -147,7 +170,7 @@ def test_no_version_moves_a_day_that_has_come(spans: list[tuple[date, date | Non
         after = _by_day(standing)
         for day, version in before.items():
             if day <= today:
-                assert after[day] == version
+                assert after.get(day) == version, day
 
 
 def _by_day(standing: list[ContractTerms]) -> dict[date, int]:
@@ -179,6 +202,7 @@ FULL = proposal(
     time_zone="Asia/Shanghai",
     minimum_payout=Money(100_000),
     counter_cancel_minutes=15,
+    packs=Packs(points=10_000, price=Money(80_000), low_balance_points=1_000),
 )
 
 
@@ -206,6 +230,7 @@ def test_every_field_can_be_said() -> None:
     assert said["commission"].after.en == "1. all (points): 6.25 %, plus 0.10, at least 1.00, at most 9.00"
     assert said["prices"].after.zh.startswith("1. dining：每积分 0.015；2. ")
     assert said["cycle"].after.zh == "每旬"
+    assert said["packs"].after.en == "10000 points for 800.00 CNY; a warning below 1000"
 
 
 def test_a_difference_is_field_by_field() -> None:
