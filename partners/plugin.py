@@ -19,7 +19,7 @@ from marketplace.platform.package import Package, SeedContext, Service
 from marketplace.platform.sandbox import SandboxContext
 from marketplace.settings import Settings
 from partners import commands
-from partners.contracts.api import AdminContracts, PartnerContracts
+from partners.contracts.signing_api import ROUTES as CONTRACTS
 from partners.oauth import announced as oauth_announced
 from partners.oauth import api as oauth
 from partners.oauth import consent, gate
@@ -55,7 +55,7 @@ class Partners(Package):
 
     name = "partners"
     scopes: ClassVar[Mapping[str, str]] = PARTNER_SCOPES | OEM_SCOPES
-    append_only: ClassVar[Sequence[str]] = ("partner_history",)
+    append_only: ClassVar[Sequence[str]] = ("partner_history", "contract_signature", "point_pack_entry")
     announced: ClassVar[Sequence[Announced]] = (*announced.ALL, *oauth_announced.ALL)
     commands: ClassVar[Sequence[click.Command]] = commands.ALL
 
@@ -73,8 +73,7 @@ class Partners(Package):
             *REQUIREMENTS,
             OwnProfile,
             Locations,
-            AdminContracts,
-            PartnerContracts,
+            *CONTRACTS,
             AdminClients,
             OwnClients,
             *oauth.ROUTES,

@@ -12,6 +12,12 @@ from settlement.books.consumer import Books
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.flow import Partner, good, oem
 
+SHARED: dict[str, Any] = {
+    "funding": {"oem_ppm": 700_000, "partner_ppm": 200_000, "dealer_ppm": 100_000, "dealer": "D-0042"},
+    "commission": [{"on": "points", "rate_ppm": 100_000}],
+}
+"""Terms by which a redemption becomes four postings."""
+
 
 class BusyMonth:
     """Two partners, owed on use and on issue; two members; holds, gifts, codes; one month closed and half paid."""
@@ -27,7 +33,10 @@ class BusyMonth:
     async def happen(self) -> None:
         """Let it all happen."""
         self.system = await oem(self.api)
-        hotel, diner = await Partner(self.api).open(), await Partner(self.api).open(settlement_basis="on_issue")
+        hotel, diner = (
+            await Partner(self.api).open(),
+            await Partner(self.api).open(settlement_basis="on_issue", **SHARED),
+        )
         rooms = (await hotel.offer(points=100, stock=20, per_member=9))["id"]
         meals = (await diner.offer(points=70, stock=9))["id"]
         await self._earn()
