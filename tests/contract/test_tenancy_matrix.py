@@ -1,17 +1,30 @@
 """Nobody sees or touches what is not theirs: each operation of the API against everybody who should not get anywhere."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
+from benefits.offers import partner_api
+from benefits.offers.catalogue import any_offer, in_status
 from marketplace.app import create_app
+from marketplace.kernel.facts import NotFound
+from marketplace.platform import identity
+from marketplace.platform.database import DB
 from marketplace.platform.runtime import with_database
 from marketplace.settings import Settings
+from partners.oauth import callers, gate
 from partners.oauth.domain import OEM_SCOPES, PARTNER_SCOPES
+from partners.onboarding import requirement_api
+from partners.staff import api as staff_api
+from partners.webhooks import api as webhooks_api
+from partners.webhooks import deliveries
+from settlement.statements import api as statements_api
+from settlement.statements.statements import find
 from tests.support.matrix import ADDED, Asker, Digest, Operation, Row, changed, names_things, operations, said
 from tests.support.matrix_rows import ROWS
 from tests.support.matrix_world import MatrixWorld, matrix_world
@@ -213,3 +226,87 @@ async def _try(world: MatrixWorld, row: Row, operation: Operation, digest: Diges
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.operation)
 async def test_the_matrix(world: MatrixWorld, described: dict[str, Operation], digest: Digest, row: Row) -> None:
     await _try(world, row, described[row.operation], digest)
+
+
+def _anybodys_offer(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(partner_api, "one_of_partner", lambda _partner_id, offer_id: any_offer(offer_id))
+
+
+def _anybodys_statement(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(statements_api, "find_own", lambda _partner_id, statement_id: find(statement_id))
+
+
+def _anybodys_delivery(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(deliveries, "_OWN", "FROM webhook_delivery d WHERE d.id = $1 AND $2::uuid IS NOT NULL")
+
+
+def _everybodys_list(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(partner_api, "of_partner", lambda cursors, _id, **how: in_status(cursors, **how | {"status": "live"}))
+
+
+def _said_otherwise(patch: pytest.MonkeyPatch) -> None:
+    async def see(_partner_id: UUID, staff_id: UUID, _now: datetime) -> None:
+        there = await DB.fetchval("SELECT 1 FROM partner_staff WHERE id = $1", staff_id)
+        raise NotFound(**{"hint": "another's"} if there else {})
+
+    patch.setattr(staff_api, "see_staff", see)
+
+
+def _written_before(patch: pytest.MonkeyPatch) -> None:
+    async def see(_partner_id: UUID, endpoint_id: UUID) -> None:
+        await DB.fetch("UPDATE webhook_endpoint SET description = 'seen' WHERE id = $1", endpoint_id)
+        raise NotFound
+
+    patch.setattr(webhooks_api, "see_endpoint", see)
+
+
+def _without_scopes(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(identity, "need_scope", lambda *_: None)
+    patch.setattr(callers, "_need", lambda *_: None)
+
+
+def _without_roles(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(identity, "need_role", lambda *_: None)
+
+
+def _anybodys_application(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(requirement_api, "prove", _believe)
+
+
+async def _believe(*_: Any) -> None: ...
+
+
+def _revoked_goes_on(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(gate, "is_known", lambda *_: True)
+
+
+BROKEN: list[tuple[str, str, Callable[[pytest.MonkeyPatch], None]]] = [
+    ("get_my_offer", "another's: 200", _anybodys_offer),
+    ("get_own_statement_csv", "another's: 200", _anybodys_statement),
+    ("get_webhook_delivery", "another's: 200", _anybodys_delivery),
+    ("list_my_offers", "another sees", _everybodys_list),
+    ("get_staff", "told from what is not", _said_otherwise),
+    ("get_webhook_endpoint", "another's: 404", _written_before),
+    ("list_staff", "all but staff:manage: 200", _without_scopes),
+    ("approve_statement", "only .*: (200|409)", _without_roles),
+    ("get_application_checklist", "a partner's token: 200", _anybodys_application),
+    ("list_own_payouts", "revoked: 200", _revoked_goes_on),
+]
+
+
+@pytest.mark.parametrize(("operation", "seen", "broken"), BROKEN, ids=lambda each: getattr(each, "__name__", ""))
+async def test_what_is_broken_is_seen(
+    world: MatrixWorld,
+    described: dict[str, Operation],
+    digest: Digest,
+    monkeypatch: pytest.MonkeyPatch,
+    operation: str,
+    seen: str,
+    broken: Callable[[pytest.MonkeyPatch], None],
+) -> None:
+    (row,) = [row for row in ROWS if row.operation == operation]
+    broken(monkeypatch)
+    world.api.app.state.oauth_gate.forget()
+    with pytest.raises(AssertionError, match=seen):
+        await _try(world, row, described[operation], digest)
+    world.api.app.state.oauth_gate.forget()
