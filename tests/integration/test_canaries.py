@@ -27,7 +27,7 @@ from marketplace.platform.events import catch_up
 from marketplace.platform.outbound import Outbound
 from marketplace.platform.runtime import with_database
 from marketplace.settings import Settings
-from partners.pairwise import member_reference
+from partners.pairwise import first_key, member_reference
 from partners.webhooks import api as webhooks_api
 from partners.webhooks.catalogue import catalogue_of
 from partners.webhooks.consumer import Announcer
@@ -228,7 +228,7 @@ async def test_no_partner_is_told_who_a_member_is(day: MatrixWorld, overheard: O
 async def test_each_partner_knows_a_member_by_a_name_of_its_own(
     day: MatrixWorld, settings: Settings, receiver: Receiver
 ) -> None:
-    key, member_id = settings.secret_key, UUID(day.ids["member_id"])
+    key, member_id = first_key(settings.secret_key), UUID(day.ids["member_id"])
     own = member_reference(key, UUID(day.ids["partner_id"]), member_id)
     others = member_reference(key, UUID(day.ids["other_partner"]), member_id)
     named = {got.message["data"].get("member_reference") for got in receiver.got}
