@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
@@ -31,6 +32,7 @@ from benefits.redemptions import counter_api
 from benefits.redemptions.counter_desk import CounterDesk, CounterErrand
 from benefits.redemptions.expire import expire_vouchers
 from benefits.rules import Rules
+from benefits.sandbox import make as sandbox
 from benefits.web import storefront
 from marketplace.kernel.announced import Announced
 from marketplace.kernel.clock import Clock
@@ -40,6 +42,7 @@ from marketplace.platform.jobs import Job
 from marketplace.platform.numbering import worker_number
 from marketplace.platform.package import Invariant, Package, SeedContext
 from marketplace.platform.paging import Cursors
+from marketplace.platform.sandbox import SandboxContext
 from marketplace.settings import Settings
 
 
@@ -118,6 +121,15 @@ class Benefits(Package):
         from benefits.seed import seed  # here: only a demo's first start needs it
 
         await seed(context)
+
+    async def make_sandbox(self, context: SandboxContext) -> None:
+        """Make test members and magic offers."""
+        await sandbox.make(context, self.points_desk)
+
+    async def time_passed(self, before: datetime, after: datetime) -> None:  # noqa: ARG002 - what is due is due
+        """Let offers end, and vouchers and points expire."""
+        for job in self.jobs():
+            await job.run()
 
     def lifespan(self, app: Litestar) -> AbstractAsyncContextManager[None] | None:
         """Expire holds while the application serves, and let the desks finish when it ends."""

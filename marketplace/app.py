@@ -20,6 +20,8 @@ from marketplace.platform.numbering import worker_number
 from marketplace.platform.package import Package, load_packages
 from marketplace.platform.paging import Cursors
 from marketplace.platform.problems import EXCEPTION_HANDLERS
+from marketplace.platform.worker import beside_the_server
+from marketplace.sandbox import Introduced, Sandboxes, SandboxMiddleware
 from marketplace.settings import Settings
 from marketplace.web import frame
 from marketplace.web.docs_page import DocsPage
@@ -38,15 +40,16 @@ def create_app(
     extra_routes: Sequence[ControllerRouterHandler] = (),
     extra_lifespans: Sequence[Lifespan] = (),
     transport: httpx.AsyncBaseTransport | None = None,
+    host: Litestar | None = None,
 ) -> Litestar:
-    """Return the application on the database at `dsn`.
+    """Return the application on the database at `dsn`; with a `host`, the application of one of its sandboxes.
 
     `extra_routes` and `extra_lifespans` are what the demo puts beside the product (its ONE ID, its workers);
     `transport` replaces the network towards ONE ID in tests that run without a listening server.
     """
     clock = clock or Clock()
     packages = load_packages(settings, clock)
-    identity = Identity()
+    identity = Introduced() if host else Identity()
     client = httpx.AsyncClient(transport=transport, timeout=5, trust_env=False)
     oneid_keys = RemoteKeys(settings.oneid, client)
     identity.accept("members", settings.oneid, settings.audience("members"), oneid_keys)
@@ -62,7 +65,7 @@ def create_app(
             "staff": Provide(admin),
         },
         openapi_config=description,
-        middleware=[requests.RequestMiddleware()],
+        middleware=[*([] if host else [SandboxMiddleware(settings)]), requests.RequestMiddleware()],
         guards=[guard],
         request_class=requests.StrictRequest,
         request_max_body_size=MAX_BODY,
@@ -81,6 +84,14 @@ def create_app(
     app.state.limits = RateLimits(settings)
     app.state.packages = packages
     app.state.worker_number = worker_number()
+    app.state.host = host
+    if host is None:
+
+        def sandboxed(settings: Settings, dsn: str, clock: Clock) -> Litestar:
+            work = beside_the_server(settings, dsn, checks=False)
+            return create_app(settings, dsn, clock=clock, extra_lifespans=[work], transport=transport, host=app)
+
+        app.state.sandboxes = Sandboxes(settings, dsn, sandboxed)
     return app
 
 
@@ -117,5 +128,7 @@ def _open(settings: Settings, dsn: str, packages: Sequence[Package], client: htt
                 yield
             finally:
                 app.state.ready = False
+                if app.state.host is None:
+                    await app.state.sandboxes.close()
 
     return lifespan

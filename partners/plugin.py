@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import ClassVar
 
+import click
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
@@ -15,13 +16,15 @@ from marketplace.platform.events import Consumer
 from marketplace.platform.jobs import Job
 from marketplace.platform.outbound import Outbound
 from marketplace.platform.package import Package, SeedContext, Service
+from marketplace.platform.sandbox import SandboxContext
 from marketplace.settings import Settings
+from partners import commands
 from partners.contracts.api import AdminContracts, PartnerContracts
 from partners.oauth import announced as oauth_announced
 from partners.oauth import api as oauth
 from partners.oauth import consent, gate
 from partners.oauth.admin_api import AdminClients, OwnClients
-from partners.oauth.callers import oem_caller, partner_caller, prove_possession
+from partners.oauth.callers import oem_caller, partner_caller, prove_possession, sandboxed_partner
 from partners.oauth.credentials import forget_secrets, warn_of_ends
 from partners.oauth.domain import OEM_SCOPES, PARTNER_SCOPES
 from partners.oauth.keys import LocalKeys, SigningKeys, ensure_signing_key, rotate_if_old
@@ -31,6 +34,8 @@ from partners.oauth.token import OauthParts
 from partners.onboarding.api import DECISIONS, AdminPartners, Applications, OwnProfile
 from partners.onboarding.location_api import Locations
 from partners.onboarding.requirement_api import ROUTES as REQUIREMENTS
+from partners.sandbox import make as sandbox
+from partners.sandbox.api import SandboxApi
 from partners.staff import api as staff
 from partners.staff.invitations import Inviter
 from partners.staff.sign_in import PartnerSignIn, forget_sessions
@@ -52,6 +57,7 @@ class Partners(Package):
     scopes: ClassVar[Mapping[str, str]] = PARTNER_SCOPES | OEM_SCOPES
     append_only: ClassVar[Sequence[str]] = ("partner_history",)
     announced: ClassVar[Sequence[Announced]] = (*announced.ALL, *oauth_announced.ALL)
+    commands: ClassVar[Sequence[click.Command]] = commands.ALL
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         """Set up the guard of what partners have us call."""
@@ -76,6 +82,7 @@ class Partners(Package):
             *webhooks.ROUTES,
             *staff.ROUTES,
             *portal.routes(),
+            SandboxApi,
         ]
 
     def templates(self) -> Path | None:
@@ -131,6 +138,10 @@ class Partners(Package):
         """Make the signing key on the first start, and let the audiences of our own server in."""
         return self._open(app)
 
+    async def make_sandbox(self, context: SandboxContext) -> None:
+        """Make the partner, its contract and a location."""
+        await sandbox.make(context)
+
     async def seed(self, context: SeedContext) -> None:
         """Admit the demo's partners, with contracts, locations and OAuth clients."""
         from partners.seed import seed  # here: only a demo's first start needs it
@@ -146,6 +157,7 @@ class Partners(Package):
         app.state.partner_throttle = Throttle(settings.secret_key)
         app.state.webhook_endpoints = Endpoints(catalogue_of(settings.packages), self.outbound, settings.secret_key)
         gate.install(app, settings.mode)
+        app.state.sandbox_partner_of = sandboxed_partner
         keys = LocalKeys()
         app.state.oauth = OauthParts(
             settings,

@@ -1,12 +1,13 @@
 """The demo's partners: admitted, under contract, with locations and OAuth clients; and some who only applied."""
 
+from base64 import b32encode
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from marketplace.demo.manifest import DemoClient
+from marketplace.demo.manifest import DemoClient, PortalPerson
 from marketplace.demo.world_things import Agreement, DemoPartner, World
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.package import SeedContext
@@ -22,18 +23,36 @@ from partners.onboarding.locations import add_location
 from partners.onboarding.requirement_schemas import RequirementChange, VerificationIn
 from partners.onboarding.requirements import change_requirement, list_requirements
 from partners.onboarding.schemas import NewApplication, NewLocation
+from partners.staff.domain import StaffRole
+from partners.staff.passwords import hash_password
+from partners.staff.people import invite
+from partners.staff.schemas import NewStaff
+from partners.staff.second_factor import seal_secret
 
 ACTOR = "admin:staff-ops"
 """Operations' demo person, as the audit names them."""
 
 _LICENCE = "insurance_licence"
 
+PORTAL_PASSWORD = "demo partner portal"  # noqa: S105 - documented, and good in demo and test settings only
+PORTAL_SECRET = b"demo partner portal!"
+"""Of the demo people's authenticator app: twenty bytes that everybody may know."""
+
+_GIVEN = {
+    StaffRole.DEVELOPER: "工",
+    StaffRole.MARKETER: "颖",
+    StaffRole.FINANCE: "会",
+    StaffRole.COUNTER: "店",
+}
+
 
 async def seed(context: SeedContext) -> None:
     """Make the world's partners. `made` gets `partner:<key>` ids, and the clients for `demo.json`."""
     world: World = context.world
     await _ask_insurers_for_their_licence(world)
-    clients = []
+    clients: list[DemoClient] = []
+    portal: list[PortalPerson] = []
+    password_hash = await hash_password(PORTAL_PASSWORD)  # one for all: a demo has no secrets to lose
     for done, partner in enumerate(world.partners, start=1):
         async with unit_of_work() as work:
             if partner.agreement is None:
@@ -42,9 +61,34 @@ async def seed(context: SeedContext) -> None:
                 partner_id = await _admit(work, context, partner, partner.agreement)
                 context.made[f"partner:{partner.key}"] = partner_id
                 clients.append(await _client(work, context, partner, partner_id))
+                portal += await _people(work, context, partner, partner_id, password_hash, first=not portal)
         context.progress("partners", done, len(world.partners))
-    context.made["clients"] = clients
+    context.made["clients"], context.made["portal"] = clients, portal
     context.made["oem_client"] = await _oem_client(context)
+
+
+async def _people(
+    work: UnitOfWork, context: SeedContext, partner: DemoPartner, partner_id: UUID, password_hash: str, *, first: bool
+) -> list[PortalPerson]:
+    """Let the partner's owner sign in, and at the first partner somebody of each role. Marked as demo: production knows none."""
+    joined_at = partner.applied_at + timedelta(days=4)
+    for role in (role for role in StaffRole if first and role is not StaffRole.OWNER):
+        email = f"{role}@{partner.email.rpartition('@')[2]}"
+        new = _of(NewStaff, email=email, name=f"{partner.contact[:1]}{_GIVEN[role]}", roles=[role])
+        await invite(work, partner_id, new, ACTOR, joined_at)
+    rows = await work.fetch(
+        "UPDATE partner_staff SET status = 'active', password_hash = $2, totp_sealed = $3, demo = true, changed_at = $4"
+        " WHERE partner_id = $1 RETURNING email, roles",
+        partner_id,
+        password_hash,
+        seal_secret(context.settings.secret_key, PORTAL_SECRET),
+        joined_at,
+    )
+    secret = b32encode(PORTAL_SECRET).decode()
+    return [
+        PortalPerson(partner.name.zh, row["email"], list(row["roles"]), PORTAL_PASSWORD, secret)
+        for row in sorted(rows, key=lambda row: [StaffRole(role) for role in row["roles"]] != [StaffRole.OWNER])
+    ]
 
 
 async def _wait(work: UnitOfWork, partner: DemoPartner) -> None:

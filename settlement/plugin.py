@@ -1,17 +1,22 @@
 """What this package plugs into the frame."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from litestar.types import ControllerRouterHandler
 
-from marketplace.platform.events import Consumer
+from marketplace.kernel.calendar import Month
+from marketplace.platform.database import unit_of_work
+from marketplace.platform.events import Consumer, catch_up
 from marketplace.platform.package import Package, SeedContext
+from partners.contracts.terms import contracted_between
 from settlement import announced
 from settlement.books.consumer import Books
 from settlement.commands import close, export
 from settlement.invariants import INVARIANTS
 from settlement.payouts.api import FinancePayouts, PartnerPayouts
 from settlement.statements.api import FinanceStatements, PartnerStatements, Periods
+from settlement.statements.close import close_month
 
 
 class Settlement(Package):
@@ -30,6 +35,17 @@ class Settlement(Package):
     def consumers(self) -> Sequence[Consumer]:
         """Return the money book's consumer."""
         return [Books(self.settings.calendar)]
+
+    async def time_passed(self, before: datetime, after: datetime) -> None:
+        """Close the months that ended meanwhile, as finance would have; nothing of a sandbox is ever paid."""
+        calendar = self.settings.calendar
+        await catch_up(Books(calendar))
+        month = Month.of(calendar.day_of(before))
+        while calendar.start_of(month.plus(1).first_day) <= after:
+            async with unit_of_work() as work:
+                contracted = await contracted_between(month.first_day, month.plus(1).first_day)
+                await close_month(work, month, contracted, "sandbox", after, calendar)
+            month = month.plus(1)
 
     async def seed(self, context: SeedContext) -> None:
         """Settle the older of the demo's two past months."""

@@ -22,6 +22,7 @@ from benefits.redemptions.schemas import (
     VoucherView,
 )
 from benefits.redemptions.vouchers import my_redemption, my_redemptions, my_voucher, my_vouchers
+from benefits.sandbox.magic import before_redemption
 from marketplace.kernel.clock import Clock
 from marketplace.platform.idempotency import IdempotencyKey
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
@@ -71,6 +72,7 @@ class Redemptions(Controller):
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
         """Refused with 409: `not_on_sale`, `not_eligible`, `limit_reached`, `sold_out`, `insufficient_points`."""
+        await before_redemption(data.offer_id)
         outcome = await redeem(points_desk(request), member.id, data, key, language_of(request), clock)
         return outcome.response()
 

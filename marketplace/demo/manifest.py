@@ -35,6 +35,17 @@ class PersonLine(msgspec.Struct, frozen=True):
     roles: list[str]
 
 
+class PortalPerson(msgspec.Struct, frozen=True):
+    """Somebody of a demo partner, for the partner portal; password and second factor work with the demo only."""
+
+    partner: str
+    email: str
+    roles: list[str]
+    password: str
+    second_factor: str
+    """The secret of the authenticator app in Base32; `marketplace portal-code` shows its present code."""
+
+
 class Demo(msgspec.Struct, frozen=True):
     """What `demo.json` says."""
 
@@ -42,6 +53,7 @@ class Demo(msgspec.Struct, frozen=True):
     partners: list[DemoClient]
     oem_system: DemoClient
     people: list[PersonLine]
+    portal: list[PortalPerson] = []
 
 
 def read_demo(folder: Path) -> Demo:

@@ -103,6 +103,10 @@ def _tell(demo: Demo, data: Path) -> None:
         table.add_row(person.login, person.name, ", ".join(person.roles) or "member")
     out.print(table)
     out.print(f"Storefront   [link]{demo.base_url}/[/]")
+    for entry in demo.portal[:1]:
+        out.print(
+            f"Partners     [link]{demo.base_url}/partner[/]   ({entry.email}, {entry.password!r}, `marketplace portal-code`)"
+        )
     out.print(f"API          [link]{demo.base_url}/docs[/]")
     out.print(
         f"Credentials  {data / DEMO_FILE}   (curl: marketplace token --as {members[0].login} --data {data})",

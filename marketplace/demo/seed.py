@@ -35,4 +35,5 @@ async def fill(settings: Settings, clock: Clock, packages: Sequence[Package], wo
     write_people(settings.data, world.people)
     write_members(settings.data, [member.subject for member in world.members])
     clients, oem = made["clients"], made["oem_client"]
-    return Demo(settings.base_url, clients, oem, people_lines(world.people))  # type: ignore[arg-type]
+    portal = made.get("portal", [])
+    return Demo(settings.base_url, clients, oem, people_lines(world.people), portal)  # type: ignore[arg-type]

@@ -8,8 +8,9 @@ import asyncio
 import contextlib
 import json
 import traceback
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from contextvars import Context, ContextVar
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -222,8 +223,68 @@ class UnitOfWork(PostgresTransaction):
         await self.connection.execute("RELEASE SAVEPOINT nested")
 
 
+class Place:
+    """One of the databases that this process has open: the live one, or a sandbox's. Its pool is all that there is to it."""
+
+    __slots__ = ("config", "live", "pool")
+
+    def __init__(self, *, live: bool) -> None:
+        """Begin with no pool."""
+        self.live = live
+        self.config: dict[str, Any] = {}
+        self.pool: asyncpg.Pool | None = None
+
+
+LIVE = Place(live=True)
+"""Where everybody is who was not led into a sandbox."""
+
+_here: ContextVar[Place] = ContextVar("place", default=LIVE)
+
+
+def is_live() -> bool:
+    """Return whether this task works on the live database, and not on a sandbox's."""
+    return _here.get().live
+
+
+@contextlib.contextmanager
+def in_place(place: Place) -> Iterator[None]:
+    """Work on another database inside the block; tasks begun in it stay there. Not inside a unit of work."""
+    if DB.current() is not None:
+        raise TransactionMisuseError("a unit of work is open; its transaction is on one database")
+    before = _here.set(place)
+    try:
+        yield
+    finally:
+        _here.reset(before)
+
+
+def fresh_context() -> Context:
+    """Return a context for a task that belongs to no request: it has the database of this one, and nothing else of it."""
+    context = Context()
+    context.run(_here.set, _here.get())
+    return context
+
+
 class Engine(PostgresEngine):
-    """Piccolo's engine with our unit of work and with reads that need no transaction."""
+    """Piccolo's engine with our unit of work, with reads that need no transaction, and with the pool of the task's place."""
+
+    @property
+    def pool(self) -> asyncpg.Pool | None:
+        """The pool of the database on which this task works."""
+        return _here.get().pool
+
+    @pool.setter
+    def pool(self, pool: asyncpg.Pool | None) -> None:
+        _here.get().pool = pool
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """How that database is reached."""
+        return _here.get().config
+
+    @config.setter
+    def config(self, config: dict[str, Any]) -> None:
+        _here.get().config = config
 
     async def check_version(self) -> None:
         """Do nothing: the base class would connect while this module is imported; `doctor` checks the version."""
@@ -296,7 +357,7 @@ class Engine(PostgresEngine):
 
 
 DB = Engine(config={})
-"""The one engine; tables are bound to it, `open` gives it its address."""
+"""The one engine; tables are bound to it, `open` gives the place where the task is its address."""
 
 
 def unit_of_work(isolation: Isolation = "READ COMMITTED", settings: str = "") -> UnitOfWork:

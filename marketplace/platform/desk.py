@@ -8,7 +8,6 @@ begins at once.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from contextvars import Context
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import asyncpg
@@ -17,7 +16,7 @@ from prometheus_client import Gauge, Histogram
 
 from marketplace.kernel.errors import TryAgainError
 from marketplace.kernel.facts import Fact, Kind
-from marketplace.platform.database import BY_INDEX, Busy, UnitOfWork, unit_of_work
+from marketplace.platform.database import BY_INDEX, Busy, UnitOfWork, fresh_context, unit_of_work
 from marketplace.platform.idempotency import Outcome
 
 BATCH_SIZE = Histogram(
@@ -143,7 +142,7 @@ class Desk(Generic[Wanted]):
         self._waiting.append(_Waiting(errand, answer))
         if self._at_work is None:
             # A context of its own: the asker's unit of work, should there be one, is not the desk's.
-            self._at_work = loop.create_task(self._work(), context=Context())
+            self._at_work = loop.create_task(self._work(), context=fresh_context())
         return await answer
 
     async def close(self) -> None:

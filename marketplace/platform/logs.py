@@ -20,7 +20,10 @@ def configure(settings: Settings) -> None:
     renderer = (
         structlog.processors.JSONRenderer(serializer=_to_json)
         if json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # Plain: the fine one prints the values of variables, and secrets with them.
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     structlog.configure(
         processors=[

@@ -6,6 +6,7 @@ settings to say: an SMTP server; a folder of messages in a demo and in tests; in
 
 import asyncio
 import contextlib
+import os
 import smtplib
 import ssl
 from collections.abc import Callable
@@ -79,11 +80,11 @@ async def post_mail(work: UnitOfWork, secret_key: str, recipient: str, subject: 
 class MailSender:
     """Sends what waits."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        """Find out where messages go."""
+    def __init__(self, settings: Settings, clock: Clock, trust: ssl.SSLContext | None = None) -> None:
+        """Find out where messages go; `trust` replaces the public certificate authorities."""
         self._settings = settings
         self._clock = clock
-        self._send = _way(settings)
+        self._send = _way(settings, trust)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until `stop` is set."""
@@ -157,9 +158,9 @@ class MailSender:
         return message
 
 
-def _way(settings: Settings) -> Send | None:
+def _way(settings: Settings, trust: ssl.SSLContext | None) -> Send | None:
     if settings.smtp_url:
-        return lambda message: by_smtp(settings.smtp_url, message)
+        return lambda message: by_smtp(settings.smtp_url, message, trust)
     if settings.mode in {"demo", "test"}:
         return lambda message: into_folder(settings.data / FOLDER, message)
     return None
@@ -188,7 +189,8 @@ def into_folder(folder: Path, message: EmailMessage) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     name = str(message["Message-ID"]).strip("<>").partition("@")[0]
     draft = folder / f".{name}"
-    draft.write_bytes(bytes(message))
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(bytes(message))  # its links let somebody in: for the owner's eyes
     draft.replace(folder / f"{name}.eml")
 
 

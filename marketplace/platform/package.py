@@ -4,6 +4,7 @@ import asyncio
 import importlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +19,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.platform.events import Consumer
 from marketplace.platform.invariants import Check, Invariant
 from marketplace.platform.jobs import Job
+from marketplace.platform.sandbox import SandboxContext
 from marketplace.settings import Settings, SettingsError
 
 __all__ = ["Invariant", "Package", "Seed", "SeedContext", "Service", "load_packages", "package_classes"]
@@ -94,6 +96,12 @@ class Package:
 
     async def seed(self, context: SeedContext) -> None:
         """Build this package's part of the demo world."""
+
+    async def make_sandbox(self, context: SandboxContext) -> None:
+        """Make what a partner finds in a new sandbox. Called again if it was broken off: nothing may be made twice."""
+
+    async def time_passed(self, before: datetime, after: datetime) -> None:
+        """Do at once what jobs and people would have done meanwhile: a sandbox's clock was moved."""
 
 
 def load_packages(settings: Settings, clock: Clock) -> list[Package]:

@@ -6,8 +6,9 @@ waits for the next one, so that half a million members who look at the same page
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
-from contextvars import Context
 from typing import Generic, TypeVar
+
+from marketplace.platform.database import fresh_context
 
 Answer = TypeVar("Answer")
 
@@ -32,7 +33,7 @@ class SharedReads(Generic[Answer]):
             return await answer
         self._waiting[key] = [answer]
         # A context of its own: the read is not the first asker's alone, and a unit of work of theirs is not ours.
-        task = loop.create_task(self._serve(key, read), context=Context())
+        task = loop.create_task(self._serve(key, read), context=fresh_context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return await answer

@@ -16,13 +16,19 @@ from marketplace.platform.package import Package, Service
 from marketplace.settings import Settings
 
 
-async def work(packages: Sequence[Package], settings: Settings, dsn: str, stop: asyncio.Event) -> None:
-    """Keep all packages' consumers, checks and jobs going until `stop` is set; the pool must be open."""
+async def work(
+    packages: Sequence[Package], settings: Settings, dsn: str, stop: asyncio.Event, *, checks: bool = True
+) -> None:
+    """Keep all packages' consumers, checks and jobs going until `stop` is set; the pool must be open.
+
+    Without `checks` the invariants are left alone: a sandbox settles nothing.
+    """
     consumers = [consumer for package in packages for consumer in package.consumers()]
     jobs = [*housekeeping.jobs(settings), *(job for package in packages for job in package.jobs())]
     async with asyncio.TaskGroup() as group:
         group.create_task(run_consumers(consumers, stop))
-        group.create_task(run_checker(packages, stop))
+        if checks:
+            group.create_task(run_checker(packages, stop))
         group.create_task(run_jobs(dsn, settings.database_role, jobs, stop))
         group.create_task(MailSender(settings, Clock()).run(stop))
         for package in packages:
@@ -34,13 +40,15 @@ async def _serve(service: Service, stop: asyncio.Event) -> None:
     await service(stop)
 
 
-def beside_the_server(settings: Settings, dsn: str) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
-    """Return a lifespan that works inside the serving process, for the demo and small installations."""
+def beside_the_server(
+    settings: Settings, dsn: str, *, checks: bool = True
+) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    """Return a lifespan that works inside the serving process, for the demo, sandboxes and small installations."""
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         stop = asyncio.Event()
-        task = asyncio.create_task(work(app.state.packages, settings, dsn, stop))
+        task = asyncio.create_task(work(app.state.packages, settings, dsn, stop, checks=checks))
         try:
             yield
         finally:

@@ -9,7 +9,8 @@ import msgspec
 from litestar.connection import ASGIConnection
 
 from marketplace.kernel.facts import Fact, Kind
-from marketplace.platform.identity import Caller, InsufficientScope, ProofNeeded, Unauthenticated, identity_of
+from marketplace.platform.database import is_live
+from marketplace.platform.identity import Caller, Identity, InsufficientScope, ProofNeeded, Unauthenticated, identity_of
 from marketplace.platform.problems import HttpRequest, parse_id
 from marketplace.settings import Settings
 from partners.oauth.domain import Client
@@ -71,6 +72,8 @@ async def partner_caller(request: HttpRequest) -> PartnerCaller:
     """
     caller = await identity_of(request).caller(request, "partner")
     client = await _known(request, caller)
+    if client.livemode is not is_live():  # led here or not: what a sandbox's credentials do stays in the sandbox
+        raise Unauthenticated("沙箱凭证不能用于此处", "it is a sandbox's")
     grant_id = caller.claims.get(GRANT_CLAIM)
     if grant_id is not None:
         return await _in_a_persons_name(request, caller, client, str(grant_id))
@@ -107,7 +110,7 @@ async def oem_caller(request: HttpRequest) -> OemCaller:
     return OemCaller(client.client_id, scopes, caller.actor)
 
 
-async def _known(request: HttpRequest, caller: Caller) -> Client:
+async def _known(request: ASGIConnection[Any, Any, Any, Any], caller: Caller) -> Client:
     gate = gate_of(request)
     client = await gate.known(caller.client_id)
     if client is None:
@@ -127,6 +130,24 @@ def _need(request: HttpRequest, scopes: frozenset[str]) -> None:
     scope = request.route_handler.opt.get("scope")
     if scope is not None and scope not in scopes:
         raise InsufficientScope(needed=scope)
+
+
+async def sandboxed_partner(request: ASGIConnection[Any, Any, Any, Any]) -> tuple[Caller, UUID]:
+    """Return whose sandbox credentials these are: the verified caller, and its partner.
+
+    Asked on the live side, before the request is led into the sandbox. Raises what refuses the token.
+    """
+    identity: Identity = request.app.state.identity
+    caller = await identity.admit(request, "partner")
+    client = await _known(request, caller)
+    if client.livemode:
+        raise Unauthenticated("不是沙箱凭证", "it is not a sandbox's")
+    grant_id = parse_id(str(caller.claims.get(GRANT_CLAIM, "")))
+    grant = None if grant_id is None else await gate_of(request).grant(grant_id)
+    partner_id = client.partner_id if grant is None else grant.partner_id
+    if partner_id is None:
+        raise Unauthenticated("不是合作方的令牌", "it is not a partner's")
+    return caller, partner_id
 
 
 async def prove_possession(request: ASGIConnection[Any, Any, Any, Any], caller: Caller, token: str) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Litestar
+from litestar.connection import ASGIConnection
 
-from marketplace.platform.database import DB
-from marketplace.platform.problems import HttpRequest
+from marketplace.platform.database import DB, LIVE, in_place
 from partners.oauth.domain import Client, Grant, Secret, is_known
 from partners.staff.domain import StaffRole, StaffStatus, scopes_of
 
@@ -151,12 +151,45 @@ class Gate:
                 self._read_at = started
 
 
+class LiveGate(Gate):
+    """The gate of a sandbox: credentials are all kept on the live side, so it asks the live application's."""
+
+    def __init__(self, mode: str, live: Gate) -> None:
+        """Stand before the live one."""
+        super().__init__(mode)
+        self._live = live
+
+    def forget(self) -> None:
+        """Let the live one look anew."""
+        self._live.forget()
+
+    async def known(self, client_id: str) -> Client | None:
+        """Return the client as the live gate knows it."""
+        with in_place(LIVE):
+            return await self._live.known(client_id)
+
+    async def glance(self, client_id: str) -> Client | None:
+        """Return the client as the live gate knows it."""
+        with in_place(LIVE):
+            return await self._live.glance(client_id)
+
+    async def grant(self, grant_id: UUID) -> Grant | None:
+        """Return the grant as the live gate knows it."""
+        with in_place(LIVE):
+            return await self._live.grant(grant_id)
+
+    def is_revoked(self, jti: str) -> bool:
+        """Return what the live gate says."""
+        return self._live.is_revoked(jti)
+
+
 def install(app: Litestar, mode: str) -> None:
     """Give the application its gate."""
-    app.state.oauth_gate = Gate(mode)
+    host: Litestar | None = app.state.host
+    app.state.oauth_gate = Gate(mode) if host is None else LiveGate(mode, host.state.oauth_gate)
 
 
-def gate_of(request: HttpRequest) -> Gate:
+def gate_of(request: ASGIConnection[Any, Any, Any, Any]) -> Gate:
     """Return the application's gate."""
     gate: Gate = request.app.state.oauth_gate
     return gate

@@ -49,6 +49,8 @@ def shape_of(
     livemode: bool,
 ) -> Shape:
     """Return the checked client. Raises InvalidField."""
+    if audience == "points" and not livemode:
+        raise InvalidField("livemode", "沙箱只属于合作方。", "must be true: sandboxes are partners' own.")
     default = ("authorization_code", "refresh_token") if kind == "integrator" else ("client_credentials",)
     grants = sorted(set(grant_types or default))
     _check_grants(kind, audience, grants, redirect_uris)

@@ -117,9 +117,16 @@ class Inviter:
         self._clock = clock
 
     async def handle(self, work: UnitOfWork, events: Sequence[StoredEvent]) -> None:
-        """Invite who still waits to be; an event that comes again makes a new link, and the one before it void."""
+        """Invite who still waits to be. A link that was made since the event, by hand or for the same event, stays good."""
         for event in events:
-            await self.invite(work, event.decode(StaffInvited).staff_id)
+            told = event.decode(StaffInvited)
+            since = await work.fetchval(
+                "SELECT 1 FROM partner_staff_invitation WHERE staff_id = $1 AND purpose = 'join' AND created_at >= $2",
+                told.staff_id,
+                told.invited_at,
+            )
+            if since is None:
+                await self.invite(work, told.staff_id)
 
     async def invite(self, work: UnitOfWork, staff_id: UUID) -> str | None:
         """Lay up the message and return its link, or None if the person does not wait for one."""

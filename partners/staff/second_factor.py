@@ -66,8 +66,17 @@ def setup_address(secret: bytes, email: str, issuer: str) -> str:
 def setup_picture(address: str) -> str:
     """Return the address as a QR code in SVG."""
     picture = BytesIO()
+    # Without a size of its own it is as large as the page makes it, and none of it is cut off.
     segno.make(address, error="m", micro=False).save(
-        picture, kind="svg", border=4, scale=5, dark="#111", light="#fff", xmldecl=False, svgclass=None, lineclass=None
+        picture,
+        kind="svg",
+        border=4,
+        omitsize=True,
+        dark="#111",
+        light="#fff",
+        xmldecl=False,
+        svgclass=None,
+        lineclass=None,
     )
     return picture.getvalue().decode()
 

@@ -116,6 +116,20 @@ async def second_factor(
     return await portal_page(request, "partner/recovery_codes.html", codes=codes, first=False)
 
 
+_BROWSERS = ("Edg", "OPR", "MicroMessenger", "Firefox", "Chrome", "Safari")
+_SYSTEMS = ("iPhone", "iPad", "Android", "Windows", "Mac OS X", "Linux")
+_CALLED = {"Edg": "Edge", "OPR": "Opera", "MicroMessenger": "WeChat", "Mac OS X": "macOS"}
+
+
+def device(user_agent: str) -> str:
+    """Return what a browser calls itself as a person would say it, such as `Chrome · Windows`, or nothing for a riddle.
+
+    The first name that fits counts: most browsers say that they are others, too.
+    """
+    found = [next((name for name in names if name in user_agent), "") for names in (_BROWSERS, _SYSTEMS)]
+    return " · ".join(_CALLED.get(name, name) for name in found if name)
+
+
 async def _account(request: HttpRequest, me: SignedIn, clock: Clock, error: str = "") -> Page:
     now = clock.now()
     return await portal_page(
@@ -124,6 +138,7 @@ async def _account(request: HttpRequest, me: SignedIn, clock: Clock, error: str 
         status=400 if error else 200,
         account=await see_staff(me.partner_id, me.staff_id, now),
         sessions=await list_sessions(me.staff_id, now),
+        device=device,
         least=LEAST_PASSWORD,
         error=error,
         done=request.query_params.get("done") == "password",

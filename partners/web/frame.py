@@ -128,8 +128,12 @@ def go(path: str, *cookies: Cookie) -> Response[Any]:
 def words(request: HttpRequest, fact: Fact) -> str:
     """Return why something was refused, in the page's language."""
     language = page_language(request)
-    if "zh_reason" in fact.details:  # the field stands beside it on the page
-        return str(fact.details["en_reason" if language == "en" else "zh_reason"])
+    if fact.details.get("field") == "password":  # a field of the API's name means little on a page
+        reason = fact.details["en_reason" if language == "en" else "zh_reason"]
+        return f"The password {reason}" if language == "en" else f"密码{reason}"
+    if "zh_reason" in fact.details:
+        reason = str(fact.details["en_reason" if language == "en" else "zh_reason"])
+        return reason[:1].upper() + reason[1:]
     return fact.message(language)
 
 

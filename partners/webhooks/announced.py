@@ -9,6 +9,7 @@ from marketplace.kernel.announced import SAMPLE_AT, SAMPLE_ID, Announced
 from marketplace.kernel.text import Text
 from partners.contracts.events import ContractEnded, ContractSigned
 from partners.onboarding.events import LocationAdded, PartnerStatusChanged
+from partners.staff.events import StaffChanged, StaffDisabled, StaffInvited, StaffJoined
 from partners.webhooks.events import WebhookEndpointDisabled
 
 
@@ -55,6 +56,37 @@ class EndpointDisabledSeen(msgspec.Struct, frozen=True):
     disabled_at: datetime
 
 
+class StaffInvitedSeen(msgspec.Struct, frozen=True):
+    """Somebody was invited to the partner's people; who it is, `GET /v1/partner/staff/{id}` tells who may know."""
+
+    staff_id: UUID
+    roles: list[str]
+    invited_at: datetime
+
+
+class StaffJoinedSeen(msgspec.Struct, frozen=True):
+    """The person took the invitation."""
+
+    staff_id: UUID
+    roles: list[str]
+    joined_at: datetime
+
+
+class StaffChangedSeen(msgspec.Struct, frozen=True):
+    """The person's name, roles or places are different; these are the roles now."""
+
+    staff_id: UUID
+    roles: list[str]
+    changed_at: datetime
+
+
+class StaffDisabledSeen(msgspec.Struct, frozen=True):
+    """The person may not sign in any more."""
+
+    staff_id: UUID
+    disabled_at: datetime
+
+
 _DAY = date(2026, 12, 1)
 
 ALL = (
@@ -79,4 +111,20 @@ ALL = (
         Text("Webhook 端点已停用", "A webhook endpoint was disabled"),
         EndpointDisabledSeen(SAMPLE_ID, "failing", SAMPLE_AT, SAMPLE_AT),
     ),
+    Announced(
+        StaffInvited,
+        Text("人员已邀请", "Somebody was invited"),
+        StaffInvitedSeen(SAMPLE_ID, ["finance"], SAMPLE_AT),
+    ),
+    Announced(
+        StaffJoined,
+        Text("人员已加入", "Somebody joined"),
+        StaffJoinedSeen(SAMPLE_ID, ["finance"], SAMPLE_AT),
+    ),
+    Announced(
+        StaffChanged,
+        Text("人员信息变更", "Somebody's roles or places changed"),
+        StaffChangedSeen(SAMPLE_ID, ["finance"], SAMPLE_AT),
+    ),
+    Announced(StaffDisabled, Text("人员已停用", "Somebody's access ended"), StaffDisabledSeen(SAMPLE_ID, SAMPLE_AT)),
 )

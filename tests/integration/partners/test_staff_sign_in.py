@@ -1,6 +1,7 @@
 """A partner's people: from the approval of an application to a session, and every way in which one ends."""
 
 import asyncio
+from contextvars import Context
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -325,6 +326,28 @@ async def test_the_last_owner_stays_however_the_deeds_race(database: str, settin
     owners = "SELECT count(*) FROM partner_staff WHERE status = 'active' AND 'owner' = ANY(roles)"
     assert await DB.fetchval(owners) == 1, results
     assert "stays" in results
+
+
+async def test_two_owners_who_leave_at_once_wait_for_each_other(
+    database: str, settings: Settings, clock: Clock
+) -> None:
+    """Each would see the other, who has not left yet: the partner's row makes them follow each other."""
+    boss = await owner(settings, clock)
+    other = await somebody(settings, clock, boss.partner_id, "second@example.com", StaffRole.OWNER)
+
+    async def leave() -> str:
+        try:
+            async with unit_of_work() as work:
+                await disable(work, other.partner_id, other.id, "staff:x", clock.now())
+        except LastOwner:
+            return "stays"
+        return "left"
+
+    async with unit_of_work() as work:
+        await disable(work, boss.partner_id, boss.id, "staff:x", clock.now())
+        second = asyncio.create_task(leave(), context=Context())  # not in this unit of work
+        await asyncio.sleep(0.3)
+    assert await second == "stays"
 
 
 async def test_nobody_reaches_anothers_people_or_places(database: str, settings: Settings, clock: Clock) -> None:

@@ -239,9 +239,11 @@ async def test_a_sample_of_any_type_can_be_sent(house: House) -> None:
         assert got.message["data"] == each["json_schema"]["examples"][0]["data"]
         assert got.message["type"] == each["type"]
     page = await house.get("/v1/partner/events", limit=100)
-    assert {each["type"] for each in page["data"]} <= {"partner.status_changed", "contract.signed"}, (
-        "samples are not events"
-    )
+    assert {each["type"] for each in page["data"]} <= {
+        "partner.status_changed",
+        "contract.signed",
+        "partner.staff_invited",
+    }, "samples are not events"
 
 
 async def test_events_can_be_asked_for(house: House) -> None:

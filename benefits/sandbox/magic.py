@@ -1,0 +1,33 @@
+"""Offers of a sandbox whose fulfilment is slow, or fails, whenever they are redeemed."""
+
+import asyncio
+from uuid import UUID
+
+from marketplace.kernel.facts import Fact
+from marketplace.platform.database import is_live
+from marketplace.platform.sandbox import state
+
+SLOW = "slow_fulfilment"
+FAILED = "fulfilment_failed"
+
+SLOW_S = 5.0
+
+
+class FulfilmentFailed(Fact):
+    """The partner's system did not fulfil the redemption; nothing was taken."""
+
+    code = FAILED
+    zh = "沙箱：合作方履约失败，未扣减积分。"
+    en = "Sandbox: the partner's fulfilment failed; nothing was taken."
+
+
+async def before_redemption(offer_id: UUID) -> None:
+    """Let a redemption of a sandbox's magic offer wait or fail; do nothing on the live database. Raises FulfilmentFailed."""
+    if is_live():
+        return
+    offers = (await state()).made.get("offers", [])
+    answers = next((offer["answers"] for offer in offers if offer["id"] == str(offer_id)), None)
+    if answers == SLOW:
+        await asyncio.sleep(SLOW_S)
+    elif answers == FAILED:
+        raise FulfilmentFailed

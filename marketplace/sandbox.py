@@ -1,0 +1,273 @@
+"""Sandboxes: for each partner that uses one, a second application on a database of its own, in this process.
+
+A request with sandbox credentials never reaches the live application's handlers: it is led, before anything of it is read,
+to the partner's sandbox, which has the same routes, desks, consumers and jobs, on its own database and with its own clock.
+Nothing has to remember to filter by `livemode`, so nothing can forget to.
+"""
+
+import asyncio
+import base64
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import structlog
+from litestar import Litestar, Request
+from litestar.connection import ASGIConnection
+from litestar.enums import ScopeType
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.errors import OperatorError
+from marketplace.kernel.facts import Fact, Kind
+from marketplace.platform import sandbox
+from marketplace.platform.database import DB, Place, in_place
+from marketplace.platform.identity import AudienceName, Caller, Identity, Unauthenticated, audience_of
+from marketplace.platform.migrate import create_database, migrate
+from marketplace.platform.package import Package
+from marketplace.platform.problems import handle_fact
+from marketplace.platform.runtime import append_only_tables, with_database
+from marketplace.settings import Settings
+
+MOST = 8
+"""Sandboxes that one process has open; the one that was idle longest makes room."""
+
+POOL = 4
+"""Connections of one sandbox: its pool; its jobs have one more."""
+
+_LOCK = 0x53425831  # SBX1: two workers that open a new sandbox at once
+_REMEMBERED = 20_000
+_ASGI = (
+    "type", "asgi", "http_version", "server", "client", "scheme", "root_path", "headers", "method", "path", "raw_path",
+    "query_string",
+)  # fmt: skip
+
+logger = structlog.get_logger()
+
+Make = Callable[[Settings, str, Clock], Litestar]
+"""Makes a sandbox's application on a database, with a clock."""
+
+
+class SandboxUnavailable(Fact):
+    """The sandbox cannot be opened now."""
+
+    kind = Kind.UNAVAILABLE
+    code = "sandbox_unavailable"
+    zh = "沙箱暂时不可用，请稍后再试。"
+    en = "The sandbox cannot be opened now; try again shortly."
+
+
+class Introduced(Identity):
+    """The identity of a sandbox: whoever comes was verified before being led there."""
+
+    async def caller(self, request: ASGIConnection[Any, Any, Any, Any], name: AudienceName) -> Caller:
+        """Return who was led here. Raises Unauthenticated for a token of another audience."""
+        caller: Caller = request.scope["state"]["introduced"]
+        if caller.audience != name:
+            raise Unauthenticated("受众不符", "it was issued for another audience")
+        return caller
+
+    async def admit(self, request: ASGIConnection[Any, Any, Any, Any], name: AudienceName) -> Caller:
+        """Return the same: the proof that may go with the token was seen, too."""
+        return await self.caller(request, name)
+
+
+class Sandbox:
+    """An open sandbox."""
+
+    def __init__(self, partner_id: UUID) -> None:
+        """Prepare; `live` opens it."""
+        self.partner_id = partner_id
+        self.place = Place(live=False)
+        self.clock = Clock()
+        self.app: Litestar
+        self.opened = asyncio.get_running_loop().create_future()
+        self.stop = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
+        self.inside = 0
+        self.used_at = time.monotonic()
+
+    async def answer(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request of a caller who was verified."""
+        inner: Any = {name: scope[name] for name in _ASGI if name in scope}  # type: ignore[literal-required]
+        inner["state"] = {"introduced": caller}
+        self.inside += 1
+        try:
+            with in_place(self.place):
+                # Another process may have moved the clock meanwhile.
+                self.clock.offset = await sandbox.ahead() or self.clock.offset
+                await self.app(inner, receive, send)
+        finally:
+            self.inside -= 1
+            self.used_at = time.monotonic()
+
+
+class Sandboxes:
+    """The sandboxes that this process has open."""
+
+    def __init__(self, settings: Settings, dsn: str, make: Make) -> None:
+        """Begin with none. `dsn` is the live database's; sandboxes are databases on the same server."""
+        self._settings = msgspec.structs.replace(settings, pool_size=POOL)
+        self._dsn = dsn
+        self._make = make
+        self._open: dict[UUID, Sandbox] = {}
+
+    async def of(self, partner_id: UUID) -> Sandbox:
+        """Return the partner's sandbox, made and opened if it is not. Raises SandboxUnavailable."""
+        found = self._open.get(partner_id)
+        if found is None:
+            await self._make_room()
+            found = self._open.get(partner_id)
+        if found is None:
+            found = self._open[partner_id] = Sandbox(partner_id)
+            found.task = asyncio.create_task(self._live(found))
+        await asyncio.shield(found.opened)
+        return found
+
+    async def close(self) -> None:
+        """Close them all."""
+        for one in list(self._open.values()):
+            await self._close(one)
+
+    async def _close(self, one: Sandbox) -> None:
+        one.stop.set()
+        if one.task is not None:
+            await one.task
+
+    async def _make_room(self) -> None:
+        idle = sorted((one for one in self._open.values() if one.inside == 0), key=lambda one: one.used_at)
+        if len(self._open) >= MOST:
+            if not idle:
+                raise SandboxUnavailable
+            await self._close(idle[0])
+
+    async def _live(self, one: Sandbox) -> None:
+        """Open the sandbox and keep it so until it is told to stop. Runs in a task of its own, which stays in its place."""
+        try:
+            with in_place(one.place):
+                dsn = await self._database(one)
+                # Beside the event loop: wiring an application takes some tenths of a second.
+                one.app = await asyncio.to_thread(self._make, self._settings, dsn, one.clock)
+                async with one.app.lifespan():
+                    await self._have_things_to_try(one, dsn)
+                    one.app.state.sandbox = one
+                    one.opened.set_result(None)
+                    await one.stop.wait()
+        except Exception as error:
+            logger.exception("sandbox_failed", partner=str(one.partner_id))
+            if not one.opened.done():
+                reason = error if isinstance(error, Fact) else SandboxUnavailable()
+                one.opened.set_exception(reason)
+        finally:
+            if self._open.get(one.partner_id) is one:
+                del self._open[one.partner_id]
+            if not one.opened.done():
+                one.opened.set_exception(SandboxUnavailable())
+
+    async def _database(self, one: Sandbox) -> str:
+        live = urlsplit(self._dsn).path.lstrip("/")
+        name = f"{live[:26]}_sbx_{one.partner_id.hex}"  # PostgreSQL's names have 63 letters at the most
+        try:
+            await create_database(self._dsn, name)
+        except asyncpg.DuplicateDatabaseError:
+            pass  # another worker made it a moment ago
+        except asyncpg.InsufficientPrivilegeError as error:
+            logger.exception("sandbox_needs_createdb", hint="ALTER ROLE … CREATEDB for the user of DATABASE_URL")
+            raise SandboxUnavailable from error
+        dsn = with_database(self._dsn, name)
+        try:
+            await migrate(dsn, self._settings.database_role, append_only_tables(self._settings))
+        except OperatorError as error:
+            logger.exception("sandbox_not_migrated", error=str(error))
+            raise SandboxUnavailable from error
+        return dsn
+
+    async def _have_things_to_try(self, one: Sandbox, dsn: str) -> None:
+        guard = await asyncpg.connect(dsn)
+        try:
+            await guard.execute("SELECT pg_advisory_lock($1)", _LOCK)
+            if await sandbox.ahead() is not None:
+                return
+            context = sandbox.SandboxContext(one.partner_id, self._settings, one.clock, {})
+            packages: list[Package] = one.app.state.packages
+            for package in packages:
+                await package.make_sandbox(context)
+            # Written last: a sandbox that was left half made is made on, by steps that do nothing twice.
+            await DB.fetch("INSERT INTO sandbox_state (made) VALUES ($1)", context.made)
+        finally:
+            await guard.close()
+
+
+class SandboxMiddleware(ASGIMiddleware):
+    """Leads requests with sandbox credentials into their partner's sandbox; the others pay a look at their token."""
+
+    scopes = (ScopeType.HTTP,)
+
+    def __init__(self, settings: Settings) -> None:
+        """Remember, of tokens that came before, where they belong."""
+        self._secret_key = settings.secret_key
+        self._known: OrderedDict[str, bool] = OrderedDict()
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Pass the request on, here or there."""
+        token = _token(scope) if audience_of(scope["path"]) is not None else None
+        if token is None or not self._is_sandboxed(token):
+            await next_app(scope, receive, send)
+            return
+        request: Request[Any, Any, Any] = Request(scope)
+        try:
+            found = await self._introduce(request, token)
+        except Fact:
+            found = None
+        if found is None:  # not good: the live application says so, as to anybody
+            await next_app(scope, receive, send)
+            return
+        caller, partner_id = found
+        sandboxes: Sandboxes = request.app.state.sandboxes
+        try:
+            opened = await sandboxes.of(partner_id)
+        except Fact as refusal:
+            answer = handle_fact(request, refusal).to_asgi_response(None, request)
+            await answer(scope, receive, send)
+            return
+        await opened.answer(caller, scope, receive, send)
+
+    async def _introduce(self, request: ASGIConnection[Any, Any, Any, Any], token: str) -> tuple[Caller, UUID] | None:
+        if token.startswith(sandbox.TOKEN_PREFIX):
+            return sandbox.read_member_token(self._secret_key, token)
+        if audience_of(request.scope["path"]) != "partner":
+            return None
+        partner_of: sandbox.PartnerOf = request.app.state.sandbox_partner_of
+        return await partner_of(request)
+
+    def _is_sandboxed(self, token: str) -> bool:
+        known = self._known.get(token)
+        if known is None:
+            known = self._known[token] = token.startswith(sandbox.TOKEN_PREFIX) or _says_sandbox(token)
+            if len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return known
+
+
+def _token(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            return value.partition(b" ")[2].decode("latin-1")
+    return None
+
+
+def _says_sandbox(token: str) -> bool:
+    """Return whether a token claims to be a sandbox's. It is not believed here, only asked where it wants to be verified."""
+    parts = token.split(".")
+    if len(parts) == 3:
+        with suppress(ValueError, msgspec.MsgspecError):
+            claims = msgspec.json.decode(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+            return isinstance(claims, dict) and claims.get("livemode") is False
+    return False

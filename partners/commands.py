@@ -1,0 +1,67 @@
+"""`marketplace portal-code` and `marketplace invite-owner`."""
+
+import os
+from base64 import b32decode
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+import rich_click as click
+
+from marketplace.demo.manifest import read_demo
+from marketplace.kernel.clock import Clock
+from marketplace.platform.commands import data_option, open_database, run, settings_for
+from marketplace.platform.database import unit_of_work
+from marketplace.platform.problems import parse_id
+from marketplace.settings import VARIABLES
+from partners.staff.domain import StaffStatus
+from partners.staff.invitations import Inviter
+from partners.staff.people import OwnerPresent, invite_owner
+from partners.staff.schemas import NewOwner
+from partners.staff.second_factor import code_at
+
+
+@click.command("portal-code")
+@data_option
+def portal_code(data: Path | None) -> None:
+    """Print the code that the demo partners' authenticator app shows now; the partner portal asks for it."""
+    folder = data or Path(os.environ.get(VARIABLES["data"]) or "data")
+    try:
+        portal = read_demo(folder).portal
+    except FileNotFoundError as error:
+        raise click.ClickException(str(error)) from error
+    if not portal:
+        raise click.ClickException("this demo has nobody at the partner portal: make a new one")
+    click.echo(code_at(b32decode(portal[0].second_factor), Clock().now()))
+
+
+@click.command("invite-owner")
+@click.option("--partner", required=True, metavar="ID", help="The partner's id.")
+@click.option("--email", required=True, help="Whom to invite; somebody on the partner's list becomes an owner.")
+@click.option("--name", required=True, help="What the person is called.")
+@data_option
+def invite_owner_command(partner: str, email: str, name: str, data: Path | None) -> None:
+    """Invite an owner when none of the partner's can sign in, and print the link: for a partner whose mail does not arrive."""
+    partner_id = parse_id(partner)
+    if partner_id is None:
+        raise click.BadParameter("must be a partner's id", param_hint="--partner")
+    try:
+        owner = msgspec.convert({"email": email, "name": name}, NewOwner)
+    except msgspec.ValidationError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(run(_invite(partner_id, owner, data)))
+
+
+async def _invite(partner_id: UUID, owner: NewOwner, data: Path | None) -> str:
+    settings, clock = settings_for(data), Clock()
+    async with open_database(settings), unit_of_work() as work:
+        view = await invite_owner(work, partner_id, owner, "operator", clock.now())
+        if view.status is StaffStatus.ACTIVE:
+            return f"{view.email} is an owner now, and can sign in as before"
+        link = await Inviter(settings, clock).invite(work, view.id)
+    if link is None:
+        raise OwnerPresent
+    return link
+
+
+ALL = (portal_code, invite_owner_command)

@@ -1,0 +1,113 @@
+"""A partner looks at its sandbox, moves its clock, and acts as one of its test members."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import JSONBody
+
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.facts import InvalidField, NotFound
+from marketplace.platform import sandbox
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.idempotency import IdempotencyKey, once, request_key
+from marketplace.platform.package import Package
+from marketplace.platform.problems import HttpRequest, language_of
+from marketplace.settings import Settings
+from partners.oauth.callers import PartnerCaller
+from partners.sandbox.schemas import (
+    ClockIn,
+    ClockView,
+    MagicOffer,
+    MemberToken,
+    MemberTokenIn,
+    SandboxMember,
+    SandboxView,
+)
+
+
+class SandboxApi(Controller):
+    """Only with sandbox credentials; with live ones each of these is 403 `sandbox_only`."""
+
+    path = "/v1/partner/sandbox"
+    tags = ["sandbox"]
+
+    @get(operation_id="get_sandbox", summary="The sandbox: its clock, test members and magic offers")
+    async def look(
+        self,
+        partner: NamedDependency[PartnerCaller],  # noqa: ARG002 - the guard
+        clock: NamedDependency[Clock],
+    ) -> SandboxView:
+        """What there is to try."""
+        found = await sandbox.state()
+        return SandboxView(
+            now=clock.now(),
+            ahead_seconds=int(found.ahead.total_seconds()),
+            made_at=found.made_at,
+            members=msgspec.convert(found.made.get("members", []), list[SandboxMember]),
+            offers=msgspec.convert(found.made.get("offers", []), list[MagicOffer]),
+        )
+
+    @post(
+        "/clock",
+        operation_id="move_sandbox_clock",
+        summary="Move the sandbox's clock forward",
+        status_code=200,
+        responses={200: ResponseSpec(ClockView, description="Where it is now", generate_examples=False)},
+    )
+    async def move(
+        self,
+        data: JSONBody[ClockIn],
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """Vouchers and points expire, offers end, and months that are over are closed before this answers."""
+        await sandbox.state()  # on the live database: refused
+        before = clock.now()
+
+        async def move(work: UnitOfWork) -> ClockView:
+            by = _forward(data, before)
+            ahead = await sandbox.move_ahead(work, by)
+            return ClockView(now=before + by, ahead_seconds=int(ahead.total_seconds()))
+
+        whole = request_key(request, partner.actor, key, data)
+        outcome = await once(whole, language_of(request), move, now=before)
+        clock.offset = await sandbox.ahead() or clock.offset
+        packages: list[Package] = request.app.state.packages
+        for package in packages:
+            await package.time_passed(before, clock.now())
+        return outcome.response()
+
+    @post("/member-tokens", operation_id="issue_sandbox_member_token", summary="Act as a test member", status_code=200)
+    async def member_token(
+        self,
+        data: JSONBody[MemberTokenIn],
+        partner: NamedDependency[PartnerCaller],
+        settings: NamedDependency[Settings],
+    ) -> MemberToken:
+        """A token such as the OEM's app would have of ONE ID, good in this sandbox only."""
+        found = await sandbox.state()
+        subject, name = _member(found.made, data.member_id)
+        token = sandbox.member_token(settings.secret_key, partner.partner_id, subject, name)
+        return MemberToken(access_token=token, expires_in=sandbox.TOKEN_LIFETIME_S)
+
+
+def _forward(wanted: ClockIn, now: datetime) -> timedelta:
+    if wanted.days is not None:
+        return timedelta(days=wanted.days)
+    by = (wanted.to or now) - now
+    if by <= timedelta():
+        raise InvalidField("to", "沙箱时钟只能向前。", "the clock only goes forward.")
+    return by
+
+
+def _member(made: dict[str, list[dict[str, str]]], member_id: UUID) -> tuple[str, str]:
+    for member in made.get("members", []):
+        if member["id"] == str(member_id):
+            return member["subject"], member["name"]
+    raise NotFound

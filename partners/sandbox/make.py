@@ -1,0 +1,51 @@
+"""The partner's side of a new sandbox: the partner itself, active, under a contract that lets every offer be tried."""
+
+from datetime import timedelta
+
+import msgspec
+
+from marketplace.kernel.money import Money
+from marketplace.platform.database import DB, LIVE, in_place, unit_of_work
+from marketplace.platform.sandbox import SandboxContext
+from partners.contracts.domain import Proposal
+from partners.contracts.sign import sign_contract
+from partners.onboarding.domain import PartnerStatus
+from partners.onboarding.locations import add_location
+from partners.onboarding.schemas import NewLocation
+
+ACTOR = "sandbox"
+LOCATION = "SANDBOX-1"
+
+_PRICE_MINOR = 10_000
+"""What the OEM would owe for a unit of an offer that names no price of its own."""
+
+
+async def make(context: SandboxContext) -> None:
+    """Make the partner with a contract and one location, unless they are there already."""
+    with in_place(LIVE):
+        partner = await DB.fetchval("SELECT to_jsonb(p) FROM partner p WHERE id = $1", context.partner_id)
+    now = context.clock.now()
+    async with unit_of_work() as work:
+        made = await work.fetchval(
+            "INSERT INTO partner SELECT * FROM jsonb_populate_record(null::partner, $1) ON CONFLICT DO NOTHING RETURNING 1",
+            partner | {"status": PartnerStatus.APPROVED},
+        )
+        if made is None:
+            return
+        today = context.settings.calendar.day_of(now)
+        proposal = Proposal(
+            starts_on=today - timedelta(days=1),
+            ends_on=None,
+            settlement_basis="on_use",
+            settlement_price=Money(_PRICE_MINOR, context.settings.currency),
+            max_settlement_price=None,
+            commission_ppm=50_000,
+            tax_rate_ppm=60_000,
+            currency=context.settings.currency,
+            cycle="monthly",
+            payment_terms_days=30,
+        )
+        await sign_contract(work, context.partner_id, proposal, context.settings.currency, ACTOR, now)
+        name = {"zh-CN": "沙箱门店", "en": "Sandbox store"}
+        place = {"id": LOCATION, "name": name, "city": "上海", "address": "沙箱路 1 号"}
+        await add_location(work, context.partner_id, msgspec.convert(place, NewLocation), now)

@@ -1,0 +1,77 @@
+"""What goes over the wire about a partner's sandbox."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+
+from marketplace.kernel.facts import InvalidField
+from marketplace.kernel.text import Text
+
+Days = Annotated[int, msgspec.Meta(ge=1, le=3660, description="Whole days forward.")]
+
+
+class SandboxMember(msgspec.Struct, frozen=True, kw_only=True):
+    """A test member, as it was made; what it has now, its own token tells at `GET /v1/me`."""
+
+    id: UUID
+    name: str
+    tier: str
+    points: int
+
+
+class MagicOffer(msgspec.Struct, frozen=True, kw_only=True):
+    """An offer whose redemption always ends as `answers` says: `sold_out`, `insufficient_points`, `slow_fulfilment` (201 after
+    some seconds) or `fulfilment_failed` (409, nothing taken).
+    """
+
+    id: UUID
+    sku: str
+    title: Text
+    answers: str
+
+
+class SandboxView(msgspec.Struct, frozen=True, kw_only=True):
+    """A sandbox: its clock, and what there is to try. `ahead_seconds` is how far the clock was moved."""
+
+    now: datetime
+    ahead_seconds: int
+    made_at: datetime
+    members: list[SandboxMember]
+    offers: list[MagicOffer]
+
+
+class ClockIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the clock is to be: an instant after the sandbox's present one, or so many days on. One of the two."""
+
+    to: datetime | None = None
+    days: Days | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse both, or none."""
+        if (self.to is None) == (self.days is None):
+            raise InvalidField("to", "to 与 days 须且只能填一个。", "give either to or days.")
+        if self.to is not None and self.to.tzinfo is None:
+            raise InvalidField("to", "须带时区。", "needs a time zone, such as +08:00.")
+
+
+class ClockView(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the clock is now."""
+
+    now: datetime
+    ahead_seconds: int
+
+
+class MemberTokenIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The test member in whose name you want to act."""
+
+    member_id: UUID
+
+
+class MemberToken(msgspec.Struct, frozen=True, kw_only=True):
+    """A bearer token of the test member, for `/v1/me`, `/v1/offers`, `/v1/redemptions` and `/v1/vouchers` of this sandbox."""
+
+    access_token: str
+    expires_in: int
+    token_type: str = "Bearer"  # noqa: S105 - the scheme
