@@ -11,10 +11,12 @@ from litestar.types import ControllerRouterHandler
 from marketplace.kernel.announced import Announced
 from marketplace.kernel.clock import Clock
 from marketplace.platform.events import Consumer
+from marketplace.platform.invariants import Invariant
 from marketplace.platform.jobs import Job
 from marketplace.platform.outbound import Outbound
 from marketplace.platform.package import Package, SeedContext, Service
 from marketplace.settings import Settings
+from partners import invariants
 from partners.contracts.signing_api import ROUTES as CONTRACTS
 from partners.oauth import api as oauth
 from partners.oauth import gate
@@ -41,6 +43,7 @@ class Partners(Package):
     scopes: ClassVar[Mapping[str, str]] = PARTNER_SCOPES | OEM_SCOPES
     append_only: ClassVar[Sequence[str]] = ("partner_history", "contract_signature", "point_pack_entry")
     announced: ClassVar[Sequence[Announced]] = announced.ALL
+    invariants: ClassVar[Sequence[Invariant]] = invariants.ALL
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         """Set up the guard of what partners have us call."""
