@@ -20,28 +20,30 @@ ClientKind = Literal["own", "integrator"]
 ApplicationType = Literal["web", "native"]
 
 PARTNER_SCOPE_TEXTS: dict[str, Text] = {
-    "offers:read": Text("查看本公司的权益商品。", "See one's own offers."),
+    "offers:read": Text("查看本公司的权益商品。", "See the company's offers."),
     "offers:write": Text(
-        "登记和修改本公司的权益商品，并提交审核。", "Register and change offers, and hand them in for review."
+        "登记和修改本公司的权益商品，并提交审核。",
+        "Register and change the company's offers, and hand them in for review.",
     ),
-    "codes:write": Text("上传本公司权益商品的兑换码。", "Upload the voucher codes of one's own offers."),
+    "codes:write": Text("上传本公司权益商品的兑换码。", "Upload voucher codes of the company's offers."),
     "webhooks:manage": Text(
-        "管理 Webhook 端点，查看向其发送的消息。", "Keep webhook endpoints, and see what was sent to them."
+        "管理 Webhook 端点，查看向其发送的消息。",
+        "Keep the company's webhook endpoints, and see what was sent to them.",
     ),
-    "events:read": Text("读取与本公司有关的事件。", "Read the events that concern one."),
+    "events:read": Text("读取与本公司有关的事件。", "Read the events that concern the company."),
     "vouchers:verify": Text("在柜台查验兑换券是否有效。", "Ask at the counter whether a voucher is good."),
     "vouchers:use": Text("核销兑换券。", "Take a voucher."),
     "redemptions:read": Text(
         "查看本公司商品的兑换记录，不含会员身份。",
-        "See redemptions of one's own offers, without the person behind them.",
+        "See redemptions of the company's offers, without the person behind them.",
     ),
-    "statements:read": Text("查看结算单及其明细。", "Read statements and their lines."),
-    "reconciliations:write": Text("提交本公司的对账文件。", "Hand in one's own file for reconciliation."),
-    "locations:write": Text("添加可核销的门店。", "Add the places where vouchers are taken."),
-    "contracts:read": Text("查看本公司的合同。", "Read one's own contracts."),
-    "contracts:sign": Text("签署本公司的合同。", "Sign one's own contracts."),
+    "statements:read": Text("查看结算单及其明细。", "Read the company's statements and their lines."),
+    "reconciliations:write": Text("提交本公司的对账文件。", "Hand in the company's file for reconciliation."),
+    "locations:write": Text("添加可核销的门店。", "Add the company's places where vouchers are taken."),
+    "contracts:read": Text("查看本公司的合同。", "Read the company's contracts."),
+    "contracts:sign": Text("签署本公司的合同。", "Sign the company's contracts."),
     "staff:manage": Text(
-        "邀请本公司员工、分配角色、终止其访问。", "Invite one's own staff, give them roles, and end their access."
+        "邀请本公司员工、分配角色、终止其访问。", "Invite the company's people, give them roles, and end their access."
     ),
 }
 """Scope -> the sentence that the consent page shows."""

@@ -54,7 +54,7 @@ async def test_the_consent_page_names_application_company_and_scopes(api: Api, p
     english = await api.get(
         f"/oauth/authorize?{httpx.QueryParams(asking(client, pkce))}", headers={"Accept-Language": "en"}
     )
-    assert "Read statements and their lines." in english.text
+    assert "Read the company&#39;s statements and their lines." in english.text
     assert "Huazhu Group" in english.text
     headers = page.headers
     assert headers["X-Frame-Options"] == "DENY"
