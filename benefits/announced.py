@@ -6,7 +6,14 @@ from uuid import UUID
 import msgspec
 
 from benefits.offers.events import OfferChanged
-from benefits.redemptions.events import RedemptionCancelled, RedemptionIssued, VoucherExpired, VoucherUsed
+from benefits.points.events import PointsGranted
+from benefits.redemptions.events import (
+    RedemptionCancelled,
+    RedemptionIssued,
+    VoucherExpired,
+    VoucherUsed,
+    VoucherUseUndone,
+)
 from marketplace.kernel.announced import SAMPLE_AT, SAMPLE_ID, SAMPLE_REFERENCE, Announced
 from marketplace.kernel.text import Text
 
@@ -61,6 +68,30 @@ class UsedSeen(msgspec.Struct, frozen=True):
     used_at: datetime
 
 
+class UseUndoneSeen(msgspec.Struct, frozen=True):
+    """A use was taken back; the voucher can be used again."""
+
+    redemption_id: UUID
+    voucher_id: UUID
+    member_reference: str
+    offer_id: UUID
+    revision: int
+    quantity: int
+    location_id: str
+    reference: str
+    undone_at: datetime
+
+
+class GrantedSeen(msgspec.Struct, frozen=True):
+    """Points were credited in the partner's name."""
+
+    member_reference: str
+    reference: str
+    points: int
+    pack_balance: int
+    granted_at: datetime
+
+
 class ExpiredSeen(msgspec.Struct, frozen=True):
     """Nobody used the voucher in time."""
 
@@ -87,6 +118,16 @@ ALL = (
     ),
     Announced(
         VoucherUsed, Text("券已核销", "A voucher was used"), UsedSeen(*_IDS, 1, 1, "SH-0001", "POS-42", SAMPLE_AT)
+    ),
+    Announced(
+        VoucherUseUndone,
+        Text("核销已撤销", "A use was undone"),
+        UseUndoneSeen(*_IDS, 1, 1, "SH-0001", "POS-42", SAMPLE_AT),
+    ),
+    Announced(
+        PointsGranted,
+        Text("积分已发放", "Points were granted"),
+        GrantedSeen(SAMPLE_REFERENCE, "ORDER-7", 200, 9_800, SAMPLE_AT),
     ),
     Announced(VoucherExpired, Text("券已过期", "A voucher expired"), ExpiredSeen(*_IDS, SAMPLE_AT)),
 )

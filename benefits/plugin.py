@@ -26,6 +26,7 @@ from benefits.offers.expire import end_offers
 from benefits.offers.listing import Listing
 from benefits.offers.sold import Sold
 from benefits.points import api as points_api
+from benefits.points import grant_api
 from benefits.points.expire import expire_points
 from benefits.redemptions import api as redemptions_api
 from benefits.redemptions import counter_api
@@ -59,6 +60,7 @@ class Benefits(Package):
         return [
             *members_api.ROUTES,
             *points_api.ROUTES,
+            *grant_api.ROUTES,
             *holds_api.ROUTES,
             *offers_api.ROUTES,
             *partner_api.ROUTES,
@@ -73,7 +75,7 @@ class Benefits(Package):
         super().__init__(settings, clock)
         self.cache = OfferCache()
         rules = Rules.of(settings)
-        points = PointsDesk(rules, self.cache, clock, worker_number())
+        self.granting = points = PointsDesk(rules, self.cache, clock, worker_number())
         counter = CounterDesk(clock, Cursors(settings.secret_key))
         sizes = {"batch": settings.desk_batch, "queue": settings.desk_queue}
         self.points_desk: Desk[PointsErrand] = Desk("points", points.decide, **sizes)
@@ -137,6 +139,7 @@ class Benefits(Package):
         @asynccontextmanager
         async def serve() -> AsyncIterator[None]:
             app.state.members = Directory()
+            app.state.granting = self.granting
             app.state.listing = Listing(self.clock, Cursors(self.settings.secret_key))
             app.state.points_desk, app.state.counter_desk = self.points_desk, self.counter_desk
             expiring = asyncio.create_task(keep_expiring(self.points_desk, self.clock))

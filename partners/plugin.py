@@ -13,13 +13,14 @@ from litestar.types import ControllerRouterHandler
 from marketplace.kernel.announced import Announced
 from marketplace.kernel.clock import Clock
 from marketplace.platform.events import Consumer
+from marketplace.platform.invariants import Invariant
 from marketplace.platform.jobs import Job
 from marketplace.platform.outbound import Outbound
 from marketplace.platform.package import Package, SeedContext, Service
 from marketplace.platform.sandbox import SandboxContext
 from marketplace.settings import Settings
-from partners import commands
-from partners.contracts.api import AdminContracts, PartnerContracts
+from partners import commands, invariants
+from partners.contracts.signing_api import ROUTES as CONTRACTS
 from partners.oauth import announced as oauth_announced
 from partners.oauth import api as oauth
 from partners.oauth import consent, gate
@@ -55,9 +56,10 @@ class Partners(Package):
 
     name = "partners"
     scopes: ClassVar[Mapping[str, str]] = PARTNER_SCOPES | OEM_SCOPES
-    append_only: ClassVar[Sequence[str]] = ("partner_history",)
+    append_only: ClassVar[Sequence[str]] = ("partner_history", "contract_signature", "point_pack_entry")
     announced: ClassVar[Sequence[Announced]] = (*announced.ALL, *oauth_announced.ALL)
     commands: ClassVar[Sequence[click.Command]] = commands.ALL
+    invariants: ClassVar[Sequence[Invariant]] = invariants.ALL
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         """Set up the guard of what partners have us call."""
@@ -73,8 +75,7 @@ class Partners(Package):
             *REQUIREMENTS,
             OwnProfile,
             Locations,
-            AdminContracts,
-            PartnerContracts,
+            *CONTRACTS,
             AdminClients,
             OwnClients,
             *oauth.ROUTES,

@@ -11,8 +11,8 @@ from marketplace.demo.manifest import DemoClient, PortalPerson
 from marketplace.demo.world_things import Agreement, DemoPartner, World
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.package import SeedContext
+from partners.contracts.agree import agree
 from partners.contracts.domain import Proposal
-from partners.contracts.sign import sign_contract
 from partners.oauth.clients import register_client
 from partners.oauth.domain import SCOPES
 from partners.oauth.schemas import NewClient
@@ -31,6 +31,9 @@ from partners.staff.second_factor import seal_secret
 
 ACTOR = "admin:staff-ops"
 """Operations' demo person, as the audit names them."""
+
+RECORDER = "admin:staff-ops-2"
+"""Who records the partners' signatures from paper: never who signs for the OEM."""
 
 _LICENCE = "insurance_licence"
 
@@ -112,7 +115,8 @@ async def _admit(work: UnitOfWork, context: SeedContext, partner: DemoPartner, a
         cycle="monthly",
         payment_terms_days=agreement.payment_terms_days,
     )
-    await sign_contract(work, partner_id, proposal, context.settings.currency, ACTOR, signed_at)
+    paper = f"CT-{partner.key.upper()}-01"
+    await agree(work, partner_id, proposal, context.settings.currency, (ACTOR, RECORDER), paper, signed_at)
     for place in partner.places:
         location = _of(NewLocation, id=place.id, name=place.name, city=place.city, address=place.address)
         await add_location(work, partner_id, location, signed_at + timedelta(days=1))

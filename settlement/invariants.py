@@ -42,7 +42,8 @@ WITH payable AS (
     SELECT p.partner_id, p.currency, sum({_SIGNED} * p.amount_minor) AS total_minor
     FROM money_posting p
     WHERE p.{_OURS} AND p.code <> 'payout' AND NOT EXISTS (
-        SELECT 1 FROM statement s WHERE (s.partner_id, s.currency, s.period) = (p.partner_id, p.currency, p.period)
+        SELECT 1 FROM statement s
+        WHERE (s.partner_id, s.currency, s.cycle, s.period) = (p.partner_id, p.currency, p.cycle, p.period)
     )
     GROUP BY 1, 2
 )
@@ -52,22 +53,36 @@ SELECT coalesce(payable.balance_minor, 0) = coalesce(unpaid.total_minor, 0) + co
 FROM payable FULL JOIN unpaid USING (partner_id, currency) FULL JOIN still_open USING (partner_id, currency)
 """
 
+# What a line adds to which sums, as `statements/domain.py` says it.
+_SUMS = {
+    "gross_minor": "p.code IN ('benefit_on_issue', 'benefit_on_use', 'dealer_share')",
+    "reversed_minor": "p.code IN ('benefit_on_issue_reversed', 'benefit_on_use_reversed', 'dealer_share_reversed')",
+}
+_NET = {"partner_share_minor": "partner_share", "dealer_share_minor": "dealer_share", "commission_minor": "commission"}
+_SUMMED = ",\n       ".join(
+    [f"coalesce(sum(p.amount_minor) FILTER (WHERE {which}), 0)::bigint AS {name}" for name, which in _SUMS.items()]
+    + [
+        f"(coalesce(sum(p.amount_minor) FILTER (WHERE p.code = '{code}'), 0)"
+        f" - coalesce(sum(p.amount_minor) FILTER (WHERE p.code = '{code}_reversed'), 0))::bigint AS {name}"
+        for name, code in _NET.items()
+    ]
+)
+_COMPARED = ("lines", *_SUMS, *_NET, "tax_minor")
+
 _SLICES = f"""
-SELECT p.partner_id, p.currency, p.period, count(*) AS lines,
-       coalesce(sum(p.amount_minor) FILTER (WHERE p.destination = 'partner:payable'), 0) AS gross_minor,
-       coalesce(sum(p.amount_minor) FILTER (WHERE p.source = 'partner:payable'), 0) AS reversed_minor,
-       sum({_SIGNED} * p.tax_minor) AS tax_minor
-FROM money_posting p WHERE p.{_OURS} AND p.code <> 'payout' GROUP BY 1, 2, 3
+SELECT p.partner_id, p.currency, p.cycle, p.period, count(*) AS lines, sum({_SIGNED} * p.tax_minor)::bigint AS tax_minor,
+       sum({_SIGNED} * p.amount_minor)::bigint AS total_minor,
+       {_SUMMED}
+FROM money_posting p WHERE p.{_OURS} AND p.code <> 'payout' GROUP BY 1, 2, 3, 4
 """
 
 _STATEMENT = f"""
-SELECT (s.lines, s.gross_minor, s.reversed_minor, s.tax_minor) IS NOT DISTINCT FROM (
-           coalesce(slice.lines, 0), coalesce(slice.gross_minor, 0), coalesce(slice.reversed_minor, 0),
-           coalesce(slice.tax_minor, 0)
+SELECT ({", ".join(f"s.{name}" for name in _COMPARED)}) IS NOT DISTINCT FROM (
+           {", ".join(f"coalesce(slice.{name}, 0)" for name in _COMPARED)}
        ) AS holds,
        1 + coalesce(slice.lines, 0) AS rows, s.partner_id, s.id AS statement_id, s.lines, s.total_minor, s.tax_minor,
-       slice.lines AS slice_lines, slice.gross_minor - slice.reversed_minor AS slice_minor, slice.tax_minor AS slice_tax_minor
-FROM (SELECT * FROM statement WHERE {_OURS}) s LEFT JOIN ({_SLICES}) AS slice USING (partner_id, currency, period)
+       slice.lines AS slice_lines, slice.total_minor AS slice_minor, slice.tax_minor AS slice_tax_minor
+FROM (SELECT * FROM statement WHERE {_OURS}) s LEFT JOIN ({_SLICES}) AS slice USING (partner_id, currency, cycle, period)
 """
 
 # The same lines as StatementBuilder.canonical, said a second time: two programs that must agree. Paid statements are left
@@ -76,7 +91,8 @@ _HASH = f"""
 SELECT again.content_hash = s.content_hash AS holds, 1 + s.lines AS rows, s.partner_id, s.id AS statement_id, s.content_hash,
        again.content_hash AS found
 FROM statement s CROSS JOIN LATERAL (
-    SELECT encode(sha256(convert_to(concat_ws('|', s.partner_id, s.currency, s.period) || coalesce(string_agg(
+    SELECT encode(sha256(convert_to(
+        concat_ws('|', s.partner_id, s.currency, s.period, nullif(s.cycle, 'monthly')) || coalesce(string_agg(
         E'\\n' || concat_ws('|',
             p.id, p.transaction_id, p.code, {_SIGNED} * p.amount_minor, {_SIGNED} * p.tax_minor,
             (extract(epoch FROM p.occurred_at) * 1000000)::bigint,
@@ -85,21 +101,22 @@ FROM statement s CROSS JOIN LATERAL (
             octet_length(p.reference) || ':' || p.reference, octet_length(p.location_id) || ':' || p.location_id
         ), '' ORDER BY p.occurred_at, p.id), ''), 'UTF8')), 'hex') AS content_hash
     FROM money_posting p
-    WHERE (p.partner_id, p.currency, p.period) = (s.partner_id, s.currency, s.period) AND p.code <> 'payout'
+    WHERE (p.partner_id, p.currency, p.cycle, p.period) = (s.partner_id, s.currency, s.cycle, s.period) AND p.code <> 'payout'
 ) AS again
 WHERE s.{_OURS} AND s.status <> 'paid'
 """
 
 _CLOSED = f"""
-SELECT o.open_from IS NULL OR p.period >= o.open_from OR s.id IS NOT NULL AS holds, p.rows, p.partner_id, p.currency, p.period,
-       'posting without statement' AS what
+SELECT o.open_from IS NULL OR p.period >= o.open_from OR s.id IS NOT NULL AS holds, p.rows, p.partner_id, p.currency,
+       p.cycle, p.period, 'posting without statement' AS what
 FROM (
-    SELECT partner_id, currency, period, count(*) AS rows FROM money_posting WHERE {_OURS} AND code <> 'payout'
-    GROUP BY 1, 2, 3
-) p LEFT JOIN settlement_period o USING (partner_id, currency) LEFT JOIN statement s USING (partner_id, currency, period)
+    SELECT partner_id, currency, cycle, period, count(*) AS rows FROM money_posting WHERE {_OURS} AND code <> 'payout'
+    GROUP BY 1, 2, 3, 4
+) p LEFT JOIN settlement_period o USING (partner_id, currency, cycle)
+LEFT JOIN statement s USING (partner_id, currency, cycle, period)
 UNION ALL
-SELECT s.period < o.open_from, 1, s.partner_id, s.currency, s.period, 'statement of an open month'
-FROM statement s LEFT JOIN settlement_period o USING (partner_id, currency) WHERE s.{_OURS}
+SELECT s.period < o.open_from, 1, s.partner_id, s.currency, s.cycle, s.period, 'statement of an open period'
+FROM statement s LEFT JOIN settlement_period o USING (partner_id, currency, cycle) WHERE s.{_OURS}
 """
 
 _PAYOUT = f"""
@@ -118,9 +135,11 @@ WHERE p.{_OURS} AND p.code = 'payout'
 """
 
 _REVERSAL = f"""
-SELECT (r.amount_minor, r.tax_minor, r.currency, r.source, r.destination, r.redemption_id, r.contract_id, r.contract_version)
+SELECT (r.amount_minor, r.tax_minor, r.currency, r.source, r.destination, r.redemption_id, r.contract_id, r.contract_version,
+        r.occasion, r.cycle, r.zone)
            IS NOT DISTINCT FROM
-       (o.amount_minor, o.tax_minor, o.currency, o.destination, o.source, o.redemption_id, o.contract_id, o.contract_version)
+       (o.amount_minor, o.tax_minor, o.currency, o.destination, o.source, o.redemption_id, o.contract_id, o.contract_version,
+        o.occasion, o.cycle, o.zone)
            AS holds, 2 AS rows, r.partner_id, r.id, r.reverses
 FROM money_posting r LEFT JOIN money_posting o ON (o.partner_id, o.id) = (r.partner_id, r.reverses)
 WHERE r.{_OURS} AND r.reverses IS NOT NULL
@@ -128,23 +147,32 @@ WHERE r.{_OURS} AND r.reverses IS NOT NULL
 
 # What `postings_for` says, said a second time, of the events that the consumer has taken.
 _OWED = f"""
-WITH owed AS (
-    SELECT DISTINCT e.aggregate_id AS redemption_id, codes.code, (e.payload ->> 'partner_id')::uuid AS partner_id,
-           (e.payload #>> '{{settlement,amount_minor}}')::bigint AS amount_minor,
-           e.payload #>> '{{settlement,currency}}' AS currency
+WITH told AS (
+    SELECT DISTINCT e.aggregate_id AS redemption_id, codes.benefit, codes.suffix, e.payload -> 'settlement' AS terms,
+           (e.payload ->> 'partner_id')::uuid AS partner_id, coalesce((e.payload ->> 'occasion')::int, 1) AS occasion
     FROM event e JOIN (VALUES
-        ('redemption.issued', 'on_issue', '{PostingCode.BENEFIT_ON_ISSUE}'),
-        ('redemption.cancelled', 'on_issue', '{PostingCode.BENEFIT_ON_ISSUE_REVERSED}'),
-        ('voucher.used', 'on_use', '{PostingCode.BENEFIT_ON_USE}')
-    ) AS codes (type, basis, code) ON codes.type = e.type AND codes.basis = e.payload #>> '{{settlement,basis}}'
-    WHERE e.bucket BETWEEN $1 AND $2 AND {CONSUMED} AND (e.payload #>> '{{settlement,amount_minor}}')::bigint > 0
+        ('redemption.issued', 'on_issue', '{PostingCode.BENEFIT_ON_ISSUE}', ''),
+        ('redemption.cancelled', 'on_issue', '{PostingCode.BENEFIT_ON_ISSUE}', '_reversed'),
+        ('voucher.used', 'on_use', '{PostingCode.BENEFIT_ON_USE}', ''),
+        ('voucher.use_undone', 'on_use', '{PostingCode.BENEFIT_ON_USE}', '_reversed')
+    ) AS codes (type, basis, benefit, suffix) ON codes.type = e.type AND codes.basis = e.payload #>> '{{settlement,basis}}'
+    WHERE e.bucket BETWEEN $1 AND $2 AND {CONSUMED}
+), owed AS (
+    SELECT redemption_id, parts.code || suffix AS code, occasion, partner_id, parts.amount_minor,
+           terms ->> 'currency' AS currency
+    FROM told CROSS JOIN LATERAL (VALUES
+        (benefit, (terms ->> 'amount_minor')::bigint - coalesce((terms ->> 'dealer_minor')::bigint, 0)),
+        ('{PostingCode.DEALER_SHARE}', (terms ->> 'dealer_minor')::bigint),
+        ('{PostingCode.PARTNER_SHARE}', (terms ->> 'partner_minor')::bigint),
+        ('{PostingCode.COMMISSION}', (terms ->> 'commission_minor')::bigint)
+    ) AS parts (code, amount_minor) WHERE parts.amount_minor > 0
 ), posted AS (
-    SELECT redemption_id, code, partner_id, amount_minor, currency FROM money_posting
+    SELECT redemption_id, code, occasion, partner_id, amount_minor, currency FROM money_posting
     WHERE {bucket_of_sql("redemption_id")} BETWEEN $1 AND $2 AND redemption_id IS NOT NULL
 )
 SELECT (o.partner_id, o.amount_minor, o.currency) IS NOT DISTINCT FROM (p.partner_id, p.amount_minor, p.currency) AS holds,
        2 AS rows, redemption_id, code, o.partner_id, o.amount_minor AS owed_minor, p.amount_minor AS posted_minor
-FROM owed o FULL JOIN posted p USING (redemption_id, code)
+FROM owed o FULL JOIN posted p USING (redemption_id, code, occasion)
 """
 
 INVARIANTS = (

@@ -47,7 +47,7 @@ async def seed(context: SeedContext) -> None:
 async def _settle(statement: Statement, calendar: Calendar, after: date, *, paid: bool) -> None:
     async with unit_of_work() as work:
         if statement.status is StatementStatus.CLOSED:
-            statement = await approve(work, statement.id, _APPROVER, _at(calendar, after, 3))
+            statement = await approve(work, statement.id, _APPROVER, _at(calendar, after, 3), calendar)
         if paid and statement.status is StatementStatus.APPROVED and statement.total_minor > 0:
             paid_at = _at(calendar, after, 5)
             reference = f"DEMO-{statement.month}-{str(statement.partner_id)[-6:]}"

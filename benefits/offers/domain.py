@@ -16,6 +16,7 @@ from marketplace.kernel.money import Money
 from marketplace.kernel.states import Transitions
 from marketplace.kernel.text import Text, search_terms
 from partners.contracts.domain import PartnerTerms
+from partners.contracts.pricing import Unit
 
 Scenario = Literal[
     "clothing",
@@ -153,6 +154,12 @@ class Content(msgspec.Struct, frozen=True):
         return search_terms(f"{self.title.zh} {self.title.en} {partner_name.zh} {partner_name.en} {sign} {name}")
 
 
+def unit_of(offer_id: UUID, content: Content) -> Unit:
+    """Return one unit of an offer as contracts price it."""
+    cash = content.price.cash
+    return Unit(offer_id, content.scenario, content.price.points, content.settlement_price, cash.amount if cash else 0)
+
+
 class OfferTerms(msgspec.Struct, frozen=True):
     """An offer with all that a decision needs of it: its current revision, its partner and contracts."""
 
@@ -164,6 +171,11 @@ class OfferTerms(msgspec.Struct, frozen=True):
     content: Content
     partner: PartnerTerms
     slices: int
+
+    @property
+    def unit(self) -> Unit:
+        """What its contract prices."""
+        return unit_of(self.offer_id, self.content)
 
     @property
     def limited(self) -> bool:
@@ -185,6 +197,14 @@ class SettlementPriceTooHigh(Fact):
     code = "settlement_price_too_high"
     zh = "结算价 {wanted} 超过合同上限 {found}（分）。"
     en = "The settlement price {wanted} is above the contract's maximum {found} (minor units)."
+
+
+class PointsNotAccepted(Fact):
+    """The contract in force does not have members spend points with the partner."""
+
+    code = "points_not_accepted"
+    zh = "当前合同（第 {version} 版）不含接受积分，不能登记或上架优惠。"
+    en = "The contract in force (version {version}) does not accept points: it can have no offers on sale."
 
 
 class SettlementPriceMissing(Fact):

@@ -11,10 +11,12 @@ from benefits.offers.domain import (
     Changed,
     Content,
     OfferStatus,
+    PointsNotAccepted,
     SettlementPriceMissing,
     SettlementPriceTooHigh,
     SkuTaken,
     check_content,
+    unit_of,
 )
 from benefits.offers.events import OfferChanged
 from benefits.offers.schemas import OfferIn
@@ -25,6 +27,7 @@ from marketplace.kernel.ids import uuid7
 from marketplace.platform.database import DB, UnitOfWork
 from marketplace.platform.events import publish
 from partners.contracts.domain import PartnerTerms, contract_in_force
+from partners.contracts.pricing import unit_price
 from partners.contracts.terms import load_terms
 
 
@@ -47,13 +50,13 @@ async def register(
 ) -> UUID:
     """Create an offer as a draft with its first revision and its stock, and return its id.
 
-    Raises InvalidField, SkuTaken, SettlementPriceTooHigh.
+    Raises InvalidField, SkuTaken, PointsNotAccepted, SettlementPriceMissing, SettlementPriceTooHigh.
     """
     content = offer.content()
     terms = await _partner(partner_id)
-    _check(content, terms, rules, now)
-    check_supply(content, offer.stock)
     offer_id = offer_id or uuid7(unix_ms=int(now.timestamp() * 1000))
+    _check(offer_id, content, terms, rules, now)
+    check_supply(content, offer.stock)
     try:
         async with work.nested():
             await work.execute(
@@ -102,7 +105,7 @@ async def edit(
         raise InvalidField("codes", "不可更改；请新建优惠。", "cannot be changed; register a new offer.")
     status = TRANSITIONS.after(OfferStatus(row["status"]), "edit")
     content, terms = offer.content(), await _partner(partner_id)
-    _check(content, terms, rules, now)
+    _check(offer_id, content, terms, rules, now)
     check_supply(content, offer.stock)
     revision = row["revision"] + 1
     await work.execute(
@@ -132,25 +135,30 @@ async def _partner(partner_id: UUID) -> PartnerTerms:
     return terms
 
 
-def _check(content: Content, terms: PartnerTerms, rules: Rules, now: datetime) -> None:
+def _check(offer_id: UUID, content: Content, terms: PartnerTerms, rules: Rules, now: datetime) -> None:
     check_content(content, rules.currency)
-    _check_price(content, terms, rules, now)
+    _check_contract(offer_id, content, terms, rules, now)
 
 
-def _check_price(content: Content, terms: PartnerTerms, rules: Rules, now: datetime) -> None:
+def _check_contract(offer_id: UUID, content: Content, terms: PartnerTerms, rules: Rules, now: datetime) -> None:
+    """Hold an offer against the contract in force; a partner that has none yet may prepare drafts."""
     contract = contract_in_force(terms, rules.calendar.day_of(now))
-    most = contract.max_settlement_price if contract else None
-    price = content.settlement_price
-    if contract is not None and price is None and contract.settlement_price is None:
+    if contract is None:
+        return
+    if contract.role == "grants_points":
+        raise PointsNotAccepted(version=contract.version)
+    price, most = unit_price(contract, unit_of(offer_id, content)), contract.max_settlement_price
+    if price is None:
         raise SettlementPriceMissing
-    if most is not None and price is not None and price.amount > most.amount:
-        raise SettlementPriceTooHigh(wanted=price.amount, found=most.amount)
+    if most is not None and price > most.amount:
+        raise SettlementPriceTooHigh(wanted=price, found=most.amount)
 
 
 async def check_before_sale(offer_id: UUID, rules: Rules, now: datetime) -> None:
     """Hold an offer against the contract of today once more: it may be newer than the offer.
 
-    Called inside the unit of work of the approval. Raises NotFound, SettlementPriceMissing, SettlementPriceTooHigh.
+    Called inside the unit of work of the approval. Raises NotFound, PointsNotAccepted, SettlementPriceMissing,
+    SettlementPriceTooHigh.
     """
     row = await DB.fetchrow(
         "SELECT o.partner_id, r.content FROM offer o JOIN offer_revision r ON r.offer_id = o.id AND r.revision = o.revision"
@@ -159,7 +167,8 @@ async def check_before_sale(offer_id: UUID, rules: Rules, now: datetime) -> None
     )
     if row is None:
         raise NotFound
-    _check_price(msgspec.convert(row["content"], Content), await _partner(row["partner_id"]), rules, now)
+    content = msgspec.convert(row["content"], Content)
+    _check_contract(offer_id, content, await _partner(row["partner_id"]), rules, now)
 
 
 async def take_step(

@@ -52,3 +52,20 @@ class PointsGiven(Event, frozen=True, tag="points.given"):
     def subject(self) -> UUID:
         """The giver's wallet."""
         return self.member_id
+
+
+class PointsGranted(Event, frozen=True, tag="points.granted"):
+    """A partner granted a member points out of its prepaid packs; `pack_balance` is what it has left."""
+
+    aggregate = "partner"
+
+    partner_id: UUID
+    member_id: UUID
+    reference: str
+    points: int
+    pack_balance: int
+    granted_at: datetime
+
+    def subject(self) -> UUID:
+        """The partner."""
+        return self.partner_id

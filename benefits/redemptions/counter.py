@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 
 from benefits.redemptions.domain import VOUCHER_TRANSITIONS, VoucherStatus
-from benefits.redemptions.events import SettlementTerms, VoucherUsed
+from benefits.redemptions.events import SettlementTerms, VoucherUsed, VoucherUseUndone
 from benefits.redemptions.schemas import UseIn
 from marketplace.kernel.codes import UnreadableCodeError, read_code
 from marketplace.kernel.facts import Fact, InvalidField, Kind
@@ -39,6 +39,50 @@ class VoucherRefused(Fact):
         super().__init__(status=status, used_at=used_at.isoformat() if used_at else None)
 
 
+class NotUsed(Fact):
+    """There is no use that could be undone."""
+
+    code = "not_used"
+    zh = "该兑换券尚未核销，无需撤销。"
+    en = "The voucher has not been used; there is nothing to undo."
+
+
+class UsedElsewhere(Fact):
+    """Another location of the partner took the voucher."""
+
+    code = "used_elsewhere"
+    zh = "只能由核销该券的门店撤销。"
+    en = "Only the location that took the voucher can undo it."
+
+
+class UndoWindowOver(Fact):
+    """The contract allows less time to undo a use, or none."""
+
+    code = "undo_window_over"
+    zh = "已超过合同约定的撤销期限（核销后 {minutes} 分钟）。"
+    en = "The time in which the contract lets a use be undone is over ({minutes} minutes)."
+
+
+def status_when_undone(row: asyncpg.Record, location_id: str, minutes: int, now: datetime) -> VoucherStatus:
+    """Return the state of a voucher whose use is undone at the instant, within the minutes that its frozen terms allow.
+
+    One that has expired meanwhile stays used: nobody could use it again. Raises NotUsed, VoucherRefused, UsedElsewhere,
+    UndoWindowOver.
+    """
+    status = VoucherStatus(row["status"])
+    try:
+        after = VOUCHER_TRANSITIONS.after(status, "undo_use")
+    except TransitionRefusedError as refusal:
+        raise (NotUsed() if status is VoucherStatus.ISSUED else VoucherRefused(str(status), None)) from refusal
+    if row["location_id"] != location_id:
+        raise UsedElsewhere
+    if now >= row["used_at"] + timedelta(minutes=minutes):
+        raise UndoWindowOver(minutes=minutes)
+    if row["expires_at"] <= now:
+        raise VoucherRefused(str(VoucherStatus.EXPIRED), row["used_at"])
+    return after
+
+
 def status_when_used(row: asyncpg.Record, now: datetime) -> VoucherStatus:
     """Return the state of a voucher once it is used at the instant. Raises VoucherRefused."""
     status = status_now(row, now)
@@ -64,6 +108,27 @@ def used_event(
         reference=body.reference,
         settlement=msgspec.convert(settlement, SettlementTerms),
         used_at=now,
+        occasion=row["occasion"],
+    )
+
+
+def undone_event(row: asyncpg.Record, terms: SettlementTerms, reason: str, now: datetime) -> VoucherUseUndone:
+    """Return the fact that the voucher's use was undone; `row` is the voucher's as it was used."""
+    return VoucherUseUndone(
+        redemption_id=row["redemption_id"],
+        voucher_id=row["id"],
+        member_id=row["member_id"],
+        partner_id=row["partner_id"],
+        offer_id=row["offer_id"],
+        revision=row["revision"],
+        quantity=row["quantity"],
+        location_id=row["location_id"],
+        reference=row["reference"],
+        settlement=terms,
+        used_at=row["used_at"],
+        reason=reason,
+        undone_at=now,
+        occasion=row["occasion"],
     )
 
 

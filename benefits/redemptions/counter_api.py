@@ -5,8 +5,16 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery, JSONBody
 
-from benefits.redemptions.counter_desk import Use, Verify, counter_desk
-from benefits.redemptions.schemas import PartnerRedemption, UsedVoucher, UseIn, VerifiedVoucher, VerifyIn
+from benefits.redemptions.counter_desk import UndoUse, Use, Verify, counter_desk
+from benefits.redemptions.schemas import (
+    PartnerRedemption,
+    UndoneUse,
+    UndoUseIn,
+    UsedVoucher,
+    UseIn,
+    VerifiedVoucher,
+    VerifyIn,
+)
 from benefits.redemptions.vouchers import of_partner
 from marketplace.kernel.clock import Clock
 from marketplace.platform.idempotency import IdempotencyKey, request_key
@@ -56,6 +64,26 @@ class Counter(Controller):
         """Once, for ever. 409 `already_used`, `expired`, `cancelled`; the same key gives the same answer again."""
         whole = request_key(request, partner.actor, key, data)
         return (await counter_desk(request).ask(Use(partner.partner_id, data, whole, language_of(request)))).response()
+
+    @post(
+        "/undo-use",
+        operation_id="undo_voucher_use",
+        summary="Take a use back",
+        opt={"scope": "vouchers:use"},
+        status_code=200,
+        responses={200: ResponseSpec(UndoneUse, description="Undone", generate_examples=False)},
+    )
+    async def undo(
+        self,
+        data: JSONBody[UndoUseIn],
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],
+        key: IdempotencyKey,
+    ) -> Response[bytes]:
+        """At the same location, in the minutes that the contract allows. 409 `not_used`, `undo_window_over`."""
+        whole = request_key(request, partner.actor, key, data)
+        errand = UndoUse(partner.partner_id, data, whole, language_of(request))
+        return (await counter_desk(request).ask(errand)).response()
 
 
 class PartnerRedemptions(Controller):

@@ -14,17 +14,21 @@ from litestar import Request
 
 from benefits.offers.titles import Titles
 from benefits.redemptions.counter import (
+    NotUsed,
     UnknownVoucher,
     VoucherRefused,
     check_token,
     new_token,
     spelled,
     status_now,
+    status_when_undone,
     status_when_used,
+    undone_event,
     used_event,
 )
 from benefits.redemptions.domain import VoucherStatus
-from benefits.redemptions.schemas import UsedVoucher, UseIn, VerifiedVoucher, VerifyIn
+from benefits.redemptions.events import SettlementTerms
+from benefits.redemptions.schemas import UndoneUse, UndoUseIn, UsedVoucher, UseIn, VerifiedVoucher, VerifyIn
 from marketplace.kernel.clock import Clock, Standing
 from marketplace.kernel.codes import UnreadableCodeError, read_code
 from marketplace.kernel.event import Event
@@ -45,7 +49,7 @@ from partners.onboarding.locations import known_locations
 # Locked in the order of their ids, as a cancellation locks them, so that nobody waits in a circle.
 _FIND = """
 SELECT v.bucket, v.id, v.code, v.partner_id, v.redemption_id, v.member_id, v.offer_id, v.revision, v.quantity, v.status,
-       v.expires_at, v.used_at, v.partner_codes, r.settlement
+       v.expires_at, v.used_at, v.partner_codes, v.location_id, v.reference, v.occasion, r.settlement
 FROM unnest($1::text::smallint[], $2::text::text[]) AS wanted (bucket, code)
 JOIN voucher v ON v.bucket = wanted.bucket AND v.code = wanted.code
 JOIN redemption r ON r.bucket = v.bucket AND r.id = v.redemption_id
@@ -65,6 +69,15 @@ _USED = Write(
     """UPDATE voucher v SET status = d.status, used_at = {now}, location_id = d.location_id, reference = d.reference
     FROM {rows} AS d (bucket, id, status, location_id, reference)
     WHERE v.bucket = d.bucket AND v.id = d.id AND v.status = 'issued' RETURNING 1""",
+)
+
+
+_UNDONE = Write(
+    "undone",
+    ("smallint", "uuid", "text", "int"),
+    """UPDATE voucher v SET status = d.status, used_at = NULL, location_id = '', reference = '', occasion = v.occasion + 1
+    FROM {rows} AS d (bucket, id, status, occasion)
+    WHERE v.bucket = d.bucket AND v.id = d.id AND v.status = 'used' AND v.occasion = d.occasion RETURNING 1""",
 )
 
 
@@ -90,7 +103,18 @@ class Use(msgspec.Struct, frozen=True):
     weight = 1
 
 
-CounterErrand: TypeAlias = Verify | Use
+class UndoUse(msgspec.Struct, frozen=True):
+    """A partner takes a use back."""
+
+    partner_id: UUID
+    body: UndoUseIn
+    key: Key
+    language: str
+
+    weight = 1
+
+
+CounterErrand: TypeAlias = Verify | Use | UndoUse
 
 
 def counter_desk(request: Request[Any, Any, Any]) -> Desk[CounterErrand]:
@@ -107,6 +131,7 @@ class _Batch(msgspec.Struct):
     titles: Mapping[tuple[UUID, int], Any]
     locations: Collection[tuple[UUID, str]]
     changes: dict[UUID, tuple[object, ...]]
+    undone: dict[UUID, tuple[object, ...]]
     events: list[tuple[int, Event]]
 
 
@@ -132,19 +157,20 @@ class CounterDesk:
         return decided.results
 
     async def _decide(self, work: UnitOfWork, errands: Sequence[CounterErrand], clock: Clock) -> Decided:
-        lock = any(isinstance(errand, Use) for errand in errands)
+        lock = any(not isinstance(errand, Verify) for errand in errands)
         rows = await _vouchers(work, errands, lock=lock)
         keys = [errand.key.columns for errand in errands if errand.key is not None]
         answered, asked_at = await read_all(work, [(ANSWERED, keys), (_NOW, [(True,)])])
         now = clock.shifted(asked_at[0])
         titles = await self._titles.of({(row["offer_id"], row["revision"]) for row in rows.values()})
         places = {(e.partner_id, e.body.location_id) for e in errands if e.body.location_id}
-        batch = _Batch(now, rows, titles, await known_locations(places) if places else (), {}, [])
+        batch = _Batch(now, rows, titles, await known_locations(places) if places else (), {}, {}, [])
         answers = Answers(answered)
         fresh: list[tuple[Key, Outcome]] = []
         results = [self._answer(errand, batch, answers, fresh) for errand in errands]
         writes = Writes(now)
         writes.add(_USED, list(batch.changes.values()))
+        writes.add(_UNDONE, list(batch.undone.values()))
         writes.add(EVENTS, [event_row(event, now, bucket) for bucket, event in batch.events])
         writes.add(OUTCOMES, [(k.bucket, k.caller, k.key, k.fingerprint, o.status, o.body) for k, o in fresh])
         return Decided(results, lambda: writes.run(work))
@@ -174,10 +200,20 @@ class CounterDesk:
             voucher = batch.vouchers.get((errand.partner_id, spelled(errand.body.code)))
             if voucher is None:
                 raise UnknownVoucher
-            view = self._verify(errand, voucher, batch) if isinstance(errand, Verify) else _use(errand, voucher, batch)
+            return Outcome(200, msgspec.json.encode(self._take(errand, voucher, batch)))
         except Fact as fact:
             return refused(fact, errand.language)
-        return Outcome(200, msgspec.json.encode(view))
+
+    def _take(
+        self, errand: CounterErrand, voucher: Mapping[str, Any], batch: _Batch
+    ) -> VerifiedVoucher | UsedVoucher | UndoneUse:
+        match errand:
+            case Verify():
+                return self._verify(errand, voucher, batch)
+            case Use():
+                return _use(errand, voucher, batch)
+            case UndoUse():
+                return _undo(errand, voucher, batch)
 
     def _verify(self, errand: Verify, voucher: Mapping[str, Any], batch: _Batch) -> VerifiedVoucher:
         status = VoucherStatus.USED if voucher["id"] in batch.changes else status_now(voucher, batch.now)
@@ -198,7 +234,7 @@ class CounterDesk:
 def _use(errand: Use, voucher: Mapping[str, Any], batch: _Batch) -> UsedVoucher:
     body = errand.body
     after = status_when_used(voucher, batch.now)
-    if voucher["id"] in batch.changes:
+    if voucher["id"] in batch.changes or voucher["id"] in batch.undone:
         raise VoucherRefused(after.value, batch.now)
     batch.changes[voucher["id"]] = (
         voucher["bucket"],
@@ -211,6 +247,19 @@ def _use(errand: Use, voucher: Mapping[str, Any], batch: _Batch) -> UsedVoucher:
         (voucher["bucket"], used_event(voucher, body, errand.partner_id, voucher["settlement"], batch.now))
     )
     return UsedVoucher(voucher["id"], after.value, batch.now, voucher["offer_id"], voucher["quantity"], body.reference)
+
+
+def _undo(errand: UndoUse, voucher: Mapping[str, Any], batch: _Batch) -> UndoneUse:
+    terms = msgspec.convert(voucher["settlement"], SettlementTerms)
+    location_id = errand.body.location_id or ""
+    after = status_when_undone(voucher, location_id, terms.counter_cancel_minutes, batch.now)
+    if voucher["id"] in batch.undone:
+        raise NotUsed
+    batch.undone[voucher["id"]] = (voucher["bucket"], voucher["id"], after.value, voucher["occasion"])
+    batch.events.append((voucher["bucket"], undone_event(voucher, terms, errand.body.reason, batch.now)))
+    return UndoneUse(
+        voucher["id"], after.value, batch.now, voucher["offer_id"], voucher["quantity"], voucher["expires_at"]
+    )
 
 
 async def _vouchers(

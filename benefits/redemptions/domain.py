@@ -17,6 +17,7 @@ from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.facts import Fact, Kind
 from marketplace.kernel.states import Transitions
 from partners.contracts.domain import contract_in_force
+from partners.contracts.pricing import settle
 
 MAX_QUANTITY = 20
 """Units in one redemption: more is a business purchase, not a member's benefit."""
@@ -36,6 +37,8 @@ VOUCHER_TRANSITIONS: Transitions[VoucherStatus] = Transitions(
         (VoucherStatus.ISSUED, "use"): VoucherStatus.USED,
         (VoucherStatus.ISSUED, "expire"): VoucherStatus.EXPIRED,
         (VoucherStatus.ISSUED, "cancel"): VoucherStatus.CANCELLED,
+        # Only by the counter that took it, and in the minutes that the contract allows.
+        (VoucherStatus.USED, "undo_use"): VoucherStatus.ISSUED,
     }
 )
 
@@ -310,20 +313,26 @@ def _why_not_on_sale(offer: OfferTerms, now: datetime) -> str | None:
 
 
 def _settlement(offer: OfferTerms, quantity: int, today: date) -> SettlementTerms | None:
+    """Return what is frozen of the contract in force, or None where it does not have members spend points, or has no price."""
     contract = contract_in_force(offer.partner, today)
-    price = offer.content.settlement_price or (contract.settlement_price if contract else None)
-    if contract is None or price is None:
+    if contract is None or contract.role == "grants_points":
         return None
-    most = contract.max_settlement_price
-    if most is not None and price.amount > most.amount:
-        return None  # the offer was registered before this contract set its maximum; nothing may be owed above it
+    settled = settle(contract, offer.unit, quantity)
+    if settled is None:
+        return None
     return SettlementTerms(
         contract_id=contract.contract_id,
         contract_version=contract.version,
         basis=contract.settlement_basis,
-        amount_minor=price.amount * quantity,
-        currency=price.currency,
+        amount_minor=settled.amount_minor,
+        currency=contract.currency,
         tax_rate_ppm=contract.tax_rate_ppm,
+        partner_minor=settled.partner_minor,
+        dealer_minor=settled.dealer_minor,
+        commission_minor=settled.commission_minor,
+        counter_cancel_minutes=contract.counter_cancel_minutes,
+        cycle=contract.cycle,
+        zone=contract.time_zone or "",
     )
 
 

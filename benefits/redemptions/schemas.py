@@ -153,6 +153,25 @@ class UsedVoucher(msgspec.Struct, frozen=True):
     reference: str
 
 
+class UndoUseIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Take a use back. `location_id` is the one at which the voucher was used."""
+
+    code: CodeText
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
+    location_id: LocationId | None = None
+
+
+class UndoneUse(msgspec.Struct, frozen=True):
+    """The voucher can be used again, until it expires."""
+
+    voucher_id: UUID
+    status: str
+    undone_at: datetime
+    offer_id: UUID
+    quantity: int
+    expires_at: datetime
+
+
 class PartnerRedemption(msgspec.Struct, frozen=True):
     """A redemption as its partner sees it: no member, no name."""
 

@@ -44,6 +44,7 @@ class Voucher(Table, db=DB):
     partner_codes = Array(base_column=Text(), null=False, default=list)
     location_id = Text(null=False, default="")
     reference = Text(null=False, default="")
+    occasion = Integer(null=False, default=1)
 
 
 class LimitUsed(Table, db=DB):

@@ -1,68 +1,199 @@
-"""Contracts over HTTP."""
+"""Contracts over HTTP: operations' side."""
 
-from litestar import Controller, Response, get, post
+import re
+from typing import Annotated
+
+from litestar import Controller, Response, get, post, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, HeaderParameter, JSONBody
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import UnitOfWork
+from marketplace.kernel.facts import Fact, Kind
+from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
 from marketplace.platform.paging import Page
 from marketplace.platform.problems import HttpRequest, language_of, path_id
 from marketplace.settings import Settings
-from partners.contracts.schemas import ContractView, EndContract, NewContract
-from partners.contracts.sign import end_contract, list_contracts, sign_contract
-from partners.oauth.callers import PartnerCaller
+from partners.contracts.agreement import Proposal
+from partners.contracts.draft import DraftChanged, draft_contract, edit_contract, offer_contract, withdraw_contract
+from partners.contracts.rows import difference_of, list_contracts, see_contract
+from partners.contracts.schemas import ContractDifference, ContractView, EndContract, WithdrawContract
+from partners.contracts.sign import end_contract
 
-_OPERATIONS = {"roles": ["operations"]}
-_READERS = {"roles": ["operations", "finance", "finance_approver", "auditor"]}
+OPERATIONS = {"roles": ["operations"]}
+READERS = {"roles": ["operations", "finance", "finance_approver", "auditor"]}
+ONE = {200: ResponseSpec(ContractView, description="The contract", generate_examples=False)}
+
+IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", required=False, description="The ETag that was read.")]
+
+
+class IfMatchMissing(Fact):
+    """An edit came without the version that it is based on."""
+
+    kind = Kind.INVALID
+    code = "if_match_missing"
+    zh = "缺少 If-Match 请求头：请带上读取时的 ETag，以免覆盖他人的修改。"
+    en = "The If-Match header is missing: send the ETag that you read, so that nobody's change is overwritten."
+
+
+def with_etag(found: tuple[ContractView, int]) -> Response[ContractView]:
+    """Return the contract with its edition as ETag."""
+    view, edition = found
+    return Response(view, headers={"ETag": f'"{edition}"'})
+
+
+def edition_of(if_match: str | None) -> int:
+    """Return the edition that an If-Match names. Raises IfMatchMissing, DraftChanged."""
+    if not if_match:
+        raise IfMatchMissing
+    match = re.fullmatch(r'"([0-9]{1,18})"', if_match.strip())
+    if match is None:
+        raise DraftChanged
+    return int(match[1])
 
 
 class AdminContracts(Controller):
-    """Operations' side. The versions of one partner are few, so their list has one page."""
+    """Operations draft, offer, withdraw and end. The versions of one partner are few, so their list has one page."""
 
     path = "/v1/admin/partners/{partner_id:str}/contracts"
     tags = ["operations"]
 
     @post(
-        operation_id="sign_contract",
-        summary="Record a signed contract",
-        opt=_OPERATIONS,
-        responses={201: ResponseSpec(ContractView, description="The contract", generate_examples=False)},
+        operation_id="draft_contract",
+        summary="Draft a contract",
+        opt=OPERATIONS,
+        responses={201: ResponseSpec(ContractView, description="The draft", generate_examples=False)},
     )
-    async def sign(
+    async def draft(
         self,
         partner_id: FromPath[str],
-        data: JSONBody[NewContract],
+        data: JSONBody[Proposal],
         request: HttpRequest,
         staff: NamedDependency[Caller],
         key: IdempotencyKey,
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
-        """Record the partner's next contract. On each day at most one is in force; an approved partner becomes active."""
+        """Write the partner's next version. It holds once it was offered and both sides have signed it."""
         identifier, now = path_id(partner_id), clock.now()
 
-        async def sign(work: UnitOfWork) -> ContractView:
-            return await sign_contract(work, identifier, data.proposal(), settings.currency, staff.actor, now)
+        async def draft(work: UnitOfWork) -> ContractView:
+            return await draft_contract(work, identifier, data, settings.currency, staff.actor, now)
 
         whole = request_key(request, staff.actor, key, data)
-        return (await once(whole, language_of(request), sign, status=201, now=now)).response()
+        return (await once(whole, language_of(request), draft, status=201, now=now)).response()
 
-    @get(operation_id="list_partner_contracts", summary="A partner's contracts", opt=_READERS)
+    @get(operation_id="list_partner_contracts", summary="A partner's contracts", opt=READERS)
     async def list_versions(self, partner_id: FromPath[str], staff: NamedDependency[Caller]) -> Page[ContractView]:  # noqa: ARG002 - the guard
         """All versions, by their first day."""
-        return Page(await list_contracts(path_id(partner_id)))
+        return Page(await list_contracts(path_id(partner_id), staff=True))
+
+    @get("/{contract_id:str}", operation_id="get_partner_contract", summary="One version, with its ETag", opt=READERS)
+    async def see(
+        self,
+        partner_id: FromPath[str],
+        contract_id: FromPath[str],
+        staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
+    ) -> Response[ContractView]:
+        """The ETag goes into If-Match of a change."""
+        return with_etag(await see_contract(path_id(partner_id), path_id(contract_id), staff=True))
+
+    @put("/{contract_id:str}", operation_id="edit_contract", summary="Replace what a draft says", opt=OPERATIONS)
+    async def edit(
+        self,
+        partner_id: FromPath[str],
+        contract_id: FromPath[str],
+        data: JSONBody[Proposal],
+        staff: NamedDependency[Caller],
+        clock: NamedDependency[Clock],
+        settings: NamedDependency[Settings],
+        if_match: IfMatch = None,
+    ) -> Response[ContractView]:
+        """Only drafts change: what was offered is withdrawn and drafted anew."""
+        ids, edition = (path_id(partner_id), path_id(contract_id)), edition_of(if_match)
+        async with unit_of_work() as work:
+            await edit_contract(work, *ids, data, edition, settings.currency, staff.actor, clock.now())
+        return with_etag(await see_contract(*ids, staff=True))
+
+    @get(
+        "/{contract_id:str}/difference",
+        operation_id="get_contract_difference",
+        summary="What a version changes of the one before",
+        opt=READERS,
+    )
+    async def difference(
+        self,
+        partner_id: FromPath[str],
+        contract_id: FromPath[str],
+        staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
+    ) -> ContractDifference:
+        """Field by field, in Chinese and English."""
+        return await difference_of(path_id(partner_id), path_id(contract_id), staff=True)
+
+    @post(
+        "/{contract_id:str}/offer",
+        operation_id="offer_contract",
+        summary="Offer a draft to be signed",
+        opt=OPERATIONS,
+        status_code=200,
+        responses=ONE,
+    )
+    async def offer(
+        self,
+        partner_id: FromPath[str],
+        contract_id: FromPath[str],
+        request: HttpRequest,
+        staff: NamedDependency[Caller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+        settings: NamedDependency[Settings],
+    ) -> Response[bytes]:
+        """From here on both sides see it, and it does not change. 409 `contract_overlaps`, `wrong_state`."""
+        ids, now = (path_id(partner_id), path_id(contract_id)), clock.now()
+        today = settings.calendar.day_of(now)
+
+        async def offer(work: UnitOfWork) -> ContractView:
+            return await offer_contract(work, *ids, today, staff.actor, now)
+
+        whole = request_key(request, staff.actor, key, None)
+        return (await once(whole, language_of(request), offer, now=now)).response()
+
+    @post(
+        "/{contract_id:str}/withdraw",
+        operation_id="withdraw_contract",
+        summary="Take back a version that not both have signed",
+        opt=OPERATIONS,
+        status_code=200,
+        responses=ONE,
+    )
+    async def withdraw(
+        self,
+        partner_id: FromPath[str],
+        contract_id: FromPath[str],
+        data: JSONBody[WithdrawContract],
+        request: HttpRequest,
+        staff: NamedDependency[Caller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """A draft, or what was offered. What both have signed is ended, not withdrawn."""
+        ids, now = (path_id(partner_id), path_id(contract_id)), clock.now()
+
+        async def withdraw(work: UnitOfWork) -> ContractView:
+            return await withdraw_contract(work, *ids, data.reason, staff.actor, now)
+
+        whole = request_key(request, staff.actor, key, data)
+        return (await once(whole, language_of(request), withdraw, now=now)).response()
 
     @post(
         "/{contract_id:str}/end",
         operation_id="end_contract",
         summary="End a contract early",
-        opt=_OPERATIONS,
+        opt=OPERATIONS,
         status_code=200,
-        responses={200: ResponseSpec(ContractView, description="The contract", generate_examples=False)},
+        responses=ONE,
     )
     async def end(
         self,
@@ -75,7 +206,7 @@ class AdminContracts(Controller):
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
-        """Let a contract end earlier than it says, tomorrow at the earliest: the way to make room for its successor."""
+        """Let a contract end earlier than it says, tomorrow at the earliest. A later version does so by itself."""
         ids, now = (path_id(partner_id), path_id(contract_id)), clock.now()
         today = settings.calendar.day_of(now)
 
@@ -84,15 +215,3 @@ class AdminContracts(Controller):
 
         whole = request_key(request, staff.actor, key, data)
         return (await once(whole, language_of(request), end, now=now)).response()
-
-
-class PartnerContracts(Controller):
-    """The partner's side."""
-
-    path = "/v1/partner/contracts"
-    tags = ["partner"]
-
-    @get(operation_id="list_own_contracts", summary="Our contracts", opt={"scope": "contracts:read"})
-    async def list_own(self, partner: NamedDependency[PartnerCaller]) -> Page[ContractView]:
-        """All versions of the calling partner's contract, by their first day."""
-        return Page(await list_contracts(partner.partner_id))

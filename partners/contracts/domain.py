@@ -1,44 +1,127 @@
-"""What a contract says, and which one is in force on a day: pure."""
+"""A contract's versions: their states, who has signed, which one is in force on a day. Pure; the terms are in `agreement.py`."""
 
+import hashlib
+from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Literal
+from enum import StrEnum
 from uuid import UUID
 
 import msgspec
 
-from marketplace.kernel.facts import InvalidField
-from marketplace.kernel.money import Money
+from marketplace.kernel.facts import Fact, InvalidField
+from marketplace.kernel.periods import Cycle
+from marketplace.kernel.states import Transitions
 from marketplace.kernel.text import Text
+from partners.contracts.agreement import Content, Proposal, SettlementBasis, check_proposal
 
-SettlementBasis = Literal["on_use", "on_issue"]
-"""When the OEM begins to owe the partner: when a voucher is used, or already when it is issued."""
+__all__ = [
+    "ContractTerms",
+    "Cycle",
+    "PartnerTerms",
+    "Proposal",
+    "SettlementBasis",
+    "check_end",
+    "check_proposal",
+    "contract_in_force",
+]
 
-Cycle = Literal["monthly"]
+
+class ContractStatus(StrEnum):
+    """Where a version stands."""
+
+    DRAFTED = "drafted"
+    """Operations write it; the partner does not see it yet, and it can still be changed."""
+    OFFERED = "offered"
+    """Both sides see it, and it does not change any more; nobody has signed."""
+    SIGNED_BY_OEM = "signed_by_oem"
+    """The OEM has signed; the partner has not."""
+    SIGNED_BY_PARTNER = "signed_by_partner"
+    """The partner has signed; the OEM has not."""
+    SIGNED = "signed"
+    """Both have: it is in force on its days."""
+    SUPERSEDED = "superseded"
+    """A later version was signed for all of its days before the first of them came: it was never in force."""
+    WITHDRAWN = "withdrawn"
+    """The OEM took it back before both had signed."""
 
 
-_FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
-"""Days outside are slips of the pen, such as a year typed with one digit too few."""
+class Party(StrEnum):
+    """Whose signature it is."""
+
+    OEM = "oem"
+    PARTNER = "partner"
 
 
-class ContractTerms(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of a partner's contract, in force on the business days `[starts_on, ends_on)`.
+class Method(StrEnum):
+    """How somebody signed."""
 
-    Amounts are per unit, in minor units of `currency`. `settlement_price` holds unless an offer proposes its own, which
-    may not exceed `max_settlement_price`. Rates are parts per million: the commission is on cash, the tax is contained.
+    API = "api"
+    """By an authenticated call that named the content's hash."""
+    PAPER = "paper"
+    """On paper, which operations have filed and recorded under its document reference."""
+    CARRIED_OVER = "carried_over"
+    """Before signatures of both sides were kept: operations had recorded the contract as signed."""
+
+
+_OPEN = (
+    ContractStatus.DRAFTED,
+    ContractStatus.OFFERED,
+    ContractStatus.SIGNED_BY_OEM,
+    ContractStatus.SIGNED_BY_PARTNER,
+)
+
+CONTRACT: Transitions[ContractStatus] = Transitions(
+    {
+        (ContractStatus.DRAFTED, "edit"): ContractStatus.DRAFTED,
+        (ContractStatus.DRAFTED, "offer"): ContractStatus.OFFERED,
+        (ContractStatus.OFFERED, "sign_oem"): ContractStatus.SIGNED_BY_OEM,
+        (ContractStatus.OFFERED, "sign_partner"): ContractStatus.SIGNED_BY_PARTNER,
+        (ContractStatus.SIGNED_BY_PARTNER, "sign_oem"): ContractStatus.SIGNED,
+        (ContractStatus.SIGNED_BY_OEM, "sign_partner"): ContractStatus.SIGNED,
+        **{(state, "withdraw"): ContractStatus.WITHDRAWN for state in _OPEN},
+        # What both have signed is ended or superseded, never withdrawn.
+        (ContractStatus.SIGNED, "end"): ContractStatus.SIGNED,
+        (ContractStatus.SIGNED, "shorten"): ContractStatus.SIGNED,
+        (ContractStatus.SIGNED, "supersede"): ContractStatus.SUPERSEDED,
+    }
+)
+
+
+class ContractOverlaps(Fact):
+    """The version would change what holds today, or held before."""
+
+    code = "contract_overlaps"
+    zh = "与第 {version} 版合同（{starts_on} 至 {ends_on}）重叠：新版最早自 {earliest} 起取代它。"
+    en = (
+        "Version {version} ({starts_on} to {ends_on}) is in force on some of these days; a new one takes its place from"
+        " {earliest} at the earliest."
+    )
+
+
+class ContentDiffers(Fact):
+    """Somebody wants to sign another content than the one that is offered."""
+
+    code = "content_differs"
+    zh = "您要签署的内容哈希与所提供的合同不一致，请重新阅读后再签。"
+    en = "The hash is not that of the contract as it is offered: read it again before you sign."
+
+
+class SameSigner(Fact):
+    """One person would be both sides."""
+
+    code = "same_person"
+    zh = "登记合作方纸质签名的人不能同时代表主机厂签署。"
+    en = "Whoever records the partner's signature from paper cannot sign for the OEM as well."
+
+
+class ContractTerms(Proposal, frozen=True, kw_only=True):
+    """A version that both have signed, in force on the business days `[starts_on, ends_on)`.
+
+    `ends_on` is what became of the day that was signed: an early end or a later version may have moved it forward.
     """
 
     contract_id: UUID
     version: int
-    starts_on: date
-    ends_on: date | None
-    settlement_basis: SettlementBasis
-    settlement_price: Money | None
-    max_settlement_price: Money | None
-    commission_ppm: int
-    tax_rate_ppm: int
-    currency: str
-    cycle: Cycle
-    payment_terms_days: int
 
     def covers(self, day: date) -> bool:
         """Return whether the contract is in force on the business day."""
@@ -46,7 +129,7 @@ class ContractTerms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PartnerTerms(msgspec.Struct, frozen=True, kw_only=True):
-    """A partner with all its contracts, oldest first. `version` grows with each change of its status or contracts."""
+    """A partner with its signed contracts, oldest first. `version` grows with each change of its status or contracts."""
 
     partner_id: UUID
     name: Text
@@ -60,51 +143,63 @@ def contract_in_force(terms: PartnerTerms, day: date) -> ContractTerms | None:
     return next((contract for contract in terms.contracts if contract.covers(day)), None)
 
 
-class Proposal(msgspec.Struct, frozen=True, kw_only=True):
-    """The terms of a contract that is to be signed."""
+def written(content: Content) -> str:
+    """Return the content as it is kept, hashed and signed: JSON with its fields in alphabetical order."""
+    return msgspec.json.encode(content, order="sorted").decode()
 
-    starts_on: date
+
+def content_hash(text: str) -> str:
+    """Return the SHA-256 of a written content, in hexadecimal. The database holds each row's text against it, too."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Signature(msgspec.Struct, frozen=True, kw_only=True):
+    """A signature that stands already: whose, and in whose name it was given or recorded."""
+
+    party: Party
+    actor: str
+
+
+def check_signer(party: Party, method: Method, actor: str, standing: Iterable[Signature]) -> None:
+    """Raise SameSigner if one of the OEM's people would bring in both signatures, the partner's from paper."""
+    for other in standing:
+        if other.party is not party and other.actor == actor and (method is Method.PAPER or party is Party.OEM):
+            raise SameSigner
+
+
+class Superseded(msgspec.Struct, frozen=True):
+    """What becomes of an earlier contract: it ends on that day, or (None) never comes into force."""
+
+    contract: ContractTerms
     ends_on: date | None
-    settlement_basis: SettlementBasis
-    settlement_price: Money | None
-    max_settlement_price: Money | None
-    commission_ppm: int
-    tax_rate_ppm: int
-    currency: str
-    cycle: Cycle
-    payment_terms_days: int
 
 
-def check_proposal(proposal: Proposal, home_currency: str) -> None:
-    """Raise InvalidField for terms that contradict each other or this marketplace.
+def superseding(new: Proposal, standing: Sequence[ContractTerms], today: date) -> list[Superseded]:
+    """Return what becomes of the signed versions once the new one is signed, for those that overlap it.
 
-    There is one currency: nothing here converts, so a contract in another could never be settled.
+    One that begins earlier ends where the new one begins; one that would begin later never does. What holds today or held
+    before is never changed: raises ContractOverlaps if the new version reaches into it.
     """
-    for field in ("starts_on", "ends_on"):
-        day: date | None = getattr(proposal, field)
-        if day is not None and not _FIRST_DAY <= day <= _LAST_DAY:
-            raise InvalidField(
-                field, f"须在 {_FIRST_DAY} 与 {_LAST_DAY} 之间。", f"must lie from {_FIRST_DAY} to {_LAST_DAY}."
+    found = []
+    for contract in standing:
+        if not _overlap(new, contract):
+            continue
+        begun = contract.starts_on <= today
+        if begun and new.starts_on <= today:
+            raise ContractOverlaps(
+                version=contract.version,
+                starts_on=str(contract.starts_on),
+                ends_on=None if contract.ends_on is None else str(contract.ends_on),
+                earliest=str(date.fromordinal(today.toordinal() + 1)),
             )
-    if proposal.ends_on is not None and proposal.ends_on <= proposal.starts_on:
-        raise InvalidField(
-            "ends_on", "必须晚于 starts_on（不含当日）。", "must lie after starts_on; it is the first day without it."
-        )
-    if proposal.currency != home_currency:
-        raise InvalidField(
-            "currency", f"本平台以 {home_currency} 结算。", f"must be {home_currency}: this marketplace settles in it."
-        )
-    for field in ("settlement_price", "max_settlement_price"):
-        price: Money | None = getattr(proposal, field)
-        if price is not None and price.currency != proposal.currency:
-            raise InvalidField(
-                f"{field}.currency",
-                f"必须与合同币种 {proposal.currency} 一致。",
-                f"must be the contract's {proposal.currency}.",
-            )
-    price, limit = proposal.settlement_price, proposal.max_settlement_price
-    if price is not None and limit is not None and price.amount > limit.amount:
-        raise InvalidField("max_settlement_price", "不能低于 settlement_price。", "must not be below settlement_price.")
+        found.append(Superseded(contract, new.starts_on if contract.starts_on < new.starts_on else None))
+    return found
+
+
+def _overlap(one: Proposal, other: Proposal) -> bool:
+    return (other.ends_on is None or one.starts_on < other.ends_on) and (
+        one.ends_on is None or other.starts_on < one.ends_on
+    )
 
 
 def check_end(current: ContractTerms, ends_on: date, today: date) -> None:

@@ -1,35 +1,45 @@
-"""What goes over the wire about contracts."""
+"""What goes over the wire about contracts. What operations draft is a `Proposal` (agreement.py)."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
 import msgspec
 
-from marketplace.kernel.money import Currency, Money
-from partners.contracts.domain import Cycle, Proposal, SettlementBasis
-from partners.fields import Line, Ppm
+from marketplace.kernel.text import Text
+from partners.contracts.agreement import Proposal
+from partners.contracts.domain import ContractStatus, Method, Party
+from partners.fields import Line, Reference
 
-PaymentDays = Annotated[int, msgspec.Meta(ge=0, le=365, description="Days from a statement's approval to its payment.")]
+ContentHash = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[0-9a-f]{64}$(?!\n)",
+        description="SHA-256 of `content`, as it was read: what is signed is that text and no other.",
+        examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
+    ),
+]
 
 
-class NewContract(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The terms of a new version. `ends_on` is the first day on which it is no longer in force; null is open-ended."""
+class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which content is signed."""
 
-    starts_on: date
-    ends_on: date | None = None
-    settlement_basis: SettlementBasis
-    settlement_price: Money | None = None
-    max_settlement_price: Money | None = None
-    commission_ppm: Ppm = 0
-    tax_rate_ppm: Ppm = 0
-    currency: Currency = "CNY"
-    cycle: Cycle = "monthly"
-    payment_terms_days: PaymentDays = 30
+    content_hash: ContentHash
 
-    def proposal(self) -> Proposal:
-        """Return the terms as the domain knows them."""
-        return Proposal(**{name: getattr(self, name) for name in self.__struct_fields__})
+
+class PaperSignature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The partner's signature on paper: who signed, on which day, and where the paper is filed."""
+
+    content_hash: ContentHash
+    signed_by: Line
+    signed_on: date
+    document_reference: Reference
+
+
+class WithdrawContract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why the version is not to be signed any more."""
+
+    reason: Line
 
 
 class EndContract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,20 +49,51 @@ class EndContract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Line
 
 
-class ContractView(msgspec.Struct, frozen=True, kw_only=True):
-    """A version of a contract; amounts per unit."""
+class SignatureView(msgspec.Struct, frozen=True, kw_only=True):
+    """One side's signature. `signed_by` names who signed on paper; `actor` is for the OEM's own people to see."""
+
+    party: Party
+    method: Method
+    content_hash: str
+    signed_at: datetime
+    signed_by: str | None
+    signed_on: date | None
+    document_reference: str | None
+    actor: str | None
+
+
+class ContractView(Proposal, frozen=True, kw_only=True):
+    """A version of a contract; amounts per unit. `content` is the text whose hash is signed.
+
+    `ends_on` is where it ends by now; what was signed stands in `content`.
+    """
 
     id: UUID
     partner_id: UUID
     version: int
-    starts_on: date
-    ends_on: date | None
-    settlement_basis: SettlementBasis
-    settlement_price: Money | None
-    max_settlement_price: Money | None
-    commission_ppm: int
-    tax_rate_ppm: int
-    currency: str
-    cycle: Cycle
-    payment_terms_days: int
+    status: ContractStatus
+    content: str
+    content_hash: str
+    signatures: list[SignatureView]
+    drafted_at: datetime
+    offered_at: datetime | None
+    signed_at: datetime | None
     partner_status: str
+
+
+class FieldDifference(msgspec.Struct, frozen=True):
+    """One field that is another than before, in words; null where it was not there, or is not any more."""
+
+    field: str
+    title: Text
+    before: Text | None
+    after: Text | None
+
+
+class ContractDifference(msgspec.Struct, frozen=True):
+    """What a version changes of the one before it: the latest lower one that both had signed (null for the first)."""
+
+    contract_id: UUID
+    version: int
+    before_version: int | None
+    changes: list[FieldDifference]

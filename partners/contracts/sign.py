@@ -1,105 +1,123 @@
-"""Contracts are signed, ended early, and read."""
+"""Both sides sign a version, by which it holds; and a contract is ended early."""
 
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
-from marketplace.kernel.facts import Fact, NotFound
-from marketplace.kernel.ids import uuid7
+import msgspec
+
+from marketplace.kernel.facts import InvalidField
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.events import publish
-from partners.contracts.domain import ContractTerms, Proposal, check_end, check_proposal
+from partners.contracts.domain import (
+    CONTRACT,
+    ContentDiffers,
+    ContractStatus,
+    Method,
+    Party,
+    Superseded,
+    check_end,
+    check_signer,
+    superseding,
+)
 from partners.contracts.events import ContractEnded, ContractSigned
+from partners.contracts.rows import content_of, lock_contract, seen, standing_signatures, terms_of
 from partners.contracts.schemas import ContractView
 from partners.contracts.terms import load_terms
-from partners.onboarding.domain import PARTNER, PartnerStatus
+from partners.onboarding.domain import PARTNER
 from partners.onboarding.history import lock_partner, move
 
 
-class ContractOverlaps(Fact):
-    """On some day two contracts would be in force."""
+class Signing(msgspec.Struct, frozen=True, kw_only=True):
+    """A signature that is to be given: for which side, under which content, how, and by whom.
 
-    code = "contract_overlaps"
-    zh = "与第 {version} 版合同（{starts_on} 至 {ends_on}）的有效期重叠。"
-    en = "Version {version} ({starts_on} to {ends_on}) is in force on some of these days."
+    `signed_by`, `signed_on` and `document_reference` say of a paper who signed it, when, and where it is filed.
+    """
 
-
-# The guard stands in the write. The partner's row is locked before, so that no other contract of the partner can be
-# written between its look and its insert. (An exclusion constraint would need the extension btree_gist, which not
-# every PostgreSQL has.)
-_INSERT = """
-INSERT INTO contract (id, partner_id, version, starts_on, ends_on, settlement_basis, settlement_price_minor,
-    max_settlement_price_minor, commission_ppm, tax_rate_ppm, currency, cycle, payment_terms_days, signed_at, signed_by)
-SELECT $1, $2, (SELECT coalesce(max(version), 0) + 1 FROM contract WHERE partner_id = $2),
-    $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
-WHERE NOT EXISTS (
-    SELECT 1 FROM contract WHERE partner_id = $2
-    AND daterange(starts_on, ends_on) && daterange($3::date, $4::date))
-RETURNING version
-"""
-
-_OVERLAPPED = """
-SELECT version, starts_on, ends_on FROM contract
-WHERE partner_id = $1 AND daterange(starts_on, ends_on) && daterange($2::date, $3::date) ORDER BY version LIMIT 1
-"""
+    party: Party
+    content_hash: str
+    actor: str
+    method: Method = Method.API
+    signed_by: str | None = None
+    signed_on: date | None = None
+    document_reference: str | None = None
 
 
 async def sign_contract(
-    work: UnitOfWork, partner_id: UUID, proposal: Proposal, home_currency: str, actor: str, now: datetime
+    work: UnitOfWork, partner_id: UUID, contract_id: UUID | None, signing: Signing, today: date, now: datetime
 ) -> ContractView:
-    """Record a signed contract as the partner's next version and return it; an approved partner becomes active by it.
+    """Put one side's signature under an offered version and return it as that side sees it.
 
-    Nothing that was redeemed before changes: every redemption carries the version in force when it was made. Raises
-    NotFound, TransitionRefusedError, InvalidField for contradicting terms, ContractOverlaps.
+    With the second signature it holds: earlier versions end where it begins, and an approved partner becomes active.
+    Nothing that was redeemed before changes: every redemption carries its terms. `today` is the business day.
+
+    Checked in this order: it is there (NotFound), the partner can sign and this side may still (TransitionRefusedError), it is
+    what the signer read (ContentDiffers), another person than the other side's (SameSigner), it does not reach into
+    what holds today (ContractOverlaps).
     """
-    check_proposal(proposal, home_currency)
     before = await lock_partner(work, partner_id)
-    after = PARTNER.after(before, "sign_contract")
-    contract_id = uuid7(unix_ms=int(now.timestamp() * 1000))
-    version = await work.fetchval(_INSERT, contract_id, partner_id, *_values(proposal), now, actor)
-    if version is None:
-        raise await _overlap(work, partner_id, proposal)
-    await move(work, partner_id, actor, "sign_contract", before, after, None, now)
-    signed = ContractSigned(partner_id, contract_id, version, proposal.starts_on, proposal.ends_on, now)
-    await publish(work, [signed], now)
+    row = await lock_contract(work, partner_id, contract_id)
+    partner_after = PARTNER.after(before, "sign_contract")
+    status = ContractStatus(row["status"])
+    after = CONTRACT.after(status, f"sign_{signing.party}")
+    if signing.content_hash != row["content_hash"]:
+        raise ContentDiffers(content_hash=row["content_hash"])
+    if signing.signed_on is not None and signing.signed_on > today:
+        raise InvalidField("signed_on", "不能晚于今天。", "must not lie in the future.")
+    check_signer(signing.party, signing.method, signing.actor, await standing_signatures(row["id"]))
+    standing = (await load_terms([partner_id]))[partner_id].contracts
+    displaced = superseding(content_of(row), standing, today)
+    # Decided; the writes. Each is guarded by the state that was found under the partner's lock.
+    await _give(work, row["id"], signing, now)
+    await work.execute(
+        "UPDATE contract SET status = $3, edition = edition + 1,"
+        " signed_at = CASE WHEN $3 = 'signed' THEN $4::timestamptz END WHERE id = $1 AND status = $2",
+        row["id"], status, after, now,
+    )  # fmt: skip
     await audit.record(
-        work, actor, "contract.sign", f"contract:{contract_id}", now, partner_id=partner_id, version=version
-    )
-    fields = {name: getattr(proposal, name) for name in proposal.__struct_fields__}
-    return ContractView(id=contract_id, partner_id=partner_id, version=version, partner_status=after, **fields)
+        work, signing.actor, "contract.sign", f"contract:{row['id']}", now, party=signing.party, method=signing.method,
+        content_hash=signing.content_hash, document_reference=signing.document_reference,
+    )  # fmt: skip
+    if after is ContractStatus.SIGNED:
+        for one in displaced:
+            await _displace(work, partner_id, one, now)
+        await move(work, partner_id, signing.actor, "sign_contract", before, partner_after, None, now)
+        ends_on = row["ends_on"]
+        told = ContractSigned(partner_id, row["id"], row["version"], row["starts_on"], ends_on, now)
+        await publish(work, [told], now)
+    return await seen(partner_id, row["id"], staff=signing.party is Party.OEM or signing.method is Method.PAPER)
 
 
-def _values(proposal: Proposal) -> list[Any]:
-    price, limit = proposal.settlement_price, proposal.max_settlement_price
-    return [
-        proposal.starts_on,
-        proposal.ends_on,
-        proposal.settlement_basis,
-        None if price is None else price.amount,
-        None if limit is None else limit.amount,
-        proposal.commission_ppm,
-        proposal.tax_rate_ppm,
-        proposal.currency,
-        proposal.cycle,
-        proposal.payment_terms_days,
-    ]
+async def _give(work: UnitOfWork, contract_id: UUID, signing: Signing, now: datetime) -> None:
+    """Append the signature. That its hash is the contract's, the database holds as well (foreign key)."""
+    await work.execute(
+        "INSERT INTO contract_signature (contract_id, party, content_hash, method, actor, signed_at, signed_by, signed_on,"
+        " document_reference) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        contract_id, signing.party, signing.content_hash, signing.method, signing.actor, now, signing.signed_by,
+        signing.signed_on, signing.document_reference,
+    )  # fmt: skip
 
 
-async def _overlap(work: UnitOfWork, partner_id: UUID, proposal: Proposal) -> ContractOverlaps:
-    row = await work.fetchrow(_OVERLAPPED, partner_id, proposal.starts_on, proposal.ends_on)
-    if row is None:  # cannot be: the partner's row is locked
-        raise RuntimeError(f"the contract of partner {partner_id} was refused without an overlap")
-    ends_on = row["ends_on"]
-    return ContractOverlaps(
-        version=row["version"], starts_on=str(row["starts_on"]), ends_on=None if ends_on is None else str(ends_on)
-    )
+async def _displace(work: UnitOfWork, partner_id: UUID, found: Superseded, now: datetime) -> None:
+    """End an earlier version where the new one begins, or set it aside if it would have begun later."""
+    contract = found.contract
+    if found.ends_on is None:
+        after = CONTRACT.after(ContractStatus.SIGNED, "supersede")
+        await work.execute(
+            "UPDATE contract SET status = $2, edition = edition + 1 WHERE id = $1 AND status = 'signed'",
+            contract.contract_id, after,
+        )  # fmt: skip
+    else:
+        CONTRACT.after(ContractStatus.SIGNED, "shorten")
+        await _shorten(work, contract.contract_id, found.ends_on)
+    ends_on = found.ends_on or contract.starts_on
+    await publish(work, [ContractEnded(partner_id, contract.contract_id, contract.version, ends_on, now)], now)
 
 
 async def end_contract(
     work: UnitOfWork,
     partner_id: UUID,
-    contract_id: UUID,
+    contract_id: UUID | None,
     ends_on: date,
     reason: str,
     today: date,
@@ -108,42 +126,40 @@ async def end_contract(
 ) -> ContractView:
     """Let a contract end earlier than it says and return it. `today` is the present business day.
 
-    Raises NotFound, or InvalidField for a day that is past or not earlier.
+    Raises NotFound, TransitionRefusedError for one that not both have signed, or InvalidField for a day that is past or
+    not earlier.
     """
     status = await lock_partner(work, partner_id)
-    current = next(
-        (found for found in (await load_terms([partner_id]))[partner_id].contracts if found.contract_id == contract_id),
-        None,
-    )
-    if current is None:
-        raise NotFound
+    row = await lock_contract(work, partner_id, contract_id)
+    CONTRACT.after(ContractStatus(row["status"]), "end")
+    current = terms_of(row)
     check_end(current, ends_on, today)
-    await work.execute("UPDATE contract SET ends_on = $2 WHERE id = $1", contract_id, ends_on)
+    await _shorten(work, row["id"], ends_on)
     await move(work, partner_id, actor, "end_contract", status, status, reason, now)
-    await publish(work, [ContractEnded(partner_id, contract_id, current.version, ends_on, now)], now)
+    await publish(work, [ContractEnded(partner_id, row["id"], row["version"], ends_on, now)], now)
     await audit.record(
-        work,
-        actor,
-        "contract.end",
-        f"contract:{contract_id}",
-        now,
-        before=current.ends_on,
-        ends_on=ends_on,
-        reason=reason,
+        work, actor, "contract.end", f"contract:{row['id']}", now,
+        before=current.ends_on, ends_on=ends_on, reason=reason,
+    )  # fmt: skip
+    return await seen(partner_id, row["id"], staff=True)
+
+
+async def _shorten(work: UnitOfWork, contract_id: UUID, ends_on: date) -> None:
+    await work.execute(
+        "UPDATE contract SET ends_on = $2, edition = edition + 1 WHERE id = $1 AND status = 'signed'"
+        " AND (ends_on IS NULL OR ends_on > $2)",
+        contract_id, ends_on,
+    )  # fmt: skip
+
+
+def paper(row_hash: str, actor: str, signed_by: str, signed_on: date, document_reference: str) -> Signing:
+    """Return the partner's signature as operations record it from a paper."""
+    return Signing(
+        party=Party.PARTNER,
+        content_hash=row_hash,
+        actor=actor,
+        method=Method.PAPER,
+        signed_by=signed_by,
+        signed_on=signed_on,
+        document_reference=document_reference,
     )
-    rows = (await load_terms([partner_id]))[partner_id].contracts
-    return view(partner_id, status, next(found for found in rows if found.contract_id == contract_id))
-
-
-async def list_contracts(partner_id: UUID) -> list[ContractView]:
-    """Return all versions of the partner's contract, by their first day. Raises NotFound."""
-    terms = (await load_terms([partner_id])).get(partner_id)
-    if terms is None:
-        raise NotFound
-    return [view(partner_id, terms.status, contract) for contract in terms.contracts]
-
-
-def view(partner_id: UUID, status: str | PartnerStatus, contract: ContractTerms) -> ContractView:
-    """Return a contract as it goes over the wire."""
-    fields = {name: getattr(contract, name) for name in contract.__struct_fields__ if name != "contract_id"}
-    return ContractView(id=contract.contract_id, partner_id=partner_id, partner_status=status, **fields)

@@ -154,10 +154,19 @@ async def _kinds() -> dict[str, RequirementKind]:
     return {requirement.code: requirement.kind for requirement in await active_requirements()}
 
 
+async def has_signed_contract(work: UnitOfWork, partner_id: UUID) -> bool:
+    """Return whether both sides have signed a contract with the partner, who is locked."""
+    found = await work.fetchval(
+        "SELECT EXISTS (SELECT FROM contract WHERE partner_id = $1 AND status = 'signed')", partner_id
+    )
+    return bool(found)
+
+
 async def _applicant(partner_id: UUID) -> Applicant:
     row = await reader().fetchrow(
         "SELECT kind, registration_number, website,"
-        " EXISTS (SELECT FROM contract c WHERE c.partner_id = p.id) AS contract_signed,"
+        " EXISTS (SELECT FROM contract c WHERE c.partner_id = p.id AND c.status = 'signed') AS contract_signed,"
+        " EXISTS (SELECT FROM payout_account a WHERE a.partner_id = p.id) AS payout_account,"
         " ARRAY(SELECT code FROM requirement_answer a WHERE a.partner_id = p.id) AS answered"
         " FROM partner p WHERE id = $1",
         partner_id,

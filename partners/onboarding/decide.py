@@ -7,8 +7,8 @@ from marketplace.kernel.facts import InvalidField
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
 from partners.onboarding.apply import apply
-from partners.onboarding.checklist import RequirementsMissing, missing_at
-from partners.onboarding.domain import Decision, PartnerStatus
+from partners.onboarding.checklist import RequirementsMissing, has_signed_contract, missing_at
+from partners.onboarding.domain import PARTNER, Decision, PartnerStatus
 from partners.onboarding.domain import decide as decided
 from partners.onboarding.history import lock_partner, move, note
 from partners.onboarding.schemas import NewApplication
@@ -40,6 +40,10 @@ async def decide(
             await invite_first_owner(work, partner_id, actor, now)
         # The reason is the decision's; taking up on the way needs none.
         await move(work, partner_id, actor, step, before, after, reason if step == decision else None, now)
+        before = after
+    if before is PartnerStatus.APPROVED and decision == "approve" and await has_signed_contract(work, partner_id):
+        after = PARTNER.after(before, "activate")
+        await move(work, partner_id, actor, "activate", before, after, None, now)
         before = after
     await audit.record(
         work, actor, f"partner.{decision}", f"partner:{partner_id}", now, before=first, after=before, reason=reason

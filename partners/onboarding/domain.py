@@ -23,7 +23,7 @@ class PartnerStatus(StrEnum):
     APPROVED = "approved"
     """Operations want it; no contract is signed yet. It may prepare: credentials, locations, drafts of offers."""
     ACTIVE = "active"
-    """A contract is signed. Whether terms are in force on a given day, the contract's dates say."""
+    """Approved, and a contract is signed by both sides. Whether terms are in force on a given day, the contract's dates say."""
     SUSPENDED = "suspended"
     """For the moment it neither sells nor takes vouchers; vouchers stay good, and what is owed stays owed."""
     TERMINATED = "terminated"
@@ -44,7 +44,11 @@ PARTNER: Transitions[PartnerStatus] = Transitions(
         (PartnerStatus.IN_REVIEW, "reject"): PartnerStatus.REJECTED,
         # An applicant that never comes back must not stay in the list for ever.
         (PartnerStatus.CHANGES_REQUESTED, "reject"): PartnerStatus.REJECTED,
-        # Signing is what makes a partner active. A suspended one may sign a new version without being resumed by it.
+        # Signing is what makes an approved partner active; where it was signed before, approval is followed by `activate`.
+        # A suspended partner may sign a new version without being resumed by it.
+        (PartnerStatus.IN_REVIEW, "sign_contract"): PartnerStatus.IN_REVIEW,
+        (PartnerStatus.CHANGES_REQUESTED, "sign_contract"): PartnerStatus.CHANGES_REQUESTED,
+        (PartnerStatus.APPROVED, "activate"): PartnerStatus.ACTIVE,
         (PartnerStatus.APPROVED, "sign_contract"): PartnerStatus.ACTIVE,
         (PartnerStatus.ACTIVE, "sign_contract"): PartnerStatus.ACTIVE,
         (PartnerStatus.SUSPENDED, "sign_contract"): PartnerStatus.SUSPENDED,
@@ -68,12 +72,12 @@ ADMITTED = frozenset({PartnerStatus.APPROVED, PartnerStatus.ACTIVE})
 """The partners whose systems may call us; `issue_client` is possible in just these states."""
 
 Decision = Literal["take_up", "request_changes", "approve", "reject", "suspend", "resume", "terminate"]
-"""What operations decide; `resubmit` is the applicant's, `sign_contract` the contract's."""
+"""What operations decide; `resubmit` is the applicant's, `sign_contract` and `activate` follow from the contract."""
 
 NEED_REASON: frozenset[str] = frozenset({"request_changes", "reject", "suspend", "terminate"})
 """What goes against the partner is done with a reason, which the partner can be told."""
 
-_OTHERS_STEPS = frozenset({"resubmit", "attest", "verify", "issue_client", "add_location", "sign_contract"})
+_OTHERS_STEPS = frozenset({"resubmit", "attest", "verify", "issue_client", "add_location", "sign_contract", "activate"})
 
 _TAKE_UP_FIRST: frozenset[str] = frozenset({"approve", "reject"})
 """Who decides about an application that nobody took up yet takes it up in doing so."""
@@ -138,6 +142,7 @@ class Applicant(msgspec.Struct, frozen=True, kw_only=True):
     registration_number: str
     website: str | None
     contract_signed: bool
+    payout_account: bool
     answered: frozenset[str]
     """The codes that were attested or verified."""
 
@@ -158,8 +163,10 @@ def credit_code_is_sound(number: str) -> bool:
 COMPUTED: Mapping[str, Callable[[Applicant], bool]] = {
     "registration_number_valid": lambda applicant: credit_code_is_sound(applicant.registration_number),
     "website_given": lambda applicant: bool(applicant.website),
-    # Signing follows approval today, so that before the gate it asks for an override each time.
+    # By both sides. An applicant has no credentials yet: operations record its signature from paper.
     "contract_signed": lambda applicant: applicant.contract_signed,
+    # Finance keeps it, from paper as well.
+    "payout_account": lambda applicant: applicant.payout_account,
 }
 """The requirements that the program finds out by itself, by their code."""
 

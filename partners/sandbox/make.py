@@ -7,8 +7,8 @@ import msgspec
 from marketplace.kernel.money import Money
 from marketplace.platform.database import DB, LIVE, in_place, unit_of_work
 from marketplace.platform.sandbox import SandboxContext
-from partners.contracts.domain import Proposal
-from partners.contracts.sign import sign_contract
+from partners.contracts.agree import agree
+from partners.contracts.agreement import Proposal
 from partners.onboarding.domain import PartnerStatus
 from partners.onboarding.locations import add_location
 from partners.onboarding.schemas import NewLocation
@@ -45,7 +45,8 @@ async def make(context: SandboxContext) -> None:
             cycle="monthly",
             payment_terms_days=30,
         )
-        await sign_contract(work, context.partner_id, proposal, context.settings.currency, ACTOR, now)
+        people = (ACTOR, f"{ACTOR}-2")
+        await agree(work, context.partner_id, proposal, context.settings.currency, people, "SANDBOX", now)
         name = {"zh-CN": "沙箱门店", "en": "Sandbox store"}
         place = {"id": LOCATION, "name": name, "city": "上海", "address": "沙箱路 1 号"}
         await add_location(work, context.partner_id, msgspec.convert(place, NewLocation), now)

@@ -7,7 +7,14 @@ import msgspec
 
 from marketplace.kernel.announced import SAMPLE_AT, SAMPLE_ID, Announced
 from marketplace.kernel.text import Text
-from partners.contracts.events import ContractEnded, ContractSigned
+from partners.contracts.events import (
+    ContractEnded,
+    ContractOffered,
+    ContractSigned,
+    ContractWithdrawn,
+    PayoutAccountChanged,
+    PointPackLow,
+)
 from partners.onboarding.events import LocationAdded, PartnerStatusChanged
 from partners.staff.events import StaffChanged, StaffDisabled, StaffInvited, StaffJoined
 from partners.webhooks.events import WebhookEndpointDisabled
@@ -28,14 +35,34 @@ class LocationSeen(msgspec.Struct, frozen=True):
     added_at: datetime
 
 
+class ContractOfferedSeen(msgspec.Struct, frozen=True):
+    """A version waits to be signed."""
+
+    contract_id: UUID
+    version: int
+    starts_on: date
+    ends_on: date | None
+    content_hash: str
+    offered_at: datetime
+
+
 class ContractSignedSeen(msgspec.Struct, frozen=True):
-    """A version of the contract was signed."""
+    """Both sides have signed a version of the contract."""
 
     contract_id: UUID
     version: int
     starts_on: date
     ends_on: date | None
     signed_at: datetime
+
+
+class ContractWithdrawnSeen(msgspec.Struct, frozen=True):
+    """A version is not to be signed any more."""
+
+    contract_id: UUID
+    version: int
+    reason: str
+    withdrawn_at: datetime
 
 
 class ContractEndedSeen(msgspec.Struct, frozen=True):
@@ -45,6 +72,21 @@ class ContractEndedSeen(msgspec.Struct, frozen=True):
     version: int
     ends_on: date
     ended_at: datetime
+
+
+class PayoutAccountSeen(msgspec.Struct, frozen=True):
+    """Payouts go to another account."""
+
+    last_four: str
+    changed_at: datetime
+
+
+class PackLowSeen(msgspec.Struct, frozen=True):
+    """Buy another pack: what is left will not last."""
+
+    balance: int
+    low_balance_points: int
+    at: datetime
 
 
 class EndpointDisabledSeen(msgspec.Struct, frozen=True):
@@ -97,14 +139,34 @@ ALL = (
     ),
     Announced(LocationAdded, Text("新增门店", "A location was added"), LocationSeen("SH-0001", SAMPLE_AT)),
     Announced(
+        ContractOffered,
+        Text("合同待签署", "A contract is offered to be signed"),
+        ContractOfferedSeen(SAMPLE_ID, 1, _DAY, None, "0" * 64, SAMPLE_AT),
+    ),
+    Announced(
         ContractSigned,
         Text("合同已签署", "A contract was signed"),
         ContractSignedSeen(SAMPLE_ID, 1, _DAY, None, SAMPLE_AT),
     ),
     Announced(
+        ContractWithdrawn,
+        Text("合同已撤回", "A contract was withdrawn"),
+        ContractWithdrawnSeen(SAMPLE_ID, 1, "改用新条款", SAMPLE_AT),
+    ),
+    Announced(
         ContractEnded,
         Text("合同提前终止", "A contract ends early"),
         ContractEndedSeen(SAMPLE_ID, 1, _DAY, SAMPLE_AT),
+    ),
+    Announced(
+        PayoutAccountChanged,
+        Text("付款账户已变更", "The payout account changed"),
+        PayoutAccountSeen("3334", SAMPLE_AT),
+    ),
+    Announced(
+        PointPackLow,
+        Text("预付积分余额不足", "Prepaid points run low"),
+        PackLowSeen(980, 1000, SAMPLE_AT),
     ),
     Announced(
         WebhookEndpointDisabled,

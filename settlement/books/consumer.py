@@ -2,7 +2,13 @@
 
 from collections.abc import Sequence
 
-from benefits.redemptions.events import RedemptionCancelled, RedemptionIssued, VoucherExpired, VoucherUsed
+from benefits.redemptions.events import (
+    RedemptionCancelled,
+    RedemptionIssued,
+    VoucherExpired,
+    VoucherUsed,
+    VoucherUseUndone,
+)
 from marketplace.kernel.calendar import Calendar
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.events import StoredEvent
@@ -11,7 +17,7 @@ from settlement.books.post import post
 
 _KINDS: dict[str, type[RedemptionEvent]] = {
     str(kind.__struct_config__.tag): kind
-    for kind in (RedemptionIssued, RedemptionCancelled, VoucherUsed, VoucherExpired)
+    for kind in (RedemptionIssued, RedemptionCancelled, VoucherUsed, VoucherUseUndone, VoucherExpired)
 }
 
 

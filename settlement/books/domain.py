@@ -5,17 +5,26 @@ is told.
 """
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from benefits.redemptions.events import RedemptionCancelled, RedemptionIssued, VoucherExpired, VoucherUsed
+from benefits.redemptions.events import (
+    RedemptionCancelled,
+    RedemptionIssued,
+    VoucherExpired,
+    VoucherUsed,
+    VoucherUseUndone,
+)
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.money import tax_included
+from marketplace.kernel.periods import Cycle, Period
 
-RedemptionEvent = RedemptionIssued | RedemptionCancelled | VoucherUsed | VoucherExpired
+RedemptionEvent = RedemptionIssued | RedemptionCancelled | VoucherUsed | VoucherUseUndone | VoucherExpired
 
 
 class Account(StrEnum):
@@ -30,6 +39,10 @@ class Account(StrEnum):
     """What the OEM owes the partner: credits less debits."""
     BANK = "oem:bank"
     """What left the OEM's bank account."""
+    COMMISSION = "oem:commission"
+    """What the OEM keeps of what it owes: its income."""
+    DEALER = "dealer:receivable"
+    """What the dealer of the contract owes the OEM for its part of the funding. The OEM pays the partner and collects it."""
 
 
 class PostingCode(StrEnum):
@@ -41,6 +54,20 @@ class PostingCode(StrEnum):
     """The redemption was cancelled: the posting of its issue, the other way round."""
     BENEFIT_ON_USE = "benefit_on_use"
     """The contract owes the partner when it serves the voucher."""
+    BENEFIT_ON_USE_REVERSED = "benefit_on_use_reversed"
+    """The counter undid the use: the posting of that use, the other way round."""
+    DEALER_SHARE = "dealer_share"
+    """The part of the benefit that the dealer bears; the benefit itself is posted without it."""
+    DEALER_SHARE_REVERSED = "dealer_share_reversed"
+    """The dealer's part of a benefit that was cancelled or undone."""
+    PARTNER_SHARE = "partner_share"
+    """The part of the benefit that the partner bears itself: it is not paid."""
+    PARTNER_SHARE_REVERSED = "partner_share_reversed"
+    """The partner's part of a benefit that was cancelled or undone."""
+    COMMISSION = "commission"
+    """What the OEM keeps of what it owes."""
+    COMMISSION_REVERSED = "commission_reversed"
+    """The commission on a benefit that was cancelled or undone."""
     PAYOUT = "payout"
     """A statement was paid."""
 
@@ -48,7 +75,8 @@ class PostingCode(StrEnum):
 class Posting(msgspec.Struct, frozen=True, kw_only=True):
     """An amount that moves from one account of a partner to another, in minor units.
 
-    `tax_minor` is the tax contained in the amount. `reverses` names the posting that this one undoes. A payout has no
+    `tax_minor` is the tax contained in the amount. `reverses` names the posting that this one undoes, `occasion` counts the
+    uses of one voucher where some were undone. It is settled in periods of `cycle`, by the days of `zone`. A payout has no
     redemption, and a redemption's posting no payout.
     """
 
@@ -71,6 +99,9 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True):
     location_id: str = ""
     contract_id: UUID | None = None
     contract_version: int | None = None
+    occasion: int = 1
+    cycle: Cycle = "monthly"
+    zone: str = ""
     reverses: UUID | None = None
     payout_id: UUID | None = None
 
@@ -78,7 +109,7 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True):
         """Return the posting that undoes this one: the same amount the other way round, naming this one."""
         return msgspec.structs.replace(
             self,
-            id=derived_id(transaction_id, self.source),
+            id=line_id(transaction_id, code, self.source),
             transaction_id=transaction_id,
             code=code,
             source=self.destination,
@@ -106,43 +137,97 @@ def derived_id(base: UUID, name: str) -> UUID:
     return UUID(int=base.int >> 80 << 80 | version_and_variant | random_bits)
 
 
+_BENEFITS = frozenset(code for code in PostingCode if code.startswith("benefit_"))
+
+
+def line_id(transaction_id: UUID, code: PostingCode, account: Account) -> UUID:
+    """Return the id of a posting of the transaction: a benefit's by the account that it reaches, any other's by its code."""
+    return derived_id(transaction_id, account if code in _BENEFITS else code)
+
+
+_REVERSED: Mapping[PostingCode, PostingCode] = {
+    PostingCode.BENEFIT_ON_ISSUE: PostingCode.BENEFIT_ON_ISSUE_REVERSED,
+    PostingCode.BENEFIT_ON_USE: PostingCode.BENEFIT_ON_USE_REVERSED,
+    PostingCode.DEALER_SHARE: PostingCode.DEALER_SHARE_REVERSED,
+    PostingCode.PARTNER_SHARE: PostingCode.PARTNER_SHARE_REVERSED,
+    PostingCode.COMMISSION: PostingCode.COMMISSION_REVERSED,
+}
+
+
 def postings_for(event: RedemptionEvent) -> list[Posting]:
     """Return what an event adds to the book; nothing for most.
 
-    on_issue: owed at the issue, undone by a cancellation. on_use: owed at the use. A voucher that expires changes
-    nothing: what was owed at its issue stays owed. A benefit that costs the OEM nothing is not posted.
+    on_issue: owed at the issue, undone by a cancellation. on_use: owed at the use, undone when the counter undoes it. A
+    voucher that expires changes nothing: what was owed at its issue stays owed. What comes to nothing is not posted.
+
+    The frozen terms alone say the amounts, and no contract is looked up: a later version cannot change them.
     """
-    if event.settlement.amount_minor == 0:
-        return []
     match event, event.settlement.basis:
         case RedemptionIssued(), "on_issue":
-            return [_owed(event, PostingCode.BENEFIT_ON_ISSUE, event.issued_at)]
+            return _owed(event, PostingCode.BENEFIT_ON_ISSUE, event.issued_at)
         case RedemptionCancelled(), "on_issue":
-            # The frozen terms that made the original make it again here; its instant is not in what its reversal says.
-            original = _owed(event, PostingCode.BENEFIT_ON_ISSUE, event.cancelled_at)
-            undoing = derived_id(event.redemption_id, PostingCode.BENEFIT_ON_ISSUE_REVERSED)
-            return [original.reverse(undoing, PostingCode.BENEFIT_ON_ISSUE_REVERSED, event.cancelled_at)]
+            # The frozen terms that made the originals make them again here; their instant is not in what a reversal says.
+            originals = _owed(event, PostingCode.BENEFIT_ON_ISSUE, event.cancelled_at)
+            return _undone(originals, PostingCode.BENEFIT_ON_ISSUE_REVERSED, event.redemption_id, event.cancelled_at)
         case VoucherUsed(), "on_use":
-            owed = _owed(event, PostingCode.BENEFIT_ON_USE, event.used_at)
-            return [msgspec.structs.replace(owed, reference=event.reference, location_id=event.location_id)]
+            return _owed(event, PostingCode.BENEFIT_ON_USE, event.used_at)
+        case VoucherUseUndone(), "on_use":
+            originals = _owed(event, PostingCode.BENEFIT_ON_USE, event.undone_at)
+            return _undone(originals, PostingCode.BENEFIT_ON_USE_REVERSED, event.redemption_id, event.undone_at)
         case _:
             return []
 
 
 def _owed(
-    event: RedemptionIssued | RedemptionCancelled | VoucherUsed, code: PostingCode, occurred_at: datetime
-) -> Posting:
+    event: RedemptionIssued | RedemptionCancelled | VoucherUsed | VoucherUseUndone,
+    benefit: PostingCode,
+    occurred_at: datetime,
+) -> list[Posting]:
+    """Return what a redemption owes as one transaction: the benefit, and what of it others bear or the OEM keeps.
+
+    The credits sum to the frozen amount, and their tax to the tax that it contains.
+    """
     terms = event.settlement
-    transaction_id = derived_id(event.redemption_id, code)
+    dealer_tax = tax_included(terms.dealer_minor, terms.tax_rate_ppm)
+    whole_tax = tax_included(terms.amount_minor, terms.tax_rate_ppm)
+    parts = [
+        (benefit, Account.BENEFITS, Account.PAYABLE, terms.amount_minor - terms.dealer_minor, whole_tax - dealer_tax),
+        (PostingCode.DEALER_SHARE, Account.DEALER, Account.PAYABLE, terms.dealer_minor, dealer_tax),
+        _deducted(PostingCode.PARTNER_SHARE, Account.BENEFITS, terms.partner_minor, terms.tax_rate_ppm),
+        _deducted(PostingCode.COMMISSION, Account.COMMISSION, terms.commission_minor, terms.tax_rate_ppm),
+    ]
+    return [_posting(event, benefit, part, occurred_at) for part in parts if part[3]]
+
+
+_Part = tuple[PostingCode, Account, Account, int, int]
+"""A code, from where, to where, the amount, the tax in it."""
+
+
+def _deducted(code: PostingCode, destination: Account, amount_minor: int, tax_rate_ppm: int) -> _Part:
+    return code, Account.PAYABLE, destination, amount_minor, tax_included(amount_minor, tax_rate_ppm)
+
+
+def _posting(
+    event: RedemptionIssued | RedemptionCancelled | VoucherUsed | VoucherUseUndone,
+    benefit: PostingCode,
+    part: _Part,
+    occurred_at: datetime,
+) -> Posting:
+    code, source, destination, amount_minor, tax_minor = part
+    terms = event.settlement
+    reference, location_id, occasion = "", "", 1
+    if isinstance(event, VoucherUsed | VoucherUseUndone):
+        reference, location_id, occasion = event.reference, event.location_id, event.occasion
+    transaction_id = derived_id(event.redemption_id, _name(benefit, occasion))
     return Posting(
-        id=derived_id(transaction_id, Account.PAYABLE),
+        id=line_id(transaction_id, code, destination),
         transaction_id=transaction_id,
         code=code,
         partner_id=event.partner_id,
-        source=Account.BENEFITS,
-        destination=Account.PAYABLE,
-        amount_minor=terms.amount_minor,
-        tax_minor=tax_included(terms.amount_minor, terms.tax_rate_ppm),
+        source=source,
+        destination=destination,
+        amount_minor=amount_minor,
+        tax_minor=tax_minor,
         currency=terms.currency,
         occurred_at=occurred_at,
         redemption_id=event.redemption_id,
@@ -150,12 +235,35 @@ def _owed(
         offer_id=event.offer_id,
         revision=event.revision,
         quantity=event.quantity,
+        reference=reference,
+        location_id=location_id,
         contract_id=terms.contract_id,
         contract_version=terms.contract_version,
+        occasion=occasion,
+        cycle=terms.cycle,
+        zone=terms.zone,
     )
 
 
-def payout_posting(payout_id: UUID, partner_id: UUID, amount_minor: int, currency: str, paid_at: datetime) -> Posting:
+def _undone(
+    originals: Sequence[Posting], benefit: PostingCode, redemption_id: UUID, occurred_at: datetime
+) -> list[Posting]:
+    """Return the reversals of what a redemption owed, as one transaction."""
+    return [
+        original.reverse(
+            derived_id(redemption_id, _name(benefit, original.occasion)), _REVERSED[original.code], occurred_at
+        )
+        for original in originals
+    ]
+
+
+def _name(code: PostingCode, occasion: int) -> str:
+    return str(code) if occasion == 1 else f"{code}:{occasion}"
+
+
+def payout_posting(
+    payout_id: UUID, partner_id: UUID, amount_minor: int, currency: str, paid_at: datetime, cycle: Cycle = "monthly"
+) -> Posting:
     """Return the posting of a payout: what was owed left the bank. Its tax was told by the lines that it pays."""
     transaction_id = derived_id(payout_id, PostingCode.PAYOUT)
     return Posting(
@@ -170,14 +278,16 @@ def payout_posting(payout_id: UUID, partner_id: UUID, amount_minor: int, currenc
         currency=currency,
         occurred_at=paid_at,
         payout_id=payout_id,
+        cycle=cycle,
     )
 
 
-def period_of(occurred_at: datetime, open_from: date | None, calendar: Calendar) -> date:
-    """Return the first day of the month that a posting is settled in.
+def period_of(posting: Posting, open_from: date | None, calendar: Calendar) -> date:
+    """Return the first day of the period that a posting is settled in.
 
-    It is the business month in which it occurred, or the partner's first open month when that one is closed: closed
-    months never change. `open_from` is None while nothing was closed yet.
+    It is the period of its cycle in which it occurred, by the days of its contract's zone; or the partner's first open
+    period when that one is closed: closed periods never change. `open_from` is None while nothing was closed yet.
     """
-    month = calendar.month_of(occurred_at).first_day
-    return month if open_from is None else max(month, open_from)
+    days = Calendar(ZoneInfo(posting.zone)) if posting.zone else calendar
+    first_day = Period.of(posting.cycle, days.day_of(posting.occurred_at)).first_day
+    return first_day if open_from is None else max(first_day, open_from)

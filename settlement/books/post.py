@@ -9,34 +9,35 @@ from marketplace.platform.database import UnitOfWork, columns
 from settlement.books.domain import Posting, period_of
 
 _OPEN_ROWS = """
-INSERT INTO settlement_period (partner_id, currency)
-SELECT * FROM unnest($1::uuid[], $2::text[]) ON CONFLICT DO NOTHING
+INSERT INTO settlement_period (partner_id, currency, cycle)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[]) ON CONFLICT DO NOTHING
 """
 
 _LOCK = """
-SELECT partner_id, currency, open_from FROM settlement_period
-WHERE (partner_id, currency) IN (SELECT * FROM unnest($1::uuid[], $2::text[]))
-ORDER BY partner_id, currency
+SELECT partner_id, currency, cycle, open_from FROM settlement_period
+WHERE (partner_id, currency, cycle) IN (SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[]))
+ORDER BY partner_id, currency, cycle
 """
 
 _INSERT = """
 INSERT INTO money_posting (
     partner_id, id, transaction_id, code, source, destination, amount_minor, tax_minor, currency, occurred_at, period,
     redemption_id, voucher_id, offer_id, revision, quantity, reference, location_id, contract_id, contract_version,
-    reverses, payout_id
+    reverses, payout_id, occasion, cycle, zone
 )
 SELECT * FROM unnest(
     $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::text[],
     $10::timestamptz[], $11::date[], $12::uuid[], $13::uuid[], $14::uuid[], $15::int[], $16::int[], $17::text[],
-    $18::text[], $19::uuid[], $20::bigint[], $21::uuid[], $22::uuid[]
+    $18::text[], $19::uuid[], $20::bigint[], $21::uuid[], $22::uuid[], $23::int[], $24::text[], $25::text[]
 )
 ON CONFLICT DO NOTHING
 RETURNING 1
 """
-_WIDTH = 22
+_WIDTH = 25
 
-Ledger = tuple[UUID, str]
-"""A partner's book in one currency."""
+Ledger = tuple[UUID, str, str]
+"""A partner's book in one currency and one cycle: what was redeemed under a monthly contract is settled by the month even when
+a later one is weekly."""
 
 
 async def post(work: UnitOfWork, postings: Sequence[Posting], calendar: Calendar) -> int:
@@ -47,24 +48,26 @@ async def post(work: UnitOfWork, postings: Sequence[Posting], calendar: Calendar
     """
     if not postings:
         return 0
-    open_from = await lock_periods(work, {(posting.partner_id, posting.currency) for posting in postings})
-    rows = [
-        _row(posting, period_of(posting.occurred_at, open_from[posting.partner_id, posting.currency], calendar))
-        for posting in postings
-    ]
+    open_from = await lock_periods(work, {ledger_of(posting) for posting in postings})
+    rows = [_row(posting, period_of(posting, open_from[ledger_of(posting)], calendar)) for posting in postings]
     return len(await work.fetch(_INSERT, *columns(rows, _WIDTH)))
 
 
 async def lock_periods(work: UnitOfWork, ledgers: set[Ledger], *, to_close: bool = False) -> dict[Ledger, date | None]:
-    """Lock the books' period rows, in their order, and return each one's first open month (None: nothing closed yet).
+    """Lock the books' period rows, in their order, and return each one's first open period (None: nothing closed yet).
 
     Posting shares the row, closing has it alone: whoever comes second sees what the first has done, so no posting can
-    slip into a month while it is being closed.
+    slip into a period while it is being closed.
     """
-    wanted = columns(sorted(ledgers), 2)
+    wanted = columns(sorted(ledgers), 3)
     await work.execute(_OPEN_ROWS, *wanted)
     rows = await work.fetch(_LOCK + ("FOR UPDATE" if to_close else "FOR SHARE"), *wanted)
-    return {(row["partner_id"], row["currency"]): row["open_from"] for row in rows}
+    return {(row["partner_id"], row["currency"], row["cycle"]): row["open_from"] for row in rows}
+
+
+def ledger_of(posting: Posting) -> Ledger:
+    """Return the book that a posting belongs to."""
+    return posting.partner_id, posting.currency, posting.cycle
 
 
 def _row(posting: Posting, period: date) -> tuple[object, ...]:
@@ -73,4 +76,5 @@ def _row(posting: Posting, period: date) -> tuple[object, ...]:
         posting.amount_minor, posting.tax_minor, posting.currency, posting.occurred_at, period,
         posting.redemption_id, posting.voucher_id, posting.offer_id, posting.revision, posting.quantity, posting.reference,
         posting.location_id, posting.contract_id, posting.contract_version, posting.reverses, posting.payout_id,
+        posting.occasion, posting.cycle, posting.zone,
     )  # fmt: skip

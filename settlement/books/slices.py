@@ -1,4 +1,4 @@
-"""A slice of the book: what one partner is owed for one month in one currency, in the order of its statement's lines."""
+"""A slice of the book: what one partner is owed for one period in one currency, in the order of its statement's lines."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import date, datetime
@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from marketplace.kernel.periods import Cycle
 from settlement.books.domain import Account, Posting, PostingCode
 
 CHUNK = 2000
@@ -23,18 +24,19 @@ _COLUMNS = ", ".join(Posting.__struct_fields__)
 
 _READ = f"""
 SELECT {_COLUMNS} FROM money_posting
-WHERE partner_id = $1 AND currency = $2 AND period = $3 AND code <> 'payout'
+WHERE partner_id = $1 AND currency = $2 AND period = $3 AND cycle = $7 AND code <> 'payout'
   AND ($4::timestamptz IS NULL OR (occurred_at, id) > ($4, $5::uuid))
 ORDER BY occurred_at, id LIMIT $6
 """
 
 
 class SliceKey(msgspec.Struct, frozen=True, order=True):
-    """Which slice: a partner's month (its first day) in a currency."""
+    """Which slice: a partner's period (its first day) in a currency and a cycle."""
 
     partner_id: UUID
     currency: str
     period: date
+    cycle: Cycle = "monthly"
 
 
 def place_of(posting: Posting) -> Place:
@@ -45,7 +47,7 @@ def place_of(posting: Posting) -> Place:
 async def read_some(fetch: Fetch, key: SliceKey, after: Place | None, limit: int) -> list[Posting]:
     """Return the slice's next postings after a place, at most `limit` of them."""
     instant, identifier = after or (None, None)
-    rows = await fetch(_READ, key.partner_id, key.currency, key.period, instant, identifier, limit)
+    rows = await fetch(_READ, key.partner_id, key.currency, key.period, instant, identifier, limit, key.cycle)
     return [_posting(row) for row in rows]
 
 

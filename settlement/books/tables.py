@@ -31,14 +31,18 @@ class MoneyPosting(Table, db=DB):
     contract_version = BigInt(null=True, default=None)
     reverses = UUID(null=True, default=None)
     payout_id = UUID(null=True, default=None)
+    occasion = Integer(null=False, default=1)
+    cycle = Text(null=False, default="monthly")
+    zone = Text(null=False, default="")
 
 
 class SettlementPeriod(Table, db=DB):
-    """A partner's first open month in a currency; its row is the lock between posting and closing.
+    """A partner's first open period in a currency and cycle; its row is the lock between posting and closing.
 
     `open_from` is null while nothing was closed yet.
     """
 
     partner_id = UUID(primary_key=True, null=False, default=None)
     currency = Text(null=False, default=None)
+    cycle = Text(null=False, default="monthly")
     open_from = Date(null=True, default=None)

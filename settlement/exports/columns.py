@@ -62,6 +62,13 @@ _TYPES = {
     PostingCode.BENEFIT_ON_ISSUE: Text("兑换应付", "Owed on issue"),
     PostingCode.BENEFIT_ON_ISSUE_REVERSED: Text("取消冲销", "Cancelled, reversed"),
     PostingCode.BENEFIT_ON_USE: Text("核销应付", "Owed on use"),
+    PostingCode.BENEFIT_ON_USE_REVERSED: Text("撤销核销冲销", "Use undone, reversed"),
+    PostingCode.DEALER_SHARE: Text("经销商承担", "Borne by the dealer"),
+    PostingCode.DEALER_SHARE_REVERSED: Text("经销商承担冲销", "Borne by the dealer, reversed"),
+    PostingCode.PARTNER_SHARE: Text("合作方承担", "Borne by the partner"),
+    PostingCode.PARTNER_SHARE_REVERSED: Text("合作方承担冲销", "Borne by the partner, reversed"),
+    PostingCode.COMMISSION: Text("佣金", "Commission"),
+    PostingCode.COMMISSION_REVERSED: Text("佣金冲销", "Commission, reversed"),
 }
 
 

@@ -53,7 +53,7 @@ class _Book:
         # Texts are written as texts; the options keep xlsxwriter from guessing all the same.
         options = dict.fromkeys(("strings_to_formulas", "strings_to_urls", "strings_to_numbers"), False)
         self._book = xlsxwriter.Workbook(target, {"constant_memory": True, "tmpdir": folder} | options)
-        self._book.set_properties({"title": f"{statement.month} {statement.id}", "created": statement.closed_at})
+        self._book.set_properties({"title": f"{statement.days} {statement.id}", "created": statement.closed_at})
         self._formats = {kind: self._book.add_format(look) for kind, look in _FORMATS.items()}
         self._bold = {kind: self._book.add_format(look | {"bold": True, "top": 1}) for kind, look in _FORMATS.items()}
         self._header = self._book.add_format({"bold": True, "bg_color": "#E8EDF3", "text_wrap": True, "valign": "top"})
@@ -113,11 +113,14 @@ def _summary_rows(statement: Statement, zone: ZoneInfo) -> list[tuple[Text, Cell
     return [
         (Text("账单编号", "Statement id"), CellKind.TEXT, str(statement.id)),
         (Text("伙伴编号", "Partner id"), CellKind.TEXT, str(statement.partner_id)),
-        (Text("账期", "Month"), CellKind.TEXT, statement.month),
+        (Text("账期", "Period"), CellKind.TEXT, str(statement.days)),
         (Text("币种", "Currency"), CellKind.TEXT, statement.currency),
         (Text("行数", "Lines"), CellKind.WHOLE, statement.lines),
         (Text("应付", "Owed"), CellKind.AMOUNT, amount(statement.gross_minor)),
         (Text("冲销", "Reversed"), CellKind.AMOUNT, amount(-statement.reversed_minor)),
+        (Text("合作方承担", "Borne by the partner"), CellKind.AMOUNT, amount(-statement.partner_share_minor)),
+        (Text("佣金", "Commission"), CellKind.AMOUNT, amount(-statement.commission_minor)),
+        (Text("其中经销商承担", "Of it borne by dealers"), CellKind.AMOUNT, amount(statement.dealer_share_minor)),
         (Text("合计（含税）", "Total (tax included)"), CellKind.AMOUNT, amount(statement.total_minor)),
         (Text("其中税额", "Tax included"), CellKind.AMOUNT, amount(statement.tax_minor)),
         (Text("合计（分）", "Total (minor units)"), CellKind.WHOLE, statement.total_minor),

@@ -47,8 +47,8 @@ class FinancePayouts(Controller):
     ) -> Response[bytes]:
         """Record that an approved statement's total was paid, once.
 
-        409 `wrong_state`, `nothing_to_pay`, `statement_changed`; 503 `payouts_stopped` while something does not add up,
-        `checks_too_old` while nobody knows.
+        409 `wrong_state`, `nothing_to_pay`, `below_minimum_payout`, `statement_changed`; 503 `payouts_stopped` while
+        something does not add up, `checks_too_old` while nobody knows.
         """
         now = clock.now()
 

@@ -3,7 +3,6 @@
 from datetime import date, datetime
 from enum import StrEnum
 
-from marketplace.kernel.calendar import Month
 from marketplace.kernel.facts import Fact, InvalidField, Kind
 
 
@@ -20,6 +19,17 @@ class NothingToPay(Fact):
     code = "nothing_to_pay"
     zh = "账单合计为 {total_minor} 分，无需付款。"
     en = "The statement comes to {total_minor} minor units; there is nothing to pay."
+
+
+class BelowMinimum(Fact):
+    """What is owed is less than the contract pays out; it waits until there is enough together."""
+
+    code = "below_minimum_payout"
+    zh = "待付合计 {waiting_minor} 分，低于合同约定的最低付款额 {minimum_minor} 分，结转至以后。"
+    en = (
+        "{waiting_minor} minor units wait to be paid, less than the contract's smallest payout of {minimum_minor}: they are"
+        " carried forward."
+    )
 
 
 class PayoutsStopped(Fact):
@@ -68,9 +78,18 @@ def check_payable(total_minor: int) -> None:
         raise NothingToPay(total_minor=total_minor)
 
 
-def check_paid_on(paid_on: date, period: date, today: date) -> None:
-    """Raise InvalidField unless the business day lies after the statement's month and not in the future."""
+def check_minimum(waiting_minor: int, minimum_minor: int) -> None:
+    """Raise BelowMinimum unless all approved statements that wait for their payout come to the smallest payout.
+
+    Each is paid by itself, so that a payout is always the one of its statement; a small one waits for the others.
+    """
+    if waiting_minor < minimum_minor:
+        raise BelowMinimum(waiting_minor=waiting_minor, minimum_minor=minimum_minor)
+
+
+def check_paid_on(paid_on: date, period_end: date, today: date) -> None:
+    """Raise InvalidField unless the business day lies after the statement's period and not in the future."""
     if paid_on > today:
         raise InvalidField("paid_on", "不能晚于今天。", "must not lie in the future.")
-    if paid_on < Month.of(period).plus(1).first_day:
-        raise InvalidField("paid_on", "不能早于账期结束。", "must not lie before the end of the statement's month.")
+    if paid_on < period_end:
+        raise InvalidField("paid_on", "不能早于账期结束。", "must not lie before the end of the statement's period.")

@@ -1,6 +1,6 @@
 """Pay a statement: the payout, its posting and the statement's new state, together or not at all."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from marketplace.kernel.calendar import Calendar
@@ -10,10 +10,11 @@ from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.events import publish
 from marketplace.platform.invariant_report import TRUSTED_H, oldest_check, standing_breach
+from partners.contracts.terms import contract_in_force, load_terms
 from settlement.books.domain import payout_posting
 from settlement.books.post import post
 from settlement.invariants import BY_PARTNER, INVARIANTS
-from settlement.payouts.domain import ChecksTooOld, PayoutsStopped, check_paid_on, check_payable
+from settlement.payouts.domain import ChecksTooOld, PayoutsStopped, check_minimum, check_paid_on, check_payable
 from settlement.payouts.events import StatementPaid
 from settlement.payouts.schemas import NewPayout, PayoutView
 from settlement.statements.domain import STATEMENT_STEPS
@@ -24,14 +25,15 @@ async def pay(work: UnitOfWork, wish: NewPayout, payer: str, now: datetime, cale
     """Record the payout of a statement's total and return it.
 
     Checked in this order: the statement is there (NotFound), it is approved and not paid (TransitionRefusedError), its total
-    is positive (NothingToPay), the day can be (InvalidField), the book still gives the same statement
-    (StatementChanged), its partner's book adds up now, and everything did when the running checks last looked, which was
-    not long ago (PayoutsStopped, ChecksTooOld).
+    is positive (NothingToPay), the day can be (InvalidField), it is enough together with others (BelowMinimum), the
+    book still gives the same statement (StatementChanged), its partner's book adds up now, and everything did when the
+    running checks last looked, which was not long ago (PayoutsStopped, ChecksTooOld).
     """
     statement = await lock(work, wish.statement_id)
     status = STATEMENT_STEPS.after(statement.status, "pay")
     check_payable(statement.total_minor)
-    check_paid_on(wish.paid_on, statement.period, calendar.day_of(now))
+    check_paid_on(wish.paid_on, statement.period_end, calendar.day_of(now))
+    check_minimum(await _waiting(work, statement, wish), await _smallest_payout(statement, calendar.day_of(now)))
     await check_unchanged(work, statement)
     await _check_book(work, statement.partner_id)
     # Decided; the writes. The statement's row is locked, and a second payout of it is refused by a unique index.
@@ -52,10 +54,39 @@ async def pay(work: UnitOfWork, wish: NewPayout, payer: str, now: datetime, cale
         statement.partner_id, statement.id, status, now,
     )  # fmt: skip
     paid_at = calendar.start_of(wish.paid_on)
-    owed = payout_posting(payout.id, statement.partner_id, statement.total_minor, statement.currency, paid_at)
+    owed = payout_posting(
+        payout.id, statement.partner_id, statement.total_minor, statement.currency, paid_at, statement.cycle
+    )
     await post(work, [owed], calendar)
     await _tell(work, payout, statement)
     return payout
+
+
+async def _waiting(work: UnitOfWork, statement: Statement, wish: NewPayout) -> int:
+    """Return what the partner's approved statements that are not paid come to, this one included, and what the same
+    transfer has paid already.
+
+    The rows of its books are locked first: of two payouts at once the second sees what the first has left.
+    """
+    await work.execute(
+        "SELECT 1 FROM settlement_period WHERE partner_id = $1 AND currency = $2 ORDER BY cycle FOR UPDATE",
+        statement.partner_id, statement.currency,
+    )  # fmt: skip
+    waiting: int = await work.fetchval(
+        "SELECT (SELECT sum(total_minor) FROM statement"
+        " WHERE partner_id = $1 AND currency = $2 AND status = 'approved' AND total_minor > 0)::bigint"
+        " + (SELECT coalesce(sum(amount_minor), 0) FROM payout"
+        " WHERE partner_id = $1 AND currency = $2 AND rail = $3 AND reference = $4 AND paid_on = $5)::bigint",
+        statement.partner_id, statement.currency, wish.rail, wish.reference, wish.paid_on,
+    )  # fmt: skip
+    return waiting
+
+
+async def _smallest_payout(statement: Statement, today: date) -> int:
+    """Return the smallest payout by the contract of today; without one everything is paid out."""
+    partner = (await load_terms([statement.partner_id])).get(statement.partner_id)
+    contract = contract_in_force(partner, today) if partner else None
+    return contract.minimum_payout.amount if contract and contract.minimum_payout else 0
 
 
 async def _check_book(work: UnitOfWork, partner_id: UUID) -> None:

@@ -23,7 +23,7 @@ from partners.oauth.callers import PartnerCaller
 from settlement.books.consumer import Books
 from settlement.exports.files import CSV_TYPE, XLSX_TYPE, csv_answer, xlsx_answer
 from settlement.statements.approve import approve
-from settlement.statements.close import close_month
+from settlement.statements.close import close_period
 from settlement.statements.domain import StatementStatus
 from settlement.statements.pages import line_page, statement_page
 from settlement.statements.schemas import (
@@ -51,7 +51,7 @@ _XLSX = {200: ResponseSpec(bytes, description="The workbook", generate_examples=
 
 
 class Periods(Controller):
-    """Months that are closed."""
+    """Periods that are closed."""
 
     path = "/v1/finance/periods"
     tags = ["finance"]
@@ -59,10 +59,10 @@ class Periods(Controller):
     @post(
         "/close",
         operation_id="close_period",
-        summary="Close a month",
+        summary="Close a period",
         status_code=200,
         opt={"roles": ["finance"]},
-        responses={200: ResponseSpec(ClosedPeriod, description="The month's statements", generate_examples=False)},
+        responses={200: ResponseSpec(ClosedPeriod, description="The period's statements", generate_examples=False)},
     )
     async def close(
         self,
@@ -73,18 +73,18 @@ class Periods(Controller):
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
-        """Make one statement for each partner that had a contract in force in the month, or postings in it.
+        """Make one statement for each partner that had a contract of the cycle in force in the period, or postings in it.
 
-        Closing a closed month again changes nothing and answers with its statements. Refused with 409
-        `period_not_over`, and with `earlier_period_open` while a month before it has postings that are not closed.
+        Closing a closed period again changes nothing and answers with its statements. Refused with 409
+        `period_not_over`, and with `earlier_period_open` while a period before it has postings that are not closed.
         """
-        month, calendar, now = month_of(data.month), settings.calendar, clock.now()
+        period, calendar, now = data.period(), settings.calendar, clock.now()
         whole = request_key(request, staff.actor, key, data)
         await catch_up(Books(calendar))
 
         async def close(work: UnitOfWork) -> ClosedPeriod:
-            contracted = await contracted_between(month.first_day, month.plus(1).first_day)
-            made = await close_month(work, month, contracted, staff.actor, now, calendar)
+            contracted = await contracted_between(period.first_day, period.end, period.cycle)
+            made = await close_period(work, period, contracted, staff.actor, now, calendar)
             return ClosedPeriod([statement_view(statement) for statement in made])
 
         return (await once(whole, language_of(request), close, now=now)).response()
@@ -111,12 +111,13 @@ class FinanceStatements(Controller):
         request: HttpRequest,
         staff: NamedDependency[Caller],
         clock: NamedDependency[Clock],
+        settings: NamedDependency[Settings],
     ) -> Response[bytes]:
         """Approve a closed statement; the approver is never the one who closed. 409 `same_person`, `wrong_state`."""
         identifier, now = path_id(statement_id), clock.now()
 
         async def decide(work: UnitOfWork) -> StatementView:
-            return statement_view(await approve(work, identifier, staff.actor, now))
+            return statement_view(await approve(work, identifier, staff.actor, now, settings.calendar))
 
         whole = request_key(request, staff.actor, key, None)
         return (await once(whole, language_of(request), decide, now=now)).response()

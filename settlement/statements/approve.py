@@ -1,18 +1,22 @@
 """Approve a statement: the second pair of eyes."""
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from marketplace.kernel.calendar import Calendar
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.events import publish
+from partners.contracts.terms import load_terms
 from settlement.statements.domain import STATEMENT_STEPS, check_approver
 from settlement.statements.events import StatementApproved
 from settlement.statements.statements import COLUMNS, Statement, check_unchanged, lock, statement_of
 
 
-async def approve(work: UnitOfWork, statement_id: UUID | None, approver: str, now: datetime) -> Statement:
-    """Approve the statement and return it.
+async def approve(
+    work: UnitOfWork, statement_id: UUID | None, approver: str, now: datetime, calendar: Calendar
+) -> Statement:
+    """Approve the statement and return it, with the business day on which it is to be paid.
 
     Checked in this order: it is there (NotFound), it is closed and not approved yet (TransitionRefusedError), the approver is
     another than the closer (SamePerson), the book still gives the same statement (StatementChanged).
@@ -23,9 +27,9 @@ async def approve(work: UnitOfWork, statement_id: UUID | None, approver: str, no
     await check_unchanged(work, statement)
     # Decided; the writes. The row is locked, and the database itself refuses an approver who is the closer.
     row = await work.fetchrow(
-        "UPDATE statement SET status = $3, approved_by = $4, approved_at = $5"
+        "UPDATE statement SET status = $3, approved_by = $4, approved_at = $5, due_on = $6"
         f" WHERE partner_id = $1 AND id = $2 RETURNING {COLUMNS}",
-        statement.partner_id, statement.id, status, approver, now,
+        statement.partner_id, statement.id, status, approver, now, await _due_on(statement, calendar.day_of(now)),
     )  # fmt: skip
     fact = StatementApproved(
         statement_id=statement.id,
@@ -41,3 +45,10 @@ async def approve(work: UnitOfWork, statement_id: UUID | None, approver: str, no
         total_minor=statement.total_minor, currency=statement.currency, content_hash=statement.content_hash,
     )  # fmt: skip
     return statement_of(row)
+
+
+async def _due_on(statement: Statement, today: date) -> date | None:
+    """Return when the statement is to be paid: by the last contract that held in its period, None where there was none."""
+    partner = (await load_terms([statement.partner_id])).get(statement.partner_id)
+    held = [one for one in (partner.contracts if partner else ()) if one.starts_on < statement.period_end]
+    return today + timedelta(days=held[-1].payment_terms_days) if held else None

@@ -1,7 +1,8 @@
 """A statement is a pure function of its slice of the book; afterwards only its state moves."""
 
 import hashlib
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
@@ -10,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.facts import Fact
+from marketplace.kernel.periods import Cycle
 from marketplace.kernel.states import Transitions
 from settlement.books.domain import Posting, PostingCode
 
@@ -36,7 +38,7 @@ the next one. A statement that nobody approves is not paid."""
 
 
 class PeriodNotOver(Fact):
-    """The month has not ended yet in the business zone."""
+    """The period has not ended yet in the business zone."""
 
     code = "period_not_over"
     zh = "{month} 尚未结束，不能关账。"
@@ -44,7 +46,7 @@ class PeriodNotOver(Fact):
 
 
 class EarlierPeriodOpen(Fact):
-    """A partner has postings in an earlier month that is still open; months are closed in order."""
+    """A partner has postings in an earlier period that is still open; periods are closed in order."""
 
     code = "earlier_period_open"
     zh = "须先关闭较早的账期 {open_month}，再关闭 {month}。"
@@ -67,27 +69,55 @@ class StatementChanged(Fact):
     en = "The statement and its slice of the book differ; it can be neither approved nor paid until that is explained."
 
 
-class StatementDraft(msgspec.Struct, frozen=True):
+class StatementDraft(msgspec.Struct, frozen=True, kw_only=True):
     """What a slice of the book comes to, in minor units.
 
-    `gross_minor` is what the lines owe, `reversed_minor` what reversals took back, `total_minor` their difference, and
-    `tax_minor` the tax contained in the total.
+    `gross_minor` is what the benefits are worth, `reversed_minor` what their reversals took back. Of the difference
+    the partner bears `partner_share_minor` and the OEM keeps `commission_minor`; what is left is the total. Dealers bear
+    `dealer_share_minor` of it, which the OEM pays for them. `tax_minor` is the tax contained in the total. What comes
+    back of a share or of a commission lessens it, below zero where nothing of it is in the same slice.
     """
 
     lines: int
     gross_minor: int
     reversed_minor: int
+    partner_share_minor: int = 0
+    dealer_share_minor: int = 0
+    commission_minor: int = 0
     tax_minor: int
     content_hash: str
 
     @property
     def total_minor(self) -> int:
         """What is to be paid; negative where more was reversed than owed."""
-        return self.gross_minor - self.reversed_minor
+        return self.gross_minor - self.reversed_minor - self.partner_share_minor - self.commission_minor
 
 
 class WrongSliceError(ValueError):
     """A programming error: a posting of another slice, a payout, or one out of order."""
+
+
+_GROSS, _REVERSED, _PARTNER, _DEALER, _COMMISSION = _NAMES = (
+    "gross_minor",
+    "reversed_minor",
+    "partner_share_minor",
+    "dealer_share_minor",
+    "commission_minor",
+)
+
+_SUMS: Mapping[PostingCode, Sequence[tuple[str, int]]] = {
+    PostingCode.BENEFIT_ON_ISSUE: [(_GROSS, 1)],
+    PostingCode.BENEFIT_ON_ISSUE_REVERSED: [(_REVERSED, 1)],
+    PostingCode.BENEFIT_ON_USE: [(_GROSS, 1)],
+    PostingCode.BENEFIT_ON_USE_REVERSED: [(_REVERSED, 1)],
+    PostingCode.DEALER_SHARE: [(_GROSS, 1), (_DEALER, 1)],
+    PostingCode.DEALER_SHARE_REVERSED: [(_REVERSED, 1), (_DEALER, -1)],
+    PostingCode.PARTNER_SHARE: [(_PARTNER, 1)],
+    PostingCode.PARTNER_SHARE_REVERSED: [(_PARTNER, -1)],
+    PostingCode.COMMISSION: [(_COMMISSION, 1)],
+    PostingCode.COMMISSION_REVERSED: [(_COMMISSION, -1)],
+}
+"""What a line adds to which sums of its statement; `settlement/invariants.py` says the same in SQL."""
 
 
 class StatementBuilder:
@@ -95,32 +125,34 @@ class StatementBuilder:
 
     _EPOCH: ClassVar[datetime] = datetime(1970, 1, 1, tzinfo=UTC)
 
-    def __init__(self, partner_id: UUID, currency: str, period: date) -> None:
+    def __init__(self, partner_id: UUID, currency: str, period: date, cycle: Cycle = "monthly") -> None:
         """Begin with no line."""
-        self._partner_id, self._currency = partner_id, currency
-        self._hash = hashlib.sha256(f"{partner_id}|{currency}|{period.isoformat()}".encode())
-        self._lines = self._gross = self._reversed = self._tax = 0
+        self._ledger = (partner_id, currency, cycle)
+        # Months were closed before there were other cycles: theirs is not named.
+        named = "" if cycle == "monthly" else f"|{cycle}"
+        self._hash = hashlib.sha256(f"{partner_id}|{currency}|{period.isoformat()}{named}".encode())
+        self._lines = self._tax = 0
+        self._sums: Counter[str] = Counter()
         self._last: tuple[datetime, UUID] | None = None
 
     def add(self, posting: Posting) -> None:
         """Take the next line. Raises WrongSliceError."""
         place = (posting.occurred_at, posting.id)
-        if (posting.partner_id, posting.currency) != (self._partner_id, self._currency):
-            raise WrongSliceError(f"posting {posting.id} is of another partner or currency")
+        if (posting.partner_id, posting.currency, posting.cycle) != self._ledger:
+            raise WrongSliceError(f"posting {posting.id} is of another partner, currency or cycle")
         if posting.code is PostingCode.PAYOUT or (self._last is not None and place <= self._last):
             raise WrongSliceError(f"posting {posting.id} is no line, or out of order")
         self._last = place
         self._lines += 1
         self._tax += posting.sign * posting.tax_minor
-        if posting.sign > 0:
-            self._gross += posting.amount_minor
-        else:
-            self._reversed += posting.amount_minor
+        for name, factor in _SUMS[posting.code]:
+            self._sums[name] += factor * posting.amount_minor
         self._hash.update(b"\n" + self.canonical(posting))
 
     def draft(self) -> StatementDraft:
         """Return what the lines so far come to."""
-        return StatementDraft(self._lines, self._gross, self._reversed, self._tax, self._hash.hexdigest())
+        sums = {name: self._sums[name] for name in _NAMES}
+        return StatementDraft(lines=self._lines, tax_minor=self._tax, content_hash=self._hash.hexdigest(), **sums)
 
     @classmethod
     def canonical(cls, posting: Posting) -> bytes:

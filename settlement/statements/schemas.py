@@ -1,6 +1,6 @@
 """What goes over the wire about statements. Amounts are minor units; those of reversals are negative."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -8,6 +8,7 @@ import msgspec
 
 from marketplace.kernel.calendar import Month, NotAMonthError
 from marketplace.kernel.facts import InvalidField
+from marketplace.kernel.periods import Cycle, NotAPeriodError, Period
 from marketplace.kernel.text import Text
 from settlement.books.domain import Posting, PostingCode
 from settlement.statements.domain import StatementStatus
@@ -22,27 +23,55 @@ View = TypeVar("View", bound="PartnerStatementView")
 
 
 class CloseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which month to close."""
+    """Which period to close: a month of the monthly cycle, or the period of another cycle that begins on `starts_on`."""
 
-    month: MonthText
+    month: MonthText | None = None
+    cycle: Cycle = "monthly"
+    starts_on: date | None = None
+
+    def period(self) -> Period:
+        """Return the period. Raises InvalidField."""
+        if self.cycle == "monthly":
+            if self.month is None or self.starts_on is not None:
+                raise InvalidField(
+                    "month", "按月结算须填 month，且不填 starts_on。", "names a month, without starts_on."
+                )
+            return Period("monthly", month_of(self.month).first_day)
+        if self.starts_on is None or self.month is not None:
+            raise InvalidField("starts_on", "须为账期首日，且不填 month。", "names the first day, without month.")
+        try:
+            return Period.beginning(self.cycle, self.starts_on)
+        except NotAPeriodError as error:
+            raise InvalidField("starts_on", "不是该周期的首日。", "is not the first day of a period.") from error
 
 
 class PartnerStatementView(msgspec.Struct, frozen=True, kw_only=True):
-    """A statement as its partner sees it. `lines` is their number; tax is contained in the total."""
+    """A statement as its partner sees it, for the business days `[period, period_end)`. `lines` is their number.
+
+    The total is gross less what was reversed, what the partner bears itself, and the commission; of it dealers bear
+    `dealer_share_minor`. Tax is contained in the total. `due_on` is when it is to be paid.
+    """
 
     id: UUID
     partner_id: UUID
     month: str
+    cycle: Cycle
+    period: date
+    period_end: date
     currency: str
     lines: int
     gross_minor: int
     reversed_minor: int
+    partner_share_minor: int
+    dealer_share_minor: int
+    commission_minor: int
     total_minor: int
     tax_minor: int
     status: StatementStatus
     content_hash: str
     closed_at: datetime
     approved_at: datetime | None
+    due_on: date | None
     paid_at: datetime | None
 
 
@@ -54,7 +83,7 @@ class StatementView(PartnerStatementView, frozen=True, kw_only=True):
 
 
 class ClosedPeriod(msgspec.Struct, frozen=True):
-    """All statements of the month, made just now or before."""
+    """All statements of the period, made just now or before."""
 
     statements: list[StatementView]
 

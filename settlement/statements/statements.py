@@ -10,21 +10,29 @@ import msgspec
 
 from marketplace.kernel.calendar import Month
 from marketplace.kernel.facts import NotFound
+from marketplace.kernel.periods import Cycle, Period
 from marketplace.platform.database import DB, UnitOfWork
 from settlement.books.slices import Fetch, SliceKey, read_slice
 from settlement.statements.domain import StatementBuilder, StatementChanged, StatementDraft, StatementStatus
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
-    """A partner's closed month in one currency; amounts in minor units, `period` its first day."""
+    """A partner's closed period in one currency; amounts in minor units, `period` its first day.
+
+    `due_on` is the business day on which it is to be paid, by the payment terms of its contract; known from its approval on.
+    """
 
     id: UUID
     partner_id: UUID
     currency: str
     period: date
+    cycle: Cycle
     lines: int
     gross_minor: int
     reversed_minor: int
+    partner_share_minor: int
+    dealer_share_minor: int
+    commission_minor: int
     total_minor: int
     tax_minor: int
     content_hash: str
@@ -33,22 +41,33 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     closed_at: datetime
     approved_by: str | None = None
     approved_at: datetime | None = None
+    due_on: date | None = None
     paid_at: datetime | None = None
 
     @property
     def slice(self) -> SliceKey:
         """The slice of the book that it is made of."""
-        return SliceKey(self.partner_id, self.currency, self.period)
+        return SliceKey(self.partner_id, self.currency, self.period, self.cycle)
 
     @property
     def month(self) -> str:
-        """The month as `2026-10`."""
+        """The month in which it begins, as `2026-10`."""
         return str(Month.of(self.period))
+
+    @property
+    def days(self) -> Period:
+        """The business days that it is for."""
+        return Period(self.cycle, self.period)
+
+    @property
+    def period_end(self) -> date:
+        """The first day after it."""
+        return self.days.end
 
     @property
     def draft(self) -> StatementDraft:
         """What the slice came to when it was closed."""
-        return StatementDraft(self.lines, self.gross_minor, self.reversed_minor, self.tax_minor, self.content_hash)
+        return StatementDraft(**{name: getattr(self, name) for name in StatementDraft.__struct_fields__})
 
 
 COLUMNS = ", ".join(Statement.__struct_fields__)
@@ -91,19 +110,25 @@ async def lock(work: UnitOfWork, statement_id: UUID | None) -> Statement:
     return statement_of(row)
 
 
-async def of_month(fetch: Fetch, month: Month) -> list[Statement]:
-    """Return all statements of the month, by partner and currency."""
+async def of_period(fetch: Fetch, period: Period) -> list[Statement]:
+    """Return all statements of the period, by partner and currency."""
     rows = await fetch(
-        f"SELECT {COLUMNS} FROM statement WHERE period = $1 ORDER BY partner_id, currency", month.first_day
-    )
+        f"SELECT {COLUMNS} FROM statement WHERE period = $1 AND cycle = $2 ORDER BY partner_id, currency",
+        period.first_day, period.cycle,
+    )  # fmt: skip
     return [statement_of(row) for row in rows]
+
+
+async def of_month(fetch: Fetch, month: Month) -> list[Statement]:
+    """Return all statements of the monthly cycle for the month, by partner and currency."""
+    return await of_period(fetch, Period("monthly", month.first_day))
 
 
 async def some(wanted: Filter, after: tuple[date, UUID] | None, limit: int) -> Sequence[Statement]:
     """Return the next statements of a list, newest month first."""
     period, identifier = after or (None, None)
     rows = await DB.fetch(
-        f"SELECT {COLUMNS} FROM statement WHERE ($1::date IS NULL OR period = $1)"
+        f"SELECT {COLUMNS} FROM statement WHERE ($1::date IS NULL OR period >= $1 AND period < ($1 + interval '1 month')::date)"
         " AND ($2::uuid IS NULL OR partner_id = $2) AND ($3::text IS NULL OR status = $3)"
         " AND ($4::date IS NULL OR (period, id) < ($4, $5::uuid)) ORDER BY period DESC, id DESC LIMIT $6",
         wanted.month and wanted.month.first_day, wanted.partner_id, wanted.status, period, identifier, limit,
@@ -113,7 +138,7 @@ async def some(wanted: Filter, after: tuple[date, UUID] | None, limit: int) -> S
 
 async def build(fetch: Fetch, key: SliceKey) -> StatementDraft:
     """Return what the slice comes to now."""
-    builder = StatementBuilder(key.partner_id, key.currency, key.period)
+    builder = StatementBuilder(key.partner_id, key.currency, key.period, key.cycle)
     async for chunk in read_slice(fetch, key):
         for posting in chunk:
             builder.add(posting)

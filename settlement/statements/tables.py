@@ -7,21 +7,26 @@ from marketplace.platform.database import DB
 
 
 class Statement(Table, db=DB):
-    """What the OEM owes a partner for a closed month, in one currency."""
+    """What the OEM owes a partner for a closed period, in one currency."""
 
     partner_id = UUID(null=False, default=None)
     id = UUID(primary_key=True, null=False, default=None)
     currency = Text(null=False, default=None)
     period = Date(null=False, default=None)
+    cycle = Text(null=False, default="monthly")
     lines = Integer(null=False, default=None)
     gross_minor = BigInt(null=False, default=None)
     reversed_minor = BigInt(null=False, default=None)
     total_minor = BigInt(null=False, default=None)
     tax_minor = BigInt(null=False, default=None)
+    partner_share_minor = BigInt(null=False, default=0)
+    dealer_share_minor = BigInt(null=False, default=0)
+    commission_minor = BigInt(null=False, default=0)
     content_hash = Text(null=False, default=None)
     status = Text(null=False, default=None)
     closed_by = Text(null=False, default=None)
     closed_at = Timestamptz(null=False, default=None)
     approved_by = Text(null=True, default=None)
     approved_at = Timestamptz(null=True, default=None)
+    due_on = Date(null=True, default=None)
     paid_at = Timestamptz(null=True, default=None)

@@ -11,9 +11,9 @@ import msgspec
 
 from benefits.points.domain import expiry_day
 from benefits.redemptions.events import SettlementTerms
-from marketplace.platform.database import DB
 from marketplace.platform.migrate import migrate
 from marketplace.platform.runtime import append_only_tables, with_database
+from partners.contracts.terms import load_terms
 from tests.bench.rounds import Sizes, terminal
 from tests.bench.server import SETTINGS, Stage, check_durable
 from tests.bench.worlds import PRICE, Client, Filled, make_clients, new_world, opened, write_offers
@@ -107,19 +107,15 @@ async def _fill(dsn: str, sizes: Sizes) -> Kept:
 
 
 async def _settlement(partner_id: UUID) -> SettlementTerms:
-    row = await DB.fetchrow(
-        "SELECT id, version, settlement_basis, settlement_price_minor, currency, tax_rate_ppm FROM contract"
-        " WHERE partner_id = $1",
-        partner_id,
-    )
-    assert row is not None
+    (contract,) = (await load_terms([partner_id]))[partner_id].contracts
+    assert contract.settlement_price is not None
     return SettlementTerms(
-        contract_id=row["id"],
-        contract_version=row["version"],
-        basis=row["settlement_basis"],
-        amount_minor=row["settlement_price_minor"],
-        currency=row["currency"],
-        tax_rate_ppm=row["tax_rate_ppm"],
+        contract_id=contract.contract_id,
+        contract_version=contract.version,
+        basis=contract.settlement_basis,
+        amount_minor=contract.settlement_price.amount,
+        currency=contract.currency,
+        tax_rate_ppm=contract.tax_rate_ppm,
     )
 
 

@@ -163,7 +163,9 @@ async def test_without_the_lock_that_race_is_lost(
 
     async def read_only(work, ledgers, **_options):  # noqa: ANN001, ANN003, ANN202
         rows = await work.fetch("SELECT * FROM settlement_period")
-        return dict.fromkeys(ledgers) | {(row["partner_id"], row["currency"]): row["open_from"] for row in rows}
+        return dict.fromkeys(ledgers) | {
+            (row["partner_id"], row["currency"], row["cycle"]): row["open_from"] for row in rows
+        }
 
     partner = uuid7()
     await tell_books(settings, [Sale(partner, amount_minor=100).used()])
@@ -200,7 +202,7 @@ async def test_posting_and_closing_side_by_side_lose_nothing(database: str, sett
 
 
 async def test_periods_are_locked_in_order(database: str) -> None:
-    ledgers = {(uuid7(), "CNY") for _ in range(5)}
+    ledgers = {(uuid7(), "CNY", "monthly") for _ in range(5)}
     async with unit_of_work() as work:
         locked = await lock_periods(work, ledgers)
     assert list(locked) == sorted(ledgers)

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import httpx
 
+from tests.support.agreements import agree
 from tests.support.app import Api, fresh_key
 from tests.support.sellers import application_json, contract_json
 from tests.support.world import offer_json
@@ -55,10 +56,7 @@ class Partner:
         self.id = good(await api.post("/v1/partner/applications", json=body, headers=fresh_key()), 201)["id"]
         at = f"/v1/admin/partners/{self.id}"
         good(await api.post(f"{at}/approve", json={}, headers=self.operations | fresh_key()))
-        good(
-            await api.post(f"{at}/contracts", json=contract_json(**contract), headers=self.operations | fresh_key()),
-            201,
-        )
+        good(await agree(api, self.id, contract_json(**contract), subject="ops-1"))
         client = {"name": "till", "auth_method": "client_secret_basic", "scopes": PARTNER_SCOPES}
         self.client = good(await api.post(f"{at}/clients", json=client, headers=self.operations | fresh_key()), 201)
         self.headers = await bearer(api, self.client["client_id"], self.client["client_secret"])

@@ -3,6 +3,7 @@
 import base64
 from typing import Any
 
+from tests.support.agreements import agree
 from tests.support.app import Api, fresh_key
 
 APPLICATION: dict[str, Any] = {
@@ -55,10 +56,16 @@ async def approved_partner(api: Api, **changes: Any) -> str:
     return str(receipt["id"])
 
 
+async def signed_contract(api: Api, partner_id: str, **changes: Any) -> Any:
+    """Draft a contract, offer it, and have both sides sign it; return the first refusal, or the signed contract's answer."""
+    return await agree(api, partner_id, CONTRACT | changes)
+
+
 async def active_partner(api: Api, contract: dict[str, Any] | None = None, **changes: Any) -> str:
     """Return the id of a partner with a contract in force since the beginning of 2026."""
     partner_id = await approved_partner(api, **changes)
-    await staff_post(api, f"/v1/admin/partners/{partner_id}/contracts", contract or CONTRACT)
+    answer = await agree(api, partner_id, contract or CONTRACT)
+    assert answer.status_code == 200, answer.text
     return partner_id
 
 

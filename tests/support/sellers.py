@@ -9,8 +9,8 @@ import msgspec
 from marketplace.kernel.money import Money
 from marketplace.platform.database import unit_of_work
 from marketplace.settings import Settings
+from partners.contracts.agree import agree
 from partners.contracts.domain import Proposal
-from partners.contracts.sign import sign_contract
 from partners.onboarding.decide import admit
 from partners.onboarding.schemas import NewApplication
 
@@ -61,5 +61,5 @@ async def active_partner(settings: Settings, now: datetime, **contract: Any) -> 
     async with unit_of_work() as work:
         partner_id = await admit(work, application, "admin:test", now)
         proposal = msgspec.structs.replace(proposal, **contract)
-        await sign_contract(work, partner_id, proposal, settings.currency, "admin:test", now)
+        await agree(work, partner_id, proposal, settings.currency, ("admin:test", "admin:test-2"), "CT-1", now)
     return partner_id

@@ -11,6 +11,7 @@ from benefits.redemptions.events import (
     SettlementTerms,
     VoucherExpired,
     VoucherUsed,
+    VoucherUseUndone,
 )
 from marketplace.kernel.event import Event
 from marketplace.kernel.ids import uuid7
@@ -34,13 +35,14 @@ class Sale:
         currency: str = "CNY",
         tax_rate_ppm: int = 60_000,
         quantity: int = 1,
+        **terms: Any,
     ) -> None:
         self.partner_id = partner_id or uuid7()
         self.redemption_id = uuid7()
         self.voucher_id = uuid7()
         self.offer_id = uuid7()
         self.quantity = quantity
-        self.terms = SettlementTerms(uuid7(), 3, basis, amount_minor, currency, tax_rate_ppm)
+        self.terms = SettlementTerms(uuid7(), 3, basis, amount_minor, currency, tax_rate_ppm, **terms)
 
     def _common(self) -> dict[str, Any]:
         return {
@@ -66,10 +68,18 @@ class Sale:
             cancelled_at=at,
         )
 
-    def used(self, at: datetime = OCTOBER, reference: str = "R-1") -> VoucherUsed:
-        return VoucherUsed(
-            **self._common(), revision=2, quantity=self.quantity, location_id="L-1", reference=reference, used_at=at
+    def used(self, at: datetime = OCTOBER, reference: str = "R-1", occasion: int = 1) -> VoucherUsed:
+        return VoucherUsed(**self._at_counter(reference, occasion), used_at=at)
+
+    def undone(self, at: datetime = OCTOBER, reference: str = "R-1", occasion: int = 1) -> VoucherUseUndone:
+        return VoucherUseUndone(
+            **self._at_counter(reference, occasion), used_at=OCTOBER, reason="wrong guest", undone_at=at
         )
+
+    def _at_counter(self, reference: str, occasion: int) -> dict[str, Any]:
+        return self._common() | {
+            "revision": 2, "quantity": self.quantity, "location_id": "L-1", "reference": reference, "occasion": occasion,
+        }  # fmt: skip
 
     def expired(self, at: datetime = OCTOBER) -> VoucherExpired:
         return VoucherExpired(**self._common(), expired_at=at)

@@ -1,12 +1,14 @@
 """What each event adds to the money book, and in which period."""
 
 from datetime import UTC, date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.ids import uuid7
+from marketplace.kernel.money import tax_included
 from settlement.books.domain import Account, PostingCode, derived_id, payout_posting, period_of, postings_for
 from tests.support.settlement import Sale
 
@@ -102,4 +104,63 @@ def test_a_payout_takes_from_the_payable() -> None:
     ],
 )
 def test_period_of(occurred_at: datetime, open_from: date | None, expected: date) -> None:
-    assert period_of(occurred_at, open_from, SHANGHAI) == expected
+    [posting] = postings_for(Sale().used(occurred_at))
+    assert period_of(posting, open_from, SHANGHAI) == expected
+
+
+SHARED = {"partner_minor": 1_500, "dealer_minor": 3_000, "commission_minor": 900}
+
+
+@pytest.mark.parametrize("tax_rate_ppm", [0, 60_000, 130_000])
+def test_a_split_benefit_is_one_transaction(tax_rate_ppm: int) -> None:
+    sale = Sale(amount_minor=10_000, tax_rate_ppm=tax_rate_ppm, **SHARED)
+    postings = postings_for(sale.used())
+    assert [f"{p.code} {p.source}>{p.destination} {p.amount_minor}" for p in postings] == [
+        "benefit_on_use oem:benefits>partner:payable 7000",
+        "dealer_share dealer:receivable>partner:payable 3000",
+        "partner_share partner:payable>oem:benefits 1500",
+        "commission partner:payable>oem:commission 900",
+    ]
+    assert len({p.transaction_id for p in postings}) == 1
+    assert len({p.id for p in postings}) == 4
+    credited = [p for p in postings if p.sign == 1]
+    assert sum(p.tax_minor for p in credited) == tax_included(10_000, tax_rate_ppm), "the parts have the whole's tax"
+    assert all(0 <= p.tax_minor <= p.amount_minor for p in postings)
+
+
+@pytest.mark.parametrize(
+    ("basis", "done", "undone"), [("on_issue", "issued", "cancelled"), ("on_use", "used", "undone")]
+)
+def test_what_is_undone_is_undone_whole(basis: str, done: str, undone: str) -> None:
+    sale = Sale(basis=basis, amount_minor=10_000, **SHARED)
+    originals, reversals = postings_for(getattr(sale, done)()), postings_for(getattr(sale, undone)())
+    assert [p.reverses for p in reversals] == [p.id for p in originals]
+    assert [p.code for p in reversals] == [f"{p.code}_reversed" for p in originals]
+    assert len({p.id for p in [*originals, *reversals]}) == 8
+    assert sum(p.sign * p.amount_minor for p in [*originals, *reversals]) == 0
+    assert sum(p.sign * p.tax_minor for p in [*originals, *reversals]) == 0
+
+
+def test_a_use_after_one_that_was_undone_is_another() -> None:
+    sale = Sale(amount_minor=10_000, **SHARED)
+    first, second = postings_for(sale.used()), postings_for(sale.used(occasion=2))
+    assert not {p.id for p in first} & {p.id for p in second}
+    assert [p.reverses for p in postings_for(sale.undone(occasion=2))] == [p.id for p in second]
+
+
+@pytest.mark.parametrize(
+    ("cycle", "zone", "occurred_at", "open_from", "expected"),
+    [
+        ("ten_day", "", datetime(2026, 10, 10, 15, 59, tzinfo=UTC), None, date(2026, 10, 1)),
+        ("ten_day", "", datetime(2026, 10, 10, 16, tzinfo=UTC), None, date(2026, 10, 11)),
+        ("ten_day", "UTC", datetime(2026, 10, 10, 16, tzinfo=UTC), None, date(2026, 10, 1)),
+        ("weekly", "", datetime(2026, 10, 18, 16, tzinfo=UTC), None, date(2026, 10, 19)),
+        ("weekly", "UTC", datetime(2026, 10, 18, 16, tzinfo=UTC), None, date(2026, 10, 12)),
+        ("weekly", "UTC", datetime(2026, 10, 18, 16, tzinfo=UTC), date(2026, 10, 19), date(2026, 10, 19)),
+    ],
+)
+def test_periods_of_other_cycles_and_zones(
+    cycle: Any, zone: str, occurred_at: datetime, open_from: date | None, expected: date
+) -> None:
+    [posting] = postings_for(Sale(cycle=cycle, zone=zone).used(occurred_at))
+    assert period_of(posting, open_from, SHANGHAI) == expected

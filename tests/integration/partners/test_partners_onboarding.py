@@ -9,6 +9,7 @@ import pytest
 from marketplace.platform.audit import first_break
 from marketplace.platform.database import DB
 from partners.onboarding.locations import known_locations
+from tests.support.agreements import agree
 from tests.support.app import Api, fresh_key
 from tests.support.partners import (
     APPLICATION,
@@ -36,7 +37,7 @@ async def test_from_application_to_active(api: Api) -> None:
     admin = f"/v1/admin/partners/{receipt['id']}"
     approved = await staff_post(api, f"{admin}/approve", {"reason": "资质齐全"})
     assert (approved["status"], approved["version"]) == ("approved", 3)
-    contract = await staff_post(api, f"{admin}/contracts", {"starts_on": "2026-01-01", "settlement_basis": "on_use"})
+    contract = (await agree(api, receipt["id"], {"starts_on": "2026-01-01", "settlement_basis": "on_use"})).json()
     assert (contract["version"], contract["partner_status"]) == (1, "active")
     detail = (await api.get(admin, headers=api.staff("auditor"))).json()
     assert detail["actions"] == ["suspend", "terminate"]
@@ -47,10 +48,10 @@ async def test_from_application_to_active(api: Api) -> None:
         ("sign_contract", "approved", "active"),
     ]
     assert detail["history"][2]["reason"] == "资质齐全"
-    assert {step["actor"] for step in detail["history"][1:]} == {"admin:staff-1"}
+    assert {step["actor"] for step in detail["history"][1:]} == {"admin:staff-1", "admin:recorder-1"}
     events = await DB.fetch("SELECT type, payload FROM event WHERE aggregate_id = $1 ORDER BY seq", UUID(receipt["id"]))
     assert [row["type"] for row in events] == [
-        "partner.applied", *["partner.status_changed"] * 3, "contract.signed"
+        "partner.applied", *["partner.status_changed"] * 2, "contract.offered", "partner.status_changed", "contract.signed"
     ]  # fmt: skip
     assert await first_break() is None
 

@@ -241,6 +241,7 @@ async def test_a_sample_of_any_type_can_be_sent(house: House) -> None:
     page = await house.get("/v1/partner/events", limit=100)
     assert {each["type"] for each in page["data"]} <= {
         "partner.status_changed",
+        "contract.offered",
         "contract.signed",
         "partner.staff_invited",
     }, "samples are not events"

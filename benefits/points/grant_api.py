@@ -1,0 +1,46 @@
+"""Grants over HTTP: the OEM's systems credit points in a partner's name."""
+
+from litestar import Controller, Response, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import JSONBody
+
+from benefits.points.granting import GrantIn, GrantView, grant
+from marketplace.kernel.clock import Clock
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.idempotency import IdempotencyKey, once, request_key
+from marketplace.platform.problems import HttpRequest, language_of
+from partners.oauth.callers import OemCaller
+
+
+class Grants(Controller):
+    """Points that partners grant, out of prepaid packs."""
+
+    path = "/v1/points/grants"
+    tags = ["points"]
+
+    @post(
+        operation_id="grant_points",
+        summary="Credit points in a partner's name",
+        opt={"scope": "points:write"},
+        responses={201: ResponseSpec(GrantView, description="What was granted", generate_examples=False)},
+    )
+    async def credit(
+        self,
+        data: JSONBody[GrantIn],
+        request: HttpRequest,
+        oem: NamedDependency[OemCaller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """Its contract must grant points. 409 `grants_not_agreed`, `pack_exhausted`, `granted_before`, `unknown_member`."""
+        now, desk = clock.now(), request.app.state.granting
+
+        async def credit(work: UnitOfWork) -> GrantView:
+            return await grant(work, desk, data, oem.actor, now)
+
+        whole = request_key(request, oem.actor, key, data)
+        return (await once(whole, language_of(request), credit, status=201, now=now)).response()
+
+
+ROUTES: list[type[Controller]] = [Grants]

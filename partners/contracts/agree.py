@@ -1,0 +1,36 @@
+"""A contract that was agreed upon outside of the program, taken through all of its steps: for the demo's past and for tests."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from marketplace.platform.database import UnitOfWork
+from partners.contracts.agreement import Proposal
+from partners.contracts.domain import Party
+from partners.contracts.draft import draft_contract, offer_contract
+from partners.contracts.schemas import ContractView
+from partners.contracts.sign import Signing, paper, sign_contract
+
+
+async def agree(
+    work: UnitOfWork,
+    partner_id: UUID,
+    proposal: Proposal,
+    home_currency: str,
+    people: tuple[str, str],
+    document_reference: str,
+    now: datetime,
+) -> ContractView:
+    """Draft, offer, sign for the OEM, and record the partner's signature from paper; return the signed contract.
+
+    The same steps as over HTTP with the same guards: `people` are two of operations, the first drafts and signs, the second
+    records. The paper was signed on its first day or today, whichever is earlier.
+    """
+    drafter, recorder = people
+    today = now.date()
+    draft = await draft_contract(work, partner_id, proposal, home_currency, drafter, now)
+    await offer_contract(work, partner_id, draft.id, today, drafter, now)
+    ours = Signing(party=Party.OEM, content_hash=draft.content_hash, actor=drafter)
+    await sign_contract(work, partner_id, draft.id, ours, today, now)
+    signed_on: date = min(today, proposal.starts_on)
+    theirs = paper(draft.content_hash, recorder, "legal representative", signed_on, document_reference)
+    return await sign_contract(work, partner_id, draft.id, theirs, today, now)

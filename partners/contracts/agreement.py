@@ -1,0 +1,243 @@
+"""What a contract says: one frozen Struct, the same on the wire, in the row and in memory; and what makes it sound. Pure.
+
+Amounts are per unit, in minor units of `currency`; rates are parts per million. Every field that came after the first
+release has a default, so that what was signed before is read as it was meant.
+"""
+
+from datetime import date
+from typing import Annotated, Literal
+from uuid import UUID
+from zoneinfo import available_timezones
+
+import msgspec
+
+from marketplace.kernel.facts import InvalidField
+from marketplace.kernel.money import PPM, AmountMinor, Currency, Money
+from marketplace.kernel.periods import Cycle
+from partners.fields import Ppm, Reference, Scenario
+
+Role = Literal["accepts_points", "grants_points", "both"]
+"""Whether members spend points with the partner, are given points by it, or both."""
+
+SettlementBasis = Literal["on_use", "on_issue"]
+"""When the OEM begins to owe the partner: when a voucher is used, or already when it is issued."""
+
+TaxMode = Literal["contained", "added"]
+"""Whether the prices of the contract contain the VAT, or it comes on top of them."""
+
+Invoicer = Literal["partner", "oem"]
+"""Who writes the invoice for what the OEM owes: the partner, or the OEM in its name (self-billing)."""
+
+Offers = Annotated[tuple[UUID, ...], msgspec.Meta(max_length=200, description="Of these offers; none means all.")]
+Scenarios = Annotated[
+    tuple[Scenario, ...], msgspec.Meta(max_length=10, description="Of these scenarios; none means all.")
+]
+PerPoint = Annotated[
+    int,
+    msgspec.Meta(ge=1, le=10**12, description="Millionths of a minor unit for one point: 1000000 is one fen a point."),
+]
+TimeZone = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=64,
+        pattern=r"^[A-Za-z][A-Za-z0-9_+/-]*$(?!\n)",
+        examples=["Asia/Shanghai"],
+        description="IANA zone in which the periods of the cycle begin; null means that of the marketplace.",
+    ),
+]
+PaymentDays = Annotated[int, msgspec.Meta(ge=0, le=365, description="Days from a statement's approval to its payment.")]
+CounterMinutes = Annotated[
+    int, msgspec.Meta(ge=0, le=1440, description="For how long the counter may undo a use; 0 means not at all.")
+]
+
+
+class PriceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a unit costs the OEM, for the offers and scenarios that it names: a price, or a rate for each point of it."""
+
+    offers: Offers = ()
+    scenarios: Scenarios = ()
+    price: Money | None = None
+    per_point_micros: PerPoint | None = None
+
+
+class CommissionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the OEM keeps, of cash or of what it owes for points: a part, plus a fixed amount, between floor and cap.
+
+    The amounts are per unit.
+    """
+
+    on: Literal["cash", "points"]
+    offers: Offers = ()
+    scenarios: Scenarios = ()
+    rate_ppm: Ppm = 0
+    fixed_minor: AmountMinor = 0
+    floor_minor: AmountMinor = 0
+    cap_minor: AmountMinor | None = None
+
+
+class Funding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who bears the price of a unit, in parts that sum to one million; `dealer` says which dealer's account bears its part."""
+
+    oem_ppm: Ppm = PPM
+    partner_ppm: Ppm = 0
+    dealer_ppm: Ppm = 0
+    dealer: Reference | None = None
+
+
+class Packs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The points that a partner buys before it grants them: how many a pack has, its price, and when it is warned."""
+
+    points: Annotated[int, msgspec.Meta(ge=1, le=10**9)]
+    price: Money
+    low_balance_points: Annotated[int, msgspec.Meta(ge=0, le=10**9)] = 0
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The terms without their days.
+
+    The price of a unit is that of the first of `prices` that fits the offer; else the offer's own, which may not exceed
+    `max_settlement_price`; else `settlement_price` or `per_point_micros`. `commission` goes by its first rule that fits;
+    where none does, `commission_ppm` is kept of cash, and nothing of points. Points that the partner grants come out of
+    prepaid `packs`; null means postpaid.
+    """
+
+    role: Role = "accepts_points"
+    settlement_basis: SettlementBasis
+    settlement_price: Money | None = None
+    per_point_micros: PerPoint | None = None
+    max_settlement_price: Money | None = None
+    prices: Annotated[tuple[PriceRule, ...], msgspec.Meta(max_length=50)] = ()
+    funding: Funding = Funding()
+    commission_ppm: Ppm = 0
+    commission: Annotated[tuple[CommissionRule, ...], msgspec.Meta(max_length=50)] = ()
+    tax_rate_ppm: Ppm = 0
+    tax: TaxMode = "contained"
+    invoiced_by: Invoicer = "partner"
+    currency: Currency = "CNY"
+    cycle: Cycle = "monthly"
+    time_zone: TimeZone | None = None
+    payment_terms_days: PaymentDays = 30
+    minimum_payout: Money | None = None
+    counter_cancel_minutes: CounterMinutes = 0
+    packs: Packs | None = None
+
+
+class Proposal(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The terms of one version. `ends_on` is the first day on which it is no longer in force; null is open-ended."""
+
+    starts_on: date
+    ends_on: date | None = None
+
+
+class Content(Proposal, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is hashed and signed: the whole version, for whom it is, and in which form it is written."""
+
+    format: Literal[1] = 1
+    partner_id: UUID
+    version: int
+
+
+_FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
+"""Days outside are slips of the pen, such as a year typed with one digit too few."""
+
+
+def check_proposal(proposal: Proposal, home_currency: str) -> None:
+    """Raise InvalidField for terms that contradict each other or this marketplace.
+
+    There is one currency: nothing here converts, so a contract in another could never be settled.
+    """
+    _check_days(proposal)
+    if proposal.currency != home_currency:
+        raise InvalidField(
+            "currency", f"本平台以 {home_currency} 结算。", f"must be {home_currency}: this marketplace settles in it."
+        )
+    _check_prices(proposal)
+    least = proposal.minimum_payout
+    if least is not None and least.currency != proposal.currency:
+        raise InvalidField(
+            "minimum_payout.currency",
+            f"必须与合同币种 {proposal.currency} 一致。",
+            f"must be the contract's {proposal.currency}.",
+        )
+    if proposal.time_zone is not None and proposal.time_zone not in available_timezones():
+        raise InvalidField("time_zone", "不是 IANA 时区。", "is no IANA time zone.")
+    _check_packs(proposal)
+    _check_funding(proposal.funding)
+    for place, rule in enumerate(proposal.commission):
+        _check_names(f"commission[{place}]", rule)
+        if rule.cap_minor is not None and rule.cap_minor < rule.floor_minor:
+            raise InvalidField(
+                f"commission[{place}].cap_minor", "不能低于 floor_minor。", "must not be below floor_minor."
+            )
+
+
+def _check_days(proposal: Proposal) -> None:
+    for field, day in (("starts_on", proposal.starts_on), ("ends_on", proposal.ends_on)):
+        if day is not None and not _FIRST_DAY <= day <= _LAST_DAY:
+            raise InvalidField(
+                field, f"须在 {_FIRST_DAY} 与 {_LAST_DAY} 之间。", f"must lie from {_FIRST_DAY} to {_LAST_DAY}."
+            )
+    if proposal.ends_on is not None and proposal.ends_on <= proposal.starts_on:
+        raise InvalidField(
+            "ends_on", "必须晚于 starts_on（不含当日）。", "must lie after starts_on; it is the first day without it."
+        )
+
+
+def _check_prices(proposal: Proposal) -> None:
+    named = [("settlement_price", proposal.settlement_price), ("max_settlement_price", proposal.max_settlement_price)]
+    for place, rule in enumerate(proposal.prices):
+        _check_names(f"prices[{place}]", rule)
+        if (rule.price is None) == (rule.per_point_micros is None):
+            raise InvalidField(
+                f"prices[{place}]",
+                "须且只须给出 price 或 per_point_micros。",
+                "names either price or per_point_micros.",
+            )
+        named.append((f"prices[{place}].price", rule.price))
+    limit = proposal.max_settlement_price
+    for field, price in named:
+        if price is None:
+            continue
+        if price.currency != proposal.currency:
+            raise InvalidField(
+                f"{field}.currency",
+                f"必须与合同币种 {proposal.currency} 一致。",
+                f"must be the contract's {proposal.currency}.",
+            )
+        if limit is not None and price.amount > limit.amount:
+            raise InvalidField("max_settlement_price", f"不能低于 {field}。", f"must not be below {field}.")
+    if proposal.settlement_price is not None and proposal.per_point_micros is not None:
+        raise InvalidField(
+            "per_point_micros", "与 settlement_price 只能二选一。", "goes without settlement_price: give one of them."
+        )
+
+
+def _check_packs(proposal: Proposal) -> None:
+    if proposal.packs is None:
+        return
+    if proposal.role == "accepts_points":
+        raise InvalidField("packs", "仅用于发放积分的合同。", "goes with a contract that grants points.")
+    if proposal.packs.price.currency != proposal.currency:
+        raise InvalidField(
+            "packs.price.currency",
+            f"必须与合同币种 {proposal.currency} 一致。",
+            f"must be the contract's {proposal.currency}.",
+        )
+
+
+def _check_funding(funding: Funding) -> None:
+    total = funding.oem_ppm + funding.partner_ppm + funding.dealer_ppm
+    if total != PPM:
+        raise InvalidField(
+            "funding", f"三方比例合计须为 {PPM}，现为 {total}。", f"must sum to {PPM} parts; it sums to {total}."
+        )
+    if (funding.dealer is None) != (funding.dealer_ppm == 0):
+        raise InvalidField(
+            "funding.dealer", "经销商承担比例大于 0 时必填，否则须为空。", "is given just when dealer_ppm is above 0."
+        )
+
+
+def _check_names(field: str, rule: PriceRule | CommissionRule) -> None:
+    for name, values in (("offers", rule.offers), ("scenarios", rule.scenarios)):
+        if len(set(values)) != len(values):
+            raise InvalidField(f"{field}.{name}", "不能重复。", "names one twice.")

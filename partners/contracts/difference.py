@@ -1,0 +1,162 @@
+"""What a version changes of the one before it: field by field, in words of both languages. Pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from marketplace.kernel.money import Money, format_minor
+from marketplace.kernel.text import Text
+from partners.contracts.agreement import CommissionRule, Funding, Packs, PriceRule, Proposal
+from partners.contracts.schemas import FieldDifference
+
+
+class Field(msgspec.Struct, frozen=True):
+    """How a field is called, and how its value is said."""
+
+    title: Text
+    say: Callable[[Any], Text]
+
+
+_WORDS = {
+    "accepts_points": Text("接受积分", "accepts points"),
+    "grants_points": Text("发放积分", "grants points"),
+    "both": Text("接受并发放积分", "accepts and grants points"),
+    "on_use": Text("核销时", "when a voucher is used"),
+    "on_issue": Text("兑换时", "when it is redeemed"),
+    "contained": Text("价内", "contained in prices"),
+    "added": Text("价外", "added to prices"),
+    "partner": Text("合作方", "the partner"),
+    "oem": Text("主机厂", "the OEM"),
+    "monthly": Text("每月", "monthly"),
+    "ten_day": Text("每旬", "every ten days"),
+    "weekly": Text("每周", "weekly"),
+}
+
+
+def _both(words: str) -> Text:
+    return Text(words, words)
+
+
+def _money(value: Money) -> Text:
+    return _both(f"{format_minor(value.amount)} {value.currency}")
+
+
+def _rate(ppm: int) -> str:
+    whole, rest = divmod(ppm, 10_000)
+    return f"{whole}.{rest:04d}".rstrip("0").rstrip(".") + " %"
+
+
+def _per_point(micros: int) -> Text:
+    whole, rest = divmod(micros, 100_000_000)
+    value = f"{whole}.{rest:08d}".rstrip("0").rstrip(".")
+    return Text(f"每积分 {value}", f"{value} a point")
+
+
+def _days(value: int) -> Text:
+    return Text(f"{value} 天", f"{value} days")
+
+
+def _funding(value: Funding) -> Text:
+    oem, partner, dealer = (_rate(ppm) for ppm in (value.oem_ppm, value.partner_ppm, value.dealer_ppm))
+    name = f" {value.dealer}" if value.dealer else ""
+    return Text(
+        f"主机厂 {oem}，合作方 {partner}，经销商{name} {dealer}",
+        f"the OEM {oem}, the partner {partner}, the dealer{name} {dealer}",
+    )
+
+
+def _scope(rule: PriceRule | CommissionRule) -> Text:
+    named = [*rule.scenarios, *(str(offer) for offer in rule.offers)]
+    return _both(", ".join(named)) if named else Text("全部", "all")
+
+
+def _price_rule(rule: PriceRule) -> Text:
+    said = _per_point(rule.per_point_micros or 0) if rule.price is None else _money(rule.price)
+    scope = _scope(rule)
+    return Text(f"{scope.zh}：{said.zh}", f"{scope.en}: {said.en}")
+
+
+def _commission_rule(rule: CommissionRule) -> Text:
+    scope, cash = _scope(rule), rule.on == "cash"
+    zh, en = [_rate(rule.rate_ppm)], [_rate(rule.rate_ppm)]
+    for minor, chinese, english in (
+        (rule.fixed_minor, "另加", "plus"),
+        (rule.floor_minor, "最低", "at least"),
+        (rule.cap_minor or 0, "最高", "at most"),
+    ):
+        if minor or (chinese == "最高" and rule.cap_minor is not None):
+            zh.append(f"{chinese} {format_minor(minor)}")
+            en.append(f"{english} {format_minor(minor)}")
+    return Text(
+        f"{scope.zh}（{'现金' if cash else '积分'}）：{'，'.join(zh)}",
+        f"{scope.en} ({'cash' if cash else 'points'}): {', '.join(en)}",
+    )
+
+
+def _packs(value: Packs) -> Text:
+    price, low = f"{format_minor(value.price.amount)} {value.price.currency}", value.low_balance_points
+    return Text(
+        f"每包 {value.points} 积分，{price}；余额低于 {low} 时提醒",
+        f"{value.points} points for {price}; a warning below {low}",
+    )
+
+
+def _list(say: Callable[[Any], Text]) -> Callable[[Sequence[Any]], Text]:
+    def say_all(values: Sequence[Any]) -> Text:
+        if not values:
+            return Text("无", "none")
+        said = [say(value) for value in values]
+        numbered = [(f"{place}. {one.zh}", f"{place}. {one.en}") for place, one in enumerate(said, start=1)]
+        return Text("；".join(zh for zh, _ in numbered), "; ".join(en for _, en in numbered))
+
+    return say_all
+
+
+def _word(value: str) -> Text:
+    return _WORDS[value]
+
+
+def _plain(value: object) -> Text:
+    return _both(str(value))
+
+
+FIELDS: Mapping[str, Field] = {
+    "starts_on": Field(Text("生效日", "First day"), _plain),
+    "ends_on": Field(Text("失效日（不含）", "First day without it"), _plain),
+    "role": Field(Text("角色", "Role"), _word),
+    "settlement_basis": Field(Text("结算时点", "Owed from"), _word),
+    "settlement_price": Field(Text("默认结算价", "Price of a unit"), _money),
+    "per_point_micros": Field(Text("默认积分单价", "Rate for a point"), _per_point),
+    "max_settlement_price": Field(Text("结算价上限", "Highest price of a unit"), _money),
+    "prices": Field(Text("结算价规则", "Rules of prices"), _list(_price_rule)),
+    "funding": Field(Text("费用分摊", "Funding split"), _funding),
+    "commission_ppm": Field(Text("现金默认佣金", "Commission on cash without a rule"), lambda ppm: _both(_rate(ppm))),
+    "commission": Field(Text("佣金规则", "Rules of commission"), _list(_commission_rule)),
+    "tax_rate_ppm": Field(Text("增值税税率", "VAT rate"), lambda ppm: _both(_rate(ppm))),
+    "tax": Field(Text("计税方式", "VAT is"), _word),
+    "invoiced_by": Field(Text("开票方", "Invoices are written by"), _word),
+    "currency": Field(Text("币种", "Currency"), _plain),
+    "cycle": Field(Text("结算周期", "Cycle"), _word),
+    "time_zone": Field(Text("周期时区", "Time zone of the cycle"), _plain),
+    "payment_terms_days": Field(Text("账期", "Payment within"), _days),
+    "minimum_payout": Field(Text("最低付款额", "Smallest payout"), _money),
+    "counter_cancel_minutes": Field(
+        Text("核销可撤销", "A use can be undone for"), lambda value: Text(f"{value} 分钟", f"{value} minutes")
+    ),
+    "packs": Field(Text("预付积分包", "Prepaid packs of points"), _packs),
+}
+"""Every field of a version, in the order in which people read a contract."""
+
+
+def difference(before: Proposal | None, after: Proposal) -> list[FieldDifference]:
+    """Return the fields that differ; without a version before, all that the first one says."""
+    changes = []
+    for name, field in FIELDS.items():
+        old = None if before is None else getattr(before, name)
+        new = getattr(after, name)
+        if before is None or old != new:
+            said = [None if value is None else field.say(value) for value in (old, new)]
+            if said != [None, None]:
+                changes.append(FieldDifference(name, field.title, *said))
+    return changes

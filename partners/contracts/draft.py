@@ -1,0 +1,133 @@
+"""Operations draft a version, change the draft, lay it before both sides, and may take it back."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.ids import uuid7
+from marketplace.platform import audit
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.events import publish
+from partners.contracts.agreement import Content, Proposal, check_proposal
+from partners.contracts.domain import CONTRACT, ContractStatus, content_hash, superseding, written
+from partners.contracts.events import ContractOffered, ContractWithdrawn
+from partners.contracts.rows import content_of, lock_contract, seen
+from partners.contracts.schemas import ContractView
+from partners.contracts.terms import load_terms
+from partners.onboarding.domain import PARTNER
+from partners.onboarding.history import lock_partner
+
+
+class DraftChanged(Fact):
+    """Somebody changed the contract since it was read."""
+
+    kind = Kind.PRECONDITION
+    code = "changed_meanwhile"
+    zh = "该合同在您读取之后已被修改，请重新读取。"
+    en = "The contract was changed since you read it; read it again."
+
+
+async def draft_contract(
+    work: UnitOfWork, partner_id: UUID, proposal: Proposal, home_currency: str, actor: str, now: datetime
+) -> ContractView:
+    """Write the partner's next version as a draft and return it.
+
+    Raises NotFound, TransitionRefusedError for a partner that could not sign, InvalidField for contradicting terms.
+    """
+    check_proposal(proposal, home_currency)
+    PARTNER.after(await lock_partner(work, partner_id), "sign_contract")
+    # The partner's row is locked: nobody else counts its versions meanwhile.
+    version: int = await work.fetchval(
+        "SELECT coalesce(max(version), 0) + 1 FROM contract WHERE partner_id = $1", partner_id
+    )
+    contract_id = uuid7(unix_ms=int(now.timestamp() * 1000))
+    text = _text(proposal, partner_id, version)
+    await work.execute(
+        "INSERT INTO contract (id, partner_id, version, status, starts_on, ends_on, content, content_hash, edition,"
+        " drafted_by, drafted_at) VALUES ($1, $2, $3, 'drafted', $4, $5, $6, $7, 1, $8, $9)",
+        contract_id, partner_id, version, proposal.starts_on, proposal.ends_on, text, content_hash(text), actor, now,
+    )  # fmt: skip
+    await _record(work, actor, "draft", contract_id, now, version=version, content_hash=content_hash(text))
+    return await seen(partner_id, contract_id, staff=True)
+
+
+async def edit_contract(
+    work: UnitOfWork,
+    partner_id: UUID,
+    contract_id: UUID | None,
+    proposal: Proposal,
+    edition: int,
+    home_currency: str,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Replace what a draft says. Raises NotFound, DraftChanged, TransitionRefusedError, InvalidField."""
+    check_proposal(proposal, home_currency)
+    await lock_partner(work, partner_id)
+    row = await lock_contract(work, partner_id, contract_id)
+    if row["edition"] != edition:
+        raise DraftChanged
+    CONTRACT.after(ContractStatus(row["status"]), "edit")
+    text = _text(proposal, partner_id, row["version"])
+    await work.execute(
+        "UPDATE contract SET starts_on = $2, ends_on = $3, content = $4, content_hash = $5, edition = edition + 1"
+        " WHERE id = $1 AND status = 'drafted'",
+        row["id"], proposal.starts_on, proposal.ends_on, text, content_hash(text),
+    )  # fmt: skip
+    await _record(work, actor, "edit", row["id"], now, content_hash=content_hash(text))
+
+
+async def offer_contract(
+    work: UnitOfWork, partner_id: UUID, contract_id: UUID | None, today: date, actor: str, now: datetime
+) -> ContractView:
+    """Lay a draft before both sides and return it; from here on it says what it says.
+
+    Raises NotFound, TransitionRefusedError, ContractOverlaps.
+    """
+    await lock_partner(work, partner_id)
+    row = await lock_contract(work, partner_id, contract_id)
+    after = CONTRACT.after(ContractStatus(row["status"]), "offer")
+    content = content_of(row)
+    superseding(content, (await load_terms([partner_id]))[partner_id].contracts, today)
+    await work.execute(
+        "UPDATE contract SET status = $2, offered_at = $3, edition = edition + 1 WHERE id = $1 AND status = 'drafted'",
+        row["id"], after, now,
+    )  # fmt: skip
+    told = ContractOffered(
+        partner_id=partner_id,
+        contract_id=row["id"],
+        version=row["version"],
+        starts_on=content.starts_on,
+        ends_on=content.ends_on,
+        content_hash=row["content_hash"],
+        offered_at=now,
+    )
+    await publish(work, [told], now)
+    await _record(work, actor, "offer", row["id"], now, content_hash=row["content_hash"])
+    return await seen(partner_id, row["id"], staff=True)
+
+
+async def withdraw_contract(
+    work: UnitOfWork, partner_id: UUID, contract_id: UUID | None, reason: str, actor: str, now: datetime
+) -> ContractView:
+    """Take a version back that not both have signed, and return it. Raises NotFound, TransitionRefusedError."""
+    await lock_partner(work, partner_id)
+    row = await lock_contract(work, partner_id, contract_id)
+    before = ContractStatus(row["status"])
+    after = CONTRACT.after(before, "withdraw")
+    await work.execute(
+        "UPDATE contract SET status = $3, edition = edition + 1 WHERE id = $1 AND status = $2", row["id"], before, after
+    )
+    if before is not ContractStatus.DRAFTED:  # nobody was told of a draft
+        await publish(work, [ContractWithdrawn(partner_id, row["id"], row["version"], reason, now)], now)
+    await _record(work, actor, "withdraw", row["id"], now, before=before, reason=reason)
+    return await seen(partner_id, row["id"], staff=True)
+
+
+def _text(proposal: Proposal, partner_id: UUID, version: int) -> str:
+    said = {name: getattr(proposal, name) for name in Proposal.__struct_fields__}
+    return written(Content(partner_id=partner_id, version=version, **said))
+
+
+async def _record(work: UnitOfWork, actor: str, deed: str, contract_id: UUID, now: datetime, **details: object) -> None:
+    await audit.record(work, actor, f"contract.{deed}", f"contract:{contract_id}", now, **details)

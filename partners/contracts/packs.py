@@ -1,0 +1,123 @@
+"""Prepaid packs of points: bought by a partner, recorded by finance, drawn by what is granted in its name."""
+
+from datetime import date, datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+
+from marketplace.kernel.facts import Fact, NotFound
+from marketplace.kernel.ids import uuid7
+from marketplace.platform import audit
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.events import publish
+from partners.contracts.agreement import Packs
+from partners.contracts.domain import ContractTerms, PartnerTerms, contract_in_force
+from partners.contracts.events import PointPackLow
+from partners.contracts.terms import load_terms
+from partners.fields import Line
+from partners.onboarding.history import lock_partner
+from partners.reading import reader
+
+
+class BoughtPacks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Packs that were paid for, and the bank's reference of the payment."""
+
+    packs: Annotated[int, msgspec.Meta(ge=1, le=1000)]
+    reference: Line
+
+
+class PackBalance(msgspec.Struct, frozen=True, kw_only=True):
+    """A partner's prepaid points."""
+
+    bought: int
+    granted: int
+    balance: int
+
+
+class NoPacks(Fact):
+    """The contract in force sells no packs to the partner."""
+
+    code = "no_packs"
+    zh = "当前没有生效的、约定预付积分包的合同。"
+    en = "No contract with prepaid packs is in force."
+
+
+class GrantsNotAgreed(Fact):
+    """No contract in force today lets the partner grant points."""
+
+    code = "grants_not_agreed"
+    zh = "该合作方当前没有生效的、可发放预付积分的合同。"
+    en = "The partner has no contract in force by which it grants prepaid points."
+
+
+class PackExhausted(Fact):
+    """The prepaid points do not suffice."""
+
+    code = "pack_exhausted"
+    zh = "预付积分不足：需要 {wanted}，余额 {found}。"
+    en = "Not enough prepaid points: {wanted} wanted, {found} left."
+
+
+def granting(partner: PartnerTerms, today: date) -> tuple[ContractTerms, Packs]:
+    """Return the contract by which the partner grants points today, and its packs. Raises GrantsNotAgreed."""
+    contract = contract_in_force(partner, today)
+    if partner.status != "active" or contract is None or contract.role == "accepts_points" or contract.packs is None:
+        raise GrantsNotAgreed
+    return contract, contract.packs
+
+
+async def buy(
+    work: UnitOfWork, partner_id: UUID, bought: BoughtPacks, today: date, actor: str, now: datetime
+) -> PackBalance:
+    """Record packs that were paid for, at the price of the contract in force, and return the balance.
+
+    Raises NotFound, NoPacks.
+    """
+    await lock_partner(work, partner_id)
+    contract = contract_in_force((await load_terms([partner_id]))[partner_id], today)
+    if contract is None or contract.packs is None:
+        raise NoPacks
+    points, price = bought.packs * contract.packs.points, bought.packs * contract.packs.price.amount
+    await work.execute(
+        "INSERT INTO point_pack_entry (partner_id, id, contract_id, packs, points, price_minor, currency, reference,"
+        " recorded_by, recorded_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        partner_id, uuid7(unix_ms=int(now.timestamp() * 1000)), contract.contract_id, bought.packs, points, price,
+        contract.currency, bought.reference, actor, now,
+    )  # fmt: skip
+    await work.execute(
+        "INSERT INTO point_pack AS p (partner_id, bought, balance) VALUES ($1, $2, $2) ON CONFLICT (partner_id)"
+        " DO UPDATE SET bought = p.bought + $2, balance = p.balance + $2",
+        partner_id, points,
+    )  # fmt: skip
+    await audit.record(
+        work, actor, "point_pack.buy", f"partner:{partner_id}", now,
+        packs=bought.packs, points=points, price_minor=price, reference=bought.reference,
+    )  # fmt: skip
+    return await see_packs(partner_id)
+
+
+async def draw(work: UnitOfWork, partner_id: UUID, points: int, packs: Packs, now: datetime) -> int:
+    """Take points that are granted out of the packs and return what is left; the guard is the update itself.
+
+    Falling below the contract's warning, the partner is told, once for each time. Raises PackExhausted.
+    """
+    left: int | None = await work.fetchval(
+        "UPDATE point_pack SET granted = granted + $2, balance = balance - $2 WHERE partner_id = $1 AND balance >= $2"
+        " RETURNING balance",
+        partner_id, points,
+    )  # fmt: skip
+    if left is None:
+        found = await work.fetchval("SELECT balance FROM point_pack WHERE partner_id = $1", partner_id)
+        raise PackExhausted(wanted=points, found=found or 0)
+    if left < packs.low_balance_points <= left + points:
+        await publish(work, [PointPackLow(partner_id, left, packs.low_balance_points, now)], now)
+    return left
+
+
+async def see_packs(partner_id: UUID) -> PackBalance:
+    """Return the partner's prepaid points. Raises NotFound where none were ever bought."""
+    row = await reader().fetchrow("SELECT bought, granted, balance FROM point_pack WHERE partner_id = $1", partner_id)
+    if row is None:
+        raise NotFound
+    return PackBalance(**row)

@@ -1,0 +1,66 @@
+"""Prepaid points over HTTP: finance records what was paid for, the partner sees what is left."""
+
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, JSONBody
+
+from marketplace.kernel.clock import Clock
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.idempotency import IdempotencyKey, once, request_key
+from marketplace.platform.identity import Caller
+from marketplace.platform.problems import HttpRequest, language_of, path_id
+from marketplace.settings import Settings
+from partners.contracts.api import READERS
+from partners.contracts.packs import BoughtPacks, PackBalance, buy, see_packs
+from partners.oauth.callers import PartnerCaller
+
+
+class AdminPacks(Controller):
+    """Finance's side."""
+
+    path = "/v1/admin/partners/{partner_id:str}/point-packs"
+    tags = ["operations"]
+
+    @post(
+        operation_id="record_point_packs",
+        summary="Record packs of points that a partner paid for",
+        opt={"roles": ["finance"]},
+        responses={201: ResponseSpec(PackBalance, description="The balance", generate_examples=False)},
+    )
+    async def record(
+        self,
+        partner_id: FromPath[str],
+        data: JSONBody[BoughtPacks],
+        request: HttpRequest,
+        staff: NamedDependency[Caller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+        settings: NamedDependency[Settings],
+    ) -> Response[bytes]:
+        """At the price of the contract in force. 409 `no_packs` if it has none."""
+        identifier, now = path_id(partner_id), clock.now()
+        today = settings.calendar.day_of(now)
+
+        async def record(work: UnitOfWork) -> PackBalance:
+            return await buy(work, identifier, data, today, staff.actor, now)
+
+        whole = request_key(request, staff.actor, key, data)
+        return (await once(whole, language_of(request), record, status=201, now=now)).response()
+
+    @get(operation_id="get_point_packs", summary="A partner's prepaid points", opt=READERS)
+    async def see(self, partner_id: FromPath[str], staff: NamedDependency[Caller]) -> PackBalance:  # noqa: ARG002 - the guard
+        """Bought, granted, and what is left."""
+        return await see_packs(path_id(partner_id))
+
+
+class OwnPacks(Controller):
+    """The partner's side."""
+
+    path = "/v1/partner/point-packs"
+    tags = ["partner"]
+
+    @get(operation_id="get_own_point_packs", summary="Our prepaid points", opt={"scope": "contracts:read"})
+    async def see(self, partner: NamedDependency[PartnerCaller]) -> PackBalance:
+        """Bought, granted, and what is left; `point_pack.low` warns in time."""
+        return await see_packs(partner.partner_id)

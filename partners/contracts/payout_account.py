@@ -1,0 +1,109 @@
+"""Where a partner's payouts go: kept sealed, shown masked, changed by finance only.
+
+A partner's own systems cannot change it: a token that was stolen must not send anybody's money elsewhere.
+"""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+
+from marketplace.kernel.facts import Fact, Kind, NotFound
+from marketplace.platform import audit
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.events import publish
+from marketplace.platform.secretbox import encrypt
+from partners.contracts.events import PayoutAccountChanged
+from partners.fields import Line, Reference
+from partners.onboarding.history import lock_partner
+from partners.reading import reader
+
+_PURPOSE = "payout account"
+
+AccountNumber = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[0-9A-Z]{8,34}$(?!\n)",
+        description="Without blanks; never told again.",
+        examples=["6222021001112223334"],
+    ),
+]
+
+
+class NewPayoutAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The partner's bank account, and where the paper that proves it is filed."""
+
+    holder: Line
+    bank: Line
+    number: AccountNumber
+    document_reference: Reference
+
+
+class PayoutAccountView(msgspec.Struct, frozen=True, kw_only=True):
+    """The account, with its number masked but for the last four."""
+
+    holder: str
+    bank: str
+    number: str
+    version: int
+    changed_at: datetime
+
+
+class AccountChanged(Fact):
+    """Somebody changed the account since it was read, or it is there already."""
+
+    kind = Kind.PRECONDITION
+    code = "changed_meanwhile"
+    zh = "付款账户已存在或在您读取之后被修改：请重新读取，并以其 ETag 作为 If-Match。"
+    en = "The account is there already, or was changed since you read it: read it, and send its ETag as If-Match."
+
+
+async def set_payout_account(
+    work: UnitOfWork,
+    partner_id: UUID,
+    account: NewPayoutAccount,
+    version: int,
+    secret_key: str,
+    actor: str,
+    now: datetime,
+) -> PayoutAccountView:
+    """Put the account in the place of the one with that version (0: there is none yet) and return it masked.
+
+    The partner is told that it changed, with the last four of the number. Raises NotFound, AccountChanged.
+    """
+    await lock_partner(work, partner_id)
+    last_four = account.number[-4:]
+    written = await work.fetchval(
+        "INSERT INTO payout_account AS a (partner_id, version, holder, bank, number_sealed, last_four, document_reference,"
+        " changed_by, changed_at) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8)"
+        " ON CONFLICT (partner_id) DO UPDATE SET version = a.version + 1, holder = $2, bank = $3, number_sealed = $4,"
+        " last_four = $5, document_reference = $6, changed_by = $7, changed_at = $8 WHERE a.version = $9"
+        " RETURNING version",
+        partner_id, account.holder, account.bank, encrypt(secret_key, _PURPOSE, account.number.encode()), last_four,
+        account.document_reference, actor, now, version,
+    )  # fmt: skip
+    if written != version + 1:
+        raise AccountChanged
+    await publish(work, [PayoutAccountChanged(partner_id, last_four, now)], now)
+    await audit.record(
+        work, actor, "payout_account.set", f"partner:{partner_id}", now,
+        last_four=last_four, document_reference=account.document_reference,
+    )  # fmt: skip
+    return await see_payout_account(partner_id)
+
+
+async def see_payout_account(partner_id: UUID) -> PayoutAccountView:
+    """Return the partner's account, masked. Raises NotFound."""
+    row = await reader().fetchrow(
+        "SELECT holder, bank, last_four, version, changed_at FROM payout_account WHERE partner_id = $1", partner_id
+    )
+    if row is None:
+        raise NotFound
+    return PayoutAccountView(
+        holder=row["holder"],
+        bank=row["bank"],
+        number=f"**** {row['last_four']}",
+        version=row["version"],
+        changed_at=row["changed_at"],
+    )

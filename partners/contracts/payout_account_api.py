@@ -1,0 +1,69 @@
+"""A partner's payout account over HTTP."""
+
+from litestar import Controller, Response, get, put
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+
+from marketplace.kernel.clock import Clock
+from marketplace.platform.database import unit_of_work
+from marketplace.platform.identity import Caller
+from marketplace.platform.problems import path_id
+from marketplace.settings import Settings
+from partners.contracts.api import READERS, IfMatch, edition_of
+from partners.contracts.payout_account import (
+    NewPayoutAccount,
+    PayoutAccountView,
+    see_payout_account,
+    set_payout_account,
+)
+from partners.oauth.callers import PartnerCaller
+
+
+def _with_etag(view: PayoutAccountView) -> Response[PayoutAccountView]:
+    return Response(view, headers={"ETag": f'"{view.version}"'})
+
+
+class AdminPayoutAccount(Controller):
+    """Finance keeps it, from paper."""
+
+    path = "/v1/admin/partners/{partner_id:str}/payout-account"
+    tags = ["operations"]
+
+    @put(operation_id="set_payout_account", summary="Set a partner's payout account", opt={"roles": ["finance"]})
+    async def keep(
+        self,
+        partner_id: FromPath[str],
+        data: JSONBody[NewPayoutAccount],
+        staff: NamedDependency[Caller],
+        clock: NamedDependency[Clock],
+        settings: NamedDependency[Settings],
+        if_match: IfMatch = None,
+    ) -> Response[PayoutAccountView]:
+        """The first without If-Match, each later one with the ETag that was read. The partner is told of it."""
+        identifier, version = path_id(partner_id), edition_of(if_match) if if_match else 0
+        async with unit_of_work() as work:
+            account = await set_payout_account(
+                work, identifier, data, version, settings.secret_key, staff.actor, clock.now()
+            )
+        return _with_etag(account)
+
+    @get(operation_id="get_payout_account", summary="A partner's payout account, masked", opt=READERS)
+    async def see(
+        self,
+        partner_id: FromPath[str],
+        staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
+    ) -> Response[PayoutAccountView]:
+        """With its ETag."""
+        return _with_etag(await see_payout_account(path_id(partner_id)))
+
+
+class OwnPayoutAccount(Controller):
+    """The partner sees where its money goes, and cannot change it."""
+
+    path = "/v1/partner/payout-account"
+    tags = ["partner"]
+
+    @get(operation_id="get_own_payout_account", summary="Our payout account, masked", opt={"scope": "statements:read"})
+    async def see(self, partner: NamedDependency[PartnerCaller]) -> PayoutAccountView:
+        """Finance changes it, on paper."""
+        return await see_payout_account(partner.partner_id)

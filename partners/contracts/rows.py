@@ -1,0 +1,139 @@
+"""Rows of contracts, locked and read; and their views."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from marketplace.kernel.facts import NotFound
+from marketplace.platform.database import UnitOfWork
+from partners.contracts.agreement import Content
+from partners.contracts.difference import difference
+from partners.contracts.domain import ContractStatus, ContractTerms, Method, Party, Signature
+from partners.contracts.schemas import ContractDifference, ContractView, SignatureView
+from partners.reading import reader
+
+_OF_PARTNER = """
+SELECT c.*, p.status AS partner_status FROM contract c JOIN partner p ON p.id = c.partner_id
+WHERE c.partner_id = $1 AND ($2::uuid IS NULL OR c.id = $2) AND ($3 OR c.offered_at IS NOT NULL)
+ORDER BY c.starts_on, c.version
+"""
+
+_PROPOSED = tuple(
+    name for name in Content.__struct_fields__ if name not in {"format", "partner_id", "version", "ends_on"}
+)
+
+
+async def lock_contract(work: UnitOfWork, partner_id: UUID, contract_id: UUID | None) -> asyncpg.Record:
+    """Lock a contract's row and return it; its partner is locked already. Raises NotFound, for another partner's as well."""
+    row = await work.fetchrow(
+        "SELECT * FROM contract WHERE id = $1 AND partner_id = $2 FOR UPDATE", contract_id, partner_id
+    )
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def signatures_of(contract_ids: Iterable[UUID]) -> dict[UUID, list[asyncpg.Record]]:
+    """Return the signatures of the contracts, in the order in which they were given."""
+    rows = await reader().fetch(
+        "SELECT * FROM contract_signature WHERE contract_id = ANY($1::uuid[]) ORDER BY signed_at, party",
+        list(contract_ids),
+    )
+    found: dict[UUID, list[asyncpg.Record]] = {}
+    for row in rows:
+        found.setdefault(row["contract_id"], []).append(row)
+    return found
+
+
+async def standing_signatures(contract_id: UUID) -> list[Signature]:
+    """Return who has signed."""
+    rows = (await signatures_of([contract_id])).get(contract_id, [])
+    return [Signature(party=Party(row["party"]), actor=row["actor"]) for row in rows]
+
+
+async def list_contracts(partner_id: UUID, *, staff: bool) -> list[ContractView]:
+    """Return all versions of the partner's contract by their first day; to the partner those that were offered.
+
+    Raises NotFound if there is no such partner.
+    """
+    rows = await reader().fetch(_OF_PARTNER, partner_id, None, staff)
+    if not rows and not await reader().fetchval("SELECT true FROM partner WHERE id = $1", partner_id):
+        raise NotFound
+    return await _views(rows, staff=staff)
+
+
+async def see_contract(partner_id: UUID, contract_id: UUID | None, *, staff: bool) -> tuple[ContractView, int]:
+    """Return one version and its edition, which is its ETag. Raises NotFound."""
+    rows = [] if contract_id is None else await reader().fetch(_OF_PARTNER, partner_id, contract_id, staff)
+    if not rows:
+        raise NotFound
+    (view,) = await _views(rows, staff=staff)
+    return view, rows[0]["edition"]
+
+
+async def seen(partner_id: UUID, contract_id: UUID, *, staff: bool) -> ContractView:
+    """Return one version. Raises NotFound."""
+    return (await see_contract(partner_id, contract_id, staff=staff))[0]
+
+
+async def _views(rows: Sequence[asyncpg.Record], *, staff: bool) -> list[ContractView]:
+    signatures = await signatures_of(row["id"] for row in rows)
+    return [_view(row, signatures.get(row["id"], []), staff=staff) for row in rows]
+
+
+def _view(row: asyncpg.Record, signatures: Sequence[asyncpg.Record], *, staff: bool) -> ContractView:
+    content = content_of(row)
+    fields = {name: getattr(content, name) for name in _PROPOSED}
+    return ContractView(
+        **fields,
+        ends_on=row["ends_on"],
+        id=row["id"],
+        partner_id=row["partner_id"],
+        version=row["version"],
+        status=ContractStatus(row["status"]),
+        content=row["content"],
+        content_hash=row["content_hash"],
+        signatures=[_signature(signature, staff=staff) for signature in signatures],
+        drafted_at=row["drafted_at"],
+        offered_at=row["offered_at"],
+        signed_at=row["signed_at"],
+        partner_status=row["partner_status"],
+    )
+
+
+def _signature(row: asyncpg.Record, *, staff: bool) -> SignatureView:
+    """Return a signature as it is shown; who of the OEM's people it was is for the OEM to know."""
+    values: dict[str, Any] = {name: row[name] for name in SignatureView.__struct_fields__}
+    values |= {"party": Party(row["party"]), "method": Method(row["method"])}
+    if not staff and (values["party"] is Party.OEM or values["method"] is not Method.API):
+        values["actor"] = None
+    return SignatureView(**values)
+
+
+def content_of(row: asyncpg.Record) -> Content:
+    """Return what a row says, as it was signed."""
+    return msgspec.json.decode(row["content"], type=Content)
+
+
+def terms_of(row: asyncpg.Record) -> ContractTerms:
+    """Return a row (`id`, `ends_on`, `content`) as terms, with the day on which it ends by now."""
+    content = content_of(row)
+    fields = {name: getattr(content, name) for name in _PROPOSED}
+    return ContractTerms(**fields, ends_on=row["ends_on"], contract_id=row["id"], version=content.version)
+
+
+async def difference_of(partner_id: UUID, contract_id: UUID | None, *, staff: bool) -> ContractDifference:
+    """Return what a version changes of the latest lower one that both sides had signed. Raises NotFound."""
+    view, _ = await see_contract(partner_id, contract_id, staff=staff)
+    row = await reader().fetchrow(
+        "SELECT version, content FROM contract WHERE partner_id = $1 AND version < $2 AND signed_at IS NOT NULL"
+        " ORDER BY version DESC LIMIT 1",
+        partner_id,
+        view.version,
+    )
+    after = msgspec.json.decode(view.content, type=Content)
+    before = None if row is None else content_of(row)
+    return ContractDifference(view.id, view.version, row["version"] if row else None, difference(before, after))

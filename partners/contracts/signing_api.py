@@ -1,0 +1,152 @@
+"""Signatures over HTTP, and the partner's side."""
+
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+
+from marketplace.kernel.clock import Clock
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.idempotency import IdempotencyKey, once, request_key
+from marketplace.platform.identity import Caller
+from marketplace.platform.paging import Page
+from marketplace.platform.problems import HttpRequest, language_of, path_id
+from marketplace.settings import Settings
+from partners.contracts.api import ONE, OPERATIONS, AdminContracts, with_etag
+from partners.contracts.domain import Party
+from partners.contracts.packs_api import AdminPacks, OwnPacks
+from partners.contracts.payout_account_api import AdminPayoutAccount, OwnPayoutAccount
+from partners.contracts.rows import difference_of, list_contracts, see_contract
+from partners.contracts.schemas import ContractDifference, ContractView, PaperSignature, SignIn
+from partners.contracts.sign import Signing, paper, sign_contract
+from partners.oauth.callers import PartnerCaller
+
+_READ = {"scope": "contracts:read"}
+
+
+class AdminSignatures(Controller):
+    """The OEM signs, and records what the partner signed on paper."""
+
+    path = "/v1/admin/partners/{partner_id:str}/contracts/{contract_id:str}"
+    tags = ["operations"]
+    opt = OPERATIONS
+
+    @post("/sign", operation_id="sign_contract", summary="Sign for the OEM", status_code=200, responses=ONE)
+    async def sign(
+        self,
+        partner_id: FromPath[str],
+        contract_id: FromPath[str],
+        data: JSONBody[SignIn],
+        request: HttpRequest,
+        staff: NamedDependency[Caller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+        settings: NamedDependency[Settings],
+    ) -> Response[bytes]:
+        """With both signatures it holds. 409 `content_differs`, `contract_overlaps`, `same_person`, `wrong_state`."""
+        ids, now = (path_id(partner_id), path_id(contract_id)), clock.now()
+        today = settings.calendar.day_of(now)
+        signing = Signing(party=Party.OEM, content_hash=data.content_hash, actor=staff.actor)
+
+        async def sign(work: UnitOfWork) -> ContractView:
+            return await sign_contract(work, *ids, signing, today, now)
+
+        whole = request_key(request, staff.actor, key, data)
+        return (await once(whole, language_of(request), sign, now=now)).response()
+
+    @post(
+        "/paper-signature",
+        operation_id="record_paper_signature",
+        summary="Record the partner's signature from paper",
+        status_code=200,
+        responses=ONE,
+    )
+    async def record(
+        self,
+        partner_id: FromPath[str],
+        contract_id: FromPath[str],
+        data: JSONBody[PaperSignature],
+        request: HttpRequest,
+        staff: NamedDependency[Caller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+        settings: NamedDependency[Settings],
+    ) -> Response[bytes]:
+        """For a partner that cannot sign over the API yet. Another person signs for the OEM: else 409 `same_person`."""
+        ids, now = (path_id(partner_id), path_id(contract_id)), clock.now()
+        today = settings.calendar.day_of(now)
+        signing = paper(data.content_hash, staff.actor, data.signed_by, data.signed_on, data.document_reference)
+
+        async def record(work: UnitOfWork) -> ContractView:
+            return await sign_contract(work, *ids, signing, today, now)
+
+        whole = request_key(request, staff.actor, key, data)
+        return (await once(whole, language_of(request), record, now=now)).response()
+
+
+class PartnerContracts(Controller):
+    """The partner's side: what was offered to it."""
+
+    path = "/v1/partner/contracts"
+    tags = ["partner"]
+
+    @get(operation_id="list_own_contracts", summary="Our contracts", opt=_READ)
+    async def list_own(self, partner: NamedDependency[PartnerCaller]) -> Page[ContractView]:
+        """All versions that were offered to the calling partner, by their first day."""
+        return Page(await list_contracts(partner.partner_id, staff=False))
+
+    @get("/{contract_id:str}", operation_id="get_own_contract", summary="One of our contracts", opt=_READ)
+    async def see(self, contract_id: FromPath[str], partner: NamedDependency[PartnerCaller]) -> Response[ContractView]:
+        """Read `content`, check its hash, and sign just that."""
+        return with_etag(await see_contract(partner.partner_id, path_id(contract_id), staff=False))
+
+    @get(
+        "/{contract_id:str}/difference",
+        operation_id="get_own_contract_difference",
+        summary="What a version changes of the one before",
+        opt=_READ,
+    )
+    async def difference(
+        self, contract_id: FromPath[str], partner: NamedDependency[PartnerCaller]
+    ) -> ContractDifference:
+        """Field by field, in Chinese and English."""
+        return await difference_of(partner.partner_id, path_id(contract_id), staff=False)
+
+    @post(
+        "/{contract_id:str}/sign",
+        operation_id="sign_own_contract",
+        summary="Sign a contract",
+        opt={"scope": "contracts:sign"},
+        status_code=200,
+        responses=ONE,
+    )
+    async def sign(
+        self,
+        contract_id: FromPath[str],
+        data: JSONBody[SignIn],
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+        settings: NamedDependency[Settings],
+    ) -> Response[bytes]:
+        """Bound to the content that was read: 409 `content_differs` for any other hash, `wrong_state` once it is signed."""
+        identifier, now = path_id(contract_id), clock.now()
+        today = settings.calendar.day_of(now)
+        signing = Signing(party=Party.PARTNER, content_hash=data.content_hash, actor=partner.actor)
+
+        async def sign(work: UnitOfWork) -> ContractView:
+            return await sign_contract(work, partner.partner_id, identifier, signing, today, now)
+
+        whole = request_key(request, partner.actor, key, data)
+        return (await once(whole, language_of(request), sign, now=now)).response()
+
+
+ROUTES: list[type[Controller]] = [
+    AdminContracts,
+    AdminSignatures,
+    PartnerContracts,
+    AdminPayoutAccount,
+    OwnPayoutAccount,
+    AdminPacks,
+    OwnPacks,
+]

@@ -1,0 +1,144 @@
+"""Points that partners grant: by contracts that say so, out of prepaid packs, never more than were bought, with a warning."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from marketplace.kernel.clock import Clock
+from marketplace.platform.database import DB
+from marketplace.settings import Settings
+from partners.contracts import packs
+from tests.support.app import Api, fresh_key, running_app
+from tests.support.flow import Partner, good, oem
+from tests.support.world import breaches
+
+GRANTS = "/v1/points/grants"
+PACKS: dict[str, Any] = {
+    "role": "both",
+    "packs": {"points": 1_000, "price": {"amount": 80_000, "currency": "CNY"}, "low_balance_points": 300},
+}
+
+
+class Club:
+    """A partner that grants, a member, and the OEM's system that does it for them."""
+
+    def __init__(self, api: Api, clock: Clock) -> None:
+        self.api, self.clock = api, clock
+
+    async def open(self, **contract: Any) -> "Club":
+        self.partner = await Partner(self.api).open(**(contract or PACKS))
+        self.system = await oem(self.api)
+        self.member = self.api.member("lin")
+        self.member_id = good(await self.api.get("/v1/me", headers=self.member))["member"]["id"]
+        return self
+
+    async def buy(self, number: int = 1, role: str = "finance") -> Any:
+        path = f"/v1/admin/partners/{self.partner.id}/point-packs"
+        body = {"packs": number, "reference": "ICBC-1"}
+        return await self.api.post(path, json=body, headers=self.api.staff(role) | fresh_key())
+
+    async def grant(self, points: int, key: dict[str, str] | None = None, **fields: Any) -> Any:
+        body = {
+            "partner_id": self.partner.id, "reference": uuid4().hex, "member_id": self.member_id, "points": points,
+            "occurred_at": self.clock.now().isoformat(),
+        }  # fmt: skip
+        return await self.api.post(GRANTS, json=body | fields, headers=self.system | (key or fresh_key()))
+
+    async def balance(self) -> int:
+        return int(good(await self.api.get("/v1/me", headers=self.member))["points"]["balance"])
+
+    async def left(self) -> dict[str, int]:
+        left: dict[str, int] = good(await self.api.get("/v1/partner/point-packs", headers=self.partner.headers))
+        return left
+
+
+@pytest.fixture
+async def club(dsn: str, settings: Settings, clock: Clock) -> AsyncIterator[Club]:
+    async with running_app(settings, dsn, clock) as api:
+        yield await Club(api, clock).open()
+
+
+async def test_granted_out_of_a_pack_with_a_warning(club: Club) -> None:
+    assert (await club.grant(1)).json()["code"] == "pack_exhausted"
+    assert (await club.buy(role="operations")).status_code == 403
+    assert good(await club.buy(), 201) == {"bought": 1_000, "granted": 0, "balance": 1_000}
+    key, reference = fresh_key(), {"reference": "ORDER-7", "occurred_at": club.clock.now().isoformat()}
+    first = await club.grant(600, key, **reference)
+    assert (first.status_code, first.json()["balance"], first.json()["pack_balance"]) == (201, 600, 400), first.text
+    assert (await club.grant(600, key, **reference)).headers["idempotency-replayed"] == "true"
+    assert (await club.grant(600, **reference)).json()["code"] == "granted_before"
+    assert (await club.grant(601, **reference)).json()["code"] == "reference_reused"
+    assert await DB.fetchval("SELECT count(*) FROM event WHERE type = 'point_pack.low'") == 0
+    for points, balance in ((150, 250), (10, 240)):
+        assert (await club.grant(points)).json()["pack_balance"] == balance
+    warnings = await DB.fetch("SELECT payload FROM event WHERE type = 'point_pack.low'")
+    assert [row["payload"]["balance"] for row in warnings] == [250], "once, when it falls below 300"
+    refused = await club.grant(241)
+    assert (refused.json()["code"], refused.json()["wanted"], refused.json()["found"]) == ("pack_exhausted", 241, 240)
+    assert await club.left() == {"bought": 1_000, "granted": 760, "balance": 240}
+    assert await club.balance() == 760
+    assert good(await club.buy(2), 201)["balance"] == 2_240
+    assert not await breaches()
+
+
+async def test_only_by_a_contract_that_grants(dsn: str, settings: Settings, clock: Clock) -> None:
+    async with running_app(settings, dsn, clock) as api:
+        for contract in ({"role": "accepts_points"}, {"role": "grants_points"}):  # the second has no packs: postpaid
+            club = await Club(api, clock).open(**contract)
+            assert (await club.grant(1)).json()["code"] == "grants_not_agreed"
+            assert (await club.buy()).json()["code"] == "no_packs"
+        club = await Club(api, clock).open(**PACKS | {"role": "grants_points"})
+        good(await club.buy(), 201)
+        assert (await club.grant(1)).status_code == 201
+        headers = api.staff("operations") | fresh_key()
+        good(await api.post(f"/v1/admin/partners/{club.partner.id}/suspend", json={"reason": "x"}, headers=headers))
+        assert (await club.grant(1)).json()["code"] == "grants_not_agreed"
+        assert (await club.grant(1, partner_id=str(uuid4()))).status_code == 404
+
+
+async def test_what_is_refused_draws_nothing(club: Club) -> None:
+    good(await club.buy(), 201)
+    assert (await club.grant(5, member_id=str(uuid4()))).json()["code"] == "unknown_member"
+    assert (await club.grant(5, occurred_at="2019-01-01T00:00:00Z")).json()["code"] == "already_expired"
+    assert (await club.grant(5, occurred_at="2199-01-01T00:00:00Z")).json()["code"] == "occurred_in_future"
+    assert (await club.grant(0)).status_code == 400
+    assert (await club.left())["balance"] == 1_000
+    partner = await club.api.post(GRANTS, json={}, headers=club.partner.headers | fresh_key())
+    assert partner.status_code == 401
+
+
+async def test_twenty_grants_at_once_never_take_more_than_there_is(club: Club) -> None:
+    good(await club.buy(), 201)
+    answers = await asyncio.gather(*[club.grant(90) for _ in range(20)])
+    assert sorted(answer.status_code for answer in answers) == [201] * 11 + [409] * 9
+    assert (await club.left())["balance"] == 10
+    assert await club.balance() == 990
+    assert not await breaches()
+
+
+async def test_without_the_guard_in_the_write_more_would_be_taken(club: Club, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guard's test can fail: look first and write afterwards, and only the database's CHECK is left in the way."""
+    good(await club.buy(), 201)
+    good(await club.buy(), 201)
+
+    async def careless(work: Any, partner_id: Any, points: int, *_: Any) -> int:
+        left = await work.fetchval("SELECT balance FROM point_pack WHERE partner_id = $1", partner_id)
+        if left < points:
+            raise packs.PackExhausted(wanted=points, found=left)
+        await asyncio.sleep(0.2)
+        await work.execute(
+            "UPDATE point_pack SET balance = $2, granted = bought - $2 WHERE partner_id = $1", partner_id, left - points
+        )
+        return int(left - points)
+
+    monkeypatch.setattr("benefits.points.granting.draw", careless)
+    members = []
+    for name in range(6):
+        headers = club.api.member(f"m-{name}")
+        members.append(good(await club.api.get("/v1/me", headers=headers))["member"]["id"])
+    await asyncio.gather(*[club.grant(900, member_id=member) for member in members])
+    granted = await DB.fetchval("SELECT sum(points) FROM earning")
+    assert granted > 2_000 - (await club.left())["balance"]
