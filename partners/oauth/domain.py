@@ -56,6 +56,12 @@ OEM_SCOPES: dict[str, str] = {
 SCOPES: dict[Audience, dict[str, str]] = {"partner": PARTNER_SCOPES, "points": OEM_SCOPES}
 """What a client of each audience can be given."""
 
+_ACCEPTING = frozenset({"codes:write", "vouchers:verify", "vouchers:use"})
+"""What only a partner that accepts points has to do with. One that did so once still takes the vouchers of that time.
+
+Offers may be written in any case: whether one may be registered depends on the day's contract, and its refusal says so.
+"""
+
 MAX_GRACE_HOURS = 24
 """The longest time in which an old secret works beside the new one."""
 
@@ -104,6 +110,18 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     demo: bool
     partner_status: str | None
+    accepts_points: bool = True
+    """False when every contract that the partner signed only lets it grant points."""
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """What the client may ask for: what it was registered for, within its partner's contracts."""
+        return by_contract(self.scopes, accepts_points=self.accepts_points)
+
+
+def by_contract(scopes: frozenset[str], *, accepts_points: bool) -> frozenset[str]:
+    """Return what of the scopes a partner's contracts have a use for."""
+    return scopes if accepts_points else scopes - _ACCEPTING
 
 
 def is_known(client: Client, mode: str) -> bool:
@@ -132,8 +150,8 @@ def granted_scope(client: Client, asked: str | None) -> str | None:
     """
     wanted = (asked or "").split()
     if not wanted:
-        return " ".join(sorted(client.scopes))
-    return " ".join(dict.fromkeys(wanted)) if client.scopes.issuperset(wanted) else None
+        return " ".join(sorted(client.allowed)) or None
+    return " ".join(dict.fromkeys(wanted)) if client.allowed.issuperset(wanted) else None
 
 
 def narrowed(asked: Iterable[str], *limits: frozenset[str]) -> list[str]:
@@ -156,8 +174,11 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     partner_status: str
     jkt: str | None
     revoked: bool
+    accepts_points: bool = True
 
     @property
     def effective(self) -> frozenset[str]:
-        """What may be done under the grant now: what was granted and the person may still do."""
-        return frozenset() if self.revoked else self.scopes & self.person_scopes
+        """What may be done under the grant now: what was granted, the person may still do, and the contracts allow."""
+        if self.revoked:
+            return frozenset()
+        return by_contract(self.scopes & self.person_scopes, accepts_points=self.accepts_points)
