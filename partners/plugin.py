@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import click
 from litestar import Litestar
@@ -44,7 +44,7 @@ from partners.staff.throttle import Throttle, forget_guesses
 from partners.web import portal
 from partners.webhooks import announced
 from partners.webhooks import api as webhooks
-from partners.webhooks.catalogue import catalogue_of
+from partners.webhooks.catalogue import catalogue_of, described
 from partners.webhooks.consumer import Announcer
 from partners.webhooks.deliveries import forget
 from partners.webhooks.endpoints import Endpoints
@@ -138,6 +138,12 @@ class Partners(Package):
     def lifespan(self, app: Litestar) -> AbstractAsyncContextManager[None]:
         """Make the signing key on the first start, and let the audiences of our own server in."""
         return self._open(app)
+
+    def describe(self, schema: dict[str, Any]) -> None:
+        """Add the messages that partners are sent."""
+        hooks, components = described(catalogue_of(self.settings.packages))
+        schema["webhooks"] = hooks
+        schema["components"]["schemas"] = components | schema["components"]["schemas"]
 
     async def make_sandbox(self, context: SandboxContext) -> None:
         """Make the partner, its contract and a location."""
