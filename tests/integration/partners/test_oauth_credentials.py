@@ -10,6 +10,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from marketplace.kernel.addresses import networks
 from marketplace.platform.database import DB
 from marketplace.platform.events import catch_up
 from marketplace.platform.outbound import Outbound
@@ -246,12 +247,26 @@ async def test_an_address_that_leads_nowhere_good_is_not_registered(api: Api, ur
 
 
 async def test_the_guard_stands_before_a_key_set_that_lies_in_our_own_house(api: Api) -> None:
-    """The real way out: a name of this machine, which passed registration, is vetted when it is used."""
+    """The real way out: nothing reaches a listener on this machine, unless its network is allowed (then the test can fail)."""
+    came = []
+
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(1)
+        writer.close()
+
+    listener = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
     client = await _published_client(api)
-    await DB.fetch("UPDATE oauth_client SET jwks_uri = 'https://localhost.localdomain:8443/jwks.json'")
+    await DB.fetch("UPDATE oauth_client SET jwks_uri = $1", f"https://127.0.0.1:{port}/jwks.json")
     api.app.state.oauth_gate.forget()
-    refused = await _assert(api, client, SIGNING_KEY)
-    assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
+    keys = api.app.state.oauth.remote_keys
+    for allowed, reached in (((), []), (networks(["127.0.0.0/8"]), [1])):
+        keys._outbound, keys._kept = Outbound(ports=[port], allowed=allowed), {}
+        refused = await _assert(api, client, SIGNING_KEY)
+        assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
+        assert came == reached
+    listener.close()
+    await listener.wait_closed()
 
 
 # --- what a client can be
