@@ -16,6 +16,7 @@ from marketplace.platform.events import catch_up
 from marketplace.platform.outbound import Outbound
 from partners.oauth import remote_keys
 from partners.oauth.credentials import forget_secrets, warn_of_ends
+from partners.oauth.gate import FRESH_S
 from tests.support.app import Api, fresh_key
 from tests.support.authorizing import integrator, refresh, tokens_for
 from tests.support.oauth import EC_KEY, GRANT, SIGNING_KEY, ask, basic, jwks
@@ -65,6 +66,18 @@ async def test_without_grace_the_old_secret_ends_at_once_and_its_use_is_told(api
     assert (await api.get("/v1/partner/profile", headers=access)).status_code == 200
     assert await _try(api, client, "wrong-" * 8) == 401
     assert len(await events("credential.reused")) == 1
+
+
+async def test_what_another_process_ended_counts_here_within_fifteen_seconds(api: Api) -> None:
+    """The plainest request is decided over the picture of clients; what is not in order by it is looked up at once."""
+    client = await partner_client(api, await active_partner(api))
+    assert await _try(api, client, client["client_secret"]) == 200
+    await DB.fetch("UPDATE oauth_secret SET expires_at = now() - interval '1 second'")
+    assert await _try(api, client, client["client_secret"]) == 200
+    api.app.state.oauth_gate._read_at -= FRESH_S + 1
+    assert await _try(api, client, client["client_secret"]) == 401
+    await DB.fetch("UPDATE oauth_secret SET expires_at = NULL")
+    assert await _try(api, client, client["client_secret"]) == 200  # and what another process allowed, at once
 
 
 @pytest.mark.parametrize("hours", [-1, 25, 1.5, "1", True])
