@@ -7,6 +7,8 @@ VENV := .venv
 DEV := .venv-dev
 RUN := $(VENV)/.installed
 RUN_DEV := $(DEV)/.installed
+# A certified OAuth client from npm, for one file of tests; without npm, or without it, those tests are left out and say so.
+FOREIGN := $(if $(shell command -v npm 2>/dev/null),tests/node/node_modules/.installed)
 SOURCES := marketplace partners benefits settlement tests
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -19,7 +21,7 @@ help: ## Show this list
 demo: $(RUN) ## Start everything at http://127.0.0.1:8000 with a world to try (PORT=8123 DATA=folder SEED=1)
 	@exec $(VENV)/bin/marketplace demo --port $(PORT) --data "$(DATA)" --seed $(SEED)
 
-test: $(RUN_DEV) ## Run the whole test suite on a real PostgreSQL of its own
+test: $(RUN_DEV) $(FOREIGN) ## Run the whole test suite on a real PostgreSQL of its own
 	@$(DEV)/bin/python -m tests.support.chromium
 	$(DEV)/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
@@ -48,7 +50,7 @@ lock: ## Pin every dependency anew, with hashes and without addresses (needs uv)
 	uv pip compile -q pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.txt -o requirements-dev.txt
 
 clean: ## Remove environments and build results; the demo's data stays
-	rm -rf $(VENV) $(DEV) build *.egg-info
+	rm -rf $(VENV) $(DEV) build *.egg-info tests/node/node_modules
 
 $(RUN): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name it with make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
@@ -63,3 +65,6 @@ $(RUN_DEV): requirements-dev.txt pyproject.toml
 	$(DEV)/bin/pip install -q --require-hashes -r requirements-dev.txt
 	$(DEV)/bin/pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
+
+tests/node/node_modules/.installed: tests/node/package-lock.json
+	-@npm ci --prefix tests/node --ignore-scripts --no-audit --no-fund --silent && touch $@

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import click
 from litestar import Litestar
@@ -13,12 +13,13 @@ from litestar.types import ControllerRouterHandler
 from marketplace.kernel.announced import Announced
 from marketplace.kernel.clock import Clock
 from marketplace.platform.events import Consumer
+from marketplace.platform.invariants import Invariant
 from marketplace.platform.jobs import Job
 from marketplace.platform.outbound import Outbound
 from marketplace.platform.package import Package, SeedContext, Service
 from marketplace.platform.sandbox import SandboxContext
 from marketplace.settings import Settings
-from partners import commands
+from partners import commands, invariants
 from partners.contracts.signing_api import ROUTES as CONTRACTS
 from partners.oauth import announced as oauth_announced
 from partners.oauth import api as oauth
@@ -43,7 +44,7 @@ from partners.staff.throttle import Throttle, forget_guesses
 from partners.web import portal
 from partners.webhooks import announced
 from partners.webhooks import api as webhooks
-from partners.webhooks.catalogue import catalogue_of
+from partners.webhooks.catalogue import catalogue_of, described
 from partners.webhooks.consumer import Announcer
 from partners.webhooks.deliveries import forget
 from partners.webhooks.endpoints import Endpoints
@@ -58,6 +59,7 @@ class Partners(Package):
     append_only: ClassVar[Sequence[str]] = ("partner_history", "contract_signature", "point_pack_entry")
     announced: ClassVar[Sequence[Announced]] = (*announced.ALL, *oauth_announced.ALL)
     commands: ClassVar[Sequence[click.Command]] = commands.ALL
+    invariants: ClassVar[Sequence[Invariant]] = invariants.ALL
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         """Set up the guard of what partners have us call."""
@@ -136,6 +138,12 @@ class Partners(Package):
     def lifespan(self, app: Litestar) -> AbstractAsyncContextManager[None]:
         """Make the signing key on the first start, and let the audiences of our own server in."""
         return self._open(app)
+
+    def describe(self, schema: dict[str, Any]) -> None:
+        """Add the messages that partners are sent."""
+        hooks, components = described(catalogue_of(self.settings.packages))
+        schema["webhooks"] = hooks
+        schema["components"]["schemas"] = components | schema["components"]["schemas"]
 
     async def make_sandbox(self, context: SandboxContext) -> None:
         """Make the partner, its contract and a location."""

@@ -17,13 +17,18 @@ def seal(secret_key: str, secret: str) -> str:
     return encrypt(secret_key, _PURPOSE, secret.encode()).decode()
 
 
+def unseal(secret_key: str, sealed: str) -> str:
+    """Return what `seal` sealed."""
+    return decrypt(secret_key, _PURPOSE, sealed.encode()).decode()
+
+
 def reveal(outcome: Outcome, field: str, secret_key: str) -> Response[bytes]:
     """Return the answer as HTTP with the sealed field opened, never to be cached on the way."""
     response = outcome.response()
     if outcome.status < 400:
         body = msgspec.json.decode(outcome.body)
         if body.get(field) is not None:
-            body[field] = decrypt(secret_key, _PURPOSE, body[field].encode()).decode()
+            body[field] = unseal(secret_key, body[field])
         response.content = msgspec.json.encode(body)
     response.headers["Cache-Control"] = "no-store"
     return response

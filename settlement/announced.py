@@ -7,6 +7,7 @@ import msgspec
 
 from marketplace.kernel.announced import SAMPLE_AT, SAMPLE_ID, Announced
 from marketplace.kernel.text import Text
+from settlement.payouts.events import StatementPaid
 from settlement.statements.events import StatementApproved, StatementClosed
 
 
@@ -33,6 +34,17 @@ class ApprovedSeen(msgspec.Struct, frozen=True):
     approved_at: datetime
 
 
+class PaidSeen(msgspec.Struct, frozen=True):
+    """A statement was paid; `reference` is the bank's."""
+
+    statement_id: UUID
+    payout_id: UUID
+    currency: str
+    amount_minor: int
+    reference: str
+    paid_on: date
+
+
 _MONTH = date(2026, 11, 1)
 
 ALL = (
@@ -45,5 +57,10 @@ ALL = (
         StatementApproved,
         Text("对账单已批准", "A statement was approved"),
         ApprovedSeen(SAMPLE_ID, "CNY", _MONTH, 360_000, SAMPLE_AT),
+    ),
+    Announced(
+        StatementPaid,
+        Text("对账单已付款", "A statement was paid"),
+        PaidSeen(SAMPLE_ID, SAMPLE_ID, "CNY", 360_000, "BANK-2026-1", date(2026, 12, 15)),
     ),
 )

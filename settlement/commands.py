@@ -1,6 +1,7 @@
 """`marketplace close` and `marketplace export`."""
 
 import getpass
+from datetime import date
 from pathlib import Path
 
 import rich_click as click
@@ -9,6 +10,7 @@ from marketplace.demo.oneid import UnknownPersonError, read_people
 from marketplace.kernel.calendar import Month, NotAMonthError
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.money import format_minor
+from marketplace.kernel.periods import Period
 from marketplace.platform.commands import data_option, open_database, progress, run, settings_for
 from marketplace.platform.database import unit_of_work
 from marketplace.platform.events import catch_up
@@ -17,42 +19,60 @@ from marketplace.settings import Settings
 from partners.contracts.terms import contracted_between
 from settlement.books.consumer import Books
 from settlement.exports.files import FileFormat, write_file
-from settlement.statements.close import close_month
+from settlement.statements.close import close_period
 from settlement.statements.statements import Statement, find
 
 
 @click.command()
-@click.option("--month", required=True, metavar="YYYY-MM", help="The month to close, such as 2026-10.")
+@click.option("--month", metavar="YYYY-MM", help="The month to close, such as 2026-10.")
+@click.option("--ten-days", metavar="YYYY-MM-DD", help="The ten days to close, by their first day.")
+@click.option("--week", metavar="YYYY-MM-DD", help="The week to close, by its Monday.")
 @click.option(
     "--as", "who", metavar="NAME",
     help="Who closes: a login of the demo, or a ONE ID subject. That person cannot approve the statements.",
 )  # fmt: skip
 @data_option
-def close(month: str, who: str | None, data: Path | None) -> None:
-    """Close a month: make one statement for each partner. Closing again changes nothing."""
-    try:
-        parsed = Month.parse(month)
-    except NotAMonthError:
-        raise click.BadParameter("must be a month such as 2026-10", param_hint="--month") from None
-    statements = run(_close(parsed, who, data))
+def close(month: str | None, ten_days: str | None, week: str | None, who: str | None, data: Path | None) -> None:
+    """Close a month, or the ten days or the week of partners with such a cycle: one statement for each partner.
+
+    Closing again changes nothing.
+    """
+    period = _period(month, ten_days, week)
+    statements = run(_close(period, who, data))
     for statement in statements:
         amount = f"{format_minor(statement.total_minor)} {statement.currency}"
         click.echo(
             f"{statement.id}  {statement.partner_id}  {statement.lines:>8} lines  {amount:>20}  {statement.status}"
         )
-    click.echo(f"{parsed}: {len(statements)} statements")
+    click.echo(f"{period}: {len(statements)} statements")
 
 
-async def _close(month: Month, who: str | None, data: Path | None) -> list[Statement]:
+def _period(month: str | None, ten_days: str | None, week: str | None) -> Period:
+    given = {"--month": month, "--ten-days": ten_days, "--week": week}
+    if len([text for text in given.values() if text is not None]) != 1:
+        raise click.UsageError("Give one of --month, --ten-days and --week.")
+    try:
+        if month is not None:
+            return Period("monthly", Month.parse(month).first_day)
+        if ten_days is not None:
+            return Period.beginning("ten_day", date.fromisoformat(ten_days))
+        return Period.beginning("weekly", date.fromisoformat(str(week)))
+    except NotAMonthError:
+        raise click.BadParameter("must be a month such as 2026-10", param_hint="--month") from None
+    except ValueError as error:  # no day, or none on which a period begins
+        raise click.BadParameter(str(error), param_hint="--ten-days" if ten_days else "--week") from None
+
+
+async def _close(period: Period, who: str | None, data: Path | None) -> list[Statement]:
     settings = settings_for(data)
     closer, books = _actor(settings, who), Books(settings.calendar)
     async with open_database(settings):
         await catch_up(books)
-        with progress(f"Closing {month}") as report:
+        with progress(f"Closing {period}") as report:
             async with unit_of_work() as work:
-                contracted = await contracted_between(month.first_day, month.plus(1).first_day)
-                return await close_month(
-                    work, month, contracted, closer, Clock().now(), settings.calendar, progress=report
+                contracted = await contracted_between(period.first_day, period.end, period.cycle)
+                return await close_period(
+                    work, period, contracted, closer, Clock().now(), settings.calendar, progress=report
                 )
 
 

@@ -215,15 +215,6 @@ class SettlementPriceMissing(Fact):
     en = "Name a settlement_price: the contract in force sets none for offers without one."
 
 
-class IfMatchMissing(Fact):
-    """An edit came without the version that it is based on."""
-
-    kind = Kind.INVALID
-    code = "if_match_missing"
-    zh = "缺少 If-Match 请求头：请带上读取时的 ETag，以免覆盖他人的修改。"
-    en = "The If-Match header is missing: send the ETag that you read, so that nobody's change is overwritten."
-
-
 class Changed(Fact):
     """Somebody changed the offer since it was read."""
 

@@ -1,27 +1,23 @@
 """A partner's own offers."""
 
-import re
-from typing import Annotated
-
 from litestar import Controller, Response, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from benefits.offers.catalogue import of_partner, one_of_partner
-from benefits.offers.domain import Changed, IfMatchMissing, OfferStatus
+from benefits.offers.domain import OfferStatus
 from benefits.offers.register import Rules, check_before_sale, edit, register, take_own_step, take_step
 from benefits.offers.schemas import CodesIn, CodesView, OfferAction, OfferIn, PartnerOfferView, StockIn
 from benefits.offers.supply import add_codes, set_stock
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork, is_live, unit_of_work
+from marketplace.platform.editions import IfMatch, edition_of, etag
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.platform.problems import HttpRequest, language_of, path_id
 from marketplace.settings import Settings
 from partners.oauth.callers import PartnerCaller
-
-IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", required=False, description="The ETag that was read.")]
 
 _READ = {"scope": "offers:read"}
 _WRITE = {"scope": "offers:write"}
@@ -29,16 +25,7 @@ _CODES = {"scope": "codes:write"}
 
 
 def _with_etag(view: PartnerOfferView) -> Response[PartnerOfferView]:
-    return Response(view, headers={"ETag": f'"{view.version}"'})
-
-
-def _version(if_match: str | None) -> int:
-    if not if_match:
-        raise IfMatchMissing
-    match = re.fullmatch(r'"([0-9]{1,18})"', if_match.strip())
-    if match is None:
-        raise Changed
-    return int(match[1])
+    return Response(view, headers=etag(view.version))
 
 
 class PartnerOffers(Controller):
@@ -106,7 +93,7 @@ class PartnerOffers(Controller):
         if_match: IfMatch = None,
     ) -> Response[PartnerOfferView]:
         """Drafts, rejected and paused offers can be edited; they are drafts again. The whole offer is sent."""
-        identifier, version = path_id(offer_id), _version(if_match)
+        identifier, version = path_id(offer_id), edition_of(if_match)
         rules = Rules(settings.calendar, settings.currency, settings.stock_slices)
         async with unit_of_work() as work:
             await edit(work, partner.partner_id, identifier, data, version, partner.actor, rules, clock.now())

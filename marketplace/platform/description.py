@@ -54,7 +54,15 @@ _RESPONSES = {
     "503": "Not now; try again after Retry-After.",
 }
 
-_COUNTED = ("/v1/partner/", "/v1/points/")
+_COUNTED = (
+    "/v1/partner/",
+    "/v1/points/",
+    "/oauth/token",
+    "/oauth/par",
+    "/oauth/introspect",
+    "/oauth/revoke",
+    "/oauth/register",
+)
 
 _SECURITY = {"members": "oneid", "admin": "oneid", "partner": "oauth", "points": "oauth"}
 

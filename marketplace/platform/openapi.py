@@ -28,6 +28,8 @@ TAGS = [
     Tag("operations", "Operations. Token: ONE ID, audience `/v1/admin`, role `operations`."),
     Tag("finance", "Finance. Token: ONE ID, audience `/v1/admin`, roles `finance`, `finance_approver`, `auditor`."),
     Tag("oauth", "Our OAuth server for partners and the OEM's systems."),
+    Tag("sandbox", "A partner's sandbox: its clock, test members, magic offers. Sandbox credentials only."),
+    Tag("webhooks", "What we send to partners' webhook endpoints."),
     Tag("platform", "Health and metrics."),
 ]
 
@@ -35,16 +37,22 @@ TAGS = [
 class _Described(OpenAPI):
     """The framework's schema, finished as `description.py` says whenever it is written out."""
 
-    operation_scopes: dict[str, str]  # not a field: the schema's fields are what is written out
+    # No fields: the schema's fields are what is written out.
+    operation_scopes: dict[str, str]
+    packages: Sequence[Package]
 
     def to_schema(self) -> dict[str, Any]:
-        return finish(super().to_schema(), self.operation_scopes)
+        schema = finish(super().to_schema(), self.operation_scopes)
+        for package in self.packages:
+            package.describe(schema)
+        return schema
 
 
 class Description(OpenAPIConfig):
     """Litestar's configuration, whose schema comes out finished."""
 
     operation_scopes: dict[str, str]
+    packages: Sequence[Package]
 
     def note_scopes(self, app: Litestar) -> None:
         """Remember which scope each operation's guard asks for."""
@@ -59,14 +67,14 @@ class Description(OpenAPIConfig):
         """Return the frame of the schema, which Litestar fills."""
         plain = super().to_openapi_schema()
         described = _Described(**{name: getattr(plain, name) for name in OpenAPI.__dataclass_fields__})
-        described.operation_scopes = self.operation_scopes
+        described.operation_scopes, described.packages = self.operation_scopes, self.packages
         return described
 
 
 def config(version: str, packages: Sequence[Package], page: OpenAPIRenderPlugin) -> Description:
     """Return Litestar's OpenAPI configuration, shown by `page`. No made-up examples: exports must not differ."""
     scopes = {scope: sentence for package in packages for scope, sentence in package.scopes.items()}
-    return Description(
+    description = Description(
         title="Partner-benefits marketplace",
         version=version,
         description=_DESCRIPTION,
@@ -100,6 +108,8 @@ def config(version: str, packages: Sequence[Package], page: OpenAPIRenderPlugin)
             }
         ),
     )
+    description.packages = packages
+    return description
 
 
 def export(schema: dict[str, Any]) -> str:

@@ -94,6 +94,9 @@ class Package:
         """Return what is open while the application serves, such as the desk; the pool is open by then."""
         return None
 
+    def describe(self, schema: dict[str, Any]) -> None:
+        """Add to the API's description what no route says."""
+
     async def seed(self, context: SeedContext) -> None:
         """Build this package's part of the demo world."""
 

@@ -1,23 +1,20 @@
 """Contracts over HTTP: operations' side."""
 
-import re
-from typing import Annotated
-
 from litestar import Controller, Response, get, post, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, HeaderParameter, JSONBody
+from litestar.params import FromPath, JSONBody
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, Kind
 from marketplace.platform.database import UnitOfWork, unit_of_work
+from marketplace.platform.editions import IfMatch, edition_of, etag
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
 from marketplace.platform.paging import Page
 from marketplace.platform.problems import HttpRequest, language_of, path_id
 from marketplace.settings import Settings
 from partners.contracts.agreement import Proposal
-from partners.contracts.draft import DraftChanged, draft_contract, edit_contract, offer_contract, withdraw_contract
+from partners.contracts.draft import draft_contract, edit_contract, offer_contract, withdraw_contract
 from partners.contracts.rows import difference_of, list_contracts, see_contract
 from partners.contracts.schemas import ContractDifference, ContractView, EndContract, WithdrawContract
 from partners.contracts.sign import end_contract
@@ -26,32 +23,11 @@ OPERATIONS = {"roles": ["operations"]}
 READERS = {"roles": ["operations", "finance", "finance_approver", "auditor"]}
 ONE = {200: ResponseSpec(ContractView, description="The contract", generate_examples=False)}
 
-IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", required=False, description="The ETag that was read.")]
-
-
-class IfMatchMissing(Fact):
-    """An edit came without the version that it is based on."""
-
-    kind = Kind.INVALID
-    code = "if_match_missing"
-    zh = "缺少 If-Match 请求头：请带上读取时的 ETag，以免覆盖他人的修改。"
-    en = "The If-Match header is missing: send the ETag that you read, so that nobody's change is overwritten."
-
 
 def with_etag(found: tuple[ContractView, int]) -> Response[ContractView]:
     """Return the contract with its edition as ETag."""
     view, edition = found
-    return Response(view, headers={"ETag": f'"{edition}"'})
-
-
-def edition_of(if_match: str | None) -> int:
-    """Return the edition that an If-Match names. Raises IfMatchMissing, DraftChanged."""
-    if not if_match:
-        raise IfMatchMissing
-    match = re.fullmatch(r'"([0-9]{1,18})"', if_match.strip())
-    if match is None:
-        raise DraftChanged
-    return int(match[1])
+    return Response(view, headers=etag(edition))
 
 
 class AdminContracts(Controller):

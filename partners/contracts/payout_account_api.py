@@ -6,10 +6,11 @@ from litestar.params import FromPath, JSONBody
 
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import unit_of_work
+from marketplace.platform.editions import IfMatch, edition_of
 from marketplace.platform.identity import Caller
 from marketplace.platform.problems import path_id
 from marketplace.settings import Settings
-from partners.contracts.api import READERS, IfMatch, edition_of
+from partners.contracts.api import READERS
 from partners.contracts.payout_account import (
     NewPayoutAccount,
     PayoutAccountView,

@@ -34,6 +34,7 @@ from partners.oauth.wire import (
 )
 
 _PUBLIC: list[dict[str, list[str]]] = [{}]
+_COUNTED = {"counted": True}  # by address: whoever asks is not known yet
 _TEXT = Schema(type=OpenAPIType.STRING)
 _CREDENTIALS = ("client_id", "client_secret", "client_assertion_type", "client_assertion")
 _REFUSED = {
@@ -96,6 +97,7 @@ def _plain(answer: TokenAnswer) -> Response[bytes]:
 
 @post(
     "/oauth/token",
+    opt=_COUNTED,
     tags=["oauth"],
     operation_id="issue_token",
     summary="Ask for an access token",
@@ -115,6 +117,7 @@ async def token(request: HttpRequest) -> Response[bytes]:
 
 @post(
     "/oauth/par",
+    opt=_COUNTED,
     tags=["oauth"],
     operation_id="push_authorization_request",
     summary="Leave an authorization request before sending the browser",
@@ -130,6 +133,7 @@ async def push(request: HttpRequest) -> Response[bytes]:
 
 @post(
     "/oauth/introspect",
+    opt=_COUNTED,
     tags=["oauth"],
     operation_id="introspect_token",
     summary="Ask whether a token of one's own works",
@@ -148,6 +152,7 @@ async def introspect(request: HttpRequest) -> Response[bytes]:
 
 @post(
     "/oauth/revoke",
+    opt=_COUNTED,
     tags=["oauth"],
     operation_id="revoke_token",
     summary="Say that a token is needed no more",
@@ -236,6 +241,7 @@ class RegisterOperation(Operation):
 
 @post(
     "/oauth/register",
+    opt=_COUNTED,
     tags=["oauth"],
     operation_id="register_client",
     summary="Register a client with an initial access token",
@@ -261,6 +267,7 @@ async def register(
 
 @get(
     "/oauth/register/{client_id:str}",
+    opt=_COUNTED,
     tags=["oauth"],
     operation_id="see_registered_client",
     summary="A client's own registration",
@@ -277,6 +284,7 @@ async def see_registration(
 
 @put(
     "/oauth/register/{client_id:str}",
+    opt=_COUNTED,
     tags=["oauth"],
     operation_id="change_registered_client",
     summary="Replace a client's own registration",
@@ -301,6 +309,7 @@ async def change_registration(
 
 @delete(
     "/oauth/register/{client_id:str}",
+    opt=_COUNTED,
     tags=["oauth"],
     operation_id="delete_registered_client",
     summary="Revoke a client at its own wish",

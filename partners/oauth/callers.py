@@ -80,7 +80,7 @@ async def partner_caller(request: HttpRequest) -> PartnerCaller:
     if client.partner_id is None:
         raise Unauthenticated("不是合作方的令牌", "it is not a partner's")
     _need_admitted(client.partner_status)
-    scopes = caller.scopes & client.scopes
+    scopes = caller.scopes & client.allowed
     _need(request, scopes)
     return PartnerCaller(client.partner_id, client.client_id, scopes, caller.actor, client.livemode)
 
@@ -93,7 +93,7 @@ async def _in_a_persons_name(request: HttpRequest, caller: Caller, client: Clien
     if not grant.person_scopes:
         raise Unauthenticated("授权人已停用", "the person who granted it may not do so any more")
     _need_admitted(grant.partner_status)
-    scopes = caller.scopes & client.scopes & grant.effective
+    scopes = caller.scopes & client.allowed & grant.effective
     _need(request, scopes)
     actor = f"staff:{grant.staff_id}@{client.client_id}"
     return PartnerCaller(grant.partner_id, client.client_id, scopes, actor, client.livemode, grant.staff_id, grant.id)
@@ -105,7 +105,7 @@ async def oem_caller(request: HttpRequest) -> OemCaller:
     client = await _known(request, caller)
     if client.audience != "points" or GRANT_CLAIM in caller.claims:
         raise Unauthenticated("不是主机厂系统的令牌", "it is not one of the OEM's systems'")
-    scopes = caller.scopes & client.scopes
+    scopes = caller.scopes & client.allowed
     _need(request, scopes)
     return OemCaller(client.client_id, scopes, caller.actor)
 

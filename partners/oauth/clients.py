@@ -148,6 +148,18 @@ async def revoke_client(work: UnitOfWork, client_id: str, actor: str, reason: st
     return ClientView(**row)
 
 
+async def client_of_partner(partner_id: UUID, client_id: str) -> ClientView:
+    """Return the partner's client. Raises NotFound, also for another partner's."""
+    row = None
+    if client_id.isprintable():
+        row = await DB.fetchrow(
+            f"SELECT {_VIEW} FROM oauth_client WHERE partner_id = $1 AND client_id = $2", partner_id, client_id
+        )
+    if row is None:
+        raise NotFound
+    return ClientView(**row)
+
+
 async def list_clients(
     partner_id: UUID | None, cursors: Cursors, cursor: str | None, limit: int, kind: ClientKind = "own"
 ) -> Page[ClientView]:

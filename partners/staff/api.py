@@ -1,16 +1,13 @@
 """A partner's people over HTTP: for the partner's own systems, and for operations."""
 
-import re
-from typing import Annotated
-
 from litestar import Controller, Response, delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, Kind
 from marketplace.platform.database import UnitOfWork, unit_of_work
+from marketplace.platform.editions import IfMatch, edition_of
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
 from marketplace.platform.outbound import Outbound
@@ -33,19 +30,8 @@ from partners.staff.schemas import (
     StaffView,
 )
 
-IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", required=False, description="The ETag that was read.")]
-
 _MANAGE = {"scope": "staff:manage"}
 _PERSON = ResponseSpec(StaffView, description="The person", generate_examples=False)
-
-
-class VersionMissing(Fact):
-    """A change came without the version that it is based on."""
-
-    kind = Kind.INVALID
-    code = "if_match_missing"
-    zh = "缺少 If-Match 请求头：请带上读取时的 ETag，以免覆盖他人的修改。"
-    en = "The If-Match header is missing: send the ETag that you read, so that nobody's change is overwritten."
 
 
 class OwnStaff(Controller):
@@ -102,7 +88,7 @@ class OwnStaff(Controller):
         if_match: IfMatch = None,
     ) -> Response[StaffView]:
         """What is left out stays. Applications that act in the person's name can do no more than the new roles."""
-        identifier, version = path_id(staff_id), _version(if_match)
+        identifier, version = path_id(staff_id), edition_of(if_match)
         async with unit_of_work() as work:
             now, actor = clock.now(), partner.actor
             return _tagged(await people.change(work, partner.partner_id, identifier, data, version, actor, now))
@@ -208,7 +194,7 @@ class OwnProvider(Controller):
     ) -> Response[ProviderView]:
         """Replacing one needs If-Match. People are known by a verified e-mail address the first time, then by their subject."""
         outbound: Outbound = request.app.state.partner_outbound
-        version = _version(if_match) if if_match else None
+        version = edition_of(if_match) if if_match else None
         async with unit_of_work() as work:
             return _tagged(
                 await set_provider(
@@ -271,15 +257,6 @@ class AdminStaff(Controller):
 
 def _tagged(view: StaffView | ProviderView) -> Response:  # type: ignore[type-arg]
     return Response(view, headers={"ETag": f'"{view.version}"'})
-
-
-def _version(if_match: str | None) -> int:
-    if not if_match:
-        raise VersionMissing
-    match = re.fullmatch(r'"([0-9]{1,18})"', if_match.strip())
-    if match is None:
-        raise people.StaffChangedMeanwhile
-    return int(match[1])
 
 
 ROUTES: list[type[Controller]] = [OwnStaff, OwnProvider, AdminStaff]

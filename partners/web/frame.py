@@ -168,6 +168,7 @@ def _page(
             "person": None,
             "me": me,
             "may_manage": me is not None and "staff:manage" in scopes_of(me.roles),
+            "may_connect": me is not None and bool(me.roles & {StaffRole.OWNER, StaffRole.DEVELOPER}),
             "csrf_token": csrf_token,
             "return_to": quote(here, safe=""),
             "role_names": ROLE_NAMES,

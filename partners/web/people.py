@@ -16,6 +16,7 @@ from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.paging import Cursors
 from marketplace.platform.problems import path_id
 from marketplace.web.pages import Page
+from partners.oauth.gate import gate_of
 from partners.staff.domain import STAFF, SignedIn, StaffRole
 from partners.staff.people import change, disable, invite, invite_again, sign_out_everywhere
 from partners.staff.read import list_staff, see_staff
@@ -84,6 +85,7 @@ async def change_person(
         number = int(version) if version.isascii() and version.isdigit() else 0
         async with unit_of_work() as work:
             await change(work, me.partner_id, identifier, wanted, number, me.actor, clock.now())
+        gate_of(request).forget()  # what they let applications do changes with their roles
     except Fact as refused:
         shown = await see_staff(me.partner_id, identifier, clock.now())
         return await _person(request, me, shown, _why(request, refused))
@@ -108,6 +110,7 @@ async def deed(
     try:
         async with unit_of_work() as work:
             await carry_out(work, me.partner_id, identifier, me.actor, clock.now())
+        gate_of(request).forget()
     except (Fact, TransitionRefusedError) as refused:
         return await _person(request, me, shown, _why(request, refused))
     return go(f"/partner/people?done={deed}")

@@ -2,7 +2,7 @@
 
 from litestar import Router
 
-from partners.web import account, company, entering, joining, people
+from partners.web import account, company, credentials, entering, joining, people
 from partners.web.frame import portal_router
 
 
@@ -38,5 +38,8 @@ def routes() -> list[Router]:
             people.person,
             people.change_person,
             people.deed,
+            credentials.credentials,
+            credentials.make,
+            credentials.deed,
         ),
     ]

@@ -7,6 +7,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork, unit_of_work
+from marketplace.platform.editions import IfMatch, edition_of, etag
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.platform.problems import HttpRequest, language_of, path_id
@@ -33,6 +34,10 @@ from partners.webhooks.schemas import (
 
 _MANAGE = {"scope": "webhooks:manage"}
 _READ = {"scope": "events:read"}
+
+
+def _tagged(view: EndpointView) -> Response[EndpointView]:
+    return Response(view, headers=etag(view.version))
 
 
 class WebhookEndpoints(Controller):
@@ -80,9 +85,9 @@ class WebhookEndpoints(Controller):
         return await list_endpoints(partner.partner_id, cursors, cursor, limit)
 
     @get("/{endpoint_id:str}", operation_id="get_webhook_endpoint", summary="One webhook endpoint")
-    async def see(self, endpoint_id: FromPath[str], partner: NamedDependency[PartnerCaller]) -> EndpointView:
-        """Without its secret."""
-        return await see_endpoint(partner.partner_id, path_id(endpoint_id))
+    async def see(self, endpoint_id: FromPath[str], partner: NamedDependency[PartnerCaller]) -> Response[EndpointView]:
+        """Without its secret. The ETag is what an edit sends as If-Match."""
+        return _tagged(await see_endpoint(partner.partner_id, path_id(endpoint_id)))
 
     @patch("/{endpoint_id:str}", operation_id="edit_webhook_endpoint", summary="Change a webhook endpoint")
     async def edit(
@@ -92,12 +97,13 @@ class WebhookEndpoints(Controller):
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
         clock: NamedDependency[Clock],
-    ) -> EndpointView:
+        if_match: IfMatch = None,
+    ) -> Response[EndpointView]:
         """What is left out stays. `status` enables or disables; what waited goes on when it is enabled."""
-        identifier, endpoints = path_id(endpoint_id), endpoints_of(request)
+        identifier, edition, endpoints = path_id(endpoint_id), edition_of(if_match), endpoints_of(request)
         async with unit_of_work() as work:
-            await endpoints.edit(work, partner.partner_id, identifier, data, partner.actor, clock.now())
-        return await see_endpoint(partner.partner_id, identifier)
+            await endpoints.edit(work, partner.partner_id, identifier, data, edition, partner.actor, clock.now())
+        return _tagged(await see_endpoint(partner.partner_id, identifier))
 
     @delete("/{endpoint_id:str}", operation_id="delete_webhook_endpoint", summary="Delete a webhook endpoint")
     async def delete(

@@ -74,9 +74,33 @@ def message(
     return msgspec.json.encode(Message(message_id, announced.type, at, subject, sequence, data))
 
 
-def schema_of(announced: Announced) -> dict[str, Any]:
+def described(catalogue: Catalogue) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the messages as `webhooks` of an OpenAPI document, and the schemas that they refer to."""
+    hooks: dict[str, Any] = {}
+    components: dict[str, Any] = {}
+    for kind, announced in catalogue.by_type.items():
+        schema = schema_of(announced, "#/components/schemas/{name}")
+        components |= schema.pop("$defs")
+        del schema["$schema"]
+        hooks[kind] = {
+            "post": {
+                "operationId": f"on_{kind.replace('.', '_')}",
+                "summary": announced.title.en,
+                "description": announced.title.zh,
+                "tags": ["webhooks"],
+                "security": [],
+                "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+                "responses": {
+                    "2XX": {"description": "Taken. Anything else, and no answer within ten seconds, is tried again."}
+                },
+            }
+        }
+    return hooks, components
+
+
+def schema_of(announced: Announced, ref_template: str = "#/$defs/{name}") -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a message of the type."""
-    data = msgspec.json.schema(type(announced.sample), ref_template="#/$defs/{name}")
+    data = msgspec.json.schema(type(announced.sample), ref_template=ref_template)
     definitions = data.pop("$defs", {})
     example = msgspec.json.decode(message(announced, SAMPLE_ID, SAMPLE_AT, SAMPLE_ID, 1, announced.sample))
     identifier = {"type": "string", "format": "uuid"}

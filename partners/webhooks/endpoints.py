@@ -10,6 +10,7 @@ from marketplace.kernel.facts import Fact, NotFound
 from marketplace.kernel.ids import uuid7
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
+from marketplace.platform.editions import ChangedMeanwhile
 from marketplace.platform.outbound import Outbound
 from marketplace.platform.paging import Cursors, Page
 from partners.onboarding.history import lock_partner
@@ -21,7 +22,8 @@ from partners.webhooks.schemas import EndpointChange, EndpointView, NewEndpoint
 from partners.webhooks.signing import new_keys, seal_keys
 
 _VIEW = (
-    "id, url, event_types, description, status, disabled_reason, failing_since, public_key, old_keys_until, created_at"
+    "id, version, url, event_types, description, status, disabled_reason, failing_since, public_key, old_keys_until,"
+    " created_at"
 )
 
 
@@ -72,10 +74,22 @@ class Endpoints:
         return await self._with_secret(partner_id, identifier, keys.shown)
 
     async def edit(
-        self, work: UnitOfWork, partner_id: UUID, endpoint_id: UUID, change: EndpointChange, actor: str, now: datetime
+        self,
+        work: UnitOfWork,
+        partner_id: UUID,
+        endpoint_id: UUID,
+        change: EndpointChange,
+        edition: int,
+        actor: str,
+        now: datetime,
     ) -> None:
-        """Change what is named; who is enabled again begins without past failures. Raises NotFound, InvalidField."""
+        """Change what is named; who is enabled again begins without past failures.
+
+        Raises NotFound, ChangedMeanwhile unless `edition` is the present one, InvalidField.
+        """
         row = await lock_endpoint(work, partner_id, endpoint_id)
+        if row["version"] != edition:
+            raise ChangedMeanwhile
         if change.url is not None:
             self._outbound.check("url", change.url)
         types = row["event_types"] if change.event_types is None else self.catalogue.check(change.event_types)
@@ -123,7 +137,7 @@ class Endpoints:
 async def lock_endpoint(work: UnitOfWork, partner_id: UUID, endpoint_id: UUID) -> Any:
     """Lock and return the partner's endpoint. Raises NotFound."""
     row = await work.fetchrow(
-        "SELECT status, event_types FROM webhook_endpoint WHERE id = $1 AND partner_id = $2 FOR UPDATE",
+        "SELECT status, event_types, version FROM webhook_endpoint WHERE id = $1 AND partner_id = $2 FOR UPDATE",
         endpoint_id,
         partner_id,
     )

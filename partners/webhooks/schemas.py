@@ -49,6 +49,7 @@ class EndpointView(msgspec.Struct, frozen=True, kw_only=True):
     """An endpoint. `public_key` verifies `v1a` signatures; `failing_since` is the first failure after the last success."""
 
     id: UUID
+    version: int
     url: str
     event_types: list[str]
     description: str

@@ -132,7 +132,7 @@ async def some(wanted: Filter, after: tuple[date, UUID] | None, limit: int) -> S
     """Return the next statements of a list, newest month first."""
     period, identifier = after or (None, None)
     rows = await DB.fetch(
-        f"SELECT {COLUMNS} FROM statement WHERE ($1::date IS NULL OR date_trunc('month', period) = $1)"
+        f"SELECT {COLUMNS} FROM statement WHERE ($1::date IS NULL OR period >= $1 AND period < ($1 + interval '1 month')::date)"
         " AND ($2::uuid IS NULL OR partner_id = $2) AND ($3::text IS NULL OR status = $3)"
         " AND ($4::date IS NULL OR (period, id) < ($4, $5::uuid)) ORDER BY period DESC, id DESC LIMIT $6",
         wanted.month and wanted.month.first_day, wanted.partner_id, wanted.status, period, identifier, limit,

@@ -21,6 +21,7 @@ from tests.bench.report import show, write
 from tests.bench.rounds import QUICK, Result, Sizes, terminal
 from tests.bench.scene import Scene
 from tests.bench.server import HarnessError, open_stage, scratch_folder
+from tests.bench.token import token, verified
 from tests.bench.workers import workers
 
 Benchmark = Callable[[Scene], Awaitable[list[Result]]]
@@ -36,6 +37,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "earnings": earnings,
     "memory": memory,
     "workers": workers,
+    "token": token,
+    "verified": verified,
 }
 
 

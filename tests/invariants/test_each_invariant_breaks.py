@@ -38,6 +38,9 @@ CLOSED = "closed months have statements, open months none"
 PAYOUT = "payout = statement = posting"
 REVERSAL = "a reversal mirrors its original"
 OWED = "what the events owe is posted once"
+SIGNED = "a signed contract has both signatures"
+ONE_CONTRACT = "at most one contract holds on each day"
+BOUGHT = "prepaid points bought = their entries"
 CONSUMED = "events consumed"
 AUDIT = "audit chain"
 
@@ -112,6 +115,14 @@ BREAKS: list[tuple[str, str]] = [
         f" 'redemption_id', gen_random_uuid()))).* FROM money_posting m WHERE code = 'benefit_on_issue' AND {OPEN_MONTH}"
         " LIMIT 1 RETURNING redemption_id",
     ),
+    (SIGNED, one("contract_signature", "DELETE", "contract_id", "party = 'oem'")),
+    (
+        ONE_CONTRACT,
+        "ALTER TABLE contract DROP CONSTRAINT contract_says; ALTER TABLE contract DROP CONSTRAINT contract_version; "
+        "UPDATE contract SET partner_id = (SELECT partner_id FROM contract ORDER BY id LIMIT 1) RETURNING partner_id",
+    ),
+    (BOUGHT, one("point_pack", "bought = bought + 1, balance = balance + 1", "partner_id")),
+    (BOUGHT, one("point_pack_entry", "DELETE", "partner_id")),
     (CONSUMED, one("consumer_position", "error = 'boom'", "consumer")),
     (
         CONSUMED,

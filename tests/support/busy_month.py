@@ -15,8 +15,10 @@ from tests.support.flow import Partner, good, oem
 SHARED: dict[str, Any] = {
     "funding": {"oem_ppm": 700_000, "partner_ppm": 200_000, "dealer_ppm": 100_000, "dealer": "D-0042"},
     "commission": [{"on": "points", "rate_ppm": 100_000}],
+    "role": "both",
+    "packs": {"points": 100, "price": {"amount": 8_000, "currency": "CNY"}},
 }
-"""Terms by which a redemption becomes four postings."""
+"""Terms by which a redemption becomes four postings, and points are granted."""
 
 
 class BusyMonth:
@@ -40,6 +42,7 @@ class BusyMonth:
         rooms = (await hotel.offer(points=100, stock=20, per_member=9))["id"]
         meals = (await diner.offer(points=70, stock=9))["id"]
         await self._earn()
+        await self._grant(diner.id)
         used = await self._redeem(0, rooms, 2)
         good(await hotel.use(used["voucher"]["code"]))
         undone = await self._redeem(1, meals, 1)
@@ -66,6 +69,15 @@ class BusyMonth:
             for number, member_id in enumerate(self.ids * 2)
         ]
         good(await self.api.post("/v1/points/earnings", json={"earnings": earnings}, headers=self.system))
+
+    async def _grant(self, partner_id: str) -> None:
+        path, finance = f"/v1/admin/partners/{partner_id}/point-packs", self.api.staff("finance")
+        good(await self.api.post(path, json={"packs": 2, "reference": "ICBC-0"}, headers=finance | fresh_key()), 201)
+        body = {
+            "partner_id": partner_id, "reference": "ORDER-1", "member_id": self.ids[0], "points": 150,
+            "occurred_at": self.clock.now().isoformat(),
+        }  # fmt: skip
+        good(await self.api.post("/v1/points/grants", json=body, headers=self.system | fresh_key()), 201)
 
     async def _redeem(self, member: int, offer_id: str, quantity: int) -> dict[str, Any]:
         body = {"offer_id": offer_id, "quantity": quantity}

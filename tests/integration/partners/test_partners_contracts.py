@@ -5,13 +5,12 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 
 from marketplace.kernel.money import Money
-from marketplace.platform.database import DB, unit_of_work
+from marketplace.platform.database import unit_of_work
 from marketplace.settings import Settings
-from partners.contracts import draft, sign
+from partners.contracts import sign
 from partners.contracts.terms import contract_in_force, contracted_between, load_terms
 from partners.onboarding.domain import PartnerStatus
 from tests.support.app import Api, fresh_key
@@ -100,24 +99,42 @@ async def test_of_ten_overlapping_contracts_posted_at_once_one_stands(api: Api) 
 
 
 async def test_without_the_partners_lock_more_than_one_would_stand(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The guard's test can fail: look and insert without the lock, a pause between, and several contracts overlap."""
+    """The guard's test can fail: look and sign without the lock, a pause between, and several contracts overlap."""
     partner_id = await approved_partner(api)
+    papers = [await _signed_by_us(api, partner_id, date(2026, 1, 1) + timedelta(days=number)) for number in range(5)]
 
     async def unlocked(work: Any, identifier: UUID) -> PartnerStatus:
         return PartnerStatus(await work.fetchval("SELECT status FROM partner WHERE id = $1", identifier))
 
-    async def pause(*_: Any) -> int:
-        await asyncio.sleep(0.2)
+    async def slowly(*given: Any) -> None:
+        await asyncio.sleep(1)
+        await give(*given)
+
+    async def still(*_: Any) -> int:
         return 1
 
-    for module in (draft, sign):
-        monkeypatch.setattr(module, "lock_partner", unlocked)
-    monkeypatch.setattr(sign, "move", pause)
-    # Versions would collide too: let that guard out of the way, so that only the overlap is looked at.
-    connection = await asyncpg.connect(DB.config["dsn"])
-    await connection.execute("ALTER TABLE contract DROP CONSTRAINT contract_version")
-    await connection.close()
-    assert (await _ten_at_once(api, partner_id)).count(200) > 1
+    give = sign._give
+    monkeypatch.setattr(sign, "lock_partner", unlocked)
+    monkeypatch.setattr(sign, "_give", slowly)
+    monkeypatch.setattr(sign, "move", still)  # it writes the partner's row, by which the others would wait
+    answers = await asyncio.gather(*[_signed_on_paper(api, *paper) for paper in papers])
+    assert [answer.status_code for answer in answers].count(200) > 1
+
+
+async def _signed_by_us(api: Api, partner_id: str, starts_on: date) -> tuple[str, str]:
+    """Return the address and hash of a version that only the partner's signature lacks."""
+    path = f"/v1/admin/partners/{partner_id}/contracts"
+    draft = await staff_post(api, path, CONTRACT | {"starts_on": str(starts_on)})
+    at = f"{path}/{draft['id']}"
+    await staff_post(api, f"{at}/offer", None)
+    await staff_post(api, f"{at}/sign", {"content_hash": draft["content_hash"]})
+    return at, draft["content_hash"]
+
+
+async def _signed_on_paper(api: Api, at: str, seal: str) -> Any:
+    body = {"content_hash": seal, "signed_by": "李娜", "signed_on": "2026-01-01", "document_reference": "CT-1"}
+    headers = api.staff("operations", subject="staff-2") | fresh_key()
+    return await api.post(f"{at}/paper-signature", json=body, headers=headers)
 
 
 BAD = [

@@ -209,7 +209,17 @@ async def test_gone_disables_at_once_and_the_others_hear_it(house: House) -> Non
     assert len(house.receiver.got) == 1, "nothing more is sent"
     refused = await house.post(f"{ENDPOINTS}/{gone['id']}/simulate", {"event_type": "contract.signed"}, 409)
     assert refused["code"] == "wrong_state"
-    answer = await house.api.patch(f"{ENDPOINTS}/{gone['id']}", json={"status": "enabled"}, headers=house.headers)
+    there, wish = f"{ENDPOINTS}/{gone['id']}", {"status": "enabled"}
+    for sent, refused in (
+        ({}, "if_match_missing"),
+        ({"If-Match": '"1"'}, None),
+        ({"If-Match": "x"}, "changed_meanwhile"),
+    ):
+        answer = await house.api.patch(there, json=wish, headers=house.headers | sent)
+        if refused:
+            assert answer.json()["code"] == refused
+    read = await house.api.get(there, headers=house.headers)
+    answer = await house.api.patch(there, json=wish, headers=house.headers | {"If-Match": read.headers["ETag"]})
     assert (answer.json()["status"], answer.json()["disabled_reason"]) == ("enabled", None)
 
 
@@ -304,7 +314,8 @@ async def test_another_partner_sees_and_changes_nothing(house: House) -> None:
                 if identifier is None
                 else path.replace(endpoint["id"], identifier).replace(delivery["id"], identifier)
             )
-            answer = await house.api.request(method, where, json=body, headers=stranger | fresh_key())
+            headers = stranger | fresh_key() | {"If-Match": '"1"'}
+            answer = await house.api.request(method, where, json=body, headers=headers)
             assert answer.status_code == 404, (method, path, answer.text)
             answers.append({name: value for name, value in answer.json().items() if name != "request_id"})
         assert answers[0] == answers[1], "not yours and not there look alike"

@@ -1,0 +1,164 @@
+"""Credentials for the company's systems, for its developers and owners: made, given a new secret, revoked."""
+
+from typing import Any
+
+import msgspec
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.facts import Fact, InvalidField, Kind, NotFound, WrongState
+from marketplace.kernel.states import TransitionRefusedError
+from marketplace.platform.database import unit_of_work
+from marketplace.platform.paging import Cursors
+from marketplace.settings import Settings
+from marketplace.web.language import page_language
+from marketplace.web.pages import Page
+from partners.oauth.clients import client_of_partner, list_clients, register_client, revoke_client
+from partners.oauth.credentials import rotate_secret
+from partners.oauth.domain import PARTNER_SCOPE_TEXTS
+from partners.oauth.gate import gate_of
+from partners.oauth.schemas import NewClient
+from partners.oauth.shape import SECRET_METHODS
+from partners.secrets_once import unseal
+from partners.staff.domain import SignedIn, StaffRole, scopes_of
+from partners.web.frame import HttpRequest, RoleNeeded, field, go, portal_page, words
+
+ON_A_PAGE = 50
+GRACE_HOURS = 24
+"""How long an old secret works beside its successor, so that systems can change over in peace."""
+
+
+class MoreThanYourRole(Fact):
+    """Live credentials can do no more than who makes them."""
+
+    kind = Kind.FORBIDDEN
+    code = "more_than_your_role"
+    zh = "正式凭证的权限不能超出您的角色：{scopes}。"
+    en = "Live credentials cannot do more than your role: {scopes}."
+
+
+@get("/partner/credentials")
+async def credentials(request: HttpRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]) -> Page:
+    """List the company's clients, with a form for another."""
+    _need_developer(me)
+    return await _list(request, me, cursors)
+
+
+@post("/partner/credentials", status_code=200)
+async def make(
+    request: HttpRequest,
+    me: NamedDependency[SignedIn],
+    cursors: NamedDependency[Cursors],
+    clock: NamedDependency[Clock],
+    settings: NamedDependency[Settings],
+) -> Page:
+    """Issue a client; its secret is shown this once."""
+    _need_developer(me)
+    form = await request.form()
+    said: dict[str, Any] = {
+        "name": field(form, "name", 80),
+        "scopes": form.getall("scopes", []),
+        "livemode": form.get("livemode") == "live",
+    }
+    try:
+        new = _wire(said)
+        beyond = set(new.scopes) - scopes_of(me.roles)
+        if new.livemode and beyond:
+            raise MoreThanYourRole(scopes=", ".join(sorted(beyond)))
+        async with unit_of_work() as work:
+            issued = await register_client(work, settings, new, me.partner_id, me.actor, clock.now())
+    except (Fact, TransitionRefusedError) as refused:
+        return await _list(request, me, cursors, said, _why(request, refused))
+    return await _told(request, settings, issued.client_id, issued.client_secret or "", new.livemode)
+
+
+@post("/partner/credentials/{client_id:str}/{deed:str}", status_code=200)
+async def deed(
+    client_id: FromPath[str],
+    deed: FromPath[str],
+    request: HttpRequest,
+    me: NamedDependency[SignedIn],
+    cursors: NamedDependency[Cursors],
+    clock: NamedDependency[Clock],
+    settings: NamedDependency[Settings],
+) -> Page | Response[Any]:
+    """Give a client a new secret, beside which the old one works for a day, or revoke it for good."""
+    _need_developer(me)
+    client = await client_of_partner(me.partner_id, client_id)
+    beyond = set(client.scopes) - scopes_of(me.roles)
+    try:
+        if deed == "revoke":
+            async with unit_of_work() as work:
+                await revoke_client(work, client_id, me.actor, "portal", clock.now())
+            gate_of(request).forget()
+            return go("/partner/credentials?done=revoked")
+        if deed != "rotate":
+            raise NotFound
+        # Whoever is shown the new secret can do what the client can.
+        if client.livemode and beyond:
+            raise MoreThanYourRole(scopes=", ".join(sorted(beyond)))
+        async with unit_of_work() as work:
+            rotated = await rotate_secret(
+                work, settings, client_id, me.actor, clock.now(), grace_hours=GRACE_HOURS, secret_days=None
+            )
+        gate_of(request).forget()
+    except Fact as refused:
+        if isinstance(refused, NotFound):
+            raise
+        return await _list(request, me, cursors, error=_why(request, refused))
+    secret = unseal(settings.secret_key, rotated.client_secret)
+    return await _told(request, settings, client_id, secret, client.livemode, rotated=True)
+
+
+async def _told(
+    request: HttpRequest, settings: Settings, client_id: str, secret: str, livemode: bool, *, rotated: bool = False
+) -> Page:
+    shown = await portal_page(
+        request, "partner/secret.html", client_id=client_id, secret=secret, livemode=livemode, rotated=rotated,
+        base_url=settings.base_url, grace_hours=GRACE_HOURS,
+    )  # fmt: skip
+    shown.headers["Cache-Control"] = "no-store"
+    return shown
+
+
+async def _list(
+    request: HttpRequest, me: SignedIn, cursors: Cursors, said: dict[str, Any] | None = None, error: str = ""
+) -> Page:
+    cursor = request.query_params.get("cursor") or None
+    found = await list_clients(me.partner_id, cursors, cursor and cursor[:1000], ON_A_PAGE)
+    language, mine = page_language(request), scopes_of(me.roles)
+    return await portal_page(
+        request,
+        "partner/credentials.html",
+        status=400 if error else 200,
+        clients=found.data,
+        next_page=f"/partner/credentials?cursor={found.next_cursor}" if found.next_cursor else "",
+        with_secret=SECRET_METHODS,
+        scopes=[(scope, text.in_language(language), scope in mine) for scope, text in PARTNER_SCOPE_TEXTS.items()],
+        said=said or {"name": "", "scopes": [], "livemode": False},
+        error=error,
+        done=request.query_params.get("done", ""),
+    )
+
+
+def _need_developer(me: SignedIn) -> None:
+    if not me.roles & {StaffRole.OWNER, StaffRole.DEVELOPER}:
+        raise RoleNeeded
+
+
+def _wire(said: dict[str, Any]) -> NewClient:
+    """Return the form as the API takes it. Raises InvalidField with words for who filled the form in."""
+    if not said["name"]:
+        raise InvalidField("name", "请填写名称，例如系统名。", "Please give it a name, such as the system's.")
+    try:
+        return msgspec.convert(said, NewClient)
+    except msgspec.ValidationError as error:
+        raise InvalidField("scopes", "请至少选择一项权限。", "Please choose at least one permission.") from error
+
+
+def _why(request: HttpRequest, refused: Fact | TransitionRefusedError) -> str:
+    if isinstance(refused, TransitionRefusedError):
+        refused = WrongState(refused.action, refused.state, refused.allowed)
+    return words(request, refused)
