@@ -29,6 +29,7 @@ from marketplace.platform.runtime import with_database
 from marketplace.settings import Settings
 from partners.pairwise import first_key, member_reference
 from partners.webhooks import api as webhooks_api
+from partners.webhooks import deliveries
 from partners.webhooks.catalogue import catalogue_of
 from partners.webhooks.consumer import Announcer
 from partners.webhooks.send import Sender
@@ -297,8 +298,8 @@ async def test_what_leaks_is_seen(day: MatrixWorld, overheard: Overheard, monkey
         assert seen(day, "\n".join(overheard.log[before:]), ids=False)
         return {"name": name}
 
-    monkeypatch.setattr(webhooks_api, "see_endpoint", leaks)
-    await day.api.get(f"/v1/partner/webhook-endpoints/{day.ids['endpoint']}", headers=day.who["partner"])
+    monkeypatch.setattr(deliveries, "see_delivery", leaks)
+    await day.api.get(f"/v1/partner/webhook-deliveries/{day.ids['delivery']}", headers=day.who["partner"])
     where, body = overheard.answers[-1]
     assert where.endswith("200")
     assert seen(day, body.decode())
