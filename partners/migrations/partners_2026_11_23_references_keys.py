@@ -4,7 +4,7 @@ from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
 from marketplace.platform.database import DB
 
-ID = "2026-11-23T06:00:00:000002"
+ID = "2026-11-23T07:30:00:000002"
 VERSION = "1.38.0"
 DESCRIPTION = "keys of members' references: checks"
 

@@ -5,7 +5,7 @@ from piccolo.columns.column_types import Text
 from piccolo.columns.column_types import Timestamptz
 from piccolo.columns.indexes import IndexMethod
 
-ID = "2026-11-23T06:00:00:000001"
+ID = "2026-11-23T07:30:00:000001"
 VERSION = "1.38.0"
 DESCRIPTION = "keys of members' references"
 

@@ -107,6 +107,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     application_type: ApplicationType = "web"
     dpop_bound: bool = False
     livemode: bool = True
+    locations: frozenset[str] = frozenset()
     status: str
     demo: bool
     partner_status: str | None
@@ -162,7 +163,8 @@ def narrowed(asked: Iterable[str], *limits: frozenset[str]) -> list[str]:
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
     """What a person let an application do for their company, as things are at present: consent and refresh family in one.
 
-    `person_scopes` is what the person's roles allow today; it is empty for somebody who is disabled.
+    `person_scopes` is what the person's roles allow today; it is empty for somebody who is disabled. `locations` are those where
+    the person works; none means all of them.
     """
 
     id: UUID
@@ -175,6 +177,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     jkt: str | None
     revoked: bool
     accepts_points: bool = True
+    locations: frozenset[str] = frozenset()
 
     @property
     def effective(self) -> frozenset[str]:

@@ -8,9 +8,12 @@ import base64
 import io
 import json
 import logging
+import re
 import sys
 import zipfile
+from base64 import b32encode
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -28,6 +31,7 @@ from marketplace.platform.outbound import Outbound
 from marketplace.platform.runtime import with_database
 from marketplace.settings import Settings
 from partners.pairwise import first_key, member_reference
+from partners.staff.second_factor import code_at
 from partners.webhooks import api as webhooks_api
 from partners.webhooks import deliveries
 from partners.webhooks.catalogue import catalogue_of
@@ -36,6 +40,7 @@ from partners.webhooks.send import Sender
 from tests.support.matrix import Asker, Row, operations
 from tests.support.matrix_rows import ROWS
 from tests.support.matrix_world import CANARIES, MatrixWorld, matrix_world
+from tests.support.portal import PASSWORD, Portal, link_in, post_office
 from tests.support.receiver import Receiver, receiving
 
 pytestmark = pytest.mark.xdist_group("matrix")
@@ -286,6 +291,44 @@ async def test_a_fault_of_ours_is_logged_without_the_row_that_it_was_about(
         text = logs.RowlessFormatter().format(record)
     assert "CheckViolationError" in text
     assert seen(day, text, ids=False) == []
+
+
+async def test_a_persons_sign_in_leaves_nothing_of_theirs_in_the_log(
+    day: MatrixWorld, overheard: Overheard, settings: Settings, tmp_path: Path
+) -> None:
+    """From the invitation to a session: no address, password, link, authenticator's secret or code, and no cookie."""
+    own, before = msgspec.structs.replace(settings, data=tmp_path), len(overheard.log)
+    sent = await post_office(own, day.clock)
+    message, *_ = [each for each in sent if "new@example.com" in each["To"]]
+    portal = Portal.of(day.api.app, own, day.clock)
+    joined = await portal.join(link_in(message))
+    assert joined.status_code == 200
+    recovery = re.findall(r'class="num">([A-Z2-7-]{19})<', joined.text)
+    assert recovery
+    other = Portal.of(day.api.app, own, day.clock)
+    other.secret = portal.secret
+    assert (await other.sign_in("new@example.com", "a wrong password")).status_code != 200
+    assert (await other.sign_in("new@example.com")).status_code == 200
+    code = code_at(portal.secret, day.clock.now())
+    lines = "\n".join(
+        line for line in overheard.log[before:] if not line.startswith("HTTP Request: ")
+    )  # the test's own browser
+    assert "/partner/sign-in" in lines
+    secret = b32encode(portal.secret).decode().rstrip("=")
+    kept = [cookie.value or "" for browser in (portal, other) for cookie in browser.cookies.jar]
+    assert kept
+    for text in (
+        "new@example.com",
+        PASSWORD,
+        "a wrong password",
+        link_in(message).partition("token=")[2],
+        secret,
+        *kept,
+    ):
+        assert text
+        assert text not in lines
+    assert f'"{code}"' not in lines
+    assert not [each for each in recovery if each in lines]
 
 
 async def test_what_leaks_is_seen(day: MatrixWorld, overheard: Overheard, monkeypatch: pytest.MonkeyPatch) -> None:
