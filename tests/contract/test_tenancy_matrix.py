@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
+import msgspec
 import pytest
 
 from benefits.offers import partner_api
@@ -129,6 +130,7 @@ class Cases:
             }
             await self.both("expired", ended[who], 401)
         if who == "partner":
+            await self.both("its person was disabled", await world.granted(), 401)
             await self.both("its partner is suspended", world.who["suspended"], 403)
         if who == "sandbox":
             await self.both("credentials of the live side", world.who["partner"], 403)
@@ -280,6 +282,12 @@ def _revoked_goes_on(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(gate, "is_known", lambda *_: True)
 
 
+def _disabled_goes_on(patch: pytest.MonkeyPatch) -> None:
+    known = gate.grant_of
+    every = {"person_scopes": frozenset(PARTNER_SCOPES), "revoked": False}
+    patch.setattr(gate, "grant_of", lambda row: msgspec.structs.replace(known(row), **every))
+
+
 BROKEN: list[tuple[str, str, Callable[[pytest.MonkeyPatch], None]]] = [
     ("get_my_offer", "another's: 200", _anybodys_offer),
     ("get_own_statement_csv", "another's: 200", _anybodys_statement),
@@ -291,6 +299,7 @@ BROKEN: list[tuple[str, str, Callable[[pytest.MonkeyPatch], None]]] = [
     ("approve_statement", "only .*: (200|409)", _without_roles),
     ("get_application_checklist", "a partner's token: 200", _anybodys_application),
     ("list_own_payouts", "revoked: 200", _revoked_goes_on),
+    ("list_my_offers", "its person was disabled: 200", _disabled_goes_on),
 ]
 
 

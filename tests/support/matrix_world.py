@@ -1,5 +1,6 @@
 """The small world of the tenancy matrix: two partners and two members with something of everything, made over HTTP."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -125,12 +126,19 @@ class MatrixWorld:
     async def expired(self, who: str) -> dict[str, str]:
         """Return the headers of somebody's token as it was when it had ended: signed by us, and too old."""
         sent = self.who[who]["Authorization"].partition(" ")[2]
+        iat = int(time.time())
+        return await self._signed(sent, iat=iat - 900, exp=iat - 300)
+
+    async def granted(self) -> dict[str, str]:
+        """Return the headers of an application whose person was disabled after they had let it act."""
+        sent = self.who["partner"]["Authorization"].partition(" ")[2]
+        return await self._signed(sent, client_id=self.clients["application"]["client_id"], grant=self.ids["grant"])
+
+    async def _signed(self, token: str, **changes: Any) -> dict[str, str]:
         signing = await self.api.app.state.oauth.signing.current(datetime.now(UTC))
-        claims = jwt.decode(sent, signing.key).claims
+        claims = jwt.decode(token, signing.key).claims | changes
         header = {"alg": signing.algorithm, "kid": signing.kid, "typ": "at+jwt"}
-        return bearer(
-            jwt.encode(header, claims | {"iat": claims["iat"] - 900, "exp": claims["iat"] - 300}, signing.key)
-        )
+        return bearer(jwt.encode(header, claims, signing.key))
 
     async def _partners(self) -> None:
         api, ids, operations = self.api, self.ids, self.api.staff(OPERATIONS)
