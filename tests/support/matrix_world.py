@@ -29,6 +29,22 @@ GRANTING = {
     "counter_cancel_minutes": 60,
     "packs": {"points": 1_000, "price": {"amount": 80_000, "currency": "CNY"}, "low_balance_points": 300},
 }
+CANARIES = {
+    "member": {
+        "subject": "canary-one-7311",
+        "name": "金丝雀·林小满",
+        "phone": "+86 139 0000 7311",
+        "vehicle": "金丝雀 鲁A·C7311",
+    },
+    "other_member": {
+        "subject": "canary-two-7322",
+        "name": "金丝雀·赵一鸣",
+        "phone": "+86 139 0000 7322",
+        "vehicle": "金丝雀 鲁A·C7322",
+    },
+}
+"""The members: unmistakable, so that they can be looked for in whatever leaves the house."""
+
 HOOK = "http://127.0.0.1:9/hooks"
 
 _STAFF = """
@@ -44,9 +60,9 @@ VALUES ($1, $2, $3, $4, $5, now(), now() + interval '1 day')
 class MatrixWorld:
     """`ids` names the first partner's and the first member's things, `who` has the headers of everybody who may ask."""
 
-    def __init__(self, api: Api, clock: Clock) -> None:
-        """Begin empty."""
-        self.api, self.clock = api, clock
+    def __init__(self, api: Api, clock: Clock, hook: str = HOOK) -> None:
+        """Begin empty; `hook` is where the first partner wants to be told of events."""
+        self.api, self.clock, self.hook = api, clock, hook
         self.ids: dict[str, str] = {}
         self.who: dict[str, dict[str, str]] = {}
         self.clients: dict[str, Any] = {}
@@ -140,7 +156,10 @@ class MatrixWorld:
         )
 
     async def _members(self) -> None:
-        self.who |= {"member": self.api.member("one"), "other_member": self.api.member("two")}
+        await self.post("/v1/points/members", self.who["oem"], {"members": list(CANARIES.values())})
+        for name, canary in CANARIES.items():
+            claims = {"name": canary["name"], "phone_number": canary["phone"]}
+            self.who[name] = self.api.member(canary["subject"], **claims)
         for name in ("member", "other_member"):
             self.ids[f"{name}_id"] = (await self.call("GET", "/v1/me", self.who[name]))["member"]["id"]
         now = self.clock.now().isoformat()
@@ -209,7 +228,7 @@ class MatrixWorld:
             ids[f"{name}_offer"] = await self._offer(who, "submit")
         ids["paused_offer"] = await self._offer(who, "approve")
         for name in ("endpoint", "lost_endpoint"):
-            made = await self.post("/v1/partner/webhook-endpoints", who, {"url": HOOK, "event_types": ["*"]})
+            made = await self.post("/v1/partner/webhook-endpoints", who, {"url": self.hook, "event_types": ["*"]})
             ids[name] = made["id"]
         at = f"/v1/partner/webhook-endpoints/{ids['endpoint']}"
         await self.post(f"{at}/simulate", who, {"event_type": "voucher.used"})
@@ -299,10 +318,10 @@ class MatrixWorld:
 
 
 @asynccontextmanager
-async def matrix_world(settings: Settings, dsn: str) -> AsyncIterator[MatrixWorld]:
-    """Give the world, in a running application."""
+async def matrix_world(settings: Settings, dsn: str, hook: str = HOOK) -> AsyncIterator[MatrixWorld]:
+    """Give the world, in a running application. What it answers is looked at by `api.event_hooks`, if a test wants to."""
     clock = Clock()
     clock.offset = -timedelta(days=100)  # the signing key was there before anything else
     allowed = msgspec.structs.replace(settings, outbound_allow="127.0.0.0/8")
     async with running_app(allowed, dsn, clock) as api:
-        yield await MatrixWorld(api, clock).build()
+        yield await MatrixWorld(api, clock, hook).build()
