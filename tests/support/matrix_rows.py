@@ -88,10 +88,8 @@ TOLD = (
              body={"url": HOOK, "event_types": ["*"]}),
     _partner("list_webhook_endpoints", "webhooks:manage", listing=True),
     _partner("get_webhook_endpoint", "webhooks:manage", path={"endpoint_id": "@endpoint"}),
-    _partner(
-        "edit_webhook_endpoint", "webhooks:manage", path={"endpoint_id": "@endpoint"}, body={"description": "b"},
-        headers=_FIRST,
-    ),
+    _partner("edit_webhook_endpoint", "webhooks:manage", path={"endpoint_id": "@endpoint"}, headers=_FIRST,
+             body={"description": "b"}),
     _partner("delete_webhook_endpoint", "webhooks:manage", path={"endpoint_id": "@lost_endpoint"}),
     _partner("list_webhook_deliveries", "webhooks:manage", path={"endpoint_id": "@endpoint"}),
     _partner("rotate_webhook_secret", "webhooks:manage", path={"endpoint_id": "@endpoint"}, body={"grace_hours": 1}),
