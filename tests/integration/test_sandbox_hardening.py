@@ -21,6 +21,8 @@ from marketplace.platform.migrate import create_database
 from marketplace.settings import Settings
 from settlement import plugin as settlement
 from tests.support.app import Api, fresh_key, running_app
+from tests.support.dpop import BASE, Holder
+from tests.support.oauth import ask, basic
 from tests.support.partners import active_partner, bearer, partner_client, token
 from tests.support.sandboxes import SCOPES, InSandbox, app_with_sandboxes, drop_sandboxes, sandboxed
 
@@ -259,3 +261,40 @@ async def test_the_application_ends_with_sandboxes_open_and_opening(
         assert took_s < 5, took_s
     finally:
         await drop_sandboxes(postgres)
+
+
+async def test_a_token_bound_to_a_key_is_led_there_once_with_its_proof(api: Api) -> None:
+    partner_id = await active_partner(api)
+    client = await partner_client(api, partner_id, scopes=SCOPES, livemode=False, dpop_bound=True)
+    holder, basics = Holder(), basic(client["client_id"], client["client_secret"])
+    given = await ask(api, {"grant_type": "client_credentials"}, Authorization=basics, DPoP=holder.proof())
+    access, path = given.json()["access_token"], "/v1/partner/sandbox"
+    proven = holder.headers(access, "GET", f"{BASE}{path}")
+    assert (await api.get(path, headers=proven)).status_code == 200
+    refusals = {
+        "used before": proven,
+        "no proof": bearer(access),
+        "another key": Holder().headers(access, "GET", f"{BASE}{path}"),
+    }
+    for name, headers in refusals.items():
+        answer = await api.get(path, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (401, "invalid_dpop_proof"), name
+    # What refuses the client is said, and not that its proof, which was seen on the way, was used before.
+    path = f"/v1/admin/clients/{client['client_id']}/revoke"
+    await api.post(path, json={"reason": "lost"}, headers=api.staff("operations") | fresh_key())
+    path = "/v1/partner/sandbox"
+    answer = await api.get(path, headers=holder.headers(access, "GET", f"{BASE}{path}"))
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/v1/points/earnings"), ("GET", "/v1/admin/partners"), ("GET", "/v1/finance/statements")],
+)
+async def test_neither_a_partners_nor_a_members_sandbox_token_is_anything_elsewhere(
+    api: Api, method: str, path: str
+) -> None:
+    engineer = await sandboxed(api, await active_partner(api))
+    for headers in (engineer.headers, await engineer.member()):
+        answer = await api.request(method, path, headers=headers | fresh_key(), json={} if method == "POST" else None)
+        assert answer.status_code == 401, answer.text
