@@ -19,6 +19,7 @@ MAX_HEAD = 64 * 1024
 
 _REQUEST_LINE = re.compile(rb"[A-Z]{3,7} /")
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
+_BODY = (b"content-length", b"transfer-encoding")
 _PHRASES = {408: "Request Timeout", 431: "Request Header Fields Too Large"}
 _PROBLEMS = {
     408: ("request_timeout", "The request did not arrive in time. 请求未在规定时间内传完。"),
@@ -79,9 +80,18 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Note that its head is here."""
+        """Note that its head is here. Who asks for another protocol is answered in this one, and the connection closed.
+
+        The parser takes what follows such a head for the other protocol's: a body would be lost, or taken for a request.
+        Raises ValueError, for the parser, which answers 400 and closes, if there is one.
+        """
         self._in_head = False
+        leaves = self.parser.should_upgrade()
+        if leaves and any(name in _BODY and value != b"0" for name, value in self.headers):
+            raise ValueError("a request to upgrade has a body")
         super().on_headers_complete()
+        if leaves:
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         """Note that it is here whole. What follows it in the same bytes is the next one's."""

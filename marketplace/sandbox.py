@@ -8,9 +8,9 @@ Nothing has to remember to filter by `livemode`, so nothing can forget to.
 import asyncio
 import base64
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -28,11 +28,12 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.errors import OperatorError
 from marketplace.kernel.facts import Fact, Kind
 from marketplace.platform import sandbox
-from marketplace.platform.database import DB, Place, in_place
+from marketplace.platform.database import DB, Place, fresh_context, in_place
 from marketplace.platform.identity import AudienceName, Caller, Identity, Unauthenticated, audience_of
 from marketplace.platform.migrate import create_database, migrate
 from marketplace.platform.package import Package
 from marketplace.platform.problems import handle_fact
+from marketplace.platform.requests import RequestMiddleware
 from marketplace.platform.runtime import append_only_tables, with_database
 from marketplace.settings import Settings
 
@@ -43,7 +44,8 @@ POOL = 4
 """Connections of one sandbox: its pool; its jobs have one more."""
 
 _LOCK = 0x53425831  # SBX1: two workers that open a new sandbox at once
-_REMEMBERED = 20_000
+_MOST_TOKEN = 8192
+_SCHEMES = (b"bearer", b"dpop")
 _ASGI = (
     "type", "asgi", "http_version", "server", "client", "scheme", "root_path", "headers", "method", "path", "raw_path",
     "query_string",
@@ -101,12 +103,23 @@ class Sandbox:
         self.inside += 1
         try:
             with in_place(self.place):
-                # Another process may have moved the clock meanwhile.
-                self.clock.offset = await sandbox.ahead() or self.clock.offset
+                await self._look_at_the_clock()
                 await self.app(inner, receive, send)
         finally:
             self.inside -= 1
             self.used_at = time.monotonic()
+
+    def is_idle(self) -> bool:
+        """Return whether it is open and nobody is inside."""
+        return self.inside == 0 and self.opened.done()
+
+    async def _look_at_the_clock(self) -> None:
+        """Follow the clock, which another process may have moved; never back, since looks may overtake each other."""
+        try:
+            self.clock.offset = max(self.clock.offset, await sandbox.ahead() or timedelta())
+        except asyncpg.InvalidCatalogNameError as error:
+            self.stop.set()  # its database was dropped: the next request makes another
+            raise SandboxUnavailable from error
 
 
 class Sandboxes:
@@ -118,66 +131,80 @@ class Sandboxes:
         self._dsn = dsn
         self._make = make
         self._open: dict[UUID, Sandbox] = {}
+        self._closed = False
+        self._making = asyncio.Lock()
 
     async def of(self, partner_id: UUID) -> Sandbox:
-        """Return the partner's sandbox, made and opened if it is not. Raises SandboxUnavailable."""
-        found = self._open.get(partner_id)
-        if found is None:
-            await self._make_room()
+        """Return the partner's sandbox, made and opened if it is not. Raises SandboxUnavailable.
+
+        Whoever enters it has to do so before anything else is awaited: from then on it is not closed to make room.
+        """
+        while not self._closed:
             found = self._open.get(partner_id)
-        if found is None:
-            found = self._open[partner_id] = Sandbox(partner_id)
-            found.task = asyncio.create_task(self._live(found))
-        await asyncio.shield(found.opened)
-        return found
+            if found is None:
+                if len(self._open) >= MOST:
+                    await self._make_room()
+                    continue
+                found = self._open[partner_id] = Sandbox(partner_id)
+                found.task = asyncio.create_task(self._live(found), context=fresh_context())
+            if not found.stop.is_set():
+                await asyncio.shield(found.opened)
+            if not found.stop.is_set():
+                return found
+            await self._end(found)  # it makes room for another, or has lost its database: then there is a new one
+        raise SandboxUnavailable
 
     async def close(self) -> None:
-        """Close them all."""
-        for one in list(self._open.values()):
-            await self._close(one)
+        """Close them all, and open none from now on."""
+        self._closed = True
+        open_now = list(self._open.values())
+        for one in open_now:
+            if one.task is not None and not one.opened.done():
+                one.task.cancel()  # what was left half made is made on at the next opening
+        await asyncio.gather(*(self._end(one) for one in open_now))
 
-    async def _close(self, one: Sandbox) -> None:
+    async def _end(self, one: Sandbox) -> None:
         one.stop.set()
         if one.task is not None:
-            await one.task
+            await asyncio.wait({one.task})  # not `await one.task`: a request that is given up would cancel it
 
     async def _make_room(self) -> None:
-        idle = sorted((one for one in self._open.values() if one.inside == 0), key=lambda one: one.used_at)
-        if len(self._open) >= MOST:
-            if not idle:
-                raise SandboxUnavailable
-            await self._close(idle[0])
+        closing = [one for one in self._open.values() if one.stop.is_set()]
+        idle = sorted((one for one in self._open.values() if one.is_idle()), key=lambda one: one.used_at)
+        if not closing and not idle:
+            raise SandboxUnavailable
+        await self._end((closing or idle)[0])
 
     async def _live(self, one: Sandbox) -> None:
         """Open the sandbox and keep it so until it is told to stop. Runs in a task of its own, which stays in its place."""
         try:
             with in_place(one.place):
-                dsn = await self._database(one)
+                async with self._making:  # Piccolo's migrations take over standard output while they run
+                    dsn = await self._database(one)
                 # Beside the event loop: wiring an application takes some tenths of a second.
                 one.app = await asyncio.to_thread(self._make, self._settings, dsn, one.clock)
                 async with one.app.lifespan():
                     await self._have_things_to_try(one, dsn)
                     one.app.state.sandbox = one
+                    one.used_at = time.monotonic()
                     one.opened.set_result(None)
                     await one.stop.wait()
-        except Exception as error:
+        except Exception:
             logger.exception("sandbox_failed", partner=str(one.partner_id))
-            if not one.opened.done():
-                reason = error if isinstance(error, Fact) else SandboxUnavailable()
-                one.opened.set_exception(reason)
         finally:
             if self._open.get(one.partner_id) is one:
                 del self._open[one.partner_id]
             if not one.opened.done():
                 one.opened.set_exception(SandboxUnavailable())
+                one.opened.exception()  # whoever waited may have gone: nobody has to be told twice
 
     async def _database(self, one: Sandbox) -> str:
         live = urlsplit(self._dsn).path.lstrip("/")
         name = f"{live[:26]}_sbx_{one.partner_id.hex}"  # PostgreSQL's names have 63 letters at the most
         try:
             await create_database(self._dsn, name)
-        except asyncpg.DuplicateDatabaseError:
-            pass  # another worker made it a moment ago
+        except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+            pass  # another worker made it a moment ago, or at the same time
         except asyncpg.InsufficientPrivilegeError as error:
             logger.exception("sandbox_needs_createdb", hint="ALTER ROLE … CREATEDB for the user of DATABASE_URL")
             raise SandboxUnavailable from error
@@ -193,7 +220,9 @@ class Sandboxes:
         guard = await asyncpg.connect(dsn)
         try:
             await guard.execute("SELECT pg_advisory_lock($1)", _LOCK)
-            if await sandbox.ahead() is not None:
+            ahead = await sandbox.ahead()
+            if ahead is not None:
+                one.clock.offset = ahead
                 return
             context = sandbox.SandboxContext(one.partner_id, self._settings, one.clock, {})
             packages: list[Package] = one.app.state.packages
@@ -211,33 +240,31 @@ class SandboxMiddleware(ASGIMiddleware):
     scopes = (ScopeType.HTTP,)
 
     def __init__(self, settings: Settings) -> None:
-        """Remember, of tokens that came before, where they belong."""
+        """Keep what opens test members' tokens."""
         self._secret_key = settings.secret_key
-        self._known: OrderedDict[str, bool] = OrderedDict()
+        self._requests = RequestMiddleware()
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Pass the request on, here or there."""
-        token = _token(scope) if audience_of(scope["path"]) is not None else None
-        if token is None or not self._is_sandboxed(token):
+        audience = audience_of(scope["path"])
+        token = _token(scope) if audience is not None else None
+        if token is None or not self._is_sandboxed(token, audience):
             await next_app(scope, receive, send)
             return
         request: Request[Any, Any, Any] = Request(scope)
         try:
             found = await self._introduce(request, token)
-        except Fact:
-            found = None
-        if found is None:  # not good: the live application says so, as to anybody
-            await next_app(scope, receive, send)
+            if found is not None:
+                caller, partner_id = found
+                sandboxes: Sandboxes = request.app.state.sandboxes
+                opened = await sandboxes.of(partner_id)
+                await opened.answer(caller, scope, receive, send)
+                return
+        except Fact as fact:  # of the sandbox's own handlers none comes here
+            # Not the live application, which knows less: it would take a proof that was seen for one that was used before.
+            await self._requests.handle(scope, receive, send, _refusing(fact))
             return
-        caller, partner_id = found
-        sandboxes: Sandboxes = request.app.state.sandboxes
-        try:
-            opened = await sandboxes.of(partner_id)
-        except Fact as refusal:
-            answer = handle_fact(request, refusal).to_asgi_response(None, request)
-            await answer(scope, receive, send)
-            return
-        await opened.answer(caller, scope, receive, send)
+        await next_app(scope, receive, send)  # no member of any sandbox: told so as anybody is
 
     async def _introduce(self, request: ASGIConnection[Any, Any, Any, Any], token: str) -> tuple[Caller, UUID] | None:
         if token.startswith(sandbox.TOKEN_PREFIX):
@@ -247,27 +274,38 @@ class SandboxMiddleware(ASGIMiddleware):
         partner_of: sandbox.PartnerOf = request.app.state.sandbox_partner_of
         return await partner_of(request)
 
-    def _is_sandboxed(self, token: str) -> bool:
-        known = self._known.get(token)
-        if known is None:
-            known = self._known[token] = token.startswith(sandbox.TOKEN_PREFIX) or _says_sandbox(token)
-            if len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
-        return known
+    @staticmethod
+    def _is_sandboxed(token: str, audience: AudienceName | None) -> bool:
+        return token.startswith(sandbox.TOKEN_PREFIX) or (audience == "partner" and _says_sandbox(token))
+
+
+def _refusing(fact: Fact) -> ASGIApp:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        request: Request[Any, Any, Any] = Request(scope)
+        await handle_fact(request, fact).to_asgi_response(None, request)(scope, receive, send)
+
+    return answer
 
 
 def _token(scope: Scope) -> str | None:
     for name, value in scope["headers"]:
         if name == b"authorization":
-            return value.partition(b" ")[2].decode("latin-1")
+            scheme, _, token = value.partition(b" ")
+            good = scheme.lower() in _SCHEMES and len(token) <= _MOST_TOKEN
+            return token.strip().decode("latin-1") if good else None
     return None
+
+
+class _Claims(msgspec.Struct):
+    livemode: Any = True
 
 
 def _says_sandbox(token: str) -> bool:
     """Return whether a token claims to be a sandbox's. It is not believed here, only asked where it wants to be verified."""
     parts = token.split(".")
     if len(parts) == 3:
-        with suppress(ValueError, msgspec.MsgspecError):
-            claims = msgspec.json.decode(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-            return isinstance(claims, dict) and claims.get("livemode") is False
+        # RecursionError: arrays in arrays in arrays, from somebody who wants to see what happens.
+        with suppress(ValueError, msgspec.MsgspecError, RecursionError):
+            claims = msgspec.json.decode(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)), type=_Claims)
+            return claims.livemode is False
     return False

@@ -16,7 +16,7 @@ from prometheus_client import Gauge, Histogram
 
 from marketplace.kernel.errors import TryAgainError
 from marketplace.kernel.facts import Fact, Kind
-from marketplace.platform.database import BY_INDEX, Busy, UnitOfWork, fresh_context, unit_of_work
+from marketplace.platform.database import BY_INDEX, Busy, UnitOfWork, fresh_context, is_live, unit_of_work
 from marketplace.platform.idempotency import Outcome
 
 BATCH_SIZE = Histogram(
@@ -130,8 +130,9 @@ class Desk(Generic[Wanted]):
         self._at_work: asyncio.Task[None] | None = None
         self._serving: asyncio.Task[None] | None = None
         self._handing_out: set[asyncio.Task[None]] = set()
-        self._sizes = BATCH_SIZE.labels(name)
-        self._gauge = WAITING.labels(name)
+        label = name if is_live() else f"sandbox {name}"  # a gauge has one value: a sandbox's is not the live desk's
+        self._sizes = BATCH_SIZE.labels(label)
+        self._gauge = WAITING.labels(label)
 
     async def ask(self, errand: Wanted) -> Outcome:
         """Lay an errand on the desk and wait for its answer. Raises DeskFull, or the fact that refuses the errand."""

@@ -16,6 +16,7 @@ from litestar.handlers import BaseRouteHandler
 
 from marketplace.kernel.facts import Fact, Kind
 from marketplace.platform import limits
+from marketplace.platform.database import is_live
 
 AudienceName = Literal["members", "partner", "points", "admin"]
 Role = Literal["operations", "finance", "finance_approver", "auditor"]
@@ -183,7 +184,7 @@ class Identity:
             keys = await verifier.keys(fresh)
             try:
                 return jwt.decode(token, keys, algorithms=ALGORITHMS)
-            except (JoseError, ValueError) as error:
+            except (JoseError, ValueError, RecursionError) as error:  # the last: arrays in arrays in arrays
                 if fresh:
                     raise Unauthenticated("签名或格式有误", "its signature or form is wrong") from error
         raise AssertionError("unreachable")
@@ -290,7 +291,8 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         return
     identity: Identity = connection.app.state.identity
     caller = await identity.admit(connection, audience)
-    if audience in _COUNTED:
+    # Test members are one partner's program: without a count it could keep a sandbox, and this process, busy.
+    if audience in _COUNTED or not is_live():
         await limits.count(connection, "client", caller.client_id)
     if "scope" in handler.opt:
         need_scope(caller, handler.opt["scope"])

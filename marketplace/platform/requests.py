@@ -16,6 +16,8 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
+from marketplace.platform.database import is_live
+
 REQUESTS = Counter("marketplace_requests_total", "Requests answered.", ["method", "route", "status"])
 SECONDS = Histogram(
     "marketplace_request_seconds",
@@ -128,6 +130,8 @@ class RequestMiddleware(ASGIMiddleware):
         finally:
             seconds = time.perf_counter() - started
             route = scope.get("path_template") or "-"
+            if not is_live():
+                route = f"sandbox {route}"
             count, time_taken = _metrics(method, route, status)
             count.inc()
             time_taken.observe(seconds)
@@ -138,4 +142,5 @@ class RequestMiddleware(ASGIMiddleware):
                 status=status,
                 ms=round(seconds * 1000, 1),
                 request_id=request_id,
+                **({} if is_live() else {"sandbox": True}),
             )

@@ -72,6 +72,12 @@ async def ahead() -> timedelta | None:
     return found
 
 
+async def ahead_now(work: UnitOfWork) -> timedelta:
+    """Return how far the clock is ahead; nobody else moves it in the meantime."""
+    found: timedelta = await work.fetchval("SELECT ahead FROM sandbox_state FOR UPDATE")
+    return found
+
+
 async def move_ahead(work: UnitOfWork, by: timedelta) -> timedelta:
     """Move the clock forward and return how far it is ahead now. Raises InvalidField beyond MOST_AHEAD."""
     moved: timedelta | None = await work.fetchval(

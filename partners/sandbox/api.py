@@ -67,20 +67,14 @@ class SandboxApi(Controller):
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
         """Vouchers and points expire, offers end, and months that are over are closed before this answers."""
-        await sandbox.state()  # on the live database: refused
-        before = clock.now()
-
-        async def move(work: UnitOfWork) -> ClockView:
-            by = _forward(data, before)
-            ahead = await sandbox.move_ahead(work, by)
-            return ClockView(now=before + by, ahead_seconds=int(ahead.total_seconds()))
-
+        made_at = (await sandbox.state()).made_at  # on the live database: refused
         whole = request_key(request, partner.actor, key, data)
-        outcome = await once(whole, language_of(request), move, now=before)
-        clock.offset = await sandbox.ahead() or clock.offset
+        outcome = await once(whole, language_of(request), lambda work: _move(work, data, clock), now=clock.now())
+        clock.offset = max(clock.offset, await sandbox.ahead() or clock.offset)
         packages: list[Package] = request.app.state.packages
         for package in packages:
-            await package.time_passed(before, clock.now())
+            # From the beginning: the request that moved the clock may have been broken off here, and this be its replay.
+            await package.time_passed(made_at, clock.now())
         return outcome.response()
 
     @post("/member-tokens", operation_id="issue_sandbox_member_token", summary="Act as a test member", status_code=200)
@@ -95,6 +89,14 @@ class SandboxApi(Controller):
         subject, name = _member(found.made, data.member_id)
         token = sandbox.member_token(settings.secret_key, partner.partner_id, subject, name)
         return MemberToken(access_token=token, expires_in=sandbox.TOKEN_LIFETIME_S)
+
+
+async def _move(work: UnitOfWork, wanted: ClockIn, clock: Clock) -> ClockView:
+    """Move the clock from where it stands in the database: another request may have moved it since ours began."""
+    now = clock.now() - clock.offset + await sandbox.ahead_now(work)
+    by = _forward(wanted, now)
+    ahead = await sandbox.move_ahead(work, by)
+    return ClockView(now=now + by, ahead_seconds=int(ahead.total_seconds()))
 
 
 def _forward(wanted: ClockIn, now: datetime) -> timedelta:

@@ -152,3 +152,18 @@ async def test_a_body_nested_deep_is_refused_in_words(dsn: str, settings: Settin
 async def post(api: Api, body: bytes) -> httpx.Response:
     headers = fresh_key() | {"Content-Type": "application/json"}
     return await api.post("/v1/partner/applications", content=body, headers=headers)
+
+
+async def test_ever_new_addresses_cost_little_memory_and_little_time(
+    database: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All within one minute: nothing is over, and still no more are remembered than _MOST; nobody gains a request by it."""
+    await whole_minute()
+    monkeypatch.setattr(limits, "_MOST", 10)
+    process = RateLimits(limited(settings, client=3))
+    assert await ask(process, 5, "early") == 3
+    for number in range(40):
+        await process.take("client", f"new-{number}")
+        assert len(process._leases) <= 10
+    assert "client:early" not in process._leases
+    assert await ask(process, 5, "early") == 0

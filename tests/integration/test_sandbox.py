@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextvars import Context
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -14,55 +13,15 @@ from marketplace import sandbox
 from marketplace.platform import desk
 from marketplace.platform.sandbox import member_token
 from marketplace.settings import Settings
-from tests.support.app import Api, fresh_key, running_app
-from tests.support.partners import ALL_SCOPES, active_partner, bearer, oem_client, partner_client, token
-from tests.support.world import offer_json
-
-SCOPES = [*ALL_SCOPES, "events:read"]
-
-
-class InSandbox:
-    """A partner's engineer with sandbox credentials."""
-
-    def __init__(self, api: Api, headers: dict[str, str]) -> None:
-        self.api = api
-        self.headers = headers
-
-    async def get(self, path: str) -> Any:
-        answer = await self.api.get(path, headers=self.headers)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    async def post(self, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
-        answer = await self.api.post(path, json=body, headers=(headers or self.headers) | fresh_key())
-        assert answer.status_code < 300, answer.text
-        return answer.json()
-
-    async def member(self, place: int = 0) -> dict[str, str]:
-        members = (await self.get("/v1/partner/sandbox"))["members"]
-        issued = await self.post("/v1/partner/sandbox/member-tokens", {"member_id": members[place]["id"]})
-        return bearer(issued["access_token"])
-
-    async def offer(self, **fields: Any) -> str:
-        offer = await self.post("/v1/partner/offers", offer_json(**fields))
-        live = await self.post(f"/v1/partner/offers/{offer['id']}/submit")
-        assert live["status"] == "live"
-        return str(offer["id"])
+from tests.support.app import Api, fresh_key
+from tests.support.partners import active_partner, bearer, oem_client, partner_client, token
+from tests.support.sandboxes import SCOPES, app_with_sandboxes, sandboxed
 
 
 @pytest.fixture
 async def api(dsn: str, settings: Settings, postgres: str) -> AsyncIterator[Api]:
-    async with running_app(settings, dsn) as running:
+    async with app_with_sandboxes(settings, dsn, postgres) as running:
         yield running
-    admin = await asyncpg.connect(postgres)
-    for row in await admin.fetch("SELECT datname FROM pg_database WHERE datname LIKE '%_sbx_%'"):
-        await admin.execute(f'DROP DATABASE "{row["datname"]}" WITH (FORCE)')
-    await admin.close()
-
-
-async def sandboxed(api: Api, partner_id: str) -> InSandbox:
-    client = await partner_client(api, partner_id, scopes=SCOPES, livemode=False)
-    return InSandbox(api, bearer(await token(api, client)))
 
 
 async def contents(dsn: str) -> dict[str, int]:

@@ -8,12 +8,14 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 from litestar import Litestar, Request, post
 from litestar import get as get_route
 from litestar.params import FromQuery
 from uvicorn import Server
 
+from marketplace.platform.limits import address_of
 from marketplace.platform.numbering import numbered_workers
 from marketplace.server import PortTakenError, config, listen, worker_number
 
@@ -100,3 +102,23 @@ def test_a_taken_port_is_one_clear_line() -> None:
         other.listen()
         with pytest.raises(PortTakenError, match=r"^port [0-9]+ on 127.0.0.1 cannot be had .*--port$"):
             listen("127.0.0.1", other.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "counted"),
+    [
+        ("127.0.0.1", "198.51.100.7", "198.51.100.7"),
+        ("127.0.0.1", "6.6.6.6, 198.51.100.7", "198.51.100.7"),  # what the client wrote stands to the left
+        ("203.0.113.9", "6.6.6.6", "203.0.113.9"),  # no proxy of ours
+    ],
+)
+async def test_a_forwarded_address_is_believed_from_this_machine_only(peer: str, forwarded: str, counted: str) -> None:
+    @get_route("/who")
+    async def who(request: Request[Any, Any, Any]) -> str:
+        return address_of(request)
+
+    configured = config(Litestar([who], openapi_config=None, logging_config=None))
+    configured.load()
+    transport = httpx.ASGITransport(configured.loaded_app, client=(peer, 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        assert (await client.get("/who", headers={"X-Forwarded-For": forwarded})).text == counted

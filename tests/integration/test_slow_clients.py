@@ -150,3 +150,54 @@ async def test_pipelined_requests_are_all_answered(port: int) -> None:
     for _ in range(3):
         await asyncio.wait_for(reader.readuntil(b"late"), _PATIENCE_S)
     writer.close()
+
+
+CHUNKED = b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+EXPECTING = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+
+
+@pytest.mark.parametrize(("head", "drop"), [(CHUNKED, b"1\r\na\r\n"), (CHUNKED + b"ffff;", b"x"), (EXPECTING, b"")])
+async def test_chunks_and_announced_bodies_may_not_drip_either(port: int, head: bytes, drop: bytes) -> None:
+    answer = (await drip(port, head, drop)).removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
+    assert problem(answer)["code"] == "request_timeout"
+
+
+@pytest.mark.parametrize("upgrade", [b"websocket", b"h2c"])
+async def test_who_asks_for_another_protocol_gets_this_one_and_no_second_request(port: int, upgrade: bytes) -> None:
+    """To the parser, what follows is not HTTP: a body would be lost without a word, or be taken for a request."""
+    wish = b"Host: x\r\nConnection: Upgrade\r\nUpgrade: " + upgrade + b"\r\n"
+    inner = b"GET /late HTTP/1.1\r\nHost: x\r\n\r\n"
+    for head, answers in (
+        (b"GET /late HTTP/1.1\r\n" + wish + b"\r\n", b"HTTP/1.1 200"),
+        (b"POST /echo HTTP/1.1\r\n" + wish + b"Content-Length: %d\r\n\r\n" % len(inner), b"HTTP/1.1 400"),
+        (b"POST /echo HTTP/1.1\r\n" + wish + b"Transfer-Encoding: chunked\r\n\r\n", b"HTTP/1.1 400"),
+    ):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head)
+        await asyncio.sleep(_TIME_S / 3)
+        writer.write(inner)
+        try:
+            answer = await asyncio.wait_for(reader.read(), _PATIENCE_S)
+        except ConnectionResetError:
+            answer = answers  # it was closed before our second request came, which is as good
+        assert answer.startswith(answers)
+        assert answer.count(b"HTTP/1.1") == 1
+        writer.close()
+
+
+async def test_a_large_body_before_a_pipelined_head_is_no_large_head(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    body = b"a" * 150_000
+    writer.write(b"POST /deaf HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body + b"GET /la")
+    await asyncio.sleep(_TIME_S / 3)
+    writer.write(b"te HTTP/1.1\r\nHost: x\r\n\r\n")
+    await asyncio.wait_for(reader.readuntil(b"body came"), _PATIENCE_S)
+    assert (await asyncio.wait_for(reader.readuntil(b"late"), _PATIENCE_S)).count(b" 200 ") == 1
+    writer.close()
+
+
+async def test_a_head_request_leaves_the_connection_usable(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"HEAD /late HTTP/1.1\r\nHost: x\r\n\r\nGET /late HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\nlate"), _PATIENCE_S)).count(b"HTTP/1.1 ") == 2
+    writer.close()

@@ -136,3 +136,12 @@ async def test_in_english(api: Api, here: Settings, clock: Clock) -> None:
         for page in (made, await browser.get("/partner/credentials")):
             text = re.sub(r"中文|李娜", "", re.sub(r"<[^>]+>", "", page.text))
             assert not re.search(r"[\u4e00-\u9fff]", text)
+
+
+@pytest.mark.parametrize("client_id", ["%00", "a%00b", "nobody", "%F0%9F%98%80", "x" * 3000])
+async def test_what_is_no_client_is_not_there(owner: Portal, client_id: str) -> None:
+    await owner.fill("/partner/credentials", name="POS", livemode="sandbox", scopes=["offers:read"])
+    listed = await owner.get("/partner/credentials")
+    for deed in ("rotate", "revoke", "steal"):
+        page = await owner.fill(listed, f"/partner/credentials/{client_id}/{deed}")
+        assert page.status_code == 404, page.text

@@ -273,3 +273,10 @@ async def test_password_and_second_factor_are_changed_with_a_fresh_code(
         (other,) = re.findall(r"/partner/account/sessions/([^/\"]+)/end\"", sessions.text)
         await portal.fill(sessions, f"/partner/account/sessions/{other}/end")
         assert "/partner/sign-in" in str((await elsewhere.get("/partner")).url)
+
+
+async def test_over_https_cookies_stay_there(settings: Settings, dsn: str) -> None:
+    async with running_app(msgspec.structs.replace(settings, base_url="https://shop.example"), dsn) as api:
+        cookies = (await api.get("/partner/sign-in")).headers.get_list("set-cookie")
+    assert cookies
+    assert all("; Secure" in line for line in cookies), cookies

@@ -374,3 +374,15 @@ async def test_nobody_reaches_anothers_people_or_places(database: str, settings:
     async with unit_of_work() as work:
         view = await invite(work, other.partner_id, new, "staff:x", clock.now())
     assert view.locations == ["SH-1"]
+
+
+async def test_a_demos_people_are_nobody_in_production(database: str, settings: Settings, clock: Clock) -> None:
+    boss, throttle = await owner(settings, clock), Throttle(settings.secret_key)
+    token = await signed_in(settings, clock, boss)
+    async with unit_of_work() as work:
+        await work.execute("UPDATE partner_staff SET demo = true")
+    assert await who(settings, clock, token) is not None
+    production = msgspec.structs.replace(settings, mode="production")
+    assert await who(production, clock, token) is None
+    with pytest.raises(SignInRefused):
+        await check_password(production, throttle, boss.email, PASSWORD, "::1", clock.now())
