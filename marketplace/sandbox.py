@@ -37,11 +37,16 @@ from marketplace.platform.requests import RequestMiddleware
 from marketplace.platform.runtime import append_only_tables, with_database
 from marketplace.settings import Settings
 
-MOST = 8
+MOST = 4
 """Sandboxes that one process has open; the one that was idle longest makes room."""
 
-POOL = 4
-"""Connections of one sandbox: its pool; its jobs have one more."""
+POOL = 3
+"""Connections of one sandbox: its pool; its jobs have one more. PostgreSQL has a hundred for everybody, by its default."""
+
+IDLE_S = 600.0
+"""How long a sandbox stays open that nobody asks: its consumers look for work all the time."""
+
+_LOOK_S = 30.0
 
 _LOCK = 0x53425831  # SBX1: two workers that open a new sandbox at once
 _MOST_TOKEN = 8192
@@ -108,6 +113,15 @@ class Sandbox:
         finally:
             self.inside -= 1
             self.used_at = time.monotonic()
+
+    async def until_idle(self) -> None:
+        """Wait until it is told to stop, or nobody has asked for IDLE_S; then nobody may enter it any more."""
+        while not self.stop.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_S):
+                    await self.stop.wait()
+            if self.is_idle() and time.monotonic() - self.used_at > IDLE_S:
+                self.stop.set()
 
     def is_idle(self) -> bool:
         """Return whether it is open and nobody is inside."""
@@ -188,7 +202,7 @@ class Sandboxes:
                     one.app.state.sandbox = one
                     one.used_at = time.monotonic()
                     one.opened.set_result(None)
-                    await one.stop.wait()
+                    await one.until_idle()
         except Exception:
             logger.exception("sandbox_failed", partner=str(one.partner_id))
         finally:

@@ -1,5 +1,6 @@
 """A partner's sandbox: the same API and rules, on data of its own; the live database never learns of it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextvars import Context
 from datetime import datetime, timedelta
@@ -172,3 +173,14 @@ async def test_a_desk_that_forgot_where_it_is_would_be_noticed(api: Api, monkeyp
     wish = {"offer_id": offer_id, "quantity": 1}
     answer = await api.post("/v1/redemptions", json=wish, headers=member | fresh_key())
     assert answer.status_code != 201
+
+
+async def test_one_that_nobody_asks_is_closed_and_opened_again(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "_LOOK_S", 0.1)
+    monkeypatch.setattr(sandbox, "IDLE_S", 0.3)
+    engineer = await sandboxed(api, await active_partner(api))
+    offer_id = await engineer.offer()
+    async with asyncio.timeout(20):
+        while api.app.state.sandboxes._open:
+            await asyncio.sleep(0.1)
+    assert (await engineer.get(f"/v1/partner/offers/{offer_id}"))["status"] == "live"
