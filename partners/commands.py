@@ -1,4 +1,4 @@
-"""`marketplace portal-code` and `marketplace invite-owner`."""
+"""`marketplace portal-code`, `invite-owner`, `rotate-member-references` and `member-of-reference`."""
 
 import os
 from base64 import b32decode
@@ -19,6 +19,7 @@ from partners.staff.invitations import Inviter
 from partners.staff.people import OwnerPresent, invite_owner
 from partners.staff.schemas import NewOwner
 from partners.staff.second_factor import code_at
+from partners.webhooks.reference_keys import member_of, rotate_reference_key
 
 
 @click.command("portal-code")
@@ -64,4 +65,38 @@ async def _invite(partner_id: UUID, owner: NewOwner, data: Path | None) -> str:
     return link
 
 
-ALL = (portal_code, invite_owner_command)
+@click.command("rotate-member-references")
+@data_option
+def rotate_references_command(data: Path | None) -> None:
+    """Name members by other references towards all partners from now on; those told before can still be recognised."""
+    click.echo(f"references are m{run(_rotate_references(data))}_… from now on")
+
+
+async def _rotate_references(data: Path | None) -> int:
+    settings = settings_for(data)
+    async with open_database(settings), unit_of_work() as work:
+        return await rotate_reference_key(work, settings.secret_key, "operator", Clock().now())
+
+
+@click.command("member-of-reference")
+@click.option("--partner", required=True, metavar="ID", help="The partner that knows the member by the reference.")
+@click.argument("reference")
+@data_option
+def member_of_reference_command(partner: str, reference: str, data: Path | None) -> None:
+    """Print the id of the member whom a partner knows by a reference, under whichever key it was made."""
+    partner_id = parse_id(partner)
+    if partner_id is None:
+        raise click.BadParameter("must be a partner's id", param_hint="--partner")
+    member_id = run(_member_of(partner_id, reference, data))
+    if member_id is None:
+        raise click.ClickException("the partner knows nobody by that reference")
+    click.echo(str(member_id))
+
+
+async def _member_of(partner_id: UUID, reference: str, data: Path | None) -> UUID | None:
+    settings = settings_for(data)
+    async with open_database(settings), unit_of_work() as work:
+        return await member_of(work, settings.secret_key, partner_id, reference)
+
+
+ALL = (portal_code, invite_owner_command, rotate_references_command, member_of_reference_command)

@@ -129,11 +129,17 @@ async def in_status(cursors: Cursors, *, status: str, cursor: str | None, limit:
     return await _list(cursors, "($1::uuid IS NULL OR true)", None, status, cursor, limit)
 
 
-async def one_of_partner(offer_id: UUID, partner_id: UUID | None) -> PartnerOfferView:
-    """Return an offer as its partner sees it; with no partner given, any (operations). Raises NotFound."""
-    row = await DB.fetchrow(
-        _COLUMNS + "WHERE o.id = $1 AND ($2::uuid IS NULL OR o.partner_id = $2)", offer_id, partner_id
-    )
+async def one_of_partner(partner_id: UUID, offer_id: UUID) -> PartnerOfferView:
+    """Return one of the partner's offers as it sees it. Raises NotFound, also for another's."""
+    row = await DB.fetchrow(_COLUMNS + "WHERE o.partner_id = $1 AND o.id = $2", partner_id, offer_id)
+    if row is None:
+        raise NotFound
+    return partner_view(row)
+
+
+async def any_offer(offer_id: UUID) -> PartnerOfferView:
+    """Return an offer of whichever partner, for operations. Raises NotFound."""
+    row = await DB.fetchrow(_COLUMNS + "WHERE o.id = $1", offer_id)
     if row is None:
         raise NotFound
     return partner_view(row)

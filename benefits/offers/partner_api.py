@@ -7,7 +7,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from benefits.offers.catalogue import of_partner, one_of_partner
 from benefits.offers.domain import OfferStatus
-from benefits.offers.register import Rules, check_before_sale, edit, register, take_step
+from benefits.offers.register import Rules, check_before_sale, edit, register, take_own_step, take_step
 from benefits.offers.schemas import CodesIn, CodesView, OfferAction, OfferIn, PartnerOfferView, StockIn
 from benefits.offers.supply import add_codes, set_stock
 from marketplace.kernel.clock import Clock
@@ -54,7 +54,7 @@ class PartnerOffers(Controller):
 
         async def work(transaction: UnitOfWork) -> PartnerOfferView:
             offer_id = await register(transaction, partner.partner_id, data, partner.actor, rules, now)
-            return await one_of_partner(offer_id, partner.partner_id)
+            return await one_of_partner(partner.partner_id, offer_id)
 
         whole = request_key(request, partner.actor, key, data)
         return (await once(whole, language_of(request), work, status=201, now=now)).response()
@@ -78,7 +78,7 @@ class PartnerOffers(Controller):
         self, offer_id: FromPath[str], partner: NamedDependency[PartnerCaller]
     ) -> Response[PartnerOfferView]:
         """The ETag goes into If-Match of a change."""
-        return _with_etag(await one_of_partner(path_id(offer_id), partner.partner_id))
+        return _with_etag(await one_of_partner(partner.partner_id, path_id(offer_id)))
 
     @patch(
         "/{offer_id:str}", operation_id="edit_offer", summary="Replace what an offer says by a new revision", opt=_WRITE
@@ -97,7 +97,7 @@ class PartnerOffers(Controller):
         rules = Rules(settings.calendar, settings.currency, settings.stock_slices)
         async with unit_of_work() as work:
             await edit(work, partner.partner_id, identifier, data, version, partner.actor, rules, clock.now())
-        return _with_etag(await one_of_partner(identifier, partner.partner_id))
+        return _with_etag(await one_of_partner(partner.partner_id, identifier))
 
     @put("/{offer_id:str}/stock", operation_id="set_stock", summary="Set an offer's total of units", opt=_WRITE)
     async def stock(
@@ -111,7 +111,7 @@ class PartnerOffers(Controller):
         identifier = path_id(offer_id)
         async with unit_of_work() as work:
             await set_stock(work, partner.partner_id, identifier, data.stock, settings.stock_slices)
-        return _with_etag(await one_of_partner(identifier, partner.partner_id))
+        return _with_etag(await one_of_partner(partner.partner_id, identifier))
 
     @post(
         "/{offer_id:str}/codes",
@@ -164,11 +164,11 @@ class PartnerOffers(Controller):
         identifier, now, rules = path_id(offer_id), clock.now(), Rules(settings.calendar, settings.currency)
 
         async def work(transaction: UnitOfWork) -> PartnerOfferView:
-            await take_step(transaction, identifier, action, now, partner_id=partner.partner_id)
+            await take_own_step(transaction, partner.partner_id, identifier, action, now)
             if action == "submit" and not is_live():
                 await take_step(transaction, identifier, "approve", now)
                 await check_before_sale(identifier, rules, now)
-            return await one_of_partner(identifier, partner.partner_id)
+            return await one_of_partner(partner.partner_id, identifier)
 
         whole = request_key(request, partner.actor, key, None)
         return (await once(whole, language_of(request), work, now=now)).response()

@@ -171,17 +171,22 @@ async def check_before_sale(offer_id: UUID, rules: Rules, now: datetime) -> None
     _check_contract(offer_id, content, await _partner(row["partner_id"]), rules, now)
 
 
-async def take_step(
-    work: UnitOfWork, offer_id: UUID, action: str, now: datetime, *, partner_id: UUID | None = None, reason: str = ""
-) -> OfferStatus:
+async def take_own_step(work: UnitOfWork, partner_id: UUID, offer_id: UUID, action: str, now: datetime) -> OfferStatus:
+    """Take one of the partner's offers a step, as `take_step` does. Raises NotFound, also for another's, and WrongState."""
+    if (
+        await work.fetchval("SELECT 1 FROM offer WHERE partner_id = $1 AND id = $2 FOR UPDATE", partner_id, offer_id)
+        is None
+    ):
+        raise NotFound
+    return await take_step(work, offer_id, action, now)
+
+
+async def take_step(work: UnitOfWork, offer_id: UUID, action: str, now: datetime, *, reason: str = "") -> OfferStatus:
     """Take an offer one step along its transition table and return where it stands.
 
-    `partner_id` limits the step to the partner's own offers. Raises NotFound and, by the table, WrongState.
+    Raises NotFound and, by the table, WrongState.
     """
-    row = await work.fetchrow(
-        "SELECT status, partner_id, revision FROM offer WHERE id = $1 AND ($2::uuid IS NULL OR partner_id = $2) FOR UPDATE",
-        offer_id, partner_id,
-    )  # fmt: skip
+    row = await work.fetchrow("SELECT status, partner_id, revision FROM offer WHERE id = $1 FOR UPDATE", offer_id)
     if row is None:
         raise NotFound
     status = TRANSITIONS.after(OfferStatus(row["status"]), action)

@@ -5,7 +5,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from benefits.offers.catalogue import in_status, one_of_partner
+from benefits.offers.catalogue import any_offer, in_status
 from benefits.offers.domain import OfferStatus
 from benefits.offers.register import Rules, check_before_sale, take_step
 from benefits.offers.schemas import PartnerOfferView, ReasonIn
@@ -40,7 +40,7 @@ async def _step(
         if rules is not None:
             await check_before_sale(identifier, rules, now)
         await audit.record(transaction, staff.actor, f"offer.{action}", str(identifier), now, reason=reason)
-        return await one_of_partner(identifier, None)
+        return await any_offer(identifier)
 
     whole = request_key(request, staff.actor, key, reason)
     return await once(whole, language_of(request), work, now=now)
@@ -71,7 +71,7 @@ class OfferReview(Controller):
     @get("/{offer_id:str}", operation_id="review_offer", summary="One offer", opt={"roles": ["operations", "auditor"]})
     async def get_any(self, offer_id: FromPath[str], staff: NamedDependency[Caller]) -> PartnerOfferView:  # noqa: ARG002 - the guard
         """Any partner's, in any state."""
-        return await one_of_partner(path_id(offer_id), None)
+        return await any_offer(path_id(offer_id))
 
     @post(
         "/{offer_id:str}/approve",

@@ -2,8 +2,10 @@
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
+import asyncpg
 import msgspec
 import structlog
 
@@ -13,9 +15,9 @@ from marketplace.settings import Settings
 def configure(settings: Settings) -> None:
     """Send structured logs, and what libraries say from warnings on, to standard error."""
     level = getattr(logging, settings.log_level.upper())
-    logging.basicConfig(
-        stream=sys.stderr, level=max(level, logging.WARNING), format="%(levelname)s %(name)s: %(message)s"
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(RowlessFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING))
     json = settings.log_format == "json"
     renderer = (
         structlog.processors.JSONRenderer(serializer=_to_json)
@@ -30,6 +32,7 @@ def configure(settings: Settings) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            without_rows,
             structlog.processors.format_exc_info,
             renderer,
         ],
@@ -39,6 +42,35 @@ def configure(settings: Settings) -> None:
         else structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def without_rows(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Processor before `format_exc_info`: leave out what PostgreSQL tells of the row that it refused."""
+    told = event.get("exc_info")
+    _forget_rows(told[1] if isinstance(told, tuple) else sys.exc_info()[1] if told is True else told)
+    return event
+
+
+def _forget_rows(error: Any) -> None:
+    """Take the detail out of errors of the database: "Failing row contains (…)" has a member's name and phone number in it."""
+    waiting, seen = [error], set()
+    while waiting:
+        each = waiting.pop()
+        if not isinstance(each, BaseException) or id(each) in seen:
+            continue
+        seen.add(id(each))
+        if isinstance(each, asyncpg.PostgresError):
+            each.detail = None
+        waiting += [each.__cause__, each.__context__, *getattr(each, "exceptions", ())]
+
+
+class RowlessFormatter(logging.Formatter):
+    """For what libraries say: their errors may be the database's too."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the library's name
+        """Return the traceback, without rows."""
+        _forget_rows(ei[1])
+        return super().formatException(ei)
 
 
 def _to_json(event: Any, **_: Any) -> bytes:

@@ -36,7 +36,12 @@ SECURITY_HEADERS: dict[str, str] = {
 
 MACHINE_PREFIXES = (
     "/v1/",
-    "/oauth/",
+    "/oauth/token",
+    "/oauth/par",
+    "/oauth/introspect",
+    "/oauth/revoke",
+    "/oauth/register",
+    "/oauth/jwks.json",
     "/.well-known/",
     "/webhooks/",
     "/health/",

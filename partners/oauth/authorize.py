@@ -19,8 +19,9 @@ from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.events import publish
 from marketplace.settings import Settings
-from partners.oauth.domain import Client, Grant, narrowed
+from partners.oauth.domain import Client, Grant, by_contract, narrowed
 from partners.oauth.events import GrantGiven
+from partners.oauth.gate import ACCEPTS_POINTS
 from partners.oauth.grants import ByCode, S256Only
 from partners.oauth.loaded import Loaded
 from partners.oauth.posting import load_clients
@@ -129,12 +130,15 @@ async def consent_to(wanted: Wanted, person: SignedIn) -> Consent:
 
 
 async def _consent(work: UnitOfWork, wanted: Wanted, person: SignedIn) -> Consent:
-    row = await work.fetchrow("SELECT name_zh, name_en, status FROM partner WHERE id = $1", person.partner_id)
+    row = await work.fetchrow(
+        f"SELECT p.name_zh, p.name_en, p.status, {ACCEPTS_POINTS} FROM partner p WHERE p.id = $1", person.partner_id
+    )
     if row is None or row["status"] not in ADMITTED:
         raise wanted.denied("The company may not call at present.")
     if wanted.client.partner_id not in {None, person.partner_id}:
         raise wanted.denied("The application is another company's own.")
-    scopes = narrowed(wanted.scopes, wanted.client.scopes, scopes_of(person.roles))
+    theirs = by_contract(scopes_of(person.roles), accepts_points=row["accepts_points"])
+    scopes = narrowed(wanted.scopes, wanted.client.scopes, theirs)
     if not scopes:
         raise wanted.denied("The person may do none of what is asked.")
     left_out = [scope for scope in wanted.scopes if scope not in scopes]

@@ -40,11 +40,21 @@ class PartnerSuspended(PartnerStopped):
     )
 
 
+class NotYourLocation(Fact):
+    """The counter device, or the person, belongs to other locations."""
+
+    kind = Kind.FORBIDDEN
+    code = "not_your_location"
+    zh = "该凭证或人员只能在以下门店核销：{allowed}。"
+    en = "These credentials, or this person, take vouchers only at: {allowed}."
+
+
 class PartnerCaller(msgspec.Struct, frozen=True):
     """A partner's system, or an application that acts in the name of one of its people (`staff_id`, `grant_id`).
 
     `actor` is its name in audit and idempotency: it says the client, and the person if there is one. `scopes` is what may be
-    done with the token now, which may be less than when it was issued.
+    done with the token now, which may be less than when it was issued. `locations` are those to which the client, or the
+    person, belongs; none means all of them.
     """
 
     partner_id: UUID
@@ -54,6 +64,12 @@ class PartnerCaller(msgspec.Struct, frozen=True):
     livemode: bool = True
     staff_id: UUID | None = None
     grant_id: UUID | None = None
+    locations: frozenset[str] = frozenset()
+
+    def need_location(self, location_id: str | None) -> None:
+        """Raise NotYourLocation unless the caller works at the location: a till, or a person, of one store is not of another."""
+        if self.locations and location_id not in self.locations:
+            raise NotYourLocation(wanted=location_id, allowed=sorted(self.locations))
 
 
 class OemCaller(msgspec.Struct, frozen=True):
@@ -80,9 +96,11 @@ async def partner_caller(request: HttpRequest) -> PartnerCaller:
     if client.partner_id is None:
         raise Unauthenticated("不是合作方的令牌", "it is not a partner's")
     _need_admitted(client.partner_status)
-    scopes = caller.scopes & client.scopes
+    scopes = caller.scopes & client.allowed
     _need(request, scopes)
-    return PartnerCaller(client.partner_id, client.client_id, scopes, caller.actor, client.livemode)
+    # A sandbox has locations of its own.
+    places = client.locations if client.livemode else frozenset[str]()
+    return PartnerCaller(client.partner_id, client.client_id, scopes, caller.actor, client.livemode, locations=places)
 
 
 async def _in_a_persons_name(request: HttpRequest, caller: Caller, client: Client, named: str) -> PartnerCaller:
@@ -93,10 +111,13 @@ async def _in_a_persons_name(request: HttpRequest, caller: Caller, client: Clien
     if not grant.person_scopes:
         raise Unauthenticated("授权人已停用", "the person who granted it may not do so any more")
     _need_admitted(grant.partner_status)
-    scopes = caller.scopes & client.scopes & grant.effective
+    scopes = caller.scopes & client.allowed & grant.effective
     _need(request, scopes)
     actor = f"staff:{grant.staff_id}@{client.client_id}"
-    return PartnerCaller(grant.partner_id, client.client_id, scopes, actor, client.livemode, grant.staff_id, grant.id)
+    places = grant.locations if client.livemode else frozenset[str]()
+    return PartnerCaller(
+        grant.partner_id, client.client_id, scopes, actor, client.livemode, grant.staff_id, grant.id, places
+    )
 
 
 async def oem_caller(request: HttpRequest) -> OemCaller:
@@ -105,7 +126,7 @@ async def oem_caller(request: HttpRequest) -> OemCaller:
     client = await _known(request, caller)
     if client.audience != "points" or GRANT_CLAIM in caller.claims:
         raise Unauthenticated("不是主机厂系统的令牌", "it is not one of the OEM's systems'")
-    scopes = caller.scopes & client.scopes
+    scopes = caller.scopes & client.allowed
     _need(request, scopes)
     return OemCaller(client.client_id, scopes, caller.actor)
 

@@ -1,10 +1,11 @@
 """Operations issue and revoke OAuth clients."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from marketplace.kernel.facts import NotFound
+from marketplace.kernel.facts import InvalidField, NotFound
 from marketplace.platform import audit
 from marketplace.platform.database import DB, UnitOfWork
 from marketplace.platform.events import publish
@@ -24,7 +25,9 @@ _ID_BYTES = 12
 
 _VIEW = (
     "client_id, name, publisher, kind, auth_method, scopes, grant_types, redirect_uris, audience, partner_id, dpop_bound,"
-    " livemode, status, demo, created_at, revoked_at"
+    " livemode, status, demo, created_at, revoked_at,"
+    " ARRAY(SELECT location_id FROM oauth_client_location l WHERE l.client_id = oauth_client.client_id ORDER BY 1)"
+    " AS locations"
 )
 
 
@@ -66,6 +69,7 @@ async def register_client(
     publisher = new.publisher if isinstance(new, NewIntegrator) else ""
     client_id = client_id or new_client_id(shape)
     await insert_client(work, settings, client_id, new.name, publisher, partner_id, shape, actor, now, demo=demo)
+    await _place(work, client_id, partner_id, new.locations)
     if shape.has_secret:
         secret = secret or new_secret()
         ends = None if new.secret_days is None else now + timedelta(days=new.secret_days)
@@ -86,6 +90,22 @@ async def register_client(
         token_endpoint=f"{settings.base_url}/oauth/token",
         issuer=settings.issuer,
     )
+
+
+async def _place(work: UnitOfWork, client_id: str, partner_id: UUID | None, locations: Sequence[str]) -> None:
+    """Bind a client to locations of its partner. Raises InvalidField for one that is not."""
+    wanted = sorted(set(locations))
+    known = await work.fetch(
+        "INSERT INTO oauth_client_location (client_id, partner_id, location_id) SELECT $1, partner_id, id"
+        " FROM partner_location WHERE partner_id = $2 AND id = ANY($3::text[]) RETURNING location_id",
+        client_id,
+        partner_id,
+        wanted,
+    )
+    missing = set(wanted) - {row["location_id"] for row in known}
+    if missing:
+        place = next(place for place, wish in enumerate(locations) if wish in missing)
+        raise InvalidField(f"locations[{place}]", "不是该合作方的门店。", "is not a location of the partner.")
 
 
 def new_client_id(shape: Shape) -> str:

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 from uuid import UUID
 
 import msgspec
-from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error
+from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error, UnsupportedResponseTypeError
 from litestar import Request, Response, get, post
 from litestar.response import Redirect, Template
 
@@ -178,6 +178,8 @@ def _refused(request: HttpRequest, parts: OauthParts, error: OAuth2Error) -> Tem
     if error.redirect_uri:
         values = {"error": error.error, "error_description": description or None}
         return _away(leading(error.redirect_uri, parts.settings.issuer, error.state, **values))
+    if isinstance(error, UnsupportedResponseTypeError):
+        description = ""  # it repeats what was asked for, which may be anything
     return page(request, "oauth/refused.html", status=400, error=error.error, description=description)
 
 

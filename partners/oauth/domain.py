@@ -20,28 +20,30 @@ ClientKind = Literal["own", "integrator"]
 ApplicationType = Literal["web", "native"]
 
 PARTNER_SCOPE_TEXTS: dict[str, Text] = {
-    "offers:read": Text("查看本公司的权益商品。", "See one's own offers."),
+    "offers:read": Text("查看本公司的权益商品。", "See the company's offers."),
     "offers:write": Text(
-        "登记和修改本公司的权益商品，并提交审核。", "Register and change offers, and hand them in for review."
+        "登记和修改本公司的权益商品，并提交审核。",
+        "Register and change the company's offers, and hand them in for review.",
     ),
-    "codes:write": Text("上传本公司权益商品的兑换码。", "Upload the voucher codes of one's own offers."),
+    "codes:write": Text("上传本公司权益商品的兑换码。", "Upload voucher codes of the company's offers."),
     "webhooks:manage": Text(
-        "管理 Webhook 端点，查看向其发送的消息。", "Keep webhook endpoints, and see what was sent to them."
+        "管理 Webhook 端点，查看向其发送的消息。",
+        "Keep the company's webhook endpoints, and see what was sent to them.",
     ),
-    "events:read": Text("读取与本公司有关的事件。", "Read the events that concern one."),
+    "events:read": Text("读取与本公司有关的事件。", "Read the events that concern the company."),
     "vouchers:verify": Text("在柜台查验兑换券是否有效。", "Ask at the counter whether a voucher is good."),
     "vouchers:use": Text("核销兑换券。", "Take a voucher."),
     "redemptions:read": Text(
         "查看本公司商品的兑换记录，不含会员身份。",
-        "See redemptions of one's own offers, without the person behind them.",
+        "See redemptions of the company's offers, without the person behind them.",
     ),
-    "statements:read": Text("查看结算单及其明细。", "Read statements and their lines."),
-    "reconciliations:write": Text("提交本公司的对账文件。", "Hand in one's own file for reconciliation."),
-    "locations:write": Text("添加可核销的门店。", "Add the places where vouchers are taken."),
-    "contracts:read": Text("查看本公司的合同。", "Read one's own contracts."),
-    "contracts:sign": Text("签署本公司的合同。", "Sign one's own contracts."),
+    "statements:read": Text("查看结算单及其明细。", "Read the company's statements and their lines."),
+    "reconciliations:write": Text("提交本公司的对账文件。", "Hand in the company's file for reconciliation."),
+    "locations:write": Text("添加可核销的门店。", "Add the company's places where vouchers are taken."),
+    "contracts:read": Text("查看本公司的合同。", "Read the company's contracts."),
+    "contracts:sign": Text("签署本公司的合同。", "Sign the company's contracts."),
     "staff:manage": Text(
-        "邀请本公司员工、分配角色、终止其访问。", "Invite one's own staff, give them roles, and end their access."
+        "邀请本公司员工、分配角色、终止其访问。", "Invite the company's people, give them roles, and end their access."
     ),
 }
 """Scope -> the sentence that the consent page shows."""
@@ -53,6 +55,12 @@ OEM_SCOPES: dict[str, str] = {
 }
 SCOPES: dict[Audience, dict[str, str]] = {"partner": PARTNER_SCOPES, "points": OEM_SCOPES}
 """What a client of each audience can be given."""
+
+_ACCEPTING = frozenset({"codes:write", "vouchers:verify", "vouchers:use"})
+"""What only a partner that accepts points has to do with. One that did so once still takes the vouchers of that time.
+
+Offers may be written in any case: whether one may be registered depends on the day's contract, and its refusal says so.
+"""
 
 MAX_GRACE_HOURS = 24
 """The longest time in which an old secret works beside the new one."""
@@ -99,9 +107,22 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     application_type: ApplicationType = "web"
     dpop_bound: bool = False
     livemode: bool = True
+    locations: frozenset[str] = frozenset()
     status: str
     demo: bool
     partner_status: str | None
+    accepts_points: bool = True
+    """False when every contract that the partner signed only lets it grant points."""
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """What the client may ask for: what it was registered for, within its partner's contracts."""
+        return by_contract(self.scopes, accepts_points=self.accepts_points)
+
+
+def by_contract(scopes: frozenset[str], *, accepts_points: bool) -> frozenset[str]:
+    """Return what of the scopes a partner's contracts have a use for."""
+    return scopes if accepts_points else scopes - _ACCEPTING
 
 
 def is_known(client: Client, mode: str) -> bool:
@@ -130,8 +151,8 @@ def granted_scope(client: Client, asked: str | None) -> str | None:
     """
     wanted = (asked or "").split()
     if not wanted:
-        return " ".join(sorted(client.scopes))
-    return " ".join(dict.fromkeys(wanted)) if client.scopes.issuperset(wanted) else None
+        return " ".join(sorted(client.allowed)) or None
+    return " ".join(dict.fromkeys(wanted)) if client.allowed.issuperset(wanted) else None
 
 
 def narrowed(asked: Iterable[str], *limits: frozenset[str]) -> list[str]:
@@ -142,7 +163,8 @@ def narrowed(asked: Iterable[str], *limits: frozenset[str]) -> list[str]:
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
     """What a person let an application do for their company, as things are at present: consent and refresh family in one.
 
-    `person_scopes` is what the person's roles allow today; it is empty for somebody who is disabled.
+    `person_scopes` is what the person's roles allow today; it is empty for somebody who is disabled. `locations` are those where
+    the person works; none means all of them.
     """
 
     id: UUID
@@ -154,8 +176,12 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     partner_status: str
     jkt: str | None
     revoked: bool
+    accepts_points: bool = True
+    locations: frozenset[str] = frozenset()
 
     @property
     def effective(self) -> frozenset[str]:
-        """What may be done under the grant now: what was granted and the person may still do."""
-        return frozenset() if self.revoked else self.scopes & self.person_scopes
+        """What may be done under the grant now: what was granted, the person may still do, and the contracts allow."""
+        if self.revoked:
+            return frozenset()
+        return by_contract(self.scopes & self.person_scopes, accepts_points=self.accepts_points)

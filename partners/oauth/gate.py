@@ -23,11 +23,18 @@ FRESH_S = 15.0
 MOST_GRANTS = 20_000
 """How many grants are kept in the picture; those that were not asked for since it was taken leave it."""
 
+ACCEPTS_POINTS = (
+    "coalesce((SELECT bool_or(coalesce(k.content::json ->> 'role', '') <> 'grants_points') FROM contract k"
+    " WHERE k.partner_id = p.id AND k.status = 'signed'), true) AS accepts_points"
+)
+"""Whether any contract that the partner signed lets it accept points; without one yet, nothing stands against it."""
+
 _COLUMNS = (
     "c.client_id, c.name, c.publisher, c.kind, c.audience, c.partner_id, c.auth_method, c.jwks, c.jwks_uri, c.scopes,"
     " c.grant_types, c.redirect_uris, c.application_type, c.dpop_bound, c.livemode, c.status, c.demo,"
     " p.status AS partner_status, ARRAY(SELECT ROW(s.id, s.digest, s.expires_at, s.revoked_at) FROM oauth_secret s"
-    " WHERE s.client_id = c.client_id ORDER BY s.id) AS secrets"
+    f" WHERE s.client_id = c.client_id ORDER BY s.id) AS secrets, {ACCEPTS_POINTS},"
+    " ARRAY(SELECT location_id FROM oauth_client_location l WHERE l.client_id = c.client_id) AS locations"
 )
 SELECT = f"SELECT {_COLUMNS} FROM oauth_client c LEFT JOIN partner p ON p.id = c.partner_id"
 """A client with its secrets and its partner's status, as `client_of` reads it."""
@@ -35,7 +42,9 @@ SELECT = f"SELECT {_COLUMNS} FROM oauth_client c LEFT JOIN partner p ON p.id = c
 GRANT_COLUMNS = (
     "g.id, g.client_id, g.partner_id, g.staff_id, g.scopes, g.jkt,"
     " (g.revoked_at IS NOT NULL OR g.expires_at <= now()) AS revoked,"
-    " p.status AS partner_status, s.status AS staff_status, s.roles AS staff_roles"
+    f" p.status AS partner_status, s.status AS staff_status, s.roles AS staff_roles, {ACCEPTS_POINTS},"
+    " ARRAY(SELECT location_id FROM partner_staff_location l WHERE l.staff_id = g.staff_id"
+    " AND l.partner_id = g.partner_id) AS locations"
 )
 GRANT_FROM = (
     "oauth_grant g JOIN partner p ON p.id = g.partner_id"
@@ -46,7 +55,7 @@ GRANT_FROM = (
 _GRANTS = f"SELECT {GRANT_COLUMNS} FROM {GRANT_FROM} WHERE g.id = ANY($1::uuid[])"
 _REVOKED = "SELECT jti FROM oauth_revoked_token WHERE expires_at > now() - interval '1 minute'"
 
-_SETS = ("scopes", "grant_types")
+_SETS = ("scopes", "grant_types", "locations")
 
 
 def client_of(row: Any) -> Client:
@@ -76,6 +85,8 @@ def grant_of(row: Any) -> Grant:
         partner_status=row["partner_status"],
         jkt=row["jkt"],
         revoked=row["revoked"],
+        accepts_points=row["accepts_points"],
+        locations=frozenset(row["locations"]),
     )
 
 

@@ -89,6 +89,17 @@ class ByCode(_Checked, AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib
 
     TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
 
+    @staticmethod
+    def validate_authorization_redirect_uri(request: Any, client: LoadedClient) -> str:
+        """Return the request's address if it is the client's own. Raises InvalidRequestError, which does not repeat it.
+
+        What a stranger wrote into an address has no place on a page of ours.
+        """
+        uri = request.payload.redirect_uri
+        if not uri or not client.check_redirect_uri(uri):
+            raise InvalidRequestError("redirect_uri is not registered for this client.")
+        return str(uri)
+
     def generate_authorization_code(self) -> str:
         """Return the code that was made, by its hash, before Authlib was asked."""
         return str(self.server.fresh_code)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from partners.fields import LINE, Line, ShortLine
+from partners.fields import LINE, Line, Reference, ShortLine
 from partners.oauth.domain import MAX_GRACE_HOURS, ApplicationType, AuthMethod, GrantType
 
 ScopeName = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[a-z_]+:[a-z_]+$(?!\n)")]
@@ -18,7 +18,8 @@ Url = Annotated[str, msgspec.Meta(min_length=9, max_length=2048, examples=["http
 class NewClient(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A client to be issued. With `private_key_jwt` goes either `jwks`, its public keys, or `jwks_uri`, where they can be read.
 
-    `authorization_code` among the grant types needs `redirect_uris`. A secret ends after `secret_days`, if that is given.
+    `authorization_code` among the grant types needs `redirect_uris`. A secret ends after `secret_days`, if that is given. With
+    `locations` the client takes vouchers at those only, as a store's till should.
     """
 
     name: ShortLine
@@ -32,6 +33,7 @@ class NewClient(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     dpop_bound: bool = False
     livemode: bool = True
     secret_days: Annotated[int, msgspec.Meta(ge=1, le=730)] | None = None
+    locations: Annotated[list[Reference], msgspec.Meta(max_length=1000)] = []
 
 
 class NewIntegrator(NewClient, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,6 +74,7 @@ class ClientView(msgspec.Struct, frozen=True, kw_only=True):
     partner_id: UUID | None
     dpop_bound: bool
     livemode: bool
+    locations: list[str]
     status: str
     demo: bool
     created_at: datetime

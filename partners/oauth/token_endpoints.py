@@ -120,7 +120,7 @@ class Introspection(_Anybodys, IntrospectionEndpoint):  # type: ignore[misc]  # 
 
     def introspect_token(self, token: KnownToken) -> dict[str, Any]:
         """Return what the token says, its scope as it is now."""
-        allowed = frozenset() if token.client is None else token.client.scopes
+        allowed = frozenset() if token.client is None else token.client.allowed
         if token.grant is not None:
             allowed &= token.grant.effective
         if token.refresh is not None:

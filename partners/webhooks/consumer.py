@@ -12,6 +12,7 @@ from marketplace.platform.database import UnitOfWork, columns
 from marketplace.platform.events import StoredEvent
 from partners.pairwise import member_reference
 from partners.webhooks.catalogue import Catalogue, message
+from partners.webhooks.reference_keys import current_key
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -67,15 +68,14 @@ class Announcer:
 
     async def _tell(self, work: UnitOfWork, events: Sequence[StoredEvent]) -> list[Told]:
         subjects = [(UUID(event.payload["partner_id"]), event.aggregate_id) for event in events]
-        last = await _count(work, subjects)
-        told = []
+        last, told = await _count(work, subjects), []
+        key = await current_key(work, self._secret_key) if events else None
         for event, subject in zip(events, subjects, strict=True):
             last[subject] += 1
             announced = self._catalogue.by_type[event.type]
             reference = None
-            if announced.names_member:
-                member_id = UUID(event.payload["member_id"])
-                reference = member_reference(self._secret_key, subject[0], member_id)
+            if announced.names_member and key is not None:
+                reference = member_reference(key, subject[0], UUID(event.payload["member_id"]))
             identifier = uuid7()
             data = announced.data(event.payload, reference)
             body = message(announced, identifier, event.occurred_at, event.aggregate_id, last[subject], data)

@@ -78,3 +78,12 @@ class WebhookAttempt(Table, db=DB):
     answer = Text(null=False, default=None)
     reason = Text(null=True, default=None)
     elapsed_ms = Integer(null=False, default=None)
+
+
+class MemberReferenceKey(Table, db=DB):
+    """A key of members' references, sealed. Version 1 has no row: it follows from the program's secret."""
+
+    version = Integer(primary_key=True, null=False, default=None)
+    key_sealed = Bytea(null=False, default=None)
+    made_by = Text(null=False, default=None)
+    made_at = Timestamptz(null=False, default=None)

@@ -18,7 +18,7 @@ from marketplace.platform.problems import HttpRequest, language_of
 from marketplace.settings import Settings
 from partners.oauth.callers import PartnerCaller
 from settlement.payouts.pay import pay
-from settlement.payouts.read import payout_page
+from settlement.payouts.read import own_payout_page, payout_page
 from settlement.payouts.schemas import NewPayout, PartnerPayoutView, PayoutView
 
 Cursor = Annotated[str, Meta(max_length=500)]
@@ -90,11 +90,4 @@ class PartnerPayouts(Controller):
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[PartnerPayoutView]:
         """What was paid to the partner, the newest first."""
-        return await payout_page(
-            cursors,
-            PartnerPayoutView,
-            partner_id=partner.partner_id,
-            statement_id=statement_id,
-            cursor=cursor,
-            limit=limit,
-        )
+        return await own_payout_page(partner.partner_id, cursors, statement_id=statement_id, cursor=cursor, limit=limit)

@@ -39,6 +39,15 @@ async def payout_page(
     return Page(page, cursors.make(name, [page[-1].recorded_at.isoformat(), str(page[-1].id)]))
 
 
+async def own_payout_page(
+    partner_id: UUID, cursors: Cursors, *, statement_id: UUID | None, cursor: str | None, limit: int
+) -> Page[PartnerPayoutView]:
+    """Return a page of what was paid to the partner, as it sees it. Raises InvalidField for a foreign cursor."""
+    return await payout_page(
+        cursors, PartnerPayoutView, partner_id=partner_id, statement_id=statement_id, cursor=cursor, limit=limit
+    )
+
+
 def _view(row: dict[str, Any], kind: type[View]) -> View:
     row["amount"] = Money(row.pop("amount_minor"), row.pop("currency"))
     row["rail"] = Rail(row["rail"])

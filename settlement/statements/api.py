@@ -25,7 +25,7 @@ from settlement.exports.files import CSV_TYPE, XLSX_TYPE, csv_answer, xlsx_answe
 from settlement.statements.approve import approve
 from settlement.statements.close import close_period
 from settlement.statements.domain import StatementStatus
-from settlement.statements.pages import line_page, statement_page
+from settlement.statements.pages import line_page, own_statement_page, statement_page
 from settlement.statements.schemas import (
     ClosedPeriod,
     CloseRequest,
@@ -37,7 +37,7 @@ from settlement.statements.schemas import (
     partner_view,
     statement_view,
 )
-from settlement.statements.statements import Filter, find
+from settlement.statements.statements import Filter, find, find_own
 
 READERS = {"roles": ["finance", "finance_approver", "auditor"]}
 SCOPE = {"scope": "statements:read"}
@@ -211,13 +211,13 @@ class PartnerStatements(Controller):
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[PartnerStatementView]:
         """What the OEM owes the partner, the newest month first."""
-        wanted = Filter(month_of(month) if month else None, partner.partner_id, status)
-        return await statement_page(cursors, wanted, cursor, limit, partner_view)
+        wanted = Filter(month_of(month) if month else None, None, status)
+        return await own_statement_page(partner.partner_id, cursors, wanted, cursor, limit)
 
     @get("/{statement_id:str}", operation_id="get_own_statement", summary="One of its statements")
     async def one(self, statement_id: FromPath[str], partner: NamedDependency[PartnerCaller]) -> PartnerStatementView:
         """The statement."""
-        return partner_view(await find(path_id(statement_id), partner.partner_id))
+        return partner_view(await find_own(partner.partner_id, path_id(statement_id)))
 
     @get("/{statement_id:str}/lines", operation_id="list_own_statement_lines", summary="Its lines")
     async def lines(
@@ -229,7 +229,7 @@ class PartnerStatements(Controller):
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[LineView]:
         """The lines, in the order in which they occurred."""
-        return await line_page(cursors, await find(path_id(statement_id), partner.partner_id), cursor, limit)
+        return await line_page(cursors, await find_own(partner.partner_id, path_id(statement_id)), cursor, limit)
 
     @get(
         "/{statement_id:str}/lines.csv",
@@ -245,7 +245,7 @@ class PartnerStatements(Controller):
         settings: NamedDependency[Settings],
     ) -> Stream:
         """All lines as CSV that Excel opens, headers in the language asked for."""
-        statement = await find(path_id(statement_id), partner.partner_id)
+        statement = await find_own(partner.partner_id, path_id(statement_id))
         return csv_answer(statement, language_of(request), settings.calendar.zone)
 
     @get(
@@ -262,5 +262,5 @@ class PartnerStatements(Controller):
         settings: NamedDependency[Settings],
     ) -> Stream:
         """All lines as XLSX with a totals row and a summary sheet, headers in the language asked for."""
-        statement = await find(path_id(statement_id), partner.partner_id)
+        statement = await find_own(partner.partner_id, path_id(statement_id))
         return await xlsx_answer(statement, language_of(request), settings.calendar.zone)

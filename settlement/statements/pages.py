@@ -5,10 +5,12 @@ from datetime import date, datetime
 from typing import TypeVar
 from uuid import UUID
 
+import msgspec
+
 from marketplace.platform.paging import Cursors, Page
 from settlement.books.slices import place_of
 from settlement.statements.lines import some_lines
-from settlement.statements.schemas import LineView, line_view
+from settlement.statements.schemas import LineView, PartnerStatementView, line_view, partner_view
 from settlement.statements.statements import Filter, Statement, some
 
 View = TypeVar("View")
@@ -28,6 +30,14 @@ async def statement_page(
     more = len(found) > limit
     following = cursors.make(kind, [page[-1].period.isoformat(), str(page[-1].id)]) if more else None
     return Page([view(statement) for statement in page], following)
+
+
+async def own_statement_page(
+    partner_id: UUID, cursors: Cursors, wanted: Filter, cursor: str | None, limit: int
+) -> Page[PartnerStatementView]:
+    """Return a page of the partner's statements as it sees them, whosever `wanted` names."""
+    own = msgspec.structs.replace(wanted, partner_id=partner_id)
+    return await statement_page(cursors, own, cursor, limit, partner_view)
 
 
 async def line_page(cursors: Cursors, statement: Statement, cursor: str | None, limit: int) -> Page[LineView]:

@@ -88,15 +88,19 @@ def statement_of(row: asyncpg.Record) -> Statement:
     return Statement(**values)
 
 
-async def find(statement_id: UUID | None, partner_id: UUID | None = None) -> Statement:
-    """Return the statement; with `partner_id` only that partner's.
-
-    Raises NotFound, the same for one that is not there and one that is another's.
-    """
+async def find_own(partner_id: UUID, statement_id: UUID) -> Statement:
+    """Return one of the partner's statements. Raises NotFound, the same for one that is not there and one that is another's."""
     row = await DB.fetchrow(
-        f"SELECT {COLUMNS} FROM statement WHERE id = $1 AND ($2::uuid IS NULL OR partner_id = $2)",
-        statement_id, partner_id,
-    )  # fmt: skip
+        f"SELECT {COLUMNS} FROM statement WHERE partner_id = $1 AND id = $2", partner_id, statement_id
+    )
+    if row is None:
+        raise NotFound
+    return statement_of(row)
+
+
+async def find(statement_id: UUID | None) -> Statement:
+    """Return a statement of whichever partner, for finance. Raises NotFound."""
+    row = await DB.fetchrow(f"SELECT {COLUMNS} FROM statement WHERE id = $1", statement_id)
     if row is None:
         raise NotFound
     return statement_of(row)

@@ -114,3 +114,36 @@ async def test_what_the_seed_tells(made: Made) -> None:
         made.settings.calendar.month_of(world.now).plus(1).first_day,
     )
     assert soon > 0, "a featured member has points that expire next month"
+
+
+async def test_no_member_of_the_seed_is_named_to_a_partner(
+    database: str, settings: Settings, clock: Clock, tmp_path: Path
+) -> None:
+    """Canaries among the seed's members: in nothing that is laid up for partners, and in no line of a statement."""
+    settings = msgspec.structs.replace(settings, data=tmp_path)
+    world = build_world(3, clock.now(), settings.calendar, members=20, redemptions=120)
+    planted = [
+        msgspec.structs.replace(one, name=f"金丝雀·{n}号", phone=f"+86 199 7311 {n:04d}", vehicle=f"金丝雀 {n}")
+        for n, one in enumerate(world.members)
+    ]
+    world = msgspec.structs.replace(world, members=planted)
+    packages = load_packages(settings, clock)
+    await fill(settings, clock, packages, world)
+    for package in packages:
+        for consumer in package.consumers():
+            await catch_up(consumer)
+    assert await DB.fetchval("SELECT count(*) FROM member WHERE name LIKE '金丝雀%'") >= 20
+    assert await DB.fetchval("SELECT count(*) FROM partner_event WHERE type = 'redemption.issued'") > 50
+    for table in (
+        "partner_event",
+        "webhook_delivery",
+        "money_posting",
+        "statement",
+        "payout",
+        "event",
+        "outgoing_mail",
+    ):
+        held = await DB.fetchval(
+            f"SELECT count(*) FROM {table} t WHERE t::text LIKE '%金丝雀%' OR replace(t::text, ' ', '') LIKE '%1997311%'"
+        )
+        assert held == 0, table

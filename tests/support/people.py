@@ -13,12 +13,6 @@ from marketplace.kernel.ids import uuid7
 from partners.staff.domain import SignedIn, StaffRole
 from tests.support.app import Api
 
-_TABLE = """
-CREATE TABLE IF NOT EXISTS partner_staff (id uuid PRIMARY KEY, partner_id uuid NOT NULL, email text NOT NULL, name text NOT NULL,
-    roles text[] NOT NULL, status text NOT NULL, version bigint NOT NULL, provider_subject text,
-    created_at timestamptz NOT NULL, created_by text NOT NULL, changed_at timestamptz NOT NULL);
-GRANT SELECT, INSERT, UPDATE, DELETE ON partner_staff TO marketplace_app;
-"""
 _INSERT = """
 INSERT INTO partner_staff (id, partner_id, email, name, roles, status, version, provider_subject, created_at, created_by,
     changed_at)
@@ -50,7 +44,6 @@ class People:
         identifier = uuid7()
         connection = await asyncpg.connect(self._dsn)
         try:
-            await connection.execute(_TABLE)
             email = f"{identifier.hex[-12:]}@example.com"
             await connection.execute(_INSERT, identifier, UUID(partner_id), email, name, list(roles or ("owner",)))
         finally:

@@ -7,6 +7,7 @@ import asyncio
 import base64
 import hmac
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -71,6 +72,7 @@ def told_here(response: httpx.Response) -> None:
     assert response.status_code == 400, response.text
     assert "location" not in response.headers
     assert 'name="request"' not in response.text
+    assert "evil" not in re.sub(r"<[^>]*>", "", response.text)  # nor is what a stranger wrote shown under our name
 
 
 def refused(response: httpx.Response, error: str = "invalid_grant", status: int = 400) -> None:

@@ -20,6 +20,7 @@ from tests.support.authorizing import (
     answer,
     asking,
     code_for,
+    credentials,
     exchange,
     integrator,
     led_to,
@@ -27,7 +28,8 @@ from tests.support.authorizing import (
     refresh,
     tokens_for,
 )
-from tests.support.partners import active_partner, bearer, partner_client, staff_post, token
+from tests.support.oauth import GRANT, ask
+from tests.support.partners import CONTRACT, active_partner, bearer, partner_client, staff_post, token
 from tests.support.people import People
 
 PROFILE = "/v1/partner/profile"
@@ -54,7 +56,7 @@ async def test_the_consent_page_names_application_company_and_scopes(api: Api, p
     english = await api.get(
         f"/oauth/authorize?{httpx.QueryParams(asking(client, pkce))}", headers={"Accept-Language": "en"}
     )
-    assert "Read statements and their lines." in english.text
+    assert "Read the company&#39;s statements and their lines." in english.text
     assert "Huazhu Group" in english.text
     headers = page.headers
     assert headers["X-Frame-Options"] == "DENY"
@@ -149,6 +151,22 @@ async def test_scopes_are_never_more_than_application_role_and_company_allow(api
     assert (stopped.status_code, stopped.json()["code"]) == (403, "partner_stopped")
     refused = await refresh(api, client, given["refresh_token"])
     assert (refused.status_code, refused.json()["error"]) == (400, "unauthorized_client")
+
+
+async def test_contracts_bound_what_can_be_asked_for_and_granted(api: Api, people: People) -> None:
+    grants_only = CONTRACT | {"role": "grants_points", "settlement_price": None, "max_settlement_price": None}
+    partner_id = await active_partner(api, grants_only)
+    await people.join(partner_id)
+    own = await partner_client(api, partner_id, scopes=["offers:read", "vouchers:use"])
+    refused = await ask(api, GRANT | {"scope": "vouchers:use"}, **credentials(own))
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_scope")
+    assert (await ask(api, GRANT, **credentials(own))).json()["scope"] == "offers:read"
+    app = await integrator(api)
+    assert (await tokens_for(api, app, scope="offers:read vouchers:use"))["scope"] == "offers:read"
+    # One that accepted points takes the vouchers of that time, whatever was signed since.
+    both = await active_partner(api, registration_number="91310000MA1FL0001X")
+    client = await partner_client(api, both, scopes=["vouchers:use"])
+    assert (await ask(api, GRANT, **credentials(client))).json()["scope"] == "vouchers:use"
 
 
 async def test_a_partners_own_application_is_for_its_own_people(api: Api, people: People) -> None:

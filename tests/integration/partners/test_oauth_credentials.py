@@ -10,11 +10,13 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from marketplace.kernel.addresses import networks
 from marketplace.platform.database import DB
 from marketplace.platform.events import catch_up
 from marketplace.platform.outbound import Outbound
 from partners.oauth import remote_keys
 from partners.oauth.credentials import forget_secrets, warn_of_ends
+from partners.oauth.gate import FRESH_S
 from tests.support.app import Api, fresh_key
 from tests.support.authorizing import integrator, refresh, tokens_for
 from tests.support.oauth import EC_KEY, GRANT, SIGNING_KEY, ask, basic, jwks
@@ -64,6 +66,18 @@ async def test_without_grace_the_old_secret_ends_at_once_and_its_use_is_told(api
     assert (await api.get("/v1/partner/profile", headers=access)).status_code == 200
     assert await _try(api, client, "wrong-" * 8) == 401
     assert len(await events("credential.reused")) == 1
+
+
+async def test_what_another_process_ended_counts_here_within_fifteen_seconds(api: Api) -> None:
+    """The plainest request is decided over the picture of clients; what is not in order by it is looked up at once."""
+    client = await partner_client(api, await active_partner(api))
+    assert await _try(api, client, client["client_secret"]) == 200
+    await DB.fetch("UPDATE oauth_secret SET expires_at = now() - interval '1 second'")
+    assert await _try(api, client, client["client_secret"]) == 200
+    api.app.state.oauth_gate._read_at -= FRESH_S + 1
+    assert await _try(api, client, client["client_secret"]) == 401
+    await DB.fetch("UPDATE oauth_secret SET expires_at = NULL")
+    assert await _try(api, client, client["client_secret"]) == 200  # and what another process allowed, at once
 
 
 @pytest.mark.parametrize("hours", [-1, 25, 1.5, "1", True])
@@ -246,12 +260,26 @@ async def test_an_address_that_leads_nowhere_good_is_not_registered(api: Api, ur
 
 
 async def test_the_guard_stands_before_a_key_set_that_lies_in_our_own_house(api: Api) -> None:
-    """The real way out: a name of this machine, which passed registration, is vetted when it is used."""
+    """The real way out: nothing reaches a listener on this machine, unless its network is allowed (then the test can fail)."""
+    came = []
+
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(1)
+        writer.close()
+
+    listener = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
     client = await _published_client(api)
-    await DB.fetch("UPDATE oauth_client SET jwks_uri = 'https://localhost.localdomain:8443/jwks.json'")
+    await DB.fetch("UPDATE oauth_client SET jwks_uri = $1", f"https://127.0.0.1:{port}/jwks.json")
     api.app.state.oauth_gate.forget()
-    refused = await _assert(api, client, SIGNING_KEY)
-    assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
+    keys = api.app.state.oauth.remote_keys
+    for allowed, reached in (((), []), (networks(["127.0.0.0/8"]), [1])):
+        keys._outbound, keys._kept = Outbound(ports=[port], allowed=allowed), {}
+        refused = await _assert(api, client, SIGNING_KEY)
+        assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
+        assert came == reached
+    listener.close()
+    await listener.wait_closed()
 
 
 # --- what a client can be

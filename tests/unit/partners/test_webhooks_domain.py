@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from marketplace.kernel.announced import SAMPLE_REFERENCE, Announced
 from marketplace.kernel.facts import InvalidField
 from marketplace.settings import Settings
-from partners.pairwise import member_reference
+from partners.pairwise import ReferenceKey, first_key, member_reference, version_of
 from partners.webhooks.catalogue import catalogue_of, schema_of
 from partners.webhooks.domain import (
     DELAYS_S,
@@ -137,17 +137,30 @@ def test_each_key_signs_and_the_seal_keeps_them(body: bytes, message_id: UUID) -
 
 def test_a_reference_is_of_one_member_at_one_partner_under_one_key() -> None:
     member, partner, other = uuid4(), uuid4(), uuid4()
-    reference = member_reference("k" * 32, partner, member)
-    assert reference == member_reference("k" * 32, partner, member)
+    key, later = first_key("k" * 32), ReferenceKey(2, b"l" * 32)
+    reference = member_reference(key, partner, member)
+    assert reference == member_reference(key, partner, member)
     assert reference.startswith("m1_")
     assert len(reference) == len(SAMPLE_REFERENCE)
     others = {
-        member_reference("k" * 32, other, member),
-        member_reference("k" * 32, partner, other),
-        member_reference("x" * 32, partner, member),
-        member_reference("k" * 32, partner, member, version=2),
+        member_reference(key, other, member),
+        member_reference(key, partner, other),
+        member_reference(first_key("x" * 32), partner, member),
+        member_reference(later, partner, member),
     }
     assert len(others | {reference}) == 5
+    assert len({each.partition("_")[2] for each in others | {reference}}) == 5, "nothing but the version is in common"
+    assert version_of(reference) == 1
+    assert version_of(member_reference(later, partner, member)) == 2
+    for text in (
+        "",
+        "m1_",
+        "m0_4FJ3Q7ZK2VXN5T6B",
+        "m1_4fj3q7zk2vxn5t6b",
+        "m1_4FJ3Q7ZK2VXN5T6B\n",
+        "s1_4FJ3Q7ZK2VXN5T6B",
+    ):
+        assert version_of(text) is None
 
 
 @pytest.mark.parametrize("announced", CATALOGUE.by_type.values(), ids=lambda each: each.type)

@@ -1,0 +1,321 @@
+"""Nobody sees or touches what is not theirs: each operation of the API against everybody who should not get anywhere."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import msgspec
+import pytest
+
+from benefits.offers import partner_api
+from benefits.offers.catalogue import any_offer, in_status
+from marketplace.app import create_app
+from marketplace.kernel.facts import NotFound
+from marketplace.platform import identity
+from marketplace.platform.database import DB
+from marketplace.platform.runtime import with_database
+from marketplace.settings import Settings
+from partners.oauth import callers, gate
+from partners.oauth.domain import OEM_SCOPES, PARTNER_SCOPES
+from partners.onboarding import requirement_api
+from partners.staff import api as staff_api
+from partners.webhooks import api as webhooks_api
+from partners.webhooks import deliveries
+from settlement.statements import api as statements_api
+from settlement.statements.statements import find
+from tests.support.matrix import ADDED, Asker, Digest, Operation, Row, changed, names_things, operations, said
+from tests.support.matrix_rows import ROWS
+from tests.support.matrix_world import MatrixWorld, matrix_world
+from tests.support.partners import bearer
+
+pytestmark = pytest.mark.xdist_group("matrix")
+
+NOT_IDS = {"month", "paid_on"}
+SHARED = {"other_partner", "other_member_id", "elsewhere", "location"}
+ROLES = ("operations", "finance", "finance_approver", "auditor")
+
+
+@pytest.fixture(scope="module")
+def described() -> dict[str, Operation]:
+    return operations(create_app(Settings(mode="test", secret_key="x" * 32), "").openapi_schema.to_schema())
+
+
+@pytest.fixture(scope="module")
+async def world(postgres: str, template: str, settings: Settings) -> AsyncIterator[MatrixWorld]:
+    name = f"m{uuid4().hex[:12]}"
+    admin = await asyncpg.connect(postgres)
+    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    async with matrix_world(settings, with_database(postgres, name)) as world:
+        yield world
+    for row in await admin.fetch("SELECT datname FROM pg_database WHERE datname LIKE $1", f"{name}%"):
+        await admin.execute(f'DROP DATABASE "{row["datname"]}" WITH (FORCE)')
+    await admin.close()
+
+
+@pytest.fixture(scope="module")
+def digest() -> Digest:
+    return Digest()
+
+
+def test_every_operation_has_its_row_and_every_row_its_operation(described: dict[str, Operation]) -> None:
+    rows = Counter(row.operation for row in ROWS)
+    assert set(described) - set(rows) == set(), "operations without a row: add them to tests/support/matrix_rows.py"
+    assert set(rows) - set(described) == set(), "rows without an operation"
+    assert max(rows.values()) == 1
+
+
+def test_every_row_says_what_others_get_to_see() -> None:
+    for row in ROWS:
+        if row.who not in {"staff", "anyone"}:
+            assert names_things(row) + row.listing + bool(row.own) == 1, row.operation
+
+
+class Cases:
+    """What is tried with one row."""
+
+    def __init__(self, world: MatrixWorld, row: Row, operation: Operation, digest: Digest) -> None:
+        self.world, self.row, self.operation, self.digest = world, row, operation, digest
+        self.asker = Asker(world, row, operation)
+        self.tried = 0
+
+    async def refused(self, case: str, who: Mapping[str, str], *statuses: int, **how: Any) -> Any:
+        """Ask; the status is one of these, and nothing is changed but `noted`, where somebody is told of the try."""
+        noted = how.pop("noted", set())
+        before = await self.digest.take()
+        answer = await self.asker.ask(who, **how)
+        where = f"{self.row.operation}, {case}: {answer.status_code} {answer.text[:300]}"
+        assert answer.status_code in statuses, where
+        assert set(changed(before, await self.digest.take())) <= noted, where
+        self.tried += 1
+        return answer
+
+    async def both(self, case: str, who: Mapping[str, str], *statuses: int, **how: Any) -> None:
+        """Ask for what is there and for what is not: the same answer, and nothing is changed."""
+        there = await self.refused(case, who, *statuses, **how)
+        absent = await self.refused(f"{case}, of what is not there", who, *statuses, there=False, **how)
+        assert said(there) == said(absent), f"{self.row.operation}, {case}: what is there is told from what is not"
+
+    def sender(self) -> dict[str, str]:
+        world, row = self.world, self.row
+        if row.who == "staff":
+            return world.api.staff(row.right[0], subject="matrix")
+        if row.who == "client":
+            return world.basic(row.sender or "partner")
+        return (
+            {}
+            if row.who == "anyone"
+            else world.who[row.sender or ("application" if row.who == "applicant" else row.who)]
+        )
+
+    async def strangers(self) -> None:
+        """Nobody, other audiences' people, and what was good once."""
+        world, who = self.world, self.row.who
+        await self.both("no token", {}, 401)
+        audience = {"sandbox": "partner", "other_member": "member"}.get(who, who)
+        tokens = {"partner": world.who["partner"], "member": world.who["member"], "oem": world.who["oem"],
+                  "staff": world.api.staff(*ROLES)}  # fmt: skip
+        for name, token in tokens.items():
+            if name != audience:
+                await self.both(f"a token of {name}", token, 401)
+        if who in {"partner", "sandbox", "oem"}:
+            await self.both("expired", await world.expired(who), 401)
+            await self.both("revoked", world.who["oem_revoked" if who == "oem" else "revoked"], 401)
+        else:
+            ended = {
+                "member": world.api.member("one", exp=1),
+                "staff": bearer(world.api.oneid.token("admin", "s", ROLES, exp=1)),
+            }
+            await self.both("expired", ended[who], 401)
+        if who == "partner":
+            await self.both("its person was disabled", await world.granted(), 401)
+            await self.both("its partner is suspended", world.who["suspended"], 403)
+        if who == "sandbox":
+            await self.both("credentials of the live side", world.who["partner"], 403)
+
+    async def lower(self) -> None:
+        """Everything but the right that is needed."""
+        row, world = self.row, self.world
+        if row.who == "staff":
+            for role in {*ROLES} - {*row.right}:
+                await self.both(f"only {role}", world.api.staff(role), 403)
+            await self.both("no role", world.api.staff(), 403)
+        elif row.right:
+            every = OEM_SCOPES if row.who == "oem" else PARTNER_SCOPES
+            await self.both(f"all but {row.right}", await world.narrowed(row.who, {*every} - {str(row.right)}), 403)
+
+    async def others(self) -> None:
+        """Somebody else's good credentials, with the first one's ids, and with such as are not there."""
+        row, world = self.row, self.world
+        if row.who == "staff":
+            if names_things(row):
+                await self.refused("not there", self.sender(), 404, there=False)
+            if row.crossed:
+                crossed = await self.refused("of another partner", self.sender(), 404, path={"partner_id": row.crossed})
+                gone = {"partner_id": row.crossed, **{name: str(uuid4()) for name in row.path if name != "partner_id"}}
+                absent = await self.refused("nobody's", self.sender(), 404, path=gone)
+                assert said(crossed) == said(absent)
+            return
+        other = {"partner": "other", "member": "other_member", "sandbox": "other_sandbox", "oem": "oem",
+                 "applicant": "other_application", "registration": "other_registered"}.get(row.who)  # fmt: skip
+        headers = world.basic("other") if row.who == "client" else world.who[str(other)]
+        if row.told:
+            await self.refused("another's", headers, 400)
+        elif names_things(row):
+            await self.both("another's", headers, *row.hidden)
+        elif row.listing:
+            await self.listed(headers)
+
+    async def listed(self, headers: Mapping[str, str]) -> None:
+        """Another's list has nothing of the first one's, whatever they say of whose list it should be."""
+        world = self.world
+        plain = await self.refused("another's list", headers, 200, 404)
+        theirs = {"partner_id": "=partner_id", "member_id": "=member_id"}
+        asked = await self.refused("a list of the first one's", headers, 200, 404, query=theirs)
+        assert said(plain) == said(asked)
+        for name, value in world.ids.items():
+            if name not in NOT_IDS | SHARED:
+                assert value not in plain.text, f"{self.row.operation}: another sees {name}"
+
+    async def added(self) -> None:
+        """Fields that the body does not have are refused by name."""
+        if not self.operation.has_body or self.row.ignored:
+            return
+        for field in {*ADDED} - self.operation.fields:
+            answer = await self.refused(
+                f"added {field}", self.sender(), 400, more={field: self.world.ids["other_partner"]}
+            )
+            assert field in [error["field"] for error in answer.json()["errors"]], answer.text
+
+    async def credentials(self) -> None:
+        """The endpoints at which clients, applicants and registered clients show who they are in ways of their own."""
+        row, world = self.row, self.world
+        if row.who == "applicant":
+            await self.both("no token", {}, 401)
+            await self.both("a partner's token", world.who["partner"], 404)
+        elif row.who == "registration":
+            for case, who in (("no token", {}), ("a partner's token", world.who["partner"])):
+                await self.both(case, who, 401)
+        elif row.who == "client":
+            wrong = world.clients["partner"] | {"client_secret": "wrong"}
+            world.clients["wrong"] = wrong
+            await self.both("nobody", {}, 401)
+            await self.both("a wrong secret", world.basic("wrong"), 401)
+            # The first use of a secret after its end is an event.
+            await self.both("revoked", world.basic("revoked"), 401, noted={"event", "oauth_secret"})
+
+
+async def _try(world: MatrixWorld, row: Row, operation: Operation, digest: Digest) -> None:
+    if row.who == "sandbox":
+        await world.sandboxes()
+    cases = Cases(world, row, operation, digest)
+    if row.who in {"partner", "member", "oem", "staff", "sandbox"}:
+        await cases.strangers()
+        await cases.lower()
+    elif row.who != "anyone":
+        await cases.credentials()
+    if row.who != "anyone":
+        await cases.others()
+    await cases.added()
+    # Last, since it may change what the others need: the same request from whom it is meant for.
+    valid = await cases.asker.ask(cases.sender())
+    assert valid.status_code in row.good, f"{row.operation}: the valid request: {valid.status_code} {valid.text[:500]}"
+    assert cases.tried or row.who == "anyone"
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.operation)
+async def test_the_matrix(world: MatrixWorld, described: dict[str, Operation], digest: Digest, row: Row) -> None:
+    await _try(world, row, described[row.operation], digest)
+
+
+def _anybodys_offer(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(partner_api, "one_of_partner", lambda _partner_id, offer_id: any_offer(offer_id))
+
+
+def _anybodys_statement(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(statements_api, "find_own", lambda _partner_id, statement_id: find(statement_id))
+
+
+def _anybodys_delivery(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(deliveries, "_OWN", "FROM webhook_delivery d WHERE d.id = $1 AND $2::uuid IS NOT NULL")
+
+
+def _everybodys_list(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(partner_api, "of_partner", lambda cursors, _id, **how: in_status(cursors, **how | {"status": "live"}))
+
+
+def _said_otherwise(patch: pytest.MonkeyPatch) -> None:
+    async def see(_partner_id: UUID, staff_id: UUID, _now: datetime) -> None:
+        there = await DB.fetchval("SELECT 1 FROM partner_staff WHERE id = $1", staff_id)
+        raise NotFound(**{"hint": "another's"} if there else {})
+
+    patch.setattr(staff_api, "see_staff", see)
+
+
+def _written_before(patch: pytest.MonkeyPatch) -> None:
+    async def see(_partner_id: UUID, endpoint_id: UUID) -> None:
+        await DB.fetch("UPDATE webhook_endpoint SET description = 'seen' WHERE id = $1", endpoint_id)
+        raise NotFound
+
+    patch.setattr(webhooks_api, "see_endpoint", see)
+
+
+def _without_scopes(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(identity, "need_scope", lambda *_: None)
+    patch.setattr(callers, "_need", lambda *_: None)
+
+
+def _without_roles(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(identity, "need_role", lambda *_: None)
+
+
+def _anybodys_application(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(requirement_api, "prove", _believe)
+
+
+async def _believe(*_: Any) -> None: ...
+
+
+def _revoked_goes_on(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(gate, "is_known", lambda *_: True)
+
+
+def _disabled_goes_on(patch: pytest.MonkeyPatch) -> None:
+    known = gate.grant_of
+    every = {"person_scopes": frozenset(PARTNER_SCOPES), "revoked": False}
+    patch.setattr(gate, "grant_of", lambda row: msgspec.structs.replace(known(row), **every))
+
+
+BROKEN: list[tuple[str, str, Callable[[pytest.MonkeyPatch], None]]] = [
+    ("get_my_offer", "another's: 200", _anybodys_offer),
+    ("get_own_statement_csv", "another's: 200", _anybodys_statement),
+    ("get_webhook_delivery", "another's: 200", _anybodys_delivery),
+    ("list_my_offers", "another sees", _everybodys_list),
+    ("get_staff", "told from what is not", _said_otherwise),
+    ("get_webhook_endpoint", "another's: 404", _written_before),
+    ("list_staff", "all but staff:manage: 200", _without_scopes),
+    ("approve_statement", "only .*: (200|409)", _without_roles),
+    ("get_application_checklist", "a partner's token: 200", _anybodys_application),
+    ("list_own_payouts", "revoked: 200", _revoked_goes_on),
+    ("list_my_offers", "its person was disabled: 200", _disabled_goes_on),
+]
+
+
+@pytest.mark.parametrize(("operation", "seen", "broken"), BROKEN, ids=lambda each: getattr(each, "__name__", ""))
+async def test_what_is_broken_is_seen(
+    world: MatrixWorld,
+    described: dict[str, Operation],
+    digest: Digest,
+    monkeypatch: pytest.MonkeyPatch,
+    operation: str,
+    seen: str,
+    broken: Callable[[pytest.MonkeyPatch], None],
+) -> None:
+    (row,) = [row for row in ROWS if row.operation == operation]
+    broken(monkeypatch)
+    world.api.app.state.oauth_gate.forget()
+    with pytest.raises(AssertionError, match=seen):
+        await _try(world, row, described[operation], digest)
+    world.api.app.state.oauth_gate.forget()
