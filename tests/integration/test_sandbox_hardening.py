@@ -298,3 +298,24 @@ async def test_neither_a_partners_nor_a_members_sandbox_token_is_anything_elsewh
     for headers in (engineer.headers, await engineer.member()):
         answer = await api.request(method, path, headers=headers | fresh_key(), json={} if method == "POST" else None)
         assert answer.status_code == 401, answer.text
+
+
+async def test_a_sandbox_whose_connections_were_killed_comes_back(api: Api, postgres: str) -> None:
+    engineer = await sandboxed(api, await active_partner(api))
+    offer_id, member = await engineer.offer(stock=5), await engineer.member()
+    admin = await asyncpg.connect(postgres)
+    for _ in range(3):
+        killed = await admin.fetch(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE '%_sbx_%'"
+        )
+        assert killed
+        for _ in range(100):
+            wish = {"offer_id": offer_id, "quantity": 1}
+            answer = await api.post("/v1/redemptions", json=wish, headers=member | fresh_key())
+            if answer.status_code == 201:
+                break
+            assert answer.status_code == 503, answer.text
+            await asyncio.sleep(0.05)
+        assert answer.status_code == 201
+    await admin.close()
+    assert (await engineer.get("/v1/partner/sandbox"))["ahead_seconds"] == 0
