@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.facts import Fact, Kind, NotFound
-from marketplace.platform.database import UnitOfWork
+from marketplace.platform.database import LIVE, UnitOfWork, in_place
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
@@ -309,7 +309,8 @@ class OwnClients(Controller):
         """Of the client that asks, with a token of its own; the old secret works beside the new one for `grace_hours`."""
         if partner.grant_id is not None:
             raise NotTheClient
-        return await answer_rotation(request, settings, partner.client_id, data, partner.actor, key, clock.now())
+        with in_place(LIVE):  # a sandbox's credentials, too, are kept on the live side
+            return await answer_rotation(request, settings, partner.client_id, data, partner.actor, key, clock.now())
 
     @get("/grants", operation_id="list_grants", summary="Applications that our people let act for us", opt=_GRANTS)
     async def grants(

@@ -184,3 +184,13 @@ async def test_one_that_nobody_asks_is_closed_and_opened_again(api: Api, monkeyp
         while api.app.state.sandboxes._open:
             await asyncio.sleep(0.1)
     assert (await engineer.get(f"/v1/partner/offers/{offer_id}"))["status"] == "live"
+
+
+async def test_its_credentials_get_a_new_secret_over_the_api(api: Api) -> None:
+    client = await partner_client(api, await active_partner(api), scopes=SCOPES, livemode=False)
+    headers = bearer(await token(api, client)) | fresh_key()
+    answer = await api.post("/v1/partner/client/rotate-secret", json={"grace_hours": 1}, headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["client_secret"] != client["client_secret"]
+    for secret in (client["client_secret"], answer.json()["client_secret"]):
+        assert await token(api, client | {"client_secret": secret})
