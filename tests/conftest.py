@@ -22,14 +22,14 @@ from marketplace.platform.migrate import create_database, migrate
 from marketplace.platform.runtime import append_only_tables, with_database
 from marketplace.settings import Settings
 
-UNLIMITED = {"rate_client": 100_000_000, "rate_address": 100_000_000}
+UNLIMITED = 100_000_000
 """For tests that ask faster than any caller should; those of the limits set their own."""
 
 SECRET = "a-secret-for-tests-only-0123456789abcdef"
 
 
-_SHM = Path("/dev/shm")
-_ROOMY = "/dev/shm" if _SHM.is_dir() and shutil.disk_usage(_SHM).free > 4 * 2**30 else "/tmp"  # noqa: S108 - a folder of its own is made in it
+_SHM = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
+_ROOMY = "/dev/shm" if _SHM.is_dir() and shutil.disk_usage(_SHM).free > 4 * 2**30 else "/tmp"  # noqa: S108
 """Where databases that forget may lie: in memory, if there is enough of it. A short path: it holds a socket."""
 
 
@@ -86,7 +86,14 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 @pytest.fixture(scope="session")
 def settings() -> Settings:
     """The settings of in-process tests."""
-    return Settings(mode="test", secret_key=SECRET, base_url="http://127.0.0.1:1", pool_size=20, **UNLIMITED)
+    return Settings(
+        mode="test",
+        secret_key=SECRET,
+        base_url="http://127.0.0.1:1",
+        pool_size=20,
+        rate_client=UNLIMITED,
+        rate_address=UNLIMITED,
+    )
 
 
 @pytest.fixture(scope="session")
