@@ -26,8 +26,9 @@ SETTINGS = Settings(
     secret_key="a-secret-for-benchmarks-0123456789abcdef",
     base_url="http://127.0.0.1:1",
     rate_client=100_000_000,
+    rate_address=100_000_000,
 )
-"""The program's own defaults; only what must be set is set: one counter here asks like thousands."""
+"""The program's own defaults; only what must be set is set: one counter, and one address, here ask like thousands."""
 
 TEMPLATE = "template_for_benchmarks"
 
