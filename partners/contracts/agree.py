@@ -1,4 +1,4 @@
-"""A contract that was agreed upon outside of the program, taken through all of its steps: for the demo's past and for tests."""
+"""A contract agreed upon outside of the program, taken through all of its steps: for the demo's past, sandboxes and tests."""
 
 from datetime import date, datetime
 from uuid import UUID
