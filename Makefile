@@ -52,18 +52,22 @@ lock: ## Pin every dependency anew, with hashes and without addresses (needs uv)
 clean: ## Remove environments and build results; the demo's data stays
 	rm -rf $(VENV) $(DEV) build *.egg-info tests/node/node_modules
 
+# The lock is the whole answer (--no-deps): left to resolve, pip takes the newest release for a name asked for with an extra, such as
+# pydantic[email], and the day that one appears no hash fits any more.
 $(RUN): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name it with make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install -q --require-hashes -r requirements.txt
+	$(VENV)/bin/pip install -q --no-deps --require-hashes -r requirements.txt
 	$(VENV)/bin/pip install -q --no-deps --no-build-isolation -e .
+	@$(VENV)/bin/pip check
 	@touch $@
 
 $(RUN_DEV): requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name it with make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(DEV)
-	$(DEV)/bin/pip install -q --require-hashes -r requirements-dev.txt
+	$(DEV)/bin/pip install -q --no-deps --require-hashes -r requirements-dev.txt
 	$(DEV)/bin/pip install -q --no-deps --no-build-isolation -e .
+	@$(DEV)/bin/pip check
 	@touch $@
 
 tests/node/node_modules/.installed: tests/node/package-lock.json
