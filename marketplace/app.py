@@ -13,8 +13,9 @@ from litestar.types import ControllerRouterHandler
 from marketplace import __version__
 from marketplace.kernel.clock import Clock
 from marketplace.platform import health, openapi, requests
+from marketplace.platform.admission import Admission
 from marketplace.platform.database import DB
-from marketplace.platform.identity import Identity, RemoteKeys, admin, guard
+from marketplace.platform.identity import Identity, RemoteKeys, admin
 from marketplace.platform.limits import RateLimits
 from marketplace.platform.numbering import worker_number
 from marketplace.platform.package import Package, load_packages
@@ -65,8 +66,7 @@ def create_app(
             "staff": Provide(admin),
         },
         openapi_config=description,
-        middleware=[*([] if host else [SandboxMiddleware(settings)]), requests.RequestMiddleware()],
-        guards=[guard],
+        middleware=[*([] if host else [SandboxMiddleware(settings)]), Admission()],
         request_class=requests.StrictRequest,
         request_max_body_size=MAX_BODY,
         lifespan=[_open(settings, dsn, packages, client), *extra_lifespans],
@@ -77,6 +77,8 @@ def create_app(
     frame.install(config, settings, packages, client, oneid_keys, transport)
     # Said outright: left out, Litestar's own logging would take the place of platform/logs.py.
     app = Litestar(**_fields(config), logging_config=None)
+    if host is None:  # what a sandbox answers is marked and counted here, around the middleware that leads there
+        app.asgi_handler = requests.Answering(app.asgi_handler)
     description.note_scopes(app)
     app.state.settings = settings
     app.state.clock = clock

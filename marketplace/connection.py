@@ -20,8 +20,9 @@ MAX_HEAD = 64 * 1024
 _REQUEST_LINE = re.compile(rb"[A-Z]{3,7} /")
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _BODY = (b"content-length", b"transfer-encoding")
-_PHRASES = {408: "Request Timeout", 431: "Request Header Fields Too Large"}
+_PHRASES = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
 _PROBLEMS = {
+    400: ("malformed_request", "What arrived cannot be read as a request. 无法识别该请求。"),
     408: ("request_timeout", "The request did not arrive in time. 请求未在规定时间内传完。"),
     431: ("head_too_large", "The request's headers are too large. 请求头过大。"),
 }
@@ -134,6 +135,11 @@ class Connection(HttpToolsProtocol):
         self._untaken = None
         self.logger.warning("A client did not take its answer in %d s.", TAKE_S)
         self.transport.abort()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words; it has logged them
+        """Answer bytes that the parser does not take for a request, unless an answer has begun, and close."""
+        self._arriving = self._in_head = True
+        self._refuse(400)
 
     def _refuse(self, status: int) -> None:
         """Answer outside of any application, unless an answer has begun, and close."""

@@ -33,7 +33,7 @@ from marketplace.platform.identity import AudienceName, Caller, Identity, Unauth
 from marketplace.platform.migrate import create_database, migrate
 from marketplace.platform.package import Package
 from marketplace.platform.problems import handle_fact
-from marketplace.platform.requests import RequestMiddleware
+from marketplace.platform.requests import SANDBOXED
 from marketplace.platform.runtime import append_only_tables, with_database
 from marketplace.settings import Settings
 
@@ -104,7 +104,8 @@ class Sandbox:
     async def answer(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request of a caller who was verified."""
         inner: Any = {name: scope[name] for name in _ASGI if name in scope}  # type: ignore[literal-required]
-        inner["state"] = {"introduced": caller}
+        inner["state"] = {"introduced": caller, "request_id": scope["state"]["request_id"]}
+        scope["state"][SANDBOXED] = inner
         self.inside += 1
         try:
             with in_place(self.place):
@@ -256,7 +257,6 @@ class SandboxMiddleware(ASGIMiddleware):
     def __init__(self, settings: Settings) -> None:
         """Keep what opens test members' tokens."""
         self._secret_key = settings.secret_key
-        self._requests = RequestMiddleware()
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Pass the request on, here or there."""
@@ -276,7 +276,7 @@ class SandboxMiddleware(ASGIMiddleware):
                 return
         except Fact as fact:  # of the sandbox's own handlers none comes here
             # Not the live application, which knows less: it would take a proof that was seen for one that was used before.
-            await self._requests.handle(scope, receive, send, _refusing(fact))
+            await handle_fact(request, fact).to_asgi_response(None, request)(scope, receive, send)
             return
         await next_app(scope, receive, send)  # no member of any sandbox: told so as anybody is
 
@@ -291,14 +291,6 @@ class SandboxMiddleware(ASGIMiddleware):
     @staticmethod
     def _is_sandboxed(token: str, audience: AudienceName | None) -> bool:
         return token.startswith(sandbox.TOKEN_PREFIX) or (audience == "partner" and _says_sandbox(token))
-
-
-def _refusing(fact: Fact) -> ASGIApp:
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        request: Request[Any, Any, Any] = Request(scope)
-        await handle_fact(request, fact).to_asgi_response(None, request)(scope, receive, send)
-
-    return answer
 
 
 def _token(scope: Scope) -> str | None:

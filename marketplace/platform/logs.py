@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -11,9 +12,39 @@ import structlog
 
 from marketplace.settings import Settings
 
+logger = structlog.get_logger()
+
+
+class Answered(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="event", tag="request"):
+    """A line of the log: a request that was answered."""
+
+    method: str
+    path: str
+    status: int
+    ms: float
+    request_id: str
+    sandbox: bool = False
+    level: str = ""
+    timestamp: str = ""
+
+
+_straight = False
+"""Whether lines of requests go to the log without the chain of processors, which took a tenth of each request's time."""
+
+
+def answered(line: Answered) -> None:
+    """Write the line of one request."""
+    if not _straight:
+        logger.info(**msgspec.to_builtins(line))
+        return
+    line.level, line.timestamp = "info", datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    sys.stderr.buffer.write(msgspec.json.encode(line) + b"\n")
+    sys.stderr.buffer.flush()
+
 
 def configure(settings: Settings) -> None:
     """Send structured logs, and what libraries say from warnings on, to standard error."""
+    global _straight  # noqa: PLW0603 - logs are one thing of the whole process, as structlog's own configuration is
     level = getattr(logging, settings.log_level.upper())
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(RowlessFormatter("%(levelname)s %(name)s: %(message)s"))
@@ -42,6 +73,7 @@ def configure(settings: Settings) -> None:
         else structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    _straight = json and level <= logging.INFO
 
 
 def without_rows(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

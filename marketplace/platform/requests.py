@@ -2,21 +2,20 @@
 
 import re
 import time
+from collections.abc import Iterable
 from functools import lru_cache
 from secrets import token_hex
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import msgspec
-import structlog
 from litestar import Request
 from litestar.enums import ScopeType
 from litestar.exceptions import ValidationException
-from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
-from marketplace.platform.database import is_live
+from marketplace.platform import logs
 
 REQUESTS = Counter("marketplace_requests_total", "Requests answered.", ["method", "route", "status"])
 SECONDS = Histogram(
@@ -36,8 +35,6 @@ def _metrics(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$", re.ASCII)
 
 _decoders: WeakKeyDictionary[object, msgspec.json.Decoder[Any]] = WeakKeyDictionary()
-
-logger = structlog.get_logger()
 
 
 class StrictRequest(Request[Any, Any, Any]):
@@ -102,45 +99,68 @@ def _refuse_nul(value: Any, path: str) -> None:
             _refuse_nul(part, f"{path}[{place}]")
 
 
-class RequestMiddleware(ASGIMiddleware):
-    """Gives each request an id (the caller's own, if it is a plain one), and counts it when it is answered."""
+class Answering:
+    """Gives each request an id (the caller's own, if it is a plain one), and counts it when it is answered.
 
-    scopes = (ScopeType.HTTP,)
+    It lies around the whole application, outside of its routing: the framework has middleware for routes only, and an answer
+    that no route gave (404, 405, a bad Host) is one that somebody will ask about, too.
+    """
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap the application."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and mark its answer."""
-        given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
-        request_id = given if _REQUEST_ID.fullmatch(given) else token_hex(16)
-        scope["state"]["request_id"] = request_id
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope["headers"])
+        state = scope["state"]
+        state["request_id"] = request_id
         started = time.perf_counter()
         status = 500
-        method = str(scope.get("method", "-"))
 
         async def mark(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                standing = scope["state"].get("rate")
+                standing = _answerer(scope)["state"].get("rate")
                 counted = () if standing is None else standing.headers()
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *counted]
             await send(message)
 
         try:
-            await next_app(scope, receive, mark)
+            await self._app(scope, receive, mark)
         finally:
-            seconds = time.perf_counter() - started
-            route = scope.get("path_template") or "-"
-            if not is_live():
-                route = f"sandbox {route}"
-            count, time_taken = _metrics(method, route, status)
-            count.inc()
-            time_taken.observe(seconds)
-            logger.info(
-                "request",
-                method=method,
-                path=scope["path"],
-                status=status,
-                ms=round(seconds * 1000, 1),
-                request_id=request_id,
-                **({} if is_live() else {"sandbox": True}),
-            )
+            _note(scope, status, time.perf_counter() - started, request_id)
+
+
+def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    for name, value in headers:
+        if name == b"x-request-id":
+            given = value.decode("latin-1")
+            return given if _REQUEST_ID.fullmatch(given) else token_hex(16)
+    return token_hex(16)
+
+
+SANDBOXED = "sandboxed"
+"""Where a request's state keeps the scope under which a sandbox answers it, if one does."""
+
+
+def _answerer(scope: Scope) -> Scope:
+    found: Scope = scope["state"].get(SANDBOXED, scope)
+    return found
+
+
+def _note(scope: Scope, status: int, seconds: float, request_id: str) -> None:
+    answerer = _answerer(scope)
+    sandboxed = answerer is not scope
+    method, route = str(scope.get("method", "-")), str(answerer.get("path_template") or "-")
+    count, time_taken = _metrics(method, f"sandbox {route}" if sandboxed else route, status)
+    count.inc()
+    time_taken.observe(seconds)
+    ms = round(seconds * 1000, 1)
+    logs.answered(
+        logs.Answered(method=method, path=scope["path"], status=status, ms=ms, request_id=request_id, sandbox=sandboxed)
+    )
