@@ -88,7 +88,7 @@ class GrantedSeen(msgspec.Struct, frozen=True):
     member_reference: str
     reference: str
     points: int
-    pack_balance: int
+    pack_balance: int | None
     granted_at: datetime
 
 

@@ -58,7 +58,12 @@ _SUMS = {
     "gross_minor": "p.code IN ('benefit_on_issue', 'benefit_on_use', 'dealer_share')",
     "reversed_minor": "p.code IN ('benefit_on_issue_reversed', 'benefit_on_use_reversed', 'dealer_share_reversed')",
 }
-_NET = {"partner_share_minor": "partner_share", "dealer_share_minor": "dealer_share", "commission_minor": "commission"}
+_NET = {
+    "partner_share_minor": "partner_share",
+    "dealer_share_minor": "dealer_share",
+    "commission_minor": "commission",
+    "granted_minor": "points_granted",
+}
 _SUMMED = ",\n       ".join(
     [f"coalesce(sum(p.amount_minor) FILTER (WHERE {which}), 0)::bigint AS {name}" for name, which in _SUMS.items()]
     + [
@@ -85,6 +90,14 @@ SELECT ({", ".join(f"s.{name}" for name in _COMPARED)}) IS NOT DISTINCT FROM (
 FROM (SELECT * FROM statement WHERE {_OURS}) s LEFT JOIN ({_SLICES}) AS slice USING (partner_id, currency, cycle, period)
 """
 
+# `concat_ws` leaves out what is NULL, bar and all: a line has as many bars as any other.
+_NULLABLE = ", ".join(
+    f"coalesce(p.{name}::text, '')"
+    for name in (
+        "redemption_id", "voucher_id", "offer_id", "revision", "quantity", "contract_id", "contract_version", "reverses",
+    )
+)  # fmt: skip
+
 # The same lines as StatementBuilder.canonical, said a second time: two programs that must agree. Paid statements are left
 # to the totals above: their hashes cannot stop a payout any more, and all of them would be too many to read each time.
 _HASH = f"""
@@ -96,8 +109,7 @@ FROM statement s CROSS JOIN LATERAL (
         E'\\n' || concat_ws('|',
             p.id, p.transaction_id, p.code, {_SIGNED} * p.amount_minor, {_SIGNED} * p.tax_minor,
             (extract(epoch FROM p.occurred_at) * 1000000)::bigint,
-            p.redemption_id, p.voucher_id, p.offer_id, p.revision, p.quantity, p.contract_id, p.contract_version,
-            coalesce(p.reverses::text, ''),
+            {_NULLABLE},
             octet_length(p.reference) || ':' || p.reference, octet_length(p.location_id) || ':' || p.location_id
         ), '' ORDER BY p.occurred_at, p.id), ''), 'UTF8')), 'hex') AS content_hash
     FROM money_posting p
@@ -175,6 +187,24 @@ SELECT (o.partner_id, o.amount_minor, o.currency) IS NOT DISTINCT FROM (p.partne
 FROM owed o FULL JOIN posted p USING (redemption_id, code, occasion)
 """
 
+# The same of the points that partners granted postpaid.
+_GRANTED = f"""
+WITH owed AS (
+    SELECT (e.payload ->> 'transaction_id')::uuid AS transaction_id, e.aggregate_id AS partner_id,
+           (e.payload #>> '{{settlement,amount_minor}}')::bigint AS amount_minor,
+           e.payload #>> '{{settlement,currency}}' AS currency
+    FROM event e
+    WHERE e.type = 'points.granted' AND (e.payload #>> '{{settlement,amount_minor}}')::bigint > 0
+      AND e.bucket BETWEEN $1 AND $2 AND {CONSUMED}
+), posted AS (
+    SELECT transaction_id, partner_id, amount_minor, currency FROM money_posting
+    WHERE code = '{PostingCode.POINTS_GRANTED}' AND {bucket_of_sql("partner_id")} BETWEEN $1 AND $2
+)
+SELECT (o.partner_id, o.amount_minor, o.currency) IS NOT DISTINCT FROM (p.partner_id, p.amount_minor, p.currency) AS holds,
+       2 AS rows, transaction_id, o.partner_id, o.amount_minor AS owed_minor, p.amount_minor AS posted_minor
+FROM owed o FULL JOIN posted p USING (transaction_id)
+"""
+
 INVARIANTS = (
     Invariant("payable = unpaid statements + open postings", _PAYABLE, BY_PARTNER),
     Invariant("statement = its slice of the book", _STATEMENT, BY_PARTNER),
@@ -183,4 +213,5 @@ INVARIANTS = (
     Invariant("payout = statement = posting", _PAYOUT, BY_PARTNER),
     Invariant("a reversal mirrors its original", _REVERSAL, BY_PARTNER),
     Invariant("what the events owe is posted once", _OWED, BY_BUCKET, consumer=Books.name),
+    Invariant("what partners owe for granted points is posted once", _GRANTED, BY_BUCKET, consumer=Books.name),
 )

@@ -3,7 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from marketplace.kernel.event import Event
+from marketplace.kernel.periods import Cycle
 
 
 class PointsCredited(Event, frozen=True, tag="points.credited"):
@@ -54,8 +57,20 @@ class PointsGiven(Event, frozen=True, tag="points.given"):
         return self.member_id
 
 
+class GrantTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """What a partner owes for points that it granted postpaid, frozen at the grant: minor units, tax contained."""
+
+    contract_id: UUID
+    contract_version: int
+    amount_minor: int
+    currency: str
+    tax_rate_ppm: int
+    cycle: Cycle
+    zone: str
+
+
 class PointsGranted(Event, frozen=True, tag="points.granted"):
-    """A partner granted a member points out of its prepaid packs; `pack_balance` is what it has left."""
+    """A partner granted a member points: out of its prepaid packs (`pack_balance` is what it has left), or postpaid."""
 
     aggregate = "partner"
 
@@ -63,8 +78,10 @@ class PointsGranted(Event, frozen=True, tag="points.granted"):
     member_id: UUID
     reference: str
     points: int
-    pack_balance: int
+    pack_balance: int | None
     granted_at: datetime
+    transaction_id: UUID | None = None
+    settlement: GrantTerms | None = None
 
     def subject(self) -> UUID:
         """The partner."""

@@ -14,7 +14,7 @@ from partners.oauth.callers import OemCaller
 
 
 class Grants(Controller):
-    """Points that partners grant, out of prepaid packs."""
+    """Points that partners grant, out of prepaid packs or postpaid."""
 
     path = "/v1/points/grants"
     tags = ["points"]

@@ -1,4 +1,7 @@
-"""Points that a partner grants a member: credited at the desk's own function and drawn from its prepaid packs, in one go."""
+"""Points that a partner grants a member: credited at the desk's own function and drawn from its prepaid packs, or owed for.
+
+All in one go. What is owed is frozen in the event; the money book posts it from there.
+"""
 
 from datetime import datetime
 from typing import Annotated
@@ -9,13 +12,16 @@ import msgspec
 from benefits.desk.batch import PointsDesk
 from benefits.desk.errands import new_earn
 from benefits.points.domain import AlreadyExpired, EarningRefusal, OccurredInFuture, ReferenceReused, UnknownMember
-from benefits.points.events import PointsGranted
+from benefits.points.events import GrantTerms, PointsGranted
 from benefits.points.schemas import EarningIn, EarningResults, Points
 from marketplace.kernel.facts import Fact, NotFound
+from marketplace.kernel.money import Money
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.events import publish
 from marketplace.platform.idempotency import Outcome
+from partners.contracts.domain import ContractTerms
 from partners.contracts.packs import draw, granting
+from partners.contracts.pricing import grant_price
 from partners.contracts.terms import load_terms
 
 
@@ -30,13 +36,16 @@ class GrantIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GrantView(msgspec.Struct, frozen=True, kw_only=True):
-    """What was granted; `balance` is the member's, `pack_balance` what the partner has left."""
+    """What was granted; `balance` is the member's. `pack_balance` is what the partner has left, `owed` what it owes for it,
+    tax contained: the one of them by which it pays.
+    """
 
     partner_id: UUID
     reference: str
     points: int
     balance: int | None
-    pack_balance: int
+    pack_balance: int | None
+    owed: Money | None
 
 
 class GrantedBefore(Fact):
@@ -53,7 +62,7 @@ _REFUSALS: dict[str, type[EarningRefusal]] = {
 
 
 async def grant(work: UnitOfWork, desk: PointsDesk, wish: GrantIn, actor: str, now: datetime) -> GrantView:
-    """Credit the member and draw the partner's pack, both or neither.
+    """Credit the member and draw the partner's pack, or note what it owes: both or neither.
 
     The wallet is locked before the pack, as in every grant. Raises NotFound for an unknown partner, GrantsNotAgreed,
     EarningRefusal, GrantedBefore, PackExhausted.
@@ -61,7 +70,7 @@ async def grant(work: UnitOfWork, desk: PointsDesk, wish: GrantIn, actor: str, n
     partner = (await load_terms([wish.partner_id])).get(wish.partner_id)
     if partner is None:
         raise NotFound
-    _, packs = granting(partner, desk.rules.calendar.day_of(now))
+    contract = granting(partner, desk.rules.calendar.day_of(now))
     reference = f"grant:{wish.partner_id.hex}:{wish.reference}"
     earning = EarningIn(reference, wish.member_id, wish.points, "activity", wish.occurred_at)
     errand = new_earn([earning], actor, int(now.timestamp() * 1000))
@@ -73,8 +82,13 @@ async def grant(work: UnitOfWork, desk: PointsDesk, wish: GrantIn, actor: str, n
         raise _REFUSALS[str(result.code)]
     if result.status == "replayed":
         raise GrantedBefore
-    left = await draw(work, wish.partner_id, wish.points, packs, now)
-    told = PointsGranted(wish.partner_id, wish.member_id, wish.reference, wish.points, left, now)
+    left, owed = None, None
+    if contract.packs is None:
+        owed = _owed(contract, wish.points)
+    else:
+        left = await draw(work, wish.partner_id, wish.points, contract.packs, now)
+    ((_, transaction_id),) = errand.ids
+    told = PointsGranted(wish.partner_id, wish.member_id, wish.reference, wish.points, left, now, transaction_id, owed)
     await publish(work, [told], now)
     return GrantView(
         partner_id=wish.partner_id,
@@ -82,4 +96,17 @@ async def grant(work: UnitOfWork, desk: PointsDesk, wish: GrantIn, actor: str, n
         points=wish.points,
         balance=result.balance,
         pack_balance=left,
+        owed=None if owed is None else Money(owed.amount_minor, owed.currency),
+    )
+
+
+def _owed(contract: ContractTerms, points: int) -> GrantTerms:
+    return GrantTerms(
+        contract_id=contract.contract_id,
+        contract_version=contract.version,
+        amount_minor=grant_price(contract, points),
+        currency=contract.currency,
+        tax_rate_ppm=contract.tax_rate_ppm,
+        cycle=contract.cycle,
+        zone=contract.time_zone or "",
     )

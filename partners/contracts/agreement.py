@@ -98,7 +98,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     The price of a unit is that of the first of `prices` that fits the offer; else the offer's own, which may not exceed
     `max_settlement_price`; else `settlement_price` or `per_point_micros`. `commission` goes by its first rule that fits;
     where none does, `commission_ppm` is kept of cash, and nothing of points. Points that the partner grants come out of
-    prepaid `packs`; null means postpaid.
+    prepaid `packs`, or are postpaid: each costs it `grant_per_point_micros`, which its statements deduct. Without either it
+    grants nothing.
     """
 
     role: Role = "accepts_points"
@@ -120,6 +121,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     minimum_payout: Money | None = None
     counter_cancel_minutes: CounterMinutes = 0
     packs: Packs | None = None
+    grant_per_point_micros: PerPoint | None = None
 
 
 class Proposal(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -161,7 +163,7 @@ def check_proposal(proposal: Proposal, home_currency: str) -> None:
         )
     if proposal.time_zone is not None and proposal.time_zone not in available_timezones():
         raise InvalidField("time_zone", "不是 IANA 时区。", "is no IANA time zone.")
-    _check_packs(proposal)
+    _check_grants(proposal)
     _check_funding(proposal.funding)
     for place, rule in enumerate(proposal.commission):
         _check_names(f"commission[{place}]", rule)
@@ -212,11 +214,18 @@ def _check_prices(proposal: Proposal) -> None:
         )
 
 
-def _check_packs(proposal: Proposal) -> None:
+def _check_grants(proposal: Proposal) -> None:
+    for field in ("packs", "grant_per_point_micros"):
+        if getattr(proposal, field) is not None and proposal.role == "accepts_points":
+            raise InvalidField(field, "仅用于发放积分的合同。", "goes with a contract that grants points.")
     if proposal.packs is None:
         return
-    if proposal.role == "accepts_points":
-        raise InvalidField("packs", "仅用于发放积分的合同。", "goes with a contract that grants points.")
+    if proposal.grant_per_point_micros is not None:
+        raise InvalidField(
+            "grant_per_point_micros",
+            "与 packs 只能二选一：预付或后付。",
+            "goes without packs: points are paid before they are granted, or after.",
+        )
     if proposal.packs.price.currency != proposal.currency:
         raise InvalidField(
             "packs.price.currency",

@@ -145,6 +145,7 @@ FIELDS: Mapping[str, Field] = {
         Text("核销可撤销", "A use can be undone for"), lambda value: Text(f"{value} 分钟", f"{value} minutes")
     ),
     "packs": Field(Text("预付积分包", "Prepaid packs of points"), _packs),
+    "grant_per_point_micros": Field(Text("后付积分单价", "Rate for a point granted, postpaid"), _per_point),
 }
 """Every field of a version, in the order in which people read a contract."""
 

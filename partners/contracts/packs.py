@@ -44,11 +44,11 @@ class NoPacks(Fact):
 
 
 class GrantsNotAgreed(Fact):
-    """No contract in force today lets the partner grant points."""
+    """No contract in force today lets the partner grant points, prepaid or postpaid."""
 
     code = "grants_not_agreed"
-    zh = "该合作方当前没有生效的、可发放预付积分的合同。"
-    en = "The partner has no contract in force by which it grants prepaid points."
+    zh = "该合作方当前没有生效的、可发放积分的合同。"
+    en = "The partner has no contract in force by which it grants points."
 
 
 class PackExhausted(Fact):
@@ -59,12 +59,14 @@ class PackExhausted(Fact):
     en = "Not enough prepaid points: {wanted} wanted, {found} left."
 
 
-def granting(partner: PartnerTerms, today: date) -> tuple[ContractTerms, Packs]:
-    """Return the contract by which the partner grants points today, and its packs. Raises GrantsNotAgreed."""
+def granting(partner: PartnerTerms, today: date) -> ContractTerms:
+    """Return the contract by which the partner grants points today, with packs or postpaid. Raises GrantsNotAgreed."""
     contract = contract_in_force(partner, today)
-    if partner.status != "active" or contract is None or contract.role == "accepts_points" or contract.packs is None:
+    if partner.status != "active" or contract is None or contract.role == "accepts_points":
         raise GrantsNotAgreed
-    return contract, contract.packs
+    if contract.packs is None and contract.grant_per_point_micros is None:
+        raise GrantsNotAgreed
+    return contract
 
 
 async def buy(

@@ -97,10 +97,7 @@ def settle(terms: Terms, unit: Unit, quantity: int) -> Settled | None:
         return None
     if terms.max_settlement_price is not None and price > terms.max_settlement_price.amount:
         return None  # the offer was registered before this contract set its maximum; nothing may be owed above it
-    amount = price * quantity
-    if terms.tax == "added":
-        # Rounded half up, so that `tax_included` finds just this tax in the sum again.
-        amount += (2 * amount * terms.tax_rate_ppm + PPM) // (2 * PPM)
+    amount = _with_tax(terms, price * quantity)
     partner, dealer, kept = 0, 0, 0
     if terms.funding.oem_ppm != PPM:  # most contracts share nothing, and this is asked for each redemption
         shares = split(amount, terms.funding)
@@ -110,6 +107,20 @@ def settle(terms: Terms, unit: Unit, quantity: int) -> Settled | None:
     if unit.cash_minor:
         kept += commission(terms, unit, "cash", unit.cash_minor * quantity, quantity)
     return Settled(amount, partner, dealer, kept)
+
+
+def grant_price(terms: Terms, points: int) -> int:
+    """Return what a partner owes for points that it grants postpaid, tax contained, in minor units."""
+    return _with_tax(terms, part(points, terms.grant_per_point_micros or 0))
+
+
+def _with_tax(terms: Terms, amount: int) -> int:
+    """Return the amount with the tax that comes on top of it, if any: rounded half up, so that `tax_included` finds just
+    this tax in the sum again.
+    """
+    if terms.tax == "contained":
+        return amount
+    return amount + (2 * amount * terms.tax_rate_ppm + PPM) // (2 * PPM)
 
 
 def _fits(rule: PriceRule | CommissionRule, unit: Unit) -> bool:

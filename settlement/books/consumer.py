@@ -1,7 +1,8 @@
-"""The money book's place in the event log: what happens to redemptions becomes postings, exactly once."""
+"""The money book's place in the event log: redemptions and granted points become postings, exactly once."""
 
 from collections.abc import Sequence
 
+from benefits.points.events import PointsGranted
 from benefits.redemptions.events import (
     RedemptionCancelled,
     RedemptionIssued,
@@ -12,12 +13,12 @@ from benefits.redemptions.events import (
 from marketplace.kernel.calendar import Calendar
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.events import StoredEvent
-from settlement.books.domain import RedemptionEvent, postings_for
+from settlement.books.domain import BookedEvent, postings_for
 from settlement.books.post import post
 
-_KINDS: dict[str, type[RedemptionEvent]] = {
+_KINDS: dict[str, type[BookedEvent]] = {
     str(kind.__struct_config__.tag): kind
-    for kind in (RedemptionIssued, RedemptionCancelled, VoucherUsed, VoucherUseUndone, VoucherExpired)
+    for kind in (RedemptionIssued, RedemptionCancelled, VoucherUsed, VoucherUseUndone, VoucherExpired, PointsGranted)
 }
 
 
@@ -33,5 +34,5 @@ class Books:
 
     async def handle(self, work: UnitOfWork, events: Sequence[StoredEvent]) -> None:
         """Post what the events owe or undo."""
-        told: list[RedemptionEvent] = [event.decode(_KINDS[event.type]) for event in events]
+        told: list[BookedEvent] = [event.decode(_KINDS[event.type]) for event in events]
         await post(work, [posting for event in told for posting in postings_for(event)], self._calendar)

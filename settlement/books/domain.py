@@ -1,7 +1,6 @@
-"""The money book: what the OEM owes each partner, as postings that are never changed.
+"""The money book: what the OEM and each partner owe each other, as postings that are never changed.
 
-Pure: a redemption's event gives postings, and the same event the same postings, with the same ids, however often it
-is told.
+Pure: an event gives postings, and the same event the same postings, with the same ids, however often it is told.
 """
 
 import hashlib
@@ -13,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from benefits.points.events import PointsGranted
 from benefits.redemptions.events import (
     RedemptionCancelled,
     RedemptionIssued,
@@ -24,7 +24,8 @@ from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.money import tax_included
 from marketplace.kernel.periods import Cycle, Period
 
-RedemptionEvent = RedemptionIssued | RedemptionCancelled | VoucherUsed | VoucherUseUndone | VoucherExpired
+BookedEvent = RedemptionIssued | RedemptionCancelled | VoucherUsed | VoucherUseUndone | VoucherExpired | PointsGranted
+"""What is told to the book."""
 
 
 class Account(StrEnum):
@@ -41,6 +42,8 @@ class Account(StrEnum):
     """What left the OEM's bank account."""
     COMMISSION = "oem:commission"
     """What the OEM keeps of what it owes: its income."""
+    POINTS = "oem:points"
+    """What partners pay for the points that they grant postpaid: the OEM's income."""
     DEALER = "dealer:receivable"
     """What the dealer of the contract owes the OEM for its part of the funding. The OEM pays the partner and collects it."""
 
@@ -68,6 +71,8 @@ class PostingCode(StrEnum):
     """What the OEM keeps of what it owes."""
     COMMISSION_REVERSED = "commission_reversed"
     """The commission on a benefit that was cancelled or undone."""
+    POINTS_GRANTED = "points_granted"
+    """The partner granted points postpaid: it owes the OEM for them, and its payable is less by that."""
     PAYOUT = "payout"
     """A statement was paid."""
 
@@ -76,8 +81,8 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True):
     """An amount that moves from one account of a partner to another, in minor units.
 
     `tax_minor` is the tax contained in the amount. `reverses` names the posting that this one undoes, `occasion` counts the
-    uses of one voucher where some were undone. It is settled in periods of `cycle`, by the days of `zone`. A payout has no
-    redemption, and a redemption's posting no payout.
+    uses of one voucher where some were undone. It is settled in periods of `cycle`, by the days of `zone`. A payout and a grant
+    of points have no redemption.
     """
 
     id: UUID
@@ -154,14 +159,17 @@ _REVERSED: Mapping[PostingCode, PostingCode] = {
 }
 
 
-def postings_for(event: RedemptionEvent) -> list[Posting]:
+def postings_for(event: BookedEvent) -> list[Posting]:
     """Return what an event adds to the book; nothing for most.
 
     on_issue: owed at the issue, undone by a cancellation. on_use: owed at the use, undone when the counter undoes it. A
-    voucher that expires changes nothing: what was owed at its issue stays owed. What comes to nothing is not posted.
+    voucher that expires changes nothing: what was owed at its issue stays owed. Points that a partner granted postpaid are
+    owed by it. What comes to nothing is not posted.
 
     The frozen terms alone say the amounts, and no contract is looked up: a later version cannot change them.
     """
+    if isinstance(event, PointsGranted):
+        return _granted(event)
     match event, event.settlement.basis:
         case RedemptionIssued(), "on_issue":
             return _owed(event, PostingCode.BENEFIT_ON_ISSUE, event.issued_at)
@@ -176,6 +184,32 @@ def postings_for(event: RedemptionEvent) -> list[Posting]:
             return _undone(originals, PostingCode.BENEFIT_ON_USE_REVERSED, event.redemption_id, event.undone_at)
         case _:
             return []
+
+
+def _granted(event: PointsGranted) -> list[Posting]:
+    """Return what the partner owes for points that it granted, under the id of the points' own transaction."""
+    terms = event.settlement
+    if terms is None or event.transaction_id is None or terms.amount_minor == 0:
+        return []
+    return [
+        Posting(
+            id=line_id(event.transaction_id, PostingCode.POINTS_GRANTED, Account.POINTS),
+            transaction_id=event.transaction_id,
+            code=PostingCode.POINTS_GRANTED,
+            partner_id=event.partner_id,
+            source=Account.PAYABLE,
+            destination=Account.POINTS,
+            amount_minor=terms.amount_minor,
+            tax_minor=tax_included(terms.amount_minor, terms.tax_rate_ppm),
+            currency=terms.currency,
+            occurred_at=event.granted_at,
+            reference=event.reference,
+            contract_id=terms.contract_id,
+            contract_version=terms.contract_version,
+            cycle=terms.cycle,
+            zone=terms.zone,
+        )
+    ]
 
 
 def _owed(

@@ -69,6 +69,7 @@ _TYPES = {
     PostingCode.PARTNER_SHARE_REVERSED: Text("合作方承担冲销", "Borne by the partner, reversed"),
     PostingCode.COMMISSION: Text("佣金", "Commission"),
     PostingCode.COMMISSION_REVERSED: Text("佣金冲销", "Commission, reversed"),
+    PostingCode.POINTS_GRANTED: Text("发放积分应收", "Points granted"),
 }
 
 

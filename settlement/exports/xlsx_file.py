@@ -120,6 +120,7 @@ def _summary_rows(statement: Statement, zone: ZoneInfo) -> list[tuple[Text, Cell
         (Text("冲销", "Reversed"), CellKind.AMOUNT, amount(-statement.reversed_minor)),
         (Text("合作方承担", "Borne by the partner"), CellKind.AMOUNT, amount(-statement.partner_share_minor)),
         (Text("佣金", "Commission"), CellKind.AMOUNT, amount(-statement.commission_minor)),
+        (Text("发放积分应收", "Points granted"), CellKind.AMOUNT, amount(-statement.granted_minor)),
         (Text("其中经销商承担", "Of it borne by dealers"), CellKind.AMOUNT, amount(statement.dealer_share_minor)),
         (Text("合计（含税）", "Total (tax included)"), CellKind.AMOUNT, amount(statement.total_minor)),
         (Text("其中税额", "Tax included"), CellKind.AMOUNT, amount(statement.tax_minor)),

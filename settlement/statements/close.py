@@ -33,8 +33,8 @@ _INSERT = f"""
 INSERT INTO statement ({COLUMNS})
 SELECT * FROM unnest(
     $1::uuid[], $2::uuid[], $3::text[], $4::date[], $5::text[], $6::int[], $7::bigint[], $8::bigint[], $9::bigint[],
-    $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::text[], $15::text[], $16::text[],
-    $17::timestamptz[], $18::text[], $19::timestamptz[], $20::date[], $21::timestamptz[]
+    $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::text[], $16::text[],
+    $17::text[], $18::timestamptz[], $19::text[], $20::timestamptz[], $21::date[], $22::timestamptz[]
 )
 """
 

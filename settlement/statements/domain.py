@@ -73,8 +73,9 @@ class StatementDraft(msgspec.Struct, frozen=True, kw_only=True):
     """What a slice of the book comes to, in minor units.
 
     `gross_minor` is what the benefits are worth, `reversed_minor` what their reversals took back. Of the difference
-    the partner bears `partner_share_minor` and the OEM keeps `commission_minor`; what is left is the total. Dealers bear
-    `dealer_share_minor` of it, which the OEM pays for them. `tax_minor` is the tax contained in the total. What comes
+    the partner bears `partner_share_minor`, the OEM keeps `commission_minor`, and `granted_minor` is what the partner owes for
+    points that it granted; what is left is the total. Dealers bear `dealer_share_minor` of it, which the OEM pays for
+    them. `tax_minor` is the tax contained in the total. What comes
     back of a share or of a commission lessens it, below zero where nothing of it is in the same slice.
     """
 
@@ -84,25 +85,28 @@ class StatementDraft(msgspec.Struct, frozen=True, kw_only=True):
     partner_share_minor: int = 0
     dealer_share_minor: int = 0
     commission_minor: int = 0
+    granted_minor: int = 0
     tax_minor: int
     content_hash: str
 
     @property
     def total_minor(self) -> int:
-        """What is to be paid; negative where more was reversed than owed."""
-        return self.gross_minor - self.reversed_minor - self.partner_share_minor - self.commission_minor
+        """What is to be paid; negative where more was reversed, or is owed for granted points, than the benefits come to."""
+        kept = self.partner_share_minor + self.commission_minor + self.granted_minor
+        return self.gross_minor - self.reversed_minor - kept
 
 
 class WrongSliceError(ValueError):
     """A programming error: a posting of another slice, a payout, or one out of order."""
 
 
-_GROSS, _REVERSED, _PARTNER, _DEALER, _COMMISSION = _NAMES = (
+_GROSS, _REVERSED, _PARTNER, _DEALER, _COMMISSION, _GRANTED = _NAMES = (
     "gross_minor",
     "reversed_minor",
     "partner_share_minor",
     "dealer_share_minor",
     "commission_minor",
+    "granted_minor",
 )
 
 _SUMS: Mapping[PostingCode, Sequence[tuple[str, int]]] = {
@@ -116,6 +120,7 @@ _SUMS: Mapping[PostingCode, Sequence[tuple[str, int]]] = {
     PostingCode.PARTNER_SHARE_REVERSED: [(_PARTNER, -1)],
     PostingCode.COMMISSION: [(_COMMISSION, 1)],
     PostingCode.COMMISSION_REVERSED: [(_COMMISSION, -1)],
+    PostingCode.POINTS_GRANTED: [(_GRANTED, 1)],
 }
 """What a line adds to which sums of its statement; `settlement/invariants.py` says the same in SQL."""
 
@@ -158,7 +163,7 @@ class StatementBuilder:
     def canonical(cls, posting: Posting) -> bytes:
         """Return the line as the hash covers it.
 
-        Fields between bars, the instant in microseconds since 1970; the partner's own texts come last, each after its
+        Fields between bars, empty where there is nothing, the instant in microseconds since 1970; the partner's own texts come last, each after its
         length in bytes, so that no text can pass for another field. `settlement/invariants.py` says the same in SQL.
         """
         texts = [f"{len(text.encode())}:{text}" for text in (posting.reference, posting.location_id)]
@@ -176,10 +181,10 @@ class StatementBuilder:
             posting.quantity,
             posting.contract_id,
             posting.contract_version,
-            "" if posting.reverses is None else posting.reverses,
+            posting.reverses,
             *texts,
         )
-        return "|".join(str(field) for field in fields).encode()
+        return "|".join("" if field is None else str(field) for field in fields).encode()
 
 
 def build_statement(partner_id: UUID, currency: str, period: date, postings: Iterable[Posting]) -> StatementDraft:

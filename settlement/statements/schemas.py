@@ -48,8 +48,9 @@ class CloseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class PartnerStatementView(msgspec.Struct, frozen=True, kw_only=True):
     """A statement as its partner sees it, for the business days `[period, period_end)`. `lines` is their number.
 
-    The total is gross less what was reversed, what the partner bears itself, and the commission; of it dealers bear
-    `dealer_share_minor`. Tax is contained in the total. `due_on` is when it is to be paid.
+    The total is gross less what was reversed, what the partner bears itself, the commission, and what it owes for points that
+    it granted postpaid; negative where that is more. Of it dealers bear `dealer_share_minor`.
+    Tax is contained in the total. `due_on` is when it is to be paid.
     """
 
     id: UUID
@@ -65,6 +66,7 @@ class PartnerStatementView(msgspec.Struct, frozen=True, kw_only=True):
     partner_share_minor: int
     dealer_share_minor: int
     commission_minor: int
+    granted_minor: int
     total_minor: int
     tax_minor: int
     status: StatementStatus

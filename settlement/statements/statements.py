@@ -33,6 +33,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     partner_share_minor: int
     dealer_share_minor: int
     commission_minor: int
+    granted_minor: int
     total_minor: int
     tax_minor: int
     content_hash: str

@@ -7,7 +7,7 @@ from marketplace.platform.database import DB
 
 
 class Statement(Table, db=DB):
-    """What the OEM owes a partner for a closed period, in one currency."""
+    """What the OEM and a partner owe each other for a closed period, in one currency."""
 
     partner_id = UUID(null=False, default=None)
     id = UUID(primary_key=True, null=False, default=None)
@@ -22,6 +22,7 @@ class Statement(Table, db=DB):
     partner_share_minor = BigInt(null=False, default=0)
     dealer_share_minor = BigInt(null=False, default=0)
     commission_minor = BigInt(null=False, default=0)
+    granted_minor = BigInt(null=False, default=0)
     content_hash = Text(null=False, default=None)
     status = Text(null=False, default=None)
     closed_by = Text(null=False, default=None)

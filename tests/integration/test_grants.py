@@ -1,18 +1,29 @@
-"""Points that partners grant: by contracts that say so, out of prepaid packs, never more than were bought, with a warning."""
+"""Points that partners grant: by contracts that say so. Prepaid: out of packs, never more than were bought, with a warning.
+Postpaid: owed at the price of the contract of the day, and deducted from the partner's statement.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 
+from benefits.points.events import PointsGranted
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB
+from marketplace.platform.database import DB, unit_of_work
+from marketplace.platform.events import catch_up
 from marketplace.settings import Settings
 from partners.contracts import packs
+from settlement.books.consumer import Books
+from settlement.books.domain import postings_for
+from settlement.books.post import post
+from tests.support.agreements import agree
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.flow import Partner, good, oem
+from tests.support.sellers import contract_json
 from tests.support.world import breaches
 
 GRANTS = "/v1/points/grants"
@@ -20,6 +31,9 @@ PACKS: dict[str, Any] = {
     "role": "both",
     "packs": {"points": 1_000, "price": {"amount": 80_000, "currency": "CNY"}, "low_balance_points": 300},
 }
+
+
+POSTPAID: dict[str, Any] = {"role": "grants_points", "grant_per_point_micros": 800_000, "tax_rate_ppm": 60_000}
 
 
 class Club:
@@ -86,7 +100,7 @@ async def test_granted_out_of_a_pack_with_a_warning(club: Club) -> None:
 
 async def test_only_by_a_contract_that_grants(dsn: str, settings: Settings, clock: Clock) -> None:
     async with running_app(settings, dsn, clock) as api:
-        for contract in ({"role": "accepts_points"}, {"role": "grants_points"}):  # the second has no packs: postpaid
+        for contract in ({"role": "accepts_points"}, {"role": "grants_points"}):  # the second says no price
             club = await Club(api, clock).open(**contract)
             assert (await club.grant(1)).json()["code"] == "grants_not_agreed"
             assert (await club.buy()).json()["code"] == "no_packs"
@@ -142,3 +156,58 @@ async def test_without_the_guard_in_the_write_more_would_be_taken(club: Club, mo
     await asyncio.gather(*[club.grant(900, member_id=member) for member in members])
     granted = await DB.fetchval("SELECT sum(points) FROM earning")
     assert granted > 2_000 - (await club.left())["balance"]
+
+
+async def test_postpaid_is_deducted_from_the_statement(dsn: str, settings: Settings, clock: Clock) -> None:
+    async with running_app(settings, dsn, clock) as api:
+        club = await Club(api, clock).open(**POSTPAID)
+        key, fields = fresh_key(), {"reference": "ORDER-7", "occurred_at": clock.now().isoformat()}
+        first = await club.grant(1_001, key, **fields)
+        assert first.status_code == 201, first.text
+        assert (first.json()["pack_balance"], first.json()["owed"]) == (None, {"amount": 801, "currency": "CNY"})
+        assert (await club.grant(1_001, key, **fields)).headers["idempotency-replayed"] == "true"
+        assert (await club.grant(1_001, **fields)).json()["code"] == "granted_before"
+        assert (await club.grant(100)).json()["owed"]["amount"] == 80
+        assert (await club.buy()).json()["code"] == "no_packs"
+        month = str(settings.calendar.month_of(clock.now()))
+        clock.offset += timedelta(days=40)
+        headers = api.staff("finance") | fresh_key()
+        closed = await api.post("/v1/finance/periods/close", json={"month": month}, headers=headers)
+        (statement,) = good(closed)["statements"]
+        assert (statement["lines"], statement["granted_minor"], statement["total_minor"]) == (2, 881, -881)
+        assert statement["tax_minor"] == -50, "what is contained in 8.01 and in 0.80 at 6 %"
+        path = f"/v1/finance/statements/{statement['id']}/lines"
+        lines = good(await api.get(path, headers=api.staff("finance")))["data"]
+        assert [(one["code"], one["amount_minor"], one["redemption_id"]) for one in lines] == [
+            ("points_granted", -801, None),
+            ("points_granted", -80, None),
+        ]
+        assert lines[0]["reference"] == "ORDER-7"
+        assert not await breaches()
+
+
+async def test_a_grant_is_in_the_book_once_however_often_it_is_told(dsn: str, settings: Settings, clock: Clock) -> None:
+    async with running_app(settings, dsn, clock) as api:
+        club = await Club(api, clock).open(**POSTPAID)
+        good(await club.grant(500), 201)
+        await catch_up(Books(settings.calendar))
+        rows = await DB.fetch("SELECT payload FROM event WHERE type = 'points.granted'")
+        told = msgspec.convert(rows[0]["payload"], PointsGranted)
+        async with unit_of_work() as work:
+            assert await post(work, postings_for(told), settings.calendar) == 0
+        assert await DB.fetchval("SELECT sum(amount_minor) FROM money_posting") == 400
+
+
+async def test_a_new_price_changes_nothing_that_was_granted(dsn: str, settings: Settings, clock: Clock) -> None:
+    """What is owed stands in the event, and no contract is asked for it afterwards."""
+    async with running_app(settings, dsn, clock) as api:
+        club = await Club(api, clock).open(**POSTPAID)
+        good(await club.grant(500), 201)
+        tomorrow = str(settings.calendar.day_of(clock.now()) + timedelta(days=1))
+        dearer = contract_json(**POSTPAID | {"grant_per_point_micros": 2_000_000, "starts_on": tomorrow})
+        good(await agree(api, club.partner.id, dearer, subject="ops-2"))
+        clock.offset += timedelta(days=2)
+        good(await club.grant(500), 201)
+        await catch_up(Books(settings.calendar))
+        amounts = await DB.fetch("SELECT amount_minor FROM money_posting ORDER BY occurred_at")
+        assert [row["amount_minor"] for row in amounts] == [400, 1_000]

@@ -43,7 +43,7 @@ async def test_the_whole_way_of_a_statement(api: Api, settings: Settings) -> Non
     assert statement | {"id": "", "content_hash": "", "closed_at": ""} == {
         "id": "", "partner_id": str(partner), "month": "2026-10", "currency": "CNY", "lines": 4, "gross_minor": 28_500,
         "cycle": "monthly", "period": "2026-10-01", "period_end": "2026-11-01", "partner_share_minor": 0,
-        "dealer_share_minor": 0, "commission_minor": 0,
+        "dealer_share_minor": 0, "commission_minor": 0, "granted_minor": 0,
         "reversed_minor": 5_000, "total_minor": 23_500, "tax_minor": 1_330, "status": "closed", "content_hash": "",
         "closed_by": "admin:li", "closed_at": "", "approved_by": None, "approved_at": None, "due_on": None, "paid_at": None,
     }  # fmt: skip

@@ -38,6 +38,7 @@ CLOSED = "closed months have statements, open months none"
 PAYOUT = "payout = statement = posting"
 REVERSAL = "a reversal mirrors its original"
 OWED = "what the events owe is posted once"
+OWED_BY_PARTNER = "what partners owe for granted points is posted once"
 SIGNED = "a signed contract has both signatures"
 ONE_CONTRACT = "at most one contract holds on each day"
 BOUGHT = "prepaid points bought = their entries"
@@ -114,6 +115,15 @@ BREAKS: list[tuple[str, str]] = [
         "INSERT INTO money_posting SELECT (jsonb_populate_record(m, jsonb_build_object('id', gen_random_uuid(),"
         f" 'redemption_id', gen_random_uuid()))).* FROM money_posting m WHERE code = 'benefit_on_issue' AND {OPEN_MONTH}"
         " LIMIT 1 RETURNING redemption_id",
+    ),
+    (
+        OWED_BY_PARTNER,
+        one(
+            "event",
+            "payload = jsonb_set(payload, '{settlement,amount_minor}', '1')",
+            "aggregate_id",
+            "type = 'points.granted' AND payload -> 'settlement' <> 'null'",
+        ),
     ),
     (SIGNED, one("contract_signature", "DELETE", "contract_id", "party = 'oem'")),
     (

@@ -18,11 +18,16 @@ SHARED: dict[str, Any] = {
     "role": "both",
     "packs": {"points": 100, "price": {"amount": 8_000, "currency": "CNY"}},
 }
-"""Terms by which a redemption becomes four postings, and points are granted."""
+"""Terms by which a redemption becomes four postings, and points are granted out of packs."""
+
+POSTPAID: dict[str, Any] = {"role": "grants_points", "grant_per_point_micros": 800_000}
+"""Terms by which points are granted and paid for afterwards."""
 
 
 class BusyMonth:
-    """Two partners, owed on use and on issue; two members; holds, gifts, codes; one month closed and half paid."""
+    """Two partners, owed on use and on issue, and one that grants points; two members;
+    holds, gifts, codes; one month closed and half paid.
+    """
 
     def __init__(self, api: Api, settings: Settings, clock: Clock) -> None:
         self.api = api
@@ -42,7 +47,9 @@ class BusyMonth:
         rooms = (await hotel.offer(points=100, stock=20, per_member=9))["id"]
         meals = (await diner.offer(points=70, stock=9))["id"]
         await self._earn()
+        await self._buy(diner.id)
         await self._grant(diner.id)
+        await self._grant((await Partner(self.api).open(**POSTPAID)).id)
         used = await self._redeem(0, rooms, 2)
         good(await hotel.use(used["voucher"]["code"]))
         undone = await self._redeem(1, meals, 1)
@@ -70,9 +77,11 @@ class BusyMonth:
         ]
         good(await self.api.post("/v1/points/earnings", json={"earnings": earnings}, headers=self.system))
 
-    async def _grant(self, partner_id: str) -> None:
+    async def _buy(self, partner_id: str) -> None:
         path, finance = f"/v1/admin/partners/{partner_id}/point-packs", self.api.staff("finance")
         good(await self.api.post(path, json={"packs": 2, "reference": "ICBC-0"}, headers=finance | fresh_key()), 201)
+
+    async def _grant(self, partner_id: str) -> None:
         body = {
             "partner_id": partner_id, "reference": "ORDER-1", "member_id": self.ids[0], "points": 150,
             "occurred_at": self.clock.now().isoformat(),

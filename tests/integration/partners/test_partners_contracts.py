@@ -160,6 +160,15 @@ BAD = [
     ({"cycle": "daily"}, "cycle"),
     ({"time_zone": "Asia/Nowhere"}, "time_zone"),
     ({"role": "gives"}, "role"),
+    ({"grant_per_point_micros": 800_000}, "grant_per_point_micros"),
+    (
+        {
+            "role": "both",
+            "grant_per_point_micros": 800_000,
+            "packs": {"points": 1, "price": {"amount": 1, "currency": "CNY"}},
+        },
+        "grant_per_point_micros",
+    ),
     ({"packs": {"points": 1, "price": {"amount": 1, "currency": "CNY"}}}, "packs"),
     ({"role": "both", "packs": {"points": 0, "price": {"amount": 1, "currency": "CNY"}}}, "packs.points"),
     ({"role": "both", "packs": {"points": 1, "price": {"amount": 1, "currency": "USD"}}}, "packs.price.currency"),
