@@ -163,8 +163,9 @@ class StatementBuilder:
     def canonical(cls, posting: Posting) -> bytes:
         """Return the line as the hash covers it.
 
-        Fields between bars, empty where there is nothing, the instant in microseconds since 1970; the partner's own texts come last, each after its
-        length in bytes, so that no text can pass for another field. `settlement/invariants.py` says the same in SQL.
+        Fields between bars, empty where there is nothing, the instant in microseconds since 1970; the partner's own texts
+        come last, each after its length in bytes, so that no text can pass for another field. `settlement/invariants.py` says
+        the same in SQL.
         """
         texts = [f"{len(text.encode())}:{text}" for text in (posting.reference, posting.location_id)]
         fields = (
