@@ -156,7 +156,7 @@ class Worker:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _start(self, stack: AsyncExitStack) -> "Litestar":
-        from marketplace.platform.database import is_away
+        from marketplace.platform.away import is_away
 
         while True:
             app = self._make()  # a new one each time: one that has begun to start and failed cannot begin again

@@ -16,7 +16,8 @@ import msgspec
 import structlog
 
 from marketplace.kernel.facts import Fact
-from marketplace.platform.database import DB, columns, is_away, unit_of_work
+from marketplace.platform.away import is_away
+from marketplace.platform.database import DB, columns, unit_of_work
 from marketplace.platform.events import tick
 from marketplace.platform.invariant_report import Invariants, report
 from marketplace.platform.invariants import AuditChain, Check, EventsConsumed, Looked, Range

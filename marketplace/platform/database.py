@@ -7,8 +7,7 @@ no-ops, and is inherited by child tasks; `UnitOfWork` replaces it (ruff bans the
 import asyncio
 import contextlib
 import json
-import traceback
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Context, ContextVar
 from types import TracebackType
@@ -20,6 +19,7 @@ from piccolo.engine.postgres import PostgresEngine, PostgresTransaction  # noqa:
 from piccolo.querystring import QueryString
 
 from marketplace.kernel.facts import Fact, Kind
+from marketplace.platform.away import LOST, is_away
 
 ACQUIRE_TIMEOUT_S = 5.0
 """How long a unit of work waits for a connection before it says that the program is busy."""
@@ -59,33 +59,6 @@ class Busy(Fact):
     en = "The service is busy; try again shortly."
 
 
-_AWAY = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.InternalClientError,  # the driver is told of its end in the middle of a message, and loses count
-)
-_LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
-_GONE = ("is closed", "is closing", "released back to the pool")
-
-
-def is_away(error: BaseException) -> bool:
-    """Tell whether the error says that the database, or the connection to it, is gone and may come back by itself."""
-    if isinstance(error, BaseExceptionGroup):
-        return all(is_away(part) for part in error.exceptions)
-    if isinstance(error, asyncpg.InterfaceError):  # the library's word for misuse, too
-        return any(words in str(error) for words in _GONE)
-    # A socket that is not there looks like any missing file: only who raised it tells them apart.
-    return isinstance(error, _AWAY) or (isinstance(error, OSError) and _raised_by_driver(error))
-
-
-def _raised_by_driver(error: BaseException) -> bool:
-    frames = traceback.walk_tb(error.__traceback__)
-    return any(str(frame.f_globals.get("__name__", "")).startswith("asyncpg.") for frame, _ in frames)
-
-
 class TransactionMisuseError(RuntimeError):
     """A programming error: a nested unit of work, a child task in one, or a query after the transaction was aborted."""
 
@@ -97,9 +70,10 @@ class UnitOfWork(PostgresTransaction):
     await) the connection goes back to the pool whole and the context is restored.
 
     `in_doubt` tells, after an exception, that the connection was lost at COMMIT: it may or may not have been carried out.
+    `committed` may be set to what is to be called, at once, when it was.
     """
 
-    __slots__ = ("_acquire_timeout_s", "_begin", "in_doubt", "owner")
+    __slots__ = ("_acquire_timeout_s", "_begin", "committed", "in_doubt", "owner")
 
     def __init__(
         self,
@@ -116,6 +90,7 @@ class UnitOfWork(PostgresTransaction):
         self._acquire_timeout_s = acquire_timeout_s
         self.owner: asyncio.Task[Any] | None = None
         self.in_doubt = False
+        self.committed: Callable[[], None] | None = None
 
     async def __aenter__(self) -> Self:
         pool = self.engine.pool
@@ -129,7 +104,7 @@ class UnitOfWork(PostgresTransaction):
         try:
             await self.connection.execute(self._begin)
         except BaseException:
-            await self._give_back()
+            self._give_back()
             raise
         self.context = self.engine.current_transaction.set(self)
         return self
@@ -149,9 +124,11 @@ class UnitOfWork(PostgresTransaction):
                     raise TransactionMisuseError(
                         f"an error inside the unit of work was swallowed: COMMIT said {status}"
                     )
+                if self.committed is not None:
+                    self.committed()
             elif not self._is_lost():
                 await self.connection.execute("ROLLBACK")
-        except _LOST as error:
+        except LOST as error:
             if exception_type is None:
                 self.in_doubt = is_away(error)
                 raise
@@ -159,21 +136,22 @@ class UnitOfWork(PostgresTransaction):
             if not self._is_lost():
                 self.connection.terminate()
         finally:
-            await self._give_back()
+            self._give_back()
         return False
 
-    async def _give_back(self) -> None:
+    def _give_back(self) -> None:
+        """Return the connection to the pool, beside what comes next: what the transaction did is decided, and the pool takes two
+        rounds of the event loop, each of them behind other requests.
+        """
         pool, connection = self.engine.pool, self.connection
         # Without a pool, it was closed under us; in a transaction, we were cancelled in the middle of COMMIT or ROLLBACK.
         if not self._is_lost() and (pool is None or connection.is_in_transaction()):
             connection.terminate()
         if pool is None:
             return
-        try:
-            await pool.release(connection)
-        except _LOST as error:
-            # Killed just now, and dropped by the pool. What the transaction did is decided: a COMMIT stays carried out.
-            logger.warning("connection_lost_after_use", error=repr(error))
+        returning = asyncio.get_running_loop().create_task(_release(pool, connection), context=Context())
+        _RETURNING.add(returning)
+        returning.add_done_callback(_RETURNING.discard)
 
     def _is_lost(self) -> bool:
         """Tell whether the connection is gone. The pool may have taken it back by itself: then it answers no question."""
@@ -217,10 +195,22 @@ class UnitOfWork(PostgresTransaction):
         try:
             yield
         except BaseException:
-            with contextlib.suppress(*_LOST):  # then the whole transaction is undone; the first error counts
+            with contextlib.suppress(*LOST):  # then the whole transaction is undone; the first error counts
                 await self.connection.execute("ROLLBACK TO SAVEPOINT nested; RELEASE SAVEPOINT nested")
             raise
         await self.connection.execute("RELEASE SAVEPOINT nested")
+
+
+_RETURNING: set[asyncio.Task[None]] = set()
+"""Connections on their way back; a task that nobody holds may be collected before it has run."""
+
+
+async def _release(pool: asyncpg.Pool, connection: Any) -> None:
+    try:
+        await pool.release(connection)
+    except LOST as error:
+        # Killed just now, and dropped by the pool. What the transaction did is decided: a COMMIT stays carried out.
+        logger.warning("connection_lost_after_use", error=repr(error))
 
 
 class Place:

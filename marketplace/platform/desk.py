@@ -8,7 +8,8 @@ begins at once.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from functools import partial
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import asyncpg
 import structlog
@@ -198,7 +199,7 @@ class Desk(Generic[Wanted]):
     async def _answer(self, taken: Sequence[_Waiting[Wanted]], decided: asyncio.Event) -> None:
         """Answer the batch. One that fails is split, so that an errand that the database refuses fails alone."""
         try:
-            results = await self._attempt([waiting.errand for waiting in taken], decided)
+            await self._attempt(taken, decided)
         except asyncio.CancelledError:
             for waiting in (*taken, *self._waiting):
                 waiting.give(DeskFull())
@@ -217,24 +218,21 @@ class Desk(Generic[Wanted]):
             middle = len(taken) // 2
             await self._answer(taken[:middle], decided)
             await self._answer(taken[middle:], decided)
-            return
-        loop = asyncio.get_running_loop()
-        answered = loop.create_task(_hand_out(taken, results))
-        self._handing_out.add(answered)
-        answered.add_done_callback(self._handing_out.discard)
 
-    async def _attempt(self, errands: Sequence[Wanted], decided: asyncio.Event) -> Sequence[Outcome | Fact]:
-        """Decide and commit; what passes by itself is tried again.
+    async def _attempt(self, taken: Sequence[_Waiting[Wanted]], decided: asyncio.Event) -> None:
+        """Decide, commit, and give the answers as soon as that is done; what passes by itself is tried again.
 
         A connection lost at COMMIT leaves it open whether it was committed: trying again begins with the look-up of each
         key, so what was committed is answered from the books and never done twice.
         """
+        errands = [waiting.errand for waiting in taken]
         for attempt in range(_ATTEMPTS):
             try:
                 async with unit_of_work(settings=BY_INDEX) as work:
                     found = await self._decide(work, errands)
                     decided.set()
                     await found.post()
+                    work.committed = partial(self._give, taken, found.results)
             except (*_PASSING, *_AWAY) as error:
                 if attempt == _ATTEMPTS - 1 or (attempt == _FEW and isinstance(error, _PASSING)):
                     raise
@@ -242,17 +240,25 @@ class Desk(Generic[Wanted]):
                 if not isinstance(error, TryAgainError):
                     await asyncio.sleep(min(_BACKOFF_S * 2**attempt, _LONGEST_PAUSE_S))
             else:
-                return found.results
+                return
         raise AssertionError("unreachable")
 
+    def _give(self, taken: Sequence[_Waiting[Wanted]], results: Sequence[Outcome | Fact]) -> None:
+        """Give the answers, a few in each round of the event loop.
 
-async def _hand_out(taken: Sequence[_Waiting[Wanted]], results: Sequence[Outcome | Fact]) -> None:
-    """Give the answers, a few in each round of the event loop.
+        Hundreds at once would be written, answered by hundreds of new requests, and these read, before the loop looks at the
+        database again: the next batch, which is under way already, would stand still meanwhile, and then the loop.
+        """
+        for waiting, result in zip(taken[:_AT_ONCE], results, strict=False):
+            waiting.give(result)
+        if len(taken) > _AT_ONCE:
+            rest = asyncio.get_running_loop().create_task(_give_next(taken, results))
+            self._handing_out.add(rest)
+            rest.add_done_callback(self._handing_out.discard)
 
-    Hundreds at once would be written, answered by hundreds of new requests, and these read, before the loop looks at the
-    database again: the next batch, which is under way already, would stand still meanwhile, and then the loop.
-    """
-    for place, (waiting, result) in enumerate(zip(taken, results, strict=True), start=1):
-        waiting.give(result)
-        if place % _AT_ONCE == 0:
+
+async def _give_next(taken: Sequence[_Waiting[Any]], results: Sequence[Outcome | Fact]) -> None:
+    for place in range(_AT_ONCE, len(taken)):
+        taken[place].give(results[place])
+        if place % _AT_ONCE == _AT_ONCE - 1:
             await asyncio.sleep(0)

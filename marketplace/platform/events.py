@@ -22,7 +22,8 @@ import structlog
 
 from marketplace.kernel.event import Event
 from marketplace.kernel.ids import bucket_of
-from marketplace.platform.database import DB, UnitOfWork, is_away, unit_of_work
+from marketplace.platform.away import is_away
+from marketplace.platform.database import DB, UnitOfWork, unit_of_work
 from marketplace.platform.writes import Write, Writes
 
 BATCH = 2000

@@ -8,7 +8,8 @@ from litestar import Request, Response, get
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from marketplace.platform import invariant_api
-from marketplace.platform.database import DB, Busy, is_away
+from marketplace.platform.away import is_away
+from marketplace.platform.database import DB, Busy
 from marketplace.platform.invariant_api import invariant_metrics
 
 _PATIENCE_S = 0.8

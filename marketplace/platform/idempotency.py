@@ -21,7 +21,8 @@ from litestar.params import HeaderParameter
 from marketplace.kernel.facts import Fact, InvalidField, Kind, WrongState
 from marketplace.kernel.ids import BUCKETS
 from marketplace.kernel.states import TransitionRefusedError
-from marketplace.platform.database import Busy, UnitOfWork, is_away, unit_of_work
+from marketplace.platform.away import is_away
+from marketplace.platform.database import Busy, UnitOfWork, unit_of_work
 from marketplace.platform.problems import MEDIA_TYPE, problem_body, status_of
 from marketplace.platform.reads import Read
 from marketplace.platform.writes import Write

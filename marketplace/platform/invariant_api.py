@@ -9,8 +9,8 @@ from litestar.di import NamedDependency
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from marketplace.kernel.facts import Fact
+from marketplace.platform.away import is_away
 from marketplace.platform.checker import check_now, declared
-from marketplace.platform.database import is_away
 from marketplace.platform.identity import Caller
 from marketplace.platform.invariant_report import Invariants, report
 from marketplace.platform.package import Package

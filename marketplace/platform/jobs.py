@@ -10,7 +10,8 @@ import structlog
 from pgqueuer import PgQueuer
 from pgqueuer.models import Schedule
 
-from marketplace.platform.database import connection_config, is_away
+from marketplace.platform.away import is_away
+from marketplace.platform.database import connection_config
 
 logger = structlog.get_logger()
 

@@ -24,7 +24,8 @@ import structlog
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import uuid7
-from marketplace.platform.database import DB, UnitOfWork, is_away, unit_of_work
+from marketplace.platform.away import is_away
+from marketplace.platform.database import DB, UnitOfWork, unit_of_work
 from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
 from marketplace.settings import Settings
 

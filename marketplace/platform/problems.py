@@ -14,7 +14,7 @@ from litestar.types import ExceptionHandlersMap
 from marketplace.kernel.facts import Fact, Kind, NotFound, WrongState
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import preferred_language
-from marketplace.platform.database import is_away
+from marketplace.platform.away import is_away
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -15,7 +15,8 @@ from uuid import UUID, uuid4
 import structlog
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import UnitOfWork, is_away, unit_of_work
+from marketplace.platform.away import is_away
+from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.events import publish
 from marketplace.platform.outbound import Answer, Outbound, OutboundError
 from partners.webhooks.domain import DeliveryStatus, EndpointStatus, Verdict, judge

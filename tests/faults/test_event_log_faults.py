@@ -13,7 +13,8 @@ import asyncpg
 import pytest
 
 from marketplace.platform import events
-from marketplace.platform.database import DB, UnitOfWork, is_away
+from marketplace.platform.away import is_away
+from marketplace.platform.database import DB, UnitOfWork
 from marketplace.platform.events import StoredEvent, catch_up, run_consumers
 from tests.support.log import Collector, count_up, make_things, what_is_wrong
 
