@@ -2,7 +2,7 @@
 
 from litestar import Router
 
-from partners.web import account, company, credentials, entering, joining, people
+from partners.web import account, company, contracts, credentials, entering, joining, people
 from partners.web.frame import portal_router
 
 
@@ -33,6 +33,11 @@ def routes() -> list[Router]:
             account.password,
             account.second_factor_form,
             account.second_factor,
+            contracts.contracts,
+            contracts.contract,
+            contracts.text,
+            contracts.sign_form,
+            contracts.sign,
             people.people,
             people.invite_somebody,
             people.person,
