@@ -2,7 +2,7 @@
 
 from litestar import Router
 
-from partners.web import account, company, contracts, credentials, entering, joining, people
+from partners.web import account, company, contracts, credentials, deliveries, entering, joining, people, webhooks
 from partners.web.frame import portal_router
 
 
@@ -38,6 +38,14 @@ def routes() -> list[Router]:
             contracts.text,
             contracts.sign_form,
             contracts.sign,
+            webhooks.webhooks,
+            webhooks.add,
+            webhooks.webhook,
+            webhooks.change,
+            webhooks.deed,
+            deliveries.send_sample,
+            deliveries.delivery,
+            deliveries.send_again,
             people.people,
             people.invite_somebody,
             people.person,
