@@ -220,10 +220,12 @@ async def _check_strangers_form(request: ASGIConnection[Any, Any, Any, Any], _ha
 async def _check_token(request: ASGIConnection[Any, Any, Any, Any], wanted: str, forms: tuple[str, ...]) -> None:
     if not isinstance(request, Request) or request.method in {"GET", "HEAD", "OPTIONS"}:
         return
-    given = ""
-    if request.headers.get("content-type", "").startswith(forms):
-        given = str((await request.form()).get("csrf_token", ""))
+    if not request.headers.get("content-type", "").startswith(forms):
+        raise PortalFormExpired
+    form = await request.form()
+    given = str(form.get("csrf_token", ""))
     if not wanted or not hmac.compare_digest(given.encode(), wanted.encode()):
+        await form.close()  # the framework lets go of files only behind its guards
         raise PortalFormExpired
 
 

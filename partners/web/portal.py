@@ -2,7 +2,19 @@
 
 from litestar import Router
 
-from partners.web import account, company, contracts, credentials, deliveries, entering, joining, people, webhooks
+from partners.web import (
+    account,
+    company,
+    contracts,
+    credentials,
+    deliveries,
+    entering,
+    joining,
+    location_import,
+    locations,
+    people,
+    webhooks,
+)
 from partners.web.frame import portal_router
 
 
@@ -38,6 +50,14 @@ def routes() -> list[Router]:
             contracts.text,
             contracts.sign_form,
             contracts.sign,
+            locations.locations,
+            locations.new_location,
+            locations.add,
+            locations.location,
+            locations.change,
+            location_import.import_form,
+            location_import.look,
+            location_import.carry_out,
             webhooks.webhooks,
             webhooks.add,
             webhooks.webhook,
