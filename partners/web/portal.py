@@ -13,6 +13,7 @@ from partners.web import (
     location_import,
     locations,
     people,
+    provider,
     webhooks,
 )
 from partners.web.frame import portal_router
@@ -71,6 +72,10 @@ def routes() -> list[Router]:
             people.person,
             people.change_person,
             people.deed,
+            provider.provider,
+            provider.keep,
+            provider.try_out,
+            provider.forget,
             credentials.credentials,
             credentials.make,
             credentials.deed,
