@@ -22,7 +22,7 @@ from marketplace.web.language import page_language
 from marketplace.web.pages import Page
 from partners.oauth.callers import PartnerCaller
 from partners.onboarding.import_locations import import_locations
-from partners.onboarding.location_rows import Parsed, parse
+from partners.onboarding.location_rows import COLUMNS, Parsed, parse
 from partners.onboarding.schemas import ImportReport
 from partners.onboarding.spreadsheet import CSV, MOST_ROWS, FileUnreadable, read_rows
 from partners.staff.domain import SignedIn
@@ -127,5 +127,6 @@ async def _page(
         shown_errors=SHOWN_ERRORS,
         most_rows=MOST_ROWS,
         header=TEMPLATE,
+        columns={name: words[0] for name, words in COLUMNS.items()},
         error=error,
     )

@@ -139,8 +139,14 @@ async def test_wrong_rows_are_named_and_stay_out_only_when_told_to(owner: Portal
     body = HEADER + "SH-1,外滩店,,,上海,路 1,,,open\na b,,,,上海,路 1,99,1,shut\n\nSH-1,静安店,,,上海,路 2,,,open\n"
     looked = await upload(owner, body.encode())
     said = text_of(looked)
-    for words in ("第 3 行 id 须为 1 至 64", "第 3 行 name_zh 不能为空", "第 3 行 latitude 须为", "第 3 行 state 须为",
-                  "第 5 行 id 与第 2 行重复", "只导入正确的 1 行"):  # fmt: skip
+    for words in (
+        "第 3 行 编号 id 须为 1 至 64",
+        "第 3 行 中文名称 name_zh 不能为空",
+        "第 3 行 纬度 latitude 须为",
+        "第 3 行 状态 state 须为",
+        "第 5 行 编号 id 与第 2 行重复",
+        "只导入正确的 1 行",
+    ):
         assert words in said, words
     refused = await confirm(owner, looked)
     assert (refused.status_code, "未导入任何门店" in refused.text) == (400, True)
