@@ -49,6 +49,12 @@ _REFUSALS = {
 }
 """What a refusal says at the counter, where its own words would name a state by its code."""
 
+_LATER = Text(
+    "此操作此前已提交，之后该券又有变化；下面是它现在的状态。",
+    "This was sent before, and the voucher has changed since; below is how it stands now.",
+)
+"""For a form that comes again from a page of before: the old answer alone would mislead whoever stands there."""
+
 _WRONG = {
     "code": InvalidField("code", "请输入券码，最多 40 个字符。", "please give the code, of 40 characters at the most."),
     "reference": InvalidField(
@@ -104,8 +110,11 @@ async def use(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Res
         return await _look(request, partner, here, again, error=words(request, refused), reference=reference)
     if outcome.status >= 400:
         return await _page(request, here, code=code, error=_why(request, outcome), seen=await _seen(partner, code))
-    used = msgspec.json.decode(outcome.body, type=UsedVoucher)
-    return await _page(request, here, code=code, used=used, seen=await _seen(partner, code))
+    looked, seen = VerifyIn(code, here.location_id), await _seen(partner, code)
+    if seen is None:
+        return await _look(request, partner, here, looked, error=_LATER.in_language(page_language(request)))
+    used, what = msgspec.json.decode(outcome.body, type=UsedVoucher), await _verified(request, partner, looked)
+    return await _page(request, here, code=code, used=used, what=what.title, seen=seen)
 
 
 @post("/partner/counter/undo", status_code=200)
@@ -125,6 +134,9 @@ async def undo(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Re
         return await _page(request, here, code=code, error=words(request, refused))
     if outcome.status >= 400:
         return await _page(request, here, code=code, error=_why(request, outcome), seen=await _seen(partner, code))
+    if await _seen(partner, code) is not None:
+        looked = VerifyIn(code, here.location_id)
+        return await _look(request, partner, here, looked, error=_LATER.in_language(page_language(request)))
     return await _page(request, here, code=code, undone=msgspec.json.decode(outcome.body, type=UndoneUse))
 
 
@@ -132,17 +144,29 @@ async def _look(
     request: HttpRequest, partner: PartnerCaller, here: Where, body: VerifyIn, error: str = "", reference: str = ""
 ) -> Page:
     """Return the page that says what the code is. Raises what refuses the question itself."""
-    errand = Verify(partner.partner_id, _placed(partner, body), page_language(request))
-    outcome = await counter_desk(request).ask(errand)
-    if outcome.status >= 400:
-        return await _page(request, here, code=body.code, error=error or _why(request, outcome))
-    found = msgspec.json.decode(outcome.body, type=VerifiedVoucher)
+    try:
+        found = await _verified(request, partner, body)
+    except _Refused as refused:
+        return await _page(request, here, code=body.code, error=error or _why(request, refused.outcome))
     seen = await _seen(partner, body.code)
     return await _page(request, here, code=body.code, verified=found, seen=seen, error=error, reference=reference)
 
 
+class _Refused(Exception):  # noqa: N818 - an answer, not an error of ours
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+
+
+async def _verified(request: HttpRequest, partner: PartnerCaller, body: VerifyIn) -> VerifiedVoucher:
+    errand = Verify(partner.partner_id, _placed(partner, body), page_language(request))
+    outcome = await counter_desk(request).ask(errand)
+    if outcome.status >= 400:
+        raise _Refused(outcome)
+    return msgspec.json.decode(outcome.body, type=VerifiedVoucher)
+
+
 async def _page(request: HttpRequest, here: Where, *, error: str = "", **values: Any) -> Page:
-    empty = {"code": "", "reference": "", "verified": None, "used": None, "undone": None, "seen": None}
+    empty = {"code": "", "reference": "", "verified": None, "used": None, "undone": None, "seen": None, "what": None}
     clock: Clock = request.app.state.clock
     made = await portal_page(
         request,

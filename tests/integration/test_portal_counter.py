@@ -112,6 +112,7 @@ async def test_chosen_once_looked_at_taken_and_undone(shop: Shop) -> None:
     taken = await shop.use(looked, reference="房 301")
     assert "已核销" in taken.text
     assert await state(code) == ("used", "SH-1", "房 301")
+    assert "汉庭酒店一晚" in taken.text
     again = await shop.use(looked, reference="房 301")
     assert "已核销" in again.text, "the same form twice is the same answer"
     seen = await shop.verify(code)
@@ -120,6 +121,11 @@ async def test_chosen_once_looked_at_taken_and_undone(shop: Shop) -> None:
     undone = await shop.undo(taken)
     assert "已撤销" in undone.text
     assert (await state(code))[0] == "issued"
+    old = await shop.use(looked, reference="房 301")
+    assert ("下面是它现在的状态" in old.text, "可以核销" in old.text) == (True, True), "an old page must not mislead"
+    await shop.use(old, reference="房 302")
+    old = await shop.undo(taken)
+    assert ("下面是它现在的状态" in old.text, "不可用：已核销" in old.text) == (True, True)
     actor = await DB.fetchval("SELECT caller FROM idempotency WHERE caller LIKE 'staff:%' LIMIT 1")
     assert actor == f"staff:{await DB.fetchval('SELECT id FROM partner_staff')}"
 
