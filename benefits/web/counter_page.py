@@ -107,7 +107,9 @@ async def use(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Res
         outcome = await counter_desk(request).ask(errand)
     except Fact as refused:
         again = _wire(VerifyIn, code=code or "-", location_id=here.location_id)
-        return await _look(request, partner, here, again, error=words(request, refused), reference=reference)
+        wrong = "reference" if refused is _WRONG["reference"] else ""
+        why = words(request, refused)
+        return await _look(request, partner, here, again, error=why, wrong=wrong, reference=reference)
     if outcome.status >= 400:
         return await _page(request, here, code=code, error=_why(request, outcome), seen=await _seen(partner, code))
     looked, seen = VerifyIn(code, here.location_id), await _seen(partner, code)
@@ -141,7 +143,7 @@ async def undo(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Re
 
 
 async def _look(
-    request: HttpRequest, partner: PartnerCaller, here: Where, body: VerifyIn, error: str = "", reference: str = ""
+    request: HttpRequest, partner: PartnerCaller, here: Where, body: VerifyIn, error: str = "", **values: Any
 ) -> Page:
     """Return the page that says what the code is. Raises what refuses the question itself."""
     try:
@@ -149,7 +151,7 @@ async def _look(
     except _Refused as refused:
         return await _page(request, here, code=body.code, error=error or _why(request, refused.outcome))
     seen = await _seen(partner, body.code)
-    return await _page(request, here, code=body.code, verified=found, seen=seen, error=error, reference=reference)
+    return await _page(request, here, code=body.code, verified=found, seen=seen, error=error, **values)
 
 
 class _Refused(Exception):  # noqa: N818 - an answer, not an error of ours
@@ -166,7 +168,16 @@ async def _verified(request: HttpRequest, partner: PartnerCaller, body: VerifyIn
 
 
 async def _page(request: HttpRequest, here: Where, *, error: str = "", **values: Any) -> Page:
-    empty = {"code": "", "reference": "", "verified": None, "used": None, "undone": None, "seen": None, "what": None}
+    empty = {
+        "code": "",
+        "reference": "",
+        "wrong": "",
+        "verified": None,
+        "used": None,
+        "undone": None,
+        "seen": None,
+        "what": None,
+    }
     clock: Clock = request.app.state.clock
     made = await portal_page(
         request,

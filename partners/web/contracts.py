@@ -21,7 +21,7 @@ from partners.contracts.rows import difference_of, list_contracts, see_contract
 from partners.contracts.schemas import ContractView, SignIn
 from partners.contracts.sign import Signing, sign_contract
 from partners.oauth.callers import PartnerCaller
-from partners.staff.authenticate import TooManyGuesses, spend_code
+from partners.staff.authenticate import CodeRefused, TooManyGuesses, spend_code
 from partners.staff.domain import SignedIn
 from partners.staff.read import see_staff
 from partners.staff.throttle import BY_PERSON
@@ -130,7 +130,7 @@ async def sign(
     except NotFound:
         raise
     except (Fact, TransitionRefusedError) as refused:
-        return await _sign_page(request, me, partner, shown, clock, _said(request, refused))
+        return await _sign_page(request, me, partner, shown, clock, _wrong(request, refused))
     if by_password:
         await throttle_of(request).forgive(BY_PERSON, str(me.staff_id))
     return go(f"/partner/contracts/{shown.id}?done=signed")
@@ -159,15 +159,15 @@ async def _sign_page(
     partner: PartnerCaller,
     shown: ContractView,
     clock: Clock,
-    error: str = "",
+    errors: dict[str, str] | None = None,
 ) -> Page:
     return await portal_page(
         request,
         "partner/sign_contract.html",
-        status=400 if error else 200,
+        status=400 if errors else 200,
         **await _values(partner, shown),
         by_password=await _signs_in_by_password(me, clock),
-        error=error,
+        errors=errors or {},
     )
 
 
@@ -183,6 +183,15 @@ def _hash_of(said: Any) -> str:
         raise InvalidField(
             "content_hash", "缺少合同文本的哈希，请重新打开合同。", "the hash is missing: open the contract again."
         ) from error
+
+
+def _wrong(request: HttpRequest, refused: Fact | TransitionRefusedError) -> dict[str, str]:
+    """Return why, by the field that it is about, or by none."""
+    if isinstance(refused, CodeRefused | TooManyGuesses):
+        return {"code": why(request, refused)}
+    if isinstance(refused, InvalidField) and refused.details["field"] == "agreed":
+        return {"agreed": why(request, refused)}
+    return {"": _said(request, refused)}
 
 
 def _said(request: HttpRequest, refused: Fact | TransitionRefusedError) -> str:

@@ -107,10 +107,10 @@ async def test_what_is_refused_is_said_and_signs_nothing(api: Api, owner: Portal
     at = f"/partner/contracts/{version['id']}"
     good = {"content_hash": version["content_hash"], "agreed": "yes"}
     for fields, why in (
-        (good | {"agreed": "", "code": owner.code()}, "请确认您已阅读"),
+        (good | {"agreed": "", "code": owner.code()}, 'id="error-agreed" role="alert">请确认您已阅读'),
         (good | {"content_hash": "", "code": owner.code()}, "缺少合同文本的哈希"),
         (good | {"content_hash": "0" * 64, "code": owner.code()}, "不一致，请重新阅读后再签"),
-        (good | {"code": "000000"}, "验证码不正确"),
+        (good | {"code": "000000"}, 'id="error-code">验证码不正确'),
     ):
         page = await owner.fill(f"{at}/sign", **fields)
         assert (page.status_code, why in page.text) == (400, True), page.text
@@ -135,6 +135,29 @@ async def test_a_code_that_a_refused_signature_spent_is_not_lost(api: Api, owner
     await owner.fill(at, content_hash="0" * 64, agreed="yes", code=code)
     assert "签署成功" in (await owner.fill(at, content_hash=version["content_hash"], agreed="yes", code=code)).text
     assert await signatures() == ["partner"]
+
+
+async def test_who_signs_in_by_the_company_has_no_code_of_ours(api: Api, owner: Portal) -> None:
+    version = await offered(api, await partner())
+    at = f"/partner/contracts/{version['id']}/sign"
+    await DB.fetch(
+        "UPDATE partner_staff SET password_hash = NULL, totp_sealed = NULL, recovery_hashes = '{}', provider_subject = 'x'"
+    )
+    form = await owner.get(at)
+    assert 'name="code"' not in form.text
+    page = await owner.fill(form, content_hash=version["content_hash"])
+    assert (page.status_code, "请确认您已阅读" in page.text) == (400, True)
+    assert "签署成功" in (await owner.fill(form, content_hash=version["content_hash"], agreed="yes")).text
+
+
+async def test_codes_cannot_be_guessed_here(api: Api, owner: Portal) -> None:
+    version = await offered(api, await partner())
+    at, fields = f"/partner/contracts/{version['id']}/sign", {"content_hash": version["content_hash"], "agreed": "yes"}
+    for _ in range(5):
+        assert "验证码不正确" in (await owner.fill(at, **fields, code="000000")).text
+    late = await owner.fill(at, **fields, code=owner.code())
+    assert (late.status_code, "尝试次数过多" in late.text) == (400, True), "not even the right one is looked at"
+    assert await signatures() == []
 
 
 async def test_finance_reads_and_does_not_sign_and_others_see_nothing(api: Api, owner: Portal) -> None:
