@@ -55,11 +55,9 @@ _LATER = Text(
 )
 """For a form that comes again from a page of before: the old answer alone would mislead whoever stands there."""
 
-_WRONG = {
-    "code": InvalidField("code", "请输入券码，最多 40 个字符。", "please give the code, of 40 characters at the most."),
-    "reference": InvalidField(
-        "reference", "请填写单号，最多 100 个字符。", "please give a reference, of 100 characters at the most."
-    ),
+_FIELD_WORDS = {
+    "code": ("请输入券码，最多 40 个字符。", "please give the code, of 40 characters at the most."),
+    "reference": ("请填写单号，最多 100 个字符。", "please give a reference, of 100 characters at the most."),
 }
 
 
@@ -107,7 +105,7 @@ async def use(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Res
         outcome = await counter_desk(request).ask(errand)
     except Fact as refused:
         again = _wire(VerifyIn, code=code or "-", location_id=here.location_id)
-        wrong = "reference" if refused is _WRONG["reference"] else ""
+        wrong = "reference" if refused.details.get("field") == "reference" else ""
         why = words(request, refused)
         return await _look(request, partner, here, again, error=why, wrong=wrong, reference=reference)
     if outcome.status >= 400:
@@ -217,4 +215,5 @@ def _wire(struct: Any, **said: Any) -> Any:
         return msgspec.convert(said, struct)
     except msgspec.ValidationError as error:
         named = str(error).rpartition("`$.")[2].rstrip("`")
-        raise _WRONG.get(named, _WRONG["code"]) from error
+        named = named if named in _FIELD_WORDS else "code"
+        raise InvalidField(named, *_FIELD_WORDS[named]) from error
