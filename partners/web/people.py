@@ -18,6 +18,7 @@ from marketplace.platform.paging import Cursors
 from marketplace.platform.problems import path_id
 from marketplace.web.pages import Page
 from partners.oauth.gate import gate_of
+from partners.onboarding.locations import named_locations
 from partners.staff.domain import STAFF, SignedIn, StaffRole
 from partners.staff.people import change, disable, invite, invite_again, sign_out_everywhere
 from partners.staff.read import list_staff, see_staff
@@ -158,6 +159,7 @@ async def _person(request: HttpRequest, me: SignedIn, shown: StaffView, error: s
         shown=shown,
         error=error,
         myself=shown.id == me.staff_id,
+        works_at=await named_locations(me.partner_id, shown.locations),
         actions=STAFF.actions(shown.status),
         roles=list(StaffRole),
     )

@@ -142,6 +142,15 @@ async def test_a_person_takes_vouchers_where_they_work(shop: Shop) -> None:
     assert "只能由核销该券的门店撤销" in (await shop.send(taken, "undo", "code", "idempotency_key", reason="x")).text
 
 
+async def test_an_owner_sees_by_name_where_somebody_works(shop: Shop) -> None:
+    me = await DB.fetchval("SELECT id FROM partner_staff")
+    at = f"/partner/people/{me}"
+    assert "已保存" in (await shop.browser.fill(at, name="王敏", roles=["owner"], locations="SH-1，SH-2")).text
+    assert "目前：店 SH-1、店 SH-2" in (await shop.browser.get(at)).text
+    refused = await shop.browser.fill(at, name="王敏", roles=["owner"], locations="XX-9")
+    assert refused.status_code == 400
+
+
 async def test_the_use_case_is_asked_whatever_the_page_thinks(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page's own choice is no guard: were it wrong, `need_location` would refuse, as over the API."""
     await shop.person("counter", "SH-2")
