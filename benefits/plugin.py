@@ -34,7 +34,7 @@ from benefits.redemptions.counter_desk import CounterDesk, CounterErrand
 from benefits.redemptions.expire import expire_vouchers
 from benefits.rules import Rules
 from benefits.sandbox import make as sandbox
-from benefits.web import storefront
+from benefits.web import counter_page, storefront
 from marketplace.kernel.announced import Announced
 from marketplace.kernel.clock import Clock
 from marketplace.platform.desk import Desk
@@ -56,7 +56,7 @@ class Benefits(Package):
     announced: ClassVar[Sequence[Announced]] = announced.ALL
 
     def routes(self) -> Sequence[ControllerRouterHandler]:
-        """Return the API's controllers and the storefront's pages."""
+        """Return the API's controllers, the storefront's pages, and the counter in the partner portal."""
         return [
             *members_api.ROUTES,
             *points_api.ROUTES,
@@ -68,6 +68,7 @@ class Benefits(Package):
             *redemptions_api.ROUTES,
             *counter_api.ROUTES,
             *storefront.routes(),
+            *counter_page.routes(),
         ]
 
     def __init__(self, settings: Settings, clock: Clock) -> None:

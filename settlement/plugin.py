@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
 from litestar.types import ControllerRouterHandler
 
@@ -17,6 +18,7 @@ from settlement.invariants import INVARIANTS
 from settlement.payouts.api import FinancePayouts, PartnerPayouts
 from settlement.statements.api import FinanceStatements, PartnerStatements, Periods
 from settlement.statements.close import close_month
+from settlement.web import statements_page
 
 
 class Settlement(Package):
@@ -29,8 +31,13 @@ class Settlement(Package):
     commands = (close, export)
 
     def routes(self) -> Sequence[ControllerRouterHandler]:
-        """Return finance's and the partners' controllers."""
-        return [Periods, FinanceStatements, FinancePayouts, PartnerStatements, PartnerPayouts]
+        """Return finance's and the partners' controllers, and the statements in the partner portal."""
+        api = [Periods, FinanceStatements, FinancePayouts, PartnerStatements, PartnerPayouts]
+        return [*api, *statements_page.routes()]
+
+    def templates(self) -> Path | None:
+        """Return the templates of the statements in the partner portal."""
+        return Path(__file__).parent / "web" / "templates"
 
     def consumers(self) -> Sequence[Consumer]:
         """Return the money book's consumer."""

@@ -4,7 +4,7 @@ A partner sees only vouchers of its own offers, by our code or by one of its own
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -34,7 +34,7 @@ from marketplace.kernel.codes import UnreadableCodeError, read_code
 from marketplace.kernel.event import Event
 from marketplace.kernel.facts import Fact, InvalidField
 from marketplace.platform.arrays import arrays
-from marketplace.platform.database import UnitOfWork
+from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.desk import Decided, Desk
 from marketplace.platform.events import WRITE as EVENTS
 from marketplace.platform.events import event_row
@@ -112,6 +112,15 @@ class UndoUse(msgspec.Struct, frozen=True):
     language: str
 
     weight = 1
+
+
+class SeenUse(msgspec.Struct, frozen=True):
+    """A use: when, where (empty for nowhere named), under which reference, and until when that location may undo it."""
+
+    used_at: datetime
+    location_id: str
+    reference: str
+    undo_until: datetime
 
 
 CounterErrand: TypeAlias = Verify | Use | UndoUse
@@ -229,6 +238,18 @@ class CounterDesk:
             expires_at=voucher["expires_at"],
             use_token=token,
         )
+
+
+async def see_use(partner_id: UUID, code: str) -> SeenUse | None:
+    """Return how the partner's voucher was used; None for one that is not used, or not there."""
+    async with unit_of_work("REPEATABLE READ") as work:
+        found = await _vouchers(work, [Verify(partner_id, VerifyIn(code), "")], lock=False)
+    voucher = found.get((partner_id, spelled(code)))
+    if voucher is None or voucher["status"] != VoucherStatus.USED:
+        return None
+    terms = msgspec.convert(voucher["settlement"], SettlementTerms)
+    until = min(voucher["used_at"] + timedelta(minutes=terms.counter_cancel_minutes), voucher["expires_at"])
+    return SeenUse(voucher["used_at"], voucher["location_id"], voucher["reference"], until)
 
 
 def _use(errand: Use, voucher: Mapping[str, Any], batch: _Batch) -> UsedVoucher:

@@ -105,7 +105,6 @@ def _points(points: int) -> str:
 
 
 def _money(amount_minor: int, currency: str) -> str:
-    text = format_minor(amount_minor)
-    whole, cents = text.split(".")
+    whole, cents = format_minor(abs(amount_minor)).split(".")
     shown = f"{int(whole):,}" + ("" if cents == "00" else f".{cents}")
-    return f"{_SYMBOLS.get(currency, currency + ' ')}{shown}"
+    return f"{'−' if amount_minor < 0 else ''}{_SYMBOLS.get(currency, currency + ' ')}{shown}"

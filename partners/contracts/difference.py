@@ -33,6 +33,20 @@ _WORDS = {
     "weekly": Text("每周", "weekly"),
 }
 
+_SCENARIOS = {
+    "clothing": "服饰",
+    "dining": "餐饮",
+    "lodging": "住宿",
+    "mobility": "出行",
+    "entertainment": "娱乐",
+    "learning": "学习",
+    "shopping": "购物",
+    "wellness": "健康",
+    "finance": "财富",
+    "travel": "旅游",
+}
+"""What the scenarios are called in Chinese; their codes are English words already."""
+
 
 def _both(words: str) -> Text:
     return Text(words, words)
@@ -42,7 +56,8 @@ def _money(value: Money) -> Text:
     return _both(f"{format_minor(value.amount)} {value.currency}")
 
 
-def _rate(ppm: int) -> str:
+def rate(ppm: int) -> str:
+    """Return parts per million as a percentage, such as `6.25 %`."""
     whole, rest = divmod(ppm, 10_000)
     return f"{whole}.{rest:04d}".rstrip("0").rstrip(".") + " %"
 
@@ -58,7 +73,7 @@ def _days(value: int) -> Text:
 
 
 def _funding(value: Funding) -> Text:
-    oem, partner, dealer = (_rate(ppm) for ppm in (value.oem_ppm, value.partner_ppm, value.dealer_ppm))
+    oem, partner, dealer = (rate(ppm) for ppm in (value.oem_ppm, value.partner_ppm, value.dealer_ppm))
     name = f" {value.dealer}" if value.dealer else ""
     return Text(
         f"主机厂 {oem}，合作方 {partner}，经销商{name} {dealer}",
@@ -67,19 +82,24 @@ def _funding(value: Funding) -> Text:
 
 
 def _scope(rule: PriceRule | CommissionRule) -> Text:
-    named = [*rule.scenarios, *(str(offer) for offer in rule.offers)]
-    return _both(", ".join(named)) if named else Text("全部", "all")
+    offers = [str(offer) for offer in rule.offers]
+    if not offers and not rule.scenarios:
+        return Text("全部", "all")
+    chinese = [*(_SCENARIOS[scenario] for scenario in rule.scenarios), *offers]
+    return Text("、".join(chinese), ", ".join([*rule.scenarios, *offers]))
 
 
-def _price_rule(rule: PriceRule) -> Text:
+def say_price_rule(rule: PriceRule) -> Text:
+    """Return a rule of prices in words: for what, and the price."""
     said = _per_point(rule.per_point_micros or 0) if rule.price is None else _money(rule.price)
     scope = _scope(rule)
     return Text(f"{scope.zh}：{said.zh}", f"{scope.en}: {said.en}")
 
 
-def _commission_rule(rule: CommissionRule) -> Text:
+def say_commission_rule(rule: CommissionRule) -> Text:
+    """Return a rule of commission in words: for what, on what, and how much."""
     scope, cash = _scope(rule), rule.on == "cash"
-    zh, en = [_rate(rule.rate_ppm)], [_rate(rule.rate_ppm)]
+    zh, en = [rate(rule.rate_ppm)], [rate(rule.rate_ppm)]
     for minor, chinese, english in (
         (rule.fixed_minor, "另加", "plus"),
         (rule.floor_minor, "最低", "at least"),
@@ -129,11 +149,11 @@ FIELDS: Mapping[str, Field] = {
     "settlement_price": Field(Text("默认结算价", "Price of a unit"), _money),
     "per_point_micros": Field(Text("默认积分单价", "Rate for a point"), _per_point),
     "max_settlement_price": Field(Text("结算价上限", "Highest price of a unit"), _money),
-    "prices": Field(Text("结算价规则", "Rules of prices"), _list(_price_rule)),
+    "prices": Field(Text("结算价规则", "Rules of prices"), _list(say_price_rule)),
     "funding": Field(Text("费用分摊", "Funding split"), _funding),
-    "commission_ppm": Field(Text("现金默认佣金", "Commission on cash without a rule"), lambda ppm: _both(_rate(ppm))),
-    "commission": Field(Text("佣金规则", "Rules of commission"), _list(_commission_rule)),
-    "tax_rate_ppm": Field(Text("增值税税率", "VAT rate"), lambda ppm: _both(_rate(ppm))),
+    "commission_ppm": Field(Text("现金默认佣金", "Commission on cash without a rule"), lambda ppm: _both(rate(ppm))),
+    "commission": Field(Text("佣金规则", "Rules of commission"), _list(say_commission_rule)),
+    "tax_rate_ppm": Field(Text("增值税税率", "VAT rate"), lambda ppm: _both(rate(ppm))),
     "tax": Field(Text("计税方式", "VAT is"), _word),
     "invoiced_by": Field(Text("开票方", "Invoices are written by"), _word),
     "currency": Field(Text("币种", "Currency"), _plain),

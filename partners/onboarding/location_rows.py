@@ -10,7 +10,7 @@ from partners.fields import Line, Reference, ShortLine
 from partners.onboarding.schemas import Coordinates, LocationState, RowProblem
 from partners.onboarding.spreadsheet import Formula, Row
 
-_COLUMNS: dict[str, tuple[str, ...]] = {
+COLUMNS: dict[str, tuple[str, ...]] = {
     "id": ("编号", "门店编号"),
     "name_zh": ("中文名称", "名称", "门店名称"),
     "name_en": ("英文名称",),
@@ -116,7 +116,7 @@ def _word(what: str, language: str) -> str:
 def _header(rows: Sequence[Row], language: str) -> tuple[dict[str, int], list[RowProblem]]:
     if len(rows) < 2:
         return {}, [RowProblem(1, "body", _word("nothing", language))]
-    names = {word: name for name, words in _COLUMNS.items() for word in (name, *words)}
+    names = {word: name for name, words in COLUMNS.items() for word in (name, *words)}
     columns: dict[str, int] = {}
     problems = []
     for place, title in enumerate(rows[0].cells):

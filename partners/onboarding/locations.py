@@ -15,7 +15,7 @@ from marketplace.platform.paging import Cursors, Page
 from partners.onboarding.domain import PARTNER
 from partners.onboarding.events import LocationAdded, LocationChanged
 from partners.onboarding.history import lock_partner
-from partners.onboarding.schemas import Coordinates, LocationChange, LocationView, NewLocation
+from partners.onboarding.schemas import Coordinates, LocationChange, LocationState, LocationView, NewLocation
 from partners.reading import reader
 
 _COLUMNS = (
@@ -92,18 +92,51 @@ async def change_location(
     return _view(row)
 
 
-async def list_locations(partner_id: UUID, cursors: Cursors, cursor: str | None, limit: int) -> Page[LocationView]:
-    """Return a page of the partner's locations, by id."""
-    kind = f"locations:{partner_id}"
+async def list_locations(
+    partner_id: UUID,
+    cursors: Cursors,
+    cursor: str | None,
+    limit: int,
+    *,
+    search: str = "",
+    state: LocationState | None = None,
+) -> Page[LocationView]:
+    """Return a page of the partner's locations, by id; of those whose id, name, region, city or address has `search` in it."""
+    if not search.isprintable():  # PostgreSQL cannot even be asked for a text with a NUL in it
+        return Page([], None)
+    kind = f"locations:{partner_id}" + (f":{state}:{search}" if search or state else "")
     after = cursors.read(kind, cursor)[0] if cursor else ""
     rows = await DB.fetch(
-        f"SELECT {_COLUMNS} FROM partner_location WHERE partner_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+        f"SELECT {_COLUMNS} FROM partner_location WHERE partner_id = $1 AND id > $2 AND ($4::text IS NULL OR state = $4)"
+        " AND ($5 = '' OR position($5 in lower(concat_ws(' ', id, name_zh, name_en, region, city, address))) > 0)"
+        " ORDER BY id LIMIT $3",
         partner_id,
         after,
         limit + 1,
+        state,
+        search.lower(),
     )
     data = [_view(row) for row in rows[:limit]]
     return Page(data, cursors.make(kind, [data[-1].id]) if len(rows) > limit else None)
+
+
+async def see_location(partner_id: UUID, location_id: str) -> LocationView:
+    """Return one of the partner's locations. Raises NotFound, also for another partner's."""
+    found = await named_locations(partner_id, [location_id])
+    if not found:
+        raise NotFound
+    return found[0]
+
+
+async def named_locations(partner_id: UUID, location_ids: Collection[str]) -> list[LocationView]:
+    """Return those of the partner's locations that are named, by id; what is none of its own is left out."""
+    wanted = [location_id for location_id in location_ids if location_id.isprintable()]
+    rows = await DB.fetch(
+        f"SELECT {_COLUMNS} FROM partner_location WHERE partner_id = $1 AND id = ANY($2::text[]) ORDER BY id",
+        partner_id,
+        wanted,
+    )
+    return [_view(row) for row in rows]
 
 
 async def known_locations(wanted: Collection[tuple[UUID, str]]) -> set[tuple[UUID, str]]:

@@ -14,12 +14,12 @@ import httpx
 from marketplace.kernel.facts import Fact, InvalidField, Kind, NotFound
 from marketplace.platform import audit
 from marketplace.platform.database import DB, UnitOfWork
-from marketplace.platform.identity import RemoteKeys
+from marketplace.platform.identity import IdentityUnavailable, RemoteKeys
 from marketplace.platform.outbound import Outbound
 from marketplace.platform.outbound_client import OutboundTransport
 from marketplace.platform.secretbox import decrypt, encrypt
 from marketplace.settings import Settings
-from marketplace.web.oidc import RelyingParty
+from marketplace.web.oidc import RelyingParty, new_flow
 from partners.onboarding.history import lock_partner
 from partners.reading import reader
 from partners.staff.domain import MAY_SIGN_IN, StaffStatus, normal_email
@@ -44,6 +44,14 @@ class NotInvited(Fact):
     way_out = "partner_sign_in"
     zh = "公司账号登录成功，但没有找到对应的邀请；请让负责人邀请您已验证的公司邮箱。"
     en = "Your company signed you in, but nobody with your verified e-mail address was invited; ask an owner to invite you."
+
+
+class ProviderUnreachable(Fact):
+    """The provider does not answer as OpenID Connect Discovery says it must, or is not let through by the guard."""
+
+    code = "provider_unreachable"
+    zh = "无法从 {issuer} 取得登录服务的说明或公钥：请确认地址可从公网访问，且其 issuer 与此处完全一致。"
+    en = "{issuer} gives no description or no keys: it must be open to the Internet, and call itself by just this issuer."
 
 
 async def see_provider(settings: Settings, partner_id: UUID) -> ProviderView:
@@ -117,11 +125,29 @@ async def delete_provider(work: UnitOfWork, partner_id: UUID, actor: str, now: d
 
 def relying_party(settings: Settings, outbound: Outbound, row: Any) -> RelyingParty:
     """Return our side of a provider's row, behind the guarded way out."""
-    transport = OutboundTransport(outbound)
-    client = httpx.AsyncClient(transport=transport, timeout=_TIMEOUT_S, trust_env=False)
+    transport, client = _way_out(outbound)
     secret = decrypt(settings.secret_key, _PURPOSE, row["secret_sealed"]).decode()
     redirect_uri, keys = f"{settings.base_url}{CALLBACK}", RemoteKeys(row["issuer"], client)
     return RelyingParty(row["issuer"], row["client_id"], secret, redirect_uri, _SCOPE, keys, client, transport)
+
+
+def _way_out(outbound: Outbound) -> tuple[OutboundTransport, httpx.AsyncClient]:
+    transport = OutboundTransport(outbound)
+    return transport, httpx.AsyncClient(transport=transport, timeout=_TIMEOUT_S, trust_env=False)
+
+
+async def try_provider(settings: Settings, outbound: Outbound, partner_id: UUID) -> int:
+    """Ask the partner's provider for its description and its keys, as a sign-in does, and return how many keys it has.
+
+    Whether it takes our secret, only a sign-in shows. Raises NotFound, ProviderUnreachable.
+    """
+    row = await find_provider(partner_id)
+    try:
+        await relying_party(settings, outbound, row).authorization_url(new_flow("/partner"))
+        keys = await RemoteKeys(row["issuer"], _way_out(outbound)[1])(fresh=True)
+    except IdentityUnavailable as error:
+        raise ProviderUnreachable(issuer=row["issuer"]) from error
+    return len(keys.keys)
 
 
 async def find_provider(partner_id: UUID) -> Any:

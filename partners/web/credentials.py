@@ -8,8 +8,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, InvalidField, Kind, NotFound, WrongState
+from marketplace.kernel.facts import Fact, InvalidField, Kind, NotFound
 from marketplace.kernel.states import TransitionRefusedError
+from marketplace.kernel.text import Text
 from marketplace.platform.database import unit_of_work
 from marketplace.platform.paging import Cursors
 from marketplace.settings import Settings
@@ -23,11 +24,22 @@ from partners.oauth.schemas import NewClient
 from partners.oauth.shape import SECRET_METHODS
 from partners.secrets_once import unseal
 from partners.staff.domain import SignedIn, StaffRole, scopes_of
-from partners.web.frame import HttpRequest, RoleNeeded, field, go, portal_page, words
+from partners.web.frame import HttpRequest, RoleNeeded, field, go, portal_page, why
+from partners.web.places import Place, leads_to
 
 ON_A_PAGE = 50
 GRACE_HOURS = 24
 """How long an old secret works beside its successor, so that systems can change over in peace."""
+
+
+PLACE = Place(
+    path="/partner/credentials",
+    icon="key",
+    name=Text("凭证", "Credentials"),
+    about=Text("沙箱与正式凭证，更换密钥，吊销", "Sandbox and live, new secrets, revocation"),
+    rank=70,
+    scope="webhooks:manage",  # what just developers and owners have
+)
 
 
 class MoreThanYourRole(Fact):
@@ -39,7 +51,7 @@ class MoreThanYourRole(Fact):
     en = "Live credentials cannot do more than your role: {scopes}."
 
 
-@get("/partner/credentials")
+@get(PLACE.path, opt=leads_to(PLACE))
 async def credentials(request: HttpRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]) -> Page:
     """List the company's clients, with a form for another."""
     _need_developer(me)
@@ -70,7 +82,7 @@ async def make(
         async with unit_of_work() as work:
             issued = await register_client(work, settings, new, me.partner_id, me.actor, clock.now())
     except (Fact, TransitionRefusedError) as refused:
-        return await _list(request, me, cursors, said, _why(request, refused))
+        return await _list(request, me, cursors, said, why(request, refused))
     return await _told(request, settings, issued.client_id, issued.client_secret or "", new.livemode)
 
 
@@ -107,7 +119,7 @@ async def deed(
     except Fact as refused:
         if isinstance(refused, NotFound):
             raise
-        return await _list(request, me, cursors, error=_why(request, refused))
+        return await _list(request, me, cursors, error=why(request, refused))
     secret = unseal(settings.secret_key, rotated.client_secret)
     return await _told(request, settings, client_id, secret, client.livemode, rotated=True)
 
@@ -156,9 +168,3 @@ def _wire(said: dict[str, Any]) -> NewClient:
         return msgspec.convert(said, NewClient)
     except msgspec.ValidationError as error:
         raise InvalidField("scopes", "请至少选择一项权限。", "Please choose at least one permission.") from error
-
-
-def _why(request: HttpRequest, refused: Fact | TransitionRefusedError) -> str:
-    if isinstance(refused, TransitionRefusedError):
-        refused = WrongState(refused.action, refused.state, refused.allowed)
-    return words(request, refused)

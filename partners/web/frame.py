@@ -21,7 +21,8 @@ from litestar.handlers import BaseRouteHandler
 from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
-from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.facts import Fact, Kind, WrongState
+from marketplace.kernel.states import TransitionRefusedError
 from marketplace.platform.problems import handle_fact
 from marketplace.platform.secretbox import derive
 from marketplace.settings import Settings
@@ -31,6 +32,7 @@ from marketplace.web.sessions import FormExpired, cookie_name, secure_cookie
 from marketplace.web.sign_in import local_path
 from partners.staff.domain import SignedIn, StaffRole, scopes_of
 from partners.staff.sign_in import Browser, PartnerSignIn, PartnerSignInNeeded
+from partners.web.places import places_for, tabs_of
 
 HttpRequest = Request[Any, Any, Any]
 
@@ -38,6 +40,7 @@ _FORM_COOKIE = "partner-form"
 _FORM_AGE_S = 12 * 3600
 _FORM_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _TOKEN_BYTES = 32
+_URLENCODED, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 
 ROLE_NAMES: dict[StaffRole, tuple[str, str]] = {
     StaffRole.OWNER: ("负责人", "Owner"),
@@ -143,6 +146,18 @@ def field(form: Mapping[str, Any], name: str, most: int) -> str:
     return text if text.isprintable() and len(text) <= most else ""
 
 
+def cursor_of(request: HttpRequest) -> str | None:
+    """Return the cursor of a list page's address; too long a one is none that we gave, and reads as a wrong one."""
+    return (request.query_params.get("cursor") or "")[:1000] or None
+
+
+def why(request: HttpRequest, refused: Fact | TransitionRefusedError) -> str:
+    """Return why a use case refused, in the page's language."""
+    if isinstance(refused, TransitionRefusedError):
+        refused = WrongState(refused.action, refused.state, refused.allowed)
+    return words(request, refused)
+
+
 def need(me: SignedIn, scope: str) -> None:
     """Raise RoleNeeded unless the person's roles have the scope."""
     if scope not in scopes_of(me.roles):
@@ -160,6 +175,7 @@ def _page(
 ) -> Page:
     here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     me = browser.person if browser else None
+    places = places_for(request.app, me)
     made = page(
         request,
         template,
@@ -167,8 +183,8 @@ def _page(
         **{
             "person": None,
             "me": me,
-            "may_manage": me is not None and "staff:manage" in scopes_of(me.roles),
-            "may_connect": me is not None and bool(me.roles & {StaffRole.OWNER, StaffRole.DEVELOPER}),
+            "places": places,
+            "tabs": tabs_of(places),
             "csrf_token": csrf_token,
             "return_to": quote(here, safe=""),
             "role_names": ROLE_NAMES,
@@ -191,22 +207,25 @@ async def _check_form(request: ASGIConnection[Any, Any, Any, Any], _handler: Bas
     browser = await sign_in_of(request).browser(request)
     if browser is None:
         raise PartnerSignInNeeded
-    await _check_token(request, browser.csrf)
+    await _check_token(request, browser.csrf, (_URLENCODED, _MULTIPART))
 
 
 async def _check_strangers_form(request: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
     settings: Settings = request.app.state.settings
     kept = request.cookies.get(cookie_name(settings, _FORM_COOKIE), "")
-    await _check_token(request, _strangers_token(settings, kept) if _FORM_TOKEN.fullmatch(kept) else "")
+    token = _strangers_token(settings, kept) if _FORM_TOKEN.fullmatch(kept) else ""
+    await _check_token(request, token, (_URLENCODED,))  # no stranger sends files
 
 
-async def _check_token(request: ASGIConnection[Any, Any, Any, Any], wanted: str) -> None:
+async def _check_token(request: ASGIConnection[Any, Any, Any, Any], wanted: str, forms: tuple[str, ...]) -> None:
     if not isinstance(request, Request) or request.method in {"GET", "HEAD", "OPTIONS"}:
         return
-    given = ""
-    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        given = str((await request.form()).get("csrf_token", ""))
+    if not request.headers.get("content-type", "").startswith(forms):
+        raise PortalFormExpired
+    form = await request.form()
+    given = str(form.get("csrf_token", ""))
     if not wanted or not hmac.compare_digest(given.encode(), wanted.encode()):
+        await form.close()  # the framework lets go of files only behind its guards
         raise PortalFormExpired
 
 

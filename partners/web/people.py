@@ -10,18 +10,21 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, InvalidField, WrongState
+from marketplace.kernel.facts import Fact, InvalidField
 from marketplace.kernel.states import TransitionRefusedError
+from marketplace.kernel.text import Text
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.paging import Cursors
 from marketplace.platform.problems import path_id
 from marketplace.web.pages import Page
 from partners.oauth.gate import gate_of
+from partners.onboarding.locations import named_locations
 from partners.staff.domain import STAFF, SignedIn, StaffRole
 from partners.staff.people import change, disable, invite, invite_again, sign_out_everywhere
 from partners.staff.read import list_staff, see_staff
 from partners.staff.schemas import NewStaff, StaffChange, StaffView
-from partners.web.frame import HttpRequest, field, go, need, portal_page, words
+from partners.web.frame import HttpRequest, field, go, need, portal_page, why
+from partners.web.places import Place, leads_to
 
 PEOPLE_ON_A_PAGE = 50
 _SCOPE = "staff:manage"
@@ -29,7 +32,17 @@ _SCOPE = "staff:manage"
 Deed = Callable[[UnitOfWork, UUID, UUID, str, Any], Awaitable[Any]]
 
 
-@get("/partner/people")
+PLACE = Place(
+    path="/partner/people",
+    icon="people",
+    name=Text("人员", "People"),
+    about=Text("邀请同事，分配角色，停用账号，公司登录", "Invite colleagues, give roles, end access, company sign-in"),
+    rank=80,
+    scope=_SCOPE,
+)
+
+
+@get(PLACE.path, opt=leads_to(PLACE))
 async def people(
     request: HttpRequest,
     me: NamedDependency[SignedIn],
@@ -57,7 +70,7 @@ async def invite_somebody(
         async with unit_of_work() as work:
             await invite(work, me.partner_id, new, me.actor, clock.now())
     except (Fact, TransitionRefusedError) as refused:
-        return await _people(request, me, clock, cursors, said, _why(request, refused))
+        return await _people(request, me, clock, cursors, said, why(request, refused))
     return go("/partner/people?done=invited")
 
 
@@ -88,7 +101,7 @@ async def change_person(
         gate_of(request).forget()  # what they let applications do changes with their roles
     except Fact as refused:
         shown = await see_staff(me.partner_id, identifier, clock.now())
-        return await _person(request, me, shown, _why(request, refused))
+        return await _person(request, me, shown, why(request, refused))
     return go("/partner/people?done=changed")
 
 
@@ -112,7 +125,7 @@ async def deed(
             await carry_out(work, me.partner_id, identifier, me.actor, clock.now())
         gate_of(request).forget()
     except (Fact, TransitionRefusedError) as refused:
-        return await _person(request, me, shown, _why(request, refused))
+        return await _person(request, me, shown, why(request, refused))
     return go(f"/partner/people?done={deed}")
 
 
@@ -146,6 +159,7 @@ async def _person(request: HttpRequest, me: SignedIn, shown: StaffView, error: s
         shown=shown,
         error=error,
         myself=shown.id == me.staff_id,
+        works_at=await named_locations(me.partner_id, shown.locations),
         actions=STAFF.actions(shown.status),
         roles=list(StaffRole),
     )
@@ -167,9 +181,3 @@ _FIELD_WORDS = {
     "roles": ("请至少选择一个角色。", "Please choose at least one role."),
     "locations": ("门店编号有误。", "A location's id is not right."),
 }
-
-
-def _why(request: HttpRequest, refused: Fact | TransitionRefusedError) -> str:
-    if isinstance(refused, TransitionRefusedError):
-        refused = WrongState(refused.action, refused.state, refused.allowed)
-    return words(request, refused)

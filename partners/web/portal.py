@@ -2,7 +2,20 @@
 
 from litestar import Router
 
-from partners.web import account, company, credentials, entering, joining, people
+from partners.web import (
+    account,
+    company,
+    contracts,
+    credentials,
+    deliveries,
+    entering,
+    joining,
+    location_import,
+    locations,
+    people,
+    provider,
+    webhooks,
+)
 from partners.web.frame import portal_router
 
 
@@ -33,11 +46,36 @@ def routes() -> list[Router]:
             account.password,
             account.second_factor_form,
             account.second_factor,
+            contracts.contracts,
+            contracts.contract,
+            contracts.text,
+            contracts.sign_form,
+            contracts.sign,
+            locations.locations,
+            locations.new_location,
+            locations.add,
+            locations.location,
+            locations.change,
+            location_import.import_form,
+            location_import.look,
+            location_import.carry_out,
+            webhooks.webhooks,
+            webhooks.add,
+            webhooks.webhook,
+            webhooks.change,
+            webhooks.deed,
+            deliveries.send_sample,
+            deliveries.delivery,
+            deliveries.send_again,
             people.people,
             people.invite_somebody,
             people.person,
             people.change_person,
             people.deed,
+            provider.provider,
+            provider.keep,
+            provider.try_out,
+            provider.forget,
             credentials.credentials,
             credentials.make,
             credentials.deed,

@@ -1,1 +1,1 @@
-"""The finance console comes here."""
+"""The statements in the partner portal; the finance console comes here."""

@@ -1,14 +1,12 @@
 """A member with a real browser: signs in, looks around, searches, redeems, shows the code, gives it back."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import uvicorn
-from playwright.async_api import Browser, BrowserContext, Page, Route, async_playwright, expect
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 from benefits.members.resolve import upsert
 from benefits.members.schemas import MemberIn
@@ -17,6 +15,7 @@ from marketplace.app import create_app
 from marketplace.demo import oneid_pages
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import DB, unit_of_work
+from tests.support.browsing import ARGUMENTS, SIZES, fits, person
 from tests.support.chromium import chromium
 from tests.support.web import PEOPLE, page_settings
 from tests.support.world import World, breaches
@@ -27,21 +26,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (Debian package chromium): browser tests left out"),
 ]
-
-ARGUMENTS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # Whatever is not on this machine does not exist: the pages must live from our own server.
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
-]
-
-SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1280, "height": 800}}
 
 PICTURE = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 320 200"><rect width="320" height="200" fill="#17393a"/>'
@@ -110,25 +94,6 @@ async def browser() -> AsyncIterator[Browser]:
         await started.close()
 
 
-@contextlib.asynccontextmanager
-async def _person(browser: Browser, site: Site, size: str, **options: Any) -> AsyncIterator[tuple[Page, list[str]]]:
-    """Give a page of a fresh person, and what its browser complained about or asked of others."""
-    context: BrowserContext = await browser.new_context(viewport=SIZES[size], **({"locale": "zh-CN"} | options))
-    context.set_default_timeout(15_000)
-    complaints: list[str] = []
-    page = await context.new_page()
-    page.on(
-        "console", lambda message: complaints.append(message.text) if message.type in {"error", "warning"} else None
-    )
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "request",
-        lambda request: complaints.append(request.url) if not request.url.startswith((site.address, "data:")) else None,
-    )
-    yield page, complaints
-    await context.close()
-
-
 async def _sign_in(page: Page, site: Site) -> None:
     await page.goto(site.address)
     await page.get_by_role("link", name="使用 ONE ID 登录").click()
@@ -137,29 +102,17 @@ async def _sign_in(page: Page, site: Site) -> None:
     await page.wait_for_url(f"{site.address}/")
 
 
-async def _fits(page: Page) -> None:
-    """Fail when the page is wider than the screen, or something to touch is smaller than 44 pixels."""
-    assert await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-    small = await page.evaluate(
-        """[...document.querySelectorAll("a, button, input:not([type=hidden])")]
-            .filter((e) => !e.matches(".skip, .link, .visually-hidden"))
-            .map((e) => [e.outerHTML.slice(0, 90), e.getBoundingClientRect()])
-            .filter(([, box]) => box.width > 0 && box.height < 44).map(([html]) => html)"""
-    )
-    assert small == []
-
-
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_member_redeems_and_shows_the_code(site: Site, browser: Browser, size: str) -> None:
-    async with _person(browser, site, size) as (page, complaints):
+    async with person(browser, site.address, size) as (page, complaints):
         await _sign_in(page, site)
         await expect(page.get_by_role("heading", level=1)).to_contain_text("林晓")
         await expect(page.locator(".balance b")).to_have_text("20,000")
-        await _fits(page)
+        await fits(page)
 
         await page.get_by_role("link", name="餐饮").click()
         await expect(page.locator("a.offer")).to_have_count(12)
-        await _fits(page)
+        await fits(page)
         await page.get_by_role("link", name="加载更多").click()
         await expect(page.locator("a.offer")).to_have_count(13)
         await expect(page.get_by_role("link", name="加载更多")).to_have_count(0)
@@ -170,7 +123,7 @@ async def test_a_member_redeems_and_shows_the_code(site: Site, browser: Browser,
         await page.get_by_role("link", name="全季酒店高级大床房一晚").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("全季酒店高级大床房一晚")
         assert await page.locator(".picture img").evaluate("(image) => image.complete && image.naturalWidth > 0")
-        await _fits(page)
+        await fits(page)
 
         await page.get_by_text("2", exact=True).click()
         await page.get_by_role("button", name="立即兑换").click()
@@ -189,7 +142,7 @@ async def test_a_member_redeems_and_shows_the_code(site: Site, browser: Browser,
         assert box is not None
         assert box["width"] >= 160
         assert await DB.fetchval("SELECT count(*) FROM redemption") == 1
-        await _fits(page)
+        await fits(page)
 
         await page.get_by_role("link", name="查看券包").click()
         await page.locator("a.voucher").click()
@@ -204,7 +157,7 @@ async def test_a_member_redeems_and_shows_the_code(site: Site, browser: Browser,
         await page.goto(f"{site.address}/points")
         await expect(page.locator(".balance b")).to_have_text("20,000")
         await expect(page.locator(".movement")).to_have_count(3)
-        await _fits(page)
+        await fits(page)
         await page.get_by_role("button", name="退出").click()
         await expect(page.get_by_role("link", name="使用 ONE ID 登录")).to_be_visible()
         await page.go_back()
@@ -216,7 +169,7 @@ async def test_a_member_redeems_and_shows_the_code(site: Site, browser: Browser,
 
 
 async def test_everything_works_without_javascript(site: Site, browser: Browser) -> None:
-    async with _person(browser, site, "phone", java_script_enabled=False) as (page, complaints):
+    async with person(browser, site.address, "phone", java_script_enabled=False) as (page, complaints):
         await _sign_in(page, site)
         await page.get_by_role("link", name="餐饮").first.click()
         await page.get_by_role("link", name="加载更多").click()
@@ -233,7 +186,7 @@ async def test_everything_works_without_javascript(site: Site, browser: Browser)
 
 
 async def test_a_session_that_ended_leads_back_through_one_id(site: Site, browser: Browser) -> None:
-    async with _person(browser, site, "phone") as (page, _complaints):
+    async with person(browser, site.address, "phone") as (page, _complaints):
         await _sign_in(page, site)
         await page.goto(f"{site.address}/offers?q=酒店")
         await page.get_by_role("link", name="全季酒店").click()
@@ -245,7 +198,7 @@ async def test_a_session_that_ended_leads_back_through_one_id(site: Site, browse
 
 
 async def test_a_lost_network_is_said_and_trying_again_redeems_once(site: Site, browser: Browser) -> None:
-    async with _person(browser, site, "phone") as (page, _complaints):
+    async with person(browser, site.address, "phone") as (page, _complaints):
         await _sign_in(page, site)
         await page.goto(f"{site.address}/offers?q=酒店")
         await page.get_by_role("link", name="全季酒店").click()
@@ -269,7 +222,7 @@ async def _answer_lost(route: Route) -> None:
 
 
 async def test_english_dark_and_the_api_description_come_from_our_server_alone(site: Site, browser: Browser) -> None:
-    async with _person(browser, site, "desktop", locale="en-GB", color_scheme="dark") as (page, complaints):
+    async with person(browser, site.address, "desktop", locale="en-GB", color_scheme="dark") as (page, complaints):
         await page.goto(site.address)
         await expect(page.get_by_role("heading", level=1)).to_have_text("Your points, well spent")
         background = await page.evaluate("getComputedStyle(document.body).backgroundColor")

@@ -18,6 +18,8 @@ from marketplace.platform.mail import FOLDER, MailSender
 from marketplace.settings import Settings
 from partners.staff.invitations import Inviter
 from partners.staff.second_factor import code_at
+from tests.support.app import Api
+from tests.support.partners import approved_partner
 from tests.support.web import hidden
 
 PASSWORD = "correct horse battery staple"
@@ -88,3 +90,11 @@ def link_in(message: Any) -> str:
     links = set(re.findall(r"https?://\S+", unescape(message.get_content())))
     assert len(links) == 1, links
     return str(links.pop())
+
+
+async def joined_owner(api: Api, browser: Portal, **changes: Any) -> str:
+    """Approve an application, let its contact join in the browser, and return the partner's id."""
+    partner_id = await approved_partner(api, **changes)
+    page = await browser.join(link_in((await post_office(browser.settings, browser.clock))[-1]))
+    assert page.status_code == 200, page.text
+    return partner_id

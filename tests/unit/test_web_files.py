@@ -35,7 +35,7 @@ def test_a_static_address_carries_the_hash_of_the_file() -> None:
         static("web/nothing.css")
 
 
-@pytest.mark.parametrize("package", ["marketplace", "partners", "benefits"])
+@pytest.mark.parametrize("package", ["marketplace", "partners", "benefits", "settlement"])
 def test_pages_have_no_inline_script_or_style_and_nothing_from_elsewhere(package: str) -> None:
     """The content security policy would refuse them in the browser; here they are found with their names."""
     for path in (ROOT / package / "web" / "templates").rglob("*.html"):
@@ -72,7 +72,10 @@ def test_every_component_renders_in_both_languages() -> None:
 
 
 def test_templates_compile() -> None:
-    folders = [frame.HERE / "templates", *(ROOT / name / "web" / "templates" for name in ("partners", "benefits"))]
+    folders = [
+        frame.HERE / "templates",
+        *(ROOT / name / "web" / "templates" for name in ("partners", "benefits", "settlement")),
+    ]
     environment = frame.environment(folders, lambda name: name, Settings().calendar)
     names = environment.list_templates(extensions=["html"])
     assert "layout.html" in names

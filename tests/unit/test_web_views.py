@@ -104,7 +104,12 @@ def test_a_scenario_is_one_of_ten_or_none() -> None:
 
 @pytest.mark.parametrize(
     ("minor", "currency", "shown"),
-    [(12_900, "CNY", "¥129"), (12_905, "CNY", "¥129.05"), (123_456_700, "CHF", "CHF 1,234,567")],
+    [
+        (12_900, "CNY", "¥129"),
+        (12_905, "CNY", "¥129.05"),
+        (123_456_700, "CHF", "CHF 1,234,567"),
+        (-50, "CNY", "−¥0.50"),
+    ],
 )
 def test_money_as_people_write_it(minor: int, currency: str, shown: str) -> None:
     assert _money(minor, currency) == shown

@@ -228,7 +228,7 @@ def test_every_field_can_be_said() -> None:
         "the OEM 80 %, the partner 15 %, the dealer D-0042 5 %",
     )
     assert said["commission"].after.en == "1. all (points): 6.25 %, plus 0.10, at least 1.00, at most 9.00"
-    assert said["prices"].after.zh.startswith("1. dining：每积分 0.015；2. ")
+    assert said["prices"].after.zh.startswith("1. 餐饮：每积分 0.015；2. ")
     assert said["cycle"].after.zh == "每旬"
     assert said["packs"].after.en == "10000 points for 800.00 CNY; a warning below 1000"
 

@@ -1,0 +1,219 @@
+"""The counter in the partner portal: a code is looked at, taken with a reference, and given back if the hand slipped.
+
+It calls the desk as the API does, in the name of the signed-in person: the same rights, the same locations, the same answers.
+"""
+
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from litestar import Response, Router, get, post
+from litestar.di import NamedDependency
+
+from benefits.redemptions.counter_desk import UndoUse, Use, Verify, counter_desk, see_use
+from benefits.redemptions.schemas import UndoneUse, UndoUseIn, UsedVoucher, UseIn, VerifiedVoucher, VerifyIn
+from benefits.web.counter_place import Where, choose, choose_place, place_form, where
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.facts import Fact, InvalidField
+from marketplace.kernel.text import Text
+from marketplace.platform.idempotency import Outcome, request_key
+from marketplace.web.language import page_language
+from marketplace.web.pages import Page
+from partners.oauth.callers import PartnerCaller
+from partners.staff.domain import SignedIn
+from partners.web.acting import acting
+from partners.web.frame import HttpRequest, field, portal_page, portal_router, words
+from partners.web.places import Place, leads_to
+
+_LOOK, _TAKE = "vouchers:verify", "vouchers:use"
+
+PLACE = Place(
+    path="/partner/counter",
+    icon="scan",
+    name=Text("核销", "Counter"),
+    about=Text("输入或扫描券码，核销，撤销", "Type or scan a code, take the voucher, undo"),
+    rank=10,
+    scope=_TAKE,
+)
+
+REASONS: tuple[Text, ...] = (
+    Text("扫错了券", "The wrong voucher"),
+    Text("客人改变了主意", "The guest changed their mind"),
+    Text("其他", "Something else"),
+)
+
+_REFUSALS = {
+    "already_used": Text("该兑换券已核销，不能再次使用。", "The voucher has been used already."),
+    "expired": Text("该兑换券已过期，不能使用。", "The voucher has expired."),
+    "cancelled": Text("会员已取消该兑换券，不能使用。", "The member has given the voucher back."),
+}
+"""What a refusal says at the counter, where its own words would name a state by its code."""
+
+_LATER = Text(
+    "此操作此前已提交，之后该券又有变化；下面是它现在的状态。",
+    "This was sent before, and the voucher has changed since; below is how it stands now.",
+)
+"""For a form that comes again from a page of before: the old answer alone would mislead whoever stands there."""
+
+_FIELD_WORDS = {
+    "code": ("请输入券码，最多 40 个字符。", "please give the code, of 40 characters at the most."),
+    "reference": ("请填写单号，最多 100 个字符。", "please give a reference, of 100 characters at the most."),
+}
+
+
+def routes() -> list[Router]:
+    """Return the counter's pages, for signed-in people of partners."""
+    return [portal_router(counter, place_form, choose_place, verify, use, undo)]
+
+
+@get(PLACE.path, opt=leads_to(PLACE))
+async def counter(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Response[Any]:
+    """Ask for a code; who has not said where this counter stands says so first."""
+    partner = await acting(me, _TAKE)
+    here = await where(request, partner)
+    return choose() if here is None else await _page(request, here)
+
+
+@post("/partner/counter/verify", status_code=200)
+async def verify(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Response[Any]:
+    """Say what the code is, good or not and why, with the form to take it."""
+    partner = await acting(me, _LOOK)
+    here = await where(request, partner)
+    if here is None:
+        return choose()
+    code = field(await request.form(), "code", 100)
+    try:
+        body = _wire(VerifyIn, code=code, location_id=here.location_id)
+        return await _look(request, partner, here, body)
+    except Fact as refused:
+        return await _page(request, here, code=code, error=words(request, refused))
+
+
+@post("/partner/counter/use", status_code=200)
+async def use(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Response[Any]:
+    """Take the voucher, once for the form's key, and say until when that can be undone."""
+    partner, form = await acting(me, _TAKE), await request.form()
+    here = await where(request, partner)
+    if here is None:
+        return choose()
+    code, reference = field(form, "code", 100), field(form, "reference", 200)
+    said = {"code": code, "reference": reference, "location_id": here.location_id}
+    try:
+        body = _wire(UseIn, **said, use_token=str(form.get("use_token", ""))[:500] or None)
+        key = request_key(request, partner.actor, str(form.get("idempotency_key", "")), body)
+        errand = Use(partner.partner_id, _placed(partner, body), key, page_language(request))
+        outcome = await counter_desk(request).ask(errand)
+    except Fact as refused:
+        again = _wire(VerifyIn, code=code or "-", location_id=here.location_id)
+        wrong = "reference" if refused.details.get("field") == "reference" else ""
+        why = words(request, refused)
+        return await _look(request, partner, here, again, error=why, wrong=wrong, reference=reference)
+    if outcome.status >= 400:
+        return await _page(request, here, code=code, error=_why(request, outcome), seen=await _seen(partner, code))
+    looked, seen = VerifyIn(code, here.location_id), await _seen(partner, code)
+    if seen is None:
+        return await _look(request, partner, here, looked, error=_LATER.in_language(page_language(request)))
+    used, what = msgspec.json.decode(outcome.body, type=UsedVoucher), await _verified(request, partner, looked)
+    return await _page(request, here, code=code, used=used, what=what.title, seen=seen)
+
+
+@post("/partner/counter/undo", status_code=200)
+async def undo(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Response[Any]:
+    """Take a use back, where the contract still allows it."""
+    partner, form = await acting(me, _TAKE), await request.form()
+    here = await where(request, partner)
+    if here is None:
+        return choose()
+    code, reason = field(form, "code", 100), field(form, "reason", 200)
+    try:
+        body = _wire(UndoUseIn, code=code, reason=reason or "-", location_id=here.location_id)
+        key = request_key(request, partner.actor, str(form.get("idempotency_key", "")), body)
+        errand = UndoUse(partner.partner_id, _placed(partner, body), key, page_language(request))
+        outcome = await counter_desk(request).ask(errand)
+    except Fact as refused:
+        return await _page(request, here, code=code, error=words(request, refused))
+    if outcome.status >= 400:
+        return await _page(request, here, code=code, error=_why(request, outcome), seen=await _seen(partner, code))
+    if await _seen(partner, code) is not None:
+        looked = VerifyIn(code, here.location_id)
+        return await _look(request, partner, here, looked, error=_LATER.in_language(page_language(request)))
+    return await _page(request, here, code=code, undone=msgspec.json.decode(outcome.body, type=UndoneUse))
+
+
+async def _look(
+    request: HttpRequest, partner: PartnerCaller, here: Where, body: VerifyIn, error: str = "", **values: Any
+) -> Page:
+    """Return the page that says what the code is. Raises what refuses the question itself."""
+    try:
+        found = await _verified(request, partner, body)
+    except _Refused as refused:
+        return await _page(request, here, code=body.code, error=error or _why(request, refused.outcome))
+    seen = await _seen(partner, body.code)
+    return await _page(request, here, code=body.code, verified=found, seen=seen, error=error, **values)
+
+
+class _Refused(Exception):  # noqa: N818 - an answer, not an error of ours
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+
+
+async def _verified(request: HttpRequest, partner: PartnerCaller, body: VerifyIn) -> VerifiedVoucher:
+    errand = Verify(partner.partner_id, _placed(partner, body), page_language(request))
+    outcome = await counter_desk(request).ask(errand)
+    if outcome.status >= 400:
+        raise _Refused(outcome)
+    return msgspec.json.decode(outcome.body, type=VerifiedVoucher)
+
+
+async def _page(request: HttpRequest, here: Where, *, error: str = "", **values: Any) -> Page:
+    empty = {
+        "code": "",
+        "reference": "",
+        "wrong": "",
+        "verified": None,
+        "used": None,
+        "undone": None,
+        "seen": None,
+        "what": None,
+    }
+    clock: Clock = request.app.state.clock
+    made = await portal_page(
+        request,
+        "counter/counter.html",
+        status=400 if error else 200,
+        where=here,
+        error=error,
+        reasons=REASONS,
+        at=clock.now(),
+        idempotency_key=f"portal-{uuid4()}",
+        **empty | values,
+    )
+    # This page alone may use the camera: it looks for the voucher's QR code.
+    made.headers["Permissions-Policy"] = "camera=(self), geolocation=(), microphone=()"
+    return made
+
+
+def _placed(partner: PartnerCaller, body: Any) -> Any:
+    """Return the body. Raises NotYourLocation unless the person works there, whatever the page thought."""
+    partner.need_location(body.location_id)
+    return body
+
+
+async def _seen(partner: PartnerCaller, code: str) -> Any:
+    return await see_use(partner.partner_id, code) if code else None
+
+
+def _why(request: HttpRequest, outcome: Outcome) -> str:
+    problem = msgspec.json.decode(outcome.body)
+    known = _REFUSALS.get(problem["code"])
+    return known.in_language(page_language(request)) if known else str(problem["title"])
+
+
+def _wire(struct: Any, **said: Any) -> Any:
+    """Return a form as the API takes it. Raises InvalidField with words for who filled the form in."""
+    try:
+        return msgspec.convert(said, struct)
+    except msgspec.ValidationError as error:
+        named = str(error).rpartition("`$.")[2].rstrip("`")
+        named = named if named in _FIELD_WORDS else "code"
+        raise InvalidField(named, *_FIELD_WORDS[named]) from error

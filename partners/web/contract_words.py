@@ -1,0 +1,124 @@
+"""A version of a contract as people read it: in sections, every term in words, the funding split as a picture. Pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from marketplace.kernel.money import PPM
+from marketplace.kernel.text import Text
+from partners.contracts.agreement import Funding
+from partners.contracts.difference import FIELDS, rate, say_commission_rule, say_price_rule
+from partners.contracts.domain import ContractStatus
+from partners.contracts.schemas import ContractView
+
+STATUS: dict[ContractStatus, tuple[Text, str]] = {
+    ContractStatus.DRAFTED: (Text("起草中", "Draft"), ""),
+    ContractStatus.OFFERED: (Text("待双方签署", "To be signed by both"), "warn"),
+    ContractStatus.SIGNED_BY_OEM: (Text("待贵公司签署", "To be signed by you"), "warn"),
+    ContractStatus.SIGNED_BY_PARTNER: (Text("待主机厂签署", "To be signed by the OEM"), ""),
+    ContractStatus.SIGNED: (Text("双方已签署", "Signed by both"), "good"),
+    ContractStatus.SUPERSEDED: (Text("已被新版取代", "Superseded"), ""),
+    ContractStatus.WITHDRAWN: (Text("主机厂已撤回", "Withdrawn by the OEM"), ""),
+}
+"""What a state is called, and the tone of its badge."""
+
+WAITING_FOR_PARTNER = frozenset({ContractStatus.OFFERED, ContractStatus.SIGNED_BY_OEM})
+
+METHODS = {
+    "api": Text("在线签署", "signed online"),
+    "paper": Text("纸质签署，运营已存档", "signed on paper, filed by operations"),
+    "carried_over": Text("沿用原有合同", "carried over from before"),
+}
+
+_ABSENT: dict[str, Text] = {
+    "settlement_price": Text("无统一价格", "no price for all"),
+    "max_settlement_price": Text("不设上限", "none"),
+    "prices": Text("无", "none"),
+    "commission": Text("无", "none"),
+    "time_zone": Text("平台所在时区", "that of the marketplace"),
+    "minimum_payout": Text("不设下限", "none"),
+    "packs": Text("后付", "postpaid"),
+}
+"""What it means that a term is left out; one that is not here is then not worth a line."""
+
+_SECTIONS: Sequence[tuple[Text, Sequence[str]]] = (
+    (Text("积分与结算", "Points and settlement"), ("role", "settlement_basis")),
+    (
+        Text("结算价（每份）", "Price of a unit"),
+        ("settlement_price", "per_point_micros", "max_settlement_price", "prices"),
+    ),
+    (Text("佣金", "Commission"), ("commission_ppm", "commission")),
+    (Text("税与发票", "Tax and invoices"), ("tax_rate_ppm", "tax", "invoiced_by")),
+    (
+        Text("周期与付款", "Cycle and payment"),
+        ("cycle", "time_zone", "currency", "payment_terms_days", "minimum_payout"),
+    ),
+    (Text("门店与积分包", "Counter and packs"), ("counter_cancel_minutes", "packs")),
+)
+
+
+class Said(msgspec.Struct, frozen=True):
+    """A term: how it is called, and what is agreed, in one line or one for each rule."""
+
+    title: Text
+    lines: list[Text]
+
+
+class Section(msgspec.Struct, frozen=True):
+    """Terms that are read together."""
+
+    title: Text
+    terms: list[Said]
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One party's part of the bar: who, how much, and where it begins and how wide it is, of a hundred."""
+
+    key: str
+    name: Text
+    share: str
+    begins: float
+    width: float
+
+
+def sections_of(contract: ContractView) -> list[Section]:
+    """Return all terms but the days and the funding split, in the order in which people read a contract."""
+    return [Section(title, [said for name in names if (said := _said(contract, name))]) for title, names in _SECTIONS]
+
+
+def funding_bar(funding: Funding) -> list[Part]:
+    """Return the parts of those who bear something, from left to right."""
+    dealer = f" {funding.dealer}" if funding.dealer else ""
+    parties = (
+        ("oem", Text("主机厂", "The OEM"), funding.oem_ppm),
+        ("partner", Text("贵公司", "Your company"), funding.partner_ppm),
+        ("dealer", Text(f"经销商{dealer}", f"Dealer{dealer}"), funding.dealer_ppm),
+    )
+    parts, begins = [], 0
+    for key, name, ppm in parties:
+        if ppm:
+            parts.append(Part(key, name, rate(ppm), begins * 100 / PPM, ppm * 100 / PPM))
+        begins += ppm
+    return parts
+
+
+def _said(contract: ContractView, name: str) -> Said | None:
+    value, title = getattr(contract, name), FIELDS[name].title
+    if value is None or value == ():
+        return Said(title, [_ABSENT[name]]) if name in _ABSENT and _matters(contract, name) else None
+    if name == "counter_cancel_minutes" and value == 0:
+        return Said(title, [Text("不可撤销", "not at all")])
+    if name in _RULES:
+        return Said(title, [_RULES[name](rule) for rule in value])
+    return Said(title, [FIELDS[name].say(value)])
+
+
+def _matters(contract: ContractView, name: str) -> bool:
+    """Tell whether it says something that the term is left out."""
+    if name == "packs":
+        return contract.role != "accepts_points"  # else nothing is granted, so nothing is paid for
+    return name != "settlement_price" or contract.per_point_micros is None
+
+
+_RULES: Mapping[str, Callable[[Any], Text]] = {"prices": say_price_rule, "commission": say_commission_rule}

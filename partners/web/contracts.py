@@ -1,0 +1,203 @@
+"""The company's contract: its versions, one as people read it, and the owner's signature under what was read."""
+
+from typing import Any
+
+import msgspec
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.facts import Fact, InvalidField, NotFound
+from marketplace.kernel.states import TransitionRefusedError
+from marketplace.kernel.text import Text
+from marketplace.platform.database import DB, unit_of_work
+from marketplace.platform.problems import path_id
+from marketplace.settings import Settings
+from marketplace.web.language import page_language
+from marketplace.web.pages import Page
+from partners.contracts.domain import ContractStatus, Party
+from partners.contracts.rows import difference_of, list_contracts, see_contract
+from partners.contracts.schemas import ContractView, SignIn
+from partners.contracts.sign import Signing, sign_contract
+from partners.oauth.callers import PartnerCaller
+from partners.staff.authenticate import CodeRefused, TooManyGuesses, spend_code
+from partners.staff.domain import SignedIn
+from partners.staff.read import see_staff
+from partners.staff.throttle import BY_PERSON
+from partners.web.acting import acting
+from partners.web.contract_words import METHODS, STATUS, WAITING_FOR_PARTNER, funding_bar, sections_of
+from partners.web.entering import throttle_of
+from partners.web.frame import HttpRequest, go, portal_page, why
+from partners.web.places import Place, leads_to
+
+_READ, _SIGN = "contracts:read", "contracts:sign"
+
+PLACE = Place(
+    path="/partner/contracts",
+    icon="document",
+    name=Text("合同", "Contracts"),
+    about=Text("合同版本、条款与差异，在线签署", "Versions, terms and differences, signing"),
+    rank=20,
+    scope=_READ,
+)
+
+
+@get(PLACE.path, opt=leads_to(PLACE))
+async def contracts(
+    request: HttpRequest,
+    me: NamedDependency[SignedIn],
+    clock: NamedDependency[Clock],
+    settings: NamedDependency[Settings],
+) -> Page:
+    """List the versions that were offered, the newest first."""
+    partner = await acting(me, _READ)
+    found = await list_contracts(partner.partner_id, staff=False)
+    versions = sorted(found, key=lambda contract: -contract.version)
+    today = settings.calendar.day_of(clock.now())
+    return await portal_page(
+        request, "partner/contracts.html", versions=versions, statuses=STATUS, waiting=WAITING_FOR_PARTNER, today=today
+    )
+
+
+@get("/partner/contracts/{contract_id:str}")
+async def contract(
+    contract_id: FromPath[str],
+    request: HttpRequest,
+    me: NamedDependency[SignedIn],
+    clock: NamedDependency[Clock],
+    settings: NamedDependency[Settings],
+) -> Page:
+    """Show one version: its terms in words, what it changes, who signed, and the text that is signed."""
+    partner = await acting(me, _READ)
+    shown = await _shown(partner, contract_id)
+    return await portal_page(
+        request,
+        "partner/contract.html",
+        **await _values(partner, shown),
+        sections=sections_of(shown),
+        bar=funding_bar(shown.funding),
+        difference=await difference_of(partner.partner_id, shown.id, staff=False),
+        today=settings.calendar.day_of(clock.now()),
+        done=request.query_params.get("done") == "signed",
+    )
+
+
+@get("/partner/contracts/{contract_id:str}/text")
+async def text(contract_id: FromPath[str], me: NamedDependency[SignedIn]) -> Response[bytes]:
+    """Return the very text whose hash is signed, for who wants to keep it and hash it."""
+    shown = await _shown(await acting(me, _READ), contract_id)
+    name = f"contract-v{shown.version}.json"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(shown.content.encode(), media_type="application/json", headers=headers)
+
+
+@get("/partner/contracts/{contract_id:str}/sign")
+async def sign_form(
+    contract_id: FromPath[str], request: HttpRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
+) -> Page | Response[Any]:
+    """Ask once more, with the hash of what was read, and for a fresh code."""
+    partner = await acting(me, _SIGN)
+    shown = await _shown(partner, contract_id)
+    if shown.status not in WAITING_FOR_PARTNER:
+        return go(f"/partner/contracts/{shown.id}")
+    return await _sign_page(request, me, partner, shown, clock)
+
+
+@post("/partner/contracts/{contract_id:str}/sign", status_code=200)
+async def sign(
+    contract_id: FromPath[str],
+    request: HttpRequest,
+    me: NamedDependency[SignedIn],
+    clock: NamedDependency[Clock],
+    settings: NamedDependency[Settings],
+) -> Page | Response[Any]:
+    """Sign what was read. A fresh code shows that it is not just somebody at an open browser."""
+    partner = await acting(me, _SIGN)
+    shown, form, now = await _shown(partner, contract_id), await request.form(), clock.now()
+    try:
+        if form.get("agreed") != "yes":
+            raise InvalidField("agreed", "请确认您已阅读并有权签署。", "please say that you read it and may sign it.")
+        read = _hash_of(form.get("content_hash", ""))
+        by_password = await _signs_in_by_password(me, clock)
+        if by_password and not await throttle_of(request).allows(BY_PERSON, str(me.staff_id), now):
+            raise TooManyGuesses
+        signing = Signing(party=Party.PARTNER, content_hash=read, actor=partner.actor)
+        async with unit_of_work() as work:
+            if by_password:
+                await spend_code(work, settings, me.staff_id, str(form.get("code", ""))[:100], now)
+            await sign_contract(work, partner.partner_id, shown.id, signing, settings.calendar.day_of(now), now)
+    except NotFound:
+        raise
+    except (Fact, TransitionRefusedError) as refused:
+        return await _sign_page(request, me, partner, shown, clock, _wrong(request, refused))
+    if by_password:
+        await throttle_of(request).forgive(BY_PERSON, str(me.staff_id))
+    return go(f"/partner/contracts/{shown.id}?done=signed")
+
+
+async def _shown(partner: PartnerCaller, contract_id: str) -> ContractView:
+    return (await see_contract(partner.partner_id, path_id(contract_id), staff=False))[0]
+
+
+async def _values(partner: PartnerCaller, shown: ContractView) -> dict[str, Any]:
+    row = await DB.fetchrow("SELECT name_zh, name_en, legal_name FROM partner WHERE id = $1", partner.partner_id)
+    assert row is not None  # noqa: S101 - the contract's reference says so
+    return {
+        "contract": shown,
+        "company": Text(row["name_zh"], row["name_en"]),
+        "legal_name": row["legal_name"],
+        "badge": STATUS[shown.status],
+        "methods": METHODS,
+        "may_sign": _SIGN in partner.scopes and shown.status in WAITING_FOR_PARTNER,
+    }
+
+
+async def _sign_page(
+    request: HttpRequest,
+    me: SignedIn,
+    partner: PartnerCaller,
+    shown: ContractView,
+    clock: Clock,
+    errors: dict[str, str] | None = None,
+) -> Page:
+    return await portal_page(
+        request,
+        "partner/sign_contract.html",
+        status=400 if errors else 200,
+        **await _values(partner, shown),
+        by_password=await _signs_in_by_password(me, clock),
+        errors=errors or {},
+    )
+
+
+async def _signs_in_by_password(me: SignedIn, clock: Clock) -> bool:
+    """Tell whether the person has a second factor of ours; who comes from the company's own provider has none."""
+    return (await see_staff(me.partner_id, me.staff_id, clock.now())).signs_in_by == "password"
+
+
+def _hash_of(said: Any) -> str:
+    try:
+        return msgspec.convert({"content_hash": str(said)}, SignIn).content_hash
+    except msgspec.ValidationError as error:
+        raise InvalidField(
+            "content_hash", "缺少合同文本的哈希，请重新打开合同。", "the hash is missing: open the contract again."
+        ) from error
+
+
+def _wrong(request: HttpRequest, refused: Fact | TransitionRefusedError) -> dict[str, str]:
+    """Return why, by the field that it is about, or by none."""
+    if isinstance(refused, CodeRefused | TooManyGuesses):
+        return {"code": why(request, refused)}
+    if isinstance(refused, InvalidField) and refused.details["field"] == "agreed":
+        return {"agreed": why(request, refused)}
+    return {"": _said(request, refused)}
+
+
+def _said(request: HttpRequest, refused: Fact | TransitionRefusedError) -> str:
+    if isinstance(refused, TransitionRefusedError) and refused.action == "sign_partner":
+        now = STATUS[ContractStatus(refused.state)][0]
+        if page_language(request) == "en":
+            return f"This version cannot be signed any more: {now.en[:1].lower()}{now.en[1:]}."
+        return f"此版本不能再签署：{now.zh}。"
+    return why(request, refused)

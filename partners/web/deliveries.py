@@ -1,0 +1,143 @@
+"""What was sent to a webhook endpoint, with each try; sent again by hand, and tried with a sample."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.facts import Fact
+from marketplace.kernel.states import TransitionRefusedError
+from marketplace.kernel.text import Text
+from marketplace.platform.database import unit_of_work
+from marketplace.platform.paging import Cursors
+from marketplace.platform.problems import path_id
+from marketplace.web.language import page_language
+from marketplace.web.pages import Page
+from partners.oauth.callers import PartnerCaller
+from partners.staff.domain import SignedIn
+from partners.web.acting import acting
+from partners.web.frame import HttpRequest, cursor_of, field, go, portal_page, why
+from partners.webhooks.api import endpoints_of
+from partners.webhooks.deliveries import list_deliveries, resend, see_delivery, simulate
+from partners.webhooks.domain import KEPT_DAYS, DeliveryStatus
+from partners.webhooks.endpoints import see_endpoint
+from partners.webhooks.schemas import EndpointView
+
+_SCOPE = "webhooks:manage"
+
+ON_A_PAGE = 20
+
+STATUS: dict[str, tuple[Text, str]] = {
+    DeliveryStatus.PENDING: (Text("等待投递", "Waiting"), "warn"),
+    DeliveryStatus.DELIVERED: (Text("已送达", "Delivered"), "good"),
+    DeliveryStatus.FAILED: (Text("失败", "Failed"), "bad"),
+}
+"""What a delivery's state is called, and the tone of its badge."""
+
+DISABLED = {
+    "by_partner": Text("由贵公司停用。", "It was disabled by your company."),
+    "gone": Text("对方回复 410（已不存在），因此停用。", "It answered 410 (gone), and so was disabled."),
+    "failing": Text("连续五天投递失败，因此停用。", "It failed for five days, and so was disabled."),
+}
+
+
+async def endpoint_page(
+    request: HttpRequest,
+    partner: PartnerCaller,
+    shown: EndpointView,
+    cursors: Cursors,
+    *,
+    said: dict[str, Any] | None = None,
+    errors: Mapping[str, str] | None = None,
+) -> Page:
+    """Return an endpoint's page; `errors` is what was refused, by the field that it is about, or by none."""
+    tab = request.query_params.get("status", "")
+    status = DeliveryStatus(tab) if tab in set(DeliveryStatus) else None
+    found = await list_deliveries(partner.partner_id, shown.id, status, cursors, cursor_of(request), ON_A_PAGE)
+    following = f"/partner/webhooks/{shown.id}?status={status or ''}&cursor={found.next_cursor}"
+    return await portal_page(
+        request,
+        "partner/webhook.html",
+        status=400 if errors else 200,
+        endpoint=shown,
+        why_disabled=DISABLED.get(shown.disabled_reason or ""),
+        said=said or msgspec.to_builtins(shown),
+        types=list(endpoints_of(request).catalogue.by_type.values()),
+        deliveries=found.data,
+        next_page=following if found.next_cursor else "",
+        statuses=STATUS,
+        tab=status or "",
+        errors=errors or {},
+        kept_days=KEPT_DAYS,
+        done=request.query_params.get("done", ""),
+    )
+
+
+@post("/partner/webhooks/{endpoint_id:str}/sample", status_code=200)
+async def send_sample(
+    endpoint_id: FromPath[str],
+    request: HttpRequest,
+    me: NamedDependency[SignedIn],
+    cursors: NamedDependency[Cursors],
+    clock: NamedDependency[Clock],
+) -> Page | Response[Any]:
+    """Lay up a made-up message of a type, signed and tried like every other."""
+    partner = await acting(me, _SCOPE)
+    shown = await see_endpoint(partner.partner_id, path_id(endpoint_id))
+    kind, catalogue = field(await request.form(), "event_type", 80), endpoints_of(request).catalogue
+    try:
+        async with unit_of_work() as work:
+            made = await simulate(work, catalogue, partner.partner_id, shown.id, kind, clock.now())
+    except (Fact, TransitionRefusedError) as refused:
+        return await endpoint_page(request, partner, shown, cursors, errors={"": _why(request, refused)})
+    return go(f"/partner/webhook-deliveries/{made}")
+
+
+@get("/partner/webhook-deliveries/{delivery_id:str}")
+async def delivery(delivery_id: FromPath[str], request: HttpRequest, me: NamedDependency[SignedIn]) -> Page:
+    """Show one message, and what came back at each try."""
+    return await _delivery(request, await acting(me, _SCOPE), delivery_id)
+
+
+@post("/partner/webhook-deliveries/{delivery_id:str}/resend", status_code=200)
+async def send_again(
+    delivery_id: FromPath[str],
+    request: HttpRequest,
+    me: NamedDependency[SignedIn],
+    clock: NamedDependency[Clock],
+) -> Page | Response[Any]:
+    """Send the message once more, under the same id."""
+    partner, identifier = await acting(me, _SCOPE), path_id(delivery_id)
+    try:
+        await see_delivery(partner.partner_id, identifier)
+        async with unit_of_work() as work:
+            await resend(work, partner.partner_id, identifier, clock.now())
+    except TransitionRefusedError as refused:
+        return await _delivery(request, partner, delivery_id, _why(request, refused))
+    return go(f"/partner/webhook-deliveries/{identifier}?done=resend")
+
+
+async def _delivery(request: HttpRequest, partner: PartnerCaller, delivery_id: str, error: str = "") -> Page:
+    shown = await see_delivery(partner.partner_id, path_id(delivery_id))
+    return await portal_page(
+        request,
+        "partner/delivery.html",
+        status=400 if error else 200,
+        delivery=shown,
+        endpoint=await see_endpoint(partner.partner_id, shown.endpoint_id),
+        body=msgspec.json.format(shown.body, indent=2),
+        statuses=STATUS,
+        error=error,
+        done=request.query_params.get("done", ""),
+    )
+
+
+def _why(request: HttpRequest, refused: Fact | TransitionRefusedError) -> str:
+    if isinstance(refused, TransitionRefusedError):  # the one state in which nothing is sent
+        english = "The endpoint is disabled: enable it first."
+        return english if page_language(request) == "en" else "端点已停用，请先启用。"
+    return why(request, refused)

@@ -1,0 +1,199 @@
+"""The company's locations: looked for, added and changed one by one; `location_import.py` takes them by thousands."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.facts import Fact, InvalidField, NotFound
+from marketplace.kernel.states import TransitionRefusedError
+from marketplace.kernel.text import Text
+from marketplace.platform.database import unit_of_work
+from marketplace.platform.paging import Cursors
+from marketplace.web.pages import Page
+from partners.onboarding.locations import (
+    LocationExists,
+    add_location,
+    change_location,
+    list_locations,
+    see_location,
+)
+from partners.onboarding.schemas import LocationChange, LocationState, LocationView, NewLocation
+from partners.staff.domain import SignedIn
+from partners.web.acting import acting
+from partners.web.frame import HttpRequest, cursor_of, field, go, portal_page, why
+from partners.web.places import Place, leads_to
+
+_SCOPE = "locations:write"
+
+ON_A_PAGE = 50
+
+PLACE = Place(
+    path="/partner/locations",
+    icon="pin",
+    name=Text("门店", "Locations"),
+    about=Text("门店资料与营业状态，批量导入", "Locations and their opening, import by file"),
+    rank=40,
+    scope=_SCOPE,
+)
+
+STATES: dict[LocationState, tuple[Text, str]] = {
+    "open": (Text("营业", "Open"), "good"),
+    "temporarily_closed": (Text("暂停营业", "Closed for a while"), "warn"),
+    "closed": (Text("已关闭", "Closed for good"), ""),
+}
+"""What an opening state is called, and the tone of its badge."""
+
+
+_DEGREES = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{1,17})?", re.ASCII)
+
+
+@get(PLACE.path, opt=leads_to(PLACE))
+async def locations(request: HttpRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]) -> Page:
+    """List the locations, by search and by state."""
+    partner = await acting(me, _SCOPE)
+    search = request.query_params.get("q", "").strip()[:80]
+    tab = request.query_params.get("state", "")
+    state = next((one for one in STATES if one == tab), None)
+    found = await list_locations(partner.partner_id, cursors, cursor_of(request), ON_A_PAGE, search=search, state=state)
+    following = {"q": search, "state": state or "", "cursor": found.next_cursor or ""}
+    return await portal_page(
+        request,
+        "partner/locations.html",
+        locations=found.data,
+        states=STATES,
+        state=state or "",
+        search=search,
+        next_page=f"/partner/locations?{urlencode(following)}" if found.next_cursor else "",
+        done=request.query_params.get("done", ""),
+    )
+
+
+@get("/partner/locations/new")
+async def new_location(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page:
+    """Show an empty form."""
+    await acting(me, _SCOPE)
+    return await _form(request, None, {}, {})
+
+
+@post("/partner/locations/new", status_code=200)
+async def add(
+    request: HttpRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
+) -> Page | Response[Any]:
+    """Add a location."""
+    partner = await acting(me, _SCOPE)
+    said = _said(await request.form())
+    try:
+        new = _wire(NewLocation, said)
+        async with unit_of_work() as work:
+            await add_location(work, partner.partner_id, new, clock.now())
+    except (Fact, TransitionRefusedError) as refused:
+        return await _form(request, None, said, _wrong(request, refused))
+    return go("/partner/locations?done=added")
+
+
+@get("/partner/locations/at/{location_id:str}")
+async def location(location_id: FromPath[str], request: HttpRequest, me: NamedDependency[SignedIn]) -> Page:
+    """Show one location's form."""
+    partner = await acting(me, _SCOPE)
+    shown = await see_location(partner.partner_id, location_id)
+    return await _form(request, shown, _shown(shown), {})
+
+
+@post("/partner/locations/at/{location_id:str}", status_code=200)
+async def change(
+    location_id: FromPath[str], request: HttpRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
+) -> Page | Response[Any]:
+    """Change what the form says, or, from the list, the opening state alone."""
+    partner = await acting(me, _SCOPE)
+    shown = await see_location(partner.partner_id, location_id)
+    said = _said(await request.form())
+    said.pop("id")
+    try:
+        wanted = _wire(LocationChange, said)
+        async with unit_of_work() as work:
+            await change_location(work, partner.partner_id, shown.id, wanted, clock.now())
+    except NotFound:
+        raise
+    except (Fact, TransitionRefusedError) as refused:
+        return await _form(request, shown, _shown(shown) | said, _wrong(request, refused))
+    return go("/partner/locations?done=changed")
+
+
+async def _form(
+    request: HttpRequest, shown: LocationView | None, said: Mapping[str, Any], errors: Mapping[str, str]
+) -> Page:
+    return await portal_page(
+        request,
+        "partner/location.html",
+        status=400 if errors else 200,
+        location=shown,
+        said=said,
+        states=STATES,
+        errors=errors,
+    )
+
+
+def _shown(shown: LocationView) -> dict[str, Any]:
+    fields = {"id": shown.id, "region": shown.region, "city": shown.city, "address": shown.address}
+    place = shown.coordinates
+    return fields | {
+        "name": {"zh-CN": shown.name.zh, "en": shown.name.en},
+        "coordinates": {"lat": place.lat, "lng": place.lng} if place else None,
+        "state": shown.state,
+    }
+
+
+def _said(form: Any) -> dict[str, Any]:
+    """Return what the form says, as the API takes it; a field that was left empty is not said."""
+    texts = {name: field(form, name, 300) for name in ("id", "region", "city", "address", "state")}
+    chinese, english = field(form, "name_zh", 300), field(form, "name_en", 300)
+    lat, lng = field(form, "latitude", 40), field(form, "longitude", 40)
+    return {name: text or None for name, text in texts.items()} | {
+        "name": {"zh-CN": chinese, "en": english or chinese} if chinese or english else None,
+        "coordinates": {"lat": _degrees(lat), "lng": _degrees(lng)} if lat or lng else None,
+    }
+
+
+def _degrees(text: str) -> float | str:
+    return round(float(text), 6) if _DEGREES.fullmatch(text) else text
+
+
+_FIELD_WORDS = {
+    "id": ("须为 1 至 64 个字母、数字、点、下划线或连字符。", "Please give 1 to 64 letters, digits, dots or hyphens."),
+    "name": ("请填写中文名称，最多 80 个字符。", "Please give a Chinese name, of 80 characters at the most."),
+    "region": ("最多 80 个字符。", "It may have 80 characters at the most."),
+    "city": ("请填写城市，最多 80 个字符。", "Please give the city, in 80 characters at the most."),
+    "address": ("请填写地址，最多 200 个字符。", "Please give the address, in 200 characters at the most."),
+    "coordinates": (
+        "请同时填写纬度（-90 至 90）与经度（-180 至 180）。",
+        "Please give both: latitude from -90 to 90, longitude from -180 to 180.",
+    ),
+    "state": ("请选择营业状态。", "Please choose a state."),
+}
+
+
+def _wire(struct: Any, said: dict[str, Any]) -> Any:
+    """Return a form as the API takes it. Raises InvalidField with words for who filled the form in."""
+    try:
+        # What is empty is left out: a field that must be there is then missing, and said so by its name.
+        return msgspec.convert({name: value for name, value in said.items() if value is not None}, struct)
+    except msgspec.ValidationError as error:
+        missing = str(error).partition("missing required field `")[2].partition("`")[0]
+        named = missing or str(error).rpartition("`$.")[2].partition(".")[0].rstrip("`")
+        named = named if named in _FIELD_WORDS else "name"
+        raise InvalidField(named, *_FIELD_WORDS[named]) from error
+
+
+def _wrong(request: HttpRequest, refused: Fact | TransitionRefusedError) -> dict[str, str]:
+    """Return why, by the field that it is about, or by none."""
+    named = str(refused.details.get("field", "")) if isinstance(refused, Fact) else ""
+    if isinstance(refused, LocationExists):
+        named = "id"
+    return {named if named in _FIELD_WORDS else "": why(request, refused)}

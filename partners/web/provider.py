@@ -1,0 +1,135 @@
+"""The company's own OpenID Connect provider, for its owners: set, tried, removed. Signing in by it is in `company.py`."""
+
+from typing import Any
+
+import msgspec
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.facts import Fact, InvalidField, NotFound
+from marketplace.platform.database import unit_of_work
+from marketplace.platform.outbound import Outbound
+from marketplace.settings import Settings
+from marketplace.web.pages import Page
+from partners.staff.domain import SignedIn
+from partners.staff.provider import CALLBACK, delete_provider, see_provider, set_provider, try_provider
+from partners.staff.schemas import ProviderIn, ProviderView
+from partners.web.acting import acting
+from partners.web.frame import HttpRequest, field, go, portal_page, why
+
+_SCOPE = "staff:manage"
+
+
+@get("/partner/company-sign-in")
+async def provider(request: HttpRequest, me: NamedDependency[SignedIn], settings: NamedDependency[Settings]) -> Page:
+    """Show the provider, without its secret, and the form to set it."""
+    await acting(me, _SCOPE)
+    return await _page(request, me, settings)
+
+
+@post("/partner/company-sign-in", status_code=200)
+async def keep(
+    request: HttpRequest,
+    me: NamedDependency[SignedIn],
+    settings: NamedDependency[Settings],
+    clock: NamedDependency[Clock],
+) -> Page | Response[Any]:
+    """Set the provider, or another in its place. The form carries the version that it showed, or none."""
+    partner, form = await acting(me, _SCOPE), await request.form()
+    said = {name: field(form, name, 600) for name in ("issuer", "client_id", "client_secret")}
+    version = field(form, "version", 18)
+    number = int(version) if version.isascii() and version.isdigit() else None
+    try:
+        wanted = _wire(said)
+        async with unit_of_work() as work:
+            await set_provider(
+                work, settings, _outbound(request), partner.partner_id, wanted, number, partner.actor, clock.now()
+            )
+    except Fact as refused:
+        return await _page(request, me, settings, said, _wrong(request, refused))
+    return go("/partner/company-sign-in?done=set")
+
+
+@post("/partner/company-sign-in/try", status_code=200)
+async def try_out(request: HttpRequest, me: NamedDependency[SignedIn], settings: NamedDependency[Settings]) -> Page:
+    """Ask the provider what a sign-in would ask of it, and say what came of it."""
+    partner = await acting(me, _SCOPE)
+    try:
+        keys = await try_provider(settings, _outbound(request), partner.partner_id)
+    except NotFound:
+        raise
+    except Fact as refused:
+        return await _page(request, me, settings, errors={"tried": why(request, refused)})
+    return await _page(request, me, settings, keys=keys)
+
+
+@post("/partner/company-sign-in/remove", status_code=303)
+async def forget(me: NamedDependency[SignedIn], clock: NamedDependency[Clock]) -> Response[Any]:
+    """Remove the provider; whoever signed in by it is signed out, and invited anew."""
+    partner = await acting(me, _SCOPE)
+    async with unit_of_work() as work:
+        await delete_provider(work, partner.partner_id, partner.actor, clock.now())
+    return go("/partner/company-sign-in?done=removed")
+
+
+async def _page(
+    request: HttpRequest,
+    me: SignedIn,
+    settings: Settings,
+    said: dict[str, Any] | None = None,
+    errors: dict[str, str] | None = None,
+    keys: int | None = None,
+) -> Page:
+    found = await _found(settings, me)
+    kept = {"issuer": found.issuer if found else "", "client_id": found.client_id if found else ""}
+    return await portal_page(
+        request,
+        "partner/company_sign_in.html",
+        status=400 if errors else 200,
+        provider=found,
+        redirect_uri=f"{settings.base_url}{CALLBACK}",
+        said=said or kept,
+        errors=errors or {},
+        keys=keys,
+        done=request.query_params.get("done", ""),
+    )
+
+
+async def _found(settings: Settings, me: SignedIn) -> ProviderView | None:
+    try:
+        return await see_provider(settings, me.partner_id)
+    except NotFound:
+        return None
+
+
+def _outbound(request: HttpRequest) -> Outbound:
+    found: Outbound = request.app.state.partner_outbound
+    return found
+
+
+_FIELD_WORDS = {
+    "issuer": (
+        "请填写登录服务的 issuer 地址，末尾不带斜杠。",
+        "Please give the provider's issuer, without a slash at its end.",
+    ),
+    "client_id": ("请填写在登录服务登记的 client_id。", "Please give the client_id that you registered there."),
+    "client_secret": ("密钥含有不能识别的字符。", "The secret has characters that cannot be right."),
+}
+
+
+def _wire(said: dict[str, Any]) -> ProviderIn:
+    """Return the form as the API takes it; an empty secret keeps the one that is there. Raises InvalidField."""
+    try:
+        return msgspec.convert({name: text for name, text in said.items() if text}, ProviderIn)
+    except msgspec.ValidationError as error:
+        missing = str(error).partition("missing required field `")[2].partition("`")[0]
+        named = missing or str(error).rpartition("`$.")[2].rstrip("`")
+        named = named if named in _FIELD_WORDS else "issuer"
+        raise InvalidField(named, *_FIELD_WORDS[named]) from error
+
+
+def _wrong(request: HttpRequest, refused: Fact) -> dict[str, str]:
+    """Return why, by the field that it is about, or by none."""
+    named = str(refused.details.get("field", ""))
+    return {named if named in _FIELD_WORDS else "": why(request, refused)}

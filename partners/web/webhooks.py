@@ -1,0 +1,197 @@
+"""The company's webhook endpoints, for its developers and owners: added, changed, given a new secret, removed."""
+
+from typing import Any
+
+import msgspec
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.facts import Fact, InvalidField, NotFound
+from marketplace.kernel.states import TransitionRefusedError
+from marketplace.kernel.text import Text
+from marketplace.platform.database import unit_of_work
+from marketplace.platform.paging import Cursors
+from marketplace.platform.problems import path_id
+from marketplace.settings import Settings
+from marketplace.web.pages import Page
+from partners.secrets_once import unseal
+from partners.staff.domain import SignedIn
+from partners.web.acting import acting
+from partners.web.deliveries import endpoint_page
+from partners.web.frame import HttpRequest, field, go, portal_page, why
+from partners.web.places import Place, leads_to
+from partners.webhooks.api import endpoints_of
+from partners.webhooks.domain import MAX_GRACE_HOURS, MOST_ENDPOINTS
+from partners.webhooks.endpoints import list_endpoints, remove, see_endpoint
+from partners.webhooks.schemas import EndpointChange, EndpointView, NewEndpoint
+
+_SCOPE = "webhooks:manage"
+
+PLACE = Place(
+    path="/partner/webhooks",
+    icon="bell",
+    name=Text("Webhook", "Webhooks"),
+    about=Text("事件推送地址、密钥、投递记录、重发", "Endpoints, secrets, deliveries, sending again"),
+    rank=60,
+    scope=_SCOPE,
+)
+
+
+@get(PLACE.path, opt=leads_to(PLACE))
+async def webhooks(request: HttpRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]) -> Page:
+    """List the endpoints, with a form for another."""
+    await acting(me, _SCOPE)
+    return await _list(request, me, cursors)
+
+
+@post("/partner/webhooks", status_code=200)
+async def add(
+    request: HttpRequest,
+    me: NamedDependency[SignedIn],
+    cursors: NamedDependency[Cursors],
+    clock: NamedDependency[Clock],
+    settings: NamedDependency[Settings],
+) -> Page:
+    """Add an endpoint; its secret is shown this once."""
+    partner = await acting(me, _SCOPE)
+    said = _said(await request.form())
+    try:
+        new = _wire(NewEndpoint, said)
+        async with unit_of_work() as work:
+            made = await endpoints_of(request).create(work, partner.partner_id, new, partner.actor, clock.now())
+    except (Fact, TransitionRefusedError) as refused:
+        return await _list(request, me, cursors, said, _wrong(request, refused))
+    return await _told(request, settings, made)
+
+
+@get("/partner/webhooks/{endpoint_id:str}")
+async def webhook(
+    endpoint_id: FromPath[str], request: HttpRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]
+) -> Page:
+    """Show one endpoint: how it stands, what can be changed, and what was sent to it."""
+    partner = await acting(me, _SCOPE)
+    shown = await see_endpoint(partner.partner_id, path_id(endpoint_id))
+    return await endpoint_page(request, partner, shown, cursors)
+
+
+@post("/partner/webhooks/{endpoint_id:str}", status_code=200)
+async def change(
+    endpoint_id: FromPath[str],
+    request: HttpRequest,
+    me: NamedDependency[SignedIn],
+    cursors: NamedDependency[Cursors],
+    clock: NamedDependency[Clock],
+) -> Page | Response[Any]:
+    """Change address, types and description. The form carries the version that it showed."""
+    partner = await acting(me, _SCOPE)
+    shown, form = await see_endpoint(partner.partner_id, path_id(endpoint_id)), await request.form()
+    said, version = _said(form), field(form, "version", 18)
+    number = int(version) if version.isascii() and version.isdigit() else 0
+    try:
+        wanted = _wire(EndpointChange, said)
+        async with unit_of_work() as work:
+            await endpoints_of(request).edit(
+                work, partner.partner_id, shown.id, wanted, number, partner.actor, clock.now()
+            )
+    except (Fact, TransitionRefusedError) as refused:
+        return await endpoint_page(request, partner, shown, cursors, said=said, errors=_wrong(request, refused))
+    return go(f"/partner/webhooks/{shown.id}?done=changed")
+
+
+@post("/partner/webhooks/{endpoint_id:str}/{deed:str}", status_code=200)
+async def deed(
+    endpoint_id: FromPath[str],
+    deed: FromPath[str],
+    request: HttpRequest,
+    me: NamedDependency[SignedIn],
+    cursors: NamedDependency[Cursors],
+    clock: NamedDependency[Clock],
+    settings: NamedDependency[Settings],
+) -> Page | Response[Any]:
+    """Enable, disable or remove an endpoint, or give it a new secret beside which the old one signs for a day."""
+    partner, endpoints, now = await acting(me, _SCOPE), endpoints_of(request), clock.now()
+    shown = await see_endpoint(partner.partner_id, path_id(endpoint_id))
+    if deed not in {"enable", "disable", "remove", "rotate"}:
+        raise NotFound
+    rotated = None
+    try:
+        async with unit_of_work() as work:
+            if deed == "rotate":
+                rotated = await endpoints.rotate(
+                    work, partner.partner_id, shown.id, MAX_GRACE_HOURS, partner.actor, now
+                )
+            elif deed == "remove":
+                await remove(work, partner.partner_id, shown.id, partner.actor, now)
+            else:
+                status = EndpointChange(status="enabled" if deed == "enable" else "disabled")
+                await endpoints.edit(work, partner.partner_id, shown.id, status, shown.version, partner.actor, now)
+    except (Fact, TransitionRefusedError) as refused:
+        return await endpoint_page(request, partner, shown, cursors, errors={"": why(request, refused)})
+    if rotated is not None:
+        return await _told(request, settings, rotated, rotated_now=True)
+    return go("/partner/webhooks?done=remove" if deed == "remove" else f"/partner/webhooks/{shown.id}?done={deed}")
+
+
+async def _told(request: HttpRequest, settings: Settings, made: EndpointView, *, rotated_now: bool = False) -> Page:
+    return await portal_page(
+        request,
+        "partner/webhook_secret.html",
+        endpoint=made,
+        secret=unseal(settings.secret_key, made.secret or ""),
+        rotated=rotated_now,
+        grace_hours=MAX_GRACE_HOURS,
+    )
+
+
+async def _list(
+    request: HttpRequest,
+    me: SignedIn,
+    cursors: Cursors,
+    said: dict[str, Any] | None = None,
+    errors: dict[str, str] | None = None,
+) -> Page:
+    found = await list_endpoints(me.partner_id, cursors, None, MOST_ENDPOINTS)
+    return await portal_page(
+        request,
+        "partner/webhooks.html",
+        status=400 if errors else 200,
+        endpoints=found.data,
+        types=list(endpoints_of(request).catalogue.by_type.values()),
+        said=said or {"url": "", "description": "", "event_types": ["*"]},
+        errors=errors or {},
+        done=request.query_params.get("done", ""),
+    )
+
+
+def _said(form: Any) -> dict[str, Any]:
+    """Return what the form says; every type is `*`, which holds for later ones, too."""
+    types = form.getall("event_types", [])
+    return {
+        "url": field(form, "url", 2048),
+        "description": field(form, "description", 200),
+        "event_types": ["*"] if form.get("all_types") == "yes" else types,
+    }
+
+
+_FIELD_WORDS = {
+    "url": ("请填写 https 地址。", "Please give an https address."),
+    "description": ("说明最多 200 个字符。", "The description may have 200 characters."),
+    "event_types": ("请至少选择一种事件。", "Please choose at least one type."),
+}
+
+
+def _wire(struct: Any, said: dict[str, Any]) -> Any:
+    try:
+        return msgspec.convert(said, struct)
+    except msgspec.ValidationError as error:
+        named = str(error).rpartition("`$.")[2].rstrip("`").partition("[")[0]
+        named = named if named in _FIELD_WORDS else "event_types"
+        raise InvalidField(named, *_FIELD_WORDS[named]) from error
+
+
+def _wrong(request: HttpRequest, refused: Fact | TransitionRefusedError) -> dict[str, str]:
+    """Return why, by the field that it is about, or by none."""
+    named = str(refused.details.get("field", "")).partition("[")[0] if isinstance(refused, Fact) else ""
+    return {named if named in _FIELD_WORDS else "": why(request, refused)}
