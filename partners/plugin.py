@@ -24,11 +24,12 @@ from partners.contracts.signing_api import ROUTES as CONTRACTS
 from partners.oauth import announced as oauth_announced
 from partners.oauth import api as oauth
 from partners.oauth import consent, gate
-from partners.oauth.admin_api import AdminClients, OwnClients
+from partners.oauth.admin_api import AdminClients
 from partners.oauth.callers import oem_caller, partner_caller, prove_possession, sandboxed_partner
 from partners.oauth.credentials import forget_secrets, warn_of_ends
 from partners.oauth.domain import OEM_SCOPES, PARTNER_SCOPES
 from partners.oauth.keys import LocalKeys, SigningKeys, ensure_signing_key, rotate_if_old
+from partners.oauth.own_api import OwnClients
 from partners.oauth.remote_keys import RemoteKeySets
 from partners.oauth.sweep import forget_expired
 from partners.oauth.token import OauthParts

@@ -26,7 +26,7 @@ from partners.webhooks import api as webhooks_api
 from partners.webhooks import deliveries
 from settlement.statements import api as statements_api
 from settlement.statements.statements import find
-from tests.support.matrix import ADDED, Asker, Digest, Operation, Row, changed, names_things, operations, said
+from tests.support.matrix import ADDED, EVERY, Asker, Digest, Operation, Row, changed, names_things, operations, said
 from tests.support.matrix_rows import ROWS
 from tests.support.matrix_world import MatrixWorld, matrix_world
 from tests.support.partners import bearer
@@ -142,6 +142,9 @@ class Cases:
             for role in {*ROLES} - {*row.right}:
                 await self.both(f"only {role}", world.api.staff(role), 403)
             await self.both("no role", world.api.staff(), 403)
+        elif row.right == EVERY:
+            for kept in ({"offers:read"}, {*PARTNER_SCOPES} - {"offers:read"}):
+                await self.both(f"only {sorted(kept)}", await world.narrowed(row.who, kept), 403)
         elif row.right:
             every = OEM_SCOPES if row.who == "oem" else PARTNER_SCOPES
             await self.both(f"all but {row.right}", await world.narrowed(row.who, {*every} - {str(row.right)}), 403)

@@ -15,8 +15,9 @@ from marketplace.platform import desk
 from marketplace.platform.sandbox import member_token
 from marketplace.settings import Settings
 from tests.support.app import Api, fresh_key
+from tests.support.oauth import GRANT, basic
 from tests.support.partners import active_partner, bearer, oem_client, partner_client, token
-from tests.support.sandboxes import SCOPES, app_with_sandboxes, sandboxed
+from tests.support.sandboxes import SCOPES, InSandbox, app_with_sandboxes, sandboxed
 
 
 @pytest.fixture
@@ -194,3 +195,37 @@ async def test_its_credentials_get_a_new_secret_over_the_api(api: Api) -> None:
     assert answer.json()["client_secret"] != client["client_secret"]
     for secret in (client["client_secret"], answer.json()["client_secret"]):
         assert await token(api, client | {"client_secret": secret})
+
+
+async def ahead(dsn: str) -> dict[str, int]:
+    """Return how many rows lie more than three weeks ahead, by table and column."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        columns = await connection.fetch(
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
+            " AND data_type = 'timestamp with time zone'"
+        )
+        return {
+            f"{table}.{column}": await connection.fetchval(
+                f'SELECT count(*) FROM "{table}" WHERE "{column}" > now() + interval \'3 weeks\''
+            )
+            for table, column in columns
+        }
+    finally:
+        await connection.close()
+
+
+async def test_a_moved_clock_dates_nothing_on_the_live_side(api: Api, dsn: str) -> None:
+    client = await partner_client(api, await active_partner(api), scopes=SCOPES, livemode=False)
+    headers = bearer(await token(api, client))
+    engineer = InSandbox(api, headers)
+    await engineer.post("/v1/partner/sandbox/clock", {"days": 40})
+    before = await ahead(dsn)
+    answer = await api.post("/v1/partner/client/rotate-secret", json={"grace_hours": 0}, headers=headers | fresh_key())
+    assert answer.status_code == 200, answer.text
+    assert await ahead(dsn) == before
+    old = await api.post(
+        "/oauth/token", data=GRANT, headers={"Authorization": basic(client["client_id"], client["client_secret"])}
+    )
+    assert old.status_code == 401
+    assert await token(api, client | {"client_secret": answer.json()["client_secret"]})

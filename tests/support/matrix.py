@@ -22,6 +22,10 @@ _LEFT_BY_ASKING = ("idempotency", "rate_window", "oauth_assertion", "oauth_dpop_
 """What a refused request may leave: its answer under its key, its count, the mark that an assertion was used."""
 
 
+EVERY = "every right of the client"
+"""In the place of a right: a token with fewer than its client may have is not enough."""
+
+
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One operation. In `path`, `body` and `form`, `@name` is the first party's thing of that name in the world, `=name` is
     its value where it names nothing that belongs to anybody.

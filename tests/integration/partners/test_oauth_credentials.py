@@ -20,7 +20,7 @@ from partners.oauth.gate import FRESH_S
 from tests.support.app import Api, fresh_key
 from tests.support.authorizing import integrator, refresh, tokens_for
 from tests.support.oauth import EC_KEY, GRANT, SIGNING_KEY, ask, basic, jwks
-from tests.support.partners import active_partner, bearer, oem_client, partner_client, staff_post, token
+from tests.support.partners import ALL_SCOPES, active_partner, bearer, oem_client, partner_client, staff_post, token
 from tests.support.people import People
 
 
@@ -66,6 +66,16 @@ async def test_without_grace_the_old_secret_ends_at_once_and_its_use_is_told(api
     assert (await api.get("/v1/partner/profile", headers=access)).status_code == 200
     assert await _try(api, client, "wrong-" * 8) == 401
     assert len(await events("credential.reused")) == 1
+
+
+@pytest.mark.parametrize("kept", ["offers:read", " ".join(ALL_SCOPES[1:])])
+async def test_a_narrowed_token_cannot_be_turned_into_the_secret(api: Api, kept: str) -> None:
+    """Whoever has the secret has every scope of the client: a token that leaked with fewer must not lead to it."""
+    client = await partner_client(api, await active_partner(api))
+    narrowed = bearer(await token(api, client, scope=kept))
+    refused = await api.post("/v1/partner/client/rotate-secret", json={}, headers=narrowed | fresh_key())
+    assert (refused.status_code, refused.json()["code"]) == (403, "insufficient_scope"), refused.text
+    assert await _try(api, client, client["client_secret"]) == 200
 
 
 async def test_what_another_process_ended_counts_here_within_fifteen_seconds(api: Api) -> None:
