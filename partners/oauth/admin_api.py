@@ -250,6 +250,7 @@ class AdminClients(Controller):
         whole = request_key(request, staff.actor, key, None)
         outcome = await once(whole, language_of(request), rotate, status=201, now=now)
         parts_of(request).signing.forget()
+        parts_of(request).local_keys.forget()
         return outcome.response()
 
     @post(
