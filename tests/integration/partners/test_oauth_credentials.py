@@ -1,6 +1,7 @@
 """Client secrets over their life, keys that clients publish, and the events that tell of credentials."""
 
 import asyncio
+import time
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -230,6 +231,37 @@ async def test_published_keys_are_fetched_kept_and_looked_for_again(
     assert (await _assert(api, client, EC_KEY, "k2")).status_code == 200
     assert (await _assert(api, client, SIGNING_KEY)).status_code == 401
     assert published.open_transactions == [False] * len(published.asked)
+
+
+async def test_published_keys_outlast_an_address_that_does_not_answer(
+    api: Api, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await _published_client(api)
+    assert (await _assert(api, client, SIGNING_KEY)).status_code == 200
+    real, gone = time.monotonic, [31.0]
+    monkeypatch.setattr(time, "monotonic", lambda: real() + gone[0])
+    published.keys = None
+    for _ in range(2):
+        assert (await _assert(api, client, EC_KEY, "k2")).status_code == 401  # a look for a key that is not there
+        assert (await _assert(api, client, SIGNING_KEY)).status_code == 200
+    assert len(published.asked) == 2  # a look that failed is followed by the same pause
+    gone[0] += remote_keys.KEPT_S
+    assert (await _assert(api, client, SIGNING_KEY)).status_code == 401
+    gone[0] += remote_keys.AGAIN_S
+    published.keys = jwks(SIGNING_KEY)
+    assert (await _assert(api, client, SIGNING_KEY)).status_code == 200
+
+
+async def test_keys_that_are_published_no_more_end(
+    api: Api, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that names no good key is the client's own word, not an address that does not answer."""
+    client = await _published_client(api)
+    assert (await _assert(api, client, SIGNING_KEY)).status_code == 200
+    monkeypatch.setattr(remote_keys, "AGAIN_S", 0.0)
+    published.keys = {"keys": []}
+    assert (await _assert(api, client, EC_KEY, "k2")).status_code == 401
+    assert (await _assert(api, client, SIGNING_KEY)).status_code == 401
 
 
 async def test_published_keys_that_cannot_be_had_or_are_not_good(
