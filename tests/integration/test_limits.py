@@ -3,11 +3,14 @@
 import asyncio
 import re
 from datetime import timedelta
+from uuid import uuid4
 
 import httpx
 import msgspec
 import pytest
+from litestar.routes import HTTPRoute
 
+from marketplace.app import create_app
 from marketplace.platform import limits
 from marketplace.platform.database import DB
 from marketplace.platform.limits import RateLimited, RateLimits, address_of, forget_windows
@@ -106,11 +109,39 @@ async def test_answers_say_where_a_client_stands(dsn: str, settings: Settings) -
         assert last.headers["RateLimit"].startswith('"client";r=0;t=')
 
 
-async def test_who_has_no_client_is_counted_by_address(dsn: str, settings: Settings) -> None:
-    async with running_app(limited(settings, address=3), dsn) as api:
-        await whole_minute()
-        found = [await api.post("/v1/partner/applications", json={}, headers=fresh_key()) for _ in range(5)]
-        assert [one.status_code for one in found] == [400] * 3 + [429] * 2
+NOT_COUNTED = {
+    "/.well-known/oauth-authorization-server": "from memory", "/oauth/jwks.json": "from memory",
+}  # fmt: skip
+"""What strangers may ask as often as they like, and why."""
+
+
+def strangers_doors() -> list[tuple[str, str]]:
+    """Return what the OAuth server and the applications answer without a token, and the portal's ways to other houses."""
+    app = create_app(Settings(mode="test", secret_key="x" * 32), "")
+    wanted = ("/oauth", "/.well-known/oauth", "/v1/partner/applications", "/partner/sign-in/company")
+    found = {
+        (method, route.path)
+        for route in app.routes
+        if isinstance(route, HTTPRoute) and route.path.startswith(wanted) and route.path not in NOT_COUNTED
+        for handler in route.route_handlers
+        for method in handler.http_methods - {"HEAD", "OPTIONS"}
+    }
+    return sorted(found)
+
+
+async def test_who_has_no_client_is_counted_by_address_at_every_door(dsn: str, settings: Settings) -> None:
+    doors = strangers_doors()
+    assert len(doors) > 12
+    async with running_app(limited(settings, address=2), dsn) as api:
+        for method, path in doors:
+            await whole_minute()
+            await DB.fetch("DELETE FROM rate_window")
+            api.app.state.limits = RateLimits(limited(settings, address=2))
+            url = re.sub(r"{[^}]*}", str(uuid4()), path)
+            found = [await api.request(method, url, headers=fresh_key()) for _ in range(3)]
+            statuses = [one.status_code for one in found]
+            assert statuses[2] == 429 != statuses[1], f"{method} {path}: {statuses}"
+            assert found[2].headers["RateLimit-Policy"] == '"address";q=2;w=60'
 
 
 async def test_members_are_not_counted(dsn: str, settings: Settings) -> None:

@@ -117,12 +117,23 @@ async def test_nobody_signed_in_is_sent_to_sign_in_and_back(api: Api, people: Pe
     where, query = led_to(await look(api, asking(client, pkce)))
     assert where == "/partner/sign-in"
     assert query["return_to"].startswith("/oauth/authorize?response_type=code&")
-    long = await look(api, asking(client, pkce, state="s" * 900))
-    back = led_to(long)[1]["return_to"]
-    assert len(back) < 400
+
+
+async def test_a_long_request_waits_in_the_browser_while_somebody_signs_in(api: Api, people: People) -> None:
+    """Anybody may come this far: nothing of it may be kept with us."""
+    client, pkce = await integrator(api), Pkce()
+    _, query = led_to(await look(api, asking(client, pkce, state="s" * 2000)))
+    assert len(query["return_to"]) < 400
+    assert await DB.fetchval("SELECT count(*) FROM oauth_pushed_request") == 0
     await people.join(await active_partner(api))
-    _, answered = led_to(await answer(api, await api.get(back)))
-    assert answered["state"] == "s" * 900
+    _, answered = led_to(await answer(api, await api.get(query["return_to"])))
+    assert answered["state"] == "s" * 2000
+    people.sign_ins.person = None
+    where, refused = led_to(await look(api, asking(client, pkce, state="s" * 4000)))
+    assert (where, refused["error"], refused["state"]) == (CALLBACK, "invalid_request", "s" * 4000)
+    api.cookies.clear()
+    lost = await api.get(query["return_to"])
+    assert (lost.status_code, "location" in lost.headers) == (400, False)
 
 
 async def test_a_refusal_goes_back_and_gives_nothing(api: Api, people: People) -> None:
