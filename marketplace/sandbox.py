@@ -27,9 +27,9 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.errors import OperatorError
 from marketplace.kernel.facts import Fact, Kind
-from marketplace.platform import sandbox
+from marketplace.platform import limits, sandbox
 from marketplace.platform.database import DB, Place, fresh_context, in_place
-from marketplace.platform.identity import AudienceName, Caller, Identity, Unauthenticated, audience_of
+from marketplace.platform.identity import COUNTED, AudienceName, Caller, Identity, Unauthenticated, audience_of
 from marketplace.platform.migrate import create_database, migrate
 from marketplace.platform.package import Package
 from marketplace.platform.problems import handle_fact
@@ -82,8 +82,14 @@ class Introduced(Identity):
         return caller
 
     async def admit(self, request: ASGIConnection[Any, Any, Any, Any], name: AudienceName) -> Caller:
-        """Return the same: the proof that may go with the token was seen, too."""
-        return await self.caller(request, name)
+        """Return the same: the proof that may go with the token was seen, too, and the partner's request counted.
+
+        Test members are one partner's program: without a count it could keep a sandbox, and this process, busy.
+        """
+        caller = await self.caller(request, name)
+        if name not in COUNTED:
+            await limits.count(request, "client", caller.client_id)
+        return caller
 
 
 class Sandbox:
@@ -105,6 +111,8 @@ class Sandbox:
         """Answer a request of a caller who was verified."""
         inner: Any = {name: scope[name] for name in _ASGI if name in scope}  # type: ignore[literal-required]
         inner["state"] = {"introduced": caller}
+        if "rate" in scope["state"]:
+            inner["state"]["rate"] = scope["state"]["rate"]
         self.inside += 1
         try:
             with in_place(self.place):

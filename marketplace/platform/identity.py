@@ -18,11 +18,13 @@ from litestar.handlers import BaseRouteHandler
 
 from marketplace.kernel.facts import Fact, Kind
 from marketplace.platform import limits
-from marketplace.platform.database import is_live
 
 logger = structlog.get_logger()
 
 AudienceName = Literal["members", "partner", "points", "admin"]
+COUNTED: frozenset[AudienceName] = frozenset({"partner", "points"})
+"""Audiences whose callers are programs."""
+
 Role = Literal["operations", "finance", "finance_approver", "auditor"]
 
 ALGORITHMS = ["RS256", "ES256"]
@@ -140,14 +142,24 @@ class Identity:
         self._verifiers[name] = Verifier(name, issuer, audience, keys, types, possession)
 
     async def caller(self, request: ASGIConnection[Any, Any, Any, Any], name: AudienceName) -> Caller:
-        """Return who asks. Raises Unauthenticated."""
+        """Return who asks. Raises Unauthenticated, and RateLimited for a token not seen yet, of a program at an address that
+        sent too many bad ones: what is refused costs a signature check as well.
+        """
         _, token = _sent(request.headers.get("authorization"))
         verifier = self._verifiers[name]
         keys = await verifier.keys(False)
         known = self._verified.get((name, token))
         if known is not None and known.keys is keys and known.caller.expires_at > time.time():
             return known.caller
-        verified = await _verify(token, verifier, keys)
+        counted = name in COUNTED
+        if counted:
+            limits.check_bad_tokens(request)
+        try:
+            verified = await _verify(token, verifier, keys)
+        except Unauthenticated:
+            if counted:
+                await limits.count_bad_token(request)
+            raise
         self._verified[name, token] = verified
         if len(self._verified) > _CACHE:
             self._verified.popitem(last=False)
@@ -156,9 +168,12 @@ class Identity:
     async def admit(self, request: ASGIConnection[Any, Any, Any, Any], name: AudienceName) -> Caller:
         """Return who asks, as `caller` does, once it is seen that they may use the token: the guard, once for each request.
 
-        A token that is bound to a key comes as DPoP, with a proof; any other one as Bearer (RFC 9449 §7). Raises Unauthenticated.
+        A program is counted before its proof is looked at, which costs a row. A token that is bound to a key comes as DPoP, with
+        a proof; any other one as Bearer (RFC 9449 §7). Raises Unauthenticated, RateLimited.
         """
         caller = await self.caller(request, name)
+        if name in COUNTED:
+            await limits.count(request, "client", caller.client_id)
         scheme, token = _sent(request.headers.get("authorization"))
         possession = self._verifiers[name].possession
         bound = possession is not None and "cnf" in caller.claims
@@ -303,10 +318,6 @@ _AUDIENCES: tuple[tuple[str, AudienceName], ...] = (
 """Prefix -> whose tokens are good there; the first that fits counts."""
 
 
-_COUNTED: frozenset[AudienceName] = frozenset({"partner", "points"})
-"""Audiences whose callers are programs."""
-
-
 def audience_of(path: str) -> AudienceName | None:
     """Return whose tokens are good at the path, or None where none is asked for."""
     return next((name for prefix, name in _AUDIENCES if path.startswith(prefix)), None)
@@ -316,7 +327,7 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     """Litestar guard of the whole application: no body is read, and nothing looked up, before the token is good.
 
     The route's `opt` may ask for a `scope`, names the staff `roles` that may, or says that it is `public`; `counted` makes a
-    public one count its requests by address, as those of OAuth clients are counted by client. Members and staff are not
+    public one count its requests by address, as `admit` counts those of OAuth clients by client. Members and staff are not
     counted: half a million of them come at once on a member day, and each is one person.
     """
     audience = audience_of(connection.scope["path"])
@@ -326,9 +337,6 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         return
     identity: Identity = connection.app.state.identity
     caller = await identity.admit(connection, audience)
-    # Test members are one partner's program: without a count it could keep a sandbox, and this process, busy.
-    if audience in _COUNTED or not is_live():
-        await limits.count(connection, "client", caller.client_id)
     if "scope" in handler.opt:
         need_scope(caller, handler.opt["scope"])
     if audience == "admin":

@@ -3,11 +3,13 @@
 import asyncio
 import re
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import httpx
 import msgspec
 import pytest
+from joserfc import jwt
 from litestar.routes import HTTPRoute
 
 from marketplace.app import create_app
@@ -16,7 +18,11 @@ from marketplace.platform.database import DB
 from marketplace.platform.limits import RateLimited, RateLimits, address_of, forget_windows
 from marketplace.settings import Settings
 from tests.support.app import Api, fresh_key, running_app
-from tests.support.partners import approved_partner, bearer, partner_client, token
+from tests.support.authorizing import credentials
+from tests.support.dpop import BASE, Holder
+from tests.support.oauth import GRANT
+from tests.support.partners import active_partner, approved_partner, bearer, partner_client, token
+from tests.support.sandboxes import app_with_sandboxes
 
 
 def limited(settings: Settings, *, client: int = 100, address: int = 100) -> Settings:
@@ -142,6 +148,49 @@ async def test_who_has_no_client_is_counted_by_address_at_every_door(dsn: str, s
             statuses = [one.status_code for one in found]
             assert statuses[2] == 429 != statuses[1], f"{method} {path}: {statuses}"
             assert found[2].headers["RateLimit-Policy"] == '"address";q=2;w=60'
+
+
+@pytest.mark.parametrize("livemode", [True, False])
+async def test_who_is_over_the_limit_has_no_proof_looked_at(
+    dsn: str, settings: Settings, postgres: str, livemode: bool
+) -> None:
+    async with app_with_sandboxes(limited(settings, client=3, address=1000), dsn, postgres) as api:
+        client = await partner_client(api, await active_partner(api), dpop_bound=True, livemode=livemode)
+        holder = Holder()
+        given = await api.post("/oauth/token", data=GRANT, headers=credentials(client) | {"DPoP": holder.proof()})
+        access, path = given.json()["access_token"], "/v1/partner/profile"
+        await whole_minute()
+        proven = [holder.headers(access, "GET", f"{BASE}{path}") for _ in range(6)]
+        answers = [await api.get(path, headers=headers) for headers in proven]
+        assert [one.status_code for one in answers] == [200] * 3 + [429] * 3
+        assert answers[0].headers["RateLimit-Policy"] == '"client";q=3;w=60'
+        assert await DB.fetchval("SELECT count(*) FROM oauth_dpop_proof") == 1 + 3
+
+
+async def test_an_address_that_sends_bad_tokens_is_looked_at_no_more(
+    dsn: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_app(limited(settings, client=1000, address=30), dsn) as api:
+        client = await partner_client(api, await approved_partner(api))
+        known, other = [bearer(await token(api, client, scope=scope)) for scope in ("offers:read", "codes:write")]
+        path, forged = "/v1/partner/profile", bearer(api.oneid.token("admin", "s"))
+        await whole_minute()
+        assert (await api.get(path, headers=known)).status_code == 200
+        looked, decode = [], jwt.decode
+
+        def look(*arguments: Any, **named: Any) -> Any:
+            looked.append(arguments)
+            return decode(*arguments, **named)
+
+        monkeypatch.setattr(jwt, "decode", look)
+        answers = [await api.get(path, headers=forged) for _ in range(35)]
+        assert [one.status_code for one in answers] == [401] * 30 + [429] * 5
+        assert len(looked) == 30
+        # One that was good before goes on; one that was not seen yet waits until the minute is over.
+        assert (await api.get(path, headers=known)).status_code == 200
+        assert (await api.get(path, headers=other)).status_code == 429
+        # What else the address does is counted apart.
+        assert (await api.post("/oauth/token", data=GRANT, headers=credentials(client))).status_code == 200
 
 
 async def test_members_are_not_counted(dsn: str, settings: Settings) -> None:
