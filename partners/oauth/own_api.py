@@ -58,7 +58,8 @@ class OwnClients(Controller):
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[GrantView]:
         """The latest first, ended ones too."""
-        return await list_grants(partner.partner_id, cursors, cursor, limit)
+        with in_place(LIVE):
+            return await list_grants(partner.partner_id, cursors, cursor, limit, livemode=partner.livemode)
 
     @post(
         "/grants/{grant_id:str}/revoke",
@@ -75,15 +76,15 @@ class OwnClients(Controller):
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
         key: IdempotencyKey,
-        clock: NamedDependency[Clock],
     ) -> Response[bytes]:
         """Its tokens end here at once and in other processes within 15 seconds."""
-        now, identifier = clock.now(), path_id(grant_id)
+        now, identifier, mode = _live_clock(request).now(), path_id(grant_id), partner.livemode
 
         async def end(work: UnitOfWork) -> GrantView:
-            return await withdraw(work, partner.partner_id, identifier, partner.actor, data.reason, now)
+            return await withdraw(work, partner.partner_id, identifier, partner.actor, data.reason, now, livemode=mode)
 
-        outcome = await once(request_key(request, partner.actor, key, data), language_of(request), end, now=now)
+        with in_place(LIVE):
+            outcome = await once(request_key(request, partner.actor, key, data), language_of(request), end, now=now)
         gate_of(request).forget()
         return outcome.response()
 

@@ -327,18 +327,21 @@ async def test_without_the_grants_lock_a_second_line_would_be_refused_by_the_dat
     api: Api, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The guard's test can fail: unlocked, exchanges decide side by side, and only the write stops them."""
-    look_up, two = token_module.load_refresh, asyncio.Barrier(2)
+    look_up, seen, two = token_module.load_refresh, [], asyncio.Event()
 
     async def unlocked(work: Any, grant_id: Any) -> None:
         pass
 
-    async def in_pairs(work: Any, digest: bytes) -> Any:
+    async def not_alone(work: Any, digest: bytes) -> Any:
         found = await look_up(work, digest)
+        seen.append(digest)
+        if len(seen) == 2:
+            two.set()
         await two.wait()
         return found
 
     monkeypatch.setattr(posting, "_lock", unlocked)
-    monkeypatch.setattr(token_module, "load_refresh", in_pairs)
+    monkeypatch.setattr(token_module, "load_refresh", not_alone)
     answers = await _fifty_refreshes(api, people)
     assert {each.status_code for each in answers} != {200}
     assert await DB.fetchval("SELECT count(*) FROM oauth_refresh_token WHERE rotated_at IS NULL") == 1

@@ -56,6 +56,13 @@ async def test_both_secrets_work_until_the_grace_time_ends(api: Api, monkeypatch
     assert reused["client_id"] == client["client_id"]
 
 
+async def test_no_more_than_two_secrets_work_however_often_they_are_rotated(api: Api) -> None:
+    client = await partner_client(api, await active_partner(api))
+    path = f"/v1/admin/clients/{client['client_id']}/rotate-secret"
+    rotated = [await staff_post(api, path, {"grace_hours": 24}) for _ in range(3)]
+    assert [await _try(api, client, one["client_secret"]) for one in (client, *rotated)] == [401, 401, 200, 200]
+
+
 async def test_without_grace_the_old_secret_ends_at_once_and_its_use_is_told(api: Api) -> None:
     client = await partner_client(api, await active_partner(api))
     access = bearer(await token(api, client))
