@@ -1,6 +1,6 @@
 """The pages of the authorization endpoint: what an application asks, in the person's words, and their answer."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, Protocol
 from urllib.parse import quote, urlsplit
 from uuid import UUID
@@ -31,6 +31,7 @@ from partners.oauth.authorize import (
 )
 from partners.oauth.domain import PARTNER_SCOPE_TEXTS
 from partners.oauth.forms import read_form, read_parameters
+from partners.oauth.pushed import PAGE_LIFE
 from partners.oauth.secrets import new_token
 from partners.oauth.token import OauthParts
 from partners.staff.domain import SignedIn
@@ -38,9 +39,6 @@ from partners.staff.domain import SignedIn
 SIGN_IN = "/partner/sign-in"
 
 _PURPOSE = "consent page"
-_LIFE = timedelta(minutes=15)
-"""How long a person may look at the page."""
-
 _COUNTED = {"counted": True}  # by address: anybody's browser may come
 
 _LONGEST = 800
@@ -111,10 +109,10 @@ async def decide(request: Request[Any, Any, Any]) -> Template | Response[Any]:
         answered = msgspec.convert(form, _Answered)
         asked = _open(parts, answered.request)
         person = await _sign_ins(request).current(request)
-        if person is None or person.session_id != asked.session_id or now > asked.at + _LIFE:
+        if person is None or person.session_id != asked.session_id or now > asked.at + PAGE_LIFE:
             raise InvalidRequestError("The page has expired. Start again at the application.")
         if answered.decision == "deny":
-            location = await deny(parts.settings, asked.parameters, now, asked.pushed)
+            location = await deny(parts.settings, asked.parameters, asked.grant_id, now, asked.pushed)
         else:
             location = await allow(parts.settings, asked.parameters, asked.grant_id, person, now, asked.pushed)
     except msgspec.ValidationError:
@@ -152,7 +150,7 @@ def _to_sign_in(
         sealed = encrypt(parts.settings.secret_key, _LEFT_PURPOSE, left).decode()
         if len(sealed) > _MOST_LEFT:
             raise _too_long(wanted)
-        cookies.append(secure_cookie(parts.settings, _LEFT_COOKIE, sealed, int(_LIFE.total_seconds())))
+        cookies.append(secure_cookie(parts.settings, _LEFT_COOKIE, sealed, int(PAGE_LIFE.total_seconds())))
         query = f"{_LEFT_NAME}={reference}"
     back = quote(f"{PATH}?{query}", safe="")
     return Redirect(f"{SIGN_IN}?return_to={back}", status_code=303, cookies=cookies)
@@ -175,7 +173,7 @@ def _asked_for(request: HttpRequest, parts: OauthParts, now: datetime) -> dict[s
     except (WrongSecretError, msgspec.MsgspecError) as error:
         raise InvalidRequestError("Start again at the application.") from error
     # Another tab of the same browser may have left another request since.
-    if left.reference != parameters[_LEFT_NAME] or now > left.at + _LIFE:
+    if left.reference != parameters[_LEFT_NAME] or now > left.at + PAGE_LIFE:
         raise InvalidRequestError("Start again at the application.")
     return left.parameters
 
