@@ -46,7 +46,7 @@ class Connection(HttpToolsProtocol):
         self._arrival: asyncio.TimerHandle | None = None
         self._untaken: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it too
         """Begin to wait for the first request."""
         super().connection_made(transport)
         self._arrival = self.loop.call_later(ARRIVE_S, self._cut_off)

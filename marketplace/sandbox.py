@@ -109,6 +109,7 @@ class Sandbox:
 
     async def answer(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request of a caller who was verified."""
+        # Names that a loop holds are no literals to mypy.
         inner: Any = {name: scope[name] for name in _ASGI if name in scope}  # type: ignore[literal-required]
         inner["state"] = {"introduced": caller}
         if "rate" in scope["state"]:

@@ -1,5 +1,7 @@
 """A partner's people over HTTP: for the partner's own systems, and for operations."""
 
+from typing import Any
+
 from litestar import Controller, Response, delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
@@ -262,7 +264,7 @@ class AdminStaff(Controller):
         return (await once(whole, language_of(request), invite, status=201, now=now)).response()
 
 
-def _tagged(view: StaffView | ProviderView) -> Response:  # type: ignore[type-arg]
+def _tagged(view: StaffView | ProviderView) -> Response[Any]:
     return Response(view, headers={"ETag": f'"{view.version}"'})
 
 
