@@ -40,6 +40,7 @@ from partners.sandbox import make as sandbox
 from partners.sandbox.api import SandboxApi
 from partners.staff import api as staff
 from partners.staff.invitations import Inviter
+from partners.staff.provider import Providers
 from partners.staff.sign_in import PartnerSignIn, forget_sessions
 from partners.staff.throttle import Throttle, forget_guesses
 from partners.web import portal
@@ -162,6 +163,7 @@ class Partners(Package):
         await ensure_signing_key(settings.secret_key, self.clock.now())
         app.state.partner_sign_in = PartnerSignIn(settings, self.clock)
         app.state.partner_outbound = self.outbound
+        app.state.partner_providers = Providers(settings, self.outbound)
         app.state.partner_throttle = Throttle(settings.secret_key)
         app.state.webhook_endpoints = Endpoints(catalogue_of(settings.packages), self.outbound, settings.secret_key)
         gate.install(app, settings.mode)
