@@ -1,5 +1,6 @@
 """Nobody sees or touches what is not theirs: each operation of the API against everybody who should not get anywhere."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
@@ -14,8 +15,8 @@ from benefits.offers import partner_api
 from benefits.offers.catalogue import any_offer, in_status
 from marketplace.app import create_app
 from marketplace.kernel.facts import NotFound
-from marketplace.platform import identity
-from marketplace.platform.database import DB
+from marketplace.platform import identity, sandbox
+from marketplace.platform.database import DB, in_place
 from marketplace.platform.runtime import with_database
 from marketplace.settings import Settings
 from partners.oauth import callers, gate
@@ -84,13 +85,30 @@ class Cases:
     async def refused(self, case: str, who: Mapping[str, str], *statuses: int, **how: Any) -> Any:
         """Ask; the status is one of these, and nothing is changed but `noted`, where somebody is told of the try."""
         noted = how.pop("noted", set())
-        before = await self.digest.take()
+        before = await self.marks()
         answer = await self.asker.ask(who, **how)
         where = f"{self.row.operation}, {case}: {answer.status_code} {answer.text[:300]}"
         assert answer.status_code in statuses, where
-        assert set(changed(before, await self.digest.take())) <= noted, where
+        assert set(changed(before, await self.marks())) <= noted, where
         self.tried += 1
         return answer
+
+    async def marks(self) -> list[tuple[str, int, int]]:
+        """Return the marks of the live database, and for a sandbox's operation those of all sandboxes."""
+        found = await self.digest.take()
+        if self.row.who == "sandbox":
+            for one in self.world.api.app.state.sandboxes._open.values():
+                with in_place(one.place):
+                    found += [(f"{one.partner_id} {name}", *mark) for name, *mark in await self.digest.take()]
+        return found
+
+    async def quiet(self) -> None:
+        """Wait until the sandboxes' own consumers have caught up with what was done there."""
+        async with asyncio.timeout(30):
+            seen: list[tuple[str, int, int]] = []
+            while seen != (now := await self.marks()):
+                seen = now
+                await asyncio.sleep(0.5)
 
     async def both(self, case: str, who: Mapping[str, str], *statuses: int, **how: Any) -> None:
         """Ask for what is there and for what is not: the same answer, and nothing is changed."""
@@ -183,7 +201,9 @@ class Cases:
                 assert value not in plain.text, f"{self.row.operation}: another sees {name}"
 
     async def added(self) -> None:
-        """Fields that the body does not have are refused by name."""
+        """Fields that the body does not have are refused by name, or, where an RFC has them passed over, change nothing."""
+        if self.row.ignored:
+            await self.passed_over()
         if not self.operation.has_body or self.row.ignored:
             return
         for field in {*ADDED} - self.operation.fields:
@@ -191,6 +211,16 @@ class Cases:
                 f"added {field}", self.sender(), 400, more={field: self.world.ids["other_partner"]}
             )
             assert field in [error["field"] for error in answer.json()["errors"]], answer.text
+
+    async def passed_over(self) -> None:
+        value = self.world.ids["other_partner"]
+        for field in {*ADDED} - self.operation.fields:
+            before = await self.digest.named(field, value)
+            answer = await self.asker.ask(self.sender(), more={field: value})
+            where = f"{self.row.operation}, added {field}: {answer.status_code} {answer.text[:300]}"
+            assert answer.status_code in self.row.good, where
+            assert value not in answer.text, where
+            assert await self.digest.named(field, value) == before, where
 
     async def credentials(self) -> None:
         """The endpoints at which clients, applicants and registered clients show who they are in ways of their own."""
@@ -201,6 +231,9 @@ class Cases:
         elif row.who == "registration":
             for case, who in (("no token", {}), ("a partner's token", world.who["partner"])):
                 await self.both(case, who, 401)
+            if row.operation == "register_client":
+                await self.refused("an expired token", world.who["initial_expired"], 401)
+                await self.refused("its partner is suspended", world.who["initial_suspended"], 403)
         elif row.who == "client":
             wrong = world.clients["partner"] | {"client_secret": "wrong"}
             world.clients["wrong"] = wrong
@@ -211,9 +244,10 @@ class Cases:
 
 
 async def _try(world: MatrixWorld, row: Row, operation: Operation, digest: Digest) -> None:
+    cases = Cases(world, row, operation, digest)
     if row.who == "sandbox":
         await world.sandboxes()
-    cases = Cases(world, row, operation, digest)
+        await cases.quiet()
     if row.who in {"partner", "member", "oem", "staff", "sandbox"}:
         await cases.strangers()
         await cases.lower()
@@ -291,6 +325,16 @@ def _disabled_goes_on(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(gate, "grant_of", lambda row: msgspec.structs.replace(known(row), **every))
 
 
+def _written_in_a_sandbox(patch: pytest.MonkeyPatch) -> None:
+    state = sandbox.state
+
+    async def written() -> Any:
+        await DB.fetch("UPDATE sandbox_state SET made = made")
+        return await state()
+
+    patch.setattr(sandbox, "state", written)
+
+
 BROKEN: list[tuple[str, str, Callable[[pytest.MonkeyPatch], None]]] = [
     ("get_my_offer", "another's: 200", _anybodys_offer),
     ("get_own_statement_csv", "another's: 200", _anybodys_statement),
@@ -303,6 +347,7 @@ BROKEN: list[tuple[str, str, Callable[[pytest.MonkeyPatch], None]]] = [
     ("get_application_checklist", "a partner's token: 200", _anybodys_application),
     ("list_own_payouts", "revoked: 200", _revoked_goes_on),
     ("list_my_offers", "its person was disabled: 200", _disabled_goes_on),
+    ("issue_sandbox_member_token", "another's: 404", _written_in_a_sandbox),
 ]
 
 
