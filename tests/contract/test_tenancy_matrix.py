@@ -19,7 +19,7 @@ from marketplace.platform import identity, sandbox
 from marketplace.platform.database import DB, in_place
 from marketplace.platform.runtime import with_database
 from marketplace.settings import Settings
-from partners.oauth import callers, gate
+from partners.oauth import callers, gate, registration
 from partners.oauth.domain import OEM_SCOPES, PARTNER_SCOPES
 from partners.onboarding import requirement_api
 from partners.staff import api as staff_api
@@ -335,6 +335,21 @@ def _written_in_a_sandbox(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(sandbox, "state", written)
 
 
+def _the_body_says_whose(patch: pytest.MonkeyPatch) -> None:
+    read, spend, said = registration.read_metadata, registration._spend, {}
+
+    def reads(content_type: str | None, body: bytes) -> Any:
+        said["partner_id"] = msgspec.json.decode(body).get("partner_id")
+        return read(content_type, body)
+
+    async def spends(*of: Any) -> Any:
+        row = dict(await spend(*of))
+        return row | ({"partner_id": UUID(said["partner_id"])} if said["partner_id"] else {})
+
+    patch.setattr(registration, "read_metadata", reads)
+    patch.setattr(registration, "_spend", spends)
+
+
 BROKEN: list[tuple[str, str, Callable[[pytest.MonkeyPatch], None]]] = [
     ("get_my_offer", "another's: 200", _anybodys_offer),
     ("get_own_statement_csv", "another's: 200", _anybodys_statement),
@@ -347,6 +362,7 @@ BROKEN: list[tuple[str, str, Callable[[pytest.MonkeyPatch], None]]] = [
     ("get_application_checklist", "a partner's token: 200", _anybodys_application),
     ("list_own_payouts", "revoked: 200", _revoked_goes_on),
     ("list_my_offers", "its person was disabled: 200", _disabled_goes_on),
+    ("register_client", "added partner_id: 201", _the_body_says_whose),
     ("issue_sandbox_member_token", "another's: 404", _written_in_a_sandbox),
 ]
 
