@@ -47,7 +47,7 @@ class Connection(HttpToolsProtocol):
         self._arrival: asyncio.TimerHandle | None = None
         self._untaken: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it too
         """Begin to wait for the first request."""
         super().connection_made(transport)
         self._arrival = self.loop.call_later(ARRIVE_S, self._cut_off)
@@ -141,15 +141,21 @@ class Connection(HttpToolsProtocol):
         self._arriving = self._in_head = True
         self._refuse(400)
 
+    def _behind_another(self) -> bool:
+        """Return whether an earlier request has no whole answer yet: what we wrote would be taken for it, or a part of it."""
+        if self._in_head:  # it has no cycle of its own yet
+            return self.cycle is not None and not self.cycle.response_complete
+        return bool(self.pipeline)
+
     def _refuse(self, status: int) -> None:
-        """Answer outside of any application, unless an answer has begun, and close."""
+        """Answer outside of any application, unless an answer has begun or an earlier one is due, and close."""
         if self.transport.is_closing():
             return
         self._stop_arrival()
         request_id = token_hex(16)
         self.logger.warning("%s, connection closed (request_id %s)", _PHRASES[status], request_id)
         # Who never began is not answered: browsers open connections that they may not need.
-        if self._arriving and (self._in_head or not self.cycle.response_started):
+        if self._arriving and not self._behind_another() and (self._in_head or not self.cycle.response_started):
             code, title = _PROBLEMS[status]
             problem = {"type": f"/problems/{code}", "code": code, "title": title, "status": status}
             body = msgspec.json.encode({**problem, "request_id": request_id})

@@ -24,11 +24,12 @@ from partners.contracts.signing_api import ROUTES as CONTRACTS
 from partners.oauth import announced as oauth_announced
 from partners.oauth import api as oauth
 from partners.oauth import consent, gate
-from partners.oauth.admin_api import AdminClients, OwnClients
+from partners.oauth.admin_api import AdminClients
 from partners.oauth.callers import oem_caller, partner_caller, prove_possession, sandboxed_partner
 from partners.oauth.credentials import forget_secrets, warn_of_ends
 from partners.oauth.domain import OEM_SCOPES, PARTNER_SCOPES
 from partners.oauth.keys import LocalKeys, SigningKeys, ensure_signing_key, rotate_if_old
+from partners.oauth.own_api import OwnClients
 from partners.oauth.remote_keys import RemoteKeySets
 from partners.oauth.sweep import forget_expired
 from partners.oauth.token import OauthParts
@@ -39,6 +40,7 @@ from partners.sandbox import make as sandbox
 from partners.sandbox.api import SandboxApi
 from partners.staff import api as staff
 from partners.staff.invitations import Inviter
+from partners.staff.provider import Providers
 from partners.staff.sign_in import PartnerSignIn, forget_sessions
 from partners.staff.throttle import Throttle, forget_guesses
 from partners.web import portal
@@ -161,6 +163,7 @@ class Partners(Package):
         await ensure_signing_key(settings.secret_key, self.clock.now())
         app.state.partner_sign_in = PartnerSignIn(settings, self.clock)
         app.state.partner_outbound = self.outbound
+        app.state.partner_providers = Providers(settings, self.outbound)
         app.state.partner_throttle = Throttle(settings.secret_key)
         app.state.webhook_endpoints = Endpoints(catalogue_of(settings.packages), self.outbound, settings.secret_key)
         gate.install(app, settings.mode)

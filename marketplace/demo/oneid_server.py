@@ -125,7 +125,7 @@ class ReceivedRequest(OAuth2Request):  # type: ignore[misc]
         self.pairs = parse_qsl(form if method == "POST" else query, keep_blank_values=True)
         self._parameters = dict(self.pairs)
         self.payload = BasicOAuth2Payload(self._parameters)
-        self.payload._datalist = {name: [v for n, v in self.pairs if n == name] for name in self._parameters}  # noqa: SLF001
+        self.payload._datalist = {name: [v for n, v in self.pairs if n == name] for name in self._parameters}  # noqa: SLF001 - Authlib reads it there
 
     @property
     def args(self) -> dict[str, str]:
@@ -190,19 +190,19 @@ class IdTokens(OpenIDCode):  # type: ignore[misc]
     def exists_nonce(self, nonce: str, request: ReceivedRequest) -> bool:  # noqa: ARG002 - Authlib's signature
         return False  # what ties a nonce to one sign-in is the client's own cookie
 
-    def resolve_client_private_key(self, client: RegisteredClient) -> Any:  # noqa: ARG002
+    def resolve_client_private_key(self, client: RegisteredClient) -> Any:  # noqa: ARG002 - Authlib's
         return self._oneid.key
 
-    def get_client_algorithm(self, client: RegisteredClient) -> str:  # noqa: ARG002
+    def get_client_algorithm(self, client: RegisteredClient) -> str:  # noqa: ARG002 - Authlib's
         return "RS256"
 
-    def get_encode_header(self, client: RegisteredClient) -> dict[str, str]:  # noqa: ARG002
+    def get_encode_header(self, client: RegisteredClient) -> dict[str, str]:  # noqa: ARG002 - Authlib's
         return {"alg": "RS256", "kid": self._oneid.key.kid or "", "typ": "JWT"}
 
     def get_client_claims(self, client: RegisteredClient) -> dict[str, Any]:
         return {"iss": self._oneid.issuer, "aud": client.client_id}
 
-    def generate_user_info(self, user: DemoPerson, scope: str) -> dict[str, Any]:  # noqa: ARG002
+    def generate_user_info(self, user: DemoPerson, scope: str) -> dict[str, Any]:  # noqa: ARG002 - Authlib's
         return profile(user)
 
 
@@ -235,7 +235,7 @@ class Server(AuthorizationServer):  # type: ignore[misc]
             answered["Location"] = add_params_to_uri(answered["Location"], {"iss": self.oneid.issuer})
         return Answer(status, body, answered)
 
-    def _token(self, grant_type: str, client: Any, user: DemoPerson, scope: str, **_options: Any) -> dict[str, Any]:  # noqa: ARG002
+    def _token(self, grant_type: str, client: Any, user: DemoPerson, scope: str, **_options: Any) -> dict[str, Any]:  # noqa: ARG002 - Authlib's
         return {
             "token_type": "Bearer",
             "access_token": self.oneid.access_token(user),

@@ -36,4 +36,5 @@ async def fill(settings: Settings, clock: Clock, packages: Sequence[Package], wo
     write_members(settings.data, [member.subject for member in world.members])
     clients, oem = made["clients"], made["oem_client"]
     portal = made.get("portal", [])
+    # What the packages made is known by name only: the ground does not import them.
     return Demo(settings.base_url, clients, oem, people_lines(world.people), portal)  # type: ignore[arg-type]

@@ -142,6 +142,7 @@ class _Plan:
         reference = f"{kind[:2].upper()}-{at:%y%m}-{self.references:06d}"
         # Before the opening the car maker's systems told us once a week; since then each evening.
         when = at if at >= opened else opened - timedelta(days=7 * ((opened - at).days // 7))
+        # The callers' kinds are some of Earned's; a text, since the reference begins with it.
         self.earned[when].append(Earned(number, reference, points, kind))  # type: ignore[arg-type]
         self.balance[number] += points
 

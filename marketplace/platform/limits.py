@@ -108,6 +108,12 @@ class RateLimits:
         lease.left -= 1
         return Standing(by, limit, lease.left + lease.beyond, self._seconds(lease))
 
+    def check(self, by: By, caller: str) -> None:
+        """Count nothing; raise RateLimited if this process knows that the caller may not ask any more in this minute."""
+        lease = self._leases.get(f"{by}:{caller}")
+        if lease is not None and lease.left == lease.beyond == 0 and not lease.is_over():
+            raise RateLimited(limit=self._limits[by], retry_after=self._seconds(lease))
+
     async def _take(self, lease: _Lease, key: str, limit: int) -> None:
         row = await DB.fetchrow(_TAKE, key, limit)
         if row is None:  # another process's clock_timestamp() came after ours, in the next minute: look again
@@ -139,6 +145,21 @@ async def count(connection: ASGIConnection[Any, Any, Any, Any], by: By, caller: 
     except RateLimited as refusal:
         state["rate"] = Standing(by, refusal.details["limit"], 0, refusal.details["retry_after"])
         raise
+
+
+async def count_bad_token(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    """Count a token that is not good, for its address and apart from what else comes from there. Raises RateLimited."""
+    await count(connection, "address", _bad_tokens_of(connection))
+
+
+def check_bad_tokens(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    """Raise RateLimited if the address has sent as many bad tokens in this minute as it may ask questions."""
+    limits: RateLimits = connection.app.state.limits
+    limits.check("address", _bad_tokens_of(connection))
+
+
+def _bad_tokens_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    return f"{address_of(connection)} bad tokens"
 
 
 def address_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:

@@ -189,6 +189,7 @@ def _error_page(request: Request[Any, Any, Any], problem: Response[Any], error: 
     elif problem.status_code in {404, 500}:
         reason = ""
     status = problem.status_code or 500
+    # Litestar's engine may be None; frame.install gave ours.
     template = request.app.template_engine.get_template("fragment_error.html" if is_fragment(request) else "error.html")  # type: ignore[union-attr]
     way_out: WayOut = getattr(error, "way_out", "home")
     chinese, english = _TITLES.get(status, _TITLES[400])

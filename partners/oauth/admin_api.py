@@ -1,4 +1,4 @@
-"""OAuth clients over HTTP: operations issue, rotate and revoke them; a partner rotates its own and ends what it granted."""
+"""OAuth clients over HTTP, as operations issue, rotate and revoke them."""
 
 from datetime import datetime
 
@@ -9,24 +9,21 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, Kind, NotFound
-from marketplace.platform.database import LIVE, UnitOfWork, in_place
+from marketplace.kernel.facts import NotFound
+from marketplace.platform.database import UnitOfWork
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.platform.problems import HttpRequest, language_of, path_id
 from marketplace.settings import Settings
-from partners.oauth.callers import PartnerCaller
 from partners.oauth.clients import list_clients, register_client, revoke_client
 from partners.oauth.consent import parts_of
 from partners.oauth.credentials import rotate_secret
 from partners.oauth.gate import gate_of
-from partners.oauth.grant_book import list_grants, withdraw
 from partners.oauth.keys import SigningKeyView, rotate_signing_key
 from partners.oauth.registration import make_initial_token
 from partners.oauth.schemas import (
     ClientView,
-    GrantView,
     InitialToken,
     IssuedClient,
     NewClient,
@@ -41,8 +38,7 @@ from partners.secrets_once import reveal, seal
 
 _OPERATIONS = {"roles": ["operations"]}
 _ISSUED = {201: ResponseSpec(IssuedClient, description="The client, with its secret", generate_examples=False)}
-_ROTATED = {200: ResponseSpec(RotatedSecret, description="The new secret", generate_examples=False)}
-_GRANTS = {"scope": "staff:manage"}
+ROTATED = {200: ResponseSpec(RotatedSecret, description="The new secret", generate_examples=False)}
 
 
 class AdminClients(Controller):
@@ -187,7 +183,7 @@ class AdminClients(Controller):
         summary="Give an OAuth client a new secret",
         opt=_OPERATIONS,
         status_code=200,
-        responses=_ROTATED,
+        responses=ROTATED,
     )
     async def rotate(
         self,
@@ -254,6 +250,7 @@ class AdminClients(Controller):
         whole = request_key(request, staff.actor, key, None)
         outcome = await once(whole, language_of(request), rotate, status=201, now=now)
         parts_of(request).signing.forget()
+        parts_of(request).local_keys.forget()
         return outcome.response()
 
     @post(
@@ -282,82 +279,6 @@ class AdminClients(Controller):
         outcome = await once(request_key(request, staff.actor, key, data), language_of(request), revoke, now=now)
         gate_of(request).forget()
         return outcome.response()
-
-
-class OwnClients(Controller):
-    """What a partner does with its own client, and with what its people granted to applications."""
-
-    path = "/v1/partner"
-    tags = ["partner"]
-
-    @post(
-        "/client/rotate-secret",
-        operation_id="rotate_own_secret",
-        summary="Give our own OAuth client a new secret",
-        status_code=200,
-        responses=_ROTATED,
-    )
-    async def rotate(
-        self,
-        data: JSONBody[SecretRotation],
-        request: HttpRequest,
-        partner: NamedDependency[PartnerCaller],
-        key: IdempotencyKey,
-        clock: NamedDependency[Clock],
-        settings: NamedDependency[Settings],
-    ) -> Response[bytes]:
-        """Of the client that asks, with a token of its own; the old secret works beside the new one for `grace_hours`."""
-        if partner.grant_id is not None:
-            raise NotTheClient
-        with in_place(LIVE):  # a sandbox's credentials, too, are kept on the live side
-            return await answer_rotation(request, settings, partner.client_id, data, partner.actor, key, clock.now())
-
-    @get("/grants", operation_id="list_grants", summary="Applications that our people let act for us", opt=_GRANTS)
-    async def grants(
-        self,
-        partner: NamedDependency[PartnerCaller],
-        cursors: NamedDependency[Cursors],
-        cursor: FromQuery[CursorText] = None,
-        limit: FromQuery[Limit] = DEFAULT_LIMIT,
-    ) -> Page[GrantView]:
-        """The latest first, ended ones too."""
-        return await list_grants(partner.partner_id, cursors, cursor, limit)
-
-    @post(
-        "/grants/{grant_id:str}/revoke",
-        operation_id="revoke_grant",
-        summary="End what an application may do for us",
-        opt=_GRANTS,
-        status_code=200,
-        responses={200: ResponseSpec(GrantView, description="The grant", generate_examples=False)},
-    )
-    async def end(
-        self,
-        grant_id: FromPath[str],
-        data: JSONBody[Revocation],
-        request: HttpRequest,
-        partner: NamedDependency[PartnerCaller],
-        key: IdempotencyKey,
-        clock: NamedDependency[Clock],
-    ) -> Response[bytes]:
-        """Its tokens end here at once and in other processes within 15 seconds."""
-        now, identifier = clock.now(), path_id(grant_id)
-
-        async def end(work: UnitOfWork) -> GrantView:
-            return await withdraw(work, partner.partner_id, identifier, partner.actor, data.reason, now)
-
-        outcome = await once(request_key(request, partner.actor, key, data), language_of(request), end, now=now)
-        gate_of(request).forget()
-        return outcome.response()
-
-
-class NotTheClient(Fact):
-    """An application that acts for a person cannot change the credentials of a client."""
-
-    kind = Kind.FORBIDDEN
-    code = "not_the_client"
-    zh = "须使用该客户端自己的令牌（client_credentials）。"
-    en = "This takes a token of the client's own (client_credentials)."
 
 
 async def answer_rotation(

@@ -19,7 +19,7 @@ from partners.oauth.consent import parts_of
 from partners.oauth.domain import OEM_SCOPES, PARTNER_SCOPES
 from partners.oauth.forms import FORM, sent
 from partners.oauth.jwks import ASSERTION_ALGORITHMS
-from partners.oauth.keys import public_jwks
+from partners.oauth.keys import KEEP_S
 from partners.oauth.registration import RegistrationRefused
 from partners.oauth.server import AUTH_METHODS, CONFIDENTIAL, TokenAnswer
 from partners.oauth.token import issue_token
@@ -206,9 +206,10 @@ async def metadata(settings: NamedDependency[Settings]) -> ServerMetadata:
 
 
 @get("/oauth/jwks.json", tags=["oauth"], operation_id="oauth_jwks", summary="Our public keys", security=_PUBLIC)
-async def jwks() -> Jwks:
+async def jwks(request: HttpRequest) -> Response[Jwks]:
     """The keys that verify our access tokens (RFC 7517)."""
-    return msgspec.convert(await public_jwks(), Jwks)
+    published = msgspec.convert(await parts_of(request).local_keys.published(), Jwks)
+    return Response(published, headers={"Cache-Control": f"public, max-age={KEEP_S}"})
 
 
 def _refused(_request: HttpRequest, refused: RegistrationRefused) -> Response[bytes]:

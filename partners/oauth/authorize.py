@@ -25,7 +25,7 @@ from partners.oauth.gate import ACCEPTS_POINTS
 from partners.oauth.grants import ByCode, S256Only
 from partners.oauth.loaded import Loaded
 from partners.oauth.posting import load_clients
-from partners.oauth.pushed import load_pushed, use_pushed
+from partners.oauth.pushed import load_pushed, use_page, use_pushed
 from partners.oauth.secrets import CODE, digest, new_token
 from partners.oauth.server import Server, ServerRequest
 from partners.onboarding.domain import ADMITTED
@@ -162,27 +162,43 @@ async def allow(
     Everything is checked again, as it is now. Raises OAuth2Error; DecidedBeforeError for a page that was answered before.
     """
     async with unit_of_work() as work:
-        await use_pushed(work, pushed, now)
-        wanted = await check_request(work, settings, parameters, now)
+        wanted = await _decided(work, settings, parameters, grant_id, now, pushed)
         consent = await _consent(work, wanted, person)
         code = new_token(CODE)
         await _keep(work, consent, grant_id, code, person, now)
         return await _location(work, settings, consent, grant_id, code, person, now)
 
 
-async def deny(settings: Settings, parameters: Mapping[str, str], now: datetime, pushed: bytes | None) -> str:
+async def deny(
+    settings: Settings, parameters: Mapping[str, str], grant_id: UUID, now: datetime, pushed: bytes | None
+) -> str:
     """Return where the browser goes with a refusal. Raises OAuth2Error, DecidedBeforeError."""
     async with unit_of_work() as work:
-        await use_pushed(work, pushed, now)
-        wanted = await check_request(work, settings, parameters, now)
+        wanted = await _decided(work, settings, parameters, grant_id, now, pushed)
     return wanted.answer(settings.issuer, error="access_denied", error_description="The person did not allow it.")
+
+
+async def _decided(
+    work: UnitOfWork,
+    settings: Settings,
+    parameters: Mapping[str, str],
+    grant_id: UUID,
+    now: datetime,
+    pushed: bytes | None,
+) -> Wanted:
+    """Return the request, as it is now, and see to it that neither it nor its page is decided again, either way."""
+    await use_pushed(work, pushed, now)
+    wanted = await check_request(work, settings, parameters, now)
+    if not await use_page(work, grant_id, wanted.client.client_id, now):
+        raise DecidedBeforeError
+    return wanted
 
 
 async def _keep(work: UnitOfWork, consent: Consent, grant_id: UUID, code: str, person: SignedIn, now: datetime) -> None:
     client_id = consent.wanted.client.client_id
-    kept = await work.fetchval(
+    await work.execute(
         "INSERT INTO oauth_grant (id, client_id, partner_id, staff_id, scopes, created_at, expires_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING 1",
+        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
         grant_id,
         client_id,
         person.partner_id,
@@ -191,8 +207,6 @@ async def _keep(work: UnitOfWork, consent: Consent, grant_id: UUID, code: str, p
         now,
         now + GRANT_LIFE,
     )
-    if kept is None:
-        raise DecidedBeforeError
     parameters = consent.wanted.parameters
     await work.execute(
         "INSERT INTO oauth_code (digest, grant_id, client_id, redirect_uri, challenge, jkt, expires_at)"

@@ -1,6 +1,6 @@
 """The pages of the authorization endpoint: what an application asks, in the person's words, and their answer."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, Protocol
 from urllib.parse import quote, urlsplit
 from uuid import UUID
@@ -11,11 +11,11 @@ from litestar import Request, Response, get, post
 from litestar.response import Redirect, Template
 
 from marketplace.kernel.ids import uuid7
-from marketplace.platform.database import unit_of_work
 from marketplace.platform.problems import HttpRequest
 from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
 from marketplace.web.language import page_language
 from marketplace.web.pages import SECURITY_HEADERS, page, page_router
+from marketplace.web.sessions import cookie_name, secure_cookie
 from partners.oauth.addresses import form_action
 from partners.oauth.authorize import (
     GRANT_LIFE,
@@ -31,7 +31,7 @@ from partners.oauth.authorize import (
 )
 from partners.oauth.domain import PARTNER_SCOPE_TEXTS
 from partners.oauth.forms import read_form, read_parameters
-from partners.oauth.pushed import URN, keep
+from partners.oauth.pushed import PAGE_LIFE
 from partners.oauth.secrets import new_token
 from partners.oauth.token import OauthParts
 from partners.staff.domain import SignedIn
@@ -39,11 +39,16 @@ from partners.staff.domain import SignedIn
 SIGN_IN = "/partner/sign-in"
 
 _PURPOSE = "consent page"
-_LIFE = timedelta(minutes=15)
-"""How long a person may look at the page."""
+_COUNTED = {"counted": True}  # by address: anybody's browser may come
 
 _LONGEST = 800
-"""A longer request is laid up here while the person signs in: addresses to come back to have a limit."""
+"""A longer request waits in the browser while the person signs in: addresses to come back to have a limit."""
+
+_LEFT_PURPOSE = "authorization request that waits"
+_LEFT_COOKIE = "oauth-request"
+_LEFT_NAME = "waiting"
+_MOST_LEFT = 3600
+"""Letters that such a request may have, sealed: browsers keep about 4,000 with name and attributes."""
 
 
 class SignIns(Protocol):
@@ -51,6 +56,14 @@ class SignIns(Protocol):
 
     async def current(self, request: HttpRequest) -> SignedIn | None:
         """Return the person, or None."""
+
+
+class _Left(msgspec.Struct, frozen=True):
+    """A long request while somebody signs in: in their own browser, since anybody may come this far and it is not we who pay."""
+
+    reference: str
+    parameters: dict[str, str]
+    at: datetime
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -68,17 +81,17 @@ class _Answered(msgspec.Struct, frozen=True):
     decision: Literal["allow", "deny"]
 
 
-@get(PATH)
+@get(PATH, opt=_COUNTED)
 async def authorize(request: Request[Any, Any, Any]) -> Template | Response[Any]:
     """Show what is asked, once the request is found to be in order and somebody is signed in."""
     parts = parts_of(request)
     now = parts.clock.now()
     try:
-        parameters = read_parameters(request.scope["query_string"])
-        wanted = await read_request(parts.settings, parameters, now)
+        asked_for = _asked_for(request, parts, now)
+        wanted = await read_request(parts.settings, asked_for, now)
         person = await _sign_ins(request).current(request)
         if person is None:
-            return await _to_sign_in(request, wanted, now)
+            return _to_sign_in(request, parts, wanted, asked_for, now)
         consent = await consent_to(wanted, person)
     except OAuth2Error as error:
         return _refused(request, parts, error)
@@ -86,7 +99,7 @@ async def authorize(request: Request[Any, Any, Any]) -> Template | Response[Any]
     return _page(request, parts, consent, person, asked)
 
 
-@post(PATH, status_code=200)
+@post(PATH, opt=_COUNTED, status_code=200)
 async def decide(request: Request[Any, Any, Any]) -> Template | Response[Any]:
     """Take the person's answer, and send the browser back to the application with a code, or without."""
     parts = parts_of(request)
@@ -96,10 +109,10 @@ async def decide(request: Request[Any, Any, Any]) -> Template | Response[Any]:
         answered = msgspec.convert(form, _Answered)
         asked = _open(parts, answered.request)
         person = await _sign_ins(request).current(request)
-        if person is None or person.session_id != asked.session_id or now > asked.at + _LIFE:
+        if person is None or person.session_id != asked.session_id or now > asked.at + PAGE_LIFE:
             raise InvalidRequestError("The page has expired. Start again at the application.")
         if answered.decision == "deny":
-            location = await deny(parts.settings, asked.parameters, now, asked.pushed)
+            location = await deny(parts.settings, asked.parameters, asked.grant_id, now, asked.pushed)
         else:
             location = await allow(parts.settings, asked.parameters, asked.grant_id, person, now, asked.pushed)
     except msgspec.ValidationError:
@@ -126,14 +139,43 @@ def _sign_ins(request: HttpRequest) -> SignIns:
     return found
 
 
-async def _to_sign_in(request: HttpRequest, wanted: Wanted, now: datetime) -> Response[Any]:
-    query = request.scope["query_string"].decode("ascii")
+def _to_sign_in(
+    request: HttpRequest, parts: OauthParts, wanted: Wanted, asked_for: dict[str, str], now: datetime
+) -> Response[Any]:
+    """Send the browser to sign in, and then back here with the same request."""
+    query, cookies = request.scope["query_string"].decode("ascii"), []
     if len(query) > _LONGEST:
         reference = new_token("")
-        async with unit_of_work() as work:
-            await keep(work, reference, wanted.client.client_id, wanted.parameters, now)
-        query = f"client_id={quote(wanted.client.client_id, safe='')}&request_uri={quote(URN + reference, safe='')}"
-    return Redirect(f"{SIGN_IN}?return_to={quote(f'{PATH}?{query}', safe='')}", status_code=303)
+        left = msgspec.json.encode(_Left(reference, asked_for, now))
+        sealed = encrypt(parts.settings.secret_key, _LEFT_PURPOSE, left).decode()
+        if len(sealed) > _MOST_LEFT:
+            raise _too_long(wanted)
+        cookies.append(secure_cookie(parts.settings, _LEFT_COOKIE, sealed, int(PAGE_LIFE.total_seconds())))
+        query = f"{_LEFT_NAME}={reference}"
+    back = quote(f"{PATH}?{query}", safe="")
+    return Redirect(f"{SIGN_IN}?return_to={back}", status_code=303, cookies=cookies)
+
+
+def _too_long(wanted: Wanted) -> InvalidRequestError:
+    error = InvalidRequestError("The request is too long to wait while somebody signs in: push it (RFC 9126).")
+    error.redirect_uri, error.state = wanted.redirect_uri, wanted.parameters.get("state")
+    return error
+
+
+def _asked_for(request: HttpRequest, parts: OauthParts, now: datetime) -> dict[str, str]:
+    """Return the request's parameters, or those that waited in the browser. Raises InvalidRequestError, leading nowhere."""
+    parameters = read_parameters(request.scope["query_string"])
+    if parameters.keys() != {_LEFT_NAME}:
+        return parameters
+    sealed = request.cookies.get(cookie_name(parts.settings, _LEFT_COOKIE), "")
+    try:
+        left = msgspec.json.decode(decrypt(parts.settings.secret_key, _LEFT_PURPOSE, sealed.encode()), type=_Left)
+    except (WrongSecretError, msgspec.MsgspecError) as error:
+        raise InvalidRequestError("Start again at the application.") from error
+    # Another tab of the same browser may have left another request since.
+    if left.reference != parameters[_LEFT_NAME] or now > left.at + PAGE_LIFE:
+        raise InvalidRequestError("Start again at the application.")
+    return left.parameters
 
 
 def _page(request: HttpRequest, parts: OauthParts, consent: Consent, person: SignedIn, asked: _Asked) -> Template:

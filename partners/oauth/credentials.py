@@ -70,7 +70,9 @@ async def rotate_secret(
     grace_hours: int,
     secret_days: int | None,
 ) -> RotatedSecret:
-    """Give a client a new secret and return it, sealed; the ones before end after the grace time, if they would not sooner.
+    """Give a client a new secret and return it, sealed; the one before ends after the grace time, if it would not sooner.
+
+    What of earlier ones still had its own grace time ends at once: two secrets work at the most.
 
     Raises NotFound, ClientRevoked, NoSecret.
     """
@@ -87,7 +89,9 @@ async def rotate_secret(
     ends = None if secret_days is None else now + timedelta(days=secret_days)
     identifier = await add_secret(work, client_id, secret, ends, actor, now)
     await work.execute(
-        "UPDATE oauth_secret SET expires_at = least(coalesce(expires_at, $3), $3), successor = $2"
+        # The one that was in use gets the grace time. Those that it had followed end now: two work, and never more.
+        "UPDATE oauth_secret SET successor = coalesce(successor, $2),"
+        " expires_at = CASE WHEN successor IS NULL THEN least(coalesce(expires_at, $3), $3) ELSE $4 END"
         " WHERE client_id = $1 AND id <> $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $4)",
         client_id,
         identifier,

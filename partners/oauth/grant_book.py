@@ -1,4 +1,7 @@
-"""What a partner's people let applications do: seen and ended by the partner."""
+"""What a partner's people let applications do: seen and ended by the partner.
+
+Grants are kept on the live side, those for a sandbox too; each side sees and ends its own.
+"""
 
 from datetime import datetime
 from uuid import UUID
@@ -17,26 +20,34 @@ _VIEW = (
 )
 
 
-async def list_grants(partner_id: UUID, cursors: Cursors, cursor: str | None, limit: int) -> Page[GrantView]:
+async def list_grants(
+    partner_id: UUID, cursors: Cursors, cursor: str | None, limit: int, *, livemode: bool
+) -> Page[GrantView]:
     """Return a page of what the partner's people granted, the latest first, ended ones too."""
-    kind = f"grants:{partner_id}"
+    kind = f"grants:{partner_id}:{livemode}"
     before = UUID(cursors.read(kind, cursor)[0]) if cursor else None
     rows = await DB.fetch(
-        f"{_VIEW} WHERE g.partner_id = $1 AND ($2::uuid IS NULL OR g.id < $2) ORDER BY g.id DESC LIMIT $3",
+        f"{_VIEW} WHERE g.partner_id = $1 AND c.livemode = $4 AND ($2::uuid IS NULL OR g.id < $2)"
+        " ORDER BY g.id DESC LIMIT $3",
         partner_id,
         before,
         limit + 1,
+        livemode,
     )
     data = [GrantView(**row) for row in rows[:limit]]
     return Page(data, cursors.make(kind, [str(data[-1].id)]) if len(rows) > limit else None)
 
 
 async def withdraw(
-    work: UnitOfWork, partner_id: UUID, grant_id: UUID, actor: str, reason: str, now: datetime
+    work: UnitOfWork, partner_id: UUID, grant_id: UUID, actor: str, reason: str, now: datetime, *, livemode: bool
 ) -> GrantView:
     """End a grant of the partner and return it; one that ended before stays as it was. Raises NotFound."""
     locked = await work.fetchval(
-        "SELECT 1 FROM oauth_grant WHERE id = $1 AND partner_id = $2 FOR UPDATE", grant_id, partner_id
+        "SELECT 1 FROM oauth_grant g JOIN oauth_client c ON c.client_id = g.client_id"
+        " WHERE g.id = $1 AND g.partner_id = $2 AND c.livemode = $3 FOR UPDATE OF g",
+        grant_id,
+        partner_id,
+        livemode,
     )
     if locked is None:
         raise NotFound

@@ -28,6 +28,9 @@ ALGORITHM = "ES256"
 LEAD = timedelta(minutes=10)
 """From a key's publication to its first signature."""
 
+KEEP_S = 300
+"""Seconds for which others may keep our key set, a minute old when they get it: they need the next key before LEAD is over."""
+
 MOST_AGE = timedelta(days=90)
 """When a key is this old, the next one is made by itself."""
 
@@ -82,8 +85,7 @@ async def ensure_signing_key(secret_key: str, now: datetime) -> None:
     if await DB.fetchval("SELECT 1 FROM oauth_signing_key LIMIT 1") is None:
         fresh = await asyncio.to_thread(_generate)
         async with unit_of_work() as work:
-            # At most one key is not retired (a unique index says so).
-            await _insert(work, secret_key, fresh, now, now, "ON CONFLICT DO NOTHING")
+            await _insert(work, secret_key, fresh, now, now)
 
 
 async def rotate_signing_key(work: UnitOfWork, secret_key: str, actor: str, now: datetime) -> SigningKeyView:
@@ -95,7 +97,10 @@ async def rotate_signing_key(work: UnitOfWork, secret_key: str, actor: str, now:
         if row["signs_from"] is not None and row["signs_from"] > now:
             raise RotationUnderWay(signs_from=row["signs_from"].isoformat(timespec="seconds"))
         await work.execute("UPDATE oauth_signing_key SET retired_at = $2 WHERE kid = $1", row["kid"], signs_from)
-    await _insert(work, secret_key, fresh, now, signs_from)
+    if not await _insert(work, secret_key, fresh, now, signs_from):
+        # Another rotation was first: its key was not there yet when we asked, and then we waited for its commit.
+        first = await work.fetchval("SELECT signs_from FROM oauth_signing_key WHERE retired_at IS NULL")
+        raise RotationUnderWay(signs_from=first.isoformat(timespec="seconds"))
     await audit.record(work, actor, "signing_key.rotate", f"signing_key:{fresh['kid']}", now)
     return SigningKeyView(fresh["kid"], ALGORITHM, now, signs_from, None)
 
@@ -111,12 +116,11 @@ async def rotate_if_old(secret_key: str, now: datetime) -> None:
             await rotate_signing_key(work, secret_key, "job:partners.rotate_signing_key", now)
 
 
-async def _insert(
-    work: UnitOfWork, secret_key: str, jwk: dict[str, Any], now: datetime, signs_from: datetime, conflict: str = ""
-) -> None:
-    await work.execute(
+async def _insert(work: UnitOfWork, secret_key: str, jwk: dict[str, Any], now: datetime, signs_from: datetime) -> bool:
+    """Keep a key; return whether it is there: at most one is not retired (a unique index says so), and the first stays."""
+    inserted = await work.fetchval(
         "INSERT INTO oauth_signing_key (kid, algorithm, public_jwk, private_sealed, created_at, signs_from)"
-        f" VALUES ($1, $2, $3, $4, $5, $6) {conflict}",
+        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING 1",
         jwk["kid"],
         ALGORITHM,
         {name: jwk[name] for name in _MEMBERS[ALGORITHM]},
@@ -124,6 +128,7 @@ async def _insert(
         now,
         signs_from,
     )
+    return inserted is not None
 
 
 def _generate() -> dict[str, Any]:
@@ -189,17 +194,39 @@ def _import(jwk: bytes) -> KeySet:
 
 
 class LocalKeys:
-    """Our own public keys, as the identity service asks for them; kept in memory."""
+    """Our own public keys, as the identity service asks for them and as we publish them; at most a minute old."""
 
     def __init__(self) -> None:
         """Begin with nothing; the first token brings the keys."""
-        self._keys: KeySet | None = None
-        self._fetched_at = 0.0
+        self._published: KeySetSerialization = {"keys": []}
+        self._keys = KeySet([])
+        self._read_at = float("-inf")
+        self._lock = asyncio.Lock()
+
+    def forget(self) -> None:
+        """Look anew at the next request: something was changed here."""
+        self._read_at = float("-inf")
 
     async def __call__(self, fresh: bool) -> KeySet:
-        """Return the keys; a token with an unknown key makes us look again, at most every few seconds."""
-        too_soon = time.monotonic() - self._fetched_at < _REFETCH_S
-        if self._keys is None or (fresh and not too_soon):
-            self._keys = KeySet.import_key_set(await public_jwks())
-            self._fetched_at = time.monotonic()
+        """Return the keys; a token with an unknown key makes us look again, at most every few seconds.
+
+        A key that is published no more is believed no more, whatever it signed.
+        """
+        if time.monotonic() - self._read_at > (_REFETCH_S if fresh else _FRESH_S):
+            await self._read(self._read_at)
         return self._keys
+
+    async def published(self) -> KeySetSerialization:
+        """Return the key set as anybody may ask for it, who thereby causes no look at the database (RFC 7517)."""
+        await self(False)
+        return self._published
+
+    async def _read(self, seen: float) -> None:
+        async with self._lock:
+            if self._read_at != seen:  # somebody read while we waited
+                return
+            started = time.monotonic()
+            published = await public_jwks()
+            if published != self._published:
+                self._keys, self._published = KeySet.import_key_set(published), published
+            self._read_at = started

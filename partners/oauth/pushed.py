@@ -1,11 +1,13 @@
 """Authorization requests that lie with us until the browser comes (RFC 9126): kept by the hash of a random reference.
 
-A reference is good for five minutes, for the client that it was given to, and for one decision.
+A reference is good for five minutes, for the client that it was given to, and for one decision. So is a consent page, pushed
+request or not: its answer is kept here, too, for as long as the page could be sent again.
 """
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from authlib.oauth2.rfc6749 import InvalidRequestError
 
@@ -14,6 +16,9 @@ from partners.oauth.secrets import digest
 
 URN = "urn:ietf:params:oauth:request_uri:"
 LIFE = timedelta(minutes=5)
+
+PAGE_LIFE = timedelta(minutes=15)
+"""How long a person may look at a consent page."""
 
 
 async def keep(work: UnitOfWork, reference: str, client_id: str, parameters: Mapping[str, str], now: datetime) -> None:
@@ -55,3 +60,18 @@ async def use_pushed(work: UnitOfWork, pushed: bytes | None, now: datetime) -> N
     )
     if used is None:
         raise InvalidRequestError("request_uri was used before.")
+
+
+async def use_page(work: UnitOfWork, page: UUID, client_id: str, now: datetime) -> bool:
+    """Return whether a consent page is answered for the first time, and see to it that it is not answered again."""
+    # The guard is in the write: of answers that come together one inserts, the others wait for its commit and do not.
+    used = await work.fetchval(
+        "INSERT INTO oauth_pushed_request (digest, client_id, parameters, expires_at, used_at) VALUES ($1, $2, $3, $4, $5)"
+        " ON CONFLICT DO NOTHING RETURNING 1",
+        digest(f"page {page}"),
+        client_id,
+        {},
+        now + PAGE_LIFE,
+        now,
+    )
+    return used is not None

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import msgspec
+import structlog
 from authlib.oauth2.rfc6749 import InvalidClientError
 
 from marketplace.kernel.facts import InvalidField
@@ -17,17 +18,24 @@ from partners.oauth.assertions import named_key
 from partners.oauth.domain import Client
 from partners.oauth.jwks import check_jwks
 
+logger = structlog.get_logger()
+
 KEPT_S = 3600.0
 AGAIN_S = 30.0
 MOST = 2000
 """How many clients' keys are kept in a process."""
 
 
+class _NotHadError(Exception):
+    """The address gave no answer that could be read."""
+
+
 class _Kept(msgspec.Struct, frozen=True):
     uri: str
     jwks: dict[str, Any] | None
-    """None when they could not be had."""
-    at: float
+    """None when they could not be had, or were not good."""
+    had_at: float
+    asked_at: float
 
 
 class RemoteKeySets:
@@ -60,23 +68,39 @@ class RemoteKeySets:
         kept = self._kept.get(client.client_id)
         if kept is None or kept.uri != client.jwks_uri:
             return None
-        age = time.monotonic() - kept.at
-        if age < AGAIN_S:
+        now = time.monotonic()
+        if now - kept.asked_at < AGAIN_S:
             return kept
         named = named_key(assertion)
         known = kept.jwks is not None and (named is None or named in {key.get("kid") for key in kept.jwks["keys"]})
-        return kept if known and age < KEPT_S else None
+        return kept if known and now - kept.had_at < KEPT_S else None
 
     async def _fetch(self, client_id: str, uri: str) -> _Kept:
+        earlier = self._kept.get(client_id)
         if len(self._kept) >= MOST:
             self._kept.clear()
             self._locks.clear()
+        now = time.monotonic()
+        try:
+            kept = _Kept(uri, await self._asked(uri), now, now)
+        except _NotHadError as error:
+            logger.warning("client_keys_not_fetched", client_id=client_id, error=repr(error.__cause__ or error))
+            # What was published an hour ago at the most is still the client's word, while its address does not answer.
+            still = earlier is not None and earlier.uri == uri and now - earlier.had_at < KEPT_S
+            kept = msgspec.structs.replace(earlier, asked_at=now) if still and earlier else _Kept(uri, None, now, now)
+        self._kept[client_id] = kept
+        return kept
+
+    async def _asked(self, uri: str) -> dict[str, Any] | None:
+        """Return the key set that lies at the address, or None if it is not a good one. Raises _NotHadError."""
         try:
             answer = await self._outbound.send("GET", uri, headers={"Accept": "application/json"})
-            good = answer.status == 200 and answer.whole
-            found = msgspec.json.decode(answer.body) if good else None
-            jwks = check_jwks(found) if isinstance(found, dict) else None
-        except (OutboundError, InvalidField, msgspec.DecodeError, RecursionError):
-            jwks = None
-        kept = self._kept[client_id] = _Kept(uri, jwks, time.monotonic())
-        return kept
+            if answer.status != 200 or not answer.whole:
+                raise _NotHadError(answer.status)
+            found = msgspec.json.decode(answer.body)
+        except (OutboundError, msgspec.DecodeError, RecursionError) as error:
+            raise _NotHadError from error
+        try:
+            return check_jwks(found) if isinstance(found, dict) else None
+        except InvalidField:
+            return None

@@ -190,12 +190,16 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib has no types
 
     def handle_response(self, status: int, body: Any, headers: Sequence[tuple[str, str]]) -> TokenAnswer:
         """Return Authlib's answer as a value, with everything that must be written for it."""
-        used = () if self.assertion.used is None else (self.assertion.used,)
-        return TokenAnswer(status, body or {}, dict(headers), (*used, *self.effects))
+        return TokenAnswer(status, body or {}, dict(headers), self._written())
 
     def handle_error_response(self, request: object, error: OAuth2Error) -> TokenAnswer:  # noqa: ARG002 - as Authlib calls it
         """Return an error by RFC 6749 §5.2. A client that is not believed gets 401, whichever way it tried."""
-        return refusal(error, tuple(self.effects))
+        return refusal(error, self._written())
+
+    def _written(self) -> tuple[Effect, ...]:
+        """Return what must be written, whatever is answered: an assertion is used up by a request that is refused, too."""
+        used = () if self.assertion.used is None else (self.assertion.used,)
+        return (*used, *self.effects)
 
 
 def refusal(error: OAuth2Error, effects: tuple[Effect, ...] = ()) -> TokenAnswer:

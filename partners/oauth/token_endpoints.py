@@ -114,7 +114,12 @@ class Introspection(_Anybodys, IntrospectionEndpoint):  # type: ignore[misc]  # 
 
     CLIENT_AUTH_METHODS = CONFIDENTIAL
 
-    def check_permission(self, token: KnownToken, client: LoadedClient, request: ServerRequest) -> bool:  # noqa: ARG002
+    def check_permission(
+        self,
+        token: KnownToken,
+        client: LoadedClient,
+        request: ServerRequest,  # noqa: ARG002 - Authlib's signature
+    ) -> bool:
         """Return whether the client may know of the token."""
         return token.check_client(client)
 

@@ -1,5 +1,7 @@
 """A partner's people over HTTP: for the partner's own systems, and for operations."""
 
+from typing import Any
+
 from litestar import Controller, Response, delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
@@ -15,6 +17,7 @@ from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limi
 from marketplace.platform.problems import HttpRequest, language_of, path_id
 from marketplace.settings import Settings
 from partners.oauth.callers import PartnerCaller
+from partners.oauth.gate import gate_of
 from partners.onboarding.api import OPERATIONS, READERS
 from partners.onboarding.read import require_partner
 from partners.staff import people
@@ -83,6 +86,7 @@ class OwnStaff(Controller):
         self,
         staff_id: FromPath[str],
         data: JSONBody[StaffChange],
+        request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
         clock: NamedDependency[Clock],
         if_match: IfMatch = None,
@@ -91,7 +95,9 @@ class OwnStaff(Controller):
         identifier, version = path_id(staff_id), edition_of(if_match)
         async with unit_of_work() as work:
             now, actor = clock.now(), partner.actor
-            return _tagged(await people.change(work, partner.partner_id, identifier, data, version, actor, now))
+            changed = await people.change(work, partner.partner_id, identifier, data, version, actor, now)
+        gate_of(request).forget()  # what they let applications do changes with their roles
+        return _tagged(changed)
 
     @post(
         "/{staff_id:str}/disable",
@@ -115,7 +121,9 @@ class OwnStaff(Controller):
             return await people.disable(work, partner.partner_id, identifier, partner.actor, now)
 
         whole = request_key(request, partner.actor, key, None)
-        return (await once(whole, language_of(request), disable, now=now)).response()
+        outcome = await once(whole, language_of(request), disable, now=now)
+        gate_of(request).forget()
+        return outcome.response()
 
     @post(
         "/{staff_id:str}/invite",
@@ -194,19 +202,20 @@ class OwnProvider(Controller):
     ) -> Response[ProviderView]:
         """Replacing one needs If-Match. People are known by a verified e-mail address the first time, then by their subject."""
         outbound: Outbound = request.app.state.partner_outbound
-        version = edition_of(if_match) if if_match else None
+        version, now = edition_of(if_match) if if_match else None, clock.now()
         async with unit_of_work() as work:
-            return _tagged(
-                await set_provider(
-                    work, settings, outbound, partner.partner_id, data, version, partner.actor, clock.now()
-                )
-            )
+            view = await set_provider(work, settings, outbound, partner.partner_id, data, version, partner.actor, now)
+        gate_of(request).forget()
+        return _tagged(view)
 
     @delete(operation_id="delete_identity_provider", summary="Forget our identity provider")
-    async def forget(self, partner: NamedDependency[PartnerCaller], clock: NamedDependency[Clock]) -> None:
+    async def forget(
+        self, request: HttpRequest, partner: NamedDependency[PartnerCaller], clock: NamedDependency[Clock]
+    ) -> None:
         """Whoever signed in by it is signed out, and invited anew."""
         async with unit_of_work() as work:
             await delete_provider(work, partner.partner_id, partner.actor, clock.now())
+        gate_of(request).forget()
 
 
 class AdminStaff(Controller):
@@ -255,7 +264,7 @@ class AdminStaff(Controller):
         return (await once(whole, language_of(request), invite, status=201, now=now)).response()
 
 
-def _tagged(view: StaffView | ProviderView) -> Response:  # type: ignore[type-arg]
+def _tagged(view: StaffView | ProviderView) -> Response[Any]:
     return Response(view, headers={"ETag": f'"{view.version}"'})
 
 

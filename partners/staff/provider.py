@@ -5,8 +5,9 @@ this partner's people and nobody else: who signs in is looked for among them, by
 by an e-mail address that the provider says is verified.
 """
 
+import time
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import httpx
@@ -30,6 +31,10 @@ from partners.staff.sign_in import end_sessions
 
 CALLBACK = "/partner/company-callback"
 
+KEPT_S = 300.0
+"""How long a provider's own description of itself is believed."""
+
+_MOST_KEPT = 1000
 _SCOPE = "openid profile email"
 _PURPOSE = "secret at a partner's identity provider"
 _TIMEOUT_S = 10
@@ -123,17 +128,38 @@ async def delete_provider(work: UnitOfWork, partner_id: UUID, actor: str, now: d
     await audit.record(work, actor, "staff.delete_provider", f"partner:{partner_id}", now)
 
 
-def relying_party(settings: Settings, outbound: Outbound, row: Any) -> RelyingParty:
-    """Return our side of a provider's row, behind the guarded way out."""
-    transport, client = _way_out(outbound)
+class Providers:
+    """Our side of partners' providers, kept for KEPT_S seconds: anybody may begin a sign-in, and not each may cause a call."""
+
+    def __init__(self, settings: Settings, outbound: Outbound) -> None:
+        """Begin with none."""
+        self._settings = settings
+        self._outbound = outbound
+        self._kept: dict[UUID, _Kept] = {}
+
+    def of(self, partner_id: UUID, row: Any) -> RelyingParty:
+        """Return our side of a provider's row, behind the guarded way out; another one as soon as the row is another."""
+        said, now = tuple(row.values()), time.monotonic()
+        kept = self._kept.get(partner_id)
+        if kept is None or kept.said != said or now - kept.made_at > KEPT_S:
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            kept = self._kept[partner_id] = _Kept(said, _our_side(self._settings, self._outbound, row)[0], now)
+        return kept.party
+
+
+class _Kept(NamedTuple):
+    said: tuple[Any, ...]
+    party: RelyingParty
+    made_at: float
+
+
+def _our_side(settings: Settings, outbound: Outbound, row: Any) -> tuple[RelyingParty, RemoteKeys]:
+    transport = OutboundTransport(outbound)
+    client = httpx.AsyncClient(transport=transport, timeout=_TIMEOUT_S, trust_env=False)
     secret = decrypt(settings.secret_key, _PURPOSE, row["secret_sealed"]).decode()
     redirect_uri, keys = f"{settings.base_url}{CALLBACK}", RemoteKeys(row["issuer"], client)
-    return RelyingParty(row["issuer"], row["client_id"], secret, redirect_uri, _SCOPE, keys, client, transport)
-
-
-def _way_out(outbound: Outbound) -> tuple[OutboundTransport, httpx.AsyncClient]:
-    transport = OutboundTransport(outbound)
-    return transport, httpx.AsyncClient(transport=transport, timeout=_TIMEOUT_S, trust_env=False)
+    return RelyingParty(row["issuer"], row["client_id"], secret, redirect_uri, _SCOPE, keys, client, transport), keys
 
 
 async def try_provider(settings: Settings, outbound: Outbound, partner_id: UUID) -> int:
@@ -143,8 +169,9 @@ async def try_provider(settings: Settings, outbound: Outbound, partner_id: UUID)
     """
     row = await find_provider(partner_id)
     try:
-        await relying_party(settings, outbound, row).authorization_url(new_flow("/partner"))
-        keys = await RemoteKeys(row["issuer"], _way_out(outbound)[1])(fresh=True)
+        party, published = _our_side(settings, outbound, row)
+        await party.authorization_url(new_flow("/partner"))
+        keys = await published(fresh=True)
     except IdentityUnavailable as error:
         raise ProviderUnreachable(issuer=row["issuer"]) from error
     return len(keys.keys)

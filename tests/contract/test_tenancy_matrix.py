@@ -1,5 +1,6 @@
 """Nobody sees or touches what is not theirs: each operation of the API against everybody who should not get anywhere."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
@@ -14,11 +15,11 @@ from benefits.offers import partner_api
 from benefits.offers.catalogue import any_offer, in_status
 from marketplace.app import create_app
 from marketplace.kernel.facts import NotFound
-from marketplace.platform import identity
-from marketplace.platform.database import DB
+from marketplace.platform import identity, sandbox
+from marketplace.platform.database import DB, in_place
 from marketplace.platform.runtime import with_database
 from marketplace.settings import Settings
-from partners.oauth import callers, gate
+from partners.oauth import callers, gate, registration
 from partners.oauth.domain import OEM_SCOPES, PARTNER_SCOPES
 from partners.onboarding import requirement_api
 from partners.staff import api as staff_api
@@ -26,7 +27,7 @@ from partners.webhooks import api as webhooks_api
 from partners.webhooks import deliveries
 from settlement.statements import api as statements_api
 from settlement.statements.statements import find
-from tests.support.matrix import ADDED, Asker, Digest, Operation, Row, changed, names_things, operations, said
+from tests.support.matrix import ADDED, EVERY, Asker, Digest, Operation, Row, changed, names_things, operations, said
 from tests.support.matrix_rows import ROWS
 from tests.support.matrix_world import MatrixWorld, matrix_world
 from tests.support.partners import bearer
@@ -84,13 +85,30 @@ class Cases:
     async def refused(self, case: str, who: Mapping[str, str], *statuses: int, **how: Any) -> Any:
         """Ask; the status is one of these, and nothing is changed but `noted`, where somebody is told of the try."""
         noted = how.pop("noted", set())
-        before = await self.digest.take()
+        before = await self.marks()
         answer = await self.asker.ask(who, **how)
         where = f"{self.row.operation}, {case}: {answer.status_code} {answer.text[:300]}"
         assert answer.status_code in statuses, where
-        assert set(changed(before, await self.digest.take())) <= noted, where
+        assert set(changed(before, await self.marks())) <= noted, where
         self.tried += 1
         return answer
+
+    async def marks(self) -> list[tuple[str, int, int]]:
+        """Return the marks of the live database, and for a sandbox's operation those of all sandboxes."""
+        found = await self.digest.take()
+        if self.row.who == "sandbox":
+            for one in self.world.api.app.state.sandboxes._open.values():
+                with in_place(one.place):
+                    found += [(f"{one.partner_id} {name}", *mark) for name, *mark in await self.digest.take()]
+        return found
+
+    async def quiet(self) -> None:
+        """Wait until the sandboxes' own consumers have caught up with what was done there."""
+        async with asyncio.timeout(30):
+            seen: list[tuple[str, int, int]] = []
+            while seen != (now := await self.marks()):
+                seen = now
+                await asyncio.sleep(0.5)
 
     async def both(self, case: str, who: Mapping[str, str], *statuses: int, **how: Any) -> None:
         """Ask for what is there and for what is not: the same answer, and nothing is changed."""
@@ -142,6 +160,9 @@ class Cases:
             for role in {*ROLES} - {*row.right}:
                 await self.both(f"only {role}", world.api.staff(role), 403)
             await self.both("no role", world.api.staff(), 403)
+        elif row.right == EVERY:
+            for kept in ({"offers:read"}, {*PARTNER_SCOPES} - {"offers:read"}):
+                await self.both(f"only {sorted(kept)}", await world.narrowed(row.who, kept), 403)
         elif row.right:
             every = OEM_SCOPES if row.who == "oem" else PARTNER_SCOPES
             await self.both(f"all but {row.right}", await world.narrowed(row.who, {*every} - {str(row.right)}), 403)
@@ -180,7 +201,9 @@ class Cases:
                 assert value not in plain.text, f"{self.row.operation}: another sees {name}"
 
     async def added(self) -> None:
-        """Fields that the body does not have are refused by name."""
+        """Fields that the body does not have are refused by name, or, where an RFC has them passed over, change nothing."""
+        if self.row.ignored:
+            await self.passed_over()
         if not self.operation.has_body or self.row.ignored:
             return
         for field in {*ADDED} - self.operation.fields:
@@ -188,6 +211,16 @@ class Cases:
                 f"added {field}", self.sender(), 400, more={field: self.world.ids["other_partner"]}
             )
             assert field in [error["field"] for error in answer.json()["errors"]], answer.text
+
+    async def passed_over(self) -> None:
+        value = self.world.ids["other_partner"]
+        for field in {*ADDED} - self.operation.fields:
+            before = await self.digest.named(field, value)
+            answer = await self.asker.ask(self.sender(), more={field: value})
+            where = f"{self.row.operation}, added {field}: {answer.status_code} {answer.text[:300]}"
+            assert answer.status_code in self.row.good, where
+            assert value not in answer.text, where
+            assert await self.digest.named(field, value) == before, where
 
     async def credentials(self) -> None:
         """The endpoints at which clients, applicants and registered clients show who they are in ways of their own."""
@@ -198,6 +231,9 @@ class Cases:
         elif row.who == "registration":
             for case, who in (("no token", {}), ("a partner's token", world.who["partner"])):
                 await self.both(case, who, 401)
+            if row.operation == "register_client":
+                await self.refused("an expired token", world.who["initial_expired"], 401)
+                await self.refused("its partner is suspended", world.who["initial_suspended"], 403)
         elif row.who == "client":
             wrong = world.clients["partner"] | {"client_secret": "wrong"}
             world.clients["wrong"] = wrong
@@ -208,9 +244,10 @@ class Cases:
 
 
 async def _try(world: MatrixWorld, row: Row, operation: Operation, digest: Digest) -> None:
+    cases = Cases(world, row, operation, digest)
     if row.who == "sandbox":
         await world.sandboxes()
-    cases = Cases(world, row, operation, digest)
+        await cases.quiet()
     if row.who in {"partner", "member", "oem", "staff", "sandbox"}:
         await cases.strangers()
         await cases.lower()
@@ -288,6 +325,31 @@ def _disabled_goes_on(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(gate, "grant_of", lambda row: msgspec.structs.replace(known(row), **every))
 
 
+def _written_in_a_sandbox(patch: pytest.MonkeyPatch) -> None:
+    state = sandbox.state
+
+    async def written() -> Any:
+        await DB.fetch("UPDATE sandbox_state SET made = made")
+        return await state()
+
+    patch.setattr(sandbox, "state", written)
+
+
+def _the_body_says_whose(patch: pytest.MonkeyPatch) -> None:
+    read, spend, said = registration.read_metadata, registration._spend, {}
+
+    def reads(content_type: str | None, body: bytes) -> Any:
+        said["partner_id"] = msgspec.json.decode(body).get("partner_id")
+        return read(content_type, body)
+
+    async def spends(*of: Any) -> Any:
+        row = dict(await spend(*of))
+        return row | ({"partner_id": UUID(said["partner_id"])} if said["partner_id"] else {})
+
+    patch.setattr(registration, "read_metadata", reads)
+    patch.setattr(registration, "_spend", spends)
+
+
 BROKEN: list[tuple[str, str, Callable[[pytest.MonkeyPatch], None]]] = [
     ("get_my_offer", "another's: 200", _anybodys_offer),
     ("get_own_statement_csv", "another's: 200", _anybodys_statement),
@@ -300,6 +362,8 @@ BROKEN: list[tuple[str, str, Callable[[pytest.MonkeyPatch], None]]] = [
     ("get_application_checklist", "a partner's token: 200", _anybodys_application),
     ("list_own_payouts", "revoked: 200", _revoked_goes_on),
     ("list_my_offers", "its person was disabled: 200", _disabled_goes_on),
+    ("register_client", "added partner_id: 201", _the_body_says_whose),
+    ("issue_sandbox_member_token", "another's: 404", _written_in_a_sandbox),
 ]
 
 

@@ -66,6 +66,7 @@ def marks(world: MatrixWorld) -> set[str]:
             number[-8:],
             number[-11:],
             canary["subject"],
+            canary["vehicle"].rpartition(" ")[2],
         }
     found |= {world.ids["member_id"], world.ids["other_member_id"]}
     return found | {json.dumps(mark)[1:-1] for mark in found}

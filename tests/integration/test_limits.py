@@ -3,17 +3,26 @@
 import asyncio
 import re
 from datetime import timedelta
+from typing import Any
+from uuid import uuid4
 
 import httpx
 import msgspec
 import pytest
+from joserfc import jwt
+from litestar.routes import HTTPRoute
 
+from marketplace.app import create_app
 from marketplace.platform import limits
 from marketplace.platform.database import DB
 from marketplace.platform.limits import RateLimited, RateLimits, address_of, forget_windows
 from marketplace.settings import Settings
 from tests.support.app import Api, fresh_key, running_app
-from tests.support.partners import approved_partner, bearer, partner_client, token
+from tests.support.authorizing import credentials
+from tests.support.dpop import BASE, Holder
+from tests.support.oauth import GRANT
+from tests.support.partners import active_partner, approved_partner, bearer, partner_client, token
+from tests.support.sandboxes import app_with_sandboxes
 
 
 def limited(settings: Settings, *, client: int = 100, address: int = 100) -> Settings:
@@ -106,11 +115,82 @@ async def test_answers_say_where_a_client_stands(dsn: str, settings: Settings) -
         assert last.headers["RateLimit"].startswith('"client";r=0;t=')
 
 
-async def test_who_has_no_client_is_counted_by_address(dsn: str, settings: Settings) -> None:
-    async with running_app(limited(settings, address=3), dsn) as api:
+NOT_COUNTED = {
+    "/.well-known/oauth-authorization-server": "from memory", "/oauth/jwks.json": "from memory",
+}  # fmt: skip
+"""What strangers may ask as often as they like, and why."""
+
+
+def strangers_doors() -> list[tuple[str, str]]:
+    """Return what the OAuth server and the applications answer without a token, and the portal's ways to other houses."""
+    app = create_app(Settings(mode="test", secret_key="x" * 32), "")
+    wanted = ("/oauth", "/.well-known/oauth", "/v1/partner/applications", "/partner/sign-in/company")
+    found = {
+        (method, route.path)
+        for route in app.routes
+        if isinstance(route, HTTPRoute) and route.path.startswith(wanted) and route.path not in NOT_COUNTED
+        for handler in route.route_handlers
+        for method in handler.http_methods - {"HEAD", "OPTIONS"}
+    }
+    return sorted(found)
+
+
+async def test_who_has_no_client_is_counted_by_address_at_every_door(dsn: str, settings: Settings) -> None:
+    doors = strangers_doors()
+    assert len(doors) > 12
+    async with running_app(limited(settings, address=2), dsn) as api:
+        for method, path in doors:
+            await whole_minute()
+            await DB.fetch("DELETE FROM rate_window")
+            api.app.state.limits = RateLimits(limited(settings, address=2))
+            url = re.sub(r"{[^}]*}", str(uuid4()), path)
+            found = [await api.request(method, url, headers=fresh_key()) for _ in range(3)]
+            statuses = [one.status_code for one in found]
+            assert statuses[2] == 429 != statuses[1], f"{method} {path}: {statuses}"
+            assert found[2].headers["RateLimit-Policy"] == '"address";q=2;w=60'
+
+
+@pytest.mark.parametrize("livemode", [True, False])
+async def test_who_is_over_the_limit_has_no_proof_looked_at(
+    dsn: str, settings: Settings, postgres: str, livemode: bool
+) -> None:
+    async with app_with_sandboxes(limited(settings, client=3, address=1000), dsn, postgres) as api:
+        client = await partner_client(api, await active_partner(api), dpop_bound=True, livemode=livemode)
+        holder = Holder()
+        given = await api.post("/oauth/token", data=GRANT, headers=credentials(client) | {"DPoP": holder.proof()})
+        access, path = given.json()["access_token"], "/v1/partner/profile"
         await whole_minute()
-        found = [await api.post("/v1/partner/applications", json={}, headers=fresh_key()) for _ in range(5)]
-        assert [one.status_code for one in found] == [400] * 3 + [429] * 2
+        proven = [holder.headers(access, "GET", f"{BASE}{path}") for _ in range(6)]
+        answers = [await api.get(path, headers=headers) for headers in proven]
+        assert [one.status_code for one in answers] == [200] * 3 + [429] * 3
+        assert answers[0].headers["RateLimit-Policy"] == '"client";q=3;w=60'
+        assert await DB.fetchval("SELECT count(*) FROM oauth_dpop_proof") == 1 + 3
+
+
+async def test_an_address_that_sends_bad_tokens_is_looked_at_no_more(
+    dsn: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_app(limited(settings, client=1000, address=30), dsn) as api:
+        client = await partner_client(api, await approved_partner(api))
+        known, other = [bearer(await token(api, client, scope=scope)) for scope in ("offers:read", "codes:write")]
+        path, forged = "/v1/partner/profile", bearer(api.oneid.token("admin", "s"))
+        await whole_minute()
+        assert (await api.get(path, headers=known)).status_code == 200
+        looked, decode = [], jwt.decode
+
+        def look(*arguments: Any, **named: Any) -> Any:
+            looked.append(arguments)
+            return decode(*arguments, **named)
+
+        monkeypatch.setattr(jwt, "decode", look)
+        answers = [await api.get(path, headers=forged) for _ in range(35)]
+        assert [one.status_code for one in answers] == [401] * 30 + [429] * 5
+        assert len(looked) == 30
+        # One that was good before goes on; one that was not seen yet waits until the minute is over.
+        assert (await api.get(path, headers=known)).status_code == 200
+        assert (await api.get(path, headers=other)).status_code == 429
+        # What else the address does is counted apart.
+        assert (await api.post("/oauth/token", data=GRANT, headers=credentials(client))).status_code == 200
 
 
 async def test_members_are_not_counted(dsn: str, settings: Settings) -> None:

@@ -15,8 +15,11 @@ from marketplace.platform import desk
 from marketplace.platform.sandbox import member_token
 from marketplace.settings import Settings
 from tests.support.app import Api, fresh_key
+from tests.support.authorizing import integrator, tokens_for
+from tests.support.oauth import GRANT, basic
 from tests.support.partners import active_partner, bearer, oem_client, partner_client, token
-from tests.support.sandboxes import SCOPES, app_with_sandboxes, sandboxed
+from tests.support.people import People
+from tests.support.sandboxes import SCOPES, InSandbox, app_with_sandboxes, sandboxed
 
 
 @pytest.fixture
@@ -194,3 +197,63 @@ async def test_its_credentials_get_a_new_secret_over_the_api(api: Api) -> None:
     assert answer.json()["client_secret"] != client["client_secret"]
     for secret in (client["client_secret"], answer.json()["client_secret"]):
         assert await token(api, client | {"client_secret": secret})
+
+
+async def test_grants_of_a_sandbox_are_seen_and_ended_from_there(api: Api, dsn: str) -> None:
+    partner_id = await active_partner(api)
+    await People(api, dsn).join(partner_id)
+    managers, given = {}, {}
+    for livemode in (True, False):
+        client = await partner_client(api, partner_id, scopes=["staff:manage"], livemode=livemode)
+        managers[livemode] = bearer(await token(api, client))
+        application = await integrator(api, livemode=livemode)
+        given[livemode] = bearer((await tokens_for(api, application, scope="offers:read"))["access_token"])
+    grants = {}
+    for livemode, manager in managers.items():
+        (grant,) = (await api.get("/v1/partner/grants", headers=manager)).json()["data"]
+        grants[livemode] = f"/v1/partner/grants/{grant['id']}/revoke"
+    assert grants[True] != grants[False]
+    for livemode, manager in managers.items():
+        other = await api.post(grants[not livemode], json={"reason": "x"}, headers=manager | fresh_key())
+        assert (other.status_code, other.json()["code"]) == (404, "not_found")
+    before = await ahead(dsn)
+    for livemode, manager in managers.items():
+        assert (await api.get("/v1/partner/offers", headers=given[livemode])).status_code == 200
+        ended = await api.post(grants[livemode], json={"reason": "ended"}, headers=manager | fresh_key())
+        assert (ended.status_code, ended.json()["revoked_for"]) == (200, "withdrawn")
+        assert (await api.get("/v1/partner/offers", headers=given[livemode])).status_code == 401
+    assert await ahead(dsn) == before
+
+
+async def ahead(dsn: str) -> dict[str, int]:
+    """Return how many rows lie more than three weeks ahead, by table and column."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        columns = await connection.fetch(
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
+            " AND data_type = 'timestamp with time zone'"
+        )
+        return {
+            f"{table}.{column}": await connection.fetchval(
+                f'SELECT count(*) FROM "{table}" WHERE "{column}" > now() + interval \'3 weeks\''
+            )
+            for table, column in columns
+        }
+    finally:
+        await connection.close()
+
+
+async def test_a_moved_clock_dates_nothing_on_the_live_side(api: Api, dsn: str) -> None:
+    client = await partner_client(api, await active_partner(api), scopes=SCOPES, livemode=False)
+    headers = bearer(await token(api, client))
+    engineer = InSandbox(api, headers)
+    await engineer.post("/v1/partner/sandbox/clock", {"days": 40})
+    before = await ahead(dsn)
+    answer = await api.post("/v1/partner/client/rotate-secret", json={"grace_hours": 0}, headers=headers | fresh_key())
+    assert answer.status_code == 200, answer.text
+    assert await ahead(dsn) == before
+    old = await api.post(
+        "/oauth/token", data=GRANT, headers={"Authorization": basic(client["client_id"], client["client_secret"])}
+    )
+    assert old.status_code == 401
+    assert await token(api, client | {"client_secret": answer.json()["client_secret"]})

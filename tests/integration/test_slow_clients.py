@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from litestar import Litestar, Request, get, post
+from litestar.response import Stream
 from uvicorn import Server
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -39,12 +40,22 @@ async def late() -> str:
     return "late"
 
 
+@get("/stream")
+async def stream() -> Stream:
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(30):
+            yield b"part"
+            await asyncio.sleep(_TIME_S / 10)
+
+    return Stream(parts())
+
+
 @pytest.fixture
 async def port(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> AsyncIterator[int]:
     monkeypatch.setattr(connection, "ARRIVE_S", _TIME_S)
     monkeypatch.setattr(connection, "TAKE_S", _TIME_S)
     listener = listen("127.0.0.1", 0)
-    app = Litestar([echo, deaf, big, late], openapi_config=None, logging_config=None)
+    app = Litestar([echo, deaf, big, late, stream], openapi_config=None, logging_config=None)
     configured = config(app)
     if getattr(request, "param", None) == "uvicorn's own":
         configured.http = HttpToolsProtocol
@@ -127,6 +138,19 @@ async def test_an_answer_that_is_not_taken_is_dropped(port: int) -> None:
 async def test_headers_without_end_are_refused(port: int) -> None:
     answer = await drip(port, HEAD, b"X-A: %b\r\n" % (b"b" * 16_000))
     assert problem(answer)["code"] == "head_too_large"
+
+
+@pytest.mark.parametrize("first", [b"/late", b"/stream"])
+@pytest.mark.parametrize(
+    ("head", "drop"), [(HEAD, b"X-A: b\r\n"), (BODY, b"a"), (HEAD, b"X-A: %b\r\n" % (b"b" * 16_000))]
+)
+async def test_nothing_is_written_into_the_answer_to_an_earlier_request(
+    port: int, first: bytes, head: bytes, drop: bytes
+) -> None:
+    """The refusal of a request would be taken for the answer, or a part of it, to the one before."""
+    answer = await drip(port, b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n" % first + head, drop)
+    before, refused, _ = answer.partition(b"HTTP/1.1 4")
+    assert not refused or before.endswith((b"late", b"0\r\n\r\n")), answer
 
 
 async def test_a_slow_handler_and_a_quiet_connection_are_no_slow_client(port: int) -> None:

@@ -22,6 +22,10 @@ _LEFT_BY_ASKING = ("idempotency", "rate_window", "oauth_assertion", "oauth_dpop_
 """What a refused request may leave: its answer under its key, its count, the mark that an assertion was used."""
 
 
+EVERY = "every right of the client"
+"""In the place of a right: a token with fewer than its client may have is not enough."""
+
+
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One operation. In `path`, `body` and `form`, `@name` is the first party's thing of that name in the world, `=name` is
     its value where it names nothing that belongs to anybody.
@@ -176,6 +180,18 @@ class Digest:
     def __init__(self) -> None:
         """Begin without the list of tables."""
         self._statement = ""
+        self._columns: dict[str, list[str]] = {}
+
+    async def named(self, column: str, value: str) -> dict[str, int]:
+        """Return how many rows of each table have the value in the column of that name."""
+        if column not in self._columns:
+            rows = await DB.fetch(
+                "SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = $1",
+                column,
+            )
+            self._columns[column] = [row["table_name"] for row in rows]
+        counted = f'SELECT count(*) FROM "{{}}" WHERE {column}::text = $1'
+        return {table: await DB.fetchval(counted.format(table), value) for table in self._columns[column]}
 
     async def take(self) -> list[tuple[str, int, int]]:
         """Return the mark of each table: its rows, and where and by whom each was written."""

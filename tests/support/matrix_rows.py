@@ -4,7 +4,7 @@ from typing import Any
 
 from marketplace.kernel.clock import Clock
 from tests.support.authorizing import CALLBACK
-from tests.support.matrix import Row
+from tests.support.matrix import EVERY, Row
 from tests.support.matrix_world import GRANTING, HOOK
 from tests.support.sellers import application_json, contract_json
 from tests.support.world import offer_json
@@ -55,7 +55,7 @@ COUNTER = (
 
 OWN_HOUSE = (
     _partner("get_profile", listing=True),
-    _partner("rotate_own_secret", body={"grace_hours": 24}, own="of the client that asks"),
+    _partner("rotate_own_secret", EVERY, body={"grace_hours": 24}, own="of the client that asks"),
     _partner("list_locations", listing=True),
     _partner("add_location", "locations:write", own="it becomes the caller's",
              body={"id": "HX-2", "name": {"zh-CN": "店", "en": "Shop"}, "city": "上海", "address": "路 1"}),

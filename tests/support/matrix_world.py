@@ -299,15 +299,26 @@ class MatrixWorld:
         operations = self.api.staff(OPERATIONS)
         for name, partner_id in (("registered", "partner_id"), ("changed", "partner_id"), ("deleted", "partner_id"),
                                  ("other_registered", "other_partner"), ("initial", "partner_id")):  # fmt: skip
-            body = {"partner_id": self.ids[partner_id], "scopes": ["offers:read"], "uses": 5}
+            body = {"partner_id": self.ids[partner_id], "scopes": ["offers:read"], "uses": 50}
             initial = await self.post("/v1/admin/registration-tokens", operations, body)
             self.who["initial"] = bearer(initial["initial_access_token"])
             if name == "initial":
-                return
+                break
             answer = await self.api.post("/oauth/register", json={"client_name": "店"}, headers=self.who["initial"])
             assert answer.status_code == 201, answer.text
             made = answer.json()
             self.ids[name], self.who[name] = made["client_id"], bearer(made["registration_access_token"])
+
+        suspended = await self.partner()
+        for name, partner_id in (("initial_expired", self.ids["partner_id"]), ("initial_suspended", suspended)):
+            made = await self.post(
+                "/v1/admin/registration-tokens", operations, {"partner_id": partner_id, "scopes": ["offers:read"]}
+            )
+            self.who[name] = bearer(made["initial_access_token"])
+            if name == "initial_expired":
+                ended = "UPDATE oauth_initial_token SET expires_at = now() - interval '1 second' WHERE id = $1"
+                await DB.fetch(ended, UUID(made["id"]))
+        await self.post(f"/v1/admin/partners/{suspended}/suspend", operations, {"reason": "complaints"})
 
     def basic(self, who: str) -> dict[str, str]:
         """Return the headers of a client that authenticates itself."""

@@ -7,6 +7,7 @@ import pytest
 
 from marketplace.settings import Settings
 from tests.support.app import Api, running_app
+from tests.support.attacks import nothing_goes_out
 from tests.support.people import People
 
 
@@ -27,3 +28,11 @@ async def api(partners_only: Settings, dsn: str) -> AsyncIterator[Api]:
 def people(api: Api, dsn: str) -> People:
     """People of partners, and who of them is signed in."""
     return People(api, dsn)
+
+
+@pytest.fixture
+async def nothing_out(api: Api, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[str]]:
+    """Fail a test in which the server called anywhere, whether or not it told of it."""
+    with nothing_goes_out(monkeypatch) as calls:
+        yield calls
+    assert calls == []

@@ -17,6 +17,7 @@ from marketplace.platform.database import DB, unit_of_work
 from partners.oauth import posting
 from partners.oauth.sweep import forget_expired
 from tests.support.app import Api
+from tests.support.authorizing import CALLBACK
 from tests.support.oauth import GRANT, SIGNING_KEY, ask, jwks
 from tests.support.partners import (
     active_partner,
@@ -118,6 +119,39 @@ async def test_without_remembering_every_copy_would_work(
 
     monkeypatch.setattr(posting, "remember_assertion", look_only)
     assert (await _twenty_copies(api, key_client)).count(200) > 1
+
+
+_PUSHED = {
+    "response_type": "code", "redirect_uri": CALLBACK, "code_challenge": "a" * 43, "code_challenge_method": "S256",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "bad", "good"),
+    [
+        ("/oauth/token", GRANT | {"scope": "nonsense"}, GRANT),
+        ("/oauth/par", _PUSHED | {"redirect_uri": "https://evil.example/"}, _PUSHED),
+        ("/oauth/introspect", {}, {"token": "x"}),
+        ("/oauth/revoke", {}, {"token": "x"}),
+    ],
+)
+async def test_an_assertion_is_used_up_by_a_request_that_is_refused(
+    api: Api, path: str, bad: dict[str, str], good: dict[str, str]
+) -> None:
+    client = await partner_client(
+        api, await active_partner(api), auth_method="private_key_jwt", jwks=jwks(SIGNING_KEY), redirect_uris=[CALLBACK],
+        grant_types=["authorization_code", "client_credentials"],
+    )  # fmt: skip
+
+    async def send(form: dict[str, str], assertion: str) -> httpx.Response:
+        kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+        return await api.post(path, data=form | {"client_assertion_type": kind, "client_assertion": assertion})
+
+    assertion = _assertion(client)
+    assert (await send(bad, assertion)).status_code == 400
+    replayed = await send(good, assertion)
+    assert (replayed.status_code, replayed.json()["error"]) == (401, "invalid_client")
+    assert (await send(good, _assertion(client))).status_code in {200, 201}
 
 
 async def test_expired_assertions_are_swept(api: Api, key_client: Any) -> None:

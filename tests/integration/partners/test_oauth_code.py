@@ -33,6 +33,7 @@ from tests.support.partners import CONTRACT, active_partner, bearer, partner_cli
 from tests.support.people import People
 
 PROFILE = "/v1/partner/profile"
+ACCOUNT = "/v1/partner/payout-account"
 
 
 async def test_the_consent_page_names_application_company_and_scopes(api: Api, people: People) -> None:
@@ -116,12 +117,23 @@ async def test_nobody_signed_in_is_sent_to_sign_in_and_back(api: Api, people: Pe
     where, query = led_to(await look(api, asking(client, pkce)))
     assert where == "/partner/sign-in"
     assert query["return_to"].startswith("/oauth/authorize?response_type=code&")
-    long = await look(api, asking(client, pkce, state="s" * 900))
-    back = led_to(long)[1]["return_to"]
-    assert len(back) < 400
+
+
+async def test_a_long_request_waits_in_the_browser_while_somebody_signs_in(api: Api, people: People) -> None:
+    """Anybody may come this far: nothing of it may be kept with us."""
+    client, pkce = await integrator(api), Pkce()
+    _, query = led_to(await look(api, asking(client, pkce, state="s" * 2000)))
+    assert len(query["return_to"]) < 400
+    assert await DB.fetchval("SELECT count(*) FROM oauth_pushed_request") == 0
     await people.join(await active_partner(api))
-    _, answered = led_to(await answer(api, await api.get(back)))
-    assert answered["state"] == "s" * 900
+    _, answered = led_to(await answer(api, await api.get(query["return_to"])))
+    assert answered["state"] == "s" * 2000
+    people.sign_ins.person = None
+    where, refused = led_to(await look(api, asking(client, pkce, state="s" * 4000)))
+    assert (where, refused["error"], refused["state"]) == (CALLBACK, "invalid_request", "s" * 4000)
+    api.cookies.clear()
+    lost = await api.get(query["return_to"])
+    assert (lost.status_code, "location" in lost.headers) == (400, False)
 
 
 async def test_a_refusal_goes_back_and_gives_nothing(api: Api, people: People) -> None:
@@ -142,8 +154,8 @@ async def test_scopes_are_never_more_than_application_role_and_company_allow(api
     assert (where, query["error"]) == (CALLBACK, "invalid_scope")
     where, query = led_to(await look(api, asking(client, pkce, scope="offers:write")))
     assert (where, query["error"], query["state"]) == (CALLBACK, "access_denied", "s-1")
-    offers = await api.get("/v1/partner/statements", headers=bearer(given["access_token"]))
-    assert offers.status_code in {200, 404}
+    assert (await api.get(ACCOUNT, headers=bearer(given["access_token"]))).status_code == 404  # let in: there is none
+    assert (await api.get("/v1/partner/contracts", headers=bearer(given["access_token"]))).status_code == 403
     await staff_post(api, f"/v1/admin/partners/{partner_id}/suspend", {"reason": "投诉"})
     where, query = led_to(await look(api, asking(client, pkce)))
     assert query["error"] == "access_denied"
@@ -194,10 +206,25 @@ async def test_an_ended_person_ends_what_they_granted(api: Api, people: People) 
     refused = await refresh(api, client, given["refresh_token"])
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
     await people.change(person, status="disabled")
-    api.app.state.oauth_gate.forget()  # what this process changes is seen at once
+    api.app.state.oauth_gate._read_at -= 16
     assert (await api.get(PROFILE, headers=access)).status_code == 401
     refused = await refresh(api, client, given["refresh_token"])
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
+
+
+async def test_a_person_who_is_ended_over_the_api_ends_what_they_granted_at_once(api: Api, people: People) -> None:
+    partner_id = await active_partner(api)
+    person = await people.join(partner_id, "finance")
+    access = bearer((await tokens_for(api, await integrator(api), scope="statements:read"))["access_token"])
+    manager = bearer(await token(api, await partner_client(api, partner_id, scopes=["staff:manage"])))
+    assert (await api.get(ACCOUNT, headers=access)).status_code == 404  # let in: there is none
+    at = f"/v1/partner/staff/{person.staff_id}"
+    changed = await api.patch(at, json={"roles": ["counter"]}, headers=manager | {"If-Match": '"1"'})
+    assert changed.status_code == 200, changed.text
+    assert (await api.get(ACCOUNT, headers=access)).status_code == 403
+    assert (await api.get(PROFILE, headers=access)).status_code == 200
+    assert (await api.post(f"{at}/disable", headers=manager | fresh_key())).status_code == 200
+    assert (await api.get(PROFILE, headers=access)).status_code == 401
 
 
 async def test_a_code_is_good_for_a_minute_and_once(api: Api, people: People) -> None:
@@ -300,18 +327,21 @@ async def test_without_the_grants_lock_a_second_line_would_be_refused_by_the_dat
     api: Api, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The guard's test can fail: unlocked, exchanges decide side by side, and only the write stops them."""
-    look_up = token_module.load_refresh
+    look_up, seen, two = token_module.load_refresh, [], asyncio.Event()
 
     async def unlocked(work: Any, grant_id: Any) -> None:
         pass
 
-    async def slow(work: Any, digest: bytes) -> Any:
+    async def not_alone(work: Any, digest: bytes) -> Any:
         found = await look_up(work, digest)
-        await asyncio.sleep(0.1)
+        seen.append(digest)
+        if len(seen) == 2:
+            two.set()
+        await two.wait()
         return found
 
     monkeypatch.setattr(posting, "_lock", unlocked)
-    monkeypatch.setattr(token_module, "load_refresh", slow)
+    monkeypatch.setattr(token_module, "load_refresh", not_alone)
     answers = await _fifty_refreshes(api, people)
     assert {each.status_code for each in answers} != {200}
     assert await DB.fetchval("SELECT count(*) FROM oauth_refresh_token WHERE rotated_at IS NULL") == 1

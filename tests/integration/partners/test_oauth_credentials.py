@@ -1,6 +1,7 @@
 """Client secrets over their life, keys that clients publish, and the events that tell of credentials."""
 
 import asyncio
+import time
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -20,7 +21,7 @@ from partners.oauth.gate import FRESH_S
 from tests.support.app import Api, fresh_key
 from tests.support.authorizing import integrator, refresh, tokens_for
 from tests.support.oauth import EC_KEY, GRANT, SIGNING_KEY, ask, basic, jwks
-from tests.support.partners import active_partner, bearer, oem_client, partner_client, staff_post, token
+from tests.support.partners import ALL_SCOPES, active_partner, bearer, oem_client, partner_client, staff_post, token
 from tests.support.people import People
 
 
@@ -55,6 +56,13 @@ async def test_both_secrets_work_until_the_grace_time_ends(api: Api, monkeypatch
     assert reused["client_id"] == client["client_id"]
 
 
+async def test_no_more_than_two_secrets_work_however_often_they_are_rotated(api: Api) -> None:
+    client = await partner_client(api, await active_partner(api))
+    path = f"/v1/admin/clients/{client['client_id']}/rotate-secret"
+    rotated = [await staff_post(api, path, {"grace_hours": 24}) for _ in range(3)]
+    assert [await _try(api, client, one["client_secret"]) for one in (client, *rotated)] == [401, 401, 200, 200]
+
+
 async def test_without_grace_the_old_secret_ends_at_once_and_its_use_is_told(api: Api) -> None:
     client = await partner_client(api, await active_partner(api))
     access = bearer(await token(api, client))
@@ -66,6 +74,16 @@ async def test_without_grace_the_old_secret_ends_at_once_and_its_use_is_told(api
     assert (await api.get("/v1/partner/profile", headers=access)).status_code == 200
     assert await _try(api, client, "wrong-" * 8) == 401
     assert len(await events("credential.reused")) == 1
+
+
+@pytest.mark.parametrize("kept", ["offers:read", " ".join(ALL_SCOPES[1:])])
+async def test_a_narrowed_token_cannot_be_turned_into_the_secret(api: Api, kept: str) -> None:
+    """Whoever has the secret has every scope of the client: a token that leaked with fewer must not lead to it."""
+    client = await partner_client(api, await active_partner(api))
+    narrowed = bearer(await token(api, client, scope=kept))
+    refused = await api.post("/v1/partner/client/rotate-secret", json={}, headers=narrowed | fresh_key())
+    assert (refused.status_code, refused.json()["code"]) == (403, "insufficient_scope"), refused.text
+    assert await _try(api, client, client["client_secret"]) == 200
 
 
 async def test_what_another_process_ended_counts_here_within_fifteen_seconds(api: Api) -> None:
@@ -220,6 +238,37 @@ async def test_published_keys_are_fetched_kept_and_looked_for_again(
     assert (await _assert(api, client, EC_KEY, "k2")).status_code == 200
     assert (await _assert(api, client, SIGNING_KEY)).status_code == 401
     assert published.open_transactions == [False] * len(published.asked)
+
+
+async def test_published_keys_outlast_an_address_that_does_not_answer(
+    api: Api, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await _published_client(api)
+    assert (await _assert(api, client, SIGNING_KEY)).status_code == 200
+    real, gone = time.monotonic, [31.0]
+    monkeypatch.setattr(time, "monotonic", lambda: real() + gone[0])
+    published.keys = None
+    for _ in range(2):
+        assert (await _assert(api, client, EC_KEY, "k2")).status_code == 401  # a look for a key that is not there
+        assert (await _assert(api, client, SIGNING_KEY)).status_code == 200
+    assert len(published.asked) == 2  # a look that failed is followed by the same pause
+    gone[0] += remote_keys.KEPT_S
+    assert (await _assert(api, client, SIGNING_KEY)).status_code == 401
+    gone[0] += remote_keys.AGAIN_S
+    published.keys = jwks(SIGNING_KEY)
+    assert (await _assert(api, client, SIGNING_KEY)).status_code == 200
+
+
+async def test_keys_that_are_published_no_more_end(
+    api: Api, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that names no good key is the client's own word, not an address that does not answer."""
+    client = await _published_client(api)
+    assert (await _assert(api, client, SIGNING_KEY)).status_code == 200
+    monkeypatch.setattr(remote_keys, "AGAIN_S", 0.0)
+    published.keys = {"keys": []}
+    assert (await _assert(api, client, EC_KEY, "k2")).status_code == 401
+    assert (await _assert(api, client, SIGNING_KEY)).status_code == 401
 
 
 async def test_published_keys_that_cannot_be_had_or_are_not_good(

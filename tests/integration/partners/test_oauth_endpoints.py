@@ -1,6 +1,7 @@
 """The neighbours of the token endpoint: pushed requests, introspection, revocation, metadata, registration, keys."""
 
 import asyncio
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from marketplace.platform.database import DB, unit_of_work
+from partners.oauth import keys
 from partners.oauth.keys import LEAD, MOST_AGE, rotate_if_old
 from partners.oauth.sweep import forget_expired
 from tests.support.app import Api, fresh_key
@@ -301,22 +303,46 @@ async def test_signing_keys_rotate_with_overlap(api: Api, monkeypatch: pytest.Mo
     made = await staff_post(api, "/v1/admin/signing-keys/rotate", None)
     published = (await api.get("/oauth/jwks.json")).json()
     assert [key["kid"] for key in published["keys"]][-1] == made["kid"]
-    keys = KeySet.import_key_set(published)
-    soon = jwt.decode(await token(api, client), keys)
-    assert soon.header["kid"] == jwt.decode(before, keys).header["kid"] != made["kid"]
+    known = KeySet.import_key_set(published)
+    soon = jwt.decode(await token(api, client), known)
+    assert soon.header["kid"] == jwt.decode(before, known).header["kid"] != made["kid"]
     twice = await api.post("/v1/admin/signing-keys/rotate", headers=api.staff("operations") | fresh_key())
     assert (twice.status_code, twice.json()["code"]) == (409, "rotation_under_way")
     clock = api.app.state.clock
     later = clock.now() + LEAD + timedelta(seconds=1)
     monkeypatch.setattr(type(clock), "now", lambda _self: later)
     after = await token(api, client)
-    assert jwt.decode(after, keys).header["kid"] == made["kid"]
+    assert jwt.decode(after, known).header["kid"] == made["kid"]
     for access in (before, after):
         assert (await api.get(PROFILE, headers=bearer(access))).status_code == 200
     await DB.fetch("UPDATE oauth_signing_key SET retired_at = now() - interval '2 hours' WHERE kid <> $1", made["kid"])
+    real = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: real() + 61)
+    assert [(await api.get(PROFILE, headers=bearer(access))).status_code for access in (before, after)] == [401, 200]
     assert [key["kid"] for key in (await api.get("/oauth/jwks.json")).json()["keys"]] == [made["kid"]]
     sealed = await DB.fetch("SELECT private_sealed FROM oauth_signing_key")
     assert not any(b'"d"' in row["private_sealed"] for row in sealed)
+
+
+async def test_strangers_who_ask_for_our_keys_cause_no_look_at_the_database(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await api.get("/oauth/jwks.json")
+    assert first.headers["cache-control"] == "public, max-age=300"
+
+    async def look() -> None:
+        raise AssertionError("the database was asked")
+
+    monkeypatch.setattr(keys, "public_jwks", look)
+    assert (await api.get("/oauth/jwks.json")).json() == first.json()
+
+
+async def test_of_rotations_that_come_together_one_is_first(api: Api) -> None:
+    path, staff = "/v1/admin/signing-keys/rotate", api.staff("operations")
+    answers = await asyncio.gather(*(api.post(path, headers=staff | fresh_key()) for _ in range(5)))
+    assert sorted(one.status_code for one in answers) == [201] + [409] * 4
+    assert {one.json()["code"] for one in answers if one.status_code == 409} == {"rotation_under_way"}
+    assert await DB.fetchval("SELECT count(*) FROM oauth_signing_key") == 2
 
 
 async def test_an_old_signing_key_is_followed_by_itself(api: Api, partners_only: Any) -> None:

@@ -21,6 +21,7 @@ from marketplace.demo.oneid import DemoPerson
 from marketplace.demo.oneid_server import RegisteredClient
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import DB
+from marketplace.platform.outbound import Outbound
 from marketplace.settings import Settings
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.partners import active_partner, bearer, partner_client, staff_post, token
@@ -137,6 +138,31 @@ async def test_the_invited_owner_signs_in_by_the_company(
         assert "您好" in (await enter(portal, company, "lina")).text, "known by the subject from now on"
         await portal.fill("/partner", "/partner/sign-out")
         assert (await portal.sign_in(OWNER)).status_code == 401, "there is no password"
+
+
+async def test_strangers_who_begin_again_and_again_cause_one_call(
+    api: Api, here: Settings, clock: Clock, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, send = [], Outbound.send
+
+    async def count(outbound: Outbound, method: str, url: str, **more: Any) -> Any:
+        asked.append(url)
+        return await send(outbound, method, url, **more)
+
+    monkeypatch.setattr(Outbound, "send", count)
+    begin = f"/partner/sign-in/company/{company.id}"
+    async with Portal.of(api.app, here, clock) as portal:
+        for _ in range(3):
+            assert (await portal.get(begin, follow_redirects=False)).status_code == 303
+        assert len(asked) == 1
+        changed = {"issuer": asked[0].partition("/.well-known")[0], "client_id": "other", "client_secret": SECRET}
+        answer = await api.put(
+            "/v1/partner/identity-provider", json=changed, headers=company.headers | {"If-Match": '"1"'}
+        )
+        assert answer.status_code == 200, answer.text
+        begun = await portal.get(begin, follow_redirects=False)
+        assert "client_id=other" in begun.headers["location"]
+        assert len(asked) == 2
 
 
 async def test_who_was_not_invited_stays_outside(api: Api, here: Settings, clock: Clock, company: Company) -> None:

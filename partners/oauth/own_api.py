@@ -1,0 +1,118 @@
+"""What a partner does with its own OAuth client, and with what its people granted to applications, over HTTP."""
+
+from litestar import Controller, Litestar, Response, get, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, FromQuery, JSONBody
+
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.facts import Fact, Kind
+from marketplace.platform.database import LIVE, UnitOfWork, in_place
+from marketplace.platform.idempotency import IdempotencyKey, once, request_key
+from marketplace.platform.identity import InsufficientScope
+from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
+from marketplace.platform.problems import HttpRequest, language_of, path_id
+from marketplace.settings import Settings
+from partners.oauth.admin_api import ROTATED, answer_rotation
+from partners.oauth.callers import PartnerCaller
+from partners.oauth.gate import gate_of
+from partners.oauth.grant_book import list_grants, withdraw
+from partners.oauth.schemas import GrantView, Revocation, SecretRotation
+
+_GRANTS = {"scope": "staff:manage"}
+
+
+class OwnClients(Controller):
+    """What a partner does with its own client, and with what its people granted to applications."""
+
+    path = "/v1/partner"
+    tags = ["partner"]
+
+    @post(
+        "/client/rotate-secret",
+        operation_id="rotate_own_secret",
+        summary="Give our own OAuth client a new secret",
+        status_code=200,
+        responses=ROTATED,
+    )
+    async def rotate(
+        self,
+        data: JSONBody[SecretRotation],
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],
+        key: IdempotencyKey,
+        settings: NamedDependency[Settings],
+    ) -> Response[bytes]:
+        """With a token that has all scopes of its client; the old secret works beside the new one for `grace_hours`."""
+        await _need_whole(request, partner)
+        now = _live_clock(request).now()
+        with in_place(LIVE):  # a sandbox's credentials, too, are kept on the live side
+            return await answer_rotation(request, settings, partner.client_id, data, partner.actor, key, now)
+
+    @get("/grants", operation_id="list_grants", summary="Applications that our people let act for us", opt=_GRANTS)
+    async def grants(
+        self,
+        partner: NamedDependency[PartnerCaller],
+        cursors: NamedDependency[Cursors],
+        cursor: FromQuery[CursorText] = None,
+        limit: FromQuery[Limit] = DEFAULT_LIMIT,
+    ) -> Page[GrantView]:
+        """The latest first, ended ones too."""
+        with in_place(LIVE):
+            return await list_grants(partner.partner_id, cursors, cursor, limit, livemode=partner.livemode)
+
+    @post(
+        "/grants/{grant_id:str}/revoke",
+        operation_id="revoke_grant",
+        summary="End what an application may do for us",
+        opt=_GRANTS,
+        status_code=200,
+        responses={200: ResponseSpec(GrantView, description="The grant", generate_examples=False)},
+    )
+    async def end(
+        self,
+        grant_id: FromPath[str],
+        data: JSONBody[Revocation],
+        request: HttpRequest,
+        partner: NamedDependency[PartnerCaller],
+        key: IdempotencyKey,
+    ) -> Response[bytes]:
+        """Its tokens end here at once and in other processes within 15 seconds."""
+        now, identifier, mode = _live_clock(request).now(), path_id(grant_id), partner.livemode
+
+        async def end(work: UnitOfWork) -> GrantView:
+            return await withdraw(work, partner.partner_id, identifier, partner.actor, data.reason, now, livemode=mode)
+
+        with in_place(LIVE):
+            outcome = await once(request_key(request, partner.actor, key, data), language_of(request), end, now=now)
+        gate_of(request).forget()
+        return outcome.response()
+
+
+class NotTheClient(Fact):
+    """An application that acts for a person cannot change the credentials of a client."""
+
+    kind = Kind.FORBIDDEN
+    code = "not_the_client"
+    zh = "须使用该客户端自己的令牌（client_credentials）。"
+    en = "This takes a token of the client's own (client_credentials)."
+
+
+async def _need_whole(request: HttpRequest, partner: PartnerCaller) -> None:
+    """Raise NotTheClient or InsufficientScope unless the token can do all that its client may.
+
+    Whoever has the secret has every scope: a token that leaked with one of them must not lead there.
+    """
+    if partner.grant_id is not None:
+        raise NotTheClient
+    client = await gate_of(request).known(partner.client_id)
+    lacking = frozenset[str]() if client is None else client.allowed - partner.scopes
+    if lacking:
+        raise InsufficientScope(needed=" ".join(sorted(lacking)))
+
+
+def _live_clock(request: HttpRequest) -> Clock:
+    """Return the live side's clock: a sandbox's own may have been moved, and nothing that is kept there may lie ahead."""
+    host: Litestar | None = request.app.state.host
+    clock: Clock = (request.app if host is None else host).state.clock
+    return clock
