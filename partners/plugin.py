@@ -100,12 +100,12 @@ class Partners(Package):
 
     def consumers(self) -> Sequence[Consumer]:
         """Return what lays up for each partner what it is told, and for each invited person the message."""
-        announcer = Announcer(catalogue_of(self.settings.packages), self.settings.secret_key, self.clock)
+        announcer = Announcer(catalogue_of(self.settings.packages), self.settings.secret_key)
         return [announcer, Inviter(self.settings, self.clock)]
 
     def services(self) -> Sequence[Service]:
-        """Return the sender of webhooks."""
-        return [Sender(self.outbound, self.settings.secret_key, self.clock).run]
+        """Return the sender of webhooks, which keeps the receivers' time and not a sandbox's."""
+        return [Sender(self.outbound, self.settings.secret_key, Clock()).run]
 
     def jobs(self) -> Sequence[Job]:
         """Return the hourly sweeps, and the daily looks at secrets that end and at the age of the signing key."""
@@ -121,7 +121,7 @@ class Partners(Package):
             await rotate_if_old(self.settings.secret_key, self.clock.now())
 
         async def forget_webhooks() -> None:
-            await forget(self.clock.now())
+            await forget(Clock().now())  # laid up by that time, too
 
         async def forget_people() -> None:
             await forget_sessions(self.clock.now())

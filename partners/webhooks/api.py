@@ -216,7 +216,7 @@ class WebhookDeliveries(Controller):
         identifier, now = path_id(delivery_id), clock.now()
 
         async def resend(work: UnitOfWork) -> DeliveryDetail:
-            await deliveries.resend(work, partner.partner_id, identifier, now)
+            await deliveries.resend(work, partner.partner_id, identifier)
             return await deliveries.see_delivery(partner.partner_id, identifier)
 
         whole = request_key(request, partner.actor, key, None)

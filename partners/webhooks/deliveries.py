@@ -50,7 +50,7 @@ async def see_delivery(partner_id: UUID, delivery_id: UUID) -> DeliveryDetail:
     return DeliveryDetail(**row, history=[AttemptView(**each) for each in tries])
 
 
-async def resend(work: UnitOfWork, partner_id: UUID, delivery_id: UUID, now: datetime) -> None:
+async def resend(work: UnitOfWork, partner_id: UUID, delivery_id: UUID) -> None:
     """Send the message once more from the schedule's beginning, under its id. Raises NotFound, TransitionRefusedError."""
     endpoint_id = await work.fetchval(f"SELECT d.endpoint_id {_OWN}", delivery_id, partner_id)
     if endpoint_id is None:
@@ -62,10 +62,9 @@ async def resend(work: UnitOfWork, partner_id: UUID, delivery_id: UUID, now: dat
         raise NotFound
     after = DELIVERY.after(DeliveryStatus(status), "resend")
     await work.execute(
-        "UPDATE webhook_delivery SET status = $2, tries = 0, due_at = $3, ended_at = NULL WHERE id = $1",
+        "UPDATE webhook_delivery SET status = $2, tries = 0, due_at = now(), ended_at = NULL WHERE id = $1",
         delivery_id,
         after,
-        now,
     )
 
 
@@ -78,13 +77,12 @@ async def simulate(
     delivery_id, message_id = uuid7(), uuid7()
     await work.execute(
         "INSERT INTO webhook_delivery (id, endpoint_id, message_id, type, body, status, tries, attempts, due_at, created_at)"
-        " VALUES ($1, $2, $3, $4, $5, 'pending', 0, 0, $6, $6)",
+        " VALUES ($1, $2, $3, $4, $5, 'pending', 0, 0, now(), now())",
         delivery_id,
         endpoint_id,
         message_id,
         kind,
         catalogue.sample(kind, message_id, now).decode(),
-        now,
     )
     return delivery_id
 

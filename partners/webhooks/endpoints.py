@@ -1,6 +1,6 @@
 """A partner keeps its endpoints."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -118,13 +118,12 @@ class Endpoints:
         keys = new_keys()
         await work.execute(
             "UPDATE webhook_endpoint SET old_keys_sealed = CASE WHEN $4 > 0 THEN keys_sealed END,"
-            " old_keys_until = CASE WHEN $4 > 0 THEN $5::timestamptz END,"
+            " old_keys_until = CASE WHEN $4 > 0 THEN now() + make_interval(hours => $4) END,"
             " keys_sealed = $2, public_key = $3, version = version + 1 WHERE id = $1",
             endpoint_id,
             seal_keys(self._secret_key, keys),
             keys.public_key,
             grace_hours,
-            now + timedelta(hours=grace_hours),
         )
         await audit.record(work, actor, "webhook.rotate", f"endpoint:{endpoint_id}", now, grace_hours=grace_hours)
         return await self._with_secret(partner_id, endpoint_id, keys.shown)

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextvars import Context
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
+import msgspec
 import pytest
 
 from benefits.sandbox import magic
@@ -16,7 +17,8 @@ from marketplace.platform.sandbox import member_token
 from marketplace.settings import Settings
 from tests.support.app import Api, fresh_key
 from tests.support.partners import active_partner, bearer, oem_client, partner_client, token
-from tests.support.sandboxes import SCOPES, app_with_sandboxes, sandboxed
+from tests.support.receiver import receiving
+from tests.support.sandboxes import SCOPES, InSandbox, app_with_sandboxes, sandboxed
 
 
 @pytest.fixture
@@ -194,3 +196,41 @@ async def test_its_credentials_get_a_new_secret_over_the_api(api: Api) -> None:
     assert answer.json()["client_secret"] != client["client_secret"]
     for secret in (client["client_secret"], answer.json()["client_secret"]):
         assert await token(api, client | {"client_secret": secret})
+
+
+async def test_webhooks_keep_the_receivers_time_where_the_sandboxs_is_ahead(
+    dsn: str, settings: Settings, postgres: str
+) -> None:
+    """Receivers refuse what was signed more than five minutes from their own time, and a retry is due by theirs."""
+    open_way = msgspec.structs.replace(settings, outbound_allow="127.0.0.0/8")
+    async with app_with_sandboxes(open_way, dsn, postgres) as api, receiving() as receiver:
+        scopes = [*SCOPES, "webhooks:manage"]
+        client = await partner_client(api, await active_partner(api), scopes=scopes, livemode=False)
+        engineer = InSandbox(api, bearer(await token(api, client)))
+        await engineer.post("/v1/partner/sandbox/clock", {"days": 40})
+        async with asyncio.timeout(20):  # the location that the sandbox begins with is old news by then
+            while "partner.location_added" not in (await api.get("/v1/partner/events", headers=engineer.headers)).text:
+                await asyncio.sleep(0.05)
+        receiver.answers = [(500, {"retry-after": "3600"}, b""), (204, {}, b"")]
+        wish = {"url": receiver.url, "event_types": ["partner.location_added"]}
+        endpoint = await engineer.post("/v1/partner/webhook-endpoints", wish)
+        there = f"/v1/partner/webhook-endpoints/{endpoint['id']}"
+        for place in range(2):
+            shop = {"id": f"SH-{place}", "name": {"zh-CN": "店", "en": "Shop"}, "city": "上海", "address": "路 1"}
+            await engineer.post("/v1/partner/locations", shop)
+            async with asyncio.timeout(20):
+                while len(receiver.got) <= place:
+                    await asyncio.sleep(0.05)
+        assert len(receiver.got) == 2
+        for got in receiver.got:
+            assert got.is_signed(endpoint["secret"])
+            assert got.is_fresh()
+            assert datetime.fromisoformat(got.message["timestamp"]) > datetime.now(UTC) + timedelta(days=39)
+        await engineer.post("/v1/partner/sandbox/clock", {"days": 40})
+        (waiting,) = (await engineer.get(f"{there}/deliveries?status=pending"))["data"]
+        due_in = datetime.fromisoformat(waiting["due_at"]) - datetime.now(UTC)
+        assert timedelta(minutes=50) < due_in <= timedelta(minutes=61)
+        assert len(receiver.got) == 2
+        again = await engineer.post(f"/v1/partner/webhook-deliveries/{waiting['id']}/resend")
+        assert datetime.fromisoformat(again["due_at"]) <= datetime.now(UTC) + timedelta(minutes=1)
+        assert (await engineer.get(there))["status"] == "enabled"

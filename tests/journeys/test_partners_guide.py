@@ -219,6 +219,7 @@ async def _the_webhook_is_ours(club: Club) -> None:
     for received in club.receiver.got:
         assert inside["is_ours"](secret, received.headers, received.body)
         assert not inside["is_ours"](secret, received.headers, received.body + b" ")
+        assert not inside["is_ours"](secret, {**received.headers, "webhook-timestamp": "1700000000"}, received.body)
 
 
 def test_the_guide_asks_for_nothing_that_nobody_answers() -> None:

@@ -1,6 +1,7 @@
 """Webhooks from an event to a partner's own server, over real sockets, and everything that goes wrong on the way."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,7 @@ import msgspec
 import pytest
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB
+from marketplace.platform.database import DB, fresh_context, unit_of_work
 from marketplace.platform.events import catch_up
 from marketplace.platform.outbound import Outbound
 from marketplace.settings import Settings
@@ -34,7 +35,7 @@ class House:
 
     def __init__(self, api: Api, settings: Settings, clock: Clock, receiver: Receiver) -> None:
         self.api, self.clock, self.receiver, self.settings = api, clock, receiver, settings
-        self.announcer = Announcer(catalogue_of(settings.packages), settings.secret_key, clock)
+        self.announcer = Announcer(catalogue_of(settings.packages), settings.secret_key)
         self.sender = Sender(Outbound.of(settings), settings.secret_key, clock, luck=lambda: 0.0)
         self.headers: dict[str, str] = {}
         self.partner_id = ""
@@ -210,14 +211,14 @@ async def test_gone_disables_at_once_and_the_others_hear_it(house: House) -> Non
     refused = await house.post(f"{ENDPOINTS}/{gone['id']}/simulate", {"event_type": "contract.signed"}, 409)
     assert refused["code"] == "wrong_state"
     there, wish = f"{ENDPOINTS}/{gone['id']}", {"status": "enabled"}
-    for sent, refused in (
-        ({}, "if_match_missing"),
-        ({"If-Match": '"1"'}, None),
-        ({"If-Match": "x"}, "changed_meanwhile"),
+    # "1" is what it was when the partner read it last: that we have disabled it since is a change, too.
+    for sent, status, code in (
+        ({}, 400, "if_match_missing"),
+        ({"If-Match": '"1"'}, 412, "changed_meanwhile"),
+        ({"If-Match": "x"}, 412, "changed_meanwhile"),
     ):
         answer = await house.api.patch(there, json=wish, headers=house.headers | sent)
-        if refused:
-            assert answer.json()["code"] == refused
+        assert (answer.status_code, answer.json()["code"]) == (status, code), sent
     read = await house.api.get(there, headers=house.headers)
     answer = await house.api.patch(there, json=wish, headers=house.headers | {"If-Match": read.headers["ETag"]})
     assert (answer.json()["status"], answer.json()["disabled_reason"]) == ("enabled", None)
@@ -378,12 +379,61 @@ async def test_several_senders_send_a_message_once(house: House) -> None:
 async def test_without_the_claim_messages_would_be_sent_twice(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """The broken variant of the guard above."""
     monkeypatch.setattr(send, "_TAKE", send._TAKE.replace("AND (claimed_until IS NULL OR claimed_until <= $1)", ""))
+    without = send._PARTNERS.replace("AND (d.claimed_until IS NULL OR d.claimed_until <= $1)", "")
+    monkeypatch.setattr(send, "_PARTNERS", without)
     monkeypatch.setattr(send, "OF_ONE_ENDPOINT", 1000)
     await house.endpoint()
     await house.location("SH-1")
     await catch_up(house.announcer)
     first, second = await house.sender.claim(5), await house.sender.claim(5)
     assert [row["id"] for row in first] == [row["id"] for row in second]
+
+
+async def owners(rows: list[Any]) -> Counter[str]:
+    """How many of the claimed deliveries are of which partner."""
+    found = await DB.fetch("SELECT id, partner_id FROM webhook_endpoint")
+    partner_of = {row["id"]: str(row["partner_id"]) for row in found}
+    return Counter(partner_of[row["endpoint_id"]] for row in rows)
+
+
+async def test_a_partner_with_a_long_backlog_holds_up_nobody(house: House) -> None:
+    """Twenty endpoints that never answer, and messages for hours: who has one message, has it sent with the next claim."""
+    for _ in range(20):
+        await house.endpoint("partner.location_added")
+    slow, headers = house.partner_id, house.headers
+    for number in range(3):
+        await house.location(f"SH-{number}")
+    house.headers = await house.partner("91310000MA1FL0001X")
+    await house.endpoint("partner.location_added")
+    await house.location("HZ-1")
+    await catch_up(house.announcer)
+    first = await owners(await house.sender.claim(2))
+    assert first == {slow: 1, house.partner_id: 1}, "in turn, whoever has waited longer"
+    rest = [*await house.sender.claim(32), *await house.sender.claim(32)]
+    assert await owners(rest) == {slow: send.OF_ONE_PARTNER - 1}
+    await house.location("HZ-2")
+    await catch_up(house.announcer)
+    assert await owners(await house.sender.claim(1)) == {house.partner_id: 1}
+    assert max(Counter(row["endpoint_id"] for row in rest).values()) <= send.OF_ONE_ENDPOINT
+    house.headers = headers
+
+
+async def test_what_is_under_way_is_counted_by_one_sender_at_a_time(house: House) -> None:
+    """Two that count at once would take twice as many: the partner's row is the lock, and who finds it taken goes on."""
+    await house.endpoint("partner.location_added")
+    busy = house.partner_id
+    for number in range(12):
+        await house.location(f"SH-{number}")
+    house.headers = await house.partner("91310000MA1FL0001X")
+    await house.endpoint("partner.location_added")
+    await house.location("HZ-1")
+    await catch_up(house.announcer)
+    async with unit_of_work() as other:
+        await other.execute("SELECT FROM partner WHERE id = $1 FOR NO KEY UPDATE", UUID(busy))
+        elsewhere = asyncio.create_task(house.sender.claim(32), context=fresh_context())
+        assert await owners(await elsewhere) == {house.partner_id: 1}
+    taken = await asyncio.gather(*(house.sender.claim(32) for _ in range(6)))
+    assert sum(map(len, taken)) == send.OF_ONE_ENDPOINT
 
 
 async def test_a_sender_that_died_leaves_nothing_stuck(house: House) -> None:
