@@ -52,6 +52,11 @@ _STAFF = """
 INSERT INTO partner_staff (id, partner_id, email, name, roles, status, version, created_at, created_by, changed_at)
 VALUES ($1, $2, $3, '王敏', '{owner}', 'disabled', 1, now(), 'test', now())
 """
+_OWNER = """
+INSERT INTO partner_staff (id, partner_id, email, name, roles, status, version, provider_subject, created_at, created_by,
+    changed_at)
+VALUES ($1, $2, 'lost@example.com', '王敏', '{owner}', 'active', 1, 'lost', now(), 'test', now())
+"""
 _GRANT = """
 INSERT INTO oauth_grant (id, client_id, partner_id, staff_id, scopes, created_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, now(), now() + interval '1 day')
@@ -290,6 +295,8 @@ class MatrixWorld:
         body = {"name": "收银通", "publisher": "收银通科技", "scopes": ["offers:read"], "redirect_uris": [CALLBACK]}
         application = await self.post("/v1/admin/integrator-clients", self.api.staff(OPERATIONS), body)
         self.clients["application"] = application
+        ids["owner"] = str(uuid7())
+        await DB.fetch(_OWNER, UUID(ids["owner"]), UUID(ids["partner_id"]))
         ids["grant"], person_id = str(uuid7()), uuid7()
         await DB.fetch(_STAFF, person_id, UUID(ids["partner_id"]), "owner@example.com")
         values = UUID(ids["grant"]), application["client_id"], UUID(ids["partner_id"]), person_id
