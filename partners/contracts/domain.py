@@ -42,7 +42,7 @@ class ContractStatus(StrEnum):
     SUPERSEDED = "superseded"
     """A later version was signed for all of its days before the first of them came: it was never in force."""
     WITHDRAWN = "withdrawn"
-    """The OEM took it back before both had signed."""
+    """The OEM took it back before both had signed, or another company took the place of the one that had."""
 
 
 class Party(StrEnum):
@@ -79,7 +79,8 @@ CONTRACT: Transitions[ContractStatus] = Transitions(
         (ContractStatus.SIGNED_BY_PARTNER, "sign_oem"): ContractStatus.SIGNED,
         (ContractStatus.SIGNED_BY_OEM, "sign_partner"): ContractStatus.SIGNED,
         **{(state, "withdraw"): ContractStatus.WITHDRAWN for state in _OPEN},
-        # What both have signed is ended or superseded, never withdrawn.
+        # What both have signed is ended or superseded, never withdrawn; unless the company that signed applies no more.
+        **{(state, "void"): ContractStatus.WITHDRAWN for state in (*_OPEN, ContractStatus.SIGNED)},
         (ContractStatus.SIGNED, "end"): ContractStatus.SIGNED,
         (ContractStatus.SIGNED, "shorten"): ContractStatus.SIGNED,
         (ContractStatus.SIGNED, "supersede"): ContractStatus.SUPERSEDED,

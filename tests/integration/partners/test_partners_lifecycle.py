@@ -16,7 +16,7 @@ from partners.onboarding.decide import decide
 from partners.onboarding.domain import PARTNER, Decision, PartnerStatus, decisions
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.flow import Partner, good, oem
-from tests.support.partners import APPLICATION, apply, bearer, staff_post
+from tests.support.partners import APPLICATION, CONTRACT, apply, bearer, signed_contract, staff_post
 
 
 async def test_every_arrow_and_every_pair_that_is_none(api: Api, clock: Clock) -> None:
@@ -89,6 +89,48 @@ async def test_changes_are_asked_for_and_the_application_comes_again(api: Api) -
         "the applicant's own words are not operations'"
     )
     assert (await staff_post(api, f"{admin}/approve", {}))["status"] == "approved"
+
+
+async def test_another_company_inherits_neither_contract_nor_account(api: Api) -> None:
+    """Signed while it applied, by a company that is then replaced: the other one signs, and names its account, anew."""
+    receipt = await apply(api)
+    admin, path = f"/v1/admin/partners/{receipt['id']}", f"/v1/partner/applications/{receipt['id']}"
+    applicant = bearer(receipt["application_token"])
+    await staff_post(api, f"{admin}/take_up", {})
+    assert (await signed_contract(api, receipt["id"])).status_code == 200
+    await staff_post(api, f"{admin}/contracts", CONTRACT | {"starts_on": "2090-01-01"})
+    account = {"holder": "华住", "bank": "工行", "number": "6222021001112223334", "document_reference": "PA-1"}
+    finance = api.staff("finance") | {"If-Match": '"0"'}
+    good(await api.put(f"{admin}/payout-account", json=account, headers=finance))
+
+    async def come_again(**changes: str) -> list[str]:
+        await staff_post(api, f"{admin}/request_changes", {"reason": "请更正"})
+        good(await api.post(f"{path}/resubmit", json=APPLICATION | changes, headers=applicant | fresh_key()))
+        listed = good(await api.get(f"{admin}/contracts", headers=api.staff("auditor")))["data"]
+        return [each["status"] for each in listed]
+
+    assert await come_again(website="https://other.example.com") == ["signed", "drafted"], "the same company"
+    assert await come_again(legal_name="另一家公司", registration_number="91310000MA1FL0009X") == ["withdrawn"] * 2
+    assert (await api.get(f"{admin}/payout-account", headers=api.staff("auditor"))).status_code == 404
+    history = good(await api.get(admin, headers=api.staff("auditor")))["history"]
+    assert [
+        ("合同第 1 版" in each["reason"], "3334" in each["reason"]) for each in history if each["action"] == "void"
+    ] == [(True, True)]
+    assert await DB.fetchval("SELECT count(*) FROM contract_signature") == 2, "who signed what stays"
+    assert await DB.fetchval("SELECT count(*) FROM event WHERE type = 'contract.withdrawn'") == 1
+    assert (await staff_post(api, f"{admin}/approve", {}))["status"] == "approved", "and not active"
+    assert (await signed_contract(api, receipt["id"])).json()["partner_status"] == "active"
+    assert await first_break() is None
+
+
+async def test_what_is_noted_meanwhile_does_not_hide_what_was_asked_for(api: Api) -> None:
+    receipt = await apply(api)
+    admin, path = f"/v1/admin/partners/{receipt['id']}", f"/v1/partner/applications/{receipt['id']}"
+    await staff_post(api, f"{admin}/take_up", {})
+    await staff_post(api, f"{admin}/request_changes", {"reason": "公司名称与执照不符"})
+    assert (await signed_contract(api, receipt["id"])).status_code == 200
+    seen = good(await api.get(path, headers=bearer(receipt["application_token"])))
+    assert (seen["status"], seen["reason"]) == ("changes_requested", "公司名称与执照不符")
 
 
 async def test_a_resubmission_that_is_sent_twice_counts_once(api: Api) -> None:
