@@ -117,7 +117,7 @@ async def delete_provider(work: UnitOfWork, partner_id: UUID, actor: str, now: d
 
 def relying_party(settings: Settings, outbound: Outbound, row: Any) -> RelyingParty:
     """Return our side of a provider's row, behind the guarded way out."""
-    transport = OutboundTransport(outbound)
+    transport = OutboundTransport(outbound, str(row["partner_id"]))
     client = httpx.AsyncClient(transport=transport, timeout=_TIMEOUT_S, trust_env=False)
     secret = decrypt(settings.secret_key, _PURPOSE, row["secret_sealed"]).decode()
     redirect_uri, keys = f"{settings.base_url}{CALLBACK}", RemoteKeys(row["issuer"], client)
@@ -127,7 +127,7 @@ def relying_party(settings: Settings, outbound: Outbound, row: Any) -> RelyingPa
 async def find_provider(partner_id: UUID) -> Any:
     """Return the row of a provider whose partner's people may sign in. Raises NotFound, the same for every reason."""
     row = await DB.fetchrow(
-        "SELECT i.issuer, i.client_id, i.secret_sealed, i.version FROM partner_identity_provider i"
+        "SELECT i.partner_id, i.issuer, i.client_id, i.secret_sealed, i.version FROM partner_identity_provider i"
         " JOIN partner p ON p.id = i.partner_id WHERE i.partner_id = $1 AND p.status = ANY($2)",
         partner_id,
         sorted(MAY_SIGN_IN),
