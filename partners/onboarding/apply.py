@@ -17,7 +17,7 @@ from partners.contracts.void import void_agreements
 from partners.onboarding.checklist import APPLICANT, attest, forget_verified, require_gate
 from partners.onboarding.domain import PARTNER, PartnerStatus
 from partners.onboarding.events import PartnerApplied
-from partners.onboarding.history import lock_partner, move, note
+from partners.onboarding.history import lock_partner, move, note, reason_of
 from partners.onboarding.schemas import ApplicationReceipt, ApplicationStatus, NewApplication, Resubmission
 from partners.reading import reader
 
@@ -91,17 +91,13 @@ async def prove(partner_id: UUID, token: str) -> None:
 
 async def _status(partner_id: UUID) -> ApplicationStatus:
     row = await reader().fetchrow(
-        "SELECT id, status, name_zh, name_en, applied_at, changed_at,"
-        # Of the step that led here: what else was noted meanwhile, such as a signature, answers nothing to the applicant.
-        " (SELECT CASE WHEN actor <> 'applicant' THEN reason END FROM partner_history h WHERE h.partner_id = partner.id"
-        " AND h.after = partner.status AND h.before IS DISTINCT FROM h.after ORDER BY seq DESC LIMIT 1) AS reason"
-        " FROM partner WHERE id = $1",
-        partner_id,
+        "SELECT id, status, name_zh, name_en, applied_at, changed_at FROM partner WHERE id = $1", partner_id
     )
     if row is None:
         raise NotFound
     name = Text(row["name_zh"], row["name_en"])
-    return ApplicationStatus(row["id"], row["status"], name, row["applied_at"], row["changed_at"], row["reason"])
+    reason = await reason_of(partner_id)
+    return ApplicationStatus(row["id"], row["status"], name, row["applied_at"], row["changed_at"], reason)
 
 
 def _check(application: NewApplication) -> None:

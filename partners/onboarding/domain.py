@@ -25,7 +25,7 @@ class PartnerStatus(StrEnum):
     ACTIVE = "active"
     """Approved, and a contract is signed by both sides. Whether terms are in force on a given day, the contract's dates say."""
     SUSPENDED = "suspended"
-    """For the moment it neither sells nor takes vouchers; vouchers stay good, and what is owed stays owed."""
+    """For the moment it sells nothing. It still takes the vouchers that members have, and what is owed stays owed."""
     TERMINATED = "terminated"
     """It has left for good; its statements and history stay."""
     REJECTED = "rejected"
@@ -69,7 +69,10 @@ PARTNER: Transitions[PartnerStatus] = Transitions(
 )
 
 ADMITTED = frozenset({PartnerStatus.APPROVED, PartnerStatus.ACTIVE})
-"""The partners whose systems may call us; `issue_client` is possible in just these states."""
+"""The partners whose systems may call us for everything; those of a suspended one may for vouchers only.
+
+`issue_client` is possible in just these states.
+"""
 
 Decision = Literal["take_up", "request_changes", "approve", "reject", "suspend", "resume", "terminate"]
 """What operations decide; `resubmit` is the applicant's, `sign_contract` and `activate` follow from the contract."""

@@ -82,7 +82,8 @@ WITH under_way AS (
 )
 UPDATE webhook_delivery d SET claim = $6, claimed_until = $1 + $7::interval FROM taken, webhook_endpoint e
 WHERE d.id = taken.id AND e.id = d.endpoint_id
-RETURNING d.id, d.endpoint_id, d.message_id, d.body, d.claim, e.partner_id, e.url, e.keys_sealed, e.old_keys_sealed, e.old_keys_until
+RETURNING d.id, d.endpoint_id, d.message_id, d.body, d.claim, e.partner_id, e.url,
+    e.keys_sealed, e.old_keys_sealed, e.old_keys_until
 """
 """Partners take turns, those with the fewest requests under way first: a long backlog of one is no reason to let others wait.
 A partner that has left is told that, and nothing more.

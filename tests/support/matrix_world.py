@@ -148,10 +148,10 @@ class MatrixWorld:
     async def _partners(self) -> None:
         api, ids, operations = self.api, self.ids, self.api.staff(OPERATIONS)
         ids["partner_id"], ids["other_partner"] = await self.partner(**GRANTING), await self.partner(**GRANTING)
-        suspended = await self.partner()
+        suspended, terminated = await self.partner(), await self.partner()
         for name, partner_id in (
             ("partner", ids["partner_id"]), ("other", ids["other_partner"]), ("revoked", ids["partner_id"]),
-            ("suspended", suspended), ("spare", ids["partner_id"]), ("rotated", ids["partner_id"]),
+            ("suspended", suspended), ("terminated", terminated), ("spare", ids["partner_id"]), ("rotated", ids["partner_id"]),
         ):  # fmt: skip
             self.clients[name] = await self.client(partner_id)
             self.who[name] = bearer(await token(api, self.clients[name]))
@@ -162,7 +162,10 @@ class MatrixWorld:
         for name in ("revoked", "oem_revoked"):
             path = f"/v1/admin/clients/{self.clients[name]['client_id']}/revoke"
             await self.post(path, operations, {"reason": "lost"})
-        await self.post(f"/v1/admin/partners/{suspended}/suspend", operations, {"reason": "complaints"})
+        shop = {"id": "HX-1", "name": {"zh-CN": "店", "en": "Shop"}, "city": "上海", "address": "路 1"}
+        await self.post("/v1/partner/locations", self.who["suspended"], shop)
+        for partner_id, step in ((suspended, "suspend"), (terminated, "terminate")):
+            await self.post(f"/v1/admin/partners/{partner_id}/{step}", operations, {"reason": "complaints"})
         ids["client_id"], ids["rotated_client"] = (
             self.clients["spare"]["client_id"],
             self.clients["rotated"]["client_id"],

@@ -2,7 +2,7 @@
 
 import itertools
 from typing import Any, get_args
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -162,10 +162,12 @@ async def test_who_may_resubmit_is_found_out_by_the_token_alone(api: Api, monkey
     assert applying.prove is not careless
 
 
-async def test_a_suspension_stops_sales_and_calls_and_leaves_vouchers_whole(dsn: str, settings: Settings) -> None:
-    """Off the catalogue at once, tokens refused, the member's voucher as it was; resumed, it is taken at the counter."""
+async def test_a_suspension_stops_everything_but_vouchers_that_members_have(dsn: str, settings: Settings) -> None:
+    """Off the catalogue at once, and refused everything else; the counter takes what members paid for. Terminated, nothing."""
     async with running_app(settings, dsn) as api:
-        partner = await Partner(api).open()
+        partner = await Partner(api).open(counter_cancel_minutes=60)
+        shop = {"id": "SH-1", "name": {"zh-CN": "店", "en": "Shop"}, "city": "上海", "address": "路 1"}
+        good(await api.post("/v1/partner/locations", json=shop, headers=partner.headers | fresh_key()), 201)
         offer = await partner.offer(points=100, stock=10)
         member = api.member("m-1", name="林")
         member_id = good(await api.get("/v1/me", headers=member))["member"]["id"]
@@ -178,20 +180,32 @@ async def test_a_suspension_stops_sales_and_calls_and_leaves_vouchers_whole(dsn:
         }
         good(await api.post("/v1/points/earnings", json={"earnings": [earning]}, headers=await oem(api)))
         wish = {"offer_id": offer["id"], "quantity": 1}
-        bought = good(await api.post("/v1/redemptions", json=wish, headers=member | fresh_key()), 201)
-        code = bought["voucher"]["code"]
+        bought = [
+            good(await api.post("/v1/redemptions", json=wish, headers=member | fresh_key()), 201) for _ in range(2)
+        ]
+        code, second = (each["voucher"]["code"] for each in bought)
 
         await staff_post(api, f"/v1/admin/partners/{partner.id}/suspend", {"reason": "投诉"})
         assert good(await api.get("/v1/offers", headers=member))["data"] == []
         refused = await api.post("/v1/redemptions", json=wish, headers=member | fresh_key())
         assert (refused.status_code, refused.json()["code"]) == (409, "not_on_sale")
-        stopped = await partner.use(code)
-        assert (stopped.status_code, stopped.json()["code"]) == (403, "partner_stopped")
-        assert "仍然有效" in stopped.json()["title"]
-        kept = await DB.fetchrow("SELECT status, expires_at FROM voucher")
-        assert kept is not None
-        assert kept["status"] == "issued"
+        there = {"code": code, "location_id": "SH-1"}
+        for step, more, status in (
+            ("verify", {}, "issued"),
+            ("use", {"reference": "1"}, "used"),
+            ("undo-use", {"reason": "slip"}, "issued"),
+            ("use", {"reference": "2"}, "used"),
+        ):
+            headers = partner.headers | fresh_key()
+            done = good(await api.post(f"/v1/partner/vouchers/{step}", json=there | more, headers=headers))
+            assert done["status"] == status, step
+        for path in ("/v1/partner/profile", "/v1/partner/redemptions", "/v1/partner/offers"):
+            stopped = await api.get(path, headers=partner.headers)
+            assert (stopped.status_code, stopped.json()["code"]) == (403, "partner_stopped")
+            assert "只能查验和核销" in stopped.json()["title"]
 
         await staff_post(api, f"/v1/admin/partners/{partner.id}/resume", {})
         assert [found["id"] for found in good(await api.get("/v1/offers", headers=member))["data"]] == [offer["id"]]
-        assert good(await partner.use(code, uuid4().hex))["status"] == "used"
+        await staff_post(api, f"/v1/admin/partners/{partner.id}/terminate", {"reason": "x"})
+        gone = await partner.use(second)
+        assert (gone.status_code, gone.json()["code"]) == (403, "partner_stopped")

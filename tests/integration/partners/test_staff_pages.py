@@ -14,7 +14,7 @@ from marketplace.platform.database import DB
 from marketplace.settings import Settings
 from partners.staff.second_factor import code_at
 from tests.support.app import Api, fresh_key, running_app
-from tests.support.partners import approved_partner
+from tests.support.partners import approved_partner, signed_contract, staff_post
 from tests.support.portal import PASSWORD, Portal, link_in, mails, post_office
 
 OWNER = "li.na@example.com"
@@ -307,6 +307,16 @@ async def test_an_owner_who_lost_everything_begins_anew(api: Api, portal: Portal
     assert "李娜，您好" in (await portal.get("/partner")).text
     await portal.fill("/partner", "/partner/sign-out")
     assert "李娜，您好" in (await portal.sign_in(OWNER, "another good passphrase")).text
+
+
+async def test_people_of_a_suspended_partner_read_why(api: Api, portal: Portal) -> None:
+    partner_id = await owner_joins(api, portal)
+    assert (await signed_contract(api, partner_id)).status_code == 200
+    assert "已被暂停" not in (await portal.get("/partner")).text
+    await staff_post(api, f"/v1/admin/partners/{partner_id}/suspend", {"reason": "三次投诉 <未答复>"})
+    page = (await portal.get("/partner")).text
+    assert "原因：三次投诉 &lt;未答复&gt;" in page
+    assert "只能查验和核销" in page
 
 
 async def test_operations_reset_owners_only(api: Api, portal: Portal) -> None:

@@ -22,7 +22,7 @@ from partners.webhooks.deliveries import forget
 from partners.webhooks.domain import DELAYS_S
 from partners.webhooks.send import Sender
 from tests.support.app import Api, fresh_key, running_app
-from tests.support.partners import ALL_SCOPES, active_partner, bearer, partner_client, token
+from tests.support.partners import ALL_SCOPES, active_partner, bearer, partner_client, staff_post, token
 from tests.support.receiver import Receiver, receiving
 
 ENDPOINTS = "/v1/partner/webhook-endpoints"
@@ -222,6 +222,29 @@ async def test_gone_disables_at_once_and_the_others_hear_it(house: House) -> Non
     read = await house.api.get(there, headers=house.headers)
     answer = await house.api.patch(there, json=wish, headers=house.headers | {"If-Match": read.headers["ETag"]})
     assert (answer.json()["status"], answer.json()["disabled_reason"]) == ("enabled", None)
+
+
+async def test_who_is_suspended_or_let_go_is_told_why(house: House) -> None:
+    await house.endpoint()
+    for step, after in (("suspend", "suspended"), ("terminate", "terminated")):
+        await staff_post(house.api, f"/v1/admin/partners/{house.partner_id}/{step}", {"reason": f"投诉 {step}"})
+        assert await house.tell() == 1
+        told = house.receiver.got[-1].message
+        assert (told["type"], told["data"]["after"]) == ("partner.status_changed", after)
+        assert told["data"]["reason"] == f"投诉 {step}"
+
+
+async def test_nothing_else_is_sent_to_who_has_left(house: House) -> None:
+    await house.endpoint()
+    house.receiver.answer(500)
+    await house.location("SH-1")
+    assert await house.tell() == 1
+    await staff_post(house.api, f"/v1/admin/partners/{house.partner_id}/terminate", {"reason": "合同到期"})
+    house.clock.offset += timedelta(minutes=1)
+    house.receiver.answer(204)
+    assert await house.tell() == 1
+    assert await house.tell() == 0
+    assert house.receiver.got[-1].message["type"] == "partner.status_changed"
 
 
 async def test_five_days_of_failure_disable(house: House) -> None:
