@@ -89,9 +89,7 @@ async def simulate(
 
 async def forget(now: datetime) -> None:
     """Delete what is older than the days that it is kept, and old keys whose grace is over."""
-    await DB.fetch(
-        "UPDATE webhook_endpoint SET old_keys_sealed = NULL, old_keys_until = NULL WHERE old_keys_until <= $1", now
-    )
+    await DB.fetch("DELETE FROM webhook_old_keys WHERE until <= $1", now)
     before = now - timedelta(days=KEPT_DAYS)
     for table in ("webhook_delivery", "partner_event"):
         gone = _BATCH

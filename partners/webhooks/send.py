@@ -83,7 +83,8 @@ WITH under_way AS (
 UPDATE webhook_delivery d SET claim = $6, claimed_until = $1 + $7::interval FROM taken, webhook_endpoint e
 WHERE d.id = taken.id AND e.id = d.endpoint_id
 RETURNING d.id, d.endpoint_id, d.message_id, d.body, d.claim, e.partner_id, e.url,
-    e.keys_sealed, e.old_keys_sealed, e.old_keys_until
+    e.keys_sealed, ARRAY(SELECT keys_sealed FROM webhook_old_keys o WHERE o.endpoint_id = e.id AND o.until > $1
+                         ORDER BY o.until DESC, o.id) AS old_keys
 """
 """Partners take turns, those with the fewest requests under way first: a long backlog of one is no reason to let others wait.
 A partner that has left is told that, and nothing more.
@@ -142,9 +143,7 @@ class Sender:
     async def deliver(self, row: Any) -> None:
         """Send one claimed delivery and record what came of it."""
         at = self._clock.now()
-        keys = [open_keys(self._secret_key, row["keys_sealed"])]
-        if row["old_keys_sealed"] is not None and at < row["old_keys_until"]:
-            keys.append(open_keys(self._secret_key, row["old_keys_sealed"]))
+        keys = [open_keys(self._secret_key, sealed) for sealed in (row["keys_sealed"], *row["old_keys"])]
         body = row["body"].encode()
         headers = message_headers(str(row["message_id"]), at, body, keys)
         headers["Content-Type"] = "application/json"

@@ -149,6 +149,30 @@ async def test_while_a_secret_rotates_both_sign(house: House) -> None:
     assert refused.status_code == 400
 
 
+async def test_a_second_rotation_leaves_the_first_old_secret_its_grace(house: House) -> None:
+    first = await house.endpoint()
+    at = f"{ENDPOINTS}/{first['id']}/rotate-secret"
+    second, third = [await house.post(at, {"grace_hours": hours}, 200) for hours in (24, 2)]
+
+    async def signing(later: timedelta) -> list[bool]:
+        house.clock.offset = later
+        await house.location(f"SH-{later.total_seconds():.0f}")
+        await house.tell()
+        return [house.receiver.got[-1].is_signed(each["secret"]) for each in (first, second, third)]
+
+    assert await signing(timedelta()) == [True, True, True]
+    assert await signing(timedelta(hours=3)) == [True, False, True]
+    assert await signing(timedelta(hours=25)) == [False, False, True]
+    await house.post(at, {"grace_hours": 24}, 200)
+    refused = await house.post(at, {"grace_hours": 24}, 409)
+    assert (refused["code"], refused["most"]) == ("too_many_secrets", 3)
+    last = await house.post(at, {"grace_hours": 0}, 200)
+    assert last["old_keys_until"] is None
+    await house.location("SH-last")
+    await house.tell()
+    assert [house.receiver.got[-1].is_signed(each["secret"]) for each in (third, last)] == [False, True]
+
+
 async def test_a_failing_receiver_is_tried_on_the_schedule_under_one_id(house: House) -> None:
     endpoint = await house.endpoint()
     house.receiver.answer(500, b"broken")
