@@ -12,8 +12,8 @@ STATEMENTS = [
     "ALTER TABLE webhook_old_keys ADD CONSTRAINT webhook_old_keys_endpoint FOREIGN KEY (endpoint_id)"
     " REFERENCES webhook_endpoint (id) ON DELETE CASCADE",
     "CREATE INDEX webhook_old_keys_of_endpoint ON webhook_old_keys (endpoint_id, until)",
-    "INSERT INTO webhook_old_keys (id, endpoint_id, keys_sealed, until) SELECT gen_random_uuid(), id, old_keys_sealed, old_keys_until"
-    " FROM webhook_endpoint WHERE old_keys_sealed IS NOT NULL",
+    "INSERT INTO webhook_old_keys (id, endpoint_id, keys_sealed, until)"
+    " SELECT gen_random_uuid(), id, old_keys_sealed, old_keys_until FROM webhook_endpoint WHERE old_keys_sealed IS NOT NULL",
     # What was recorded twice stays in the book, under a reference of its own; which it was, the audit says as well.
     "UPDATE point_pack_entry e SET reference = e.reference || ' · ' || e.id FROM point_pack_entry first"
     " WHERE first.partner_id = e.partner_id AND first.reference = e.reference AND first.id < e.id",

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -494,6 +494,20 @@ async def test_a_sender_that_died_leaves_nothing_stuck(house: House) -> None:
     await house.sender.deliver(lost)  # it was not dead after all: what it records too late is left out
     shown = await house.delivery(endpoint)
     assert (shown["attempts"], len(shown["history"])) == (1, 1)
+
+
+async def test_claims_go_by_the_databases_clock(house: House) -> None:
+    """Of several processes each has a clock of its own: by one that is ahead, others' claims would be over."""
+
+    class Ahead(Clock):
+        def now(self) -> datetime:
+            return super().now() + timedelta(minutes=2)
+
+    await house.endpoint()
+    await house.location("SH-1")
+    await catch_up(house.announcer)
+    assert len(await house.sender.claim(5)) == 1
+    assert await Sender(Outbound.of(house.settings), house.settings.secret_key, Ahead()).claim(5) == []
 
 
 async def test_the_service_sends_by_itself_and_stops(house: House) -> None:
