@@ -12,6 +12,7 @@ from uuid import UUID
 import httpx
 
 from marketplace.kernel.facts import Fact, InvalidField, Kind, NotFound
+from marketplace.kernel.text import Text
 from marketplace.platform import audit
 from marketplace.platform.database import DB, UnitOfWork
 from marketplace.platform.identity import RemoteKeys
@@ -22,6 +23,7 @@ from marketplace.settings import Settings
 from marketplace.web.oidc import RelyingParty
 from partners.onboarding.history import lock_partner
 from partners.reading import reader
+from partners.staff.company_address import Company, sign_in_address
 from partners.staff.domain import MAY_SIGN_IN, StaffStatus, normal_email
 from partners.staff.join import tell_joined
 from partners.staff.people import StaffChangedMeanwhile, invite_again
@@ -49,12 +51,15 @@ class NotInvited(Fact):
 async def see_provider(settings: Settings, partner_id: UUID) -> ProviderView:
     """Return the partner's provider, without its secret. Raises NotFound."""
     row = await reader().fetchrow(
-        "SELECT issuer, client_id, changed_at, version FROM partner_identity_provider WHERE partner_id = $1", partner_id
+        "SELECT i.issuer, i.client_id, i.changed_at, i.version, p.name_zh, p.name_en FROM partner_identity_provider i"
+        " JOIN partner p ON p.id = i.partner_id WHERE p.id = $1",
+        partner_id,
     )
     if row is None:
         raise NotFound
-    begin = f"{settings.base_url}/partner/sign-in/company/{partner_id}"
-    return ProviderView(**row, redirect_uri=f"{settings.base_url}{CALLBACK}", sign_in=begin)
+    kept = {name: row[name] for name in ("issuer", "client_id", "changed_at", "version")}
+    begin = sign_in_address(settings, Company(partner_id, Text(row["name_zh"], row["name_en"])))
+    return ProviderView(**kept, redirect_uri=f"{settings.base_url}{CALLBACK}", sign_in=begin)
 
 
 async def set_provider(
