@@ -39,6 +39,7 @@ from partners.sandbox import make as sandbox
 from partners.sandbox.api import SandboxApi
 from partners.staff import api as staff
 from partners.staff.invitations import Inviter
+from partners.staff.notices import Notifier
 from partners.staff.sign_in import PartnerSignIn, forget_sessions
 from partners.staff.throttle import Throttle, forget_guesses
 from partners.web import portal
@@ -99,9 +100,9 @@ class Partners(Package):
         return Path(__file__).parent / "web" / "static"
 
     def consumers(self) -> Sequence[Consumer]:
-        """Return what lays up for each partner what it is told, and for each invited person the message."""
+        """Return what lays up for each partner what it is told, and for its people their messages."""
         announcer = Announcer(catalogue_of(self.settings.packages), self.settings.secret_key)
-        return [announcer, Inviter(self.settings, self.clock)]
+        return [announcer, Inviter(self.settings, self.clock), Notifier(self.settings, self.clock)]
 
     def services(self) -> Sequence[Service]:
         """Return the sender of webhooks, which keeps the receivers' time and not a sandbox's."""

@@ -61,12 +61,20 @@ RETURNING m.id, m.recipient, m.subject, m.text_sealed, m.claim, m.created_at, m.
 """
 
 
-async def post_mail(work: UnitOfWork, secret_key: str, recipient: str, subject: str, text: str, now: datetime) -> UUID:
-    """Lay a message up to be sent, in this transaction, and return its id."""
-    identifier = uuid7()
+async def post_mail(
+    work: UnitOfWork,
+    secret_key: str,
+    recipient: str,
+    subject: str,
+    text: str,
+    now: datetime,
+    identifier: UUID | None = None,
+) -> UUID:
+    """Lay a message up to be sent, in this transaction, and return its id; one whose id is there already is not laid up again."""
+    identifier = identifier or uuid7()
     await work.execute(
         "INSERT INTO outgoing_mail (id, recipient, subject, text_sealed, status, tries, due_at, created_at)"
-        " VALUES ($1, $2, $3, $4, 'waiting', 0, $5, $5)",
+        " VALUES ($1, $2, $3, $4, 'waiting', 0, $5, $5) ON CONFLICT DO NOTHING",
         identifier,
         recipient,
         subject,

@@ -119,7 +119,7 @@ class Club:
 
     async def _mail(self) -> Any:
         async with asyncio.timeout(30):
-            while not (found := mails(self.settings.data)):
+            while not (found := [each for each in mails(self.settings.data) if "/partner/join" in each.get_content()]):
                 await asyncio.sleep(0.2)
         return found[-1]
 
