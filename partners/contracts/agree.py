@@ -16,6 +16,7 @@ async def agree(
     partner_id: UUID,
     proposal: Proposal,
     home_currency: str,
+    oem: str,
     people: tuple[str, str],
     document_reference: str,
     now: datetime,
@@ -27,7 +28,7 @@ async def agree(
     """
     drafter, recorder = people
     today = now.date()
-    draft = await draft_contract(work, partner_id, proposal, home_currency, drafter, now)
+    draft = await draft_contract(work, partner_id, proposal, home_currency, oem, drafter, now)
     await offer_contract(work, partner_id, draft.id, today, drafter, now)
     ours = Signing(party=Party.OEM, content_hash=draft.content_hash, actor=drafter)
     await sign_contract(work, partner_id, draft.id, ours, today, now)

@@ -84,7 +84,7 @@ class Shop:
     async def sign(self, starts_on: date, said: dict[str, Any], at: datetime) -> None:
         async with unit_of_work() as work:
             proposal = Proposal(starts_on=starts_on, **said)
-            await agree(work, self.world.partner_id, proposal, "CNY", PEOPLE, "CT-2", at)
+            await agree(work, self.world.partner_id, proposal, "CNY", "OEM", PEOPLE, "CT-2", at)
 
     async def redeem(self, at: datetime, quantity: int) -> None:
         async with unit_of_work() as work:
