@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,7 +26,13 @@ from partners.oauth import announced as oauth_announced
 from partners.oauth import api as oauth
 from partners.oauth import consent, gate
 from partners.oauth.admin_api import AdminClients, OwnClients
-from partners.oauth.callers import oem_caller, partner_caller, prove_possession, sandboxed_partner
+from partners.oauth.callers import (
+    need_admitted_partner,
+    oem_caller,
+    partner_caller,
+    prove_possession,
+    sandboxed_partner,
+)
 from partners.oauth.credentials import forget_secrets, warn_of_ends
 from partners.oauth.domain import OEM_SCOPES, PARTNER_SCOPES
 from partners.oauth.keys import LocalKeys, SigningKeys, ensure_signing_key, rotate_if_old
@@ -47,7 +54,7 @@ from partners.webhooks import announced
 from partners.webhooks import api as webhooks
 from partners.webhooks.catalogue import catalogue_of, described
 from partners.webhooks.consumer import Announcer
-from partners.webhooks.deliveries import forget
+from partners.webhooks.deliveries import due_within, forget
 from partners.webhooks.endpoints import Endpoints
 from partners.webhooks.send import Sender
 
@@ -150,6 +157,10 @@ class Partners(Package):
         """Make the partner, its contract and a location."""
         await sandbox.make(context)
 
+    async def has_work_soon(self) -> bool:
+        """Return whether a webhook is to be sent within the hour."""
+        return await due_within(timedelta(hours=1))
+
     async def seed(self, context: SeedContext) -> None:
         """Admit the demo's partners, with contracts, locations and OAuth clients."""
         from partners.seed import seed  # here: only a demo's first start needs it
@@ -165,7 +176,7 @@ class Partners(Package):
         app.state.partner_throttle = Throttle(settings.secret_key)
         app.state.webhook_endpoints = Endpoints(catalogue_of(settings.packages), self.outbound, settings.secret_key)
         gate.install(app, settings.mode)
-        app.state.sandbox_partner_of = sandboxed_partner
+        app.state.sandbox_partner_of, app.state.sandbox_admits = sandboxed_partner, need_admitted_partner
         keys = LocalKeys()
         app.state.oauth = OauthParts(
             settings,

@@ -87,6 +87,16 @@ async def simulate(
     return delivery_id
 
 
+async def due_within(time: timedelta) -> bool:
+    """Return whether a message is to be sent within the time: whoever sends should not go to sleep before."""
+    found = await DB.fetchval(
+        "SELECT EXISTS (SELECT FROM webhook_delivery d JOIN webhook_endpoint e ON e.id = d.endpoint_id"
+        " WHERE e.status = 'enabled' AND d.status = 'pending' AND d.due_at <= now() + $1::interval)",
+        time,
+    )
+    return bool(found)
+
+
 async def forget(now: datetime) -> None:
     """Delete what is older than the days that it is kept, and old keys whose grace is over."""
     await DB.fetch("DELETE FROM webhook_old_keys WHERE until <= $1", now)
