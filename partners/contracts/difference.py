@@ -9,6 +9,7 @@ from marketplace.kernel.money import Money, format_minor
 from marketplace.kernel.text import Text
 from partners.contracts.agreement import CommissionRule, Funding, Packs, PriceRule, Proposal
 from partners.contracts.schemas import FieldDifference
+from partners.fields import SCENARIOS
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -67,8 +68,12 @@ def _funding(value: Funding) -> Text:
 
 
 def _scope(rule: PriceRule | CommissionRule) -> Text:
-    named = [*rule.scenarios, *(str(offer) for offer in rule.offers)]
-    return _both(", ".join(named)) if named else Text("全部", "all")
+    """Return of what a rule speaks. An offer is named by its id: what it is called, only the floor above knows."""
+    named = [Text(*SCENARIOS[scenario]) for scenario in rule.scenarios]
+    named += [Text(f"权益商品 {offer}", f"offer {offer}") for offer in rule.offers]
+    if not named:
+        return Text("全部", "all")
+    return Text("、".join(one.zh for one in named), ", ".join(one.en for one in named))
 
 
 def _price_rule(rule: PriceRule) -> Text:

@@ -1,5 +1,6 @@
 """Credentials for the company's systems, for its developers and owners: made, given a new secret, revoked."""
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -8,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, InvalidField, Kind, NotFound, WrongState
+from marketplace.kernel.facts import Fact, InvalidField, Kind, NotFound
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.platform.database import unit_of_work
 from marketplace.platform.paging import Cursors
@@ -23,7 +24,7 @@ from partners.oauth.schemas import NewClient
 from partners.oauth.shape import SECRET_METHODS
 from partners.secrets_once import unseal
 from partners.staff.domain import SignedIn, StaffRole, scopes_of
-from partners.web.frame import HttpRequest, RoleNeeded, field, go, portal_page, words
+from partners.web.frame import HttpRequest, NotInThisState, RoleNeeded, field, go, portal_page, words
 
 ON_A_PAGE = 50
 GRACE_HOURS = 24
@@ -35,8 +36,14 @@ class MoreThanYourRole(Fact):
 
     kind = Kind.FORBIDDEN
     code = "more_than_your_role"
-    zh = "正式凭证的权限不能超出您的角色：{scopes}。"
-    en = "Live credentials cannot do more than your role: {scopes}."
+    zh = "正式凭证的权限不能超出您的角色，以下各项您的角色没有：{zh_scopes}"
+    en = "Live credentials cannot do more than your role, which does not have: {en_scopes}"
+
+    def __init__(self, scopes: Collection[str]) -> None:
+        """Say each of the scopes in the sentence of the consent page."""
+        texts = [PARTNER_SCOPE_TEXTS[scope] for scope in sorted(scopes)]
+        zh_scopes, en_scopes = "".join(text.zh for text in texts), " ".join(text.en for text in texts)
+        super().__init__(zh_scopes=zh_scopes, en_scopes=en_scopes)
 
 
 @get("/partner/credentials")
@@ -66,7 +73,7 @@ async def make(
         new = _wire(said)
         beyond = set(new.scopes) - scopes_of(me.roles)
         if new.livemode and beyond:
-            raise MoreThanYourRole(scopes=", ".join(sorted(beyond)))
+            raise MoreThanYourRole(beyond)
         async with unit_of_work() as work:
             issued = await register_client(work, settings, new, me.partner_id, me.actor, clock.now())
     except (Fact, TransitionRefusedError) as refused:
@@ -98,7 +105,7 @@ async def deed(
             raise NotFound
         # Whoever is shown the new secret can do what the client can.
         if client.livemode and beyond:
-            raise MoreThanYourRole(scopes=", ".join(sorted(beyond)))
+            raise MoreThanYourRole(beyond)
         async with unit_of_work() as work:
             rotated = await rotate_secret(
                 work, settings, client_id, me.actor, clock.now(), grace_hours=GRACE_HOURS, secret_days=None
@@ -159,6 +166,4 @@ def _wire(said: dict[str, Any]) -> NewClient:
 
 
 def _why(request: HttpRequest, refused: Fact | TransitionRefusedError) -> str:
-    if isinstance(refused, TransitionRefusedError):
-        refused = WrongState(refused.action, refused.state, refused.allowed)
-    return words(request, refused)
+    return words(request, NotInThisState(refused) if isinstance(refused, TransitionRefusedError) else refused)

@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, InvalidField, WrongState
+from marketplace.kernel.facts import Fact, InvalidField
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.paging import Cursors
@@ -21,7 +21,7 @@ from partners.staff.domain import STAFF, SignedIn, StaffRole
 from partners.staff.people import change, disable, invite, invite_again, sign_out_everywhere
 from partners.staff.read import list_staff, see_staff
 from partners.staff.schemas import NewStaff, StaffChange, StaffView
-from partners.web.frame import HttpRequest, field, go, need, portal_page, words
+from partners.web.frame import HttpRequest, NotInThisState, field, go, need, portal_page, words
 
 PEOPLE_ON_A_PAGE = 50
 _SCOPE = "staff:manage"
@@ -170,6 +170,4 @@ _FIELD_WORDS = {
 
 
 def _why(request: HttpRequest, refused: Fact | TransitionRefusedError) -> str:
-    if isinstance(refused, TransitionRefusedError):
-        refused = WrongState(refused.action, refused.state, refused.allowed)
-    return words(request, refused)
+    return words(request, NotInThisState(refused) if isinstance(refused, TransitionRefusedError) else refused)

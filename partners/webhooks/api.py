@@ -158,7 +158,7 @@ class WebhookEndpoints(Controller):
         key: IdempotencyKey,
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
-        """Any type, wanted by the endpoint or not; signed and tried like every other message."""
+        """Any type, wanted by the endpoint or not; signed and tried like every other message, and marked by `sample: true`."""
         identifier, now, catalogue = path_id(endpoint_id), clock.now(), endpoints_of(request).catalogue
 
         async def simulate(work: UnitOfWork) -> DeliveryDetail:

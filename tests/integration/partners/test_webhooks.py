@@ -296,13 +296,21 @@ async def test_a_sample_of_any_type_can_be_sent(house: House) -> None:
         assert got.is_signed(endpoint["secret"])
         assert got.message["data"] == each["json_schema"]["examples"][0]["data"]
         assert got.message["type"] == each["type"]
+        assert got.message["sample"] is True
+    await house.location("SH-1")
+    for wrong in ("*", "points.credited"):
+        refused = await house.post(f"{ENDPOINTS}/{endpoint['id']}/simulate", {"event_type": wrong}, 400)
+        assert refused["errors"][0]["field"] == "event_type"
+    await catch_up(house.announcer)
     page = await house.get("/v1/partner/events", limit=100)
     assert {each["type"] for each in page["data"]} <= {
         "partner.status_changed",
         "contract.offered",
         "contract.signed",
         "partner.staff_invited",
+        "partner.location_added",
     }, "samples are not events"
+    assert not any("sample" in each for each in page["data"])
 
 
 async def test_events_can_be_asked_for(house: House) -> None:
