@@ -47,7 +47,9 @@ async def make(context: SandboxContext) -> None:
         )
         people = (ACTOR, f"{ACTOR}-2")
         house = context.settings.currency, context.settings.oem_name
-        await agree(work, context.partner_id, proposal, *house, people, "SANDBOX", now)
+        await agree(
+            work, context.partner_id, proposal, *house, people, "SANDBOX", context.settings.calendar.day_of(now), now
+        )
         name = {"zh-CN": "沙箱门店", "en": "Sandbox store"}
         place = {"id": LOCATION, "name": name, "city": "上海", "address": "沙箱路 1 号"}
         await add_location(work, context.partner_id, msgspec.convert(place, NewLocation), now)

@@ -69,6 +69,7 @@ async def active_partner(settings: Settings, now: datetime, **contract: Any) -> 
             settings.oem_name,
             ("admin:test", "admin:test-2"),
             "CT-1",
+            settings.calendar.day_of(now),
             now,
         )
     return partner_id
