@@ -45,7 +45,7 @@ POOL = 3
 """Connections of one sandbox: its pool; its jobs have one more. PostgreSQL has a hundred for everybody, by its default."""
 
 IDLE_S = 600.0
-"""How long a sandbox stays open that nobody asks: its consumers look for work all the time."""
+"""How long a sandbox stays open that nobody asks, and in which nothing falls due: its consumers look for work all the time."""
 
 _LOOK_S = 30.0
 
@@ -127,13 +127,20 @@ class Sandbox:
             self.used_at = time.monotonic()
 
     async def until_idle(self) -> None:
-        """Wait until it is told to stop, or nobody has asked for IDLE_S; then nobody may enter it any more."""
+        """Wait until it is told to stop, or nobody has asked for IDLE_S and nothing is due soon; then nobody may enter it."""
         while not self.stop.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_S):
                     await self.stop.wait()
-            if self.is_idle() and time.monotonic() - self.used_at > IDLE_S:
+            if self._is_left() and not await self._has_work_soon() and self._is_left():
                 self.stop.set()
+
+    def _is_left(self) -> bool:
+        return self.is_idle() and time.monotonic() - self.used_at > IDLE_S
+
+    async def _has_work_soon(self) -> bool:
+        packages: list[Package] = self.app.state.packages
+        return any([await package.has_work_soon() for package in packages])
 
     def is_idle(self) -> bool:
         """Return whether it is open and nobody is inside."""
@@ -293,7 +300,11 @@ class SandboxMiddleware(ASGIMiddleware):
 
     async def _introduce(self, request: ASGIConnection[Any, Any, Any, Any], token: str) -> tuple[Caller, UUID] | None:
         if token.startswith(sandbox.TOKEN_PREFIX):
-            return sandbox.read_member_token(self._secret_key, token)
+            found = sandbox.read_member_token(self._secret_key, token)
+            if found is not None:
+                admits: sandbox.Admits = request.app.state.sandbox_admits
+                await admits(found[1])
+            return found
         if audience_of(request.scope["path"]) != "partner":
             return None
         partner_of: sandbox.PartnerOf = request.app.state.sandbox_partner_of

@@ -47,6 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     oneid_client_secret: str = ""
     zone: str = "Asia/Shanghai"
     currency: str = "CNY"
+    oem_name: str = "权益平台 Benefits Marketplace"
     points_lifetime_months: int = 24
     cancel_expired_rule: Literal["restore", "forfeit"] = "restore"
     cancel_window_days: int = 30
@@ -170,6 +171,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError(VARIABLES["base_url"], "must begin with https:// (or http:// on this machine)")
     if settings.database_url and not settings.database_url.startswith(("postgresql://", "postgres://")):
         raise SettingsError("DATABASE_URL", "must begin with postgresql://")
+    if not 1 <= len(settings.oem_name) <= 200 or not settings.oem_name.isprintable():
+        raise SettingsError(VARIABLES["oem_name"], "must be one line of 1 to 200 letters")
     if len(settings.currency) != 3 or not settings.currency.isupper():
         raise SettingsError(VARIABLES["currency"], "must be an ISO 4217 code such as CNY")
     if not settings.database_role.isidentifier():

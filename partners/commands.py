@@ -1,4 +1,4 @@
-"""`marketplace portal-code`, `invite-owner`, `rotate-member-references` and `member-of-reference`."""
+"""`marketplace portal-code`, `invite-owner`, `reset-owner`, `rotate-member-references` and `member-of-reference`."""
 
 import os
 from base64 import b32decode
@@ -14,10 +14,10 @@ from marketplace.platform.commands import data_option, open_database, run, setti
 from marketplace.platform.database import unit_of_work
 from marketplace.platform.problems import parse_id
 from marketplace.settings import VARIABLES
-from partners.staff.domain import StaffStatus
+from partners.staff.domain import StaffStatus, normal_email
 from partners.staff.invitations import Inviter
-from partners.staff.people import OwnerPresent, invite_owner
-from partners.staff.schemas import NewOwner
+from partners.staff.people import OwnerPresent, invite_owner, reset_owner
+from partners.staff.schemas import NewOwner, OwnerReset
 from partners.staff.second_factor import code_at
 from partners.webhooks.reference_keys import member_of, rotate_reference_key
 
@@ -65,6 +65,37 @@ async def _invite(partner_id: UUID, owner: NewOwner, data: Path | None) -> str:
     return link
 
 
+@click.command("reset-owner")
+@click.option("--partner", required=True, metavar="ID", help="The partner's id.")
+@click.option("--email", required=True, help="The owner's address, as it is on the partner's list.")
+@click.option("--reason", required=True, help="Why; it stands in the audit.")
+@data_option
+def reset_owner_command(partner: str, email: str, reason: str, data: Path | None) -> None:
+    """Invite an owner anew who lost phone and recovery codes, or whose company's provider is gone, and print the link."""
+    partner_id = parse_id(partner)
+    if partner_id is None:
+        raise click.BadParameter("must be a partner's id", param_hint="--partner")
+    try:
+        why = msgspec.convert({"reason": reason}, OwnerReset).reason
+    except msgspec.ValidationError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(run(_reset(partner_id, normal_email(email), why, data)))
+
+
+async def _reset(partner_id: UUID, email: str, reason: str, data: Path | None) -> str:
+    settings, clock = settings_for(data), Clock()
+    async with open_database(settings), unit_of_work() as work:
+        staff_id = await work.fetchval(
+            "SELECT id FROM partner_staff WHERE partner_id = $1 AND email = $2", partner_id, email
+        )
+        if staff_id is None:
+            raise click.ClickException("the partner has nobody with that address")
+        await reset_owner(work, partner_id, staff_id, reason, "operator", clock.now())
+        link = await Inviter(settings, clock).invite(work, staff_id)
+    assert link is not None  # noqa: S101 - whom we have just made invited waits for one
+    return link
+
+
 @click.command("rotate-member-references")
 @data_option
 def rotate_references_command(data: Path | None) -> None:
@@ -99,4 +130,4 @@ async def _member_of(partner_id: UUID, reference: str, data: Path | None) -> UUI
         return await member_of(work, settings.secret_key, partner_id, reference)
 
 
-ALL = (portal_code, invite_owner_command, rotate_references_command, member_of_reference_command)
+ALL = (portal_code, invite_owner_command, reset_owner_command, rotate_references_command, member_of_reference_command)

@@ -39,6 +39,20 @@ Scenario = Literal[
 ]
 """The ten life scenarios 衣食住行娱学购健财游, by their code."""
 
+SCENARIOS: dict[Scenario, tuple[str, str]] = {
+    "clothing": ("衣", "Clothing"),
+    "dining": ("食", "Dining"),
+    "lodging": ("住", "Lodging"),
+    "mobility": ("行", "Mobility"),
+    "entertainment": ("娱", "Entertainment"),
+    "learning": ("学", "Learning"),
+    "shopping": ("购", "Shopping"),
+    "wellness": ("健", "Wellness"),
+    "finance": ("财", "Finance"),
+    "travel": ("游", "Travel"),
+}
+"""The ten life scenarios, with their Chinese sign and English name."""
+
 
 class Name(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A short name in both languages."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,7 +26,13 @@ from partners.oauth import announced as oauth_announced
 from partners.oauth import api as oauth
 from partners.oauth import consent, gate
 from partners.oauth.admin_api import AdminClients
-from partners.oauth.callers import oem_caller, partner_caller, prove_possession, sandboxed_partner
+from partners.oauth.callers import (
+    need_admitted_partner,
+    oem_caller,
+    partner_caller,
+    prove_possession,
+    sandboxed_partner,
+)
 from partners.oauth.credentials import forget_secrets, warn_of_ends
 from partners.oauth.domain import OEM_SCOPES, PARTNER_SCOPES
 from partners.oauth.keys import LocalKeys, SigningKeys, ensure_signing_key, rotate_if_old
@@ -40,6 +47,7 @@ from partners.sandbox import make as sandbox
 from partners.sandbox.api import SandboxApi
 from partners.staff import api as staff
 from partners.staff.invitations import Inviter
+from partners.staff.notices import Notifier
 from partners.staff.provider import Providers
 from partners.staff.sign_in import PartnerSignIn, forget_sessions
 from partners.staff.throttle import Throttle, forget_guesses
@@ -48,7 +56,7 @@ from partners.webhooks import announced
 from partners.webhooks import api as webhooks
 from partners.webhooks.catalogue import catalogue_of, described
 from partners.webhooks.consumer import Announcer
-from partners.webhooks.deliveries import forget
+from partners.webhooks.deliveries import due_within, forget
 from partners.webhooks.endpoints import Endpoints
 from partners.webhooks.send import Sender
 
@@ -101,13 +109,13 @@ class Partners(Package):
         return Path(__file__).parent / "web" / "static"
 
     def consumers(self) -> Sequence[Consumer]:
-        """Return what lays up for each partner what it is told, and for each invited person the message."""
-        announcer = Announcer(catalogue_of(self.settings.packages), self.settings.secret_key, self.clock)
-        return [announcer, Inviter(self.settings, self.clock)]
+        """Return what lays up for each partner what it is told, and for its people their messages."""
+        announcer = Announcer(catalogue_of(self.settings.packages), self.settings.secret_key)
+        return [announcer, Inviter(self.settings, self.clock), Notifier(self.settings, self.clock)]
 
     def services(self) -> Sequence[Service]:
-        """Return the sender of webhooks."""
-        return [Sender(self.outbound, self.settings.secret_key, self.clock).run]
+        """Return the sender of webhooks, which keeps the receivers' time and not a sandbox's."""
+        return [Sender(self.outbound, self.settings.secret_key, Clock()).run]
 
     def jobs(self) -> Sequence[Job]:
         """Return the hourly sweeps, and the daily looks at secrets that end and at the age of the signing key."""
@@ -123,7 +131,7 @@ class Partners(Package):
             await rotate_if_old(self.settings.secret_key, self.clock.now())
 
         async def forget_webhooks() -> None:
-            await forget(self.clock.now())
+            await forget(Clock().now())  # laid up by that time, too
 
         async def forget_people() -> None:
             await forget_sessions(self.clock.now())
@@ -151,6 +159,10 @@ class Partners(Package):
         """Make the partner, its contract and a location."""
         await sandbox.make(context)
 
+    async def has_work_soon(self) -> bool:
+        """Return whether a webhook is to be sent within the hour."""
+        return await due_within(timedelta(hours=1))
+
     async def seed(self, context: SeedContext) -> None:
         """Admit the demo's partners, with contracts, locations and OAuth clients."""
         from partners.seed import seed  # here: only a demo's first start needs it
@@ -167,7 +179,7 @@ class Partners(Package):
         app.state.partner_throttle = Throttle(settings.secret_key)
         app.state.webhook_endpoints = Endpoints(catalogue_of(settings.packages), self.outbound, settings.secret_key)
         gate.install(app, settings.mode)
-        app.state.sandbox_partner_of = sandboxed_partner
+        app.state.sandbox_partner_of, app.state.sandbox_admits = sandboxed_partner, need_admitted_partner
         keys = LocalKeys()
         app.state.oauth = OauthParts(
             settings,

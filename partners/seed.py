@@ -116,7 +116,17 @@ async def _admit(work: UnitOfWork, context: SeedContext, partner: DemoPartner, a
         payment_terms_days=agreement.payment_terms_days,
     )
     paper = f"CT-{partner.key.upper()}-01"
-    await agree(work, partner_id, proposal, context.settings.currency, (ACTOR, RECORDER), paper, signed_at)
+    house = context.settings.currency, context.settings.oem_name
+    await agree(
+        work,
+        partner_id,
+        proposal,
+        *house,
+        (ACTOR, RECORDER),
+        paper,
+        context.settings.calendar.day_of(signed_at),
+        signed_at,
+    )
     for place in partner.places:
         location = _of(NewLocation, id=place.id, name=place.name, city=place.city, address=place.address)
         await add_location(work, partner_id, location, signed_at + timedelta(days=1))

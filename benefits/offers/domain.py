@@ -17,6 +17,7 @@ from marketplace.kernel.states import Transitions
 from marketplace.kernel.text import Text, search_terms
 from partners.contracts.domain import PartnerTerms
 from partners.contracts.pricing import Unit
+from partners.fields import SCENARIOS
 
 Scenario = Literal[
     "clothing",
@@ -30,20 +31,6 @@ Scenario = Literal[
     "finance",
     "travel",
 ]
-
-SCENARIOS: dict[Scenario, tuple[str, str]] = {
-    "clothing": ("衣", "Clothing"),
-    "dining": ("食", "Dining"),
-    "lodging": ("住", "Lodging"),
-    "mobility": ("行", "Mobility"),
-    "entertainment": ("娱", "Entertainment"),
-    "learning": ("学", "Learning"),
-    "shopping": ("购", "Shopping"),
-    "wellness": ("健", "Wellness"),
-    "finance": ("财", "Finance"),
-    "travel": ("游", "Travel"),
-}
-"""The ten life scenarios, with their Chinese sign and English name."""
 
 MAX_STOCK = 10_000_000
 MAX_IMAGE = 20_000

@@ -36,14 +36,13 @@ DEMO_SENDER = "Marketplace <no-reply@marketplace.example>"
 
 _PURPOSE = "waiting mail"
 _TIMEOUT_S = 20.0
-_CLAIM = timedelta(minutes=2)
-"""Longer than a server may take: whoever died with a message in hand leaves it to the next."""
+_CLAIM = timedelta(minutes=5)
+"""Longer than a server may take for all the steps of one message: whoever died with it in hand leaves it to the next."""
 
 _PAUSES = (60, 300, 900, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 3600)
 """Seconds before each further try: two days in all, in which a mail server is usually mended."""
 
 _KEPT = timedelta(days=30)
-_AT_ONCE = 8
 _IDLE_S = 1.0
 _RETRY_S = 5.0
 _MOST_ERROR = 300
@@ -56,19 +55,27 @@ Send = Callable[[EmailMessage], None]
 _TAKE = """
 WITH due AS (
     SELECT id FROM outgoing_mail WHERE status = 'waiting' AND due_at <= $1 AND (claimed_until IS NULL OR claimed_until <= $1)
-    ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
 )
-UPDATE outgoing_mail m SET claim = $3, claimed_until = $4 FROM due WHERE m.id = due.id
+UPDATE outgoing_mail m SET claim = $2, claimed_until = $1 + $3::interval FROM due WHERE m.id = due.id
 RETURNING m.id, m.recipient, m.subject, m.text_sealed, m.claim, m.created_at, m.tries
 """
 
 
-async def post_mail(work: UnitOfWork, secret_key: str, recipient: str, subject: str, text: str, now: datetime) -> UUID:
-    """Lay a message up to be sent, in this transaction, and return its id."""
-    identifier = uuid7()
+async def post_mail(
+    work: UnitOfWork,
+    secret_key: str,
+    recipient: str,
+    subject: str,
+    text: str,
+    now: datetime,
+    identifier: UUID | None = None,
+) -> UUID:
+    """Lay a message up to be sent, in this transaction, and return its id; one whose id is there already is not laid up again."""
+    identifier = identifier or uuid7()
     await work.execute(
         "INSERT INTO outgoing_mail (id, recipient, subject, text_sealed, status, tries, due_at, created_at)"
-        " VALUES ($1, $2, $3, $4, 'waiting', 0, $5, $5)",
+        " VALUES ($1, $2, $3, $4, 'waiting', 0, $5, $5) ON CONFLICT DO NOTHING",
         identifier,
         recipient,
         subject,
@@ -107,16 +114,23 @@ class MailSender:
                 async with asyncio.timeout(pause_s):
                     await stop.wait()
 
-    async def once(self) -> int:
-        """Send what is due now and return how many messages were taken in hand; none without a way to send."""
+    async def once(self) -> bool:
+        """Send the message that has been due for longest and return whether there was one; none without a way to send.
+
+        One at a time: a second would wait behind a slow server while its claim ran out, and be sent by somebody else as well.
+        """
         if self._send is None:
-            return 0
-        now = self._clock.now()
+            return False
         async with unit_of_work() as work:
-            rows = await work.fetch(_TAKE, now, _AT_ONCE, uuid4(), now + _CLAIM)
-        for row in rows:
+            row = await work.fetchrow(_TAKE, await self._now(work), uuid4(), _CLAIM)
+        if row is not None:
             await self._deliver(row, self._send)
-        return len(rows)
+        return row is not None
+
+    async def _now(self, work: UnitOfWork) -> datetime:
+        """Return the database's time, which is one for all who send."""
+        now: datetime = await work.fetchval("SELECT now()")
+        return self._clock.shifted(now)
 
     async def _deliver(self, row: Any, send: Send) -> None:
         """Hand one message over, outside of any transaction, and record what came of it."""
@@ -126,10 +140,11 @@ class MailSender:
         except (OSError, smtplib.SMTPException, MessageError, ValueError, WrongSecretError) as failure:
             error = _readable(failure)
             logger.warning("mail_not_sent", mail=str(row["id"]), error=error)
-        now, last = self._clock.now(), row["tries"] >= len(_PAUSES)
+        last = row["tries"] >= len(_PAUSES)
         status = "sent" if not error else "failed" if last else "waiting"
         pause_s = 0 if status != "waiting" else _PAUSES[row["tries"]]
         async with unit_of_work() as work:
+            now = await self._now(work)
             await work.execute(
                 "UPDATE outgoing_mail SET status = $3, tries = tries + 1, claim = NULL, claimed_until = NULL, error = $4,"
                 " text_sealed = CASE WHEN $3 = 'waiting' THEN text_sealed END,"

@@ -9,11 +9,9 @@ proxy of the environment is used, and ten seconds and 64 KB are all that an answ
 import asyncio
 import ipaddress
 import re
-import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from functools import cache
 from typing import Any, Self
@@ -23,6 +21,7 @@ import msgspec
 
 from marketplace.kernel.addresses import Address, Network, lies_in, why_not
 from marketplace.kernel.facts import InvalidField
+from marketplace.platform.lookups import Lookups, site_of
 from marketplace.settings import Settings
 
 SECONDS = 10.0
@@ -32,8 +31,8 @@ MOST_BYTES = 64 * 1024
 MOST_URL = 2048
 MOST_HEADER = 500
 
-Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
-"""(name, port) -> its addresses, as text."""
+Resolver = Callable[[str, int, str], Awaitable[Sequence[str]]]
+"""(name, port, on whose behalf) -> its addresses, as text."""
 
 _USER_AGENT = "partner-benefits-marketplace"
 _URL = re.compile(
@@ -161,19 +160,6 @@ def _is_host(text: str) -> bool:
     return named and all(_LABEL.fullmatch(label) for label in labels)
 
 
-_lookups = ThreadPoolExecutor(max_workers=8, thread_name_prefix="outbound-lookup")
-"""Apart from every other thread pool: names whose servers never answer may fill this one, and nothing else."""
-
-
-async def system_resolver(name: str, port: int) -> Sequence[str]:
-    """Return the addresses of the name, as the system knows them, in its order. Raises OSError."""
-
-    def look() -> list[str]:
-        return [str(found[4][0]) for found in socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)]
-
-    return await asyncio.get_running_loop().run_in_executor(_lookups, look)
-
-
 @cache
 def _public_authorities() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
@@ -189,14 +175,14 @@ class Outbound:
         *,
         ports: Sequence[int] = (443, 8443),
         allowed: Sequence[Network] = (),
-        resolver: Resolver = system_resolver,
+        resolver: Resolver | None = None,
         trust: ssl.SSLContext | None = None,
         seconds: float = SECONDS,
     ) -> None:
-        """Keep the rules; `trust` replaces the public certificate authorities."""
+        """Keep the rules; `resolver` replaces the system's, `trust` the public certificate authorities."""
         self._ports = frozenset(ports)
         self._allowed = tuple(allowed)
-        self._resolver = resolver
+        self._resolver = resolver or Lookups()
         self._trust = trust
         self._seconds = seconds
 
@@ -227,8 +213,11 @@ class Outbound:
         headers: Mapping[str, str] | None = None,
         content: bytes = b"",
         want: Sequence[str] = (),
+        whose: str = "",
     ) -> Answer:
         """Send one request and return its answer, whatever its status; `want` names the headers to keep.
+
+        `whose` is who gave the address, if that is known: of one of them only so many names are looked up at once.
 
         Must not be called in a unit of work. Raises OutboundError.
         """
@@ -236,13 +225,13 @@ class Outbound:
         target = parse(url)
         try:
             async with asyncio.timeout(self._seconds):
-                addresses = await self._addresses(target)
+                addresses = await self._addresses(target, whose or site_of(target.host))
                 status, kept, body, whole = await self._ask(target, addresses, method, headers or {}, content, want)
         except TimeoutError as error:
             raise OutboundError(Reason.TOO_SLOW, f"no whole answer within {self._seconds:g} s") from error
         return Answer(status, kept, body, whole, round((time.monotonic() - started) * 1000))
 
-    async def _addresses(self, target: Target) -> list[Address]:
+    async def _addresses(self, target: Target, whose: str) -> list[Address]:
         """Resolve the name, once, and return its addresses if every one of them may be used."""
         literal = target.literal
         if literal is not None:
@@ -251,7 +240,7 @@ class Outbound:
             if not self._allowed:
                 self._check_open(target)  # no need to ask anybody for the name
             try:
-                found = await self._resolver(target.host, target.port)
+                found = await self._resolver(target.host, target.port, whose)
             except OSError as error:
                 raise OutboundError(Reason.NAME_UNKNOWN, target.host) from error
             try:

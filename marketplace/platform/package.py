@@ -103,6 +103,10 @@ class Package:
     async def make_sandbox(self, context: SandboxContext) -> None:
         """Make what a partner finds in a new sandbox. Called again if it was broken off: nothing may be made twice."""
 
+    async def has_work_soon(self) -> bool:
+        """Return whether something falls due by itself within the hour: a sandbox that nobody asks stays open for it."""
+        return False
+
     async def time_passed(self, before: datetime, after: datetime) -> None:
         """Do at once what jobs and people would have done meanwhile: a sandbox's clock was moved."""
 

@@ -58,6 +58,10 @@ PartnerOf = Callable[[ASGIConnection[Any, Any, Any, Any]], Awaitable[tuple[Calle
 """Verifies the token of a partner's system and tells whose it is. Raises the fact that refuses it."""
 
 
+Admits = Callable[[UUID], Awaitable[None]]
+"""Raises the fact that refuses a partner's test members: with the partner, its sandbox is stopped."""
+
+
 async def state() -> SandboxState:
     """Return the state of the sandbox on whose database this task works. Raises SandboxOnly on the live one."""
     row = await DB.fetchrow("SELECT ahead, made, made_at FROM sandbox_state")

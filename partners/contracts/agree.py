@@ -16,18 +16,19 @@ async def agree(
     partner_id: UUID,
     proposal: Proposal,
     home_currency: str,
+    oem: str,
     people: tuple[str, str],
     document_reference: str,
+    today: date,
     now: datetime,
 ) -> ContractView:
     """Draft, offer, sign for the OEM, and record the partner's signature from paper; return the signed contract.
 
     The same steps as over HTTP with the same guards: `people` are two of operations, the first drafts and signs, the second
-    records. The paper was signed on its first day or today, whichever is earlier.
+    records. The paper was signed on its first day or `today`, the business day, whichever is earlier.
     """
     drafter, recorder = people
-    today = now.date()
-    draft = await draft_contract(work, partner_id, proposal, home_currency, drafter, now)
+    draft = await draft_contract(work, partner_id, proposal, home_currency, oem, drafter, now)
     await offer_contract(work, partner_id, draft.id, today, drafter, now)
     ours = Signing(party=Party.OEM, content_hash=draft.content_hash, actor=drafter)
     await sign_contract(work, partner_id, draft.id, ours, today, now)

@@ -131,11 +131,23 @@ class Proposal(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ends_on: date | None = None
 
 
-class Content(Proposal, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is hashed and signed: the whole version, for whom it is, and in which form it is written."""
+class Parties(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who signs with whom: the OEM's name, and the partner as its application named it when the version was written."""
 
-    format: Literal[1] = 1
+    oem: str
+    partner: str
+    registration_number: str
+
+
+class Content(Proposal, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is hashed and signed: the whole version, between whom it is, and in which form it is written.
+
+    Format 1, of earlier releases, names the partner by its id only.
+    """
+
+    format: Literal[1, 2] = 2
     partner_id: UUID
+    parties: Parties | None = None
     version: int
 
 

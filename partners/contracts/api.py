@@ -56,7 +56,7 @@ class AdminContracts(Controller):
         identifier, now = path_id(partner_id), clock.now()
 
         async def draft(work: UnitOfWork) -> ContractView:
-            return await draft_contract(work, identifier, data, settings.currency, staff.actor, now)
+            return await draft_contract(work, identifier, data, settings.currency, settings.oem_name, staff.actor, now)
 
         whole = request_key(request, staff.actor, key, data)
         return (await once(whole, language_of(request), draft, status=201, now=now)).response()
@@ -90,7 +90,8 @@ class AdminContracts(Controller):
         """Only drafts change: what was offered is withdrawn and drafted anew."""
         ids, edition = (path_id(partner_id), path_id(contract_id)), edition_of(if_match)
         async with unit_of_work() as work:
-            await edit_contract(work, *ids, data, edition, settings.currency, staff.actor, clock.now())
+            house = settings.currency, settings.oem_name
+            await edit_contract(work, *ids, data, edition, *house, staff.actor, clock.now())
         return with_etag(await see_contract(*ids, staff=True))
 
     @get(

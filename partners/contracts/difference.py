@@ -9,6 +9,7 @@ from marketplace.kernel.money import Money, format_minor
 from marketplace.kernel.text import Text
 from partners.contracts.agreement import CommissionRule, Funding, Packs, PriceRule, Proposal
 from partners.contracts.schemas import FieldDifference
+from partners.fields import SCENARIOS
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -33,18 +34,6 @@ _WORDS = {
     "weekly": Text("每周", "weekly"),
 }
 
-_SCENARIOS = {
-    "clothing": "服饰",
-    "dining": "餐饮",
-    "lodging": "住宿",
-    "mobility": "出行",
-    "entertainment": "娱乐",
-    "learning": "学习",
-    "shopping": "购物",
-    "wellness": "健康",
-    "finance": "财富",
-    "travel": "旅游",
-}
 """What the scenarios are called in Chinese; their codes are English words already."""
 
 
@@ -82,11 +71,12 @@ def _funding(value: Funding) -> Text:
 
 
 def _scope(rule: PriceRule | CommissionRule) -> Text:
-    offers = [str(offer) for offer in rule.offers]
-    if not offers and not rule.scenarios:
+    """Return of what a rule speaks. An offer is named by its id: what it is called, only the floor above knows."""
+    named = [Text(*SCENARIOS[scenario]) for scenario in rule.scenarios]
+    named += [Text(f"权益商品 {offer}", f"offer {offer}") for offer in rule.offers]
+    if not named:
         return Text("全部", "all")
-    chinese = [*(_SCENARIOS[scenario] for scenario in rule.scenarios), *offers]
-    return Text("、".join(chinese), ", ".join([*rule.scenarios, *offers]))
+    return Text("、".join(one.zh for one in named), ", ".join(one.en for one in named))
 
 
 def say_price_rule(rule: PriceRule) -> Text:

@@ -42,7 +42,7 @@ class ContractStatus(StrEnum):
     SUPERSEDED = "superseded"
     """A later version was signed for all of its days before the first of them came: it was never in force."""
     WITHDRAWN = "withdrawn"
-    """The OEM took it back before both had signed."""
+    """The OEM took it back before both had signed, or another company took the place of the one that had."""
 
 
 class Party(StrEnum):
@@ -79,7 +79,8 @@ CONTRACT: Transitions[ContractStatus] = Transitions(
         (ContractStatus.SIGNED_BY_PARTNER, "sign_oem"): ContractStatus.SIGNED,
         (ContractStatus.SIGNED_BY_OEM, "sign_partner"): ContractStatus.SIGNED,
         **{(state, "withdraw"): ContractStatus.WITHDRAWN for state in _OPEN},
-        # What both have signed is ended or superseded, never withdrawn.
+        # What both have signed is ended or superseded, never withdrawn; unless the company that signed applies no more.
+        **{(state, "void"): ContractStatus.WITHDRAWN for state in (*_OPEN, ContractStatus.SIGNED)},
         (ContractStatus.SIGNED, "end"): ContractStatus.SIGNED,
         (ContractStatus.SIGNED, "shorten"): ContractStatus.SIGNED,
         (ContractStatus.SIGNED, "supersede"): ContractStatus.SUPERSEDED,
@@ -91,11 +92,22 @@ class ContractOverlaps(Fact):
     """The version would change what holds today, or held before."""
 
     code = "contract_overlaps"
-    zh = "与第 {version} 版合同（{starts_on} 至 {ends_on}）重叠：新版最早自 {earliest} 起取代它。"
+    zh = "与第 {version} 版合同（{starts_on} 起，{zh_end}）重叠：新版最早自 {earliest} 起取代它。"
     en = (
-        "Version {version} ({starts_on} to {ends_on}) is in force on some of these days; a new one takes its place from"
+        "Version {version} (from {starts_on}, {en_end}) is in force on some of these days; a new one takes its place from"
         " {earliest} at the earliest."
     )
+
+    def __init__(self, version: int, starts_on: date, ends_on: date | None, earliest: date) -> None:
+        """Say which version, its days, and the first day that is free."""
+        super().__init__(
+            version=version,
+            starts_on=str(starts_on),
+            ends_on=None if ends_on is None else str(ends_on),
+            earliest=str(earliest),
+            zh_end="长期有效" if ends_on is None else f"至 {ends_on}（不含）",
+            en_end="open-ended" if ends_on is None else f"until {ends_on}",
+        )
 
 
 class ContentDiffers(Fact):
@@ -186,12 +198,8 @@ def superseding(new: Proposal, standing: Sequence[ContractTerms], today: date) -
             continue
         begun = contract.starts_on <= today
         if begun and new.starts_on <= today:
-            raise ContractOverlaps(
-                version=contract.version,
-                starts_on=str(contract.starts_on),
-                ends_on=None if contract.ends_on is None else str(contract.ends_on),
-                earliest=str(date.fromordinal(today.toordinal() + 1)),
-            )
+            earliest = date.fromordinal(today.toordinal() + 1)
+            raise ContractOverlaps(contract.version, contract.starts_on, contract.ends_on, earliest)
         found.append(Superseded(contract, new.starts_on if contract.starts_on < new.starts_on else None))
     return found
 

@@ -8,7 +8,7 @@ from marketplace.kernel.ids import uuid7
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.events import publish
-from partners.contracts.agreement import Content, Proposal, check_proposal
+from partners.contracts.agreement import Content, Parties, Proposal, check_proposal
 from partners.contracts.domain import CONTRACT, ContractStatus, content_hash, superseding, written
 from partners.contracts.events import ContractOffered, ContractWithdrawn
 from partners.contracts.rows import content_of, lock_contract, seen
@@ -28,9 +28,9 @@ class DraftChanged(Fact):
 
 
 async def draft_contract(
-    work: UnitOfWork, partner_id: UUID, proposal: Proposal, home_currency: str, actor: str, now: datetime
+    work: UnitOfWork, partner_id: UUID, proposal: Proposal, home_currency: str, oem: str, actor: str, now: datetime
 ) -> ContractView:
-    """Write the partner's next version as a draft and return it.
+    """Write the partner's next version as a draft and return it; `oem` is the name of the other side.
 
     Raises NotFound, TransitionRefusedError for a partner that could not sign, InvalidField for contradicting terms.
     """
@@ -41,7 +41,7 @@ async def draft_contract(
         "SELECT coalesce(max(version), 0) + 1 FROM contract WHERE partner_id = $1", partner_id
     )
     contract_id = uuid7(unix_ms=int(now.timestamp() * 1000))
-    text = _text(proposal, partner_id, version)
+    text = await _text(work, proposal, partner_id, version, oem)
     await work.execute(
         "INSERT INTO contract (id, partner_id, version, status, starts_on, ends_on, content, content_hash, edition,"
         " drafted_by, drafted_at) VALUES ($1, $2, $3, 'drafted', $4, $5, $6, $7, 1, $8, $9)",
@@ -58,6 +58,7 @@ async def edit_contract(
     proposal: Proposal,
     edition: int,
     home_currency: str,
+    oem: str,
     actor: str,
     now: datetime,
 ) -> None:
@@ -68,7 +69,7 @@ async def edit_contract(
     if row["edition"] != edition:
         raise DraftChanged
     CONTRACT.after(ContractStatus(row["status"]), "edit")
-    text = _text(proposal, partner_id, row["version"])
+    text = await _text(work, proposal, partner_id, row["version"], oem)
     await work.execute(
         "UPDATE contract SET starts_on = $2, ends_on = $3, content = $4, content_hash = $5, edition = edition + 1"
         " WHERE id = $1 AND status = 'drafted'",
@@ -124,9 +125,16 @@ async def withdraw_contract(
     return await seen(partner_id, row["id"], staff=True)
 
 
-def _text(proposal: Proposal, partner_id: UUID, version: int) -> str:
+async def _text(work: UnitOfWork, proposal: Proposal, partner_id: UUID, version: int, oem: str) -> str:
+    """Return the version as it is written, between the OEM and the locked partner as they are called today.
+
+    The partner cannot be called otherwise by the time it signs: another company's application voids what was drafted.
+    """
+    partner = await work.fetchrow("SELECT legal_name, registration_number FROM partner WHERE id = $1", partner_id)
+    assert partner is not None  # noqa: S101 - it is locked
+    parties = Parties(oem=oem, partner=partner["legal_name"], registration_number=partner["registration_number"])
     said = {name: getattr(proposal, name) for name in Proposal.__struct_fields__}
-    return written(Content(partner_id=partner_id, version=version, **said))
+    return written(Content(partner_id=partner_id, parties=parties, version=version, **said))
 
 
 async def _record(work: UnitOfWork, actor: str, deed: str, contract_id: UUID, now: datetime, **details: object) -> None:

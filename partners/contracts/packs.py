@@ -51,6 +51,14 @@ class GrantsNotAgreed(Fact):
     en = "The partner has no contract in force by which it grants points."
 
 
+class PaymentRecorded(Fact):
+    """The bank's reference stands in the partner's book already: recorded twice, one transfer would buy twice."""
+
+    code = "payment_recorded"
+    zh = "该付款（{reference}）已登记过。"
+    en = "The payment {reference} is recorded already."
+
+
 class PackExhausted(Fact):
     """The prepaid points do not suffice."""
 
@@ -74,23 +82,26 @@ async def buy(
 ) -> PackBalance:
     """Record packs that were paid for, at the price of the contract in force, and return the balance.
 
-    Raises NotFound, NoPacks.
+    Raises NotFound, NoPacks, PaymentRecorded.
     """
     await lock_partner(work, partner_id)
     contract = contract_in_force((await load_terms([partner_id]))[partner_id], today)
     if contract is None or contract.packs is None:
         raise NoPacks
     points, price = bought.packs * contract.packs.points, bought.packs * contract.packs.price.amount
-    await work.execute(
+    written = await work.fetchval(
         "INSERT INTO point_pack_entry (partner_id, id, contract_id, packs, points, price_minor, currency, reference,"
-        " recorded_by, recorded_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        " recorded_by, recorded_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+        " ON CONFLICT ON CONSTRAINT point_pack_entry_reference DO NOTHING RETURNING true",
         partner_id, uuid7(unix_ms=int(now.timestamp() * 1000)), contract.contract_id, bought.packs, points, price,
         contract.currency, bought.reference, actor, now,
     )  # fmt: skip
+    if written is None:
+        raise PaymentRecorded(reference=bought.reference)
     await work.execute(
         "INSERT INTO point_pack AS p (partner_id, bought, balance) VALUES ($1, $2, $2) ON CONFLICT (partner_id)"
-        " DO UPDATE SET bought = p.bought + $2, balance = p.balance + $2",
-        partner_id, points,
+        " DO UPDATE SET bought = p.bought + $2, balance = p.balance + $2, warned = p.warned AND p.balance + $2 < $3",
+        partner_id, points, contract.packs.low_balance_points,
     )  # fmt: skip
     await audit.record(
         work, actor, "point_pack.buy", f"partner:{partner_id}", now,
@@ -102,17 +113,20 @@ async def buy(
 async def draw(work: UnitOfWork, partner_id: UUID, points: int, packs: Packs, now: datetime) -> int:
     """Take points that are granted out of the packs and return what is left; the guard is the update itself.
 
-    Falling below the contract's warning, the partner is told, once for each time. Raises PackExhausted.
+    While less is left than the contract's warning, the partner is told once, and again when it was above in between. Raises
+    PackExhausted.
     """
-    left: int | None = await work.fetchval(
-        "UPDATE point_pack SET granted = granted + $2, balance = balance - $2 WHERE partner_id = $1 AND balance >= $2"
-        " RETURNING balance",
-        partner_id, points,
+    row = await work.fetchrow(
+        "UPDATE point_pack p SET granted = p.granted + $2, balance = p.balance - $2, warned = p.balance - $2 < $3"
+        " FROM (SELECT warned FROM point_pack WHERE partner_id = $1 FOR UPDATE) AS before"
+        " WHERE p.partner_id = $1 AND p.balance >= $2 RETURNING p.balance, p.warned AND NOT before.warned AS warn",
+        partner_id, points, packs.low_balance_points,
     )  # fmt: skip
-    if left is None:
+    if row is None:
         found = await work.fetchval("SELECT balance FROM point_pack WHERE partner_id = $1", partner_id)
         raise PackExhausted(wanted=points, found=found or 0)
-    if left < packs.low_balance_points <= left + points:
+    left: int = row["balance"]
+    if row["warn"]:
         await publish(work, [PointPackLow(partner_id, left, packs.low_balance_points, now)], now)
     return left
 

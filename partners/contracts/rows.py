@@ -22,7 +22,7 @@ ORDER BY c.starts_on, c.version
 """
 
 _PROPOSED = tuple(
-    name for name in Content.__struct_fields__ if name not in {"format", "partner_id", "version", "ends_on"}
+    name for name in Content.__struct_fields__ if name not in {"format", "partner_id", "parties", "version", "ends_on"}
 )
 
 
@@ -92,6 +92,7 @@ def _view(row: asyncpg.Record, signatures: Sequence[asyncpg.Record], *, staff: b
         ends_on=row["ends_on"],
         id=row["id"],
         partner_id=row["partner_id"],
+        parties=content.parties,
         version=row["version"],
         status=ContractStatus(row["status"]),
         content=row["content"],

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.text import Text
-from partners.contracts.agreement import Proposal
+from partners.contracts.agreement import Parties, Proposal
 from partners.contracts.domain import ContractStatus, Method, Party
 from partners.fields import Line, Reference
 
@@ -70,6 +70,8 @@ class ContractView(Proposal, frozen=True, kw_only=True):
 
     id: UUID
     partner_id: UUID
+    parties: Parties | None
+    """Null for a version of an earlier release, whose text names the partner by its id only."""
     version: int
     status: ContractStatus
     content: str

@@ -1,6 +1,6 @@
 """Contracts. Their checks and generated columns stand in the migrations that follow."""
 
-from piccolo.columns import UUID, BigInt, Bytea, Date, Integer, Text, Timestamptz
+from piccolo.columns import UUID, BigInt, Boolean, Bytea, Date, Integer, Text, Timestamptz
 from piccolo.table import Table
 
 from marketplace.platform.database import DB
@@ -58,12 +58,16 @@ class PayoutAccount(Table, db=DB):
 
 
 class PointPack(Table, db=DB):
-    """How many prepaid points a partner has left. Apart from the partner's row, since every grant writes it."""
+    """How many prepaid points a partner has left. Apart from the partner's row, since every grant writes it.
+
+    `warned` says that the partner was told of a low balance, and has not bought enough since.
+    """
 
     partner_id = UUID(primary_key=True, null=False, default=None)
     bought = BigInt(null=False, default=0)
     granted = BigInt(null=False, default=0)
     balance = BigInt(null=False, default=0)
+    warned = Boolean(null=False, default=False)
 
 
 class PointPackEntry(Table, db=DB):

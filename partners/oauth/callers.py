@@ -9,11 +9,11 @@ import msgspec
 from litestar.connection import ASGIConnection
 
 from marketplace.kernel.facts import Fact, Kind
-from marketplace.platform.database import is_live
+from marketplace.platform.database import DB, is_live
 from marketplace.platform.identity import Caller, Identity, InsufficientScope, ProofNeeded, Unauthenticated, identity_of
 from marketplace.platform.problems import HttpRequest, parse_id
 from marketplace.settings import Settings
-from partners.oauth.domain import Client
+from partners.oauth.domain import AT_THE_COUNTER, Client
 from partners.oauth.dpop import HEADER, InvalidProofError, Proof, check_proof, remember, single
 from partners.oauth.gate import gate_of
 from partners.onboarding.domain import ADMITTED, PartnerStatus
@@ -32,12 +32,10 @@ class PartnerStopped(Fact):
 
 
 class PartnerSuspended(PartnerStopped):
-    """The same for a suspended partner, which may come back: its vouchers wait for it."""
+    """The same for a suspended partner, which may come back, and meanwhile takes vouchers only."""
 
-    zh = "合作方已被暂停，暂不能调用接口；已发出的兑换券仍然有效，恢复后可继续核销。"
-    en = (
-        "The partner is suspended and may not call. Issued vouchers stay good and can be used again once it is resumed."
-    )
+    zh = "合作方已被暂停：只能查验和核销已发出的兑换券，其他接口暂不可用。"
+    en = "The partner is suspended: it may verify and use vouchers that were issued, and nothing else."
 
 
 class NotYourLocation(Fact):
@@ -95,7 +93,7 @@ async def partner_caller(request: HttpRequest) -> PartnerCaller:
         return await _in_a_persons_name(request, caller, client, str(grant_id))
     if client.partner_id is None:
         raise Unauthenticated("不是合作方的令牌", "it is not a partner's")
-    _need_admitted(client.partner_status)
+    _need_admitted(client.partner_status, _scope(request))
     scopes = caller.scopes & client.allowed
     _need(request, scopes)
     # A sandbox has locations of its own.
@@ -110,7 +108,7 @@ async def _in_a_persons_name(request: HttpRequest, caller: Caller, client: Clien
         raise Unauthenticated("授权已终止", "what was granted has ended")
     if not grant.person_scopes:
         raise Unauthenticated("授权人已停用", "the person who granted it may not do so any more")
-    _need_admitted(grant.partner_status)
+    _need_admitted(grant.partner_status, _scope(request))
     scopes = caller.scopes & client.allowed & grant.effective
     _need(request, scopes)
     actor = f"staff:{grant.staff_id}@{client.client_id}"
@@ -141,14 +139,24 @@ async def _known(request: ASGIConnection[Any, Any, Any, Any], caller: Caller) ->
     return client
 
 
-def _need_admitted(status: str | None) -> None:
-    if status is not None and status not in ADMITTED:
-        refusal = PartnerSuspended if status == PartnerStatus.SUSPENDED else PartnerStopped
-        raise refusal(status=status)
+def _need_admitted(status: str | None, scope: str | None = None) -> None:
+    """Raise PartnerStopped unless the partner may call for the scope: a suspended one may at the counter, in no sandbox."""
+    if status is None or status in ADMITTED:
+        return
+    if status != PartnerStatus.SUSPENDED:
+        raise PartnerStopped(status=status)
+    if scope not in AT_THE_COUNTER:
+        raise PartnerSuspended(status=status)
+
+
+def _scope(request: HttpRequest) -> str | None:
+    """Return the scope that the route needs, if it needs one."""
+    found: str | None = request.route_handler.opt.get("scope")
+    return found
 
 
 def _need(request: HttpRequest, scopes: frozenset[str]) -> None:
-    scope = request.route_handler.opt.get("scope")
+    scope = _scope(request)
     if scope is not None and scope not in scopes:
         raise InsufficientScope(needed=scope)
 
@@ -168,7 +176,14 @@ async def sandboxed_partner(request: ASGIConnection[Any, Any, Any, Any]) -> tupl
     partner_id = client.partner_id if grant is None else grant.partner_id
     if partner_id is None:
         raise Unauthenticated("不是合作方的令牌", "it is not a partner's")
+    _need_admitted(client.partner_status if grant is None else grant.partner_status)
     return caller, partner_id
+
+
+async def need_admitted_partner(partner_id: UUID) -> None:
+    """Refuse a partner whose systems may not call: its sandbox's test members may not either. Raises PartnerStopped."""
+    status = await DB.fetchval("SELECT status FROM partner WHERE id = $1", partner_id)
+    _need_admitted(status or PartnerStatus.TERMINATED)
 
 
 async def prove_possession(request: ASGIConnection[Any, Any, Any, Any], caller: Caller, token: str) -> None:

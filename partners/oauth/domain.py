@@ -10,7 +10,7 @@ import msgspec
 
 from marketplace.kernel.facts import InvalidField
 from marketplace.kernel.text import Text
-from partners.onboarding.domain import ADMITTED
+from partners.onboarding.domain import ADMITTED, PartnerStatus
 
 Audience = Literal["partner", "points"]
 AuthMethod = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
@@ -61,6 +61,9 @@ _ACCEPTING = frozenset({"codes:write", "vouchers:verify", "vouchers:use"})
 
 Offers may be written in any case: whether one may be registered depends on the day's contract, and its refusal says so.
 """
+
+AT_THE_COUNTER = frozenset({"vouchers:verify", "vouchers:use"})
+"""What remains to a suspended partner: its members hold vouchers that they paid for, and did nothing wrong."""
 
 MAX_GRACE_HOURS = 24
 """The longest time in which an old secret works beside the new one."""
@@ -116,13 +119,20 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def allowed(self) -> frozenset[str]:
-        """What the client may ask for: what it was registered for, within its partner's contracts."""
-        return by_contract(self.scopes, accepts_points=self.accepts_points)
+        """What the client may do at present: what it was registered for, within its partner's contracts and state."""
+        return in_state(self.partner_status, by_contract(self.scopes, accepts_points=self.accepts_points))
 
 
 def by_contract(scopes: frozenset[str], *, accepts_points: bool) -> frozenset[str]:
     """Return what of the scopes a partner's contracts have a use for."""
     return scopes if accepts_points else scopes - _ACCEPTING
+
+
+def in_state(partner_status: str | None, scopes: frozenset[str]) -> frozenset[str]:
+    """Return what of the scopes a partner in the state may do; None is a client that is no partner's."""
+    if partner_status is None or partner_status in ADMITTED:
+        return scopes
+    return scopes & AT_THE_COUNTER if partner_status == PartnerStatus.SUSPENDED else frozenset()
 
 
 def is_known(client: Client, mode: str) -> bool:
@@ -131,8 +141,8 @@ def is_known(client: Client, mode: str) -> bool:
 
 
 def is_admitted(client: Client) -> bool:
-    """Return whether the client's partner, if it has one, may call at present."""
-    return client.partner_status is None or client.partner_status in ADMITTED
+    """Return whether the client's partner, if it has one, may call at present: a suspended one if it is for vouchers."""
+    return client.partner_status is None or client.partner_status in ADMITTED or bool(client.allowed)
 
 
 def check_scopes(audience: Audience, scopes: list[str]) -> list[str]:
@@ -147,12 +157,15 @@ def check_scopes(audience: Audience, scopes: list[str]) -> list[str]:
 def granted_scope(client: Client, asked: str | None) -> str | None:
     """Return the scope of a token, or None when one is asked for that the client does not have.
 
-    A client that asks for none gets all of its own (RFC 6749 §3.3 wants a default or a refusal).
+    A client that asks for none gets all of its own (RFC 6749 §3.3 wants a default or a refusal). What its partner may not do
+    while it is suspended is left out: a till that asks for more, as every day, still has to take vouchers.
     """
-    wanted = (asked or "").split()
-    if not wanted:
-        return " ".join(sorted(client.allowed)) or None
-    return " ".join(dict.fromkeys(wanted)) if client.allowed.issuperset(wanted) else None
+    own = by_contract(client.scopes, accepts_points=client.accepts_points)
+    wanted = (asked or "").split() or sorted(own)
+    if not own.issuperset(wanted):
+        return None
+    # A partner that may not call at all is told that, by who asks next.
+    return " ".join(narrowed(wanted, client.allowed) if is_admitted(client) else wanted) or None
 
 
 def narrowed(asked: Iterable[str], *limits: frozenset[str]) -> list[str]:
@@ -181,7 +194,8 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def effective(self) -> frozenset[str]:
-        """What may be done under the grant now: what was granted, the person may still do, and the contracts allow."""
+        """What may be done under the grant now: what was granted, the person may still do, contracts and state allow."""
         if self.revoked:
             return frozenset()
-        return by_contract(self.scopes & self.person_scopes, accepts_points=self.accepts_points)
+        theirs = by_contract(self.scopes & self.person_scopes, accepts_points=self.accepts_points)
+        return in_state(self.partner_status, theirs)

@@ -69,7 +69,7 @@ class _Checked:
         """Raise unless what a person granted may be used at present."""
         if grant.revoked or not grant.person_scopes:
             raise InvalidGrantError(_STOPPED)
-        if grant.partner_status not in ADMITTED:
+        if grant.partner_status not in ADMITTED and not grant.effective:
             raise UnauthorizedClientError(f"The partner is {grant.partner_status}.")
 
 

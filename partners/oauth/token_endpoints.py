@@ -31,7 +31,6 @@ from partners.oauth.server import (
     refusal,
 )
 from partners.oauth.token import OauthParts
-from partners.onboarding.domain import ADMITTED
 
 REVOKE = "/oauth/revoke"
 INTROSPECT = "/oauth/introspect"
@@ -77,7 +76,7 @@ class KnownToken(TokenMixin):  # type: ignore[misc]  # Authlib has no types
         grant = self.grant
         if grant is None:
             return "grant" in self.claims
-        return not grant.effective or grant.partner_status not in ADMITTED
+        return not grant.effective
 
 
 class _Anybodys:

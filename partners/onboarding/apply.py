@@ -13,10 +13,11 @@ from marketplace.kernel.ids import uuid7
 from marketplace.kernel.text import Text
 from marketplace.platform.database import DB, UnitOfWork
 from marketplace.platform.events import publish
+from partners.contracts.void import void_agreements
 from partners.onboarding.checklist import APPLICANT, attest, forget_verified, require_gate
 from partners.onboarding.domain import PARTNER, PartnerStatus
 from partners.onboarding.events import PartnerApplied
-from partners.onboarding.history import lock_partner, move, note
+from partners.onboarding.history import lock_partner, move, note, reason_of
 from partners.onboarding.schemas import ApplicationReceipt, ApplicationStatus, NewApplication, Resubmission
 from partners.reading import reader
 
@@ -60,6 +61,9 @@ async def resubmit(work: UnitOfWork, partner_id: UUID, amended: Resubmission, no
     _check(amended)
     if await _names_another_company(work, partner_id, amended):
         await forget_verified(work, partner_id)
+        fallen = await void_agreements(work, partner_id, APPLICANT, now)
+        if fallen:
+            await note(work, partner_id, APPLICANT, "void", before, before, "；".join(fallen), now)
     await work.execute(
         "UPDATE partner SET name_zh = $2, name_en = $3, legal_name = $4, registration_number = $5, kind = $6, contact = $7,"
         " website = $8, scenarios = $9, description = $10 WHERE id = $1",
@@ -87,16 +91,13 @@ async def prove(partner_id: UUID, token: str) -> None:
 
 async def _status(partner_id: UUID) -> ApplicationStatus:
     row = await reader().fetchrow(
-        "SELECT id, status, name_zh, name_en, applied_at, changed_at,"
-        " (SELECT CASE WHEN actor <> 'applicant' THEN reason END FROM partner_history WHERE partner_id = partner.id"
-        " ORDER BY seq DESC LIMIT 1) AS reason"
-        " FROM partner WHERE id = $1",
-        partner_id,
+        "SELECT id, status, name_zh, name_en, applied_at, changed_at FROM partner WHERE id = $1", partner_id
     )
     if row is None:
         raise NotFound
     name = Text(row["name_zh"], row["name_en"])
-    return ApplicationStatus(row["id"], row["status"], name, row["applied_at"], row["changed_at"], row["reason"])
+    reason = await reason_of(partner_id)
+    return ApplicationStatus(row["id"], row["status"], name, row["applied_at"], row["changed_at"], reason)
 
 
 def _check(application: NewApplication) -> None:

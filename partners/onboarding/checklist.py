@@ -13,7 +13,6 @@ from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
 from partners.onboarding.domain import (
     PARTNER,
-    WHO,
     Applicant,
     Gate,
     Requirement,
@@ -41,7 +40,7 @@ class RequirementsMissing(Fact):
     def __init__(self, gate: Gate, requirements: Sequence[Requirement]) -> None:
         """Keep each requirement with its title, help, and whose move it is."""
         found = [
-            {"code": r.code, "kind": r.kind, "who": WHO[r.kind], "title": msgspec.to_builtins(r.title)}
+            {"code": r.code, "kind": r.kind, "who": r.who, "title": msgspec.to_builtins(r.title)}
             | {"help": msgspec.to_builtins(r.help)}
             for r in requirements
         ]
@@ -73,7 +72,7 @@ def _item(requirement: Requirement, answer: asyncpg.Record | None, *, met: bool,
         title=requirement.title,
         help=requirement.help,
         met=met,
-        who=WHO[requirement.kind],
+        who=requirement.who,
         note=(told["note"] or None) if told else None,
         reference=(told["reference"] or None) if told else None,
         actor=told["actor"] if told else None,
@@ -93,8 +92,15 @@ async def require_gate(partner_id: UUID, gate: Gate) -> None:
         raise RequirementsMissing(gate, found)
 
 
-async def attest(work: UnitOfWork, partner_id: UUID, said: Sequence[Attestation], now: datetime) -> None:
-    """Record what the applicant says is so; what was said before is said anew.
+async def attest(
+    work: UnitOfWork,
+    partner_id: UUID,
+    said: Sequence[Attestation],
+    now: datetime,
+    *,
+    field: str = "attestations[{}].code",
+) -> None:
+    """Record what the applicant says is so; what was said before is said anew. `field` is where a code stands in the body.
 
     Raises NotFound, InvalidField, TransitionRefusedError.
     """
@@ -105,7 +111,7 @@ async def attest(work: UnitOfWork, partner_id: UUID, said: Sequence[Attestation]
     for place, attestation in enumerate(said):
         if kinds.get(attestation.code) != "attested":
             raise InvalidField(
-                f"attestations[{place}].code",
+                field.format(place),
                 "不是由申请人声明的要求。",
                 "is not a requirement that an applicant attests.",
             )

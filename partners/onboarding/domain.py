@@ -25,7 +25,7 @@ class PartnerStatus(StrEnum):
     ACTIVE = "active"
     """Approved, and a contract is signed by both sides. Whether terms are in force on a given day, the contract's dates say."""
     SUSPENDED = "suspended"
-    """For the moment it neither sells nor takes vouchers; vouchers stay good, and what is owed stays owed."""
+    """For the moment it sells nothing. It still takes the vouchers that members have, and what is owed stays owed."""
     TERMINATED = "terminated"
     """It has left for good; its statements and history stay."""
     REJECTED = "rejected"
@@ -69,7 +69,10 @@ PARTNER: Transitions[PartnerStatus] = Transitions(
 )
 
 ADMITTED = frozenset({PartnerStatus.APPROVED, PartnerStatus.ACTIVE})
-"""The partners whose systems may call us; `issue_client` is possible in just these states."""
+"""The partners whose systems may call us for everything; those of a suspended one may for vouchers only.
+
+`issue_client` is possible in just these states.
+"""
 
 Decision = Literal["take_up", "request_changes", "approve", "reject", "suspend", "resume", "terminate"]
 """What operations decide; `resubmit` is the applicant's, `sign_contract` and `activate` follow from the contract."""
@@ -112,8 +115,7 @@ def decisions(status: PartnerStatus) -> list[Decision]:
 RequirementKind = Literal["computed", "attested", "verified"]
 Gate = Literal["submit", "approve"]
 
-WHO: dict[RequirementKind, str] = {"computed": "applicant", "attested": "applicant", "verified": "operations"}
-"""Whose move it is when a requirement of the kind is not met; what is computed follows from what the applicant says."""
+Who = Literal["applicant", "operations", "finance"]
 
 
 class Requirement(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +131,13 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True):
     title: Text
     help: Text
     partner_kinds: tuple[str, ...] = ()
+
+    @property
+    def who(self) -> Who:
+        """Whose move it is while it is not met."""
+        if self.kind == "computed":
+            return COMPUTED[self.code].who
+        return "applicant" if self.kind == "attested" else "operations"
 
     def concerns(self, partner_kind: str) -> bool:
         """Return whether it is asked of partners of the kind."""
@@ -160,21 +169,29 @@ def credit_code_is_sound(number: str) -> bool:
     return _CREDIT_CODE.index(number[-1]) == -total % 31
 
 
-COMPUTED: Mapping[str, Callable[[Applicant], bool]] = {
-    "registration_number_valid": lambda applicant: credit_code_is_sound(applicant.registration_number),
-    "website_given": lambda applicant: bool(applicant.website),
-    # By both sides. An applicant has no credentials yet: operations record its signature from paper.
-    "contract_signed": lambda applicant: applicant.contract_signed,
+class Computed(msgspec.Struct, frozen=True):
+    """A requirement that the program finds out by itself: how, at which gates it can be met at all, and whose move it is."""
+
+    is_met: Callable[[Applicant], bool]
+    gates: tuple[Gate, ...] = ("submit", "approve")
+    who: Who = "applicant"
+
+
+COMPUTED: Mapping[str, Computed] = {
+    "registration_number_valid": Computed(lambda applicant: credit_code_is_sound(applicant.registration_number)),
+    "website_given": Computed(lambda applicant: bool(applicant.website)),
+    # By both sides. An applicant has no credentials yet: operations draft it, and record its signature from paper.
+    "contract_signed": Computed(lambda applicant: applicant.contract_signed, ("approve",), "operations"),
     # Finance keeps it, from paper as well.
-    "payout_account": lambda applicant: applicant.payout_account,
+    "payout_account": Computed(lambda applicant: applicant.payout_account, ("approve",), "finance"),
 }
-"""The requirements that the program finds out by itself, by their code."""
+"""The computed requirements, by their code."""
 
 
 def is_met(requirement: Requirement, applicant: Applicant) -> bool:
     """Return whether the applicant meets the requirement."""
     if requirement.kind == "computed":
-        return COMPUTED[requirement.code](applicant)
+        return COMPUTED[requirement.code].is_met(applicant)
     return requirement.code in applicant.answered
 
 
@@ -193,6 +210,12 @@ def check_requirement(code: str, kind: RequirementKind, gate: Gate) -> None:
         known = ", ".join(COMPUTED)
         raise InvalidField(
             "code", f"程序计算的要求只能是 {known} 之一。", f"of a computed requirement is one of {known}."
+        )
+    if kind == "computed" and gate not in COMPUTED[code].gates:
+        raise InvalidField(
+            "gate",
+            "该要求只能用于 approve：申请提交时还不可能满足。",
+            "of this requirement is approve: nobody could meet it when applying.",
         )
     if kind == "verified" and gate == "submit":
         raise InvalidField(

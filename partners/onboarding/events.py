@@ -22,7 +22,7 @@ class PartnerApplied(Event, frozen=True, tag="partner.applied"):
 
 
 class PartnerStatusChanged(Event, frozen=True, tag="partner.status_changed"):
-    """A partner went from one state to another; `version` counts its changes."""
+    """A partner went from one state to another; `version` counts its changes. `reason` is what was said of it, if anything."""
 
     aggregate = "partner"
 
@@ -31,6 +31,7 @@ class PartnerStatusChanged(Event, frozen=True, tag="partner.status_changed"):
     after: str
     version: int
     changed_at: datetime
+    reason: str | None = None
 
     def subject(self) -> UUID:
         """The partner."""

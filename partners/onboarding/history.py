@@ -8,6 +8,7 @@ from marketplace.platform.database import UnitOfWork
 from marketplace.platform.events import publish
 from partners.onboarding.domain import PartnerStatus
 from partners.onboarding.events import PartnerStatusChanged
+from partners.reading import reader
 
 
 async def lock_partner(work: UnitOfWork, partner_id: UUID) -> PartnerStatus:
@@ -42,8 +43,21 @@ async def move(
     )
     await note(work, partner_id, actor, action, before, after, reason, now)
     if before is not after:
-        await publish(work, [PartnerStatusChanged(partner_id, before, after, version, now)], now)
+        await publish(work, [PartnerStatusChanged(partner_id, before, after, version, now, reason)], now)
     return version
+
+
+async def reason_of(partner_id: UUID) -> str | None:
+    """Return what operations said of the step that led the partner where it stands.
+
+    Not of the latest entry: what else was noted since, such as a signature, answers nothing.
+    """
+    found: str | None = await reader().fetchval(
+        "SELECT CASE WHEN actor <> 'applicant' THEN reason END FROM partner_history h JOIN partner p ON p.id = h.partner_id"
+        " WHERE h.partner_id = $1 AND h.after = p.status AND h.before IS DISTINCT FROM h.after ORDER BY seq DESC LIMIT 1",
+        partner_id,
+    )
+    return found
 
 
 async def note(

@@ -19,13 +19,17 @@ from partners.onboarding.schemas import ImportReport
 MOST_TOLD = 1000
 """Problems in one answer: more than anyone reads, and few enough to send."""
 
-# Columns that the file does not have ($11: region, $12: coordinates, $13: state) stay as they are. A location that the file
-# says nothing new of is not written, and so not among what comes back.
+# Columns that the file does not have ($11: region, $12: coordinates) stay as they are, and so do the English name and the state
+# where the file says nothing of them: a blank cell must not open a store that is closed. A new location has its Chinese name for
+# both and is open. A location that the file says nothing new of is not written, and so not among what comes back.
 _UPSERT = """
 INSERT INTO partner_location AS l (partner_id, id, name_zh, name_en, region, city, address, latitude, longitude, state,
                                    created_at, changed_at)
-SELECT $1, w.*, $14, $14 FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::float8[],
-                                     $9::float8[], $10::text[]) AS w
+SELECT $1, w.id, w.name_zh, coalesce(w.name_en, o.name_en, w.name_zh), w.region, w.city, w.address, w.latitude, w.longitude,
+       coalesce(w.state, o.state, 'open'), $13, $13
+FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::float8[], $9::float8[], $10::text[])
+     AS w (id, name_zh, name_en, region, city, address, latitude, longitude, state)
+LEFT JOIN partner_location o ON o.partner_id = $1 AND o.id = w.id
 ON CONFLICT (partner_id, id) DO UPDATE SET
     name_zh = excluded.name_zh,
     name_en = excluded.name_en,
@@ -34,13 +38,12 @@ ON CONFLICT (partner_id, id) DO UPDATE SET
     address = excluded.address,
     latitude = CASE WHEN $12 THEN excluded.latitude ELSE l.latitude END,
     longitude = CASE WHEN $12 THEN excluded.longitude ELSE l.longitude END,
-    state = CASE WHEN $13 THEN excluded.state ELSE l.state END,
+    state = excluded.state,
     changed_at = excluded.changed_at
-WHERE (l.name_zh, l.name_en, l.city, l.address) IS DISTINCT FROM
-      (excluded.name_zh, excluded.name_en, excluded.city, excluded.address)
+WHERE (l.name_zh, l.name_en, l.city, l.address, l.state) IS DISTINCT FROM
+      (excluded.name_zh, excluded.name_en, excluded.city, excluded.address, excluded.state)
    OR ($11 AND l.region IS DISTINCT FROM excluded.region)
    OR ($12 AND (l.latitude, l.longitude) IS DISTINCT FROM (excluded.latitude, excluded.longitude))
-   OR ($13 AND l.state <> excluded.state)
 RETURNING id, state, xmax = 0 AS created
 """
 
@@ -95,7 +98,7 @@ async def import_locations(
 
 
 async def _upsert(work: UnitOfWork, partner_id: UUID, parsed: Parsed, now: datetime) -> list[asyncpg.Record]:
-    has = ("region" in parsed.columns, "latitude" in parsed.columns, "state" in parsed.columns)
+    has = ("region" in parsed.columns, "latitude" in parsed.columns)
     rows = [_row(location) for location in sorted(parsed.good, key=lambda location: location.id)]
     return await work.fetch(_UPSERT, partner_id, *columns(rows, 9), *has, now)
 

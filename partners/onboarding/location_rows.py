@@ -26,7 +26,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 REQUIRED = ("id", "name_zh", "city", "address")
 
 _STATES: dict[str, LocationState] = {
-    "": "open",
     "open": "open",
     "营业": "open",
     "temporarily_closed": "temporarily_closed",
@@ -68,16 +67,16 @@ _TYPES: dict[str, Any] = {
 
 
 class LocationRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A location as a row of a file says it; without an English name it has the Chinese one."""
+    """A location as a row of a file says it. A blank says nothing of what each location has: `name_en` and `state` are None."""
 
     id: str
     name_zh: str
-    name_en: str
+    name_en: str | None
     region: str | None
     city: str
     address: str
     coordinates: Coordinates | None
-    state: LocationState
+    state: LocationState | None
 
 
 class Parsed(msgspec.Struct, frozen=True):
@@ -168,10 +167,10 @@ def _location(fields: dict[str, str]) -> LocationRow:
     return LocationRow(
         id=fields["id"],
         name_zh=fields["name_zh"],
-        name_en=fields.get("name_en") or fields["name_zh"],
+        name_en=fields.get("name_en") or None,
         region=fields.get("region") or None,
         city=fields["city"],
         address=fields["address"],
         coordinates=place,
-        state=_STATES[fields.get("state", "").lower()],
+        state=_STATES.get(fields.get("state", "").lower()),
     )

@@ -178,7 +178,7 @@ class ApplicantChecklist(Controller):
         await prove(identifier, bearer_of(authorization))
 
         async def work(transaction: UnitOfWork) -> Checklist:
-            await attest(transaction, identifier, [data], now)
+            await attest(transaction, identifier, [data], now, field="code")
             return await checklist(identifier, staff=False)
 
         whole = request_key(request, f"{APPLICANT}:{identifier}", key, data)

@@ -7,7 +7,7 @@ import msgspec
 
 from marketplace.kernel.text import Text
 from partners.fields import Line, Name
-from partners.onboarding.domain import Gate, RequirementKind
+from partners.onboarding.domain import Gate, RequirementKind, Who
 from partners.onboarding.schemas import Code, PartnerKind
 
 Kinds = Annotated[
@@ -76,7 +76,7 @@ class VerificationIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class ChecklistItem(msgspec.Struct, frozen=True, kw_only=True):
-    """One requirement of a partner. `who` is whose move it is: `applicant` or `operations`."""
+    """One requirement of a partner. `who` is whose move it is while it is not met."""
 
     code: str
     kind: RequirementKind
@@ -84,7 +84,7 @@ class ChecklistItem(msgspec.Struct, frozen=True, kw_only=True):
     title: Text
     help: Text
     met: bool
-    who: str
+    who: Who
     note: str | None
     reference: str | None
     actor: str | None

@@ -46,7 +46,10 @@ async def make(context: SandboxContext) -> None:
             payment_terms_days=30,
         )
         people = (ACTOR, f"{ACTOR}-2")
-        await agree(work, context.partner_id, proposal, context.settings.currency, people, "SANDBOX", now)
+        house = context.settings.currency, context.settings.oem_name
+        await agree(
+            work, context.partner_id, proposal, *house, people, "SANDBOX", context.settings.calendar.day_of(now), now
+        )
         name = {"zh-CN": "沙箱门店", "en": "Sandbox store"}
         place = {"id": LOCATION, "name": name, "city": "上海", "address": "沙箱路 1 号"}
         await add_location(work, context.partner_id, msgspec.convert(place, NewLocation), now)

@@ -27,6 +27,7 @@ from partners.staff.schemas import (
     EndedSessions,
     NewOwner,
     NewStaff,
+    OwnerReset,
     ProviderIn,
     ProviderView,
     StaffChange,
@@ -262,6 +263,33 @@ class AdminStaff(Controller):
 
         whole = request_key(request, staff.actor, key, data)
         return (await once(whole, language_of(request), invite, status=201, now=now)).response()
+
+    @post(
+        "/{staff_id:str}/reset",
+        operation_id="reset_partner_owner",
+        summary="Invite an owner anew who lost what they sign in with",
+        opt=OPERATIONS,
+        status_code=200,
+        responses={200: _PERSON},
+    )
+    async def reset(
+        self,
+        partner_id: FromPath[str],
+        staff_id: FromPath[str],
+        data: JSONBody[OwnerReset],
+        request: HttpRequest,
+        staff: NamedDependency[Caller],
+        key: IdempotencyKey,
+        clock: NamedDependency[Clock],
+    ) -> Response[bytes]:
+        """Sessions end, password and second factor are gone, and a new link goes to the owner's address."""
+        identifier, person, now = path_id(partner_id), path_id(staff_id), clock.now()
+
+        async def reset(work: UnitOfWork) -> StaffView:
+            return await people.reset_owner(work, identifier, person, data.reason, staff.actor, now)
+
+        whole = request_key(request, staff.actor, key, data)
+        return (await once(whole, language_of(request), reset, now=now)).response()
 
 
 def _tagged(view: StaffView | ProviderView) -> Response[Any]:

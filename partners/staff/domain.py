@@ -27,6 +27,8 @@ STAFF: Transitions[StaffStatus] = Transitions(
         (StaffStatus.INVITED, "accept"): StaffStatus.ACTIVE,
         (StaffStatus.INVITED, "disable"): StaffStatus.DISABLED,
         (StaffStatus.ACTIVE, "disable"): StaffStatus.DISABLED,
+        # An owner who lost what they prove themselves with: operations take it from them, and they begin anew.
+        (StaffStatus.ACTIVE, "reset"): StaffStatus.INVITED,
         # Whoever comes back is invited anew: the old password and the old second factor are not believed.
         (StaffStatus.DISABLED, "invite"): StaffStatus.INVITED,
         (StaffStatus.INVITED, "invite"): StaffStatus.INVITED,

@@ -20,9 +20,10 @@ from marketplace.platform.events import StoredEvent
 from marketplace.platform.mail import post_mail
 from marketplace.settings import Settings
 from partners.reading import reader
+from partners.staff.company_address import companies_at, company_of, sign_in_address
 from partners.staff.domain import MAY_SIGN_IN, StaffRole
 from partners.staff.events import StaffInvited
-from partners.staff.words import invitation_mail, password_mail
+from partners.staff.words import company_mail, invitation_mail, password_mail
 
 Purpose = Literal["join", "password"]
 
@@ -135,7 +136,9 @@ class Inviter:
             return None
         now = self._clock.now()
         link = f"{self._settings.base_url}/partner/join?token={await make_link(work, staff_id, 'join', now)}"
-        subject, text = invitation_mail(row["name"], row["partner_zh"], row["partner_en"], link)
+        company = await company_of(str(row["partner_id"]))
+        address = sign_in_address(self._settings, company) if company else ""
+        subject, text = invitation_mail(row["name"], row["partner_zh"], row["partner_en"], link, address)
         await post_mail(work, self._settings.secret_key, row["email"], subject, text, now)
         return link
 
@@ -154,9 +157,17 @@ async def send_new_password(work: UnitOfWork, settings: Settings, email: str, no
             await post_mail(work, settings.secret_key, email, subject, text, now)
 
 
+async def send_company_address(work: UnitOfWork, settings: Settings, email: str, now: datetime) -> None:
+    """Lay up a message for each person of that address whose company has a provider, and say where they sign in."""
+    for name, company in await companies_at(work, email):
+        address = sign_in_address(settings, company)
+        subject, text = company_mail(name, company.name.zh, company.name.en, address)
+        await post_mail(work, settings.secret_key, email, subject, text, now)
+
+
 async def _waiting(work: UnitOfWork, staff_id: UUID, status: str) -> Any:
     return await work.fetchrow(
-        "SELECT f.email, f.name, p.name_zh AS partner_zh, p.name_en AS partner_en FROM partner_staff f"
+        "SELECT f.email, f.name, f.partner_id, p.name_zh AS partner_zh, p.name_en AS partner_en FROM partner_staff f"
         " JOIN partner p ON p.id = f.partner_id WHERE f.id = $1 AND f.status = $2 AND p.status = ANY($3) FOR UPDATE OF f",
         staff_id,
         status,

@@ -60,6 +60,14 @@ class OwnerPresent(Fact):
     en = "An owner of this partner can sign in; inviting people is theirs."
 
 
+class NotAnOwner(Fact):
+    """Operations help owners only; everybody else has an owner who can."""
+
+    code = "not_an_owner"
+    zh = "该人员不是负责人：请由合作方负责人停用后重新邀请。"
+    en = "This person is no owner: an owner of the partner can disable and invite them again."
+
+
 class StaffChangedMeanwhile(Fact):
     """Somebody changed the person since it was read."""
 
@@ -114,6 +122,27 @@ async def invite_owner(work: UnitOfWork, partner_id: UUID, owner: NewOwner, acto
         await invite_again(work, partner_id, identifier, actor, now)
     await audit.record(work, actor, "staff.make_owner", f"staff:{identifier}", now)
     return await see_staff(partner_id, identifier, now)
+
+
+async def reset_owner(
+    work: UnitOfWork, partner_id: UUID, staff_id: UUID, reason: str, actor: str, now: datetime
+) -> StaffView:
+    """Let operations invite an owner anew who can prove nothing any more: phone and codes are lost, or the provider is gone.
+
+    Sessions end with it, and so do password, second factor and the tie to the provider. The message goes to the address on the
+    list, so that whoever asks for this in another's name gains nothing by it.
+
+    Raises NotFound, NotAnOwner, TransitionRefusedError.
+    """
+    await _lock(work, partner_id)
+    before = await _locked(work, partner_id, staff_id)
+    if StaffRole.OWNER not in before["roles"]:
+        raise NotAnOwner
+    after = STAFF.after(StaffStatus(before["status"]), "reset")
+    await _forget_proof(work, staff_id, after, now)
+    await publish(work, [StaffInvited(partner_id, staff_id, list(before["roles"]), now)], now)
+    await audit.record(work, actor, "staff.reset", f"staff:{staff_id}", now, reason=reason)
+    return await see_staff(partner_id, staff_id, now)
 
 
 async def change(

@@ -13,6 +13,7 @@ from uuid import UUID
 import httpx
 
 from marketplace.kernel.facts import Fact, InvalidField, Kind, NotFound
+from marketplace.kernel.text import Text
 from marketplace.platform import audit
 from marketplace.platform.database import DB, UnitOfWork
 from marketplace.platform.identity import IdentityUnavailable, RemoteKeys
@@ -23,6 +24,7 @@ from marketplace.settings import Settings
 from marketplace.web.oidc import RelyingParty, new_flow
 from partners.onboarding.history import lock_partner
 from partners.reading import reader
+from partners.staff.company_address import Company, sign_in_address
 from partners.staff.domain import MAY_SIGN_IN, StaffStatus, normal_email
 from partners.staff.join import tell_joined
 from partners.staff.people import StaffChangedMeanwhile, invite_again
@@ -62,12 +64,15 @@ class ProviderUnreachable(Fact):
 async def see_provider(settings: Settings, partner_id: UUID) -> ProviderView:
     """Return the partner's provider, without its secret. Raises NotFound."""
     row = await reader().fetchrow(
-        "SELECT issuer, client_id, changed_at, version FROM partner_identity_provider WHERE partner_id = $1", partner_id
+        "SELECT i.issuer, i.client_id, i.changed_at, i.version, p.name_zh, p.name_en FROM partner_identity_provider i"
+        " JOIN partner p ON p.id = i.partner_id WHERE p.id = $1",
+        partner_id,
     )
     if row is None:
         raise NotFound
-    begin = f"{settings.base_url}/partner/sign-in/company/{partner_id}"
-    return ProviderView(**row, redirect_uri=f"{settings.base_url}{CALLBACK}", sign_in=begin)
+    kept = {name: row[name] for name in ("issuer", "client_id", "changed_at", "version")}
+    begin = sign_in_address(settings, Company(partner_id, Text(row["name_zh"], row["name_en"])))
+    return ProviderView(**kept, redirect_uri=f"{settings.base_url}{CALLBACK}", sign_in=begin)
 
 
 async def set_provider(
@@ -155,7 +160,7 @@ class _Kept(NamedTuple):
 
 
 def _our_side(settings: Settings, outbound: Outbound, row: Any) -> tuple[RelyingParty, RemoteKeys]:
-    transport = OutboundTransport(outbound)
+    transport = OutboundTransport(outbound, str(row["partner_id"]))
     client = httpx.AsyncClient(transport=transport, timeout=_TIMEOUT_S, trust_env=False)
     secret = decrypt(settings.secret_key, _PURPOSE, row["secret_sealed"]).decode()
     redirect_uri, keys = f"{settings.base_url}{CALLBACK}", RemoteKeys(row["issuer"], client)
@@ -180,7 +185,7 @@ async def try_provider(settings: Settings, outbound: Outbound, partner_id: UUID)
 async def find_provider(partner_id: UUID) -> Any:
     """Return the row of a provider whose partner's people may sign in. Raises NotFound, the same for every reason."""
     row = await DB.fetchrow(
-        "SELECT i.issuer, i.client_id, i.secret_sealed, i.version FROM partner_identity_provider i"
+        "SELECT i.partner_id, i.issuer, i.client_id, i.secret_sealed, i.version FROM partner_identity_provider i"
         " JOIN partner p ON p.id = i.partner_id WHERE i.partner_id = $1 AND p.status = ANY($2)",
         partner_id,
         sorted(MAY_SIGN_IN),

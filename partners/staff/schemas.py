@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from partners.fields import Reference, ShortLine
+from partners.fields import Line, Reference, ShortLine
 from partners.onboarding.schemas import Email
 from partners.staff.domain import StaffRole, StaffStatus
 
@@ -38,6 +38,12 @@ class NewOwner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     email: Email
     name: ShortLine
+
+
+class OwnerReset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why an owner has to prove themselves anew; it stands in the audit."""
+
+    reason: Line
 
 
 class StaffChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,8 +1,14 @@
 """What is written to a partner's people: Chinese first, then English, since nobody knows yet which they read."""
 
 
-def invitation_mail(name: str, partner_zh: str, partner_en: str, link: str) -> tuple[str, str]:
-    """Return subject and text of an invitation."""
+def invitation_mail(name: str, partner_zh: str, partner_en: str, link: str, address: str = "") -> tuple[str, str]:
+    """Return subject and text of an invitation; `address` is where people of a company with a provider sign in for good."""
+    zh = f"贵公司使用自己的登录服务，以后请从这里登录（请收藏）：\n\n{address}\n\n" if address else ""
+    en = (
+        f"Your company has a sign-in of its own. From then on, sign in here (keep it):\n\n{address}\n\n"
+        if address
+        else ""
+    )
     return (
         f"邀请您加入{partner_zh} · Your invitation to {partner_en}",
         f"""{name}，您好：
@@ -11,7 +17,7 @@ def invitation_mail(name: str, partner_zh: str, partner_en: str, link: str) -> t
 
 {link}
 
-链接只能使用一次。如果您没有预期收到这封邮件，请忽略它。
+{zh}链接只能使用一次。如果您没有预期收到这封邮件，请忽略它。
 
 --
 
@@ -22,7 +28,32 @@ seven days to choose how you sign in:
 
 {link}
 
-The link works once. If you did not expect this message, ignore it.
+{en}The link works once. If you did not expect this message, ignore it.
+""",
+    )
+
+
+def company_mail(name: str, partner_zh: str, partner_en: str, address: str) -> tuple[str, str]:
+    """Return subject and text of the message that says where a company's people sign in."""
+    return (
+        f"登录地址（{partner_zh}）· Where to sign in ({partner_en})",
+        f"""{name}，您好：
+
+{partner_zh}的人员用公司账号登录合作方门户，地址如下（请收藏）：
+
+{address}
+
+如果不是您本人查询，请忽略这封邮件。
+
+--
+
+Hello {name},
+
+people of {partner_en} sign in to the partner portal with the company's account, at this address (keep it):
+
+{address}
+
+If it was not you who asked, ignore this message.
 """,
     )
 

@@ -11,6 +11,7 @@ from marketplace.platform.database import DB, unit_of_work
 from marketplace.platform.problems import path_id
 from marketplace.settings import Settings
 from marketplace.web.pages import Page
+from partners.onboarding.history import reason_of
 from partners.staff.authenticate import TooManyGuesses, spend_code
 from partners.staff.domain import LEAST_PASSWORD, SignedIn, check_password
 from partners.staff.join import change_password, change_second_factor
@@ -30,7 +31,8 @@ async def portal(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page:
     row = await DB.fetchrow("SELECT name_zh, name_en, status FROM partner WHERE id = $1", me.partner_id)
     assert row is not None  # noqa: S101 - the session's reference says so
     name = Text(row["name_zh"], row["name_en"])
-    return await portal_page(request, "partner/home.html", partner=name, status_of=row["status"])
+    status, why = row["status"], await reason_of(me.partner_id)
+    return await portal_page(request, "partner/home.html", partner=name, status_of=status, reason=why)
 
 
 @get("/partner/account")

@@ -5,24 +5,30 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from litestar import Response, get
+from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.facts import NotFound
 from marketplace.platform.database import unit_of_work
-from marketplace.platform.problems import path_id
 from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
 from marketplace.settings import Settings
 from marketplace.web.oidc import Flow, SignInFailed, check_answer, new_flow
+from marketplace.web.pages import Page
 from marketplace.web.sessions import cookie_name, secure_cookie
 from marketplace.web.sign_in import FLOW_LIFETIME_S
+from partners.staff.company_address import company_of
+from partners.staff.invitations import send_company_address
 from partners.staff.provider import CALLBACK, Providers, admit, find_provider
-from partners.web.frame import HttpRequest, go, safe_path, sign_in_of
+from partners.web.entering import KNOWN_COOKIE
+from partners.web.frame import HttpRequest, go, safe_path, sign_in_of, strangers_page
+from partners.web.joining import mail_if_known
 
 _COOKIE = "partner-company"
 _COUNTED = {"counted": True}  # by address: each of these makes us call another house
 _PURPOSE = "sign-in at a partner's provider"
+_KNOWN_AGE_S = 365 * 86400
 
 
 class CompanySignInFailed(SignInFailed):
@@ -39,10 +45,13 @@ class CompanyFlow(msgspec.Struct, frozen=True):
     flow: Flow
 
 
-@get("/partner/sign-in/company/{partner_id:str}", opt=_COUNTED)
-async def begin(partner_id: FromPath[str], request: HttpRequest, settings: NamedDependency[Settings]) -> Response[Any]:
+@get("/partner/sign-in/company/{word:str}", opt=_COUNTED)
+async def begin(word: FromPath[str], request: HttpRequest, settings: NamedDependency[Settings]) -> Response[Any]:
     """Send the browser to the company's provider, with the sign-in's secrets in an encrypted cookie."""
-    identifier = path_id(partner_id)
+    company = await company_of(word)
+    if company is None:
+        raise NotFound
+    identifier = company.partner_id
     row = await find_provider(identifier)
     flow = new_flow(safe_path(request.query_params.get("return_to")))
     url = await _providers(request).of(identifier, row).authorization_url(flow)
@@ -65,7 +74,18 @@ async def callback(
     async with unit_of_work() as work:
         staff_id = await admit(work, begun.partner_id, begun.issuer, claims, clock.now())
         session = await sign_in_of(request).open(work, staff_id, request)
-    return go(safe_path(begun.flow.return_to), session, secure_cookie(settings, _COOKIE, "", 0))
+    gone = secure_cookie(settings, _COOKIE, "", 0)
+    known = secure_cookie(settings, KNOWN_COOKIE, str(begun.partner_id), _KNOWN_AGE_S)
+    return go(safe_path(begun.flow.return_to), session, gone, known)
+
+
+@post("/partner/sign-in/find-company", status_code=200)
+async def find_company(
+    request: HttpRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
+) -> Page:
+    """Send the company's address to whoever gave an e-mail address; said here, it would tell who works where."""
+    await mail_if_known(request, settings, clock, send_company_address)
+    return await strangers_page(request, "partner/forgotten.html", done=True, company=True)
 
 
 async def _proved(party: Any, request: HttpRequest, begun: CompanyFlow) -> dict[str, Any]:

@@ -142,7 +142,8 @@ async def _shown(partner: PartnerCaller, contract_id: str) -> ContractView:
 
 async def _values(partner: PartnerCaller, shown: ContractView) -> dict[str, Any]:
     row = await DB.fetchrow("SELECT name_zh, name_en, legal_name FROM partner WHERE id = $1", partner.partner_id)
-    assert row is not None  # noqa: S101 - the contract's reference says so
+    if row is None:
+        raise NotFound
     return {
         "contract": shown,
         "company": Text(row["name_zh"], row["name_en"]),

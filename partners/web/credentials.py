@@ -1,5 +1,6 @@
 """Credentials for the company's systems, for its developers and owners: made, given a new secret, revoked."""
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -47,8 +48,14 @@ class MoreThanYourRole(Fact):
 
     kind = Kind.FORBIDDEN
     code = "more_than_your_role"
-    zh = "正式凭证的权限不能超出您的角色：{scopes}。"
-    en = "Live credentials cannot do more than your role: {scopes}."
+    zh = "正式凭证的权限不能超出您的角色，以下各项您的角色没有：{zh_scopes}"
+    en = "Live credentials cannot do more than your role, which does not have: {en_scopes}"
+
+    def __init__(self, scopes: Collection[str]) -> None:
+        """Say each of the scopes in the sentence of the consent page."""
+        texts = [PARTNER_SCOPE_TEXTS[scope] for scope in sorted(scopes)]
+        zh_scopes, en_scopes = "".join(text.zh for text in texts), " ".join(text.en for text in texts)
+        super().__init__(zh_scopes=zh_scopes, en_scopes=en_scopes)
 
 
 @get(PLACE.path, opt=leads_to(PLACE))
@@ -78,7 +85,7 @@ async def make(
         new = _wire(said)
         beyond = set(new.scopes) - scopes_of(me.roles)
         if new.livemode and beyond:
-            raise MoreThanYourRole(scopes=", ".join(sorted(beyond)))
+            raise MoreThanYourRole(beyond)
         async with unit_of_work() as work:
             issued = await register_client(work, settings, new, me.partner_id, me.actor, clock.now())
     except (Fact, TransitionRefusedError) as refused:
@@ -110,7 +117,7 @@ async def deed(
             raise NotFound
         # Whoever is shown the new secret can do what the client can.
         if client.livemode and beyond:
-            raise MoreThanYourRole(scopes=", ".join(sorted(beyond)))
+            raise MoreThanYourRole(beyond)
         async with unit_of_work() as work:
             rotated = await rotate_secret(
                 work, settings, client_id, me.actor, clock.now(), grace_hours=GRACE_HOURS, secret_days=None

@@ -108,14 +108,13 @@ async def send_again(
     delivery_id: FromPath[str],
     request: HttpRequest,
     me: NamedDependency[SignedIn],
-    clock: NamedDependency[Clock],
 ) -> Page | Response[Any]:
     """Send the message once more, under the same id."""
     partner, identifier = await acting(me, _SCOPE), path_id(delivery_id)
     try:
         await see_delivery(partner.partner_id, identifier)
         async with unit_of_work() as work:
-            await resend(work, partner.partner_id, identifier, clock.now())
+            await resend(work, partner.partner_id, identifier)
     except TransitionRefusedError as refused:
         return await _delivery(request, partner, delivery_id, _why(request, refused))
     return go(f"/partner/webhook-deliveries/{identifier}?done=resend")

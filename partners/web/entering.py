@@ -15,12 +15,16 @@ from marketplace.settings import Settings
 from marketplace.web.pages import Page
 from marketplace.web.sessions import cookie_name, secure_cookie
 from partners.staff.authenticate import Candidate, TooManyGuesses, check_code, check_password, count_code
+from partners.staff.company_address import company_of
 from partners.staff.sign_in import address_of
 from partners.staff.throttle import BY_PERSON, Throttle
 from partners.web.frame import HttpRequest, field, go, safe_path, sign_in_of, strangers_page, words
 
 STEP_LIFETIME_S = 600
 """How long somebody may take from the password to the second factor."""
+
+KNOWN_COOKIE = "partner-known-company"
+"""Says by which company's provider somebody signed in here before. It opens nothing."""
 
 _STEP_COOKIE = "partner-step"
 _PURPOSE = "half-done sign-in of a partner's person"
@@ -40,7 +44,7 @@ async def sign_in_form(request: HttpRequest) -> Page | Response[Any]:
     target = safe_path(request.query_params.get("return_to"))
     if await sign_in_of(request).current(request) is not None:
         return go(target)
-    return await strangers_page(request, "partner/sign_in.html", target=target, email="", error="")
+    return await _sign_in_page(request, target)
 
 
 @post("/partner/sign-in", status_code=200)
@@ -54,8 +58,7 @@ async def sign_in(
     try:
         found = await check_password(settings, throttle, email, password, address_of(request), clock.now())
     except Fact as refused:
-        values = {"target": target, "email": email, "error": words(request, refused)}
-        return await strangers_page(request, "partner/sign_in.html", status=_status(refused), **values)
+        return await _sign_in_page(request, target, email, words(request, refused), _status(refused))
     step = Step(found, target, int(clock.now().timestamp()))
     sealed = encrypt(settings.secret_key, _PURPOSE, msgspec.json.encode(step)).decode()
     return go("/partner/sign-in/code", secure_cookie(settings, _STEP_COOKIE, sealed, STEP_LIFETIME_S))
@@ -100,6 +103,14 @@ async def sign_out(request: HttpRequest) -> Response[Any]:
     async with unit_of_work() as work:
         gone = await sign_in_of(request).close(work, request)
     return go("/partner/sign-in", gone)
+
+
+async def _sign_in_page(request: HttpRequest, target: str, email: str = "", error: str = "", status: int = 200) -> Page:
+    """Return the page; a browser that signed in by a company's provider before is led there again."""
+    settings: Settings = request.app.state.settings
+    company = await company_of(request.cookies.get(cookie_name(settings, KNOWN_COOKIE), ""))
+    values = {"target": target, "email": email, "error": error, "company": company}
+    return await strangers_page(request, "partner/sign_in.html", status=status, **values)
 
 
 def throttle_of(request: HttpRequest) -> Throttle:

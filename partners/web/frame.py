@@ -21,7 +21,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
-from marketplace.kernel.facts import Fact, Kind, WrongState
+from marketplace.kernel.facts import Fact, Kind
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.platform.problems import handle_fact
 from marketplace.platform.secretbox import derive
@@ -73,6 +73,31 @@ class RoleNeeded(Fact):
     way_out = "partner"
     zh = "您的角色不能使用此页面，请联系贵公司的负责人。"
     en = "Your role does not open this page; ask an owner of your company."
+
+
+STATE_NAMES: dict[str, tuple[str, str]] = {
+    "approved": ("已批准", "approved"),
+    "active": ("合作中", "active"),
+    "suspended": ("已暂停", "suspended"),
+    "terminated": ("已终止", "terminated"),
+    "invited": ("已邀请", "invited"),
+    "disabled": ("已停用", "disabled"),
+    "revoked": ("已吊销", "revoked"),
+}
+"""States that a person of the portal meets, by their code."""
+
+
+class NotInThisState(Fact):
+    """The deed is not possible where the company, or the person, stands: `wrong_state`, for who reads a page."""
+
+    code = "wrong_state"
+    zh = "当前状态为“{zh_state}”，不能进行此操作。"
+    en = "This is not possible while the state is “{en_state}”."
+
+    def __init__(self, refused: TransitionRefusedError) -> None:
+        """Name the state as people call it."""
+        chinese, english = STATE_NAMES.get(str(refused.state), (str(refused.state),) * 2)
+        super().__init__(zh_state=chinese, en_state=english)
 
 
 def portal_router(*handlers: ControllerRouterHandler, strangers: bool = False) -> Router:
@@ -153,9 +178,7 @@ def cursor_of(request: HttpRequest) -> str | None:
 
 def why(request: HttpRequest, refused: Fact | TransitionRefusedError) -> str:
     """Return why a use case refused, in the page's language."""
-    if isinstance(refused, TransitionRefusedError):
-        refused = WrongState(refused.action, refused.state, refused.allowed)
-    return words(request, refused)
+    return words(request, NotInThisState(refused) if isinstance(refused, TransitionRefusedError) else refused)
 
 
 def need(me: SignedIn, scope: str) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -10,7 +12,7 @@ from litestar.di import NamedDependency
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.facts import Fact
-from marketplace.platform.database import unit_of_work
+from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
 from marketplace.settings import Settings
 from marketplace.web.pages import Page
@@ -28,7 +30,10 @@ ISSUER = "Benefits Marketplace"
 """The name beside the code in the authenticator app; ASCII, as older apps want it."""
 
 _ANSWER_S = 0.4
-"""How long asking for a new password takes, whether there is such an address or not."""
+"""How long asking for a message takes, whether there is such an address or not."""
+
+SendTo = Callable[[UnitOfWork, Settings, str, datetime], Awaitable[None]]
+"""Lays up what is sent to the people of an address, if there are any."""
 
 _PURPOSE = "second factor being set up"
 _MOST_TOKEN = 100
@@ -66,20 +71,25 @@ async def join_deed(request: HttpRequest, settings: NamedDependency[Settings], c
 @get("/partner/forgotten")
 async def forgotten_form(request: HttpRequest) -> Page:
     """Ask for the address to which a link goes."""
-    return await strangers_page(request, "partner/forgotten.html", done=False)
+    return await strangers_page(request, "partner/forgotten.html", done=False, company=False)
 
 
 @post("/partner/forgotten", status_code=200)
 async def forgotten(request: HttpRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]) -> Page:
-    """Send a link if there is such an address; the answer, and the time that it takes, are the same if there is none."""
+    """Send a link if there is such an address."""
+    await mail_if_known(request, settings, clock, send_new_password)
+    return await strangers_page(request, "partner/forgotten.html", done=True, company=False)
+
+
+async def mail_if_known(request: HttpRequest, settings: Settings, clock: Clock, send: SendTo) -> None:
+    """Have something sent to the address in the form, if it is somebody's; how long it takes tells nothing of that."""
     started, now, throttle = time.monotonic(), clock.now(), throttle_of(request)
     email = normal_email(field(await request.form(), "email", 254))
     by_address = await throttle.allows(BY_ADDRESS, address_of(request), now)
     if await throttle.allows(BY_MAILBOX, email, now) and by_address:
         async with unit_of_work() as work:
-            await send_new_password(work, settings, email, now)
+            await send(work, settings, email, now)
     await asyncio.sleep(max(0.0, _ANSWER_S - (time.monotonic() - started)))
-    return await strangers_page(request, "partner/forgotten.html", done=True)
 
 
 @get("/partner/new-password")

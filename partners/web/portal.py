@@ -29,6 +29,7 @@ def routes() -> list[Router]:
             entering.enter_code,
             company.begin,
             company.callback,
+            company.find_company,
             joining.join_form,
             joining.join_deed,
             joining.forgotten_form,

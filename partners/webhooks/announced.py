@@ -21,11 +21,12 @@ from partners.webhooks.events import WebhookEndpointDisabled
 
 
 class StatusSeen(msgspec.Struct, frozen=True):
-    """The partner's own state changed."""
+    """The partner's own state changed; `reason` is what the club's operations said of it."""
 
     before: str
     after: str
     changed_at: datetime
+    reason: str | None
 
 
 class LocationSeen(msgspec.Struct, frozen=True):
@@ -135,7 +136,7 @@ ALL = (
     Announced(
         PartnerStatusChanged,
         Text("合作方状态变更", "The partner's state changed"),
-        StatusSeen("approved", "active", SAMPLE_AT),
+        StatusSeen("active", "suspended", SAMPLE_AT, "投诉未处理"),
     ),
     Announced(LocationAdded, Text("新增门店", "A location was added"), LocationSeen("SH-0001", SAMPLE_AT)),
     Announced(

@@ -158,7 +158,7 @@ class WebhookEndpoints(Controller):
         key: IdempotencyKey,
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
-        """Any type, wanted by the endpoint or not; signed and tried like every other message."""
+        """Any type, wanted by the endpoint or not; signed and tried like every other message, and marked by `sample: true`."""
         identifier, now, catalogue = path_id(endpoint_id), clock.now(), endpoints_of(request).catalogue
 
         async def simulate(work: UnitOfWork) -> DeliveryDetail:
@@ -216,7 +216,7 @@ class WebhookDeliveries(Controller):
         identifier, now = path_id(delivery_id), clock.now()
 
         async def resend(work: UnitOfWork) -> DeliveryDetail:
-            await deliveries.resend(work, partner.partner_id, identifier, now)
+            await deliveries.resend(work, partner.partner_id, identifier)
             return await deliveries.see_delivery(partner.partner_id, identifier)
 
         whole = request_key(request, partner.actor, key, None)

@@ -24,7 +24,7 @@ class Message(msgspec.Struct, frozen=True):
     """The body of a webhook, and an entry of the list of events.
 
     `sequence` counts the messages about one subject from 1: messages may overtake each other, and a smaller number than one
-    that was seen before is old news.
+    that was seen before is old news. `sample` is there, and true, in messages that were made up to try an endpoint.
     """
 
     id: UUID
@@ -33,6 +33,7 @@ class Message(msgspec.Struct, frozen=True):
     subject: Subject
     sequence: int
     data: Any
+    sample: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class Catalogue:
@@ -61,17 +62,27 @@ class Catalogue:
 
     def sample(self, kind: str, message_id: UUID, now: datetime) -> bytes:
         """Return a made-up message of the type. Raises InvalidField for a type that there is not."""
-        self.check([kind])
-        announced = self.by_type.get(kind) or next(iter(self.by_type.values()))
-        return message(announced, message_id, now, SAMPLE_ID, 1, announced.sample)
+        announced = self.by_type.get(kind)
+        if announced is None:
+            allowed = ", ".join(self.by_type)
+            raise InvalidField("event_type", f"只能是 {allowed} 之一。", f"must be one of {allowed}.")
+        return message(announced, message_id, now, SAMPLE_ID, 1, announced.sample, sample=True)
 
 
 def message(
-    announced: Announced, message_id: UUID, at: datetime, subject_id: UUID, sequence: int, data: msgspec.Struct
+    announced: Announced,
+    message_id: UUID,
+    at: datetime,
+    subject_id: UUID,
+    sequence: int,
+    data: msgspec.Struct,
+    *,
+    sample: bool = False,
 ) -> bytes:
     """Return the body of a message, as it is signed and sent."""
     subject = Subject(announced.kind.aggregate, subject_id)
-    return msgspec.json.encode(Message(message_id, announced.type, at, subject, sequence, data))
+    mark = True if sample else msgspec.UNSET
+    return msgspec.json.encode(Message(message_id, announced.type, at, subject, sequence, data, mark))
 
 
 def described(catalogue: Catalogue) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -119,6 +130,10 @@ def schema_of(announced: Announced, ref_template: str = "#/$defs/{name}") -> dic
             },
             "sequence": {"type": "integer", "minimum": 1},
             "data": data,
+            "sample": {
+                "const": True,
+                "description": "There in messages that were made up to try an endpoint, and in no other.",
+            },
         },
         "$defs": definitions,
         "examples": [example],

@@ -6,7 +6,6 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import uuid7
 from marketplace.platform.database import UnitOfWork, columns
 from marketplace.platform.events import StoredEvent
@@ -32,15 +31,17 @@ class Announcer:
 
     name = "partners.webhooks"
 
-    def __init__(self, catalogue: Catalogue, secret_key: str, clock: Clock) -> None:
+    def __init__(self, catalogue: Catalogue, secret_key: str) -> None:
         """Listen to what the catalogue knows."""
         self.types = catalogue.types
         self._catalogue = catalogue
         self._secret_key = secret_key
-        self._clock = clock
 
     async def handle(self, work: UnitOfWork, events: Sequence[StoredEvent]) -> None:
-        """Number the events, lay them up for reading, and lay up a delivery for each endpoint that wants one."""
+        """Number the events, lay them up for reading, and lay up a delivery for each endpoint that wants one.
+
+        Laid up and due by the database's time, as the sender sees it: a sandbox's own may be years ahead.
+        """
         numbers = [event.position[1] for event in events]
         known = await work.fetch("SELECT log_seq FROM partner_event WHERE log_seq = ANY($1::bigint[])", numbers)
         seen = {row["log_seq"] for row in known}
@@ -49,21 +50,19 @@ class Announcer:
         told = await self._tell(work, [event for event in concerned if event.position[1] not in seen])
         if not told:
             return
-        now = self._clock.now()
         await work.execute(
             "INSERT INTO partner_event (id, log_seq, partner_id, type, aggregate_id, sequence, body, created_at)"
-            " SELECT id, log_seq, partner_id, type, aggregate_id, sequence, body, $8 FROM unnest($1::uuid[], $2::bigint[],"
+            " SELECT id, log_seq, partner_id, type, aggregate_id, sequence, body, now() FROM unnest($1::uuid[], $2::bigint[],"
             " $3::uuid[], $4::text[], $5::uuid[], $6::bigint[], $7::text[]) WITH ORDINALITY"
             " AS t (id, log_seq, partner_id, type, aggregate_id, sequence, body, place) ORDER BY place",
             *columns([msgspec.structs.astuple(each) for each in told], 7),
-            now,
         )
         deliveries = await self._deliveries(work, told)
         await work.execute(
             "INSERT INTO webhook_delivery (id, endpoint_id, message_id, type, body, status, tries, attempts, due_at, created_at)"
-            " SELECT d.*, 'pending', 0, 0, $6, $6 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[]) AS d",
+            " SELECT d.*, 'pending', 0, 0, now(), now()"
+            " FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[]) AS d",
             *columns(deliveries, 5),
-            now,
         )
 
     async def _tell(self, work: UnitOfWork, events: Sequence[StoredEvent]) -> list[Told]:

@@ -50,7 +50,7 @@ async def see_delivery(partner_id: UUID, delivery_id: UUID) -> DeliveryDetail:
     return DeliveryDetail(**row, history=[AttemptView(**each) for each in tries])
 
 
-async def resend(work: UnitOfWork, partner_id: UUID, delivery_id: UUID, now: datetime) -> None:
+async def resend(work: UnitOfWork, partner_id: UUID, delivery_id: UUID) -> None:
     """Send the message once more from the schedule's beginning, under its id. Raises NotFound, TransitionRefusedError."""
     endpoint_id = await work.fetchval(f"SELECT d.endpoint_id {_OWN}", delivery_id, partner_id)
     if endpoint_id is None:
@@ -62,10 +62,9 @@ async def resend(work: UnitOfWork, partner_id: UUID, delivery_id: UUID, now: dat
         raise NotFound
     after = DELIVERY.after(DeliveryStatus(status), "resend")
     await work.execute(
-        "UPDATE webhook_delivery SET status = $2, tries = 0, due_at = $3, ended_at = NULL WHERE id = $1",
+        "UPDATE webhook_delivery SET status = $2, tries = 0, due_at = now(), ended_at = NULL WHERE id = $1",
         delivery_id,
         after,
-        now,
     )
 
 
@@ -78,22 +77,29 @@ async def simulate(
     delivery_id, message_id = uuid7(), uuid7()
     await work.execute(
         "INSERT INTO webhook_delivery (id, endpoint_id, message_id, type, body, status, tries, attempts, due_at, created_at)"
-        " VALUES ($1, $2, $3, $4, $5, 'pending', 0, 0, $6, $6)",
+        " VALUES ($1, $2, $3, $4, $5, 'pending', 0, 0, now(), now())",
         delivery_id,
         endpoint_id,
         message_id,
         kind,
         catalogue.sample(kind, message_id, now).decode(),
-        now,
     )
     return delivery_id
 
 
+async def due_within(time: timedelta) -> bool:
+    """Return whether a message is to be sent within the time: whoever sends should not go to sleep before."""
+    found = await DB.fetchval(
+        "SELECT EXISTS (SELECT FROM webhook_delivery d JOIN webhook_endpoint e ON e.id = d.endpoint_id"
+        " WHERE e.status = 'enabled' AND d.status = 'pending' AND d.due_at <= now() + $1::interval)",
+        time,
+    )
+    return bool(found)
+
+
 async def forget(now: datetime) -> None:
     """Delete what is older than the days that it is kept, and old keys whose grace is over."""
-    await DB.fetch(
-        "UPDATE webhook_endpoint SET old_keys_sealed = NULL, old_keys_until = NULL WHERE old_keys_until <= $1", now
-    )
+    await DB.fetch("DELETE FROM webhook_old_keys WHERE until <= $1", now)
     before = now - timedelta(days=KEPT_DAYS)
     for table in ("webhook_delivery", "partner_event"):
         gone = _BATCH

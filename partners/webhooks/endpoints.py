@@ -1,6 +1,6 @@
 """A partner keeps its endpoints."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,13 +17,13 @@ from partners.onboarding.history import lock_partner
 from partners.reading import reader
 from partners.secrets_once import seal
 from partners.webhooks.catalogue import Catalogue
-from partners.webhooks.domain import ENDPOINT, MOST_ENDPOINTS, EndpointStatus
+from partners.webhooks.domain import ENDPOINT, MOST_ENDPOINTS, MOST_OLD_KEYS, EndpointStatus
 from partners.webhooks.schemas import EndpointChange, EndpointView, NewEndpoint
 from partners.webhooks.signing import new_keys, seal_keys
 
 _VIEW = (
-    "id, version, url, event_types, description, status, disabled_reason, failing_since, public_key, old_keys_until,"
-    " created_at"
+    "id, version, url, event_types, description, status, disabled_reason, failing_since, public_key, created_at,"
+    " (SELECT max(until) FROM webhook_old_keys o WHERE o.endpoint_id = webhook_endpoint.id AND until > now()) AS old_keys_until"
 )
 
 
@@ -33,6 +33,14 @@ class TooManyEndpoints(Fact):
     code = "too_many_endpoints"
     zh = "最多可有 {most} 个 Webhook 端点；请先删除不用的。"
     en = "There are {most} webhook endpoints at the most; delete one that is not used."
+
+
+class TooManySecrets(Fact):
+    """As many old secrets sign as may."""
+
+    code = "too_many_secrets"
+    zh = "已有 {most} 个旧密钥仍在过渡期内；请等待其结束，或以 grace_hours 0 立即全部作废。"
+    en = "There are {most} old secrets in their grace already; wait for their end, or end them all with grace_hours 0."
 
 
 class Endpoints:
@@ -113,18 +121,21 @@ class Endpoints:
     async def rotate(
         self, work: UnitOfWork, partner_id: UUID, endpoint_id: UUID, grace_hours: int, actor: str, now: datetime
     ) -> EndpointView:
-        """Give the endpoint new keys and return it, the new secret sealed; the old ones sign for the grace. Raises NotFound."""
+        """Give the endpoint new keys and return it, the new secret sealed. Raises NotFound, TooManySecrets.
+
+        The old ones, and such as were replaced before, sign as long as their grace lasts; no grace ends them all.
+        """
         await lock_endpoint(work, partner_id, endpoint_id)
+        if grace_hours == 0:
+            await work.execute("DELETE FROM webhook_old_keys WHERE endpoint_id = $1", endpoint_id)
+        else:
+            await _keep_old_keys(work, endpoint_id, grace_hours)
         keys = new_keys()
         await work.execute(
-            "UPDATE webhook_endpoint SET old_keys_sealed = CASE WHEN $4 > 0 THEN keys_sealed END,"
-            " old_keys_until = CASE WHEN $4 > 0 THEN $5::timestamptz END,"
-            " keys_sealed = $2, public_key = $3, version = version + 1 WHERE id = $1",
+            "UPDATE webhook_endpoint SET keys_sealed = $2, public_key = $3, version = version + 1 WHERE id = $1",
             endpoint_id,
             seal_keys(self._secret_key, keys),
             keys.public_key,
-            grace_hours,
-            now + timedelta(hours=grace_hours),
         )
         await audit.record(work, actor, "webhook.rotate", f"endpoint:{endpoint_id}", now, grace_hours=grace_hours)
         return await self._with_secret(partner_id, endpoint_id, keys.shown)
@@ -132,6 +143,22 @@ class Endpoints:
     async def _with_secret(self, partner_id: UUID, endpoint_id: UUID, secret: str) -> EndpointView:
         view = await see_endpoint(partner_id, endpoint_id)
         return msgspec.structs.replace(view, secret=seal(self._secret_key, secret))
+
+
+async def _keep_old_keys(work: UnitOfWork, endpoint_id: UUID, hours: int) -> None:
+    """Let the present keys of a locked endpoint sign for so many hours yet."""
+    standing = await work.fetchval(
+        "SELECT count(*) FROM webhook_old_keys WHERE endpoint_id = $1 AND until > now()", endpoint_id
+    )
+    if standing >= MOST_OLD_KEYS:
+        raise TooManySecrets(most=MOST_OLD_KEYS)
+    await work.execute(
+        "INSERT INTO webhook_old_keys (id, endpoint_id, keys_sealed, until)"
+        " SELECT $2, id, keys_sealed, now() + make_interval(hours => $3) FROM webhook_endpoint WHERE id = $1",
+        endpoint_id,
+        uuid7(),
+        hours,
+    )
 
 
 async def lock_endpoint(work: UnitOfWork, partner_id: UUID, endpoint_id: UUID) -> Any:

@@ -2,6 +2,9 @@
 
 A sender that dies leaves its claims, which end by themselves; the message is then sent again under the same id, which is how a
 receiver knows it. Of several senders each passes by what another has claimed.
+
+All of it goes by the database's time, one clock for all senders, and never by a sandbox's own: receivers hold the signature's
+time against theirs. What happened, and when, is the message's business.
 """
 
 import asyncio
@@ -27,7 +30,10 @@ AT_ONCE = 32
 """Requests under way in one process."""
 
 OF_ONE_ENDPOINT = 4
-"""And of those to one endpoint, in all processes: one slow receiver must not hold up the others."""
+"""And of those to one endpoint, in all processes: one slow receiver must not hold up the partner's others."""
+
+OF_ONE_PARTNER = 8
+"""And to all endpoints of one partner, in all processes: a partner whose every receiver is slow holds up nobody else."""
 
 _CLAIM = timedelta(seconds=60)
 """Well beyond the ten seconds that a request may take."""
@@ -38,22 +44,51 @@ _MOST_ANSWER = 2000
 
 logger = structlog.get_logger()
 
+_PARTNERS = """
+SELECT p.id FROM partner p
+WHERE EXISTS (
+    SELECT FROM webhook_endpoint e JOIN webhook_delivery d ON d.endpoint_id = e.id
+    WHERE e.partner_id = p.id AND e.status = 'enabled'
+    AND d.status = 'pending' AND d.due_at <= $1 AND (d.claimed_until IS NULL OR d.claimed_until <= $1)
+    AND (p.status <> 'terminated' OR d.type = 'partner.status_changed')
+)
+ORDER BY p.id FOR NO KEY UPDATE SKIP LOCKED
+"""
+"""The partners with something due, locked: who counts what is under way, and then takes more, must be alone with it. One whose
+row somebody else holds has its turn with the next claim.
+"""
+
 _TAKE = """
-WITH due AS (
-    SELECT d.id FROM webhook_endpoint e
-    JOIN partner p ON p.id = e.partner_id AND p.status IN ('approved', 'active', 'suspended')
+WITH under_way AS (
+    SELECT e.partner_id, d.endpoint_id, count(*) AS so_many FROM webhook_delivery d
+    JOIN webhook_endpoint e ON e.id = d.endpoint_id AND e.partner_id = ANY($2::uuid[])
+    WHERE d.status = 'pending' AND d.claimed_until > $1 GROUP BY 1, 2
+), due AS (
+    SELECT d.id, d.due_at, e.partner_id FROM webhook_endpoint e
+    JOIN partner p ON p.id = e.partner_id
     CROSS JOIN LATERAL (
         SELECT id, due_at FROM webhook_delivery
         WHERE endpoint_id = e.id AND status = 'pending' AND due_at <= $1 AND (claimed_until IS NULL OR claimed_until <= $1)
-        ORDER BY due_at LIMIT greatest(0, $3 - (SELECT count(*) FROM webhook_delivery WHERE endpoint_id = e.id
-                                                AND status = 'pending' AND claimed_until > $1))
+        AND (p.status <> 'terminated' OR type = 'partner.status_changed')
+        ORDER BY due_at
+        LIMIT greatest(0, $4 - coalesce((SELECT so_many FROM under_way u WHERE u.endpoint_id = e.id), 0))
         FOR UPDATE SKIP LOCKED
     ) d
-    WHERE e.status = 'enabled' ORDER BY d.due_at LIMIT $2
+    WHERE e.status = 'enabled' AND e.partner_id = ANY($2::uuid[])
+), turns AS (
+    SELECT id, due_at, row_number() OVER (PARTITION BY partner_id ORDER BY due_at)
+        + coalesce((SELECT sum(so_many) FROM under_way u WHERE u.partner_id = due.partner_id), 0) AS turn FROM due
+), taken AS (
+    SELECT id FROM turns WHERE turn <= $5 ORDER BY turn, due_at LIMIT $3
 )
-UPDATE webhook_delivery d SET claim = $4, claimed_until = $5 FROM due, webhook_endpoint e
-WHERE d.id = due.id AND e.id = d.endpoint_id
-RETURNING d.id, d.endpoint_id, d.message_id, d.body, d.claim, e.url, e.keys_sealed, e.old_keys_sealed, e.old_keys_until
+UPDATE webhook_delivery d SET claim = $6, claimed_until = $1 + $7::interval FROM taken, webhook_endpoint e
+WHERE d.id = taken.id AND e.id = d.endpoint_id
+RETURNING d.id, d.endpoint_id, d.message_id, d.body, d.claim, e.partner_id, e.url,
+    e.keys_sealed, ARRAY(SELECT keys_sealed FROM webhook_old_keys o WHERE o.endpoint_id = e.id AND o.until > $1
+                         ORDER BY o.until DESC, o.id) AS old_keys
+"""
+"""Partners take turns, those with the fewest requests under way first: a long backlog of one is no reason to let others wait.
+A partner that has left is told that, and nothing more.
 """
 
 
@@ -63,7 +98,7 @@ class Sender:
     def __init__(
         self, outbound: Outbound, secret_key: str, clock: Clock, luck: Callable[[], float] = random.random
     ) -> None:
-        """`luck` gives the jitter of each delay, 0 to 1."""
+        """`luck` gives the jitter of each delay, 0 to 1; `clock` is moved by tests alone."""
         self._outbound = outbound
         self._secret_key = secret_key
         self._clock = clock
@@ -98,32 +133,44 @@ class Sender:
         return len(rows)
 
     async def claim(self, most: int) -> list[Any]:
-        """Claim deliveries that are due, the longest waiting first, and return them with what sending needs."""
-        now = self._clock.now()
+        """Claim deliveries that are due and return them with what sending needs, partners in turn."""
         async with unit_of_work() as work:
-            return await work.fetch(_TAKE, now, most, OF_ONE_ENDPOINT, uuid4(), now + _CLAIM)
+            now = await self._now(work)
+            partners = [row["id"] for row in await work.fetch(_PARTNERS, now)]
+            if not partners:
+                return []
+            return await work.fetch(_TAKE, now, partners, most, OF_ONE_ENDPOINT, OF_ONE_PARTNER, uuid4(), _CLAIM)
 
     async def deliver(self, row: Any) -> None:
         """Send one claimed delivery and record what came of it."""
         at = self._clock.now()
-        keys = [open_keys(self._secret_key, row["keys_sealed"])]
-        if row["old_keys_sealed"] is not None and at < row["old_keys_until"]:
-            keys.append(open_keys(self._secret_key, row["old_keys_sealed"]))
+        keys = [open_keys(self._secret_key, sealed) for sealed in (row["keys_sealed"], *row["old_keys"])]
         body = row["body"].encode()
         headers = message_headers(str(row["message_id"]), at, body, keys)
         headers["Content-Type"] = "application/json"
         result: Answer | OutboundError
         try:
-            result = await self._outbound.send("POST", row["url"], headers=headers, content=body, want=["retry-after"])
+            result = await self._outbound.send(
+                "POST",
+                row["url"],
+                headers=headers,
+                content=body,
+                want=["retry-after"],
+                whose=str(row["partner_id"]),
+            )
         except OutboundError as error:
             result = error
         async with unit_of_work() as work:
             await self._record(work, row, at, headers["webhook-signature"], result)
 
+    async def _now(self, work: UnitOfWork) -> datetime:
+        now: datetime = await work.fetchval("SELECT now()")
+        return self._clock.shifted(now)
+
     async def _record(
         self, work: UnitOfWork, row: Any, at: datetime, signature: str, result: Answer | OutboundError
     ) -> None:
-        now = self._clock.now()
+        now = await self._now(work)
         endpoint = await work.fetchrow(
             "SELECT partner_id, status, failing_since FROM webhook_endpoint WHERE id = $1 FOR UPDATE",
             row["endpoint_id"],
@@ -182,7 +229,8 @@ async def _move_endpoint(work: UnitOfWork, endpoint_id: UUID, endpoint: Any, ver
         return
     await work.execute(
         "UPDATE webhook_endpoint SET failing_since = $2, status = CASE WHEN $3::text IS NULL THEN status ELSE 'disabled' END,"
-        " disabled_reason = coalesce($3, disabled_reason) WHERE id = $1",
+        " disabled_reason = coalesce($3, disabled_reason),"
+        " version = version + CASE WHEN $3::text IS NULL THEN 0 ELSE 1 END WHERE id = $1",
         endpoint_id,
         verdict.failing_since,
         disable,

@@ -19,11 +19,18 @@ class WebhookEndpoint(Table, db=DB):
     failing_since = Timestamptz(null=True, default=None)
     keys_sealed = Bytea(null=False, default=None)
     public_key = Text(null=False, default=None)
-    old_keys_sealed = Bytea(null=True, default=None)
-    old_keys_until = Timestamptz(null=True, default=None)
     version = Integer(null=False, default=None)
     created_at = Timestamptz(null=False, default=None)
     created_by = Text(null=False, default=None)
+
+
+class WebhookOldKeys(Table, db=DB):
+    """Keys of an endpoint that were replaced, and sign beside the new ones until then."""
+
+    id = UUID(primary_key=True, null=False, default=None)
+    endpoint_id = UUID(null=False, default=None)
+    keys_sealed = Bytea(null=False, default=None)
+    until = Timestamptz(null=False, default=None)
 
 
 class PartnerEvent(Table, db=DB):

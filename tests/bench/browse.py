@@ -2,7 +2,7 @@
 
 import secrets
 
-from benefits.offers.domain import SCENARIOS
+from partners.fields import SCENARIOS
 from tests.bench.books import only
 from tests.bench.client import Measured, Plan, Product
 from tests.bench.rounds import Result, alternate, busiest, compare, rates

@@ -9,13 +9,14 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from benefits.offers.domain import SCENARIOS, Content, Price
+from benefits.offers.domain import Content, Price
 from benefits.points.domain import expiry_day
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of, uuid7
 from marketplace.kernel.text import Text
 from marketplace.platform.database import DB, columns, unit_of_work
 from partners.contracts.terms import load_terms
+from partners.fields import SCENARIOS
 from partners.oauth.clients import register_client
 from partners.oauth.schemas import NewClient
 from tests.bench.server import SETTINGS, Stage

@@ -20,7 +20,7 @@ from marketplace.platform.database import DB, in_place
 from marketplace.platform.runtime import with_database
 from marketplace.settings import Settings
 from partners.oauth import callers, gate, registration
-from partners.oauth.domain import OEM_SCOPES, PARTNER_SCOPES
+from partners.oauth.domain import AT_THE_COUNTER, OEM_SCOPES, PARTNER_SCOPES
 from partners.onboarding import requirement_api
 from partners.staff import api as staff_api
 from partners.webhooks import api as webhooks_api
@@ -149,7 +149,12 @@ class Cases:
             await self.both("expired", ended[who], 401)
         if who == "partner":
             await self.both("its person was disabled", await world.granted(), 401)
-            await self.both("its partner is suspended", world.who["suspended"], 403)
+            # What members hold is taken meanwhile: of its own, and so nothing of these.
+            remains = self.row.right in AT_THE_COUNTER
+            await self.both(
+                "its partner is suspended", world.who["suspended"], *(self.row.hidden if remains else (403,))
+            )
+            await self.both("its partner has left", world.who["terminated"], 403)
         if who == "sandbox":
             await self.both("credentials of the live side", world.who["partner"], 403)
 

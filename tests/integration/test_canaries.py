@@ -188,7 +188,7 @@ async def _one_row(world: MatrixWorld, row: Row, asker: Asker) -> None:
 
 
 async def _told(world: MatrixWorld, settings: Settings, receiver: Receiver) -> None:
-    announcer = Announcer(catalogue_of(settings.packages), settings.secret_key, world.clock)
+    announcer = Announcer(catalogue_of(settings.packages), settings.secret_key)
     await catch_up(announcer)
     allowed = Outbound.of(msgspec.structs.replace(settings, outbound_allow="127.0.0.0/8"))
     sender = Sender(allowed, settings.secret_key, world.clock, luck=lambda: 0.0)

@@ -49,9 +49,9 @@ class Club:
         self.member_id = good(await self.api.get("/v1/me", headers=self.member))["member"]["id"]
         return self
 
-    async def buy(self, number: int = 1, role: str = "finance") -> Any:
+    async def buy(self, number: int = 1, role: str = "finance", reference: str = "") -> Any:
         path = f"/v1/admin/partners/{self.partner.id}/point-packs"
-        body = {"packs": number, "reference": "ICBC-1"}
+        body = {"packs": number, "reference": reference or uuid4().hex}
         return await self.api.post(path, json=body, headers=self.api.staff(role) | fresh_key())
 
     async def grant(self, points: int, key: dict[str, str] | None = None, **fields: Any) -> Any:
@@ -96,6 +96,40 @@ async def test_granted_out_of_a_pack_with_a_warning(club: Club) -> None:
     assert await club.balance() == 760
     assert good(await club.buy(2), 201)["balance"] == 2_240
     assert not await breaches()
+
+
+async def test_a_pack_that_is_low_from_the_beginning_warns_once_until_there_was_enough(
+    dsn: str, settings: Settings, clock: Clock
+) -> None:
+    """One pack is half of what the partner is warned of: no grant ever crosses that line from above."""
+    low = PACKS | {"packs": {**PACKS["packs"], "points": 500, "low_balance_points": 1_000}}
+    async with running_app(settings, dsn, clock) as api:
+        club = await Club(api, clock).open(**low)
+
+        async def warned() -> list[int]:
+            rows = await DB.fetch("SELECT payload FROM event WHERE type = 'point_pack.low' ORDER BY seq")
+            return [row["payload"]["balance"] for row in rows]
+
+        good(await club.buy(), 201)
+        for _ in range(2):
+            good(await club.grant(100), 201)
+        good(await club.buy(), 201)
+        good(await club.grant(100), 201)
+        assert await warned() == [400], "800 and 700 are no news"
+        good(await club.buy(), 201)
+        good(await club.grant(100), 201)
+        assert await warned() == [400], "1,200 and 1,100 are enough"
+        good(await club.grant(101), 201)
+        assert await warned() == [400, 999], "and it is low again"
+
+
+async def test_a_transfer_buys_once(club: Club) -> None:
+    good(await club.buy(reference="ICBC-7"), 201)
+    again = await club.buy(reference="ICBC-7")
+    assert (again.status_code, again.json()["code"], again.json()["reference"]) == (409, "payment_recorded", "ICBC-7")
+    at_once = await asyncio.gather(*(club.buy(reference="ICBC-8") for _ in range(4)))
+    assert sorted(each.status_code for each in at_once) == [201, 409, 409, 409]
+    assert await club.left() == {"bought": 2_000, "granted": 0, "balance": 2_000}
 
 
 async def test_only_by_a_contract_that_grants(dsn: str, settings: Settings, clock: Clock) -> None:

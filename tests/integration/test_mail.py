@@ -104,6 +104,34 @@ async def state() -> tuple[Any, ...]:
     return tuple(row)
 
 
+class DatabasesOnly(Clock):
+    """A clock of a process that nobody may ask: several senders have one, the database's."""
+
+    def now(self) -> Any:
+        raise AssertionError("the process's clock was asked")
+
+
+async def test_a_slow_server_holds_one_message_and_no_other(database: str, settings: Settings, clock: Clock) -> None:
+    for _ in range(3):
+        await wrote(settings, clock)
+    slow, other = (MailSender(settings, DatabasesOnly()) for _ in range(2))
+    gate, sent = threading.Event(), list[Any]()
+    slow._send = lambda _: gate.wait(20) and None
+    other._send = sent.append
+    under_way = asyncio.create_task(slow.once())
+    claimed = "SELECT count(*) FROM outgoing_mail WHERE claim IS NOT NULL"
+    async with asyncio.timeout(10):
+        while not await DB.fetchval(claimed):
+            await asyncio.sleep(0.01)
+    assert await DB.fetchval(claimed) == 1
+    while await other.once():
+        pass
+    assert len(sent) == 2
+    gate.set()
+    assert await under_way
+    assert await DB.fetchval("SELECT count(*) FROM outgoing_mail WHERE status = 'sent' AND tries = 1") == 3
+
+
 @pytest.mark.parametrize("scheme", ["smtps", "smtp", "smtp+plain"])
 async def test_a_message_arrives(
     database: str, settings: Settings, clock: Clock, authority: Authority, scheme: str

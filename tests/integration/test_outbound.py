@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import ipaddress
+import socket
 import ssl
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -15,7 +17,7 @@ import pytest
 
 from marketplace.kernel.addresses import networks
 from marketplace.kernel.facts import InvalidField
-from marketplace.platform import outbound
+from marketplace.platform import lookups, outbound
 from marketplace.platform.outbound import MOST_BYTES, Outbound, OutboundError, Reason
 from marketplace.settings import Settings
 from tests.support.authority import Authority
@@ -33,12 +35,12 @@ class Names:
         self.answers = list(answers)
         self.asked: list[str] = []
 
-    async def __call__(self, name: str, port: int) -> Sequence[str]:
+    async def __call__(self, name: str, port: int, whose: str) -> Sequence[str]:
         self.asked.append(name)
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
-async def never_asked(name: str, port: int) -> Sequence[str]:
+async def never_asked(name: str, port: int, whose: str) -> Sequence[str]:
     raise AssertionError(f"{name} was looked up")
 
 
@@ -134,7 +136,7 @@ async def test_clear_text_and_other_ports_are_refused_without_a_look_up() -> Non
 
 
 async def test_names_that_lead_nowhere() -> None:
-    async def broken(name: str, port: int) -> Sequence[str]:
+    async def broken(name: str, port: int, whose: str) -> Sequence[str]:
         raise OSError("no such name")
 
     assert await refused(Outbound(resolver=broken), "https://hook.example/") == Reason.NAME_UNKNOWN
@@ -196,7 +198,7 @@ async def test_a_guard_that_let_the_client_resolve_would_be_led_inside(
 
         class Naive(Outbound):
             async def _ask(self, target: Any, addresses: Any, *rest: Any) -> Any:
-                again = [ipaddress.ip_address(text) for text in await self._resolver(target.host, target.port)]
+                again = [ipaddress.ip_address(text) for text in await self._resolver(target.host, target.port, "")]
                 return await super()._ask(outbound.Target("http", target.host, port, target.path), again, *rest)
 
         assert (await Naive(resolver=names).send("GET", "https://hook.example/")).status == 200
@@ -303,11 +305,42 @@ async def test_slow_ones_are_given_up(slow: Serve) -> None:
 
 
 async def test_a_slow_name_counts_too() -> None:
-    async def slow(name: str, port: int) -> Sequence[str]:
+    async def slow(name: str, port: int, whose: str) -> Sequence[str]:
         await asyncio.sleep(60)
         return ["127.0.0.1"]
 
     assert await refused(Outbound(resolver=slow, seconds=0.2), "https://hook.example/") == Reason.TOO_SLOW
+
+
+async def test_names_that_never_answer_hold_up_their_own_partner_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread stays in the system's resolver after whoever asked has given up: one who gave many such names has two."""
+    stuck: list[str] = []
+    over = threading.Event()
+    system = socket.getaddrinfo
+
+    def look(name: str, *rest: Any, **more: Any) -> Any:
+        if name.startswith("tarpit"):
+            stuck.append(name)
+            over.wait(20)
+            raise OSError("no answer")
+        return system("127.0.0.1" if name == "hook.example" else name, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look)
+    guard = Outbound(allowed=LOOPBACK, seconds=0.5)
+    try:
+        by_site = (guard.send("GET", f"http://tarpit{number}.evil.example/") for number in range(12))
+        by_partner = (guard.send("GET", f"http://tarpit.evil{number}.com/", whose="A") for number in range(12))
+        for asked in (by_site, by_partner):
+            results = await asyncio.gather(*asked, return_exceptions=True)
+            assert {getattr(each, "reason", each) for each in results} == {Reason.TOO_SLOW}
+        assert len(stuck) == 2 * lookups.OF_ONE, "and they are there still"
+        async with server(answering(OK)) as port:
+            for whose in ("", "B"):
+                assert (await guard.send("GET", f"http://hook.example:{port}/", whose=whose)).status == 200
+    finally:
+        over.set()
+    later = Outbound(allowed=LOOPBACK, seconds=5)
+    assert await refused(later, "http://tarpit.evil1.com/") == Reason.NAME_UNKNOWN
 
 
 async def test_answers_that_are_none() -> None:

@@ -1,4 +1,4 @@
-"""`marketplace rotate-member-references` and `member-of-reference`, on a data folder with a member's redemption in it."""
+"""The partners' commands on a data folder: references of a member who redeemed, and an owner who lost everything."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -6,16 +6,21 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
+from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import uuid7
 from marketplace.platform.commands import DEMO_FILE, open_database, run, settings_for
 from marketplace.platform.database import DB, unit_of_work
 from marketplace.platform.embedded import EmbeddedServer
-from partners.commands import member_of_reference_command, rotate_references_command
+from partners.commands import member_of_reference_command, reset_owner_command, rotate_references_command
+from partners.onboarding.decide import admit
+from partners.onboarding.schemas import NewApplication
 from partners.pairwise import first_key, member_reference
 from partners.webhooks.reference_keys import current_key
+from tests.support.sellers import application_json
 from tests.support.settlement import Sale, tell
 
 PARTNER = uuid7()
@@ -64,3 +69,24 @@ def test_a_rotation_and_who_was_meant(folder: Path) -> None:
         assert refused.exit_code == 1
         assert "knows nobody by that reference" in refused.output
     assert invoke(member_of_reference_command, "--data", folder, "--partner", "x", new).exit_code == 2
+
+
+async def _owner(folder: Path) -> UUID:
+    async with open_database(settings_for(folder)), unit_of_work() as work:
+        application = msgspec.convert(application_json(), NewApplication)
+        partner_id = await admit(work, application, "admin:ops", Clock().now())
+        await work.execute("UPDATE partner_staff SET status = 'active', provider_subject = 'gone'")
+        return partner_id
+
+
+def test_an_owner_whose_provider_is_gone_gets_a_link(folder: Path) -> None:
+    partner_id = run(_owner(folder))
+    wish = ("--data", folder, "--partner", partner_id, "--email", " Wang@example.com ", "--reason", "provider is gone")
+    found = invoke(reset_owner_command, *wish)
+    assert found.exit_code == 0, found.output
+    assert "/partner/join?token=" in found.output
+    again = invoke(reset_owner_command, *wish)
+    assert again.exit_code != 0
+    assert "/partner/join" not in again.output
+    refused = invoke(reset_owner_command, *wish[:5], "nobody@example.com", *wish[6:])
+    assert (refused.exit_code, "nobody with that address" in refused.output) == (1, True)

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextvars import Context
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
+import msgspec
 import pytest
 
 from benefits.sandbox import magic
@@ -19,6 +20,7 @@ from tests.support.authorizing import integrator, tokens_for
 from tests.support.oauth import GRANT, basic
 from tests.support.partners import active_partner, bearer, oem_client, partner_client, token
 from tests.support.people import People
+from tests.support.receiver import receiving
 from tests.support.sandboxes import SCOPES, InSandbox, app_with_sandboxes, sandboxed
 
 
@@ -189,6 +191,67 @@ async def test_one_that_nobody_asks_is_closed_and_opened_again(api: Api, monkeyp
     assert (await engineer.get(f"/v1/partner/offers/{offer_id}"))["status"] == "live"
 
 
+async def test_one_that_owes_messages_stays_open_for_them(
+    dsn: str, settings: Settings, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody asks it, and its receiver wants the next try within the hour, or later: then it closes, and sends when asked."""
+    monkeypatch.setattr(sandbox, "_LOOK_S", 0.1)
+    monkeypatch.setattr(sandbox, "IDLE_S", 0.3)
+    open_way = msgspec.structs.replace(settings, outbound_allow="127.0.0.0/8")
+    async with app_with_sandboxes(open_way, dsn, postgres) as api, receiving() as receiver:
+        scopes = [*SCOPES, "webhooks:manage"]
+        client = await partner_client(api, await active_partner(api), scopes=scopes, livemode=False)
+        engineer = InSandbox(api, bearer(await token(api, client)))
+        receiver.answers = [(503, {"retry-after": "1200"}, b""), (503, {"retry-after": "7200"}, b""), (204, {}, b"")]
+        wish = {"url": receiver.url, "event_types": ["webhook.endpoint_disabled"]}
+        at = f"/v1/partner/webhook-endpoints/{(await engineer.post('/v1/partner/webhook-endpoints', wish))['id']}"
+        made = await engineer.post(f"{at}/simulate", {"event_type": "voucher.used"})
+
+        async def tried(times: int) -> None:
+            async with asyncio.timeout(20):
+                while len(receiver.got) < times:
+                    await asyncio.sleep(0.05)
+
+        await tried(1)
+        await asyncio.sleep(1.5)
+        assert api.app.state.sandboxes._open, "the next try is due within the hour"
+        await engineer.post(f"/v1/partner/webhook-deliveries/{made['id']}/resend")
+        await tried(2)
+        async with asyncio.timeout(20):
+            while api.app.state.sandboxes._open:
+                await asyncio.sleep(0.1)
+        assert (await engineer.get(f"/v1/partner/webhook-deliveries/{made['id']}"))["status"] == "pending", (
+            "and not lost"
+        )
+        await engineer.post(f"/v1/partner/webhook-deliveries/{made['id']}/resend")
+        await tried(3)
+
+
+async def test_with_its_partner_a_sandbox_is_stopped(api: Api) -> None:
+    partner_id = await active_partner(api)
+    engineer = await sandboxed(api, partner_id)
+    member = await engineer.member()
+    assert (await api.get("/v1/me", headers=member)).status_code == 200
+    operations = api.staff("operations")
+
+    async def step(name: str) -> None:
+        at = f"/v1/admin/partners/{partner_id}/{name}"
+        assert (await api.post(at, json={"reason": "x"}, headers=operations | fresh_key())).status_code == 200
+
+    await step("suspend")
+    body = {"code": "x", "location_id": "SANDBOX-1"}
+    for answer in (
+        await api.get("/v1/me", headers=member),
+        await api.get("/v1/partner/sandbox", headers=engineer.headers),
+        await api.post("/v1/partner/vouchers/verify", json=body, headers=engineer.headers),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (403, "partner_stopped"), answer.text
+    await step("resume")
+    assert (await api.get("/v1/me", headers=member)).status_code == 200
+    await step("terminate")
+    assert (await api.get("/v1/me", headers=member)).status_code == 403
+
+
 async def test_its_credentials_get_a_new_secret_over_the_api(api: Api) -> None:
     client = await partner_client(api, await active_partner(api), scopes=SCOPES, livemode=False)
     headers = bearer(await token(api, client)) | fresh_key()
@@ -257,3 +320,41 @@ async def test_a_moved_clock_dates_nothing_on_the_live_side(api: Api, dsn: str) 
     )
     assert old.status_code == 401
     assert await token(api, client | {"client_secret": answer.json()["client_secret"]})
+
+
+async def test_webhooks_keep_the_receivers_time_where_the_sandboxs_is_ahead(
+    dsn: str, settings: Settings, postgres: str
+) -> None:
+    """Receivers refuse what was signed more than five minutes from their own time, and a retry is due by theirs."""
+    open_way = msgspec.structs.replace(settings, outbound_allow="127.0.0.0/8")
+    async with app_with_sandboxes(open_way, dsn, postgres) as api, receiving() as receiver:
+        scopes = [*SCOPES, "webhooks:manage"]
+        client = await partner_client(api, await active_partner(api), scopes=scopes, livemode=False)
+        engineer = InSandbox(api, bearer(await token(api, client)))
+        await engineer.post("/v1/partner/sandbox/clock", {"days": 40})
+        async with asyncio.timeout(20):  # the location that the sandbox begins with is old news by then
+            while "partner.location_added" not in (await api.get("/v1/partner/events", headers=engineer.headers)).text:
+                await asyncio.sleep(0.05)
+        receiver.answers = [(500, {"retry-after": "3600"}, b""), (204, {}, b"")]
+        wish = {"url": receiver.url, "event_types": ["partner.location_added"]}
+        endpoint = await engineer.post("/v1/partner/webhook-endpoints", wish)
+        there = f"/v1/partner/webhook-endpoints/{endpoint['id']}"
+        for place in range(2):
+            shop = {"id": f"SH-{place}", "name": {"zh-CN": "店", "en": "Shop"}, "city": "上海", "address": "路 1"}
+            await engineer.post("/v1/partner/locations", shop)
+            async with asyncio.timeout(20):
+                while len(receiver.got) <= place:
+                    await asyncio.sleep(0.05)
+        assert len(receiver.got) == 2
+        for got in receiver.got:
+            assert got.is_signed(endpoint["secret"])
+            assert got.is_fresh()
+            assert datetime.fromisoformat(got.message["timestamp"]) > datetime.now(UTC) + timedelta(days=39)
+        await engineer.post("/v1/partner/sandbox/clock", {"days": 40})
+        (waiting,) = (await engineer.get(f"{there}/deliveries?status=pending"))["data"]
+        due_in = datetime.fromisoformat(waiting["due_at"]) - datetime.now(UTC)
+        assert timedelta(minutes=50) < due_in <= timedelta(minutes=61)
+        assert len(receiver.got) == 2
+        again = await engineer.post(f"/v1/partner/webhook-deliveries/{waiting['id']}/resend")
+        assert datetime.fromisoformat(again["due_at"]) <= datetime.now(UTC) + timedelta(minutes=1)
+        assert (await engineer.get(there))["status"] == "enabled"

@@ -5,6 +5,7 @@ member in the app. Nobody touches the database.
 """
 
 import asyncio
+import os
 import re
 import shutil
 import tempfile
@@ -119,7 +120,7 @@ class Club:
 
     async def _mail(self) -> Any:
         async with asyncio.timeout(30):
-            while not (found := mails(self.settings.data)):
+            while not (found := [each for each in mails(self.settings.data) if "/partner/join" in each.get_content()]):
                 await asyncio.sleep(0.2)
         return found[-1]
 
@@ -185,8 +186,12 @@ async def run(command: str, answers: dict[str, Callable[[], Awaitable[str]]], fo
     return out.decode()
 
 
-@pytest.mark.skipif(shutil.which("jq") is None or shutil.which("curl") is None, reason="the guide needs curl and jq")
+MISSING = [tool for tool in ("curl", "jq", "openssl") if shutil.which(tool) is None]
+
+
+@pytest.mark.skipif(bool(MISSING) and os.environ.get("CI") != "true", reason=f"the guide needs {MISSING}")
 async def test_the_guide_as_it_is_printed(club: Club) -> None:
+    assert MISSING == [], "where it counts, the guide is not left out"
     answers: dict[str, Callable[[], Awaitable[str]]] = {
         "address of the marketplace: ": club.address,
         "client_id: ": club.sandbox_id,
@@ -219,6 +224,7 @@ async def _the_webhook_is_ours(club: Club) -> None:
     for received in club.receiver.got:
         assert inside["is_ours"](secret, received.headers, received.body)
         assert not inside["is_ours"](secret, received.headers, received.body + b" ")
+        assert not inside["is_ours"](secret, {**received.headers, "webhook-timestamp": "1700000000"}, received.body)
 
 
 def test_the_guide_asks_for_nothing_that_nobody_answers() -> None:

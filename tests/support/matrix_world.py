@@ -52,6 +52,11 @@ _STAFF = """
 INSERT INTO partner_staff (id, partner_id, email, name, roles, status, version, created_at, created_by, changed_at)
 VALUES ($1, $2, $3, '王敏', '{owner}', 'disabled', 1, now(), 'test', now())
 """
+_OWNER = """
+INSERT INTO partner_staff (id, partner_id, email, name, roles, status, version, provider_subject, created_at, created_by,
+    changed_at)
+VALUES ($1, $2, 'lost@example.com', '王敏', '{owner}', 'active', 1, 'lost', now(), 'test', now())
+"""
 _GRANT = """
 INSERT INTO oauth_grant (id, client_id, partner_id, staff_id, scopes, created_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, now(), now() + interval '1 day')
@@ -143,10 +148,10 @@ class MatrixWorld:
     async def _partners(self) -> None:
         api, ids, operations = self.api, self.ids, self.api.staff(OPERATIONS)
         ids["partner_id"], ids["other_partner"] = await self.partner(**GRANTING), await self.partner(**GRANTING)
-        suspended = await self.partner()
+        suspended, terminated = await self.partner(), await self.partner()
         for name, partner_id in (
             ("partner", ids["partner_id"]), ("other", ids["other_partner"]), ("revoked", ids["partner_id"]),
-            ("suspended", suspended), ("spare", ids["partner_id"]), ("rotated", ids["partner_id"]),
+            ("suspended", suspended), ("terminated", terminated), ("spare", ids["partner_id"]), ("rotated", ids["partner_id"]),
         ):  # fmt: skip
             self.clients[name] = await self.client(partner_id)
             self.who[name] = bearer(await token(api, self.clients[name]))
@@ -157,7 +162,10 @@ class MatrixWorld:
         for name in ("revoked", "oem_revoked"):
             path = f"/v1/admin/clients/{self.clients[name]['client_id']}/revoke"
             await self.post(path, operations, {"reason": "lost"})
-        await self.post(f"/v1/admin/partners/{suspended}/suspend", operations, {"reason": "complaints"})
+        shop = {"id": "HX-1", "name": {"zh-CN": "店", "en": "Shop"}, "city": "上海", "address": "路 1"}
+        await self.post("/v1/partner/locations", self.who["suspended"], shop)
+        for partner_id, step in ((suspended, "suspend"), (terminated, "terminate")):
+            await self.post(f"/v1/admin/partners/{partner_id}/{step}", operations, {"reason": "complaints"})
         ids["client_id"], ids["rotated_client"] = (
             self.clients["spare"]["client_id"],
             self.clients["rotated"]["client_id"],
@@ -290,6 +298,8 @@ class MatrixWorld:
         body = {"name": "收银通", "publisher": "收银通科技", "scopes": ["offers:read"], "redirect_uris": [CALLBACK]}
         application = await self.post("/v1/admin/integrator-clients", self.api.staff(OPERATIONS), body)
         self.clients["application"] = application
+        ids["owner"] = str(uuid7())
+        await DB.fetch(_OWNER, UUID(ids["owner"]), UUID(ids["partner_id"]))
         ids["grant"], person_id = str(uuid7()), uuid7()
         await DB.fetch(_STAFF, person_id, UUID(ids["partner_id"]), "owner@example.com")
         values = UUID(ids["grant"]), application["client_id"], UUID(ids["partner_id"]), person_id

@@ -86,10 +86,11 @@ def mails(data: Path) -> list[Any]:
 
 
 def link_in(message: Any) -> str:
-    """Return the one link of a message."""
+    """Return the one link of a message; beside an invitation's may stand where the company's people sign in."""
     links = set(re.findall(r"https?://\S+", unescape(message.get_content())))
-    assert len(links) == 1, links
-    return str(links.pop())
+    once = {link for link in links if "/sign-in/company/" not in link} or links
+    assert len(once) == 1, links
+    return str(once.pop())
 
 
 async def joined_owner(api: Api, browser: Portal, **changes: Any) -> str:

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import hmac
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -40,6 +41,10 @@ class Received:
                 continue
             return True
         return False
+
+    def is_fresh(self) -> bool:
+        """Whether its time is ours, as near as the libraries of Standard Webhooks want it: five minutes."""
+        return abs(time.time() - int(self.headers["webhook-timestamp"])) <= 300
 
     def _content(self) -> bytes:
         return f"{self.headers['webhook-id']}.{self.headers['webhook-timestamp']}.".encode() + self.body

@@ -61,5 +61,15 @@ async def active_partner(settings: Settings, now: datetime, **contract: Any) -> 
     async with unit_of_work() as work:
         partner_id = await admit(work, application, "admin:test", now)
         proposal = msgspec.structs.replace(proposal, **contract)
-        await agree(work, partner_id, proposal, settings.currency, ("admin:test", "admin:test-2"), "CT-1", now)
+        await agree(
+            work,
+            partner_id,
+            proposal,
+            settings.currency,
+            settings.oem_name,
+            ("admin:test", "admin:test-2"),
+            "CT-1",
+            settings.calendar.day_of(now),
+            now,
+        )
     return partner_id

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from benefits.offers.domain import SCENARIOS, check_content
+from benefits.offers.domain import check_content
 from benefits.redemptions.domain import voucher_end
 from benefits.seed import offer_body
 from marketplace.demo.world import build_world
@@ -14,6 +14,7 @@ from marketplace.demo.world_people import FEATURED
 from marketplace.demo.world_things import World
 from marketplace.kernel.text import query_terms
 from marketplace.settings import Settings
+from partners.fields import SCENARIOS
 
 CALENDAR = Settings(mode="test").calendar
 NOW = datetime(2026, 11, 21, 6, 30, tzinfo=UTC)

@@ -1,7 +1,8 @@
 """From draft to both signatures: what each side sees and may do, and that nothing holds before both have signed."""
 
 import asyncio
-from datetime import date, timedelta
+import json
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,9 +13,11 @@ from marketplace.platform.database import DB
 from marketplace.settings import Settings
 from partners.contracts.domain import content_hash
 from partners.contracts.terms import contract_in_force, load_terms
+from tests.support import sellers
 from tests.support.app import Api, fresh_key
 from tests.support.partners import (
     ALL_SCOPES,
+    APPLICATION,
     CONTRACT,
     active_partner,
     apply,
@@ -105,6 +108,44 @@ async def test_it_holds_with_the_second_signature(api: Api, oem_first: bool) -> 
         assert (again.status_code, again.json()["code"]) == (409, "wrong_state")
     types = await DB.fetch("SELECT type FROM event WHERE type LIKE 'contract.%' ORDER BY seq")
     assert [row["type"] for row in types] == ["contract.offered", "contract.signed"]
+
+
+async def test_the_signed_text_names_both_parties(api: Api, settings: Settings) -> None:
+    partner_id, _ = await _partner(api)
+    paper = await Paper.draft(api, partner_id)
+    wanted = {
+        "oem": settings.oem_name,
+        "partner": APPLICATION["legal_name"],
+        "registration_number": APPLICATION["registration_number"],
+    }
+    said = json.loads(paper.draft["content"])
+    assert (said["format"], said["parties"], paper.draft["parties"]) == (2, wanted, wanted)
+    await paper.step("offer")
+    await paper.oem_signs()
+    signed = (await paper.on_paper()).json()
+    assert (signed["status"], signed["content"], content_hash(signed["content"])) == (
+        "signed", paper.draft["content"], signed["content_hash"],
+    )  # fmt: skip
+
+
+async def test_a_version_of_the_first_format_is_read_and_verified_as_it_was_signed(api: Api) -> None:
+    partner_id, partner = await _partner(api)
+    paper = await Paper.draft(api, partner_id)
+    said = json.loads(paper.draft["content"]) | {"format": 1}
+    del said["parties"]
+    text = json.dumps(said, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    change = "UPDATE contract SET content = $2, content_hash = $3 WHERE id = $1"
+    await DB.fetch(change, UUID(paper.id), text, content_hash(text))
+    paper.hash = content_hash(text)
+    await paper.step("offer")
+    await paper.oem_signs()
+    assert (await paper.partner_signs(partner)).json()["status"] == "signed"
+    seen = (await api.get(f"/v1/partner/contracts/{paper.id}", headers=partner)).json()
+    assert (seen["parties"], seen["content"], seen["content_hash"]) == (None, text, paper.hash)
+    assert await _in_force(partner_id) == 1
+    nobody = text.replace('"format":1', '"format":2')
+    with pytest.raises(asyncpg.CheckViolationError):
+        await DB.fetch(change, UUID((await Paper.draft(api, partner_id)).id), nobody, content_hash(nobody))
 
 
 async def test_a_draft_changes_and_an_offer_does_not(api: Api) -> None:
@@ -260,3 +301,9 @@ async def test_the_database_holds_signature_and_content_together(api: Api, dsn: 
     for deed in ("UPDATE contract_signature SET actor = 'x'", "DELETE FROM contract_signature"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await DB.fetch(deed)
+
+
+async def test_paper_is_signed_on_the_business_day(database: str, settings: Settings) -> None:
+    """At one in the morning in Shanghai it is yesterday in UTC."""
+    await sellers.active_partner(settings, datetime(2026, 11, 22, 17, tzinfo=UTC), starts_on=date(2026, 12, 1))
+    assert await DB.fetchval("SELECT signed_on FROM contract_signature WHERE method = 'paper'") == date(2026, 11, 23)

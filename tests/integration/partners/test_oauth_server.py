@@ -210,19 +210,32 @@ async def test_a_revoked_client_stops_at_once_and_elsewhere_soon(api: Api) -> No
 async def test_a_suspended_partner_stops_and_may_go_on_when_resumed(api: Api) -> None:
     partner_id = await active_partner(api)
     client = await partner_client(api, partner_id)
+    office = await partner_client(api, partner_id, scopes=["offers:read", "statements:read"])
     access = bearer(await token(api, client))
     path = f"/v1/admin/partners/{partner_id}"
     await staff_post(api, f"{path}/suspend", {"reason": "投诉"})
     stopped = await api.get("/v1/partner/profile", headers=access)
     assert (stopped.status_code, stopped.json()["code"]) == (403, "partner_stopped")
-    answer = await ask(api, GRANT, Authorization=basic(client["client_id"], client["client_secret"]))
-    assert (answer.status_code, answer.json()["error"]) == (400, "unauthorized_client")
+    who = basic(client["client_id"], client["client_secret"])
+    for wish in (GRANT, GRANT | {"scope": "offers:read vouchers:use vouchers:verify"}):
+        given = (await ask(api, wish, Authorization=who)).json()
+        assert sorted(given["scope"].split()) == ["vouchers:use", "vouchers:verify"], "what members hold, and no more"
+        stopped = await api.get("/v1/partner/profile", headers=bearer(given["access_token"]))
+        assert (stopped.status_code, stopped.json()["code"]) == (403, "partner_stopped")
+    for scope in ("offers:read", "vouchers:use webhooks:manage"):
+        answer = await ask(api, GRANT | {"scope": scope}, Authorization=who)
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_scope")
+    answer = await ask(api, GRANT, Authorization=basic(office["client_id"], office["client_secret"]))
+    assert (answer.status_code, answer.json()["error"]) == (400, "unauthorized_client"), "it never took vouchers"
     refused = await api.post(
         f"{path}/clients", json={"name": "x", "scopes": ["offers:read"]}, headers=api.staff("operations") | fresh_key()
     )
     assert (refused.status_code, refused.json()["code"]) == (409, "wrong_state")
     await staff_post(api, f"{path}/resume", {})
     assert (await api.get("/v1/partner/profile", headers=access)).status_code == 200
+    await staff_post(api, f"{path}/terminate", {"reason": "x"})
+    answer = await ask(api, GRANT, Authorization=who)
+    assert (answer.status_code, answer.json()["error"]) == (400, "unauthorized_client")
 
 
 async def test_a_request_costs_no_query_for_its_client(api: Api) -> None:

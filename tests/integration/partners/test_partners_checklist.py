@@ -202,6 +202,37 @@ async def test_what_the_program_finds_out_by_itself(api: Api) -> None:
     assert checklist["missing"] == {"submit": [], "approve": ["website_given"]}
 
 
+async def test_nobody_is_asked_before_applying_for_what_comes_later(api: Api) -> None:
+    """A contract and an account are made with a company that has applied: at `submit`, nobody could apply any more."""
+    listed = good(await api.get(PATH, headers=api.staff("operations")))["data"]
+    for code, who in (("contract_signed", "operations"), ("payout_account", "finance")):
+        (found,) = [one for one in listed if one["code"] == code]
+        change = {name: found[name] for name in ("title", "help", "partner_kinds", "sort", "version")}
+        refused = await api.patch(f"{PATH}/{code}", json=change | {"gate": "submit"}, headers=api.staff("operations"))
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "gate"), refused.text
+        good(await api.patch(f"{PATH}/{code}", json=change | {"gate": "approve"}, headers=api.staff("operations")))
+        receipt = await apply(api)
+        at = f"/v1/admin/partners/{receipt['id']}"
+        items = good(await api.get(f"{at}/checklist", headers=api.staff("operations")))["items"]
+        assert [one["who"] for one in items if one["code"] == code] == [who]
+    refused = await api.post(f"{at}/approve", json={}, headers=api.staff("operations") | fresh_key())
+    assert {one["code"]: one["who"] for one in refused.json()["missing"]} == {
+        "contract_signed": "operations",
+        "payout_account": "finance",
+    }
+
+
+async def test_an_attestation_alone_is_refused_by_its_own_fields_name(api: Api) -> None:
+    receipt = await apply(api)
+    headers = bearer(receipt["application_token"]) | fresh_key()
+    at = f"/v1/partner/applications/{receipt['id']}/attestations"
+    refused = await api.post(at, json={"code": "nothing"}, headers=headers)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "code")
+    within = APPLICATION | {"attestations": [{"code": "nothing"}]}
+    refused = await api.post("/v1/partner/applications", json=within, headers=fresh_key())
+    assert refused.json()["errors"][0]["field"] == "attestations[0].code"
+
+
 SOUND = "91350100M000100Y43"
 """The example of GB 32100-2015 itself."""
 

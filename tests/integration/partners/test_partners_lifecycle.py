@@ -2,7 +2,7 @@
 
 import itertools
 from typing import Any, get_args
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -16,7 +16,7 @@ from partners.onboarding.decide import decide
 from partners.onboarding.domain import PARTNER, Decision, PartnerStatus, decisions
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.flow import Partner, good, oem
-from tests.support.partners import APPLICATION, apply, bearer, staff_post
+from tests.support.partners import APPLICATION, CONTRACT, apply, bearer, signed_contract, staff_post
 
 
 async def test_every_arrow_and_every_pair_that_is_none(api: Api, clock: Clock) -> None:
@@ -91,6 +91,48 @@ async def test_changes_are_asked_for_and_the_application_comes_again(api: Api) -
     assert (await staff_post(api, f"{admin}/approve", {}))["status"] == "approved"
 
 
+async def test_another_company_inherits_neither_contract_nor_account(api: Api) -> None:
+    """Signed while it applied, by a company that is then replaced: the other one signs, and names its account, anew."""
+    receipt = await apply(api)
+    admin, path = f"/v1/admin/partners/{receipt['id']}", f"/v1/partner/applications/{receipt['id']}"
+    applicant = bearer(receipt["application_token"])
+    await staff_post(api, f"{admin}/take_up", {})
+    assert (await signed_contract(api, receipt["id"])).status_code == 200
+    await staff_post(api, f"{admin}/contracts", CONTRACT | {"starts_on": "2090-01-01"})
+    account = {"holder": "华住", "bank": "工行", "number": "6222021001112223334", "document_reference": "PA-1"}
+    finance = api.staff("finance") | {"If-Match": '"0"'}
+    good(await api.put(f"{admin}/payout-account", json=account, headers=finance))
+
+    async def come_again(**changes: str) -> list[str]:
+        await staff_post(api, f"{admin}/request_changes", {"reason": "请更正"})
+        good(await api.post(f"{path}/resubmit", json=APPLICATION | changes, headers=applicant | fresh_key()))
+        listed = good(await api.get(f"{admin}/contracts", headers=api.staff("auditor")))["data"]
+        return [each["status"] for each in listed]
+
+    assert await come_again(website="https://other.example.com") == ["signed", "drafted"], "the same company"
+    assert await come_again(legal_name="另一家公司", registration_number="91310000MA1FL0009X") == ["withdrawn"] * 2
+    assert (await api.get(f"{admin}/payout-account", headers=api.staff("auditor"))).status_code == 404
+    history = good(await api.get(admin, headers=api.staff("auditor")))["history"]
+    assert [
+        ("合同第 1 版" in each["reason"], "3334" in each["reason"]) for each in history if each["action"] == "void"
+    ] == [(True, True)]
+    assert await DB.fetchval("SELECT count(*) FROM contract_signature") == 2, "who signed what stays"
+    assert await DB.fetchval("SELECT count(*) FROM event WHERE type = 'contract.withdrawn'") == 1
+    assert (await staff_post(api, f"{admin}/approve", {}))["status"] == "approved", "and not active"
+    assert (await signed_contract(api, receipt["id"])).json()["partner_status"] == "active"
+    assert await first_break() is None
+
+
+async def test_what_is_noted_meanwhile_does_not_hide_what_was_asked_for(api: Api) -> None:
+    receipt = await apply(api)
+    admin, path = f"/v1/admin/partners/{receipt['id']}", f"/v1/partner/applications/{receipt['id']}"
+    await staff_post(api, f"{admin}/take_up", {})
+    await staff_post(api, f"{admin}/request_changes", {"reason": "公司名称与执照不符"})
+    assert (await signed_contract(api, receipt["id"])).status_code == 200
+    seen = good(await api.get(path, headers=bearer(receipt["application_token"])))
+    assert (seen["status"], seen["reason"]) == ("changes_requested", "公司名称与执照不符")
+
+
 async def test_a_resubmission_that_is_sent_twice_counts_once(api: Api) -> None:
     receipt = await apply(api)
     admin, path = f"/v1/admin/partners/{receipt['id']}", f"/v1/partner/applications/{receipt['id']}"
@@ -120,10 +162,12 @@ async def test_who_may_resubmit_is_found_out_by_the_token_alone(api: Api, monkey
     assert applying.prove is not careless
 
 
-async def test_a_suspension_stops_sales_and_calls_and_leaves_vouchers_whole(dsn: str, settings: Settings) -> None:
-    """Off the catalogue at once, tokens refused, the member's voucher as it was; resumed, it is taken at the counter."""
+async def test_a_suspension_stops_everything_but_vouchers_that_members_have(dsn: str, settings: Settings) -> None:
+    """Off the catalogue at once, and refused everything else; the counter takes what members paid for. Terminated, nothing."""
     async with running_app(settings, dsn) as api:
-        partner = await Partner(api).open()
+        partner = await Partner(api).open(counter_cancel_minutes=60)
+        shop = {"id": "SH-1", "name": {"zh-CN": "店", "en": "Shop"}, "city": "上海", "address": "路 1"}
+        good(await api.post("/v1/partner/locations", json=shop, headers=partner.headers | fresh_key()), 201)
         offer = await partner.offer(points=100, stock=10)
         member = api.member("m-1", name="林")
         member_id = good(await api.get("/v1/me", headers=member))["member"]["id"]
@@ -136,20 +180,32 @@ async def test_a_suspension_stops_sales_and_calls_and_leaves_vouchers_whole(dsn:
         }
         good(await api.post("/v1/points/earnings", json={"earnings": [earning]}, headers=await oem(api)))
         wish = {"offer_id": offer["id"], "quantity": 1}
-        bought = good(await api.post("/v1/redemptions", json=wish, headers=member | fresh_key()), 201)
-        code = bought["voucher"]["code"]
+        bought = [
+            good(await api.post("/v1/redemptions", json=wish, headers=member | fresh_key()), 201) for _ in range(2)
+        ]
+        code, second = (each["voucher"]["code"] for each in bought)
 
         await staff_post(api, f"/v1/admin/partners/{partner.id}/suspend", {"reason": "投诉"})
         assert good(await api.get("/v1/offers", headers=member))["data"] == []
         refused = await api.post("/v1/redemptions", json=wish, headers=member | fresh_key())
         assert (refused.status_code, refused.json()["code"]) == (409, "not_on_sale")
-        stopped = await partner.use(code)
-        assert (stopped.status_code, stopped.json()["code"]) == (403, "partner_stopped")
-        assert "仍然有效" in stopped.json()["title"]
-        kept = await DB.fetchrow("SELECT status, expires_at FROM voucher")
-        assert kept is not None
-        assert kept["status"] == "issued"
+        there = {"code": code, "location_id": "SH-1"}
+        for step, more, status in (
+            ("verify", {}, "issued"),
+            ("use", {"reference": "1"}, "used"),
+            ("undo-use", {"reason": "slip"}, "issued"),
+            ("use", {"reference": "2"}, "used"),
+        ):
+            headers = partner.headers | fresh_key()
+            done = good(await api.post(f"/v1/partner/vouchers/{step}", json=there | more, headers=headers))
+            assert done["status"] == status, step
+        for path in ("/v1/partner/profile", "/v1/partner/redemptions", "/v1/partner/offers"):
+            stopped = await api.get(path, headers=partner.headers)
+            assert (stopped.status_code, stopped.json()["code"]) == (403, "partner_stopped")
+            assert "只能查验和核销" in stopped.json()["title"]
 
         await staff_post(api, f"/v1/admin/partners/{partner.id}/resume", {})
         assert [found["id"] for found in good(await api.get("/v1/offers", headers=member))["data"]] == [offer["id"]]
-        assert good(await partner.use(code, uuid4().hex))["status"] == "used"
+        await staff_post(api, f"/v1/admin/partners/{partner.id}/terminate", {"reason": "x"})
+        gone = await partner.use(second)
+        assert (gone.status_code, gone.json()["code"]) == (403, "partner_stopped")

@@ -193,6 +193,25 @@ async def test_columns_that_a_file_leaves_out_stay_as_they_are(api: Api) -> None
     assert found["coordinates"] == {"lat": 31.2304, "lng": 121.4737}
 
 
+async def test_what_a_file_leaves_blank_neither_renames_nor_reopens(api: Api) -> None:
+    _, access = await opened(api)
+    good(await send(api, access, HEAD + ONE.replace("open", "closed")))
+    for file in (
+        "id,name_zh,city,address\nSH-1,外滩店,上海,路2号\n",
+        "id,name_zh,name_en,city,address,state\nSH-1,外滩店,,上海,路3号,\nSH-2,新店,,上海,路4号,\n",
+    ):
+        done = good(await send(api, access, file))
+        assert done["changed"] == 1
+        found = {each["id"]: each for each in good(await api.get(PATH, headers=access))["data"]}
+        assert (found["SH-1"]["name"]["en"], found["SH-1"]["state"]) == ("The Bund", "closed"), file
+    assert (found["SH-2"]["name"]["en"], found["SH-2"]["state"]) == ("新店", "open"), (
+        "of a new one nothing else is known"
+    )
+    opened_again = "id,name_zh,city,address,state\nSH-1,外滩店,上海,路3号,营业\n"
+    assert good(await send(api, access, opened_again))["changed"] == 1
+    assert good(await send(api, access, opened_again))["unchanged"] == 1
+
+
 def bomb() -> bytes:
     out = io.BytesIO()
     with (
@@ -269,7 +288,7 @@ async def test_without_the_partner_in_the_key_of_the_write_another_ones_location
     good(await send(api, ours, HEAD + ONE.replace("外滩店", "我家")))
     name = "SELECT name_zh FROM partner_location WHERE partner_id = $1"
     assert await DB.fetchval(name, UUID(other_id)) == "外滩店"
-    broken = importing._UPSERT.replace("SELECT $1, w.*", f"SELECT coalesce('{other_id}'::uuid, $1), w.*")
+    broken = importing._UPSERT.replace("SELECT $1, w.id", f"SELECT coalesce('{other_id}'::uuid, $1), w.id")
     monkeypatch.setattr(importing, "_UPSERT", broken)
     good(await send(api, ours, HEAD + ONE.replace("外滩店", "我家")))
     assert await DB.fetchval(name, UUID(other_id)) == "我家"

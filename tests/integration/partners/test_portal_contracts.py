@@ -81,8 +81,9 @@ async def test_read_compared_and_signed(api: Api, owner: Portal) -> None:
     assert "生效中" in page.text
     at = f"/partner/contracts/{version['id']}"
     shown = (await owner.get(at)).text
-    for words in ("2027年1月1日 起，长期有效", "餐饮：每积分 0.012", "住宿、旅游：280.00 CNY", "每旬", "15 分钟", "最高 9.00",
-                  "经销商 D-0042", "70 %", "与第 1 版相比", "华住酒店集团有限公司", version["content_hash"]):  # fmt: skip
+    for words in ("2027年1月1日 起，长期有效", "食：每积分 0.012", "住、游：280.00 CNY", "每旬", "15 分钟", "最高 9.00",
+                  "经销商 D-0042", "70 %", "与第 1 版相比", "华住酒店集团有限公司 · 91310000", "权益平台 Benefits",
+                  version["content_hash"]):  # fmt: skip
         assert words in shown, words
     changed = shown[shown.index('id="difference"') :]
     assert re.search(r"<del>每月</del>.*?<ins>每旬</ins>", changed, re.DOTALL)
@@ -221,5 +222,5 @@ async def test_in_english(api: Api, here: Settings, clock: Clock) -> None:
         at = f"/partner/contracts/{version['id']}"
         for page in (await browser.get("/partner/contracts"), await browser.get(at), await browser.get(f"{at}/sign"),
                      await browser.fill(f"{at}/sign", content_hash="0" * 64, agreed="yes", code=browser.code())):  # fmt: skip
-            text = re.sub(r"中文|李娜|华住酒店集团有限公司|王敏", "", re.sub(r"<[^>]+>", "", page.text))
+            text = re.sub(r"中文|李娜|华住酒店集团有限公司|王敏|权益平台", "", re.sub(r"<[^>]+>", "", page.text))
             assert not re.search(r"[\u4e00-\u9fff]", text), re.search(r".{30}[\u4e00-\u9fff]+.{20}", text)

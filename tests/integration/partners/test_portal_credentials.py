@@ -15,7 +15,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.platform.database import DB
 from marketplace.settings import Settings
 from tests.support.app import Api, running_app
-from tests.support.partners import approved_partner, bearer, partner_client
+from tests.support.partners import approved_partner, bearer, partner_client, signed_contract, staff_post
 from tests.support.portal import Portal, link_in, post_office
 
 
@@ -93,6 +93,7 @@ async def test_live_ones_are_no_stronger_than_who_makes_them(api: Api, owner: Po
     await role("developer")
     page = await owner.fill("/partner/credentials", name="POS", livemode="live", scopes=["contracts:sign"])
     assert (page.status_code, "不能超出您的角色" in page.text) == (400, True)
+    assert "签署本公司的合同。" in page.text.partition("不能超出您的角色")[2][:100], "in words, and not by its code"
     assert 'value="contracts:sign" checked' in page.text, "what was filled in is still there"
     page = await owner.fill("/partner/credentials", f"/partner/credentials/{client_id}/rotate")
     assert (page.status_code, "不能超出您的角色" in page.text) == (400, True)
@@ -145,3 +146,12 @@ async def test_what_is_no_client_is_not_there(owner: Portal, client_id: str) -> 
     for deed in ("rotate", "revoke", "steal"):
         page = await owner.fill(listed, f"/partner/credentials/{client_id}/{deed}")
         assert page.status_code == 404, page.text
+
+
+async def test_a_suspended_companys_people_are_told_so_in_words(api: Api, owner: Portal) -> None:
+    partner_id = str(await DB.fetchval("SELECT id FROM partner"))
+    assert (await signed_contract(api, partner_id)).status_code == 200
+    await staff_post(api, f"/v1/admin/partners/{partner_id}/suspend", {"reason": "投诉"})
+    page = await owner.fill("/partner/credentials", name="POS", livemode="live", scopes=["offers:read"])
+    assert (page.status_code, "当前状态为“已暂停”，不能进行此操作。" in page.text) == (400, True)
+    assert "issue_client" not in page.text

@@ -13,8 +13,8 @@ from marketplace.kernel.clock import Clock
 from marketplace.platform.database import DB
 from marketplace.settings import Settings
 from partners.staff.second_factor import code_at
-from tests.support.app import Api, running_app
-from tests.support.partners import approved_partner
+from tests.support.app import Api, fresh_key, running_app
+from tests.support.partners import approved_partner, signed_contract, staff_post
 from tests.support.portal import PASSWORD, Portal, link_in, mails, post_office
 
 OWNER = "li.na@example.com"
@@ -280,3 +280,51 @@ async def test_over_https_cookies_stay_there(settings: Settings, dsn: str) -> No
         cookies = (await api.get("/partner/sign-in")).headers.get_list("set-cookie")
     assert cookies
     assert all("; Secure" in line for line in cookies), cookies
+
+
+async def test_an_owner_who_lost_everything_begins_anew(api: Api, portal: Portal) -> None:
+    """The only owner, without phone and codes: active on the list, so nobody could be invited in their place."""
+    partner_id = await owner_joins(api, portal)
+    operations, at = api.staff("operations"), f"/v1/admin/partners/{partner_id}/staff"
+    (person,) = (await api.get(at, headers=operations)).json()["data"]
+    (before,) = await post_office(portal.settings, portal.clock)
+
+    async def reset(staff_id: str, **body: str) -> tuple[int, str]:
+        answer = await api.post(f"{at}/{staff_id}/reset", json=body, headers=operations | fresh_key())
+        return answer.status_code, answer.json().get("code") or answer.json()["status"]
+
+    assert await reset(person["id"]) == (400, "invalid_request"), "not without a reason"
+    assert await reset(person["id"], reason="手机和恢复码均已丢失，已回电核实") == (200, "invited")
+    assert await reset(person["id"], reason="again") == (409, "wrong_state")
+    assert "/partner/sign-in" in str((await portal.get("/partner")).url), "signed out"
+    step = await portal.fill("/partner/sign-in", email=OWNER, password=PASSWORD)
+    assert step.status_code == 401
+    kept = await DB.fetchval("SELECT details::text FROM audit_entry WHERE action = 'staff.reset'")
+    assert "丢失" in kept
+    old, message = await post_office(portal.settings, portal.clock)
+    assert (old["Message-ID"], message["To"]) == (before["Message-ID"], OWNER)
+    assert (await portal.join(link_in(message), "another good passphrase")).status_code == 200
+    assert "李娜，您好" in (await portal.get("/partner")).text
+    await portal.fill("/partner", "/partner/sign-out")
+    assert "李娜，您好" in (await portal.sign_in(OWNER, "another good passphrase")).text
+
+
+async def test_people_of_a_suspended_partner_read_why(api: Api, portal: Portal) -> None:
+    partner_id = await owner_joins(api, portal)
+    assert (await signed_contract(api, partner_id)).status_code == 200
+    assert "已被暂停" not in (await portal.get("/partner")).text
+    await staff_post(api, f"/v1/admin/partners/{partner_id}/suspend", {"reason": "三次投诉 <未答复>"})
+    page = (await portal.get("/partner")).text
+    assert "原因：三次投诉 &lt;未答复&gt;" in page
+    assert "只能查验和核销" in page
+
+
+async def test_operations_reset_owners_only(api: Api, portal: Portal) -> None:
+    partner_id = await owner_joins(api, portal)
+    await portal.fill("/partner/people", "/partner/people", email="dev@example.com", name="Dev", roles="developer")
+    operations, at = api.staff("operations"), f"/v1/admin/partners/{partner_id}/staff"
+    people = (await api.get(at, headers=operations)).json()["data"]
+    (developer,) = [one["id"] for one in people if one["email"] == "dev@example.com"]
+    wish = {"reason": "lost"}
+    answer = await api.post(f"{at}/{developer}/reset", json=wish, headers=operations | fresh_key())
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_an_owner")

@@ -165,6 +165,39 @@ async def test_strangers_who_begin_again_and_again_cause_one_call(
         assert len(asked) == 2
 
 
+async def test_people_find_their_companys_sign_in_on_the_second_day(
+    api: Api, here: Settings, clock: Clock, company: Company
+) -> None:
+    (message,) = await post_office(here, clock)
+    listed = (await api.get("/v1/partner/identity-provider", headers=company.headers)).json()["sign_in"]
+    assert listed.endswith(f"/partner/sign-in/company/huazhu-group-{company.id[-12:]}")
+    assert listed in message.get_content(), "the invitation says it, since its link is used up by then"
+    path = listed.removeprefix(here.base_url)
+    async with Portal.of(api.app, here, clock) as portal:
+        renamed = path.replace("huazhu-group", "any-other-name")
+        for there in (path, renamed, f"/partner/sign-in/company/{company.id}"):
+            assert (await portal.get(there, follow_redirects=False)).status_code == 303, there
+        for nowhere in ("huazhu-group", f"x-{'0' * 12}", "x-' OR 1=1", "%00"):
+            assert (await portal.get(f"/partner/sign-in/company/{nowhere}")).status_code == 404, nowhere
+        assert path not in (await portal.get("/partner/sign-in")).text
+        await enter(portal, company, "lina")
+        await portal.fill("/partner", "/partner/sign-out")
+        assert path in (await portal.get("/partner/sign-in")).text, "this browser is led there again"
+        before = len(await post_office(here, clock))
+        pages = [
+            await portal.fill("/partner/sign-in", "/partner/sign-in/find-company", email=email)
+            for email in (OWNER.upper(), "nobody@example.com")
+        ]
+        assert {page.status_code for page in pages} == {200}
+        assert path not in pages[0].text, "who works where is said by mail only"
+        sent = (await post_office(here, clock))[before:]
+        assert [each["To"] for each in sent] == [OWNER]
+        assert link_in(sent[0]) == listed
+        for _ in range(5):
+            await portal.fill("/partner/sign-in", "/partner/sign-in/find-company", email=OWNER)
+        assert len(await post_office(here, clock)) - before <= 3
+
+
 async def test_who_was_not_invited_stays_outside(api: Api, here: Settings, clock: Clock, company: Company) -> None:
     async with Portal.of(api.app, here, clock) as portal:
         for login in ("zhao", "plain"):

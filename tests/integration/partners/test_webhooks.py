@@ -1,8 +1,9 @@
 """Webhooks from an event to a partner's own server, over real sockets, and everything that goes wrong on the way."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ import msgspec
 import pytest
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB
+from marketplace.platform.database import DB, fresh_context, unit_of_work
 from marketplace.platform.events import catch_up
 from marketplace.platform.outbound import Outbound
 from marketplace.settings import Settings
@@ -21,7 +22,7 @@ from partners.webhooks.deliveries import forget
 from partners.webhooks.domain import DELAYS_S
 from partners.webhooks.send import Sender
 from tests.support.app import Api, fresh_key, running_app
-from tests.support.partners import ALL_SCOPES, active_partner, bearer, partner_client, token
+from tests.support.partners import ALL_SCOPES, active_partner, bearer, partner_client, staff_post, token
 from tests.support.receiver import Receiver, receiving
 
 ENDPOINTS = "/v1/partner/webhook-endpoints"
@@ -34,7 +35,7 @@ class House:
 
     def __init__(self, api: Api, settings: Settings, clock: Clock, receiver: Receiver) -> None:
         self.api, self.clock, self.receiver, self.settings = api, clock, receiver, settings
-        self.announcer = Announcer(catalogue_of(settings.packages), settings.secret_key, clock)
+        self.announcer = Announcer(catalogue_of(settings.packages), settings.secret_key)
         self.sender = Sender(Outbound.of(settings), settings.secret_key, clock, luck=lambda: 0.0)
         self.headers: dict[str, str] = {}
         self.partner_id = ""
@@ -148,6 +149,30 @@ async def test_while_a_secret_rotates_both_sign(house: House) -> None:
     assert refused.status_code == 400
 
 
+async def test_a_second_rotation_leaves_the_first_old_secret_its_grace(house: House) -> None:
+    first = await house.endpoint()
+    at = f"{ENDPOINTS}/{first['id']}/rotate-secret"
+    second, third = [await house.post(at, {"grace_hours": hours}, 200) for hours in (24, 2)]
+
+    async def signing(later: timedelta) -> list[bool]:
+        house.clock.offset = later
+        await house.location(f"SH-{later.total_seconds():.0f}")
+        await house.tell()
+        return [house.receiver.got[-1].is_signed(each["secret"]) for each in (first, second, third)]
+
+    assert await signing(timedelta()) == [True, True, True]
+    assert await signing(timedelta(hours=3)) == [True, False, True]
+    assert await signing(timedelta(hours=25)) == [False, False, True]
+    await house.post(at, {"grace_hours": 24}, 200)
+    refused = await house.post(at, {"grace_hours": 24}, 409)
+    assert (refused["code"], refused["most"]) == ("too_many_secrets", 3)
+    last = await house.post(at, {"grace_hours": 0}, 200)
+    assert last["old_keys_until"] is None
+    await house.location("SH-last")
+    await house.tell()
+    assert [house.receiver.got[-1].is_signed(each["secret"]) for each in (third, last)] == [False, True]
+
+
 async def test_a_failing_receiver_is_tried_on_the_schedule_under_one_id(house: House) -> None:
     endpoint = await house.endpoint()
     house.receiver.answer(500, b"broken")
@@ -210,17 +235,40 @@ async def test_gone_disables_at_once_and_the_others_hear_it(house: House) -> Non
     refused = await house.post(f"{ENDPOINTS}/{gone['id']}/simulate", {"event_type": "contract.signed"}, 409)
     assert refused["code"] == "wrong_state"
     there, wish = f"{ENDPOINTS}/{gone['id']}", {"status": "enabled"}
-    for sent, refused in (
-        ({}, "if_match_missing"),
-        ({"If-Match": '"1"'}, None),
-        ({"If-Match": "x"}, "changed_meanwhile"),
+    # "1" is what it was when the partner read it last: that we have disabled it since is a change, too.
+    for sent, status, code in (
+        ({}, 400, "if_match_missing"),
+        ({"If-Match": '"1"'}, 412, "changed_meanwhile"),
+        ({"If-Match": "x"}, 412, "changed_meanwhile"),
     ):
         answer = await house.api.patch(there, json=wish, headers=house.headers | sent)
-        if refused:
-            assert answer.json()["code"] == refused
+        assert (answer.status_code, answer.json()["code"]) == (status, code), sent
     read = await house.api.get(there, headers=house.headers)
     answer = await house.api.patch(there, json=wish, headers=house.headers | {"If-Match": read.headers["ETag"]})
     assert (answer.json()["status"], answer.json()["disabled_reason"]) == ("enabled", None)
+
+
+async def test_who_is_suspended_or_let_go_is_told_why(house: House) -> None:
+    await house.endpoint()
+    for step, after in (("suspend", "suspended"), ("terminate", "terminated")):
+        await staff_post(house.api, f"/v1/admin/partners/{house.partner_id}/{step}", {"reason": f"投诉 {step}"})
+        assert await house.tell() == 1
+        told = house.receiver.got[-1].message
+        assert (told["type"], told["data"]["after"]) == ("partner.status_changed", after)
+        assert told["data"]["reason"] == f"投诉 {step}"
+
+
+async def test_nothing_else_is_sent_to_who_has_left(house: House) -> None:
+    await house.endpoint()
+    house.receiver.answer(500)
+    await house.location("SH-1")
+    assert await house.tell() == 1
+    await staff_post(house.api, f"/v1/admin/partners/{house.partner_id}/terminate", {"reason": "合同到期"})
+    house.clock.offset += timedelta(minutes=1)
+    house.receiver.answer(204)
+    assert await house.tell() == 1
+    assert await house.tell() == 0
+    assert house.receiver.got[-1].message["type"] == "partner.status_changed"
 
 
 async def test_five_days_of_failure_disable(house: House) -> None:
@@ -248,13 +296,21 @@ async def test_a_sample_of_any_type_can_be_sent(house: House) -> None:
         assert got.is_signed(endpoint["secret"])
         assert got.message["data"] == each["json_schema"]["examples"][0]["data"]
         assert got.message["type"] == each["type"]
+        assert got.message["sample"] is True
+    await house.location("SH-1")
+    for wrong in ("*", "points.credited"):
+        refused = await house.post(f"{ENDPOINTS}/{endpoint['id']}/simulate", {"event_type": wrong}, 400)
+        assert refused["errors"][0]["field"] == "event_type"
+    await catch_up(house.announcer)
     page = await house.get("/v1/partner/events", limit=100)
     assert {each["type"] for each in page["data"]} <= {
         "partner.status_changed",
         "contract.offered",
         "contract.signed",
         "partner.staff_invited",
+        "partner.location_added",
     }, "samples are not events"
+    assert not any("sample" in each for each in page["data"])
 
 
 async def test_events_can_be_asked_for(house: House) -> None:
@@ -378,12 +434,61 @@ async def test_several_senders_send_a_message_once(house: House) -> None:
 async def test_without_the_claim_messages_would_be_sent_twice(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """The broken variant of the guard above."""
     monkeypatch.setattr(send, "_TAKE", send._TAKE.replace("AND (claimed_until IS NULL OR claimed_until <= $1)", ""))
+    without = send._PARTNERS.replace("AND (d.claimed_until IS NULL OR d.claimed_until <= $1)", "")
+    monkeypatch.setattr(send, "_PARTNERS", without)
     monkeypatch.setattr(send, "OF_ONE_ENDPOINT", 1000)
     await house.endpoint()
     await house.location("SH-1")
     await catch_up(house.announcer)
     first, second = await house.sender.claim(5), await house.sender.claim(5)
     assert [row["id"] for row in first] == [row["id"] for row in second]
+
+
+async def owners(rows: list[Any]) -> Counter[str]:
+    """How many of the claimed deliveries are of which partner."""
+    found = await DB.fetch("SELECT id, partner_id FROM webhook_endpoint")
+    partner_of = {row["id"]: str(row["partner_id"]) for row in found}
+    return Counter(partner_of[row["endpoint_id"]] for row in rows)
+
+
+async def test_a_partner_with_a_long_backlog_holds_up_nobody(house: House) -> None:
+    """Twenty endpoints that never answer, and messages for hours: who has one message, has it sent with the next claim."""
+    for _ in range(20):
+        await house.endpoint("partner.location_added")
+    slow, headers = house.partner_id, house.headers
+    for number in range(3):
+        await house.location(f"SH-{number}")
+    house.headers = await house.partner("91310000MA1FL0001X")
+    await house.endpoint("partner.location_added")
+    await house.location("HZ-1")
+    await catch_up(house.announcer)
+    first = await owners(await house.sender.claim(2))
+    assert first == {slow: 1, house.partner_id: 1}, "in turn, whoever has waited longer"
+    rest = [*await house.sender.claim(32), *await house.sender.claim(32)]
+    assert await owners(rest) == {slow: send.OF_ONE_PARTNER - 1}
+    await house.location("HZ-2")
+    await catch_up(house.announcer)
+    assert await owners(await house.sender.claim(1)) == {house.partner_id: 1}
+    assert max(Counter(row["endpoint_id"] for row in rest).values()) <= send.OF_ONE_ENDPOINT
+    house.headers = headers
+
+
+async def test_what_is_under_way_is_counted_by_one_sender_at_a_time(house: House) -> None:
+    """Two that count at once would take twice as many: the partner's row is the lock, and who finds it taken goes on."""
+    await house.endpoint("partner.location_added")
+    busy = house.partner_id
+    for number in range(12):
+        await house.location(f"SH-{number}")
+    house.headers = await house.partner("91310000MA1FL0001X")
+    await house.endpoint("partner.location_added")
+    await house.location("HZ-1")
+    await catch_up(house.announcer)
+    async with unit_of_work() as other:
+        await other.execute("SELECT FROM partner WHERE id = $1 FOR NO KEY UPDATE", UUID(busy))
+        elsewhere = asyncio.create_task(house.sender.claim(32), context=fresh_context())
+        assert await owners(await elsewhere) == {house.partner_id: 1}
+    taken = await asyncio.gather(*(house.sender.claim(32) for _ in range(6)))
+    assert sum(map(len, taken)) == send.OF_ONE_ENDPOINT
 
 
 async def test_a_sender_that_died_leaves_nothing_stuck(house: House) -> None:
@@ -397,6 +502,20 @@ async def test_a_sender_that_died_leaves_nothing_stuck(house: House) -> None:
     await house.sender.deliver(lost)  # it was not dead after all: what it records too late is left out
     shown = await house.delivery(endpoint)
     assert (shown["attempts"], len(shown["history"])) == (1, 1)
+
+
+async def test_claims_go_by_the_databases_clock(house: House) -> None:
+    """Of several processes each has a clock of its own: by one that is ahead, others' claims would be over."""
+
+    class Ahead(Clock):
+        def now(self) -> datetime:
+            return super().now() + timedelta(minutes=2)
+
+    await house.endpoint()
+    await house.location("SH-1")
+    await catch_up(house.announcer)
+    assert len(await house.sender.claim(5)) == 1
+    assert await Sender(Outbound.of(house.settings), house.settings.secret_key, Ahead()).claim(5) == []
 
 
 async def test_the_service_sends_by_itself_and_stops(house: House) -> None:

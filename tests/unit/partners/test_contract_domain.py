@@ -228,9 +228,21 @@ def test_every_field_can_be_said() -> None:
         "the OEM 80 %, the partner 15 %, the dealer D-0042 5 %",
     )
     assert said["commission"].after.en == "1. all (points): 6.25 %, plus 0.10, at least 1.00, at most 9.00"
-    assert said["prices"].after.zh.startswith("1. 餐饮：每积分 0.015；2. ")
+    assert said["prices"].after.zh.startswith("1. 食：每积分 0.015；2. 权益商品 ")
+    assert said["prices"].after.en.startswith("1. Dining: 0.015 a point; 2. offer ")
     assert said["cycle"].after.zh == "每旬"
     assert said["packs"].after.en == "10000 points for 800.00 CNY; a warning below 1000"
+
+
+def test_an_overlap_is_told_in_words_that_have_an_end() -> None:
+    for ends_on, chinese, english in (
+        (None, "2026-01-01 起，长期有效", "from 2026-01-01, open-ended"),
+        (JULY, "至 2026-07-01（不含）", "until 2026-07-01"),
+    ):
+        fact = ContractOverlaps(2, JANUARY, ends_on, JULY)
+        assert chinese in fact.message("zh-CN")
+        assert english in fact.message("en")
+        assert "None" not in fact.message("zh-CN") + fact.message("en")
 
 
 def test_a_difference_is_field_by_field() -> None:

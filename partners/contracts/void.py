@@ -1,0 +1,40 @@
+"""What was agreed with a company falls when another one takes its place in the application.
+
+Only while it applies: under a contract of an applicant nothing was ever redeemed, granted or paid.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from marketplace.platform import audit
+from marketplace.platform.database import UnitOfWork
+from marketplace.platform.events import publish
+from partners.contracts.domain import CONTRACT, ContractStatus
+from partners.contracts.events import ContractWithdrawn
+
+_REASON = "申请公司已变更 · another company applies"
+
+
+async def void_agreements(work: UnitOfWork, partner_id: UUID, actor: str, now: datetime) -> list[str]:
+    """Withdraw every version and forget the payout account of a locked partner that applies; return what fell, in words."""
+    rows = await work.fetch(
+        "SELECT id, version, status FROM contract WHERE partner_id = $1 AND status NOT IN ('withdrawn', 'superseded')"
+        " ORDER BY id FOR UPDATE",
+        partner_id,
+    )
+    for row in rows:
+        before = ContractStatus(row["status"])
+        after = CONTRACT.after(before, "void")
+        await work.execute(
+            "UPDATE contract SET status = $3, signed_at = NULL, edition = edition + 1 WHERE id = $1 AND status = $2",
+            row["id"], before, after,
+        )  # fmt: skip
+        if before is not ContractStatus.DRAFTED:  # nobody was told of a draft
+            await publish(work, [ContractWithdrawn(partner_id, row["id"], row["version"], _REASON, now)], now)
+        await audit.record(work, actor, "contract.void", f"contract:{row['id']}", now, before=before, reason=_REASON)
+    fallen = [f"合同第 {row['version']} 版 · contract version {row['version']}" for row in rows]
+    account = await work.fetchval("DELETE FROM payout_account WHERE partner_id = $1 RETURNING last_four", partner_id)
+    if account is not None:
+        await audit.record(work, actor, "payout_account.void", f"partner:{partner_id}", now, last_four=account)
+        fallen.append(f"付款账户 · payout account **** {account}")
+    return fallen

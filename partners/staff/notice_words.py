@@ -1,0 +1,100 @@
+"""The words of notices by e-mail: Chinese first, then English."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from marketplace.kernel.text import Text
+
+Kind = Literal[
+    "changes_requested",
+    "approved",
+    "rejected",
+    "suspended",
+    "resumed",
+    "terminated",
+    "contract_offered",
+    "pack_low",
+    "endpoint_disabled",
+]
+
+_SUBJECTS: dict[Kind, Text] = {
+    "changes_requested": Text("入驻申请需要补正", "Your application needs a change"),
+    "approved": Text("入驻申请已通过", "Your application is approved"),
+    "rejected": Text("入驻申请未通过", "Your application is declined"),
+    "suspended": Text("合作已暂停", "Your company is suspended"),
+    "resumed": Text("合作已恢复", "Your company is resumed"),
+    "terminated": Text("合作已终止", "Your partnership has ended"),
+    "contract_offered": Text("有合同等待签署", "A contract waits for your signature"),
+    "pack_low": Text("预付积分余额不足", "Prepaid points run low"),
+    "endpoint_disabled": Text("Webhook 端点已停用", "A webhook endpoint is disabled"),
+}
+_TEXTS: dict[Kind, Text] = {
+    "changes_requested": Text(
+        "运营审核后请您补正入驻申请：\n\n{reason}\n\n请修改后用申请令牌重新提交。",
+        "Operations have looked at your application and ask for a change:\n\n{reason}\n\n"
+        "Please put it right and hand it in again with the application token.",
+    ),
+    "approved": Text(
+        "您的入驻申请已通过。门户的邀请链接另行发送给负责人。",
+        "Your application is approved. The invitation to the portal comes in a message of its own.",
+    ),
+    "rejected": Text(
+        "很遗憾，您的入驻申请未通过：\n\n{reason}", "We are sorry to decline your application:\n\n{reason}"
+    ),
+    "suspended": Text(
+        "贵公司的合作已暂停：\n\n{reason}\n\n权益已下架，接口只能查验和核销会员手中的兑换券，请继续核销。",
+        "Your company is suspended:\n\n{reason}\n\nIts offers are off the shelf. The API only verifies and uses vouchers"
+        " that members\nhold; please go on to take them.",
+    ),
+    "resumed": Text(
+        "贵公司的合作已恢复：权益重新上架，接口恢复使用。",
+        "Your company is resumed: its offers are on the shelf again, and the API is open.",
+    ),
+    "terminated": Text(
+        "贵公司的合作已终止：\n\n{reason}\n\n应结算的款项照常结算。",
+        "Your partnership has ended:\n\n{reason}\n\nWhat is owed is settled as always.",
+    ),
+    "contract_offered": Text(
+        "第 {version} 版合同（自 {starts_on} 起）等待贵公司签署。",
+        "Version {version} of the contract, from {starts_on}, waits for your company's signature.",
+    ),
+    "pack_low": Text(
+        "预付积分余额 {balance}，低于约定的 {low_balance_points}，请及时购买。",
+        "{balance} prepaid points are left, below the {low_balance_points} of your contract: please buy more.",
+    ),
+    "endpoint_disabled": Text(
+        "一个 Webhook 端点已停用（{zh_why}），期间的消息不再发送。请修复后重新启用，遗漏的事件可通过 API 读取。",
+        "A webhook endpoint is disabled ({en_why}); nothing more is sent to it. Repair it and enable it again; events"
+        "\nthat were missed can be read over the API.",
+    ),
+}
+_WHY: dict[str, Text] = {
+    "gone": Text("接收方答复 410，表示已不存在", "it answered 410, that it is gone"),
+    "failing": Text("连续五天发送失败", "nothing could be delivered for five days"),
+}
+
+
+def notice_mail(
+    kind: Kind, name: str, partner_zh: str, partner_en: str, portal: str, said: Mapping[str, Any]
+) -> tuple[str, str]:
+    """Return subject and text of a notice; `said` are the fields of its event."""
+    why = _WHY.get(str(said.get("reason")), Text("", ""))
+    values = {**said, "reason": said.get("reason") or "—", "zh_why": why.zh, "en_why": why.en}
+    subject, text = _SUBJECTS[kind], _TEXTS[kind]
+    return (
+        f"{subject.zh}（{partner_zh}）· {subject.en} ({partner_en})",
+        f"""{name}，您好：
+
+{text.zh.format_map(values)}
+
+{portal}
+
+--
+
+Hello {name},
+
+{text.en.format_map(values)}
+
+{portal}
+""",
+    )

@@ -1,0 +1,111 @@
+"""What a partner's people are told by e-mail, beside invitations: what stops them, and what waits for them.
+
+Webhooks tell machines, and whose endpoint is broken or whose company is suspended has nobody looking at those.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from marketplace.kernel.clock import Clock
+from marketplace.platform.database import UnitOfWork, is_live
+from marketplace.platform.events import StoredEvent
+from marketplace.platform.mail import post_mail
+from marketplace.settings import Settings
+from partners.onboarding.domain import PartnerStatus
+from partners.staff.domain import StaffRole
+from partners.staff.notice_words import Kind, notice_mail
+
+_NEWS = timedelta(days=1)
+"""What is older is no news: a release that begins to tell of something does not tell of all that ever happened."""
+
+_OF_APPLICATION: dict[str, Kind] = {
+    PartnerStatus.CHANGES_REQUESTED: "changes_requested",
+    PartnerStatus.APPROVED: "approved",
+    PartnerStatus.REJECTED: "rejected",
+}
+_OF_PARTNER: dict[tuple[str, str], Kind] = {
+    (PartnerStatus.ACTIVE, PartnerStatus.SUSPENDED): "suspended",
+    (PartnerStatus.SUSPENDED, PartnerStatus.ACTIVE): "resumed",
+    **{(before, PartnerStatus.TERMINATED): "terminated" for before in PartnerStatus},
+}
+_OTHERS: dict[str, tuple[Kind, tuple[StaffRole, ...]]] = {
+    "contract.offered": ("contract_offered", (StaffRole.OWNER,)),
+    "point_pack.low": ("pack_low", (StaffRole.OWNER,)),
+    "webhook.endpoint_disabled": ("endpoint_disabled", (StaffRole.OWNER, StaffRole.DEVELOPER)),
+}
+
+
+class Addressee(msgspec.Struct, frozen=True):
+    """Who gets a message, of which partner."""
+
+    email: str
+    name: str
+    partner_zh: str
+    partner_en: str
+
+
+class Notifier:
+    """Follows the log and lays messages up."""
+
+    name = "partners.staff.notices"
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """Keep what messages need."""
+        self.types = frozenset({"partner.status_changed", *_OTHERS})
+        self._settings = settings
+        self._clock = clock
+
+    async def handle(self, work: UnitOfWork, events: Sequence[StoredEvent]) -> None:
+        """Lay up a message for each who should know, once for each event; in a sandbox nobody is written to."""
+        since = self._clock.now() - _NEWS
+        for event in events if is_live() else ():
+            found = _notice(event)
+            if found is None or event.occurred_at < since:
+                continue
+            kind, roles = found
+            for one in await _addressees(work, UUID(event.payload["partner_id"]), roles):
+                subject, text = notice_mail(
+                    kind, one.name, one.partner_zh, one.partner_en, f"{self._settings.base_url}/partner", event.payload
+                )
+                await post_mail(
+                    work, self._settings.secret_key, one.email, subject, text, self._clock.now(), _id(event, one.email)
+                )
+
+
+def _notice(event: StoredEvent) -> tuple[Kind, tuple[StaffRole, ...]] | None:
+    """Return what is told of the event, and to people in which roles; no roles are the application's contact."""
+    if event.type != "partner.status_changed":
+        return _OTHERS[event.type]
+    after = event.payload["after"]
+    if after in _OF_APPLICATION:
+        return _OF_APPLICATION[after], ()
+    kind = _OF_PARTNER.get((event.payload["before"], after))
+    return None if kind is None else (kind, (StaffRole.OWNER,))
+
+
+async def _addressees(work: UnitOfWork, partner_id: UUID, roles: Sequence[StaffRole]) -> list[Addressee]:
+    """Return the active people in one of the roles; the application's contact where there are none, or none are asked for."""
+    rows: list[Any] = await work.fetch(
+        "SELECT f.email, f.name, p.name_zh AS partner_zh, p.name_en AS partner_en FROM partner_staff f"
+        " JOIN partner p ON p.id = f.partner_id WHERE p.id = $1 AND f.status = 'active' AND f.roles && $2::text[] ORDER BY f.id",
+        partner_id,
+        list(roles),
+    )
+    if not rows:
+        rows = await work.fetch(
+            "SELECT contact ->> 'email' AS email, contact ->> 'name' AS name, name_zh AS partner_zh, name_en AS partner_en"
+            " FROM partner WHERE id = $1",
+            partner_id,
+        )
+    return [Addressee(**row) for row in rows]
+
+
+def _id(event: StoredEvent, email: str) -> UUID:
+    """Return the message's id: the same for the same event and address, and in the order of time like all others."""
+    tail = hashlib.sha256(f"{event.position[1]}\n{email}".encode()).digest()[:10]
+    return UUID(int=int(event.occurred_at.timestamp() * 1000) << 80 | int.from_bytes(tail, "big"))

@@ -1,0 +1,118 @@
+"""What a partner's people are told by e-mail, and what they are not."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from marketplace.kernel.clock import Clock
+from marketplace.platform.database import DB, unit_of_work
+from marketplace.platform.events import catch_up, publish
+from marketplace.settings import Settings
+from partners.contracts.events import PointPackLow
+from partners.staff.notices import Notifier
+from partners.webhooks.events import WebhookEndpointDisabled
+from tests.support.app import Api, running_app
+from tests.support.partners import CONTRACT, apply, approved_partner, signed_contract, staff_post
+from tests.support.portal import Portal, link_in, post_office
+
+OWNER = "li.na@example.com"
+
+
+class Post:
+    """The mail folder, and what came into it since it was looked at last."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings, self.clock = settings, clock
+        self.notifier = Notifier(settings, clock)
+        self.seen: set[str] = set()
+
+    async def fresh(self) -> list[Any]:
+        await catch_up(self.notifier)
+        found = [each for each in await post_office(self.settings, self.clock) if each["Message-ID"] not in self.seen]
+        self.seen |= {each["Message-ID"] for each in found}
+        return [each for each in found if "/partner/join" not in each.get_content()]
+
+    async def only(self, to: str, chinese: str, english: str) -> str:
+        (message,) = await self.fresh()
+        assert (message["To"], chinese in message["Subject"], english in message["Subject"]) == (to, True, True)
+        return str(message.get_content())
+
+
+@pytest.fixture
+def here(partners_only: Settings, tmp_path: Path) -> Settings:
+    return msgspec.structs.replace(partners_only, data=tmp_path)
+
+
+@pytest.fixture
+async def api(here: Settings, dsn: str, clock: Clock) -> AsyncIterator[Api]:
+    async with running_app(here, dsn, clock=clock) as running:
+        yield running
+
+
+@pytest.fixture
+def post(here: Settings, clock: Clock) -> Post:
+    return Post(here, clock)
+
+
+async def tell(event: Any, clock: Clock) -> None:
+    async with unit_of_work() as work:
+        await publish(work, [event], clock.now())
+
+
+async def test_an_applicant_is_told_what_was_decided_and_why(api: Api, post: Post) -> None:
+    at = f"/v1/admin/partners/{(await apply(api))['id']}"
+    await staff_post(api, f"{at}/take_up", {})
+    assert await post.fresh() == [], "nothing that anybody has to do"
+    await staff_post(api, f"{at}/request_changes", {"reason": "公司名称 {name} 与执照不符"})
+    text = await post.only(OWNER, "需要补正", "needs a change")
+    assert text.count("公司名称 {name} 与执照不符") == 2, "in both languages, as it was written"
+    await staff_post(api, f"{at}/reject", {"reason": "资料不全"})
+    assert "资料不全" in await post.only(OWNER, "未通过", "declined")
+
+
+async def test_owners_are_told_what_stops_them_and_what_waits(
+    api: Api, post: Post, here: Settings, clock: Clock
+) -> None:
+    partner_id = await approved_partner(api)
+    assert "邀请链接另行发送" in await post.only(OWNER, "已通过", "is approved")
+    (invitation,) = [each for each in await post_office(here, clock) if "/partner/join" in each.get_content()]
+    async with Portal.of(api.app, here, clock) as portal:
+        await portal.join(link_in(invitation))
+    await DB.fetch(
+        "INSERT INTO partner_staff (id, partner_id, email, name, roles, status, version, provider_subject, created_at,"
+        " created_by, changed_at) SELECT gen_random_uuid(), $1, role || '@example.com', role, ARRAY[role], 'active', 1, role,"
+        " now(), 'test', now() FROM unnest(ARRAY['developer', 'finance']) AS role",
+        UUID(partner_id),
+    )
+    assert (await signed_contract(api, partner_id)).status_code == 200
+    assert CONTRACT["starts_on"] in await post.only(OWNER, "等待签署", "waits for your signature")
+    for step, reason, chinese, english in (
+        ("suspend", "三次投诉", "已暂停", "suspended"),
+        ("resume", None, "已恢复", "resumed"),
+        ("terminate", "合同到期", "已终止", "has ended"),
+    ):
+        await staff_post(api, f"/v1/admin/partners/{partner_id}/{step}", {"reason": reason} if reason else {})
+        assert (reason or "") in await post.only(OWNER, chinese, english)
+    await tell(PointPackLow(UUID(partner_id), 240, 300, clock.now()), clock)
+    assert "240" in await post.only(OWNER, "余额不足", "run low")
+    endpoint = UUID("01990000-0000-7000-8000-000000000009")
+    await tell(WebhookEndpointDisabled(UUID(partner_id), endpoint, "failing", clock.now(), clock.now()), clock)
+    told = await post.fresh()
+    assert sorted(each["To"] for each in told) == ["developer@example.com", OWNER]
+    assert all("五天" in each.get_content() and "five days" in each.get_content() for each in told)
+
+
+async def test_news_is_told_once_and_history_not_at_all(api: Api, post: Post, clock: Clock) -> None:
+    await approved_partner(api)
+    assert len(await post.fresh()) == 1
+    await DB.fetch("UPDATE consumer_position SET tick = 0, seq = 0 WHERE consumer = $1", post.notifier.name)
+    assert await post.fresh() == [], "the same event, seen twice"
+    await DB.fetch("DELETE FROM outgoing_mail")
+    await DB.fetch("DELETE FROM consumer_position WHERE consumer = $1", post.notifier.name)
+    clock.offset += timedelta(days=2)
+    assert await post.fresh() == [], "a release that begins to write does not write of last year"
