@@ -53,9 +53,9 @@ INSERT INTO partner_staff (id, partner_id, email, name, roles, status, version, 
 VALUES ($1, $2, $3, '王敏', '{owner}', 'disabled', 1, now(), 'test', now())
 """
 _OWNER = """
-INSERT INTO partner_staff (id, partner_id, email, name, roles, status, version, provider_subject, created_at, created_by,
-    changed_at)
-VALUES ($1, $2, 'lost@example.com', '王敏', '{owner}', 'active', 1, 'lost', now(), 'test', now())
+INSERT INTO partner_staff (id, partner_id, email, name, roles, status, version, password_hash, totp_sealed, created_at,
+    created_by, changed_at)
+VALUES ($1, $2, 'lost@example.com', '王敏', '{owner}', 'active', 1, 'x', 'x', now(), 'test', now())
 """
 _GRANT = """
 INSERT INTO oauth_grant (id, client_id, partner_id, staff_id, scopes, created_at, expires_at)
