@@ -75,9 +75,9 @@ _WHY: dict[str, Text] = {
 
 
 def notice_mail(
-    kind: Kind, name: str, partner_zh: str, partner_en: str, portal: str, said: Mapping[str, Any]
+    kind: Kind, name: str, partner_zh: str, partner_en: str, place: str, said: Mapping[str, Any]
 ) -> tuple[str, str]:
-    """Return subject and text of a notice; `said` are the fields of its event."""
+    """Return subject and text of a notice; `place` is where it leads, `said` are the fields of its event."""
     why = _WHY.get(str(said.get("reason")), Text("", ""))
     values = {**said, "reason": said.get("reason") or "—", "zh_why": why.zh, "en_why": why.en}
     subject, text = _SUBJECTS[kind], _TEXTS[kind]
@@ -87,7 +87,7 @@ def notice_mail(
 
 {text.zh.format_map(values)}
 
-{portal}
+{place}
 
 --
 
@@ -95,6 +95,6 @@ Hello {name},
 
 {text.en.format_map(values)}
 
-{portal}
+{place}
 """,
     )

@@ -68,9 +68,11 @@ class Notifier:
             if found is None or event.occurred_at < since:
                 continue
             kind, roles = found
+            # Whose application is under review has no portal yet, but the token of the application.
+            place = "/partner" if roles else f"/v1/partner/applications/{event.payload['partner_id']}"
             for one in await _addressees(work, UUID(event.payload["partner_id"]), roles):
                 subject, text = notice_mail(
-                    kind, one.name, one.partner_zh, one.partner_en, f"{self._settings.base_url}/partner", event.payload
+                    kind, one.name, one.partner_zh, one.partner_en, f"{self._settings.base_url}{place}", event.payload
                 )
                 await post_mail(
                     work, self._settings.secret_key, one.email, subject, text, self._clock.now(), _id(event, one.email)

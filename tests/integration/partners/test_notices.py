@@ -65,12 +65,14 @@ async def tell(event: Any, clock: Clock) -> None:
 
 
 async def test_an_applicant_is_told_what_was_decided_and_why(api: Api, post: Post) -> None:
-    at = f"/v1/admin/partners/{(await apply(api))['id']}"
+    identifier = (await apply(api))["id"]
+    at = f"/v1/admin/partners/{identifier}"
     await staff_post(api, f"{at}/take_up", {})
     assert await post.fresh() == [], "nothing that anybody has to do"
     await staff_post(api, f"{at}/request_changes", {"reason": "公司名称 {name} 与执照不符"})
     text = await post.only(OWNER, "需要补正", "needs a change")
     assert text.count("公司名称 {name} 与执照不符") == 2, "in both languages, as it was written"
+    assert f"/v1/partner/applications/{identifier}\n" in text, "not to the portal, which opens with the approval"
     await staff_post(api, f"{at}/reject", {"reason": "资料不全"})
     assert "资料不全" in await post.only(OWNER, "未通过", "declined")
 
