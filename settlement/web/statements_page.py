@@ -58,6 +58,7 @@ LINE_WORDS: dict[PostingCode, Text] = {
     PostingCode.PARTNER_SHARE_REVERSED: Text("贵公司分摊冲销", "Your share reversed"),
     PostingCode.COMMISSION: Text("佣金", "Commission"),
     PostingCode.COMMISSION_REVERSED: Text("佣金冲销", "Commission reversed"),
+    PostingCode.POINTS_GRANTED: Text("发放积分", "Points granted"),
 }
 
 
