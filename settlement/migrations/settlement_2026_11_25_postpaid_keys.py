@@ -31,11 +31,9 @@ STATEMENTS = [
     f" WHEN 'payout' THEN payout_id IS NOT NULL AND num_nonnulls({_OF_OFFER}, {_OF_CONTRACT}) = 0"
     f" WHEN 'points_granted' THEN num_nonnulls(payout_id, {_OF_OFFER}) = 0 AND num_nulls({_OF_CONTRACT}) = 0"
     f" ELSE payout_id IS NULL AND num_nulls({_OF_OFFER}, {_OF_CONTRACT}) = 0 AND quantity > 0 END)",
-    # Exactly once: each grant stands in the book once, whatever told us of it.
-    "CREATE UNIQUE INDEX money_posting_grant ON money_posting (partner_id, transaction_id) WHERE code = 'points_granted'",
-    # By the bucket of what told of them, as the other postings: money_posting_bucket.
-    "CREATE INDEX money_posting_grant_bucket ON money_posting"
-    " (((get_byte(uuid_send(partner_id), 14) & 3) << 8 | get_byte(uuid_send(partner_id), 15)))"
+    # Exactly once: each grant stands in the book once, whatever told us of it. By the bucket of what told of it, like all others.
+    "CREATE UNIQUE INDEX money_posting_grant ON money_posting"
+    " (((get_byte(uuid_send(partner_id), 14) & 3) << 8 | get_byte(uuid_send(partner_id), 15)), partner_id, transaction_id)"
     " WHERE code = 'points_granted'",
     "ALTER TABLE statement DROP CONSTRAINT statement_totals",
     "ALTER TABLE statement ADD CONSTRAINT statement_totals CHECK (lines >= 0 AND gross_minor >= 0 AND reversed_minor >= 0"
