@@ -170,7 +170,7 @@ PARTNERS = (
     _staff("change_requirement", _OPERATIONS, path={"code": "@requirement"}, body={**_SAID, "version": 1}),
     _staff("retire_requirement", _OPERATIONS, path={"code": "@requirement"}),
     _staff("list_partner_staff", _READERS, path=_HERE),
-    _staff("reset_partner_owner", _OPERATIONS, path={"partner_id": "@other_partner", "staff_id": "@owner"}, crossed="@partner_id",
+    _staff("reset_partner_owner", _OPERATIONS, path={**_HERE, "staff_id": "@owner"}, crossed="@other_partner",
            body={"reason": "lost phone"}),
     _staff("invite_partner_owner", _OPERATIONS, path=_HERE, body={"email": "o@example.com", "name": "王"}),
 )  # fmt: skip

@@ -299,8 +299,7 @@ class MatrixWorld:
         application = await self.post("/v1/admin/integrator-clients", self.api.staff(OPERATIONS), body)
         self.clients["application"] = application
         ids["owner"] = str(uuid7())
-        # At the other company: here its presence would refuse the invitation of an owner, which another row makes.
-        await DB.fetch(_OWNER, UUID(ids["owner"]), UUID(ids["other_partner"]))
+        await DB.fetch(_OWNER, UUID(ids["owner"]), UUID(ids["partner_id"]))
         ids["grant"], person_id = str(uuid7()), uuid7()
         await DB.fetch(_STAFF, person_id, UUID(ids["partner_id"]), "owner@example.com")
         values = UUID(ids["grant"]), application["client_id"], UUID(ids["partner_id"]), person_id
