@@ -33,7 +33,7 @@ from partners.contracts.pricing import settle
 from partners.contracts.terms import load_terms
 from settlement.books import consumer
 from settlement.books.consumer import Books
-from settlement.books.domain import Posting, RedemptionEvent, postings_for
+from settlement.books.domain import BookedEvent, Posting, postings_for
 from settlement.books.slices import SliceKey
 from settlement.invariants import INVARIANTS
 from settlement.statements import close
@@ -190,7 +190,7 @@ async def test_a_book_that_looked_contracts_up_would_be_found_out(
     """The property can fail: price a use by the contract in force when it is used, and the two partners differ."""
     versions: dict[UUID, Terms] = {}
 
-    def repriced(event: RedemptionEvent) -> list[Posting]:
+    def repriced(event: BookedEvent) -> list[Posting]:
         settled = settle(versions[event.partner_id], offers[event.partner_id], getattr(event, "quantity", 1))
         assert settled is not None
         amounts = {name: getattr(settled, name) for name in settled.__struct_fields__}

@@ -172,7 +172,9 @@ PARTNERS = (
     _staff("list_partner_staff", _READERS, path=_HERE),
     _staff("reset_partner_owner", _OPERATIONS, path={**_HERE, "staff_id": "@owner"}, crossed="@other_partner",
            body={"reason": "lost phone"}),
-    _staff("invite_partner_owner", _OPERATIONS, path=_HERE, body={"email": "o@example.com", "name": "王"}),
+    # To a company without an owner, whichever of these rows comes first.
+    _staff("invite_partner_owner", _OPERATIONS, path={"partner_id": "@other_partner"},
+           body={"email": "o@example.com", "name": "王"}),
 )  # fmt: skip
 
 _CLIENT = {"name": "pos", "scopes": ["offers:read"]}
