@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import httpx
@@ -38,6 +39,7 @@ _FRESH_S = 300.0
 _KEPT_S = 24 * 3600.0
 _ACCESS_TOKEN_TYPES = {"at+jwt", "application/at+jwt"}
 _SCHEMES = ("bearer", "dpop")
+_ADMITTED = "admitted"
 
 
 class Unauthenticated(Fact):
@@ -142,10 +144,15 @@ class Identity:
         self._verifiers[name] = Verifier(name, issuer, audience, keys, types, possession)
 
     async def caller(self, request: ASGIConnection[Any, Any, Any, Any], name: AudienceName) -> Caller:
-        """Return who asks. Raises Unauthenticated, and RateLimited for a token not seen yet, of a program at an address that
-        sent too many bad ones: what is refused costs a signature check as well.
+        """Return who asks: whom `admit` let in with this request, or whose token it is.
+
+        Raises Unauthenticated, and RateLimited for a token not seen yet, of a program at an address that sent too many bad ones:
+        what is refused costs a signature check as well.
         """
-        _, token = _sent(request.headers.get("authorization"))
+        admitted: Caller | None = request.scope["state"].get(_ADMITTED)
+        if admitted is not None and admitted.audience == name:
+            return admitted
+        _, token = _sent(_authorization(request))
         verifier = self._verifiers[name]
         keys = await verifier.keys(False)
         known = self._verified.get((name, token))
@@ -174,7 +181,7 @@ class Identity:
         caller = await self.caller(request, name)
         if name in COUNTED:
             await limits.count(request, "client", caller.client_id)
-        scheme, token = _sent(request.headers.get("authorization"))
+        scheme, token = _sent(_authorization(request))
         possession = self._verifiers[name].possession
         bound = possession is not None and "cnf" in caller.claims
         if (scheme == "dpop") != bound:
@@ -184,6 +191,7 @@ class Identity:
             )
         if bound and possession is not None:
             await possession(request, caller, token)
+        request.scope["state"][_ADMITTED] = caller
         return caller
 
 
@@ -234,8 +242,17 @@ def _caller(name: AudienceName, subject: str, claims: dict[str, Any], expires_at
     )
 
 
-def _sent(header: str | None) -> tuple[str, str]:
-    scheme, _, token = (header or "").partition(" ")
+def _authorization(request: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """Return the header as it came. The framework would make a dictionary of all of them, which costs more than all the rest."""
+    for name, value in request.scope["headers"]:
+        if name == b"authorization":
+            return str(value, "latin-1")
+    return ""
+
+
+@lru_cache(maxsize=_CACHE)
+def _sent(header: str) -> tuple[str, str]:
+    scheme, _, token = header.partition(" ")
     scheme, token = scheme.lower(), token.strip()
     if scheme not in _SCHEMES or not token:
         raise Unauthenticated("缺少 Bearer 令牌", "there is no bearer token")
@@ -320,7 +337,10 @@ _AUDIENCES: tuple[tuple[str, AudienceName], ...] = (
 
 def audience_of(path: str) -> AudienceName | None:
     """Return whose tokens are good at the path, or None where none is asked for."""
-    return next((name for prefix, name in _AUDIENCES if path.startswith(prefix)), None)
+    for prefix, name in _AUDIENCES:
+        if path.startswith(prefix):
+            return name
+    return None
 
 
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
