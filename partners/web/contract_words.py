@@ -38,7 +38,7 @@ _ABSENT: dict[str, Text] = {
     "commission": Text("无", "none"),
     "time_zone": Text("平台所在时区", "that of the marketplace"),
     "minimum_payout": Text("不设下限", "none"),
-    "packs": Text("后付", "postpaid"),
+    "packs": Text("未约定，不能发放积分", "none, and so no points are granted"),
 }
 """What it means that a term is left out; one that is not here is then not worth a line."""
 
@@ -54,7 +54,7 @@ _SECTIONS: Sequence[tuple[Text, Sequence[str]]] = (
         Text("周期与付款", "Cycle and payment"),
         ("cycle", "time_zone", "currency", "payment_terms_days", "minimum_payout"),
     ),
-    (Text("门店与积分包", "Counter and packs"), ("counter_cancel_minutes", "packs")),
+    (Text("门店与积分包", "Counter and packs"), ("counter_cancel_minutes", "packs", "grant_per_point_micros")),
 )
 
 
@@ -117,7 +117,7 @@ def _said(contract: ContractView, name: str) -> Said | None:
 def _matters(contract: ContractView, name: str) -> bool:
     """Tell whether it says something that the term is left out."""
     if name == "packs":
-        return contract.role != "accepts_points"  # else nothing is granted, so nothing is paid for
+        return contract.role != "accepts_points" and contract.grant_per_point_micros is None
     return name != "settlement_price" or contract.per_point_micros is None
 
 

@@ -29,6 +29,8 @@ RICH: dict[str, Any] = {
     "cycle": "ten_day",
     "minimum_payout": {"amount": 100_000, "currency": "CNY"},
     "counter_cancel_minutes": 15,
+    "role": "both",
+    "grant_per_point_micros": 800_000,
 }
 
 
@@ -82,7 +84,8 @@ async def test_read_compared_and_signed(api: Api, owner: Portal) -> None:
     at = f"/partner/contracts/{version['id']}"
     shown = (await owner.get(at)).text
     for words in ("2027年1月1日 起，长期有效", "食：每积分 0.012", "住、游：280.00 CNY", "每旬", "15 分钟", "最高 9.00",
-                  "经销商 D-0042", "70 %", "与第 1 版相比", "华住酒店集团有限公司 · 91310000", "权益平台 Benefits",
+                  "经销商 D-0042", "70 %", "后付积分单价", "每积分 0.008", "与第 1 版相比",
+                  "华住酒店集团有限公司 · 91310000", "权益平台 Benefits",
                   version["content_hash"]):  # fmt: skip
         assert words in shown, words
     changed = shown[shown.index('id="difference"') :]
