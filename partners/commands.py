@@ -92,7 +92,8 @@ async def _reset(partner_id: UUID, email: str, reason: str, data: Path | None) -
             raise click.ClickException("the partner has nobody with that address")
         await reset_owner(work, partner_id, staff_id, reason, "operator", clock.now())
         link = await Inviter(settings, clock).invite(work, staff_id)
-    assert link is not None  # noqa: S101 - whom we have just made invited waits for one
+    if link is None:  # somebody disabled the owner in the same moment
+        raise click.ClickException("the owner is not invited any more; nothing was sent")
     return link
 
 
