@@ -14,7 +14,7 @@ from benefits.offers.cache import VERSIONS, OfferCache
 from benefits.offers.domain import OfferTerms
 from benefits.offers.stock import OfferStock, Slice
 from benefits.points.domain import Account, Code, LotPart, Posting
-from benefits.points.ledger import LOTS, add_lots, lock_wallets, wallet_keys
+from benefits.points.ledger import LOTS, WALLETS, are_as_seen, lock_wallets, member_states, wallet_keys
 from benefits.points.schemas import EarningIn
 from benefits.redemptions.cancelling import Cancelling
 from benefits.redemptions.domain import Admitted, PoolCode, State, Wish
@@ -27,7 +27,7 @@ from marketplace.platform.arrays import arrays
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.idempotency import READ as ANSWERED
 from marketplace.platform.idempotency import Answers
-from marketplace.platform.reads import Read, read_all
+from marketplace.platform.reads import NOW, Read, read_all
 
 _USED = Read(
     ("smallint", "uuid", "uuid", "text"),
@@ -105,39 +105,49 @@ async def load(
 ) -> tuple[DeskState, Answers, datetime]:
     """Lock and load what the errands need; return it with what was answered before under their keys, and the batch's instant.
 
-    The instant is the database's. Keys are read after the wallets are locked, so a copy of the same errand at another
-    worker has either committed by then or waits for us. `number` is the desk's own, by which it prefers a slice of the
-    stock. Raises TryAgainError if that slice was emptied while its lock was waited for, or offers change without an end.
+    The instant is the database's. `number` is the desk's own, by which it prefers a slice of the stock.
+
+    The wallets are locked and everything is read in one statement, which sees what was committed before it began. If a wallet
+    was changed while its lock was waited for, or the day has changed, or an offer, everything is read again, now under the
+    locks: a copy of the same errand at another worker has committed by then or waits for us. (One that was refused changes no
+    wallet; its key is unique.) Raises TryAgainError if the slice was emptied while its lock was waited for, or offers change
+    without an end.
     """
     member_ids = {member for errand in errands for member in errand.members}
-    members, database_now = await lock_wallets(work, member_ids)
-    now = clock.shifted(database_now)
-    state = DeskState(members, {}, {}, {}, {}, {}, {}, {})
-    await _load_undoing(work, errands, state)
+    state = DeskState({}, {}, {}, {}, {}, {}, {}, {})
+    if any(isinstance(errand, Cancel | EndHold) for errand in errands):
+        await lock_wallets(work, member_ids)
+        await _load_undoing(work, errands, state)
     wishes = [errand.wish for errand in errands if isinstance(errand, Redeem | PlaceHold)]
     keys = [errand.key.columns for errand in errands if errand.key is not None]
     offer_ids = {wish.offer_id for wish in wishes}
+    wallet_rows = wallet_keys(member_ids)
+    now = clock.now()
     for _ in range(_ROUNDS):
+        day = calendar.day_of(now)
         state.offers = await cache.remembered(work, offer_ids)
         demand = _demand(wishes, state.offers)
         own = await _sliced(work, demand, state.offers, number)
-        lots, answered, versions, stock, used, codes, earned = await read_all(
+        wallets, lots, answered, versions, stock, used, codes, earned, (now,) = await read_all(
             work,
             [
-                (LOTS, wallet_keys(members)),
+                (WALLETS, wallet_rows),
+                (LOTS, wallet_rows),
                 (ANSWERED, keys),
                 (VERSIONS, [(offer_id,) for offer_id in state.offers]),
                 (_STOCK, _stock_keys(state, demand, own)),
                 (_USED, _limit_keys(wishes, state, calendar, now)),
                 (_CODES, [(offer_id, n) for offer_id, n in demand.items() if _has_pool(state.offers[offer_id])]),
                 (_EARNED, _references(errands)),
+                NOW,
             ],
         )
-        if not await cache.refresh(work, versions):
+        now = clock.shifted(now)
+        if not await cache.refresh(work, versions) and calendar.day_of(now) == day and are_as_seen(wallets):
             break
     else:
         raise TryAgainError
-    add_lots(members, lots)
+    state.members = member_states(wallets, lots)
     state.used = {(member_id, offer_id, window): count for member_id, offer_id, window, count in used}
     state.earned = {(row[0], row[1]): EarningIn(row[1], row[0], *row[2:]) for row in earned}
     _fill_codes(state, demand, codes)

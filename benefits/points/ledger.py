@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from uuid import UUID
 
 from benefits.points.domain import Account, MemberState, Posting, Wallet
@@ -13,12 +13,27 @@ from marketplace.platform.reads import Read, read_all
 from marketplace.platform.writes import Write, Writes
 
 _LOCK = """
-SELECT w.member_id, w.balance, m.tier, m.status = 'active' AS active, clock_timestamp() AS now
-FROM unnest($1::text::smallint[], $2::text::uuid[]) AS wanted (bucket, member_id)
-JOIN wallet w ON w.bucket = wanted.bucket AND w.member_id = wanted.member_id
-JOIN member m ON m.bucket = wanted.bucket AND m.id = wanted.member_id
-ORDER BY w.member_id FOR UPDATE OF w
+SELECT w.member_id FROM unnest($1::text::smallint[], $2::text::uuid[]) AS wanted (bucket, member_id)
+JOIN wallet w ON w.bucket = wanted.bucket AND w.member_id = wanted.member_id ORDER BY w.member_id FOR UPDATE OF w
 """
+
+WALLETS = Read(
+    ("smallint", "uuid"),
+    """SELECT ROW(w.member_id, w.balance, m.tier, m.status = 'active',
+                  w.ctid = (SELECT seen.ctid FROM wallet seen WHERE seen.bucket = w.bucket AND seen.member_id = w.member_id))
+    FROM {rows} AS wanted (bucket, member_id)
+    JOIN wallet w ON w.bucket = wanted.bucket AND w.member_id = wanted.member_id
+    JOIN member m ON m.bucket = wanted.bucket AND m.id = wanted.member_id
+    ORDER BY w.member_id FOR UPDATE OF w""",
+)
+"""The wallets of members by (bucket, member id), locked in id order; who is not found does not exist.
+
+With each, whether it is as the statement saw it when it began: one whose lock was waited for may have been changed
+meanwhile (it is another version of the row, at another place). The lock shows it as it is now, but all else that the same
+statement reads is what was there before.
+"""
+
+_LOOK = Read(WALLETS.types, WALLETS.sql.replace("FOR UPDATE OF w", ""))
 
 LOTS = Read(
     ("smallint", "uuid"),
@@ -28,10 +43,7 @@ LOTS = Read(
         WHERE l.bucket = wanted.bucket AND l.member_id = wanted.member_id AND l.points > 0 OFFSET 0
     ) AS found""",
 )
-"""The lots of members by (bucket, member id).
-
-Read by a statement of its own, after the wallets are locked: it sees what was committed while that lock was waited for.
-"""
+"""The lots of members by (bucket, member id)."""
 
 _WALLETS = Write(
     "wallets",
@@ -57,43 +69,38 @@ _POSTINGS = Write(
 
 
 async def read_members(work: UnitOfWork, member_ids: Collection[UUID]) -> dict[UUID, MemberState]:
-    """Return the members' state without locking it, for what only looks; use a snapshot (REPEATABLE READ)."""
-    members, _ = await _wallets(work, member_ids, _LOCK.replace("FOR UPDATE OF w", ""))
-    (lots,) = await read_all(work, [(LOTS, wallet_keys(member_ids))])
-    add_lots(members, lots)
-    return members
+    """Return the members' state without locking it, for what only looks."""
+    keys = wallet_keys(member_ids)
+    return member_states(*await read_all(work, [(_LOOK, keys), (LOTS, keys)]))
 
 
-async def lock_wallets(work: UnitOfWork, member_ids: Iterable[UUID]) -> tuple[dict[UUID, MemberState], datetime]:
-    """Lock the members' wallets in id order and return their state, with the database's time after the locks were had.
-
-    Whoever is not among the results does not exist. The lots are still to be read (`LOTS`, `add_lots`).
-    """
-    return await _wallets(work, member_ids, _LOCK)
+async def lock_wallets(work: UnitOfWork, member_ids: Iterable[UUID]) -> None:
+    """Lock the members' wallets in id order, before something is read that depends on them."""
+    wanted = sorted(set(member_ids))
+    await work.execute(_LOCK, array("smallint", map(bucket_of, wanted)), array("uuid", wanted))
 
 
 def wallet_keys(member_ids: Iterable[UUID]) -> list[tuple[int, UUID]]:
-    """Return the keys by which `LOTS` reads."""
+    """Return the keys by which `WALLETS` and `LOTS` read."""
     return [(bucket_of(member_id), member_id) for member_id in set(member_ids)]
 
 
-def add_lots(members: Mapping[UUID, MemberState], lots: Iterable[tuple[UUID, date, int]]) -> None:
-    """Put the lots that were read into their members' wallets."""
-    for member_id, expires_on, points in lots:
-        members[member_id].wallet.lots[expires_on] = points
+def are_as_seen(wallets: Iterable[tuple[UUID, int, str, bool, bool]]) -> bool:
+    """Return whether none of the wallets was changed while its lock was waited for."""
+    return all(as_seen for *_, as_seen in wallets)
 
 
-async def _wallets(
-    work: UnitOfWork, member_ids: Iterable[UUID], statement: str
-) -> tuple[dict[UUID, MemberState], datetime]:
-    wanted = sorted(set(member_ids))
-    rows = await work.fetch(statement, array("smallint", map(bucket_of, wanted)), array("uuid", wanted))
+def member_states(
+    wallets: Iterable[tuple[UUID, int, str, bool, bool]], lots: Iterable[tuple[UUID, date, int]]
+) -> dict[UUID, MemberState]:
+    """Return the members as `WALLETS` and `LOTS` found them."""
     states = {
         member_id: MemberState(Wallet(member_id, balance, {}), tier, active)
-        for member_id, balance, tier, active, _ in rows
+        for member_id, balance, tier, active, _ in wallets
     }
-    now = max((row["now"] for row in rows), default=None) or await work.fetchval("SELECT clock_timestamp()")
-    return states, now
+    for member_id, expires_on, points in lots:
+        states[member_id].wallet.lots[expires_on] = points
+    return states
 
 
 def post(writes: Writes, postings: Sequence[Posting], members: Mapping[UUID, MemberState]) -> None:

@@ -42,7 +42,7 @@ from marketplace.platform.idempotency import READ as ANSWERED
 from marketplace.platform.idempotency import WRITE as OUTCOMES
 from marketplace.platform.idempotency import Answers, Key, Outcome, refused
 from marketplace.platform.paging import Cursors
-from marketplace.platform.reads import Read, read_all
+from marketplace.platform.reads import NOW, read_all
 from marketplace.platform.writes import Write, Writes
 from partners.onboarding.locations import known_locations
 
@@ -60,8 +60,6 @@ SELECT c.partner_id, c.code, v.bucket, v.code AS voucher_code
 FROM unnest($1::text::uuid[], $2::text::text[]) AS wanted (partner_id, code)
 JOIN offer_code c USING (partner_id, code) JOIN voucher v ON v.bucket = c.bucket AND v.id = c.voucher_id
 """
-
-_NOW = Read(("bool",), "SELECT clock_timestamp() FROM {rows} AS asked")
 
 _USED = Write(
     "used",
@@ -169,7 +167,7 @@ class CounterDesk:
         lock = any(not isinstance(errand, Verify) for errand in errands)
         rows = await _vouchers(work, errands, lock=lock)
         keys = [errand.key.columns for errand in errands if errand.key is not None]
-        answered, asked_at = await read_all(work, [(ANSWERED, keys), (_NOW, [(True,)])])
+        answered, asked_at = await read_all(work, [(ANSWERED, keys), NOW])
         now = clock.shifted(asked_at[0])
         titles = await self._titles.of({(row["offer_id"], row["revision"]) for row in rows.values()})
         places = {(e.partner_id, e.body.location_id) for e in errands if e.body.location_id}

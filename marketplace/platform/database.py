@@ -1,40 +1,46 @@
-"""One pool, one unit of work.
+"""The databases that this process has open, and the one engine that works on them."""
 
-Piccolo's own transaction leaks its connection and its context variable when COMMIT raises, turns nested blocks into
-no-ops, and is inherited by child tasks; `UnitOfWork` replaces it (ruff bans the stock one).
-"""
-
-import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import Context, ContextVar
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any
 
 import asyncpg
-import structlog
-from piccolo.engine.postgres import PostgresEngine, PostgresTransaction  # noqa: TID251 - replaced here
+from piccolo.engine.postgres import PostgresEngine
 from piccolo.querystring import QueryString
 
-from marketplace.kernel.facts import Fact, Kind
-from marketplace.platform.away import LOST, is_away
-
-ACQUIRE_TIMEOUT_S = 5.0
-"""How long a unit of work waits for a connection before it says that the program is busy."""
-
-logger = structlog.get_logger()
-
-Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
-
-BY_INDEX = (
-    "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;"
-    " SET LOCAL plan_cache_mode = force_generic_plan"
+from marketplace.platform.transactions import (
+    ACQUIRE_TIMEOUT_S,
+    Busy,
+    Chain,
+    Isolation,
+    TransactionMisuseError,
+    UnitOfWork,
 )
-"""For a transaction that looks up rows by their whole keys and does nothing else, again and again: the desks'.
 
-Its statements are planned once for each connection, always by index. Left alone, PostgreSQL plans a batch anew for its size,
+__all__ = [
+    "DB",
+    "LIVE",
+    "Busy",
+    "Chain",
+    "Engine",
+    "Place",
+    "TransactionMisuseError",
+    "UnitOfWork",
+    "chain",
+    "unit_of_work",
+]
+
+_BY_INDEX = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
+"""For the desks' sessions, which look up rows by their whole keys and do nothing else, again and again.
+
+Their statements are planned once for each connection, always by index. Left alone, PostgreSQL plans a batch anew for its size,
 which takes longer than a small batch itself, or keeps a plan that was made when a table was empty and reads the whole of
 it until the next ANALYZE (docs/performance.md).
 """
@@ -50,179 +56,17 @@ SERVER_SETTINGS = {
 }
 
 
-class Busy(Fact):
-    """No connection came free in time."""
-
-    kind = Kind.UNAVAILABLE
-    code = "busy"
-    zh = "系统繁忙，请稍后再试。"
-    en = "The service is busy; try again shortly."
-
-
-class TransactionMisuseError(RuntimeError):
-    """A programming error: a nested unit of work, a child task in one, or a query after the transaction was aborted."""
-
-
-class UnitOfWork(PostgresTransaction):
-    """One transaction, on one connection, of one task.
-
-    Commits when the block ends and rolls back when it raises; whatever happens (a failing COMMIT, a cancellation at any
-    await) the connection goes back to the pool whole and the context is restored.
-
-    `in_doubt` tells, after an exception, that the connection was lost at COMMIT: it may or may not have been carried out.
-    `committed` may be set to what is to be called, at once, when it was.
-    """
-
-    __slots__ = ("_acquire_timeout_s", "_begin", "committed", "in_doubt", "owner")
-
-    def __init__(
-        self,
-        engine: "Engine",
-        isolation: Isolation = "READ COMMITTED",
-        acquire_timeout_s: float = ACQUIRE_TIMEOUT_S,
-        settings: str = "",
-    ) -> None:
-        """Prepare; nothing is acquired before the block is entered. `settings` are SET LOCALs, sent along with BEGIN."""
-        if engine.current_transaction.get() is not None:
-            raise TransactionMisuseError("a unit of work is already open here; pass it on instead of nesting one")
-        super().__init__(engine, allow_nested=False)
-        self._begin = f"BEGIN ISOLATION LEVEL {isolation}; {settings}"
-        self._acquire_timeout_s = acquire_timeout_s
-        self.owner: asyncio.Task[Any] | None = None
-        self.in_doubt = False
-        self.committed: Callable[[], None] | None = None
-
-    async def __aenter__(self) -> Self:
-        pool = self.engine.pool
-        if pool is None:
-            raise TransactionMisuseError("the connection pool is not open")
-        self.owner = asyncio.current_task()
-        try:
-            self.connection = await pool.acquire(timeout=self._acquire_timeout_s)
-        except TimeoutError as error:
-            raise Busy from error
-        try:
-            await self.connection.execute(self._begin)
-        except BaseException:
-            self._give_back()
-            raise
-        self.context = self.engine.current_transaction.set(self)
-        return self
-
-    async def __aexit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> Literal[False]:
-        self.engine.current_transaction.reset(self.context)
-        try:
-            if exception_type is None:
-                # An aborted transaction answers COMMIT with "ROLLBACK" and no error: that must not pass for a commit.
-                status = await self.connection.execute("COMMIT")
-                if status != "COMMIT":
-                    raise TransactionMisuseError(
-                        f"an error inside the unit of work was swallowed: COMMIT said {status}"
-                    )
-                if self.committed is not None:
-                    self.committed()
-            elif not self._is_lost():
-                await self.connection.execute("ROLLBACK")
-        except LOST as error:
-            if exception_type is None:
-                self.in_doubt = is_away(error)
-                raise
-            # The rollback failed because the connection is gone, and with it the transaction; the first error counts.
-            if not self._is_lost():
-                self.connection.terminate()
-        finally:
-            self._give_back()
-        return False
-
-    def _give_back(self) -> None:
-        """Return the connection to the pool, beside what comes next: what the transaction did is decided, and the pool takes two
-        rounds of the event loop, each of them behind other requests.
-        """
-        pool, connection = self.engine.pool, self.connection
-        # Without a pool, it was closed under us; in a transaction, we were cancelled in the middle of COMMIT or ROLLBACK.
-        if not self._is_lost() and (pool is None or connection.is_in_transaction()):
-            connection.terminate()
-        if pool is None:
-            return
-        returning = asyncio.get_running_loop().create_task(_release(pool, connection), context=Context())
-        _RETURNING.add(returning)
-        returning.add_done_callback(_RETURNING.discard)
-
-    def _is_lost(self) -> bool:
-        """Tell whether the connection is gone. The pool may have taken it back by itself: then it answers no question."""
-        try:
-            return bool(self.connection.is_closed())
-        except asyncpg.InterfaceError:
-            return True
-
-    def check_owner(self) -> None:
-        """Raise TransactionMisuseError in any task but the one that opened the unit of work."""
-        if asyncio.current_task() is not self.owner:
-            raise TransactionMisuseError("a child task used its parent's unit of work; open one of its own")
-
-    async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
-        """Run a statement with `$1…` parameters inside the transaction and return its rows."""
-        self.check_owner()
-        rows: list[asyncpg.Record] = await self.connection.fetch(sql, *values)
-        return rows
-
-    async def fetchrow(self, sql: str, *values: Any) -> asyncpg.Record | None:
-        """Run a statement and return its first row, or None."""
-        self.check_owner()
-        return await self.connection.fetchrow(sql, *values)
-
-    async def fetchval(self, sql: str, *values: Any) -> Any:
-        """Run a statement and return the first column of its first row, or None."""
-        self.check_owner()
-        return await self.connection.fetchval(sql, *values)
-
-    async def execute(self, sql: str, *values: Any) -> str:
-        """Run a statement and return its status, such as `UPDATE 3`."""
-        self.check_owner()
-        status: str = await self.connection.execute(sql, *values)
-        return status
-
-    @asynccontextmanager
-    async def nested(self) -> AsyncIterator[None]:
-        """Run a block that may fail alone: on an exception what it did is undone and the exception goes on."""
-        self.check_owner()
-        await self.connection.execute("SAVEPOINT nested")
-        try:
-            yield
-        except BaseException:
-            with contextlib.suppress(*LOST):  # then the whole transaction is undone; the first error counts
-                await self.connection.execute("ROLLBACK TO SAVEPOINT nested; RELEASE SAVEPOINT nested")
-            raise
-        await self.connection.execute("RELEASE SAVEPOINT nested")
-
-
-_RETURNING: set[asyncio.Task[None]] = set()
-"""Connections on their way back; a task that nobody holds may be collected before it has run."""
-
-
-async def _release(pool: asyncpg.Pool, connection: Any) -> None:
-    try:
-        await pool.release(connection)
-    except LOST as error:
-        # Killed just now, and dropped by the pool. What the transaction did is decided: a COMMIT stays carried out.
-        logger.warning("connection_lost_after_use", error=repr(error))
-
-
 class Place:
-    """One of the databases that this process has open: the live one, or a sandbox's. Its pool is all that there is to it."""
+    """One of the databases that this process has open: the live one, or a sandbox's. Its pools are all that there is to it."""
 
-    __slots__ = ("config", "live", "pool")
+    __slots__ = ("config", "desk_pool", "live", "pool")
 
     def __init__(self, *, live: bool) -> None:
         """Begin with no pool."""
         self.live = live
         self.config: dict[str, Any] = {}
         self.pool: asyncpg.Pool | None = None
+        self.desk_pool: asyncpg.Pool | None = None
 
 
 LIVE = Place(live=True)
@@ -266,6 +110,11 @@ class Engine(PostgresEngine):
     @pool.setter
     def pool(self, pool: asyncpg.Pool | None) -> None:
         _here.get().pool = pool
+
+    @property
+    def desk_pool(self) -> asyncpg.Pool | None:
+        """The desks' pool of that database."""
+        return _here.get().desk_pool
 
     @property
     def config(self) -> dict[str, Any]:
@@ -339,9 +188,18 @@ class Engine(PostgresEngine):
         if patient:
             self.config["server_settings"] |= {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
         await self.start_connection_pool(min_size=2, max_size=pool_size, init=_prepare, reset=_leave)
+        desks = self.config | {"server_settings": self.config["server_settings"] | _BY_INDEX}
+        # None is opened before a desk has work, and none is needed beyond two for each desk of the process.
+        _here.get().desk_pool = await asyncpg.create_pool(
+            **desks, min_size=0, max_size=pool_size, init=_prepare, reset=_leave
+        )
 
     async def close(self) -> None:
-        """Close the pool, if it is open."""
+        """Close the pools, if they are open."""
+        place = _here.get()
+        if place.desk_pool is not None:
+            await place.desk_pool.close()
+            place.desk_pool = None
         if self.pool is not None:
             await self.close_connection_pool()
 
@@ -350,9 +208,14 @@ DB = Engine(config={})
 """The one engine; tables are bound to it, `open` gives the place where the task is its address."""
 
 
-def unit_of_work(isolation: Isolation = "READ COMMITTED", settings: str = "") -> UnitOfWork:
-    """Return a unit of work on the one engine: `async with unit_of_work() as work:`. `settings`: such as BY_INDEX."""
-    return UnitOfWork(DB, isolation, settings=settings)
+def unit_of_work(isolation: Isolation = "READ COMMITTED") -> UnitOfWork:
+    """Return a unit of work on the one engine: `async with unit_of_work() as work:`."""
+    return UnitOfWork(DB, isolation)
+
+
+def chain(goes_on: Callable[[], bool]) -> Chain:
+    """Return a desk's chain of units of work on the one engine."""
+    return Chain(DB, goes_on)
 
 
 def connection_config(dsn: str, role: str = "") -> dict[str, Any]:

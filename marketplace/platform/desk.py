@@ -17,7 +17,7 @@ from prometheus_client import Gauge, Histogram
 
 from marketplace.kernel.errors import TryAgainError
 from marketplace.kernel.facts import Fact, Kind
-from marketplace.platform.database import BY_INDEX, Busy, UnitOfWork, fresh_context, is_live, unit_of_work
+from marketplace.platform.database import Busy, Chain, UnitOfWork, chain, fresh_context, is_live
 from marketplace.platform.idempotency import Outcome
 
 BATCH_SIZE = Histogram(
@@ -34,12 +34,12 @@ _FEW = 4
 """How often a batch that met another's locks is tried again before it is split."""
 
 
-_ENOUGH = 8
+_ENOUGH = 16
 """Errands for which a batch is begun while the last one is posted. For fewer of them, what a batch costs however small it is
 would cost more than the wait for the commit: the machine would be busy with batches of two."""
 
 
-_AT_ONCE = 8
+_AT_ONCE = 2
 """Answers given in one round of the event loop."""
 
 
@@ -116,6 +116,17 @@ class _Waiting(Generic[Wanted]):
             self.answer.set_exception(result)
 
 
+class _Turn:
+    """One task's turn at taking errands, and how far it is with its batch."""
+
+    __slots__ = ("chain", "posting", "whole")
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+        self.whole = True  # the batch has not been split
+        self.posting = False  # all that its batch may change is locked and decided
+
+
 class Desk(Generic[Wanted]):
     """One process's desk. `decide` turns a batch into what is to be answered and posted in the unit of work that it is given.
 
@@ -128,9 +139,10 @@ class Desk(Generic[Wanted]):
         self._batch = batch
         self._queue_limit = queue
         self._waiting: deque[_Waiting[Wanted]] = deque()
-        self._at_work: asyncio.Task[None] | None = None
-        self._serving: asyncio.Task[None] | None = None
-        self._handing_out: set[asyncio.Task[None]] = set()
+        self._taking: _Turn | None = None
+        self._finishing: _Turn | None = None
+        self._chains = [chain(self._goes_on) for _ in range(2)]
+        self._tasks: set[asyncio.Task[None]] = set()
         label = name if is_live() else f"sandbox {name}"  # a gauge has one value: a sandbox's is not the live desk's
         self._sizes = BATCH_SIZE.labels(label)
         self._gauge = WAITING.labels(label)
@@ -142,43 +154,59 @@ class Desk(Generic[Wanted]):
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Outcome] = loop.create_future()
         self._waiting.append(_Waiting(errand, answer))
-        if self._at_work is None:
-            # A context of its own: the asker's unit of work, should there be one, is not the desk's.
-            self._at_work = loop.create_task(self._work(), context=fresh_context())
+        if self._taking is None:
+            self._begin()
         return await answer
 
     async def close(self) -> None:
         """Wait until everything that was asked is answered."""
-        while under_way := {task for task in (self._at_work, self._serving, *self._handing_out) if task is not None}:
-            await asyncio.gather(*under_way, return_exceptions=True)
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _work(self) -> None:
-        """Take what has arrived, again and again, until nothing waits.
+    def _begin(self) -> None:
+        """Begin to take."""
+        turn = self._taking = _Turn(self._chains.pop())
+        # A context of its own: the asker's unit of work, should there be one, is not the desk's.
+        self._keep(asyncio.get_running_loop().create_task(self._work(turn), context=fresh_context()))
 
-        If enough wait already, the next batch begins once the last one is decided, while that is posted and committed. The
-        last one has all its locks by then, so what both want goes to them in order of arrival; what they do not share is not
-        waited for. There is no timer: else it begins when the last commit has ended.
-        """
-        loop = asyncio.get_running_loop()
+    def _goes_on(self) -> bool:
+        """Tell whether there will be a next batch at once: one waits, or is taken beside this one."""
+        return bool(self._waiting) or self._finishing is not None
+
+    def _keep(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, turn: _Turn) -> None:
+        """Take what has arrived, again and again, until nothing waits or another turn has begun beside this one."""
         try:
-            while self._waiting:
+            while self._taking is turn and self._waiting:
                 taken = self._take()
                 self._gauge.set(len(self._waiting))
                 self._sizes.observe(len(taken))
-                decided, before = asyncio.Event(), self._serving
-                serving = self._serving = loop.create_task(self._serve(taken, decided))
-                serving.add_done_callback(self._served)
-                await decided.wait()
-                if before is not None:  # two at a time are enough
-                    await before
-                if len(self._waiting) < _ENOUGH:
-                    await serving
+                turn.posting, turn.whole = False, True
+                await self._answer(taken, turn)
         finally:
-            self._at_work = None
+            self._chains.append(turn.chain)
+            if self._taking is turn:
+                self._taking = None
+            else:
+                self._finishing = None
+                self._begin_beside()
+            if self._taking is None and self._finishing is None:
+                for idle in self._chains:
+                    idle.end()
 
-    def _served(self, task: "asyncio.Task[None]") -> None:
-        if self._serving is task:
-            self._serving = None
+    def _begin_beside(self) -> None:
+        """Begin with the next batch, if enough wait for that. Two at a time are enough.
+
+        The one under way has all its locks, so what both want goes to them in order of arrival; what they do not share is not
+        waited for. There is no timer.
+        """
+        turn = self._taking
+        if turn is not None and turn.posting and self._finishing is None and len(self._waiting) >= _ENOUGH:
+            self._finishing = turn
+            self._begin()
 
     def _take(self) -> list[_Waiting[Wanted]]:
         """Return the next errands in order of arrival: as many as fit into a batch, but one at least."""
@@ -189,17 +217,10 @@ class Desk(Generic[Wanted]):
             weight += taken[-1].errand.weight
         return taken
 
-    async def _serve(self, taken: Sequence[_Waiting[Wanted]], decided: asyncio.Event) -> None:
-        """Answer the batch, and tell when it is decided."""
-        try:
-            await self._answer(taken, decided)
-        finally:
-            decided.set()
-
-    async def _answer(self, taken: Sequence[_Waiting[Wanted]], decided: asyncio.Event) -> None:
+    async def _answer(self, taken: Sequence[_Waiting[Wanted]], turn: _Turn) -> None:
         """Answer the batch. One that fails is split, so that an errand that the database refuses fails alone."""
         try:
-            await self._attempt(taken, decided)
+            await self._attempt(taken, turn)
         except asyncio.CancelledError:
             for waiting in (*taken, *self._waiting):
                 waiting.give(DeskFull())
@@ -215,11 +236,12 @@ class Desk(Generic[Wanted]):
                 taken[0].give(error)
                 return
             logger.warning("desk_batch_split", size=len(taken), error=repr(error))
+            turn.posting, turn.whole = False, False  # what comes next must not overtake the second half
             middle = len(taken) // 2
-            await self._answer(taken[:middle], decided)
-            await self._answer(taken[middle:], decided)
+            await self._answer(taken[:middle], turn)
+            await self._answer(taken[middle:], turn)
 
-    async def _attempt(self, taken: Sequence[_Waiting[Wanted]], decided: asyncio.Event) -> None:
+    async def _attempt(self, taken: Sequence[_Waiting[Wanted]], turn: _Turn) -> None:
         """Decide, commit, and give the answers as soon as that is done; what passes by itself is tried again.
 
         A connection lost at COMMIT leaves it open whether it was committed: trying again begins with the look-up of each
@@ -228,9 +250,10 @@ class Desk(Generic[Wanted]):
         errands = [waiting.errand for waiting in taken]
         for attempt in range(_ATTEMPTS):
             try:
-                async with unit_of_work(settings=BY_INDEX) as work:
+                async with turn.chain.next() as work:
                     found = await self._decide(work, errands)
-                    decided.set()
+                    turn.posting = turn.whole
+                    self._begin_beside()
                     await found.post()
                     work.committed = partial(self._give, taken, found.results)
             except (*_PASSING, *_AWAY) as error:
@@ -244,21 +267,16 @@ class Desk(Generic[Wanted]):
         raise AssertionError("unreachable")
 
     def _give(self, taken: Sequence[_Waiting[Wanted]], results: Sequence[Outcome | Fact]) -> None:
-        """Give the answers, a few in each round of the event loop.
+        """Give the answers, a few in each round of the event loop, and none before the next batch has asked the database.
 
         Hundreds at once would be written, answered by hundreds of new requests, and these read, before the loop looks at the
         database again: the next batch, which is under way already, would stand still meanwhile, and then the loop.
         """
-        for waiting, result in zip(taken[:_AT_ONCE], results, strict=False):
-            waiting.give(result)
-        if len(taken) > _AT_ONCE:
-            rest = asyncio.get_running_loop().create_task(_give_next(taken, results))
-            self._handing_out.add(rest)
-            rest.add_done_callback(self._handing_out.discard)
+        self._keep(asyncio.get_running_loop().create_task(_hand_out(taken, results)))
 
 
-async def _give_next(taken: Sequence[_Waiting[Any]], results: Sequence[Outcome | Fact]) -> None:
-    for place in range(_AT_ONCE, len(taken)):
-        taken[place].give(results[place])
-        if place % _AT_ONCE == _AT_ONCE - 1:
+async def _hand_out(taken: Sequence[_Waiting[Any]], results: Sequence[Outcome | Fact]) -> None:
+    for place, (waiting, result) in enumerate(zip(taken, results, strict=True), start=1):
+        waiting.give(result)
+        if place % _AT_ONCE == 0:
             await asyncio.sleep(0)

@@ -25,6 +25,10 @@ class Read(msgspec.Struct, frozen=True):
     sql: str
 
 
+NOW = (Read(("bool",), "SELECT clock_timestamp() FROM {rows} AS asked"), ((True,),))
+"""To be asked for last: the database's time after the locks of the reads before it were had."""
+
+
 async def read_all(work: UnitOfWork, wanted: Sequence[tuple[Read, Sequence[Sequence[Any]]]]) -> list[list[Any]]:
     """Return what each read finds, as tuples, in their order. A read of no keys finds nothing and costs nothing."""
     asked = [(read, rows) for read, rows in wanted if rows]

@@ -215,7 +215,7 @@ class Run:
         self.lost = 0
         self.sent = 0
         self.busy = 0
-        self.free: list[Connection] = []
+        self.free: deque[Connection] = deque()
         self.late: deque[float] = deque()
         self.finished = asyncio.Event()
         self.stopping = False
@@ -302,7 +302,7 @@ class Run:
         )
 
     async def _closed(self, start: float) -> None:
-        connections, self.free = self.free, []
+        connections, self.free = self.free, deque()
         self.busy = len(connections)
         for connection in connections:
             if not self.ask(connection, start):
@@ -322,7 +322,7 @@ class Run:
             while due <= now:
                 if self.free:
                     self.busy += 1
-                    self.free.pop().ask(due)
+                    self.free.popleft().ask(due)  # all take turns: the server cuts off who never asks
                 else:
                     self.late.append(due)
                 due += step

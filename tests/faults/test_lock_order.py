@@ -5,10 +5,12 @@ import random
 from uuid import UUID, uuid4
 
 import asyncpg
+import msgspec
 import pytest
 
+from benefits.desk import load
 from benefits.desk.errands import Earn, PointsErrand, Sweep, new_earn, new_gift
-from benefits.points import ledger
+from benefits.points.ledger import WALLETS
 from benefits.points.schemas import EarningIn
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of, uuid7
@@ -86,7 +88,8 @@ async def test_locks_in_any_order_are_found_out(
     world: World, dice: random.Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The broken variant: wallets locked in the order of the day, and nothing tried again."""
-    monkeypatch.setattr(ledger, "_LOCK", ledger._LOCK.replace("ORDER BY w.member_id", "ORDER BY random()"))
+    unordered = WALLETS.sql.replace("ORDER BY w.member_id", "ORDER BY random()")
+    monkeypatch.setattr(load, "WALLETS", msgspec.structs.replace(WALLETS, sql=unordered))
     monkeypatch.setattr(desk_module, "_FEW", 0)
     _, wrong = await run_changes(world, 480, dice)
     assert any(isinstance(error, asyncpg.DeadlockDetectedError) for error in wrong)

@@ -9,9 +9,11 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from benefits.migrations import benefits_2026_11_26_samples as benefits_samples
 from marketplace.platform import migrate as migrations
 from marketplace.platform.database import DB
 from marketplace.platform.migrate import MigrationFailedError, create_database, migrate, pending, shipped
+from marketplace.platform.migrations import platform_2026_11_26_samples as platform_samples
 from marketplace.platform.runtime import append_only_tables, with_database
 from marketplace.settings import Settings
 
@@ -32,6 +34,18 @@ async def test_an_empty_database_becomes_this_versions(empty: str, settings: Set
     assert set(await migrate(empty, settings.database_role, tables)) == shipped()
     assert await migrate(empty, settings.database_role, tables) == []
     assert await pending(empty) == []
+
+
+async def test_tables_that_grow_by_every_request_are_sampled_sparsely(database: str) -> None:
+    """ANALYZE in the middle of a member day took a core for a second and a half."""
+    rows = await DB.fetch(
+        """SELECT c.relname, max(a.attstattarget) AS most, bool_or(a.attstattarget IS NULL) AS unset FROM pg_class c
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE c.relname = ANY($1::text[]) GROUP BY 1""",
+        [*benefits_samples.TABLES, *platform_samples.TABLES],
+    )
+    assert {row["relname"] for row in rows} == {*benefits_samples.TABLES, *platform_samples.TABLES}
+    assert {(row["most"], row["unset"]) for row in rows} == {(10, False)}
 
 
 async def test_a_user_without_the_right_is_told_what_to_run(empty: str, postgres: str) -> None:

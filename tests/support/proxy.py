@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
-_COMMIT = b"Q" + (11).to_bytes(4) + b"COMMIT\0"
+_COMMITS = {b"Q" + (4 + len(statement)).to_bytes(4) + statement for statement in (b"COMMIT\0", b"COMMIT AND CHAIN\0")}
 _SOCKET = ".s.PGSQL.5432"
 
 
@@ -93,7 +93,7 @@ class Proxy:
                     message.cancel()
                     return
                 statement = message.result()
-                if statement == _COMMIT and self._waiting:
+                if statement in _COMMITS and self._waiting:
                     self.cuts += 1
                     if self._waiting.pop(0) is Cut.AFTER:
                         back.cancel()
