@@ -88,6 +88,11 @@ _EARNED = Read(
     ) AS found""",
 )
 
+_MANY = 16
+"""From how many members on a batch locks their wallets first. It may have begun beside another one, and is likely to have members
+in common with that: then everything would be read twice.
+"""
+
 _ROUNDS = 3
 """How often offers may change under a batch's eyes before it is taken again from the start."""
 
@@ -107,7 +112,8 @@ async def load(
 
     The instant is the database's. `number` is the desk's own, by which it prefers a slice of the stock.
 
-    The wallets are locked and everything is read in one statement, which sees what was committed before it began. If a wallet
+    The wallets are locked and everything is read in one statement, which sees what was committed before it began (many wallets
+    are locked before, and those of members whose redemptions or holds are to be undone). If a wallet
     was changed while its lock was waited for, or the day has changed, or an offer, everything is read again, now under the
     locks: a copy of the same errand at another worker has committed by then or waits for us. (One that was refused changes no
     wallet; its key is unique.) Raises TryAgainError if the slice was emptied while its lock was waited for, or offers change
@@ -115,7 +121,7 @@ async def load(
     """
     member_ids = {member for errand in errands for member in errand.members}
     state = DeskState({}, {}, {}, {}, {}, {}, {}, {})
-    if any(isinstance(errand, Cancel | EndHold) for errand in errands):
+    if len(member_ids) >= _MANY or any(isinstance(errand, Cancel | EndHold) for errand in errands):
         await lock_wallets(work, member_ids)
         await _load_undoing(work, errands, state)
     wishes = [errand.wish for errand in errands if isinstance(errand, Redeem | PlaceHold)]

@@ -39,7 +39,7 @@ _ENOUGH = 16
 would cost more than the wait for the commit: the machine would be busy with batches of two."""
 
 
-_AT_ONCE = 2
+_AT_ONCE = 4
 """Answers given in one round of the event loop."""
 
 
