@@ -39,8 +39,8 @@ _ENOUGH = 16
 would cost more than the wait for the commit: the machine would be busy with batches of two."""
 
 
-_AT_ONCE = 4
-"""Answers given in one round of the event loop."""
+_ROUNDS = 8
+"""In how many rounds of the event loop the answers of a batch are given, two in each at the least."""
 
 
 class DeskFull(Fact):
@@ -276,7 +276,8 @@ class Desk(Generic[Wanted]):
 
 
 async def _hand_out(taken: Sequence[_Waiting[Any]], results: Sequence[Outcome | Fact]) -> None:
+    at_once = max(2, len(taken) // _ROUNDS)
     for place, (waiting, result) in enumerate(zip(taken, results, strict=True), start=1):
         waiting.give(result)
-        if place % _AT_ONCE == 0:
+        if place % at_once == 0:
             await asyncio.sleep(0)
