@@ -108,24 +108,10 @@ def application() -> "Worker":
     def make() -> "Litestar":
         app = create_app(settings, dsn)
         collect_rarely()
-        give_way()
         return app
 
     dsn = os.environ[DSN_VARIABLE]
     return Worker(make, dsn, started)
-
-
-_STEPS = 5
-"""Steps of `nice`: PostgreSQL gets three times our share where both want the same processor."""
-
-
-def give_way() -> None:
-    """Let PostgreSQL go first where it shares the processors with this process.
-
-    Who has asked the database waits for it, often with rows locked that others want, while this process has the next requests
-    to read: at half load on two cores, one in a hundred members waited half as long again (docs/performance.md).
-    """
-    os.nice(_STEPS)
 
 
 def collect_rarely() -> None:

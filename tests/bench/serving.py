@@ -29,7 +29,6 @@ def application() -> Litestar:
     issuer.key = shared_key(child.key)
     app = create_app(SETTINGS, child.dsn, extra_routes=ROUTES, transport=issuer.transport)
     server.collect_rarely()
-    server.give_way()
     return app
 
 

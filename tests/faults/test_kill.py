@@ -5,14 +5,12 @@ import random
 from uuid import UUID, uuid4
 
 import asyncpg
-import psutil
 import pytest
 
 from marketplace.platform.database import DB
 from marketplace.platform.events import tick
 from settlement.invariants import INVARIANTS
 from tests.support.installation import Installation, installation
-from tests.support.processes import postmaster
 from tests.support.shoppers import Shoppers, against_the_books
 from tests.support.world import breaches
 
@@ -42,7 +40,6 @@ async def test_what_was_answered_is_in_the_books_whoever_is_killed(dice: random.
             await asyncio.sleep(dice.uniform(0.2, 1.0))
             assert not shopping.done(), await shopping
             back_s[death].append(round(await here.survive(death, dice), 1))
-        await here.until(lambda: _gives_way(here))
         stop.set()
         await shopping
         print(f"{len(shoppers.told)} redeemed; met on the way: {dict(shoppers.met)}; back after {back_s} s")  # noqa: T201
@@ -51,12 +48,6 @@ async def test_what_was_answered_is_in_the_books_whoever_is_killed(dice: random.
         assert await breaches() == {}
         await _settled(len(shoppers.told))
         await _the_comparison_turns_red(here, shoppers)
-
-
-def _gives_way(here: Installation) -> bool:
-    """Tell whether PostgreSQL, started anew or not, goes before the workers where they share a processor."""
-    first = psutil.Process(postmaster(here.settings.data)).nice()
-    return all(worker.nice() > first for worker in here.server.workers())
 
 
 async def _the_comparison_turns_red(here: Installation, shoppers: Shoppers) -> None:
