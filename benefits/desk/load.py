@@ -94,7 +94,7 @@ in common with that: then everything would be read twice.
 """
 
 _ROUNDS = 3
-"""How often offers may change under a batch's eyes before it is taken again from the start."""
+"""How often offers or wallets may change under a batch's eyes before it is taken again from the start."""
 
 
 class DeskState(State):
