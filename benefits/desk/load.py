@@ -23,16 +23,16 @@ from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.errors import TryAgainError
 from marketplace.kernel.ids import bucket_of
-from marketplace.platform.arrays import arrays
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.idempotency import READ as ANSWERED
 from marketplace.platform.idempotency import Answers
 from marketplace.platform.reads import NOW, Read, read_all
+from marketplace.platform.rows import Columns
 
 _USED = Read(
-    ("smallint", "uuid", "uuid", "text"),
+    'bucket smallint, member_id uuid, offer_id uuid, "window" text',
     """SELECT ROW(wanted.member_id, wanted.offer_id, wanted."window", found.used)
-    FROM {rows} AS wanted (bucket, member_id, offer_id, "window") CROSS JOIN LATERAL (
+    FROM {wanted} CROSS JOIN LATERAL (
         SELECT used FROM limit_used u WHERE u.bucket = wanted.bucket AND u.member_id = wanted.member_id
                                         AND u.offer_id = wanted.offer_id AND u."window" = wanted."window" OFFSET 0
     ) AS found""",
@@ -40,38 +40,41 @@ _USED = Read(
 
 # Locked in order by this one read, after the wallets: two desks cannot wait for each other.
 _STOCK = Read(
-    ("uuid", "smallint"),
-    """SELECT ROW(s.offer_id, s.slice, s.remaining) FROM {rows} AS wanted (offer_id, slice)
+    "offer_id uuid, slice smallint",
+    """SELECT ROW(s.offer_id, s.slice, s.remaining) FROM {wanted}
     JOIN stock s USING (offer_id, slice) ORDER BY s.offer_id, s.slice FOR UPDATE OF s""",
 )
 
 _LEFT = "SELECT offer_id, slice, remaining FROM stock WHERE offer_id = ANY($1::uuid[])"
 
 _CODES = Read(
-    ("uuid", "int"),
-    """SELECT ROW(c.offer_id, c.seq, c.code) FROM {rows} AS wanted (offer_id, units) CROSS JOIN LATERAL (
+    "offer_id uuid, units int",
+    """SELECT ROW(c.offer_id, c.seq, c.code) FROM {wanted} CROSS JOIN LATERAL (
         SELECT offer_id, seq, code FROM offer_code WHERE offer_id = wanted.offer_id AND state = 'free'
         ORDER BY seq LIMIT wanted.units FOR UPDATE SKIP LOCKED
     ) AS c ORDER BY c.offer_id, c.seq""",
 )
 
 # The voucher is locked as well: a counter takes it without its member's wallet.
-_CANCELLING = """
+_WITH_MEMBER = Columns("bucket smallint, id uuid, member_id uuid")
+_TRANSACTIONS = Columns("bucket smallint, transaction_id uuid")
+
+_CANCELLING = f"""
 SELECT r.id AS redemption_id, r.member_id, r.partner_id, r.offer_id, r.revision, r.quantity, r.points, r.slice, r.windows,
        r.settlement, r.redeemed_at, v.id AS voucher_id, v.code, v.status, v.expires_at, v.partner_codes
-FROM unnest($1::text::smallint[], $2::text::uuid[], $3::text::uuid[]) AS wanted (bucket, id, member_id)
+FROM {_WITH_MEMBER.table(1, "wanted")}
 JOIN redemption r ON r.bucket = wanted.bucket AND r.id = wanted.id AND r.member_id = wanted.member_id
 JOIN voucher v ON v.bucket = r.bucket AND v.redemption_id = r.id
 """
 
-_TAKEN = """
+_TAKEN = f"""
 SELECT p.transaction_id, p.member_id, p.expires_on, p.points, p.counterparty, p.occurred_at
-FROM unnest($1::text::smallint[], $2::text::uuid[]) AS wanted (bucket, transaction_id)
-JOIN points_posting p USING (bucket, transaction_id) WHERE p.code = $3 ORDER BY p.transaction_id, p.line
+FROM {_TRANSACTIONS.table(1, "wanted")}
+JOIN points_posting p USING (bucket, transaction_id) WHERE p.code = $2 ORDER BY p.transaction_id, p.line
 """
 
-_HOLDS = """
-SELECT h.* FROM unnest($1::text::smallint[], $2::text::uuid[], $3::text::uuid[]) AS wanted (bucket, id, member_id)
+_HOLDS = f"""
+SELECT h.* FROM {_WITH_MEMBER.table(1, "wanted")}
 JOIN hold h USING (bucket, id, member_id)
 """
 
@@ -80,9 +83,9 @@ _HELD_CODES = (
 )
 
 _EARNED = Read(
-    ("smallint", "uuid", "text"),
+    "bucket smallint, member_id uuid, reference text",
     """SELECT ROW(wanted.member_id, wanted.reference, found.points, found.kind, found.occurred_at)
-    FROM {rows} AS wanted (bucket, member_id, reference) CROSS JOIN LATERAL (
+    FROM {wanted} CROSS JOIN LATERAL (
         SELECT points, kind, occurred_at FROM earning e
         WHERE e.bucket = wanted.bucket AND e.member_id = wanted.member_id AND e.reference = wanted.reference OFFSET 0
     ) AS found""",
@@ -173,10 +176,10 @@ async def _load_undoing(work: UnitOfWork, errands: Sequence[PointsErrand], state
     if not ends:
         return
     taken: dict[UUID, list[LotPart]] = defaultdict(list)
-    for row in await work.fetch(_TAKEN, *arrays(("smallint", "uuid"), [end[:2] for end in ends]), Code.HOLD):
+    for row in await work.fetch(_TAKEN, _TRANSACTIONS.json([end[:2] for end in ends]), Code.HOLD):
         taken[row["transaction_id"]].append(LotPart(row["expires_on"], row["points"]))
     codes: dict[UUID, list[PoolCode]] = defaultdict(list)
-    rows = await work.fetch(_HOLDS, *arrays(("smallint", "uuid", "uuid"), ends))
+    rows = await work.fetch(_HOLDS, _WITH_MEMBER.json(ends))
     if any(row["coded"] for row in rows):
         for row in await work.fetch(_HELD_CODES, [end[1] for end in ends]):
             codes[row["hold_id"]].append(PoolCode(row["seq"], row["code"]))
@@ -189,9 +192,9 @@ async def redemptions_to_undo(
     """Return redemptions by (member, redemption) with their voucher and how they were paid; those that do not exist lack."""
     keys = sorted({(bucket_of(member_id), redemption_id, member_id) for member_id, redemption_id in wanted})
     statement = _CANCELLING + (" ORDER BY v.bucket, v.id FOR UPDATE OF v" if lock else "")
-    rows = await work.fetch(statement, *arrays(("smallint", "uuid", "uuid"), keys))
+    rows = await work.fetch(statement, _WITH_MEMBER.json(keys))
     taken: dict[UUID, list[Posting]] = defaultdict(list)
-    for row in await work.fetch(_TAKEN, *arrays(("smallint", "uuid"), [key[:2] for key in keys]), Code.REDEMPTION):
+    for row in await work.fetch(_TAKEN, _TRANSACTIONS.json([key[:2] for key in keys]), Code.REDEMPTION):
         # Back to the wallet, whether it was paid from there or out of a hold.
         posting = Posting(code=Code.REDEMPTION, source=Account.WALLET, destination=Account.PARTNER, **dict(row))
         taken[row["transaction_id"]].append(posting)

@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-import msgspec
-
 from benefits.desk.load import DeskState
 from benefits.holds.domain import Ended, Placed
 from benefits.points import ledger
@@ -19,94 +17,87 @@ from marketplace.platform.database import UnitOfWork
 from marketplace.platform.events import WRITE as EVENTS
 from marketplace.platform.events import event_row
 from marketplace.platform.idempotency import WRITE as OUTCOMES
-from marketplace.platform.idempotency import Key, Outcome
+from marketplace.platform.idempotency import Key, Outcome, outcome_row
 from marketplace.platform.writes import Write, Writes
 
 _STOCK = Write(
     "stocks",
-    ("uuid", "smallint", "bigint", "bigint", "bigint", "bigint"),
+    "offer_id uuid, slice smallint, initial bigint, remaining bigint, held bigint, sold bigint",
     """UPDATE stock s SET initial = s.initial + d.initial, remaining = s.remaining + d.remaining, held = s.held + d.held,
-    sold = s.sold + d.sold FROM {rows} AS d (offer_id, slice, initial, remaining, held, sold)
+    sold = s.sold + d.sold FROM {rows}
     WHERE s.offer_id = d.offer_id AND s.slice = d.slice RETURNING 1""",
 )
 
 _LIMITS = Write(
     "limits",
-    ("smallint", "uuid", "uuid", "text", "int"),
+    'bucket smallint, member_id uuid, offer_id uuid, "window" text, used int',
     """INSERT INTO limit_used (bucket, member_id, offer_id, "window", used) SELECT * FROM {rows}
     ON CONFLICT (bucket, member_id, offer_id, "window") DO UPDATE SET used = excluded.used RETURNING 1""",
 )
 
 _REDEMPTIONS = Write(
     "redeemed",
-    ("smallint", "uuid", "uuid", "uuid", "int", "uuid", "int", "bigint", "smallint", "text", "jsonb"),
+    "bucket smallint, id uuid, member_id uuid, offer_id uuid, revision int, partner_id uuid, quantity int, points bigint, "
+    "slice smallint, windows text[], settlement jsonb",
     """INSERT INTO redemption (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, slice, windows,
                             settlement, status, redeemed_at, reason)
-    SELECT d.bucket, d.id, d.member_id, d.offer_id, d.revision, d.partner_id, d.quantity, d.points, d.slice,
-           string_to_array(d.windows, ' '), d.settlement, 'issued', {now}, ''
-    FROM {rows} AS d (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, slice, windows, settlement)
-    RETURNING 1""",
+    SELECT d.*, 'issued', {now}, '' FROM {rows} RETURNING 1""",
 )
 
 _VOUCHERS = Write(
     "vouchers",
-    ("smallint", "uuid", "text", "uuid", "uuid", "uuid", "uuid", "int", "int", "timestamptz", "text"),
-    """INSERT INTO voucher (bucket, id, code, redemption_id, member_id, partner_id, offer_id, revision, quantity, status,
-                         expires_at, partner_codes, location_id, reference)
-    SELECT d.bucket, d.id, d.code, d.redemption_id, d.member_id, d.partner_id, d.offer_id, d.revision, d.quantity,
-           'issued', d.expires_at, string_to_array(d.partner_codes, ' '), '', ''
-    FROM {rows} AS d (bucket, id, code, redemption_id, member_id, partner_id, offer_id, revision, quantity, expires_at,
-                      partner_codes) RETURNING 1""",
+    "bucket smallint, id uuid, code text, redemption_id uuid, member_id uuid, partner_id uuid, offer_id uuid, revision int, "
+    "quantity int, expires_at timestamptz, partner_codes text[]",
+    """INSERT INTO voucher (bucket, id, code, redemption_id, member_id, partner_id, offer_id, revision, quantity, expires_at,
+                         partner_codes, status, location_id, reference)
+    SELECT d.*, 'issued', '', '' FROM {rows} RETURNING 1""",
 )
 
 _CANCELLED = Write(
     "cancelled",
-    ("smallint", "uuid", "text"),
+    "bucket smallint, id uuid, reason text",
     """UPDATE redemption r SET status = 'cancelled', cancelled_at = {now}, reason = d.reason
-    FROM {rows} AS d (bucket, id, reason) WHERE r.bucket = d.bucket AND r.id = d.id AND r.status = 'issued' RETURNING 1""",
+    FROM {rows} WHERE r.bucket = d.bucket AND r.id = d.id AND r.status = 'issued' RETURNING 1""",
 )
 
 _GIVEN_BACK = Write(
     "given_back",
-    ("smallint", "uuid"),
-    """UPDATE voucher v SET status = 'cancelled' FROM {rows} AS d (bucket, id)
+    "bucket smallint, id uuid",
+    """UPDATE voucher v SET status = 'cancelled' FROM {rows}
     WHERE v.bucket = d.bucket AND v.id = d.id AND v.status = 'issued' RETURNING 1""",
 )
 
 _EARNINGS = Write(
     "earned",
-    ("smallint", "uuid", "text", "uuid", "bigint", "text", "timestamptz", "text"),
+    "bucket smallint, member_id uuid, reference text, transaction_id uuid, points bigint, kind text, "
+    "occurred_at timestamptz, credited_by text",
     """INSERT INTO earning (bucket, member_id, reference, transaction_id, points, kind, occurred_at, credited_by, credited_at)
-    SELECT d.*, {now} FROM {rows} AS d RETURNING 1""",
+    SELECT d.*, {now} FROM {rows} RETURNING 1""",
 )
 
 _HOLDS = Write(
     "placed",
-    ("smallint", "uuid", "uuid", "uuid", "int", "uuid", "int", "bigint", "smallint", "text", "int", "bool", "jsonb",
-     "text", "timestamptz"),
+    "bucket smallint, id uuid, member_id uuid, offer_id uuid, revision int, partner_id uuid, quantity int, points bigint, "
+    "slice smallint, windows text[], voucher_days int, coded bool, settlement jsonb, reference text, deadline timestamptz",
     """INSERT INTO hold (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, slice, windows,
                       voucher_days, coded, settlement, reference, deadline, status, held_at, posted_quantity, reason)
-    SELECT d.bucket, d.id, d.member_id, d.offer_id, d.revision, d.partner_id, d.quantity, d.points, d.slice,
-           string_to_array(d.windows, ' '), d.voucher_days, d.coded, d.settlement, d.reference, d.deadline, 'held',
-           {now}, 0, ''
-    FROM {rows} AS d (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, slice, windows,
-                      voucher_days, coded, settlement, reference, deadline) RETURNING 1""",
-)  # fmt: skip
+    SELECT d.*, 'held', {now}, 0, '' FROM {rows} RETURNING 1""",
+)
 
 # The guard of "exactly one end": only a hold that still stands can have one.
 _ENDS = Write(
     "ended",
-    ("smallint", "uuid", "text", "int", "uuid", "text"),
+    "bucket smallint, id uuid, status text, posted int, redemption_id uuid, reason text",
     """UPDATE hold h SET status = d.status, posted_quantity = d.posted, redemption_id = d.redemption_id, reason = d.reason,
-    ended_at = {now} FROM {rows} AS d (bucket, id, status, posted, redemption_id, reason)
+    ended_at = {now} FROM {rows}
     WHERE h.bucket = d.bucket AND h.id = d.id AND h.status = 'held' RETURNING 1""",
 )
 
 _CODES = Write(
     "codes",
-    ("uuid", "bigint", "text", "uuid", "smallint", "uuid"),
+    "offer_id uuid, seq bigint, state text, hold_id uuid, bucket smallint, voucher_id uuid",
     """UPDATE offer_code c SET state = d.state, hold_id = d.hold_id, bucket = d.bucket, voucher_id = d.voucher_id
-    FROM {rows} AS d (offer_id, seq, state, hold_id, bucket, voucher_id)
+    FROM {rows}
     WHERE c.offer_id = d.offer_id AND c.seq = d.seq AND c.state <> 'issued' RETURNING 1""",
 )
 
@@ -155,10 +146,7 @@ class Effects:
         writes.add(_ENDS, [_end_row(one) for one in self.ended])
         writes.add(_CODES, [(*code, *what) for code, what in sorted(self._codes.items())])
         writes.add(EVENTS, [event_row(event, now, bucket) for bucket, event in self.events])
-        writes.add(
-            OUTCOMES,
-            [(k.bucket, k.caller, k.key, k.fingerprint, outcome.status, outcome.body) for k, outcome in self.outcomes],
-        )
+        writes.add(OUTCOMES, [outcome_row(key, outcome) for key, outcome in self.outcomes])
         await writes.run(work)
 
     def _add_undone(self, writes: Writes) -> None:
@@ -194,7 +182,7 @@ def _redemption_row(one: Issued) -> tuple[object, ...]:
     wish, terms = one.terms.wish, one.terms
     return (
         bucket_of(wish.member_id), wish.redemption_id, wish.member_id, wish.offer_id, terms.revision, terms.partner_id,
-        wish.quantity, terms.points, terms.slice, " ".join(terms.windows), _json(terms.settlement),
+        wish.quantity, terms.points, terms.slice, terms.windows, terms.settlement,
     )  # fmt: skip
 
 
@@ -202,7 +190,7 @@ def _voucher_row(one: Issued) -> tuple[object, ...]:
     wish, terms = one.terms.wish, one.terms
     return (
         bucket_of(wish.member_id), wish.voucher_id, wish.code, wish.redemption_id, wish.member_id, terms.partner_id,
-        wish.offer_id, terms.revision, wish.quantity, one.expires_at, " ".join(code.code for code in terms.codes),
+        wish.offer_id, terms.revision, wish.quantity, one.expires_at, [code.code for code in terms.codes],
     )  # fmt: skip
 
 
@@ -217,8 +205,8 @@ def _hold_row(one: Placed) -> tuple[object, ...]:
     wish, terms = one.terms.wish, one.terms
     return (
         bucket_of(wish.member_id), one.hold_id, wish.member_id, wish.offer_id, terms.revision, terms.partner_id,
-        wish.quantity, terms.points, terms.slice, " ".join(terms.windows), terms.voucher_days, bool(terms.codes),
-        _json(terms.settlement), one.reference, one.deadline,
+        wish.quantity, terms.points, terms.slice, terms.windows, terms.voucher_days, bool(terms.codes),
+        terms.settlement, one.reference, one.deadline,
     )  # fmt: skip
 
 
@@ -227,7 +215,3 @@ def _end_row(one: Ended) -> tuple[object, ...]:
     return (
         bucket_of(event.member_id), event.hold_id, event.status, event.posted_quantity, event.redemption_id, event.reason,
     )  # fmt: skip
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()

@@ -11,8 +11,8 @@ from marketplace.platform.reads import Read, read_all
 from partners.contracts.terms import load_terms
 
 VERSIONS = Read(
-    ("uuid",),
-    """SELECT ROW(o.id, o.version, p.version) FROM {rows} AS wanted (id)
+    "id uuid",
+    """SELECT ROW(o.id, o.version, p.version) FROM {wanted}
     JOIN offer o USING (id) JOIN partner p ON p.id = o.partner_id""",
 )
 """The versions of offers and of their partners, by which a remembered offer is known to be fresh."""

@@ -7,21 +7,24 @@ from uuid import UUID
 
 from benefits.points.domain import Account, MemberState, Posting, Wallet
 from marketplace.kernel.ids import bucket_of
-from marketplace.platform.arrays import array
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.reads import Read, read_all
+from marketplace.platform.rows import Columns
 from marketplace.platform.writes import Write, Writes
 
-_LOCK = """
-SELECT w.member_id FROM unnest($1::text::smallint[], $2::text::uuid[]) AS wanted (bucket, member_id)
+_MEMBERS = "bucket smallint, member_id uuid"
+_KEYS = Columns(_MEMBERS)
+
+_LOCK = f"""
+SELECT w.member_id FROM {_KEYS.table(1, "wanted")}
 JOIN wallet w ON w.bucket = wanted.bucket AND w.member_id = wanted.member_id ORDER BY w.member_id FOR UPDATE OF w
 """
 
 WALLETS = Read(
-    ("smallint", "uuid"),
+    _MEMBERS,
     """SELECT ROW(w.member_id, w.balance, m.tier, m.status = 'active',
                   w.ctid = (SELECT seen.ctid FROM wallet seen WHERE seen.bucket = w.bucket AND seen.member_id = w.member_id))
-    FROM {rows} AS wanted (bucket, member_id)
+    FROM {wanted}
     JOIN wallet w ON w.bucket = wanted.bucket AND w.member_id = wanted.member_id
     JOIN member m ON m.bucket = wanted.bucket AND m.id = wanted.member_id
     ORDER BY w.member_id FOR UPDATE OF w""",
@@ -33,12 +36,12 @@ meanwhile (it is another version of the row, at another place). The lock shows i
 statement reads is what was there before.
 """
 
-_LOOK = Read(WALLETS.types, WALLETS.sql.replace("FOR UPDATE OF w", ""))
+_LOOK = Read(_MEMBERS, WALLETS.sql.replace("FOR UPDATE OF w", ""))
 
 LOTS = Read(
-    ("smallint", "uuid"),
+    _MEMBERS,
     """SELECT ROW(wanted.member_id, found.expires_on, found.points)
-    FROM {rows} AS wanted (bucket, member_id) CROSS JOIN LATERAL (
+    FROM {wanted} CROSS JOIN LATERAL (
         SELECT expires_on, points FROM lot l
         WHERE l.bucket = wanted.bucket AND l.member_id = wanted.member_id AND l.points > 0 OFFSET 0
     ) AS found""",
@@ -47,22 +50,23 @@ LOTS = Read(
 
 _WALLETS = Write(
     "wallets",
-    ("smallint", "uuid", "bigint", "bigint"),
+    "bucket smallint, member_id uuid, change bigint, held bigint",
     """UPDATE wallet w SET balance = w.balance + d.change, held = w.held + d.held
-    FROM {rows} AS d (bucket, member_id, change, held)
+    FROM {rows}
     WHERE w.bucket = d.bucket AND w.member_id = d.member_id RETURNING 1""",
 )
 
 _LOT_POINTS = Write(
     "lots",
-    ("smallint", "uuid", "date", "bigint"),
+    "bucket smallint, member_id uuid, expires_on date, points bigint",
     """INSERT INTO lot (bucket, member_id, expires_on, points) SELECT * FROM {rows}
     ON CONFLICT (bucket, member_id, expires_on) DO UPDATE SET points = excluded.points RETURNING 1""",
 )
 
 _POSTINGS = Write(
     "posted",
-    ("smallint", "uuid", "smallint", "uuid", "text", "text", "text", "uuid", "date", "bigint", "uuid", "timestamptz"),
+    "bucket smallint, transaction_id uuid, line smallint, member_id uuid, code text, source text, destination text, "
+    "counterparty uuid, expires_on date, points bigint, reverses uuid, occurred_at timestamptz",
     """INSERT INTO points_posting (bucket, transaction_id, line, member_id, code, source, destination, counterparty,
                                 expires_on, points, reverses, occurred_at) SELECT * FROM {rows} RETURNING 1""",
 )
@@ -76,8 +80,7 @@ async def read_members(work: UnitOfWork, member_ids: Collection[UUID]) -> dict[U
 
 async def lock_wallets(work: UnitOfWork, member_ids: Iterable[UUID]) -> None:
     """Lock the members' wallets in id order, before something is read that depends on them."""
-    wanted = sorted(set(member_ids))
-    await work.execute(_LOCK, array("smallint", map(bucket_of, wanted)), array("uuid", wanted))
+    await work.execute(_LOCK, _KEYS.json(wallet_keys(member_ids)))
 
 
 def wallet_keys(member_ids: Iterable[UUID]) -> list[tuple[int, UUID]]:

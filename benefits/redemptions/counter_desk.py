@@ -33,48 +33,50 @@ from marketplace.kernel.clock import Clock, Standing
 from marketplace.kernel.codes import UnreadableCodeError, read_code
 from marketplace.kernel.event import Event
 from marketplace.kernel.facts import Fact, InvalidField
-from marketplace.platform.arrays import arrays
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.desk import Decided, Desk
 from marketplace.platform.events import WRITE as EVENTS
 from marketplace.platform.events import event_row
 from marketplace.platform.idempotency import READ as ANSWERED
 from marketplace.platform.idempotency import WRITE as OUTCOMES
-from marketplace.platform.idempotency import Answers, Key, Outcome, refused
+from marketplace.platform.idempotency import Answers, Key, Outcome, outcome_row, refused
 from marketplace.platform.paging import Cursors
 from marketplace.platform.reads import NOW, read_all
+from marketplace.platform.rows import Columns
 from marketplace.platform.writes import Write, Writes
 from partners.onboarding.locations import known_locations
 
 # Locked in the order of their ids, as a cancellation locks them, so that nobody waits in a circle.
-_FIND = """
+_BY_CODE = Columns("bucket smallint, code text")
+_FIND = f"""
 SELECT v.bucket, v.id, v.code, v.partner_id, v.redemption_id, v.member_id, v.offer_id, v.revision, v.quantity, v.status,
        v.expires_at, v.used_at, v.partner_codes, v.location_id, v.reference, v.occasion, r.settlement
-FROM unnest($1::text::smallint[], $2::text::text[]) AS wanted (bucket, code)
+FROM {_BY_CODE.table(1, "wanted")}
 JOIN voucher v ON v.bucket = wanted.bucket AND v.code = wanted.code
 JOIN redemption r ON r.bucket = v.bucket AND r.id = v.redemption_id
 """
 
-_OWN_CODES = """
+_BY_OWN_CODE = Columns("partner_id uuid, code text")
+_OWN_CODES = f"""
 SELECT c.partner_id, c.code, v.bucket, v.code AS voucher_code
-FROM unnest($1::text::uuid[], $2::text::text[]) AS wanted (partner_id, code)
+FROM {_BY_OWN_CODE.table(1, "wanted")}
 JOIN offer_code c USING (partner_id, code) JOIN voucher v ON v.bucket = c.bucket AND v.id = c.voucher_id
 """
 
 _USED = Write(
     "used",
-    ("smallint", "uuid", "text", "text", "text"),
+    "bucket smallint, id uuid, status text, location_id text, reference text",
     """UPDATE voucher v SET status = d.status, used_at = {now}, location_id = d.location_id, reference = d.reference
-    FROM {rows} AS d (bucket, id, status, location_id, reference)
+    FROM {rows}
     WHERE v.bucket = d.bucket AND v.id = d.id AND v.status = 'issued' RETURNING 1""",
 )
 
 
 _UNDONE = Write(
     "undone",
-    ("smallint", "uuid", "text", "int"),
+    "bucket smallint, id uuid, status text, occasion int",
     """UPDATE voucher v SET status = d.status, used_at = NULL, location_id = '', reference = '', occasion = v.occasion + 1
-    FROM {rows} AS d (bucket, id, status, occasion)
+    FROM {rows}
     WHERE v.bucket = d.bucket AND v.id = d.id AND v.status = 'used' AND v.occasion = d.occasion RETURNING 1""",
 )
 
@@ -179,7 +181,7 @@ class CounterDesk:
         writes.add(_USED, list(batch.changes.values()))
         writes.add(_UNDONE, list(batch.undone.values()))
         writes.add(EVENTS, [event_row(event, now, bucket) for bucket, event in batch.events])
-        writes.add(OUTCOMES, [(k.bucket, k.caller, k.key, k.fingerprint, o.status, o.body) for k, o in fresh])
+        writes.add(OUTCOMES, [outcome_row(key, outcome) for key, outcome in fresh])
         return Decided(results, lambda: writes.run(work))
 
     def _answer(
@@ -294,15 +296,12 @@ async def _vouchers(
         except UnreadableCodeError:
             theirs.add((errand.partner_id, spelled(errand.body.code)))
     if theirs:
-        for row in await work.fetch(_OWN_CODES, *arrays(("uuid", "text"), sorted(theirs))):
+        for row in await work.fetch(_OWN_CODES, _BY_OWN_CODE.json(sorted(theirs))):
             ours[row["partner_id"], row["code"]] = (row["bucket"], row["voucher_code"])
     if not ours:
         return {}
     statement = _FIND + (" ORDER BY v.bucket, v.id FOR UPDATE OF v" if lock else "")
-    found = {
-        row["code"]: row
-        for row in await work.fetch(statement, *arrays(("smallint", "text"), sorted(set(ours.values()))))
-    }
+    found = {row["code"]: row for row in await work.fetch(statement, _BY_CODE.json(sorted(set(ours.values()))))}
     return {
         (partner_id, asked): found[code]
         for (partner_id, asked), (_, code) in ours.items()

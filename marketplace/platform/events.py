@@ -64,7 +64,7 @@ class Consumer(Protocol):
 
 WRITE = Write(
     "events",
-    ("smallint", "text", "text", "uuid", "jsonb", "timestamptz"),
+    "bucket smallint, type text, aggregate text, aggregate_id uuid, payload jsonb, occurred_at timestamptz",
     "INSERT INTO event (bucket, type, aggregate, aggregate_id, payload, occurred_at) SELECT * FROM {rows} RETURNING 1",
 )
 """Facts as one of several writes of a batch; `publish` is for those that stand alone."""
@@ -72,12 +72,11 @@ WRITE = Write(
 
 def event_row(
     event: Event, occurred_at: datetime, bucket: int | None = None
-) -> tuple[int, str, str, UUID, str, datetime]:
+) -> tuple[int, str, str, UUID, Event, datetime]:
     """Return an event as a row of WRITE. The bucket is the subject's unless another is given."""
-    payload = msgspec.json.encode(event).decode()
     subject = event.subject()
     kind = str(event.__struct_config__.tag)
-    return bucket_of(subject) if bucket is None else bucket, kind, event.aggregate, subject, payload, occurred_at
+    return bucket_of(subject) if bucket is None else bucket, kind, event.aggregate, subject, event, occurred_at
 
 
 async def publish(work: UnitOfWork, events: Sequence[Event], occurred_at: datetime) -> None:

@@ -25,6 +25,7 @@ from marketplace.platform.away import is_away
 from marketplace.platform.database import Busy, UnitOfWork, unit_of_work
 from marketplace.platform.problems import MEDIA_TYPE, problem_body, status_of
 from marketplace.platform.reads import Read
+from marketplace.platform.rows import hexed
 from marketplace.platform.writes import Write
 
 MAX_KEY = 255
@@ -41,16 +42,16 @@ IdempotencyKey = Annotated[
 
 WRITE = Write(
     "outcomes",
-    ("smallint", "text", "text", "bytea", "smallint", "bytea"),
+    "bucket smallint, caller text, key text, fingerprint bytea, status smallint, body bytea",
     """INSERT INTO idempotency (bucket, caller, key, fingerprint, status, body, created_at)
-    SELECT d.*, {now} FROM {rows} AS d RETURNING 1""",
+    SELECT d.*, {now} FROM {rows} RETURNING 1""",
 )
-"""Outcomes as one of several writes: the desk's."""
+"""Outcomes as one of several writes: the desk's, by `outcome_row`."""
 
 READ = Read(
-    ("smallint", "text", "text"),
+    "bucket smallint, caller text, key text",
     """SELECT ROW(wanted.caller, wanted.key, found.fingerprint, found.status, found.body)
-    FROM {rows} AS wanted (bucket, caller, key) CROSS JOIN LATERAL (
+    FROM {wanted} CROSS JOIN LATERAL (
         SELECT fingerprint, status, body FROM idempotency i
         WHERE i.bucket = wanted.bucket AND i.caller = wanted.caller AND i.key = wanted.key OFFSET 0
     ) AS found""",
@@ -117,6 +118,11 @@ class Key(msgspec.Struct, frozen=True):
     def columns(self) -> tuple[int, str, str]:
         """The key of its row, as `READ` takes it."""
         return self.bucket, self.caller, self.key
+
+
+def outcome_row(key: Key, outcome: Outcome) -> tuple[object, ...]:
+    """Return an outcome as a row of WRITE."""
+    return key.bucket, key.caller, key.key, hexed(key.fingerprint), outcome.status, hexed(outcome.body)
 
 
 def checked_key(key: str | None) -> str:

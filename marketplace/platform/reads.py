@@ -8,24 +8,24 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-import msgspec
-
-from marketplace.platform.arrays import arrays
 from marketplace.platform.database import UnitOfWork
+from marketplace.platform.rows import Columns
 
 
-class Read(msgspec.Struct, frozen=True):
-    """One read of a batch: `sql` selects one ROW(…) and says `{rows}` where the wanted keys stand, as columns of `types`.
+class Read:
+    """One read of a batch: `sql` selects one ROW(…) and says `{wanted}` where the wanted keys stand, a table of that name.
 
     A table that may grow from nothing while plans are kept is looked into by `CROSS JOIN LATERAL (… OFFSET 0)`: key by key
     through its index. Joined, it would be planned as the empty table that it was, and read whole for each batch.
     """
 
-    types: tuple[str, ...]
-    sql: str
+    def __init__(self, keys: str, sql: str) -> None:
+        """Take the columns of the keys as `Columns` defines them, none for a read that asks for nothing by key."""
+        self.keys = Columns(keys) if keys else None
+        self.sql = sql
 
 
-NOW = (Read(("bool",), "SELECT clock_timestamp() FROM {rows} AS asked"), ((True,),))
+NOW = (Read("", "SELECT clock_timestamp()"), ((),))
 """To be asked for last: the database's time after the locks of the reads before it were had."""
 
 
@@ -34,16 +34,16 @@ async def read_all(work: UnitOfWork, wanted: Sequence[tuple[Read, Sequence[Seque
     asked = [(read, rows) for read, rows in wanted if rows]
     if not asked:
         return [[] for _ in wanted]
-    values = [value for read, rows in asked for value in arrays(read.types, rows)]
+    values = [read.keys.json(rows) for read, rows in asked if read.keys is not None]
     found = iter(await work.fetchrow(_statement(tuple(read for read, _ in asked)), *values) or ())
     return [next(found) if rows else [] for _, rows in wanted]
 
 
 @lru_cache(maxsize=256)
 def _statement(reads: tuple[Read, ...]) -> str:
-    parts, number = [], 1
+    parts, place = [], 0
     for read in reads:
-        places = ", ".join(f"${place}::text::{kind}[]" for place, kind in enumerate(read.types, start=number))
-        number += len(read.types)
-        parts.append(f"ARRAY({read.sql.format(rows=f'unnest({places})')})")
+        place += read.keys is not None
+        table = "" if read.keys is None else read.keys.table(place, "wanted")
+        parts.append(f"ARRAY({read.sql.format(wanted=table)})")
     return f"SELECT {', '.join(parts)}"

@@ -5,21 +5,21 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-import msgspec
-
-from marketplace.platform.arrays import arrays
 from marketplace.platform.database import UnitOfWork
+from marketplace.platform.rows import Columns
 
 
-class Write(msgspec.Struct, frozen=True):
-    """One write of a batch: `sql` says `{rows}` where its rows stand, as columns of `types`, and `{now}` for the instant.
+class Write:
+    """One write of a batch: `sql` says `{rows}` where its rows stand, as a table `d`, and `{now}` for the instant.
 
     It ends in RETURNING, so that what it changed can be counted; no two writes of a batch may touch the same row.
     """
 
-    name: str
-    types: tuple[str, ...]
-    sql: str
+    def __init__(self, name: str, columns: str, sql: str) -> None:
+        """Take a name for it, unique among the writes of a batch, and its columns as `Columns` defines them."""
+        self.name = name
+        self.columns = Columns(columns)
+        self.sql = sql
 
 
 class MissedRowsError(RuntimeError):
@@ -43,10 +43,9 @@ class Writes:
         """Write everything in one statement. Raises MissedRowsError unless each write changed as many rows as it has."""
         if not self._wanted:
             return
-        values: list[Any] = [self._now]
-        for write, rows in self._wanted:
-            values += arrays(write.types, rows)
-        counts = await work.fetchrow(_statement(tuple(write for write, _ in self._wanted)), *values)
+        values = [write.columns.json(rows) for write, rows in self._wanted]
+        statement = _statement(tuple(write for write, _ in self._wanted))
+        counts = await work.fetchrow(statement, self._now, *values)
         for (write, rows), count in zip(self._wanted, counts or (), strict=True):
             if count != len(rows):
                 raise MissedRowsError(f"{write.name}: {len(rows)} rows were to be written, {count} were")
@@ -54,11 +53,10 @@ class Writes:
 
 @lru_cache(maxsize=512)
 def _statement(writes: tuple[Write, ...]) -> str:
-    parts, number = [], 2
-    for write in writes:
-        places = ", ".join(f"${place}::text::{kind}[]" for place, kind in enumerate(write.types, start=number))
-        number += len(write.types)
-        parts.append(f"{write.name} AS ({write.sql.format(rows=f'unnest({places})', now='$1::timestamptz')})")
+    parts = [
+        f"{write.name} AS ({write.sql.format(rows=write.columns.table(place, 'd'), now='$1::timestamptz')})"
+        for place, write in enumerate(writes, start=2)
+    ]
     counts = ", ".join(f"(SELECT count(*) FROM {write.name})" for write in writes)
     return (
         f"WITH at AS (SELECT $1::timestamptz), {', '.join(parts)} SELECT {counts}"  # `at`: $1 has a type, used or not

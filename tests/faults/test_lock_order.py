@@ -5,7 +5,6 @@ import random
 from uuid import UUID, uuid4
 
 import asyncpg
-import msgspec
 import pytest
 
 from benefits.desk import load
@@ -18,6 +17,7 @@ from marketplace.platform import desk as desk_module
 from marketplace.platform.database import DB
 from marketplace.platform.desk import Desk
 from marketplace.platform.idempotency import Key, Outcome
+from marketplace.platform.reads import Read
 from marketplace.settings import Settings
 from tests.support.world import World, breaches
 
@@ -89,7 +89,7 @@ async def test_locks_in_any_order_are_found_out(
 ) -> None:
     """The broken variant: wallets locked in the order of the day, and nothing tried again."""
     unordered = WALLETS.sql.replace("ORDER BY w.member_id", "ORDER BY random()")
-    monkeypatch.setattr(load, "WALLETS", msgspec.structs.replace(WALLETS, sql=unordered))
+    monkeypatch.setattr(load, "WALLETS", Read("bucket smallint, member_id uuid", unordered))
     monkeypatch.setattr(desk_module, "_FEW", 0)
     _, wrong = await run_changes(world, 480, dice)
     assert any(isinstance(error, asyncpg.DeadlockDetectedError) for error in wrong)
