@@ -91,7 +91,7 @@ _EARNED = Read(
     ) AS found""",
 )
 
-_MANY = 16
+_MANY = 48
 """From how many members on a batch locks their wallets first. It may have begun beside another one, and is likely to have members
 in common with that: then everything would be read twice.
 """

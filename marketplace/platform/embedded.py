@@ -17,6 +17,7 @@ import psutil
 import structlog
 
 from marketplace.kernel.errors import OperatorError
+from marketplace.platform.writeback import EVERY_S, Writeback
 
 LOCK_FILE = "postgres.lock"
 
@@ -107,7 +108,8 @@ class EmbeddedServer:
 
     @contextmanager
     def kept_alive(self) -> Iterator[None]:
-        """While the block runs, start the server again whenever it has died (docs/decisions/0008-supervision.md).
+        """While the block runs, start the server again whenever it has died (docs/decisions/0008-supervision.md), and have
+        what it writes handed to the disk soon.
 
         One process keeps it, by a lock on the folder; another one takes over when that process ends or dies. Whoever keeps it
         stops it in the end, even if it was running before.
@@ -123,11 +125,17 @@ class EmbeddedServer:
             thread.join()
 
     def _keep(self, done: threading.Event) -> None:
+        writeback, due = Writeback(self.folder), time.monotonic()
         while not done.wait(_LOOK_EVERY_S):
             try:
-                if self._become_keeper() and not self.is_running():
+                if not self._become_keeper():
+                    continue
+                if not self.is_running():
                     self._started_here = True
                     self._start_again()
+                if time.monotonic() >= due:
+                    due = time.monotonic() + EVERY_S
+                    writeback.hand_over()
             except Exception:
                 logger.exception("postgres_keeper_failed")  # and looks again: there is nobody else to do it
 

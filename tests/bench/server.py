@@ -238,7 +238,8 @@ async def open_stage(folder: Path, *, kept: bool = False) -> AsyncIterator[Stage
                 await stage.drop_database(name)
         await create_database(dsn, TEMPLATE)
         await migrate(with_database(dsn, TEMPLATE), SETTINGS.database_role, append_only_tables(SETTINGS))
-        yield stage
+        with server.kept_alive():  # as `serve` keeps it
+            yield stage
     finally:
         server.stop()
 

@@ -1,0 +1,70 @@
+"""What a cluster's files grew by is handed to the disk once."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from marketplace.platform.writeback import Writeback
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the call")
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    database = tmp_path / "base" / "5"
+    database.mkdir(parents=True)
+    (database / "16384").write_bytes(bytes(8192))
+    return database / "16384"
+
+
+def _grow(file: Path) -> None:
+    before = file.stat().st_mtime_ns
+    with file.open("ab") as end:
+        end.write(bytes(8192))
+    os.utime(file, ns=(before + 1, before + 1))  # where clocks are coarse, too
+
+
+def test_only_what_was_written_since_the_last_time_is_handed_over(tmp_path: Path, table: Path) -> None:
+    writeback = Writeback(tmp_path)
+    assert writeback.hand_over() == 0  # it was there before
+    _grow(table)
+    (table.parent / "16385").write_bytes(bytes(8192))
+    assert writeback.hand_over() == 2
+    assert writeback.hand_over() == 0
+
+
+def test_tables_and_databases_come_and_go(tmp_path: Path, table: Path) -> None:
+    writeback = Writeback(tmp_path)
+    other = tmp_path / "base" / "6"
+    other.mkdir()
+    (other / "16384").write_bytes(b"x")
+    assert writeback.hand_over() == 1
+    (other / "16384").unlink()
+    other.rmdir()
+    assert writeback.hand_over() == 0
+    assert Writeback(tmp_path / "nowhere").hand_over() == 0
+
+
+def test_a_file_that_goes_between_the_look_and_the_call_is_no_error(
+    tmp_path: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writeback = Writeback(tmp_path)
+    _grow(table)
+    whole = Writeback._files
+
+    def vanishing(self: Writeback) -> list[tuple[str, int]]:
+        found = list(whole(self))
+        table.unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(Writeback, "_files", vanishing)
+    assert writeback.hand_over() == 0
+
+
+def test_the_kernel_takes_the_call(tmp_path: Path, table: Path) -> None:
+    """It fails for a descriptor that is none: what `hand_over` counts was taken."""
+    begin = Writeback(tmp_path)._begin
+    assert begin is not None
+    assert begin(-1, 0, 0, 2) == -1
