@@ -55,10 +55,10 @@ _CODES = Read(
     ) AS c ORDER BY c.offer_id, c.seq""",
 )
 
-# The voucher is locked as well: a counter takes it without its member's wallet.
 _WITH_MEMBER = Columns("bucket smallint, id uuid, member_id uuid")
 _TRANSACTIONS = Columns("bucket smallint, transaction_id uuid")
 
+# The voucher is locked as well: a counter takes it without its member's wallet.
 _CANCELLING = f"""
 SELECT r.id AS redemption_id, r.member_id, r.partner_id, r.offer_id, r.revision, r.quantity, r.points, r.slice, r.windows,
        r.settlement, r.redeemed_at, v.id AS voucher_id, v.code, v.status, v.expires_at, v.partner_codes

@@ -4,11 +4,16 @@ import ctypes
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+
+import structlog
 
 EVERY_S = 1.0
 """How often: at most as much is written at once as tables grow by in a second."""
 
 _SYNC_FILE_RANGE_WRITE = 2  # linux/fs.h
+
+logger = structlog.get_logger()
 
 
 class Writeback:
@@ -34,17 +39,14 @@ class Writeback:
         found = dict(self._files())
         changed = [path for path, written_ns in found.items() if self._seen.get(path) != written_ns]
         self._seen = found
-        return sum(self._hand_over(path) for path in changed)
-
-    def _hand_over(self, path: str) -> bool:
         try:
-            file = os.open(path, os.O_RDONLY)
-        except FileNotFoundError:  # a table that was dropped just now
-            return False
-        try:
-            return self._begin is not None and self._begin(file, 0, 0, _SYNC_FILE_RANGE_WRITE) == 0
-        finally:
-            os.close(file)
+            return sum(_hand_over(path, self._begin) for path in changed)
+        except (
+            OSError
+        ) as error:  # a file system, or a kernel, that has no such call: it will not have it in a second either
+            logger.warning("writeback_given_up", error=repr(error))
+            self._begin = None
+            return 0
 
     def _files(self) -> Iterator[tuple[str, int]]:
         """Return the files of all databases with when they were last written to."""
@@ -57,6 +59,19 @@ class Writeback:
                         continue
 
 
+def _hand_over(path: str, begin: Callable[..., int]) -> bool:
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:  # a table that was dropped just now
+        return False
+    try:
+        if begin(file, 0, 0, _SYNC_FILE_RANGE_WRITE) != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), path)
+    finally:
+        os.close(file)
+    return True
+
+
 def _scan(folder: Path) -> list["os.DirEntry[str]"]:
     try:
         with os.scandir(folder) as entries:
@@ -67,7 +82,8 @@ def _scan(folder: Path) -> list["os.DirEntry[str]"]:
 
 def _sync_file_range() -> Callable[..., int] | None:
     """Return Linux's call, which Python's library does not have; None elsewhere."""
-    call: Callable[..., int] | None = getattr(ctypes.CDLL(None), "sync_file_range", None)
+    call: Any = getattr(ctypes.CDLL(None, use_errno=True), "sync_file_range", None)
     if call is not None:
-        call.argtypes = [ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint]  # type: ignore[attr-defined]
-    return call
+        call.argtypes = [ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint]
+    found: Callable[..., int] | None = call
+    return found

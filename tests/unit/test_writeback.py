@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import structlog.testing
 
 from marketplace.platform.writeback import Writeback
 
@@ -63,8 +64,20 @@ def test_a_file_that_goes_between_the_look_and_the_call_is_no_error(
     assert writeback.hand_over() == 0
 
 
-def test_the_kernel_takes_the_call(tmp_path: Path, table: Path) -> None:
-    """It fails for a descriptor that is none: what `hand_over` counts was taken."""
-    begin = Writeback(tmp_path)._begin
+def test_a_kernel_that_refuses_is_told_once_and_asked_no_more(tmp_path: Path, table: Path) -> None:
+    writeback = Writeback(tmp_path)
+    asked = []
+    begin = writeback._begin
     assert begin is not None
-    assert begin(-1, 0, 0, 2) == -1
+
+    def refused(_: int, *rest: int) -> int:
+        asked.append(rest)
+        return begin(-1, *rest)  # the kernel's own refusal
+
+    writeback._begin = refused
+    for said in ["writeback_given_up"], []:
+        _grow(table)
+        with structlog.testing.capture_logs() as told:
+            assert writeback.hand_over() == 0
+        assert [line["event"] for line in told] == said
+    assert len(asked) == 1
