@@ -93,10 +93,12 @@ class SandboxApi(Controller):
 
 async def _move(work: UnitOfWork, wanted: ClockIn, clock: Clock) -> ClockView:
     """Move the clock from where it stands in the database: another request may have moved it since ours began."""
-    now = clock.now() - clock.offset + await sandbox.ahead_now(work)
+    ahead = await sandbox.ahead_now(work)
+    # Read after the wait: with the time from before it, an instant that another request moved to meanwhile seems to lie ahead.
+    now = clock.now() - clock.offset + ahead
     by = _forward(wanted, now)
-    ahead = await sandbox.move_ahead(work, by)
-    return ClockView(now=now + by, ahead_seconds=int(ahead.total_seconds()))
+    moved = await sandbox.move_ahead(work, by)
+    return ClockView(now=now + by, ahead_seconds=int(moved.total_seconds()))
 
 
 def _forward(wanted: ClockIn, now: datetime) -> timedelta:

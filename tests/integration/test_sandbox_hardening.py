@@ -15,9 +15,11 @@ from prometheus_client import REGISTRY
 
 from marketplace import sandbox
 from marketplace.platform import mail, worker
-from marketplace.platform.database import DB, in_place
+from marketplace.platform import sandbox as sandbox_state
+from marketplace.platform.database import DB, fresh_context, in_place
 from marketplace.platform.limits import WINDOW_S
 from marketplace.platform.migrate import create_database
+from marketplace.platform.transactions import UnitOfWork
 from marketplace.settings import Settings
 from settlement import plugin as settlement
 from tests.support.app import Api, fresh_key, running_app
@@ -169,6 +171,27 @@ async def test_the_clock_goes_to_one_instant_once(api: Api) -> None:
     )
     assert sorted(one.status_code for one in answers) == [200] + [400] * 9
     assert (await engineer.get("/v1/partner/sandbox"))["ahead_seconds"] <= 10 * 86400
+
+
+async def test_a_move_that_waited_for_another_to_the_same_instant_finds_it_passed(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The move that waited began before the other's: what it knew of the time then must not make the instant seem ahead."""
+    engineer = await sandboxed(api, await active_partner(api))
+    now = (await engineer.get("/v1/partner/sandbox"))["now"]
+    to = {"to": (datetime.fromisoformat(now) + timedelta(days=10)).isoformat()}
+    ahead_now = sandbox_state.ahead_now
+
+    async def overtaken(work: UnitOfWork) -> timedelta:
+        monkeypatch.setattr(sandbox_state, "ahead_now", ahead_now)
+        other = engineer.post("/v1/partner/sandbox/clock", to)
+        await asyncio.create_task(other, context=fresh_context())  # as a request of its own, not within our transaction
+        return await ahead_now(work)
+
+    monkeypatch.setattr(sandbox_state, "ahead_now", overtaken)
+    answer = await api.post("/v1/partner/sandbox/clock", json=to, headers=engineer.headers | fresh_key())
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["field"] == "to"
 
 
 async def test_the_replay_of_a_move_that_was_broken_off_does_what_it_left(
