@@ -10,8 +10,9 @@ from benefits.holds.domain import End, EndIds
 from benefits.points.schemas import EarningIn
 from benefits.redemptions.domain import Wish
 from marketplace.kernel.codes import CODE_BITS, new_code
-from marketplace.kernel.ids import ID_BITS, bucket_of, uuid7, uuid7s
+from marketplace.kernel.ids import ID_BITS, bucket_of, uuid7, uuid7_values, uuid7s
 from marketplace.platform.idempotency import Key
+from marketplace.platform.quick_ids import quick, quick_ids
 
 
 class Redeem(msgspec.Struct, frozen=True):
@@ -145,9 +146,9 @@ def new_wish(member_id: UUID, offer_id: UUID, quantity: int, unix_ms: int) -> Wi
     """Return a wish with the ids and the code that it will have if it is fulfilled; all carry the member's bucket."""
     bucket = bucket_of(member_id)
     drawn = secrets.randbits(3 * ID_BITS + CODE_BITS)
-    redemption_id, voucher_id, sweep_id = uuid7s(3, bucket, unix_ms, drawn >> CODE_BITS)
+    redemption_id, voucher_id, sweep_id = quick_ids(uuid7_values(3, bucket, unix_ms, drawn >> CODE_BITS))
     code = new_code(bucket, drawn & (2**CODE_BITS - 1))
-    return Wish(member_id, offer_id, quantity, redemption_id, voucher_id, sweep_id, code)
+    return Wish(member_id, quick(offer_id), quantity, redemption_id, voucher_id, sweep_id, code)
 
 
 def new_earn(earnings: list[EarningIn], actor: str, unix_ms: int) -> Earn:

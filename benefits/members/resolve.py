@@ -8,14 +8,14 @@ from uuid import UUID
 
 import msgspec
 from litestar import Request
-from litestar.di import NamedDependency
 
 from benefits.members.schemas import MemberIn, MemberResult
-from marketplace.kernel.clock import Clock
 from marketplace.kernel.facts import NotFound
 from marketplace.kernel.ids import bucket_of, uuid7
 from marketplace.platform.database import DB, UnitOfWork, columns, unit_of_work
 from marketplace.platform.identity import identity_of
+from marketplace.platform.quick_ids import quick
+from marketplace.platform.requests import clock_of
 
 _REMEMBERED = 100_000
 """How many subjects are kept in memory (about 20 MB); the mapping never changes, so it is never stale."""
@@ -71,18 +71,20 @@ class Directory:
             person = MemberIn(subject=subject, name=name[:100] or subject[:100])
             async with unit_of_work() as work:
                 found = (await upsert(work, [person], now, only_new=True))[0].member_id
-        self._remembered[subject] = member_id = UUID(str(found))
+        self._remembered[subject] = member_id = quick(found)
         if len(self._remembered) > _REMEMBERED:
             self._remembered.popitem(last=False)
         return member_id
 
 
-async def member_caller(request: Request[Any, Any, Any], clock: NamedDependency[Clock]) -> MemberCaller:
+async def member_caller(request: Request[Any, Any, Any]) -> MemberCaller:
     """Litestar dependency: the member whose ONE ID token this is; a member's first token makes them known."""
     caller = await identity_of(request).caller(request, "members")
     name = caller.claims.get("name")
     directory: Directory = request.app.state.members
-    member_id = await directory.member_id(caller.subject, name if isinstance(name, str) else "", clock.now())
+    member_id = await directory.member_id(
+        caller.subject, name if isinstance(name, str) else "", clock_of(request).now()
+    )
     return MemberCaller(member_id, caller.subject)
 
 

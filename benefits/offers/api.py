@@ -14,6 +14,7 @@ from benefits.offers.domain import Scenario
 from benefits.offers.listing import Listing
 from benefits.offers.schemas import OfferView
 from marketplace.kernel.clock import Clock
+from marketplace.platform.answer import Answer
 from marketplace.platform.paging import DEFAULT_LIMIT, CursorText, Limit, Page
 from marketplace.platform.problems import HttpRequest, path_id
 
@@ -52,7 +53,7 @@ class Offers(Controller):
         """Search in Chinese (two characters are enough, such as 酒店) or English."""
         listing: Listing = request.app.state.listing
         page = await listing.page(scenario=scenario, query=q, cursor=cursor, limit=limit)
-        return Response(page, media_type="application/json")
+        return Answer(page)
 
     @get("/{offer_id:str}", operation_id="get_offer", summary="One offer")
     async def get_offer(

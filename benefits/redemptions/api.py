@@ -27,6 +27,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.platform.idempotency import IdempotencyKey
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.platform.problems import HttpRequest, language_of, path_id
+from marketplace.platform.requests import clock_of
 from marketplace.settings import Settings
 
 
@@ -69,11 +70,10 @@ class Redemptions(Controller):
         request: HttpRequest,
         member: NamedDependency[MemberCaller],
         key: IdempotencyKey,
-        clock: NamedDependency[Clock],
     ) -> Response[bytes]:
         """Refused with 409: `not_on_sale`, `not_eligible`, `limit_reached`, `sold_out`, `insufficient_points`."""
         await before_redemption(data.offer_id)
-        outcome = await redeem(points_desk(request), member.id, data, key, language_of(request), clock)
+        outcome = await redeem(points_desk(request), member.id, data, key, language_of(request), clock_of(request))
         return outcome.response()
 
     @get(operation_id="my_redemptions", summary="The member's redemptions, the newest first")

@@ -5,14 +5,16 @@ Two characters of bucket, nine random ones (45 bits), one check character, in Cr
 """
 
 import secrets
+from operator import mul
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
 _READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1", "-": "", " ": ""})
-_RANDOM_LETTERS = 9
 _LENGTH = 12
 # A prime: a check value is a weighted sum modulo it, which finds any one wrong letter and any two neighbours swapped.
 _MODULUS = 31
+_WEIGHTS = range(1, _LENGTH)
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 
 
 class UnreadableCodeError(ValueError):
@@ -25,9 +27,9 @@ CODE_BITS = 45
 
 def new_code(bucket: int, drawn: int | None = None) -> str:
     """Return a fresh code of that bucket, grouped as `XXXX-XXXX-XXXX`; `drawn` is its randomness, if it was drawn before."""
-    body = _ALPHABET[bucket >> 5] + _ALPHABET[bucket & 31]
     drawn = secrets.randbits(CODE_BITS) if drawn is None else drawn
-    body += "".join(_ALPHABET[drawn >> 5 * place & 31] for place in range(_RANDOM_LETTERS))
+    pairs = [_PAIRS[drawn >> shift & 1023] for shift in (35, 25, 15, 5)]
+    body = "".join((_PAIRS[bucket], *pairs, _ALPHABET[drawn & 31]))
     return _grouped(body + _check(body))
 
 
@@ -45,9 +47,9 @@ def read_code(text: str) -> tuple[str, int]:
 
 
 def _check(body: str) -> str:
-    total = sum((place + 1) * _VALUES[letter] for place, letter in enumerate(body))
+    total = sum(map(mul, _WEIGHTS, map(_VALUES.__getitem__, body)))
     return _ALPHABET[total % _MODULUS]
 
 
 def _grouped(letters: str) -> str:
-    return "-".join(letters[start : start + 4] for start in range(0, _LENGTH, 4))
+    return f"{letters[:4]}-{letters[4:8]}-{letters[8:]}"

@@ -30,8 +30,15 @@ def uuid7(bucket: int | None = None, unix_ms: int | None = None) -> UUID:
     return uuid7s(1, bucket, unix_ms)[0]
 
 
-def uuid7s(count: int, bucket: int | None = None, unix_ms: int | None = None, drawn: int | None = None) -> list[UUID]:
-    """Return several at once: the randomness for all is drawn in one go, which is most of what an id costs.
+def uuid7s(count: int, bucket: int | None = None, unix_ms: int | None = None) -> list[UUID]:
+    """Return several at once: the randomness for all is drawn in one go, which is most of what an id costs."""
+    return [UUID(int=value) for value in uuid7_values(count, bucket, unix_ms)]
+
+
+def uuid7_values(
+    count: int, bucket: int | None = None, unix_ms: int | None = None, drawn: int | None = None
+) -> list[int]:
+    """Return the 128 bits of each of several ids.
 
     `drawn` is 74 random bits for each, where they were drawn together with others.
     """
@@ -44,5 +51,5 @@ def uuid7s(count: int, bucket: int | None = None, unix_ms: int | None = None, dr
         drawn >>= ID_BITS
         if bucket is not None:
             value = value & ~_BUCKET_MASK | bucket & _BUCKET_MASK
-        made.append(UUID(int=value))
+        made.append(value)
     return made

@@ -1,6 +1,6 @@
 """Nobody passes without a token: `identity.guard` before every route."""
 
-from litestar import Request
+from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -19,5 +19,5 @@ class Admission(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Pass the request on, unless the guard raises."""
-        await guard(Request(scope), scope["route_handler"])
+        await guard(ASGIConnection(scope), scope["route_handler"])
         await next_app(scope, receive, send)

@@ -15,12 +15,13 @@ from typing import Annotated, Any
 import asyncpg
 import msgspec
 import structlog
-from litestar import Request, Response
+from litestar import Request
 from litestar.params import HeaderParameter
 
 from marketplace.kernel.facts import Fact, InvalidField, Kind, WrongState
 from marketplace.kernel.ids import BUCKETS
 from marketplace.kernel.states import TransitionRefusedError
+from marketplace.platform.answer import Answer
 from marketplace.platform.away import is_away
 from marketplace.platform.database import Busy, UnitOfWork, unit_of_work
 from marketplace.platform.problems import MEDIA_TYPE, problem_body, status_of
@@ -99,11 +100,10 @@ class Outcome(msgspec.Struct, frozen=True):
     body: bytes
     replayed: bool = False
 
-    def response(self) -> Response[bytes]:
+    def response(self) -> Answer:
         """Return the answer as HTTP."""
         media_type = MEDIA_TYPE if self.status >= 400 else "application/json"
-        headers = {REPLAYED: "true"} if self.replayed else {}
-        return Response(self.body, status_code=self.status, media_type=media_type, headers=headers)
+        return Answer(self.body, self.status, media_type, {REPLAYED: "true"} if self.replayed else None)
 
 
 class Key(msgspec.Struct, frozen=True):

@@ -25,7 +25,7 @@ class Answered(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="even
     request_id: str
     sandbox: bool = False
     level: str = ""
-    timestamp: str = ""
+    timestamp: datetime | None = None
 
 
 _straight = False
@@ -37,7 +37,7 @@ def answered(line: Answered) -> None:
     if not _straight:
         logger.info(**msgspec.to_builtins(line))
         return
-    line.level, line.timestamp = "info", datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    line.level, line.timestamp = "info", datetime.now(UTC)
     sys.stderr.buffer.write(msgspec.json.encode(line) + b"\n")
     sys.stderr.buffer.flush()
 

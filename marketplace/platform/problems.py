@@ -14,6 +14,7 @@ from litestar.types import ExceptionHandlersMap
 from marketplace.kernel.facts import Fact, Kind, NotFound, WrongState
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import preferred_language
+from marketplace.platform.answer import Answer
 from marketplace.platform.away import is_away
 
 MEDIA_TYPE = "application/problem+json"
@@ -105,7 +106,7 @@ def respond(
         answer_headers.setdefault("WWW-Authenticate", f'Bearer error="{body["code"]}"')
     if status == 503:
         answer_headers.setdefault("Retry-After", "1")
-    return Response(msgspec.json.encode(body), status_code=status, media_type=MEDIA_TYPE, headers=answer_headers)
+    return Answer(msgspec.json.encode(body), status, MEDIA_TYPE, answer_headers)
 
 
 def _request_id(request: HttpRequest) -> str:

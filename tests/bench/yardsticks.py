@@ -24,7 +24,6 @@ from benefits.redemptions.schemas import (
     VerifyIn,
     VoucherRef,
 )
-from marketplace.kernel.clock import Clock
 from marketplace.kernel.text import Text
 from marketplace.platform.idempotency import IdempotencyKey, Outcome
 from marketplace.platform.paging import DEFAULT_LIMIT, CursorText, Limit, Page
@@ -47,7 +46,6 @@ async def echo(
     data: JSONBody[RedemptionIn],
     member: NamedDependency[MemberCaller],
     key: IdempotencyKey,
-    clock: NamedDependency[Clock],
 ) -> Response[bytes]:
     """Answer as a redemption would."""
     view = RedemptionView(
