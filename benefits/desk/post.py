@@ -32,7 +32,7 @@ _LIMITS = Write(
     "limits",
     'bucket smallint, member_id uuid, offer_id uuid, "window" text, used int',
     """INSERT INTO limit_used (bucket, member_id, offer_id, "window", used) SELECT * FROM {rows}
-    ON CONFLICT (bucket, member_id, offer_id, "window") DO UPDATE SET used = excluded.used RETURNING 1""",
+    ON CONFLICT (bucket, member_id, offer_id, "window") DO UPDATE SET used = excluded.used""",
 )
 
 _REDEMPTIONS = Write(
@@ -41,7 +41,7 @@ _REDEMPTIONS = Write(
     "slice smallint, windows text[], settlement jsonb",
     """INSERT INTO redemption (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, slice, windows,
                             settlement, status, redeemed_at, reason)
-    SELECT d.*, 'issued', {now}, '' FROM {rows} RETURNING 1""",
+    SELECT d.*, 'issued', {now}, '' FROM {rows}""",
 )
 
 _VOUCHERS = Write(
@@ -50,7 +50,7 @@ _VOUCHERS = Write(
     "quantity int, expires_at timestamptz, partner_codes text[]",
     """INSERT INTO voucher (bucket, id, code, redemption_id, member_id, partner_id, offer_id, revision, quantity, expires_at,
                          partner_codes, status, location_id, reference)
-    SELECT d.*, 'issued', '', '' FROM {rows} RETURNING 1""",
+    SELECT d.*, 'issued', '', '' FROM {rows}""",
 )
 
 _CANCELLED = Write(
@@ -72,7 +72,7 @@ _EARNINGS = Write(
     "bucket smallint, member_id uuid, reference text, transaction_id uuid, points bigint, kind text, "
     "occurred_at timestamptz, credited_by text",
     """INSERT INTO earning (bucket, member_id, reference, transaction_id, points, kind, occurred_at, credited_by, credited_at)
-    SELECT d.*, {now} FROM {rows} RETURNING 1""",
+    SELECT d.*, {now} FROM {rows}""",
 )
 
 _HOLDS = Write(
@@ -81,7 +81,7 @@ _HOLDS = Write(
     "slice smallint, windows text[], voucher_days int, coded bool, settlement jsonb, reference text, deadline timestamptz",
     """INSERT INTO hold (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, slice, windows,
                       voucher_days, coded, settlement, reference, deadline, status, held_at, posted_quantity, reason)
-    SELECT d.*, 'held', {now}, 0, '' FROM {rows} RETURNING 1""",
+    SELECT d.*, 'held', {now}, 0, '' FROM {rows}""",
 )
 
 # The guard of "exactly one end": only a hold that still stands can have one.

@@ -60,7 +60,7 @@ _LOT_POINTS = Write(
     "lots",
     "bucket smallint, member_id uuid, expires_on date, points bigint",
     """INSERT INTO lot (bucket, member_id, expires_on, points) SELECT * FROM {rows}
-    ON CONFLICT (bucket, member_id, expires_on) DO UPDATE SET points = excluded.points RETURNING 1""",
+    ON CONFLICT (bucket, member_id, expires_on) DO UPDATE SET points = excluded.points""",
 )
 
 _POSTINGS = Write(
@@ -68,7 +68,7 @@ _POSTINGS = Write(
     "bucket smallint, transaction_id uuid, line smallint, member_id uuid, code text, source text, destination text, "
     "counterparty uuid, expires_on date, points bigint, reverses uuid, occurred_at timestamptz",
     """INSERT INTO points_posting (bucket, transaction_id, line, member_id, code, source, destination, counterparty,
-                                expires_on, points, reverses, occurred_at) SELECT * FROM {rows} RETURNING 1""",
+                                expires_on, points, reverses, occurred_at) SELECT * FROM {rows}""",
 )
 
 

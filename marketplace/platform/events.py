@@ -65,7 +65,7 @@ class Consumer(Protocol):
 WRITE = Write(
     "events",
     "bucket smallint, type text, aggregate text, aggregate_id uuid, payload jsonb, occurred_at timestamptz",
-    "INSERT INTO event (bucket, type, aggregate, aggregate_id, payload, occurred_at) SELECT * FROM {rows} RETURNING 1",
+    "INSERT INTO event (bucket, type, aggregate, aggregate_id, payload, occurred_at) SELECT * FROM {rows}",
 )
 """Facts as one of several writes of a batch; `publish` is for those that stand alone."""
 

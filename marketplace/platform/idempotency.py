@@ -45,7 +45,7 @@ WRITE = Write(
     "outcomes",
     "bucket smallint, caller text, key text, fingerprint bytea, status smallint, body bytea",
     """INSERT INTO idempotency (bucket, caller, key, fingerprint, status, body, created_at)
-    SELECT d.*, {now} FROM {rows} RETURNING 1""",
+    SELECT d.*, {now} FROM {rows}""",
 )
 """Outcomes as one of several writes: the desk's, by `outcome_row`."""
 

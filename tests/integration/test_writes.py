@@ -51,7 +51,7 @@ async def test_any_text_arrives_as_it_was(database: str, texts: list[str]) -> No
 
 
 async def test_a_row_that_is_not_there_undoes_the_others(database: str) -> None:
-    tick = Write("ticks", "consumer text", "INSERT INTO consumer_position (consumer) SELECT * FROM {rows} RETURNING 1")
+    tick = Write("ticks", "consumer text", "INSERT INTO consumer_position (consumer) SELECT * FROM {rows}")
     move = Write(
         "moves",
         "consumer text, tick bigint",
