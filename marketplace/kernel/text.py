@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import msgspec
@@ -24,6 +25,7 @@ class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.en if language == "en" else self.zh
 
 
+@lru_cache(maxsize=1024)
 def preferred_language(accept_language: str | None) -> Language:
     """Return the first of our languages that an Accept-Language header names; Chinese without one (RFC 9110 §12.5.4)."""
     ranked: list[tuple[float, int, Language]] = []
