@@ -5,6 +5,7 @@ from typing import TypeAlias
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from benefits.holds.domain import End, EndIds
 from benefits.points.schemas import EarningIn
@@ -153,8 +154,9 @@ def new_wish(member_id: UUID, offer_id: UUID, quantity: int, unix_ms: int) -> Wi
 
 def new_earn(earnings: list[EarningIn], actor: str, unix_ms: int) -> Earn:
     """Return the errand of a call's earnings."""
-    pairs = (uuid7s(2, bucket_of(earning.member_id), unix_ms) for earning in earnings)
-    return Earn(earnings, actor, [(sweep_id, earning_id) for sweep_id, earning_id in pairs])
+    quickly = [replace(earning, member_id=quick(earning.member_id)) for earning in earnings]
+    pairs = (quick_ids(uuid7_values(2, bucket_of(earning.member_id), unix_ms)) for earning in quickly)
+    return Earn(quickly, actor, [(sweep_id, earning_id) for sweep_id, earning_id in pairs])
 
 
 def new_cancel(member_id: UUID, redemption_id: UUID, reason: str, key: Key, language: str, unix_ms: int) -> Cancel:

@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from itertools import accumulate
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import asyncpg
@@ -35,8 +36,8 @@ _FEW = 4
 
 
 _ENOUGH = 16
-"""Errands for which a batch is begun while the last one is posted. For fewer of them, what a batch costs however small it is
-would cost more than the wait for the commit: the machine would be busy with batches of two."""
+"""Weight for which a batch is begun while the last one is posted. For less of it, what a batch costs however small it is would
+cost more than the wait for the commit: the machine would be busy with batches of two."""
 
 
 _ROUNDS = 8
@@ -204,9 +205,13 @@ class Desk(Generic[Wanted]):
         waited for. There is no timer.
         """
         turn = self._taking
-        if turn is not None and turn.posting and self._finishing is None and len(self._waiting) >= _ENOUGH:
+        if turn is not None and turn.posting and self._finishing is None and self._enough_wait():
             self._finishing = turn
             self._begin()
+
+    def _enough_wait(self) -> bool:
+        weights = accumulate(waiting.errand.weight for waiting in self._waiting)
+        return any(weight >= _ENOUGH for weight in weights)
 
     def _take(self) -> list[_Waiting[Wanted]]:
         """Return the next errands in order of arrival: as many as fit into a batch, but one at least."""
