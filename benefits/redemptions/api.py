@@ -6,7 +6,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from benefits.desk.here import points_desk
-from benefits.members.resolve import MemberCaller, member_caller
+from benefits.members.resolve import MemberCaller
 from benefits.offers.cache import OfferCache
 from benefits.redemptions.domain import VoucherStatus
 from benefits.redemptions.qr import qr_svg
@@ -68,10 +68,10 @@ class Redemptions(Controller):
         self,
         data: JSONBody[RedemptionIn],
         request: HttpRequest,
+        member: NamedDependency[MemberCaller],
         key: IdempotencyKey,
     ) -> Response[bytes]:
         """Refused with 409: `not_on_sale`, `not_eligible`, `limit_reached`, `sold_out`, `insufficient_points`."""
-        member = await member_caller(request)  # as a dependency it costs twice as much: see benefits/desk/here.py
         await before_redemption(data.offer_id)
         outcome = await redeem(points_desk(request), member.id, data, key, language_of(request), clock_of(request))
         return outcome.response()

@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery, JSONBody
 from litestar.types import ControllerRouterHandler
 
-from benefits.members.resolve import MemberCaller, member_caller
+from benefits.members.resolve import MemberCaller
 from benefits.offers.api import Query
 from benefits.offers.domain import Scenario
 from benefits.offers.listing import Listing
@@ -44,11 +44,10 @@ async def worker() -> str:
 @post("/v1/echo", include_in_schema=False)
 async def echo(
     data: JSONBody[RedemptionIn],
-    request: HttpRequest,
+    member: NamedDependency[MemberCaller],
     key: IdempotencyKey,
 ) -> Response[bytes]:
     """Answer as a redemption would."""
-    await member_caller(request)
     view = RedemptionView(
         id=_ID,
         status="issued",
