@@ -140,6 +140,9 @@ class Gift(msgspec.Struct, frozen=True):
         return (self.giver, self.recipient)
 
 
+_PAIR = (2 * ID_BITS + 7) // 8
+"""Bytes of randomness for the two ids of an earning: drawn together for a call."""
+
 PointsErrand: TypeAlias = Redeem | Cancel | Earn | PlaceHold | EndHold | Sweep | Gift
 
 
@@ -155,8 +158,13 @@ def new_wish(member_id: UUID, offer_id: UUID, quantity: int, unix_ms: int) -> Wi
 def new_earn(earnings: list[EarningIn], actor: str, unix_ms: int) -> Earn:
     """Return the errand of a call's earnings."""
     quickly = [replace(earning, member_id=quick(earning.member_id)) for earning in earnings]
-    pairs = (quick_ids(uuid7_values(2, bucket_of(earning.member_id), unix_ms)) for earning in quickly)
-    return Earn(quickly, actor, [(sweep_id, earning_id) for sweep_id, earning_id in pairs])
+    drawn = secrets.token_bytes(_PAIR * len(quickly))
+    ids = []
+    for place, earning in enumerate(quickly):
+        own = int.from_bytes(drawn[place * _PAIR : (place + 1) * _PAIR])
+        sweep_id, earning_id = quick_ids(uuid7_values(2, bucket_of(earning.member_id), unix_ms, own))
+        ids.append((sweep_id, earning_id))
+    return Earn(quickly, actor, ids)
 
 
 def new_cancel(member_id: UUID, redemption_id: UUID, reason: str, key: Key, language: str, unix_ms: int) -> Cancel:

@@ -14,7 +14,7 @@ from benefits.offers.cache import VERSIONS, OfferCache
 from benefits.offers.domain import OfferTerms
 from benefits.offers.stock import OfferStock, Slice
 from benefits.points.domain import Account, Code, LotPart, Posting
-from benefits.points.ledger import LOTS, WALLETS, are_as_seen, lock_wallets, member_states, wallet_keys
+from benefits.points.ledger import LOCKED_WALLETS, WALLETS, are_as_seen, lock_wallets, member_states, wallet_keys
 from benefits.points.schemas import EarningIn
 from benefits.redemptions.cancelling import Cancelling
 from benefits.redemptions.domain import Admitted, PoolCode, State, Wish
@@ -124,7 +124,8 @@ async def load(
     """
     member_ids = {member for errand in errands for member in errand.members}
     state = DeskState({}, {}, {}, {}, {}, {}, {}, {})
-    if len(member_ids) >= _MANY or any(isinstance(errand, Cancel | EndHold) for errand in errands):
+    locked = len(member_ids) >= _MANY or any(isinstance(errand, Cancel | EndHold) for errand in errands)
+    if locked:
         await lock_wallets(work, member_ids)
         await _load_undoing(work, errands, state)
     wishes = [errand.wish for errand in errands if isinstance(errand, Redeem | PlaceHold)]
@@ -137,11 +138,10 @@ async def load(
         state.offers = await cache.remembered(work, offer_ids)
         demand = _demand(wishes, state.offers)
         own = await _sliced(work, demand, state.offers, number)
-        wallets, lots, answered, versions, stock, used, codes, earned, (now,) = await read_all(
+        wallets, answered, versions, stock, used, codes, earned, (now,) = await read_all(
             work,
             [
-                (WALLETS, wallet_rows),
-                (LOTS, wallet_rows),
+                (WALLETS if locked else LOCKED_WALLETS, wallet_rows),
                 (ANSWERED, keys),
                 (VERSIONS, [(offer_id,) for offer_id in state.offers]),
                 (_STOCK, _stock_keys(state, demand, own)),
@@ -151,12 +151,12 @@ async def load(
                 NOW,
             ],
         )
-        now = clock.shifted(now)
+        now, locked = clock.shifted(now), True
         if not await cache.refresh(work, versions) and calendar.day_of(now) == day and are_as_seen(wallets):
             break
     else:
         raise TryAgainError
-    state.members = member_states(wallets, lots)
+    state.members = member_states(wallets)
     state.used = {(member_id, offer_id, window): count for member_id, offer_id, window, count in used}
     state.earned = {(row[0], row[1]): EarningIn(row[1], row[0], *row[2:]) for row in earned}
     _fill_codes(state, demand, codes)

@@ -145,7 +145,7 @@ class Effects:
         writes.add(_HOLDS, [_hold_row(one) for one in self.placed])
         writes.add(_ENDS, [_end_row(one) for one in self.ended])
         writes.add(_CODES, [(*code, *what) for code, what in sorted(self._codes.items())])
-        writes.add(EVENTS, [event_row(event, now, bucket) for bucket, event in self.events])
+        writes.add(EVENTS, [event_row(event, bucket) for bucket, event in self.events])
         writes.add(OUTCOMES, [outcome_row(key, outcome) for key, outcome in self.outcomes])
         await writes.run(work)
 

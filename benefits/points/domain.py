@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from enum import StrEnum
+from functools import lru_cache
 from uuid import UUID
 
 import msgspec
@@ -171,6 +172,7 @@ class AlreadyExpired(EarningRefusal):
     en = "Counted from occurred_at, these points have already expired."
 
 
+@lru_cache(maxsize=4096)  # the earnings of a call happened at few instants
 def expiry_day(occurred_at: datetime, calendar: Calendar, lifetime_months: int) -> date:
     """Return the day from which points are gone: the first of the month after their lifetime's last month.
 

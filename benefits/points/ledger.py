@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
+from typing import TypeAlias
 from uuid import UUID
 
 from benefits.points.domain import Account, MemberState, Posting, Wallet
@@ -15,38 +16,39 @@ from marketplace.platform.writes import Write, Writes
 _MEMBERS = "bucket smallint, member_id uuid"
 _KEYS = Columns(_MEMBERS)
 
+FoundWallet: TypeAlias = tuple[UUID, int, str, bool, date | None, int | None, bool]
+"""Member, balance, tier, whether they may redeem; day and points of a lot, should there be one; whether it is as it is now."""
+
 _LOCK = f"""
 SELECT w.member_id FROM {_KEYS.table(1, "wanted")}
 JOIN wallet w ON w.bucket = wanted.bucket AND w.member_id = wanted.member_id ORDER BY w.member_id FOR UPDATE OF w
 """
 
-WALLETS = Read(
-    _MEMBERS,
-    """SELECT ROW(w.member_id, w.balance, m.tier, m.status = 'active',
-                  w.ctid = (SELECT seen.ctid FROM wallet seen WHERE seen.bucket = w.bucket AND seen.member_id = w.member_id))
-    FROM {wanted}
+_WALLET = """SELECT ROW(w.member_id, w.balance, m.tier, m.status = 'active', l.expires_on, l.points, {as_seen})
+    FROM {{wanted}}
     JOIN wallet w ON w.bucket = wanted.bucket AND w.member_id = wanted.member_id
     JOIN member m ON m.bucket = wanted.bucket AND m.id = wanted.member_id
-    ORDER BY w.member_id FOR UPDATE OF w""",
+    LEFT JOIN LATERAL (
+        SELECT expires_on, points FROM lot
+        WHERE lot.bucket = w.bucket AND lot.member_id = w.member_id AND lot.points > 0 OFFSET 0
+    ) AS l ON true"""
+
+WALLETS = Read(_MEMBERS, _WALLET.format(as_seen="true"))
+"""The wallets of members by (bucket, member id), each once for each of its lots; who is not found does not exist."""
+
+LOCKED_WALLETS = Read(
+    _MEMBERS,
+    _WALLET.format(
+        as_seen="w.ctid = (SELECT seen.ctid FROM wallet seen WHERE seen.bucket = w.bucket AND seen.member_id = w.member_id)"
+    )
+    + " ORDER BY w.member_id FOR UPDATE OF w",
 )
-"""The wallets of members by (bucket, member id), locked in id order; who is not found does not exist.
+"""The same, locked in id order.
 
 With each, whether it is as the statement saw it when it began: one whose lock was waited for may have been changed
-meanwhile (it is another version of the row, at another place). The lock shows it as it is now, but all else that the same
-statement reads is what was there before.
+meanwhile (it is another version of the row, at another place). The lock shows it as it is now, but its lots, and all else that
+the same statement reads, are what was there before.
 """
-
-_LOOK = Read(_MEMBERS, WALLETS.sql.replace("FOR UPDATE OF w", ""))
-
-LOTS = Read(
-    _MEMBERS,
-    """SELECT ROW(wanted.member_id, found.expires_on, found.points)
-    FROM {wanted} CROSS JOIN LATERAL (
-        SELECT expires_on, points FROM lot l
-        WHERE l.bucket = wanted.bucket AND l.member_id = wanted.member_id AND l.points > 0 OFFSET 0
-    ) AS found""",
-)
-"""The lots of members by (bucket, member id)."""
 
 _WALLETS = Write(
     "wallets",
@@ -66,16 +68,16 @@ _LOT_POINTS = Write(
 _POSTINGS = Write(
     "posted",
     "bucket smallint, transaction_id uuid, line smallint, member_id uuid, code text, source text, destination text, "
-    "counterparty uuid, expires_on date, points bigint, reverses uuid, occurred_at timestamptz",
+    "counterparty uuid, expires_on date, points bigint, reverses uuid",
     """INSERT INTO points_posting (bucket, transaction_id, line, member_id, code, source, destination, counterparty,
-                                expires_on, points, reverses, occurred_at) SELECT * FROM {rows}""",
+                                expires_on, points, reverses, occurred_at) SELECT d.*, {now} FROM {rows}""",
 )
 
 
 async def read_members(work: UnitOfWork, member_ids: Collection[UUID]) -> dict[UUID, MemberState]:
     """Return the members' state without locking it, for what only looks."""
-    keys = wallet_keys(member_ids)
-    return member_states(*await read_all(work, [(_LOOK, keys), (LOTS, keys)]))
+    (wallets,) = await read_all(work, [(WALLETS, wallet_keys(member_ids))])
+    return member_states(wallets)
 
 
 async def lock_wallets(work: UnitOfWork, member_ids: Iterable[UUID]) -> None:
@@ -84,25 +86,24 @@ async def lock_wallets(work: UnitOfWork, member_ids: Iterable[UUID]) -> None:
 
 
 def wallet_keys(member_ids: Iterable[UUID]) -> list[tuple[int, UUID]]:
-    """Return the keys by which `WALLETS` and `LOTS` read."""
+    """Return the keys by which `WALLETS` reads."""
     return [(bucket_of(member_id), member_id) for member_id in set(member_ids)]
 
 
-def are_as_seen(wallets: Iterable[tuple[UUID, int, str, bool, bool]]) -> bool:
+def are_as_seen(wallets: Iterable[FoundWallet]) -> bool:
     """Return whether none of the wallets was changed while its lock was waited for."""
     return all(as_seen for *_, as_seen in wallets)
 
 
-def member_states(
-    wallets: Iterable[tuple[UUID, int, str, bool, bool]], lots: Iterable[tuple[UUID, date, int]]
-) -> dict[UUID, MemberState]:
-    """Return the members as `WALLETS` and `LOTS` found them."""
-    states = {
-        member_id: MemberState(Wallet(member_id, balance, {}), tier, active)
-        for member_id, balance, tier, active, _ in wallets
-    }
-    for member_id, expires_on, points in lots:
-        states[member_id].wallet.lots[expires_on] = points
+def member_states(wallets: Iterable[FoundWallet]) -> dict[UUID, MemberState]:
+    """Return the members as `WALLETS` found them."""
+    states: dict[UUID, MemberState] = {}
+    for member_id, balance, tier, active, expires_on, points, _ in wallets:
+        state = states.get(member_id)
+        if state is None:
+            state = states[member_id] = MemberState(Wallet(member_id, balance, {}), tier, active)
+        if expires_on is not None and points is not None:
+            state.wallet.lots[expires_on] = points
     return states
 
 
@@ -118,13 +119,12 @@ def post(writes: Writes, postings: Sequence[Posting], members: Mapping[UUID, Mem
     lines: dict[UUID, int] = defaultdict(int)
     rows = []
     for posting in postings:
-        member_id, points = posting.member_id, posting.points
-        for account, change in ((posting.source, -points), (posting.destination, points)):
-            if account is Account.WALLET:
-                balances[member_id] += change
-                touched.add((member_id, posting.expires_on))
-            elif account is Account.HELD:
-                held[member_id] += change
+        member_id, source, destination = posting.member_id, posting.source, posting.destination
+        if source is Account.WALLET or destination is Account.WALLET:
+            balances[member_id] += posting.points if destination is Account.WALLET else -posting.points
+            touched.add((member_id, posting.expires_on))
+        if source is Account.HELD or destination is Account.HELD:
+            held[member_id] += posting.points if destination is Account.HELD else -posting.points
         lines[posting.transaction_id] += 1
         rows.append(_row(posting, lines[posting.transaction_id]))
     changed = sorted(balances.keys() | held.keys())
@@ -137,5 +137,4 @@ def _row(posting: Posting, line: int) -> tuple[object, ...]:
     return (
         bucket_of(posting.member_id), posting.transaction_id, line, posting.member_id, posting.code, posting.source,
         posting.destination, posting.counterparty, posting.expires_on, posting.points, posting.reverses,
-        posting.occurred_at,
     )  # fmt: skip

@@ -180,7 +180,7 @@ class CounterDesk:
         writes = Writes(now)
         writes.add(_USED, list(batch.changes.values()))
         writes.add(_UNDONE, list(batch.undone.values()))
-        writes.add(EVENTS, [event_row(event, now, bucket) for bucket, event in batch.events])
+        writes.add(EVENTS, [event_row(event, bucket) for bucket, event in batch.events])
         writes.add(OUTCOMES, [outcome_row(key, outcome) for key, outcome in fresh])
         return Decided(results, lambda: writes.run(work))
 

@@ -64,25 +64,23 @@ class Consumer(Protocol):
 
 WRITE = Write(
     "events",
-    "bucket smallint, type text, aggregate text, aggregate_id uuid, payload jsonb, occurred_at timestamptz",
-    "INSERT INTO event (bucket, type, aggregate, aggregate_id, payload, occurred_at) SELECT * FROM {rows}",
+    "bucket smallint, type text, aggregate text, aggregate_id uuid, payload jsonb",
+    "INSERT INTO event (bucket, type, aggregate, aggregate_id, payload, occurred_at) SELECT d.*, {now} FROM {rows}",
 )
 """Facts as one of several writes of a batch; `publish` is for those that stand alone."""
 
 
-def event_row(
-    event: Event, occurred_at: datetime, bucket: int | None = None
-) -> tuple[int, str, str, UUID, Event, datetime]:
-    """Return an event as a row of WRITE. The bucket is the subject's unless another is given."""
+def event_row(event: Event, bucket: int | None = None) -> tuple[int, str, str, UUID, Event]:
+    """Return an event as a row of WRITE; it occurred when it is written. The bucket is the subject's unless one is given."""
     subject = event.subject()
     kind = str(event.__struct_config__.tag)
-    return bucket_of(subject) if bucket is None else bucket, kind, event.aggregate, subject, event, occurred_at
+    return bucket_of(subject) if bucket is None else bucket, kind, event.aggregate, subject, event
 
 
 async def publish(work: UnitOfWork, events: Sequence[Event], occurred_at: datetime) -> None:
     """Write facts in the transaction of the change that they tell."""
     writes = Writes(occurred_at)
-    writes.add(WRITE, [event_row(event, occurred_at) for event in events])
+    writes.add(WRITE, [event_row(event) for event in events])
     await writes.run(work)
 
 

@@ -20,7 +20,8 @@ class Columns:
         """Take the definition; a name that is a word of SQL is quoted in it."""
         self._definition = definition
         names = [column.split()[0].strip('"') for column in definition.split(", ")]
-        self._row = msgspec.defstruct("Row", names, gc=False)
+        # What is NULL is left out: it would be written, read and looked up for nothing.
+        self._row = msgspec.defstruct("Row", [(name, Any, None) for name in names], gc=False, omit_defaults=True)
 
     def json(self, rows: Sequence[Sequence[Any]]) -> str:
         """Return the rows as the value of the statement's parameter.

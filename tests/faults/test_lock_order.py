@@ -9,7 +9,7 @@ import pytest
 
 from benefits.desk import load
 from benefits.desk.errands import Earn, PointsErrand, Sweep, new_earn, new_gift
-from benefits.points.ledger import WALLETS
+from benefits.points.ledger import LOCKED_WALLETS
 from benefits.points.schemas import EarningIn
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of, uuid7
@@ -88,8 +88,8 @@ async def test_locks_in_any_order_are_found_out(
     world: World, dice: random.Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The broken variant: wallets locked in the order of the day, and nothing tried again."""
-    unordered = WALLETS.sql.replace("ORDER BY w.member_id", "ORDER BY random()")
-    monkeypatch.setattr(load, "WALLETS", Read("bucket smallint, member_id uuid", unordered))
+    unordered = LOCKED_WALLETS.sql.replace("ORDER BY w.member_id", "ORDER BY random()")
+    monkeypatch.setattr(load, "LOCKED_WALLETS", Read("bucket smallint, member_id uuid", unordered))
     monkeypatch.setattr(desk_module, "_FEW", 0)
     _, wrong = await run_changes(world, 480, dice)
     assert any(isinstance(error, asyncpg.DeadlockDetectedError) for error in wrong)
