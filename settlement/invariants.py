@@ -160,7 +160,7 @@ WHERE r.{_OURS} AND r.reverses IS NOT NULL
 # What `postings_for` says, said a second time, of the events that the consumer has taken.
 _OWED = f"""
 WITH told AS (
-    SELECT DISTINCT e.aggregate_id AS redemption_id, codes.benefit, codes.suffix, e.payload -> 'settlement' AS terms,
+    SELECT DISTINCT e.aggregate_id AS redemption_id, codes.benefit, codes.suffix, (e.payload -> 'settlement')::jsonb AS terms,
            (e.payload ->> 'partner_id')::uuid AS partner_id, coalesce((e.payload ->> 'occasion')::int, 1) AS occasion
     FROM event e JOIN (VALUES
         ('redemption.issued', 'on_issue', '{PostingCode.BENEFIT_ON_ISSUE}', ''),

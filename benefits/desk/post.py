@@ -38,7 +38,7 @@ _LIMITS = Write(
 _REDEMPTIONS = Write(
     "redeemed",
     "bucket smallint, id uuid, member_id uuid, offer_id uuid, revision int, partner_id uuid, quantity int, points bigint, "
-    "slice smallint, windows text[], settlement jsonb",
+    "slice smallint, windows text[], settlement json",
     """INSERT INTO redemption (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, slice, windows,
                             settlement, status, redeemed_at, reason)
     SELECT d.*, 'issued', {now}, '' FROM {rows}""",
@@ -78,7 +78,7 @@ _EARNINGS = Write(
 _HOLDS = Write(
     "placed",
     "bucket smallint, id uuid, member_id uuid, offer_id uuid, revision int, partner_id uuid, quantity int, points bigint, "
-    "slice smallint, windows text[], voucher_days int, coded bool, settlement jsonb, reference text, deadline timestamptz",
+    "slice smallint, windows text[], voucher_days int, coded bool, settlement json, reference text, deadline timestamptz",
     """INSERT INTO hold (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, slice, windows,
                       voucher_days, coded, settlement, reference, deadline, status, held_at, posted_quantity, reason)
     SELECT d.*, 'held', {now}, 0, '' FROM {rows}""",

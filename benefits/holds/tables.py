@@ -1,6 +1,6 @@
 """Holds. Member-side: `bucket` leads the key."""
 
-from piccolo.columns import JSONB, UUID, Array, BigInt, Boolean, Integer, SmallInt, Text, Timestamptz
+from piccolo.columns import JSON, UUID, Array, BigInt, Boolean, Integer, SmallInt, Text, Timestamptz
 from piccolo.table import Table
 
 from marketplace.platform.database import DB
@@ -21,7 +21,7 @@ class Hold(Table, db=DB):
     windows = Array(base_column=Text(), null=False, default=list)
     voucher_days = Integer(null=False, default=None)
     coded = Boolean(null=False, default=False)
-    settlement = JSONB(null=False, default=None)
+    settlement = JSON(null=False, default=None)
     reference = Text(null=False, default=None)
     status = Text(null=False, default=None)
     held_at = Timestamptz(null=False, default=None)

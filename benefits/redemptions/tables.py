@@ -1,6 +1,6 @@
 """Redemptions, vouchers and limits used. Member-side: `bucket` leads every key."""
 
-from piccolo.columns import JSONB, UUID, Array, BigInt, Integer, SmallInt, Text, Timestamptz
+from piccolo.columns import JSON, UUID, Array, BigInt, Integer, SmallInt, Text, Timestamptz
 from piccolo.table import Table
 
 from marketplace.platform.database import DB
@@ -19,7 +19,7 @@ class Redemption(Table, db=DB):
     points = BigInt(null=False, default=None)
     slice = SmallInt(null=True, default=None)
     windows = Array(base_column=Text(), null=False, default=list)
-    settlement = JSONB(null=False, default=None)
+    settlement = JSON(null=False, default=None)
     status = Text(null=False, default=None)
     redeemed_at = Timestamptz(null=False, default=None)
     cancelled_at = Timestamptz(null=True, default=None)

@@ -324,7 +324,7 @@ WITH last AS (
       AND last.noticed_at > now() - interval '{ROUND}'
 ), touched AS (
     SELECT DISTINCT 'bucket' AS cut, lpad(bucket::text, 4, '0') AS key FROM news
-    UNION SELECT key, payload ->> key FROM news CROSS JOIN unnest($1::text[]) AS key WHERE payload ? key
+    UNION SELECT key, payload ->> key FROM news CROSS JOIN unnest($1::text[]) AS key WHERE payload ->> key IS NOT NULL
     UNION SELECT '', '' FROM news
 ), watched AS (
     UPDATE invariant_watch w SET snapshot = pg_current_snapshot(), noticed_at = now() FROM last

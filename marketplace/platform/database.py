@@ -225,7 +225,8 @@ def connection_config(dsn: str, role: str = "") -> dict[str, Any]:
 
 
 async def _prepare(connection: asyncpg.Connection) -> None:
-    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=_encode_json, decoder=json.loads)
+    for kind in ("json", "jsonb"):
+        await connection.set_type_codec(kind, schema="pg_catalog", encoder=_encode_json, decoder=json.loads)
 
 
 async def _leave(connection: asyncpg.Connection) -> None:

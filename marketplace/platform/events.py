@@ -64,7 +64,7 @@ class Consumer(Protocol):
 
 WRITE = Write(
     "events",
-    "bucket smallint, type text, aggregate text, aggregate_id uuid, payload jsonb",
+    "bucket smallint, type text, aggregate text, aggregate_id uuid, payload json",
     "INSERT INTO event (bucket, type, aggregate, aggregate_id, payload, occurred_at) SELECT d.*, {now} FROM {rows}",
 )
 """Facts as one of several writes of a batch; `publish` is for those that stand alone."""

@@ -26,7 +26,7 @@ class Columns:
     def json(self, rows: Sequence[Sequence[Any]]) -> str:
         """Return the rows as the value of the statement's parameter.
 
-        `bytea` is to be given by `hexed`; what a `jsonb` column shall have, as any value that JSON has.
+        `bytea` is to be given by `hexed`; what a `json` or `jsonb` column shall have, as any value that JSON has.
         """
         return msgspec.json.encode(list(starmap(self._row, rows))).decode()
 

@@ -1,6 +1,6 @@
 """The platform's own tables. Composite keys and checks come by raw SQL in the migration that follows each table's."""
 
-from piccolo.columns import JSONB, UUID, BigInt, Boolean, Bytea, Integer, SmallInt, Text, Timestamptz
+from piccolo.columns import JSON, JSONB, UUID, BigInt, Boolean, Bytea, Integer, SmallInt, Text, Timestamptz
 from piccolo.table import Table
 
 from marketplace.platform.database import DB
@@ -15,7 +15,7 @@ class Event(Table, db=DB):
     type = Text(null=False, default=None)
     aggregate = Text(null=False, default=None)
     aggregate_id = UUID(null=False, default=None)
-    payload = JSONB(null=False, default=None)
+    payload = JSON(null=False, default=None)
     occurred_at = Timestamptz(null=False, default=None)
 
 

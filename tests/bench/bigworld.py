@@ -242,7 +242,7 @@ async def _write_redemptions(
     await connection.execute(
         "INSERT INTO redemption (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, slice, windows,"
         f" settlement, status, redeemed_at, reason) SELECT bucket, {deed}, id, {offer}, 1, $2::uuid, 1, $3::bigint, 0,"
-        " ARRAY['ever'], $4::jsonb, 'issued', $5::timestamptz, '' FROM bench_people",
+        " ARRAY['ever'], $4::json, 'issued', $5::timestamptz, '' FROM bench_people",
         offers, partner_id, PRICE, msgspec.json.encode(settlement).decode(), redeemed_at,
     )  # fmt: skip
     await connection.execute(
@@ -259,9 +259,9 @@ async def _write_redemptions(
     )
     await connection.execute(
         "INSERT INTO event (bucket, type, aggregate, aggregate_id, payload, occurred_at)"
-        f" SELECT bucket, 'redemption.issued', 'redemption', {deed}, jsonb_build_object('redemption_id', {deed},"
+        f" SELECT bucket, 'redemption.issued', 'redemption', {deed}, json_build_object('redemption_id', {deed},"
         f" 'voucher_id', {voucher}, 'member_id', id, 'partner_id', $2::uuid, 'offer_id', {offer}, 'revision', 1,"
-        " 'quantity', 1, 'points', $3::bigint, 'settlement', $4::jsonb, 'issued_at', $5::timestamptz), $5::timestamptz"
+        " 'quantity', 1, 'points', $3::bigint, 'settlement', $4::json, 'issued_at', $5::timestamptz), $5::timestamptz"
         " FROM bench_people",
         offers, partner_id, PRICE, msgspec.json.encode(settlement).decode(), redeemed_at,
     )  # fmt: skip

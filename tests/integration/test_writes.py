@@ -24,6 +24,7 @@ VALUES: dict[str, list[Any]] = {
     "timestamptz": [NOW, datetime(1999, 12, 31, 23, 59, 59, tzinfo=UTC), None],
     "text": ["", "NULL", "null", 'a"b', "\\", "{1,2}", " ,; ", "酒店 🚗", "line\nbreak\ttab", "'; DROP TABLE x", None],
     "text[]": [["a", "", 'b"c', "d e", "{", "酒店"], [], None],
+    "json": [{"a": 'b"c\\'}, [1, 2], "plain", None],
     "jsonb": [{"a": 'b"c\\'}, [1, 2], "plain", None],
 }
 

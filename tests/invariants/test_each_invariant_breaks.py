@@ -77,7 +77,12 @@ BREAKS: list[tuple[str, str]] = [
     (VOUCHER, one("voucher", "DELETE", "redemption_id", "status = 'used'")),
     (
         TOLD,
-        one("event", "payload = jsonb_set(payload, '{quantity}', '77')", "aggregate_id", "type = 'redemption.issued'"),
+        one(
+            "event",
+            "payload = jsonb_set(payload::jsonb, '{quantity}', '77')",
+            "aggregate_id",
+            "type = 'redemption.issued'",
+        ),
     ),
     (
         CONSERVED,
@@ -108,7 +113,12 @@ BREAKS: list[tuple[str, str]] = [
     ),
     (
         OWED,
-        one("event", "payload = jsonb_set(payload, '{settlement,amount_minor}', '1')", "aggregate_id", OWED_AT_ONCE),
+        one(
+            "event",
+            "payload = jsonb_set(payload::jsonb, '{settlement,amount_minor}', '1')",
+            "aggregate_id",
+            OWED_AT_ONCE,
+        ),
     ),
     (
         OWED,
@@ -120,9 +130,9 @@ BREAKS: list[tuple[str, str]] = [
         OWED_BY_PARTNER,
         one(
             "event",
-            "payload = jsonb_set(payload, '{settlement,amount_minor}', '1')",
+            "payload = jsonb_set(payload::jsonb, '{settlement,amount_minor}', '1')",
             "aggregate_id",
-            "type = 'points.granted' AND payload -> 'settlement' <> 'null'",
+            "type = 'points.granted' AND payload ->> 'settlement' IS NOT NULL",
         ),
     ),
     (SIGNED, one("contract_signature", "DELETE", "contract_id", "party = 'oem'")),
