@@ -35,22 +35,19 @@ _LIMITS = Write(
     ON CONFLICT (bucket, member_id, offer_id, "window") DO UPDATE SET used = excluded.used""",
 )
 
-_REDEMPTIONS = Write(
-    "redeemed",
+# A redemption and its voucher: half of their columns are the same.
+_ISSUED = Write(
+    "issued",
     "bucket smallint, id uuid, member_id uuid, offer_id uuid, revision int, partner_id uuid, quantity int, points bigint, "
-    "slice smallint, windows text[], settlement json",
+    "slice smallint, windows text[], settlement json, voucher_id uuid, code text, expires_at timestamptz, partner_codes text[]",
     """INSERT INTO redemption (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, slice, windows,
                             settlement, status, redeemed_at, reason)
-    SELECT d.*, 'issued', {now}, '' FROM {rows}""",
-)
-
-_VOUCHERS = Write(
-    "vouchers",
-    "bucket smallint, id uuid, code text, redemption_id uuid, member_id uuid, partner_id uuid, offer_id uuid, revision int, "
-    "quantity int, expires_at timestamptz, partner_codes text[]",
+    SELECT d.bucket, d.id, d.member_id, d.offer_id, d.revision, d.partner_id, d.quantity, d.points, d.slice, d.windows,
+           d.settlement, 'issued', {now}, '' FROM {rows}""",
     """INSERT INTO voucher (bucket, id, code, redemption_id, member_id, partner_id, offer_id, revision, quantity, expires_at,
                          partner_codes, status, location_id, reference)
-    SELECT d.*, 'issued', '', '' FROM {rows}""",
+    SELECT d.bucket, d.voucher_id, d.code, d.id, d.member_id, d.partner_id, d.offer_id, d.revision, d.quantity, d.expires_at,
+           d.partner_codes, 'issued', '', '' FROM {rows}""",
 )
 
 _CANCELLED = Write(
@@ -138,8 +135,7 @@ class Effects:
         ledger.post(writes, self.postings, state.members)
         writes.add(_STOCK, _stock_rows(state))
         writes.add(_LIMITS, self._limit_rows(state))
-        writes.add(_REDEMPTIONS, [_redemption_row(one) for one in self.issued])
-        writes.add(_VOUCHERS, [_voucher_row(one) for one in self.issued])
+        writes.add(_ISSUED, [_issued_row(one) for one in self.issued])
         self._add_undone(writes)
         writes.add(_EARNINGS, [_earning_row(*one) for one in self.credited])
         writes.add(_HOLDS, [_hold_row(one) for one in self.placed])
@@ -178,19 +174,12 @@ def _stock_rows(state: DeskState) -> list[tuple[object, ...]]:
     ]
 
 
-def _redemption_row(one: Issued) -> tuple[object, ...]:
+def _issued_row(one: Issued) -> tuple[object, ...]:
     wish, terms = one.terms.wish, one.terms
     return (
         bucket_of(wish.member_id), wish.redemption_id, wish.member_id, wish.offer_id, terms.revision, terms.partner_id,
-        wish.quantity, terms.points, terms.slice, terms.windows, terms.settlement,
-    )  # fmt: skip
-
-
-def _voucher_row(one: Issued) -> tuple[object, ...]:
-    wish, terms = one.terms.wish, one.terms
-    return (
-        bucket_of(wish.member_id), wish.voucher_id, wish.code, wish.redemption_id, wish.member_id, terms.partner_id,
-        wish.offer_id, terms.revision, wish.quantity, one.expires_at, [code.code for code in terms.codes],
+        wish.quantity, terms.points, terms.slice, terms.windows, terms.settlement, wish.voucher_id, wish.code,
+        one.expires_at, [code.code for code in terms.codes],
     )  # fmt: skip
 
 

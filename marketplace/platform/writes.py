@@ -8,20 +8,35 @@ from typing import Any
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.rows import Columns
 
+_NOW = "$1::timestamptz"
+
 
 class Write:
-    """One write of a batch: `sql` says `{rows}` where its rows stand, as a table `d`, and `{now}` for the instant.
+    """One write of a batch: its SQL says `{rows}` where its rows stand, as a table `d`, and `{now}` for the instant.
 
     An UPDATE, which may find less than it should, ends in `RETURNING 1`, and what it changed is counted; an INSERT writes all its
-    rows or fails, and is not: that was 4 to 6 % of the statement. No two writes of a batch may touch the same row.
+    rows or fails, and is not: that was 4 to 6 % of the statement. No two writes of a batch may touch the same row. Several tables
+    may be written of the same rows, which are then read once.
     """
 
-    def __init__(self, name: str, columns: str, sql: str) -> None:
+    def __init__(self, name: str, columns: str, *sql: str) -> None:
         """Take a name for it, unique among the writes of a batch, and its columns as `Columns` defines them."""
         self.name = name
         self.columns = Columns(columns)
         self.sql = sql
-        self.counted = not sql.startswith("INSERT")
+        self.counted = not all(one.startswith("INSERT") for one in sql)
+        if self.counted and len(sql) > 1:
+            raise ValueError(f"{name}: what is counted stands alone")
+
+    def parts(self, place: int) -> list[str]:
+        """Return the parts of a WITH that write the rows which the parameter in this place has."""
+        rows, parts = self.columns.table(place, "d"), []
+        if len(self.sql) > 1:
+            parts.append(f"{self.name}_rows AS MATERIALIZED (SELECT * FROM {rows})")
+            rows = f"{self.name}_rows AS d"
+        names = [self.name, *(f"{self.name}_{number}" for number in range(2, len(self.sql) + 1))]
+        parts += [f"{name} AS ({sql.format(rows=rows, now=_NOW)})" for name, sql in zip(names, self.sql, strict=True)]
+        return parts
 
 
 class MissedRowsError(RuntimeError):
@@ -56,11 +71,6 @@ class Writes:
 
 @lru_cache(maxsize=512)
 def _statement(writes: tuple[Write, ...]) -> str:
-    parts = [
-        f"{write.name} AS ({write.sql.format(rows=write.columns.table(place, 'd'), now='$1::timestamptz')})"
-        for place, write in enumerate(writes, start=2)
-    ]
+    parts = [part for place, write in enumerate(writes, start=2) for part in write.parts(place)]
     counts = ", ".join(f"(SELECT count(*) FROM {write.name})" for write in writes if write.counted)
-    return (
-        f"WITH at AS (SELECT $1::timestamptz), {', '.join(parts)} SELECT {counts}"  # `at`: $1 has a type, used or not
-    )
+    return f"WITH at AS (SELECT {_NOW}), {', '.join(parts)} SELECT {counts}"  # `at`: $1 has a type, used or not
