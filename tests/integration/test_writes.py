@@ -70,3 +70,27 @@ async def test_a_row_that_is_not_there_undoes_the_others(database: str) -> None:
             await wrong.run(work)
     rows = await DB.fetch("SELECT consumer, tick FROM consumer_position WHERE consumer IN ('a', 'b') ORDER BY 1")
     assert [tuple(row) for row in rows] == [("a", 0), ("b", 0)]
+
+
+async def test_two_tables_are_written_of_the_same_rows(database: str) -> None:
+    both = Write(
+        "boths",
+        "bucket smallint, name text",
+        "INSERT INTO consumer_position (consumer) SELECT d.name FROM {rows}",
+        "INSERT INTO event (bucket, type, aggregate, aggregate_id, payload, occurred_at)"
+        " SELECT d.bucket, d.name, 'test', gen_random_uuid(), '{{}}', {now} FROM {rows}",
+    )
+    writes = Writes(NOW)
+    writes.add(both, [(1, "one"), (2, "two")])
+    async with unit_of_work() as work:
+        await writes.run(work)
+    consumers = await DB.fetch("SELECT consumer FROM consumer_position WHERE consumer IN ('one', 'two') ORDER BY 1")
+    events = await DB.fetch("SELECT bucket, type, occurred_at FROM event ORDER BY bucket")
+    assert [row["consumer"] for row in consumers] == ["one", "two"]
+    assert [tuple(row) for row in events] == [(1, "one", NOW), (2, "two", NOW)]
+
+
+def test_what_is_counted_stands_alone() -> None:
+    """Counting would be of one of them only, and what the other missed would go unseen."""
+    with pytest.raises(ValueError, match="boths: what is counted stands alone"):
+        Write("boths", "tick bigint", "INSERT INTO a SELECT * FROM {rows}", "UPDATE b SET tick = 1 RETURNING 1")
