@@ -10,10 +10,12 @@ import asyncpg
 import pytest
 
 from benefits.migrations import benefits_2026_11_26_samples as benefits_samples
+from benefits.migrations import benefits_2026_11_26_vacuum as benefits_vacuum
 from marketplace.platform import migrate as migrations
 from marketplace.platform.database import DB
 from marketplace.platform.migrate import MigrationFailedError, create_database, migrate, pending, shipped
 from marketplace.platform.migrations import platform_2026_11_26_samples as platform_samples
+from marketplace.platform.migrations import platform_2026_11_26_vacuum as platform_vacuum
 from marketplace.platform.runtime import append_only_tables, with_database
 from marketplace.settings import Settings
 
@@ -46,6 +48,14 @@ async def test_tables_that_grow_by_every_request_are_sampled_sparsely(database: 
     )
     assert {row["relname"] for row in rows} == {*benefits_samples.TABLES, *platform_samples.TABLES}
     assert {(row["most"], row["unset"]) for row in rows} == {(10, False)}
+
+
+async def test_rows_that_are_only_added_are_vacuumed_late(database: str) -> None:
+    """It came every minute of a member day."""
+    rows = await DB.fetch(
+        "SELECT relname FROM pg_class WHERE reloptions::text LIKE '%vacuum_insert_threshold=1000000%'"
+    )
+    assert {row["relname"] for row in rows} == {*benefits_vacuum.TABLES, *platform_vacuum.TABLES}
 
 
 async def test_a_user_without_the_right_is_told_what_to_run(empty: str, postgres: str) -> None:

@@ -1,0 +1,22 @@
+"""VACUUM comes late to rows that are only added (docs/performance.md)."""
+
+from piccolo.apps.migrations.auto.migration_manager import MigrationManager
+
+from marketplace.platform.samples import vacuum_late
+
+ID = "2026-11-26T00:00:00:000003"
+VERSION = "1.38.0"
+DESCRIPTION = "late vacuum of what is only added"
+
+TABLES = ("event", "idempotency")
+
+
+async def forwards() -> MigrationManager:
+    """Set the thresholds."""
+    manager = MigrationManager(migration_id=ID, app_name="platform", description=DESCRIPTION)
+
+    async def run() -> None:
+        await vacuum_late(TABLES)
+
+    manager.add_raw(run)
+    return manager
