@@ -126,7 +126,7 @@ async def load(
     state = DeskState({}, {}, {}, {}, {}, {}, {}, {})
     locked = len(member_ids) >= _MANY or any(isinstance(errand, Cancel | EndHold) for errand in errands)
     if locked:
-        await lock_wallets(work, member_ids)
+        member_ids = await lock_wallets(work, member_ids)
         await _load_undoing(work, errands, state)
     wishes = [errand.wish for errand in errands if isinstance(errand, Redeem | PlaceHold)]
     keys = [errand.key.columns for errand in errands if errand.key is not None]
@@ -154,6 +154,8 @@ async def load(
         now, locked = clock.shifted(now), True
         if not await cache.refresh(work, versions) and calendar.day_of(now) == day and are_as_seen(wallets):
             break
+        # Those whose locks are had now. A wallet that has appeared since would be changed without one.
+        wallet_rows = wallet_keys(member_id for member_id, *_ in wallets)
     else:
         raise TryAgainError
     state.members = member_states(wallets)

@@ -80,9 +80,9 @@ async def read_members(work: UnitOfWork, member_ids: Collection[UUID]) -> dict[U
     return member_states(wallets)
 
 
-async def lock_wallets(work: UnitOfWork, member_ids: Iterable[UUID]) -> None:
-    """Lock the members' wallets in id order, before something is read that depends on them."""
-    await work.execute(_LOCK, _KEYS.json(wallet_keys(member_ids)))
+async def lock_wallets(work: UnitOfWork, member_ids: Iterable[UUID]) -> set[UUID]:
+    """Lock the members' wallets in id order, before something is read that depends on them; return whose there are."""
+    return {row["member_id"] for row in await work.fetch(_LOCK, _KEYS.json(wallet_keys(member_ids)))}
 
 
 def wallet_keys(member_ids: Iterable[UUID]) -> list[tuple[int, UUID]]:

@@ -2,15 +2,18 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 import msgspec
 import pytest
 
+from benefits.desk import load
 from benefits.desk.batch import PointsDesk
 from benefits.offers.cache import OfferCache
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.ids import bucket_of
 from marketplace.platform.database import DB, unit_of_work
 from marketplace.platform.desk import Desk
 from marketplace.platform.idempotency import Outcome
@@ -89,3 +92,43 @@ async def test_the_day_of_a_limit_is_the_databases(world: World) -> None:
     refused = await desk.ask(world.request(member, offer))
     assert msgspec.json.decode(refused.body)["code"] == "limit_reached"
     assert await breaches() == {}
+
+
+async def _appearing(world: World, monkeypatch: pytest.MonkeyPatch, after: str) -> UUID:
+    """Return a member whose wallet appears when that function of the desk's loading has done its work once."""
+    (member,) = await world.members(1)
+    owner = await asyncpg.connect(DB.config["dsn"])
+    await owner.execute("DELETE FROM wallet WHERE member_id = $1", member)
+    original = getattr(load, after)
+
+    async def hooked(*values: Any) -> Any:
+        found = await original(*values)
+        monkeypatch.setattr(load, after, original)
+        await owner.execute("INSERT INTO wallet (bucket, member_id) VALUES ($1, $2)", bucket_of(member), member)
+        await owner.close()
+        return found
+
+    monkeypatch.setattr(load, after, hooked)
+    return member
+
+
+async def test_a_wallet_that_appears_after_the_locks_is_not_there(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be changed without a lock: many are locked first, and read by a statement that sees more."""
+    others = await world.members(60)
+    member = await _appearing(world, monkeypatch, "lock_wallets")
+    *credited, late = await world.earn([(one, 10) for one in (*others, member)])
+    assert {result.status for result in credited} == {"credited"}
+    assert (late.status, late.code) == ("refused", "unknown_member")
+    assert await DB.fetchval("SELECT balance FROM wallet WHERE member_id = $1", member) == 0
+
+
+async def test_nor_is_one_that_appears_before_the_second_look(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    (other,) = await world.members(1)
+    member = await _appearing(world, monkeypatch, "read_all")
+    looks = iter([False, True])
+    monkeypatch.setattr(load, "are_as_seen", lambda _: next(looks))
+    credited, late = await world.earn([(other, 10), (member, 10)])
+    assert credited.status == "credited"
+    assert (late.status, late.code) == ("refused", "unknown_member")
