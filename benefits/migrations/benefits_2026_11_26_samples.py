@@ -2,7 +2,7 @@
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
-from marketplace.platform.samples import sample_less
+from marketplace.platform.upkeep import sample_less
 
 ID = "2026-11-26T00:00:00:000001"
 VERSION = "1.38.0"

@@ -2,7 +2,7 @@
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
-from marketplace.platform.samples import vacuum_late
+from marketplace.platform.upkeep import vacuum_late
 
 ID = "2026-11-26T00:00:00:000003"
 VERSION = "1.38.0"
