@@ -3,6 +3,7 @@
 import ctypes
 import os
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,13 @@ import structlog
 
 EVERY_S = 1.0
 """How often: at most as much is written at once as tables grow by in a second."""
+
+_BESIDE = 128
+"""How many files are looked at beside those that are being written to. A cluster has some 2,000, and a look at all of them is
+20 ms of a processor that somebody waits for; so each has its turn within half a minute, when the kernel begins by itself."""
+
+_WARM_FOR = 60
+"""For how many looks without a change a file still counts as being written to."""
 
 _SYNC_FILE_RANGE_WRITE = 2  # linux/fs.h
 
@@ -30,15 +38,22 @@ class Writeback:
         """Take the folder of a cluster; what it holds now counts as written."""
         self._base = cluster / "base"
         self._begin = _sync_file_range()
-        self._seen = dict(self._files())
+        self._seen = {path: _written_ns(path) for path in self._files()}
+        self._warm: dict[str, int] = {}
+        self._walk = self._files()
+        self._met: set[str] = set()
 
     def hand_over(self) -> int:
-        """Hand over the files that were written to since the last time, and return how many. Not on Linux: none."""
+        """Hand over the files that were written to since the last time, and return how many. Not on Linux: none.
+
+        One that was not written to for long, or is new, may be found some looks later.
+        """
         if self._begin is None:
             return 0
-        found = dict(self._files())
-        changed = [path for path, written_ns in found.items() if self._seen.get(path) != written_ns]
-        self._seen = found
+        changed = [path for path in {*self._warm, *self._some()} if self._is_changed(path)]
+        self._warm = {path: left - 1 for path, left in self._warm.items() if left > 1} | dict.fromkeys(
+            changed, _WARM_FOR
+        )
         try:
             return sum(_hand_over(path, self._begin) for path in changed)
         except (
@@ -48,15 +63,36 @@ class Writeback:
             self._begin = None
             return 0
 
-    def _files(self) -> Iterator[tuple[str, int]]:
-        """Return the files of all databases with when they were last written to."""
+    def _is_changed(self, path: str) -> bool:
+        """Look when a file was last written to."""
+        written_ns = _written_ns(path)
+        if written_ns is None:
+            return False
+        before, self._seen[path] = self._seen.get(path), written_ns
+        return written_ns != before
+
+    def _some(self) -> list[str]:
+        """Return the next files of a walk through all of them, which begins again when it is through."""
+        some = list(islice(self._walk, _BESIDE))
+        self._met.update(some)
+        if len(some) < _BESIDE:
+            self._seen = {path: ns for path, ns in self._seen.items() if path in self._met}
+            self._walk, self._met = self._files(), set()
+        return some
+
+    def _files(self) -> Iterator[str]:
+        """Give the files of all databases."""
         for folder in _scan(self._base):
             if folder.is_dir():
                 for file in _scan(Path(folder.path)):
-                    try:
-                        yield file.path, file.stat().st_mtime_ns
-                    except FileNotFoundError:
-                        continue
+                    yield file.path
+
+
+def _written_ns(path: str) -> int | None:
+    try:
+        return os.stat(path).st_mtime_ns  # noqa: PTH116 - a thousand times a minute: no object for each
+    except FileNotFoundError:  # a table that was dropped just now
+        return None
 
 
 def _hand_over(path: str, begin: Callable[..., int]) -> bool:

@@ -45,6 +45,7 @@ def test_tables_and_databases_come_and_go(tmp_path: Path, table: Path) -> None:
     (other / "16384").unlink()
     other.rmdir()
     assert writeback.hand_over() == 0
+    assert writeback._seen.keys() == {str(table)}
     assert Writeback(tmp_path / "nowhere").hand_over() == 0
 
 
@@ -53,15 +54,30 @@ def test_a_file_that_goes_between_the_look_and_the_call_is_no_error(
 ) -> None:
     writeback = Writeback(tmp_path)
     _grow(table)
-    whole = Writeback._files
+    look = Writeback._is_changed
 
-    def vanishing(self: Writeback) -> list[tuple[str, int]]:
-        found = list(whole(self))
+    def vanishing(self: Writeback, path: str) -> bool:
+        found = look(self, path)
         table.unlink(missing_ok=True)
         return found
 
-    monkeypatch.setattr(Writeback, "_files", vanishing)
+    monkeypatch.setattr(Writeback, "_is_changed", vanishing)
     assert writeback.hand_over() == 0
+
+
+def test_of_many_files_each_has_its_turn_and_what_is_written_to_has_it_each_time(
+    tmp_path: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("marketplace.platform.writeback._BESIDE", 4)
+    for number in range(20):
+        (table.parent / f"2{number:04}").write_bytes(b"x")
+    writeback = Writeback(tmp_path)
+    _grow(table)
+    _grow(table.parent / "20007")
+    assert sum(writeback.hand_over() for _ in range(6)) == 2
+    for _ in range(3):
+        _grow(table)
+        assert writeback.hand_over() == 1
 
 
 def test_a_kernel_that_refuses_is_told_once_and_asked_no_more(tmp_path: Path, table: Path) -> None:
