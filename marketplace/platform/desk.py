@@ -41,7 +41,10 @@ cost more than the wait for the commit: the machine would be busy with batches o
 
 
 _ROUNDS = 8
-"""In how many rounds of the event loop the answers of a batch are given, two in each at the least."""
+"""In how many rounds of the event loop the answers of a batch are given at the most."""
+
+_AT_ONCE = 8
+"""How many answers are given in a round at the least: a small batch's all at once. Another round is a wait behind others."""
 
 
 class DeskFull(Fact):
@@ -272,17 +275,22 @@ class Desk(Generic[Wanted]):
         raise AssertionError("unreachable")
 
     def _give(self, taken: Sequence[_Waiting[Wanted]], results: Sequence[Outcome | Fact]) -> None:
-        """Give the answers, a few in each round of the event loop, and none before the next batch has asked the database.
+        """Give the answers, those of a large batch in several rounds of the event loop. Their callers go on after this round, in
+        which the next batch asks the database.
 
         Hundreds at once would be written, answered by hundreds of new requests, and these read, before the loop looks at the
         database again: the next batch, which is under way already, would stand still meanwhile, and then the loop.
         """
-        self._keep(asyncio.get_running_loop().create_task(_hand_out(taken, results)))
+        answers = list(zip(taken, results, strict=True))
+        at_once = max(_AT_ONCE, len(answers) // _ROUNDS)
+        for waiting, result in answers[:at_once]:
+            waiting.give(result)
+        if len(answers) > at_once:
+            self._keep(asyncio.get_running_loop().create_task(_hand_out(answers[at_once:], at_once)))
 
 
-async def _hand_out(taken: Sequence[_Waiting[Any]], results: Sequence[Outcome | Fact]) -> None:
-    at_once = max(2, len(taken) // _ROUNDS)
-    for place, (waiting, result) in enumerate(zip(taken, results, strict=True), start=1):
-        waiting.give(result)
+async def _hand_out(answers: Sequence[tuple[_Waiting[Any], Outcome | Fact]], at_once: int) -> None:
+    for place, (waiting, result) in enumerate(answers):
         if place % at_once == 0:
             await asyncio.sleep(0)
+        waiting.give(result)
