@@ -17,6 +17,8 @@ TAKE_S = 12.0
 MAX_HEAD = 64 * 1024
 """Bytes of a request's first line and headers."""
 
+_GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
+
 _REQUEST_LINE = re.compile(rb"[A-Z]{3,7} /")
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _BODY = (b"content-length", b"transfer-encoding")
@@ -91,6 +93,8 @@ class Connection(HttpToolsProtocol):
         if leaves and any(name in _BODY and value != b"0" for name, value in self.headers):
             raise ValueError("a request to upgrade has a body")
         super().on_headers_complete()
+        if self.scope["method"] != "HEAD":  # such an answer ends with its head
+            self.cycle.transport = _Together(self.transport)  # type: ignore[assignment]  # all that uvicorn wants of it
         if leaves:
             self.cycle.keep_alive = False
 
@@ -165,3 +169,37 @@ class Connection(HttpToolsProtocol):
                 + body
             )
         self.transport.close()
+
+
+class _Together:
+    """A request's transport, which sends the head of its answer with the beginning of the body.
+
+    uvicorn writes them one after the other: two calls of the system for each answer, and the client woken twice.
+    https://asgi.readthedocs.io/en/stable/specs/www.html#response-start-send-event wants a server to wait for the body.
+    """
+
+    __slots__ = ("_head", "_transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head: bytes | None = None
+
+    def write(self, data: bytes) -> None:
+        """Keep the head, and send it with what comes next, even if that is nothing."""
+        if self._head is None and data != _GO_ON:
+            self._head = data
+        elif self._head:
+            self._head, head = b"", self._head
+            self._transport.write(head + data)
+        else:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close, when what was written is sent."""
+        if self._head:
+            self.write(b"")
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Return whether nothing is sent any more."""
+        return self._transport.is_closing()

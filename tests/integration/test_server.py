@@ -10,11 +10,13 @@ from typing import Any
 
 import httpx
 import pytest
-from litestar import Litestar, Request, post
+from litestar import Litestar, Request, asgi, post
 from litestar import get as get_route
 from litestar.params import FromQuery
+from litestar.response import Stream
 from uvicorn import Server
 
+from marketplace.connection import Connection
 from marketplace.platform.limits import address_of
 from marketplace.platform.numbering import numbered_workers
 from marketplace.server import PortTakenError, config, listen, worker_number
@@ -30,10 +32,38 @@ async def echo(request: Request[Any, Any, Any]) -> dict[str, str]:
     return {"body": (await request.body()).decode()}
 
 
+@get_route("/pieces", status_code=200)
+async def pieces() -> Stream:
+    async def two() -> AsyncIterator[bytes]:
+        yield b"one"
+        yield b"two"
+
+    return Stream(two())
+
+
+@get_route("/nothing", status_code=204)
+async def nothing() -> None:
+    return None
+
+
+async def broken(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with a head, and fail."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"3")]})
+    raise RuntimeError(scope["path"])
+
+
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
     listener = listen("127.0.0.1", 0)
-    server = Server(config(Litestar([search, echo], openapi_config=None, logging_config=None)))
+    server = Server(
+        config(
+            Litestar(
+                [search, echo, pieces, nothing, asgi("/broken", copy_scope=True)(broken)],
+                openapi_config=None,
+                logging_config=None,
+            )
+        )
+    )
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
         await asyncio.sleep(0.01)
@@ -68,6 +98,53 @@ async def test_a_body_is_left_alone_even_if_it_looks_like_a_request(port: int) -
         answer = await ask(port, *parts)
         assert answer.startswith(b"HTTP/1.1 200"), answer
         assert "GET /酒店 \\r\\n汉".encode() in answer
+
+
+@pytest.mark.parametrize(
+    ("request_line", "end", "writes"),
+    [
+        (b"GET /search?q=x", b'{"q":"x"}', 1),
+        (b"HEAD /nowhere", b"\r\n\r\n", 1),
+        (b"GET /nothing", b"\r\n\r\n", 1),
+        (b"GET /nowhere", b"}", 1),
+        (b"GET /pieces", b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n", 3),
+        (b"GET /broken", b"content-length: 3\r\nconnection: close\r\n\r\n", 1),
+    ],
+)
+async def test_the_head_of_an_answer_is_sent_with_its_body(
+    port: int, monkeypatch: pytest.MonkeyPatch, request_line: bytes, end: bytes, writes: int
+) -> None:
+    written: list[bytes] = []
+
+    class Noted:
+        def __init__(self, transport: asyncio.Transport) -> None:
+            self.transport = transport
+
+        def write(self, data: bytes) -> None:
+            written.append(data)
+            self.transport.write(data)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.transport, name)
+
+    made = Connection.connection_made
+    monkeypatch.setattr(Connection, "connection_made", lambda self, transport: made(self, Noted(transport)))  # type: ignore[arg-type]
+    answer = await ask(port, request_line + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 ")
+    assert answer.endswith(end)
+    assert b"".join(written) == answer
+    assert len(written) == writes
+
+
+async def test_who_asks_whether_to_go_on_is_told_at_once(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+    )
+    assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    writer.write(b"ok")
+    assert (await asyncio.wait_for(reader.read(), 5)).endswith(b'{"body":"ok"}')
+    writer.close()
 
 
 def test_workers_are_numbered_and_a_successor_gets_the_number() -> None:
