@@ -41,7 +41,7 @@ cost more than the wait for the commit: the machine would be busy with batches o
 
 
 _ROUNDS = 8
-"""In how many rounds of the event loop the answers of a batch are given at the most."""
+"""In about how many rounds of the event loop the answers of a large batch are given; a smaller one has fewer."""
 
 _AT_ONCE = 8
 """How many answers are given in a round at the least: a small batch's all at once. Another round is a wait behind others."""

@@ -9,17 +9,15 @@ from tests.bench.scene import ECHO, REDEEM, Scene
 
 
 async def latency(scene: Scene) -> list[Result]:
-    """p99 at half of the top rate of redemptions: how far ours lies above the echo's.
-
-    The top rate is measured anew in each round: a machine that others share does half as much again from one minute to the
-    next, and half of what it did then is no half now.
-    """
+    """p99 at half of the top rate of redemptions: how far ours lies above the echo's."""
     world, sizes = await scene.world(), scene.sizes
     before = await count(world.dsn, REDEEMED)
     halves: list[float] = []
     async with scene.serving(world) as members:
 
         async def top() -> Measured:
+            # Anew in each round: a machine that others share does half as much again from one minute to the next, and half of
+            # what it did then is no half now.
             found = await members.wish_for_a_round(REDEEM, world.offers)
             halves.append(found.rate / 2)
             return found
