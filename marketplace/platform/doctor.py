@@ -9,6 +9,7 @@ import msgspec
 from marketplace.platform.commands import settings_for
 from marketplace.platform.database import connection_config
 from marketplace.platform.embedded import EmbeddedServer, EmbeddedServerError, check_folder
+from marketplace.platform.interpreter import LOWEST, built_for_speed
 from marketplace.platform.invariant_report import TRUSTED_H
 from marketplace.platform.migrate import PLATFORM_APPEND_ONLY, pending
 from marketplace.platform.package import package_classes
@@ -28,9 +29,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 async def diagnose(data: Path | None) -> list[Finding]:
     """Look at Python, settings, data folder, database, role and migrations; never changes anything."""
-    version = ".".join(str(part) for part in sys.version_info[:3])
-    enough = sys.version_info >= (3, 11)
-    findings = [Finding(enough, f"Python {version}", "" if enough else "install 3.11 or newer")]
+    findings = [_python()]
     try:
         settings = settings_for(data)
         package_classes(settings.packages)
@@ -45,6 +44,16 @@ async def diagnose(data: Path | None) -> list[Finding]:
         remedy = "start it with `marketplace demo` or `marketplace serve`, or set DATABASE_URL"
         return [*findings, Finding(good=False, what="database: the embedded server is not running", remedy=remedy)]
     return [*findings, *await _database(settings, dsn)]
+
+
+def _python() -> Finding:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    if sys.version_info < LOWEST:
+        return Finding(good=False, what=f"Python {version}", remedy="install 3.11 or newer")
+    if not built_for_speed():
+        remedy = "it works, but a quarter slower than your distribution's, or one built with --enable-optimizations"
+        return Finding(good=True, what=f"Python {version}, built without optimizations", remedy=remedy)
+    return Finding(good=True, what=f"Python {version}")
 
 
 def _address(settings: Settings) -> str | None:

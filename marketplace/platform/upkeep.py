@@ -46,3 +46,15 @@ async def vacuum_late(tables: Sequence[str]) -> None:
     """
     for table in tables:
         await DB.run_ddl(f"ALTER TABLE {table} SET (autovacuum_vacuum_insert_threshold = {_MANY_ROWS})")
+
+
+async def analyze_late(tables: Sequence[str]) -> None:
+    """Let ANALYZE come when as many rows were added or changed as the table has, and not when they are a tenth of it.
+
+    The younger half of such a table is like the older one, and PostgreSQL knows by itself how much a table has grown since. With
+    a tenth, each minute of a member day saw all of them analyzed one after the other, half a second of a processor, while they
+    were smaller than what ten minutes add (docs/performance.md).
+    https://www.postgresql.org/docs/current/runtime-config-vacuum.html#GUC-AUTOVACUUM-ANALYZE-SCALE-FACTOR
+    """
+    for table in tables:
+        await DB.run_ddl(f"ALTER TABLE {table} SET (autovacuum_analyze_scale_factor = 1)")

@@ -9,11 +9,13 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from benefits.migrations import benefits_2026_11_26_analyze as benefits_analyze
 from benefits.migrations import benefits_2026_11_26_samples as benefits_samples
 from benefits.migrations import benefits_2026_11_26_vacuum as benefits_vacuum
 from marketplace.platform import migrate as migrations
 from marketplace.platform.database import DB
 from marketplace.platform.migrate import MigrationFailedError, create_database, migrate, pending, shipped
+from marketplace.platform.migrations import platform_2026_11_26_analyze as platform_analyze
 from marketplace.platform.migrations import platform_2026_11_26_samples as platform_samples
 from marketplace.platform.migrations import platform_2026_11_26_vacuum as platform_vacuum
 from marketplace.platform.runtime import append_only_tables, with_database
@@ -48,6 +50,15 @@ async def test_tables_that_grow_by_every_request_are_sampled_sparsely(database: 
     )
     assert {row["relname"] for row in rows} == {*benefits_samples.TABLES, *platform_samples.TABLES}
     assert {(row["most"], row["unset"]) for row in rows} == {(10, False)}
+
+
+async def test_tables_that_grow_by_every_request_are_analyzed_when_they_have_doubled(database: str) -> None:
+    """It came every minute of a member day, to one after the other."""
+    rows = await DB.fetch(
+        "SELECT relname FROM pg_class WHERE reloptions::text LIKE '%analyze_scale_factor=1,%' "
+        "OR reloptions::text LIKE '%analyze_scale_factor=1}%'"
+    )
+    assert {row["relname"] for row in rows} == {*benefits_analyze.TABLES, *platform_analyze.TABLES}
 
 
 async def test_rows_that_are_only_added_are_vacuumed_late(database: str) -> None:

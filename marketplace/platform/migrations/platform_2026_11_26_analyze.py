@@ -1,0 +1,22 @@
+"""ANALYZE comes when a table that grows by requests has doubled (docs/performance.md)."""
+
+from piccolo.apps.migrations.auto.migration_manager import MigrationManager
+
+from marketplace.platform.upkeep import analyze_late
+
+ID = "2026-11-26T00:00:00:000004"
+VERSION = "1.38.0"
+DESCRIPTION = "late statistics of what grows by requests"
+
+TABLES = ("event", "idempotency")
+
+
+async def forwards() -> MigrationManager:
+    """Set the shares."""
+    manager = MigrationManager(migration_id=ID, app_name="platform", description=DESCRIPTION)
+
+    async def run() -> None:
+        await analyze_late(TABLES)
+
+    manager.add_raw(run)
+    return manager
