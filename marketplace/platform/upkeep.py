@@ -23,14 +23,14 @@ END $$
 """
 
 
-async def sample_less(tables: Sequence[str]) -> None:
-    """Let ANALYZE look at few rows of these tables; columns that it leaves alone stay so.
+async def sample_less(tables: Sequence[str], few: int = _FEW) -> None:
+    """Let ANALYZE look at few rows of these tables, 300 times `few`; columns that it leaves alone stay so.
 
     They grow by every request and are read by their keys, for which the best plan is always the same one. Every minute of a
     member day ANALYZE sorted 30,000 rows of each by each of their columns: a core for a second and a half, for which those
     who redeemed meanwhile waited 50 to 200 ms (docs/performance.md).
     """
-    await DB.run_ddl(_TARGETS.format(tables=" ".join(tables), few=_FEW))
+    await DB.run_ddl(_TARGETS.format(tables=" ".join(tables), few=few))
 
 
 _MANY_ROWS = 1_000_000
