@@ -17,7 +17,7 @@ import psutil
 import structlog
 
 from marketplace.kernel.errors import OperatorError
-from marketplace.platform.writeback import EVERY_S, Writeback
+from marketplace.platform.writeback import Writeback
 
 LOCK_FILE = "postgres.lock"
 
@@ -116,16 +116,27 @@ class EmbeddedServer:
         """
         self._started_here = self._become_keeper()
         done = threading.Event()
-        thread = threading.Thread(target=self._keep, args=(done,), name="postgres-keeper", daemon=True)
-        thread.start()
+        writeback = Writeback(self.folder)
+        threads = [
+            threading.Thread(target=self._keep, args=(done,), name="postgres-keeper", daemon=True),
+            # Its own thread: it goes behind all others, and what the keeper starts would inherit that.
+            threading.Thread(
+                target=writeback.keep_handing_over,
+                args=(done, lambda: self._lock is not None),
+                name="postgres-writeback",
+                daemon=True,
+            ),
+        ]
+        for thread in threads:
+            thread.start()
         try:
             yield
         finally:
             done.set()
-            thread.join()
+            for thread in threads:
+                thread.join()
 
     def _keep(self, done: threading.Event) -> None:
-        writeback, due = Writeback(self.folder), time.monotonic()
         while not done.wait(_LOOK_EVERY_S):
             try:
                 if not self._become_keeper():
@@ -133,9 +144,6 @@ class EmbeddedServer:
                 if not self.is_running():
                     self._started_here = True
                     self._start_again()
-                if time.monotonic() >= due:
-                    due = time.monotonic() + EVERY_S
-                    writeback.hand_over()
             except Exception:
                 logger.exception("postgres_keeper_failed")  # and looks again: there is nobody else to do it
 

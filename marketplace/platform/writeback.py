@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import threading
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -19,13 +20,18 @@ _BESIDE = 128
 _WARM_FOR = 60
 """For how many looks without a change a file still counts as being written to."""
 
-_SYNC_FILE_RANGE_WRITE = 2  # linux/fs.h
+_WRITE_AND_WAIT = 1 | 2 | 4
+"""linux/fs.h: SYNC_FILE_RANGE_WAIT_BEFORE, _WRITE, _WAIT_AFTER. One file after the other: what a COMMIT writes to the log waits
+behind a file's pages and not behind all of them."""
+
+_LAST = 19
+"""nice: behind everybody else. One request that waits for a processor makes the next ones wait."""
 
 logger = structlog.get_logger()
 
 
 class Writeback:
-    """Asks the kernel to begin to write what was written to PostgreSQL's tables and indexes, and waits for nothing.
+    """Has the kernel write what was written to PostgreSQL's tables and indexes: file by file, in the pauses of others.
 
     A page that a table is lengthened by goes to the kernel at once, which writes what is half a minute old to the disk, all
     together. On a member day that was 30 to 70 MB every 30 seconds, and each time a COMMIT waited 70 to 170 ms behind it
@@ -37,30 +43,41 @@ class Writeback:
     def __init__(self, cluster: Path) -> None:
         """Take the folder of a cluster; what it holds now counts as written."""
         self._base = cluster / "base"
-        self._begin = _sync_file_range()
+        self._write = _sync_file_range()
         self._seen = {path: _written_ns(path) for path in self._files()}
         self._warm: dict[str, int] = {}
         self._walk = self._files()
         self._met: set[str] = set()
+
+    def keep_handing_over(self, done: threading.Event, ours: Callable[[], bool]) -> None:
+        """Hand over every second until done, while the cluster is `ours` to keep. The thread goes behind all others for good."""
+        if self._write is not None:  # Linux, which knows threads by numbers of their own
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LAST)
+        while not done.wait(EVERY_S):
+            try:
+                if ours():
+                    self.hand_over()
+            except Exception:
+                logger.exception("writeback_failed")  # and goes on: there is nobody else to do it
 
     def hand_over(self) -> int:
         """Hand over the files that were written to since the last time, and return how many. Not on Linux: none.
 
         One that was not written to for long, or is new, may be found some looks later.
         """
-        if self._begin is None:
+        if self._write is None:
             return 0
         changed = [path for path in {*self._warm, *self._some()} if self._is_changed(path)]
         self._warm = {path: left - 1 for path, left in self._warm.items() if left > 1} | dict.fromkeys(
             changed, _WARM_FOR
         )
         try:
-            return sum(_hand_over(path, self._begin) for path in changed)
+            return sum(_hand_over(path, self._write) for path in changed)
         except (
             OSError
         ) as error:  # a file system, or a kernel, that has no such call: it will not have it in a second either
             logger.warning("writeback_given_up", error=repr(error))
-            self._begin = None
+            self._write = None
             return 0
 
     def _is_changed(self, path: str) -> bool:
@@ -95,13 +112,13 @@ def _written_ns(path: str) -> int | None:
         return None
 
 
-def _hand_over(path: str, begin: Callable[..., int]) -> bool:
+def _hand_over(path: str, write: Callable[..., int]) -> bool:
     try:
         file = os.open(path, os.O_RDONLY)
     except FileNotFoundError:  # a table that was dropped just now
         return False
     try:
-        if begin(file, 0, 0, _SYNC_FILE_RANGE_WRITE) != 0:
+        if write(file, 0, 0, _WRITE_AND_WAIT) != 0:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), path)
     finally:
         os.close(file)

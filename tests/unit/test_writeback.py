@@ -2,6 +2,8 @@
 
 import os
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -83,17 +85,44 @@ def test_of_many_files_each_has_its_turn_and_what_is_written_to_has_it_each_time
 def test_a_kernel_that_refuses_is_told_once_and_asked_no_more(tmp_path: Path, table: Path) -> None:
     writeback = Writeback(tmp_path)
     asked = []
-    begin = writeback._begin
-    assert begin is not None
+    write = writeback._write
+    assert write is not None
 
     def refused(_: int, *rest: int) -> int:
         asked.append(rest)
-        return begin(-1, *rest)  # the kernel's own refusal
+        return write(-1, *rest)  # the kernel's own refusal
 
-    writeback._begin = refused
+    writeback._write = refused
     for said in ["writeback_given_up"], []:
         _grow(table)
         with structlog.testing.capture_logs() as told:
             assert writeback.hand_over() == 0
         assert [line["event"] for line in told] == said
     assert len(asked) == 1
+
+
+def test_it_goes_on_behind_everybody_else_while_the_cluster_is_ours(
+    tmp_path: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("marketplace.platform.writeback.EVERY_S", 0.01)
+    done, ours, looks, before = threading.Event(), threading.Event(), [], os.getpriority(os.PRIO_PROCESS, 0)
+    writeback = Writeback(tmp_path)
+
+    def hand_over(self: Writeback) -> int:
+        looks.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        if len(looks) == 1:
+            raise RuntimeError("the first look fails")
+        return 0
+
+    monkeypatch.setattr(Writeback, "hand_over", hand_over)
+    thread = threading.Thread(target=writeback.keep_handing_over, args=(done, ours.is_set))
+    thread.start()
+    time.sleep(0.1)
+    assert not looks, "another process keeps the cluster"
+    ours.set()
+    while len(looks) < 3 and thread.is_alive():
+        time.sleep(0.01)
+    done.set()
+    thread.join()
+    assert set(looks) == {19}
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before, "the others stay where they were"
