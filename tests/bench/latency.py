@@ -18,18 +18,16 @@ async def latency(scene: Scene) -> list[Result]:
         async def top() -> Measured:
             # Anew in each round: a machine that others share does half as much again from one minute to the next, and half of
             # what it did then is no half now.
-            found = await members.wish_for_a_round(REDEEM, world.offers)
+            found = await members.wish(REDEEM, world.offers, seconds=sizes.long / 2, warmup=sizes.warmup)
             halves.append(found.rate / 2)
             return found
 
         def paced(path: str) -> Asked:
-            return lambda: members.wish(
-                path, world.offers, seconds=2 * sizes.seconds, warmup=sizes.warmup, rate=halves[-1]
-            )
+            return lambda: members.wish(path, world.offers, seconds=sizes.long, warmup=sizes.warmup, rate=halves[-1])
 
         found = await alternate(
-            {"p99 at the top rate": top, "echo's at half of it": paced(ECHO), "ours at half of it": paced(REDEEM)},
-            sizes.rounds,
+            {"p99 at the top rate": top, "ours at half of it": paced(REDEEM), "echo's at half of it": paced(ECHO)},
+            sizes.long_rounds,
             lambda one: one.p99,
         )
     await settle(world.dsn, before, members.redeemed)
