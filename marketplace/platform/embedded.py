@@ -27,6 +27,7 @@ _PG_CTL_WAITS_S = 5
 """Recovery may take longer; then pg_ctl has gone, and the server is on its way."""
 
 _SIZED = "# sized by marketplace"
+_LOG_MB = 1400
 
 _ORPHANS_S = 0.5
 """How long the processes of a dead postmaster get to notice; idle ones do at once, busy ones after their statement."""
@@ -81,15 +82,18 @@ class EmbeddedServer:
 
         With 128 MB of buffers and a checkpoint after each GB of log, a club of millions logs most pages whole: 55 KiB for a
         redemption instead of 5 (docs/performance.md). More than 1.4 GB of log is not replayed within the ten seconds in which
-        a killed server is to be back (4.4 s for 640 MB). Of what was once used 1 GB is kept for using it again: a new file of it
-        is filled with zeros first, for which commits wait up to 60 ms. What an operator writes into the file later is left alone.
+        a killed server is to be back (4.4 s for 640 MB). What was once used of it is all kept for using it again: a new file is
+        filled with zeros first, for which commits wait up to 70 ms. (With 1 GB of them kept, what came between a checkpoint's
+        start and its end had new ones.) What an operator writes into the file later is left alone.
         """
         configuration = self.folder / "postgresql.conf"
         if _SIZED in configuration.read_text():
             return
         buffers = max(128, min(4096, psutil.virtual_memory().total // 2**20 // 6))
         with configuration.open("a") as file:
-            file.write(f"\n{_SIZED}\nshared_buffers = {buffers}MB\nmax_wal_size = 1400MB\nmin_wal_size = 1GB\n")
+            file.write(
+                f"\n{_SIZED}\nshared_buffers = {buffers}MB\nmax_wal_size = {_LOG_MB}MB\nmin_wal_size = {_LOG_MB}MB\n"
+            )
         self._pg_ctl_restart()
 
     def stop(self) -> None:

@@ -33,7 +33,7 @@ SETTINGS = Settings(
 TEMPLATE = "template_for_benchmarks"
 
 _DURABLE = ("fsync", "synchronous_commit", "full_page_writes", "autovacuum")
-_LOG_FILES = 64  # of 16 MB: as many as `min_wal_size` keeps
+_LOG_FILES = 1400 // 16  # of 16 MB: as many as `min_wal_size` keeps
 _START_S = 60
 _STOP_S = 20
 _ROOT = Path(__file__).parents[2]
@@ -248,18 +248,29 @@ async def _use_log(dsn: str) -> None:
     """Bring the log to where it is on a server that has been in use: its files are there to be used again.
 
     A new server fills each file with zeros before it writes to it, and commits wait for that; an old one renames those that it
-    needs no more (`min_wal_size`).
+    needs no more (`min_wal_size`). No checkpoint may come meanwhile: what was used first would be used again, and half as many
+    be there in the end.
     """
     connection = await asyncpg.connect(dsn)
     try:
         if await connection.fetchval("SELECT count(*) FROM pg_ls_waldir()") >= _LOG_FILES:
             return
+        await _set(connection, f"ALTER SYSTEM SET max_wal_size = '{64 * _LOG_FILES}MB'")
         for _ in range(_LOG_FILES):
             await connection.execute("SELECT pg_logical_emit_message(false, 'bench', '')")
             await connection.execute("SELECT pg_switch_wal()")
+        await _set(connection, "ALTER SYSTEM RESET max_wal_size")
         await connection.execute("CHECKPOINT")
+        kept = await connection.fetchval("SELECT count(*) FROM pg_ls_waldir()")
+        if kept < _LOG_FILES:
+            raise HarnessError(f"the log has {kept} files to use again and not {_LOG_FILES}")
     finally:
         await connection.close()
+
+
+async def _set(connection: asyncpg.Connection, statement: str) -> None:
+    await connection.execute(statement)
+    await connection.execute("SELECT pg_reload_conf()")
 
 
 async def check_durable(dsn: str) -> None:
