@@ -33,6 +33,7 @@ from marketplace.platform.database import DB, Place, fresh_context, in_place
 from marketplace.platform.identity import COUNTED, AudienceName, Caller, Identity, Unauthenticated, audience_of
 from marketplace.platform.migrate import create_database, migrate
 from marketplace.platform.package import Package
+from marketplace.platform.pauses import pause
 from marketplace.platform.problems import handle_fact
 from marketplace.platform.requests import SANDBOXED
 from marketplace.platform.runtime import append_only_tables, with_database
@@ -129,9 +130,7 @@ class Sandbox:
     async def until_idle(self) -> None:
         """Wait until it is told to stop, or nobody has asked for IDLE_S and nothing is due soon; then nobody may enter it."""
         while not self.stop.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_S):
-                    await self.stop.wait()
+            await pause(self.stop, _LOOK_S)
             if self._is_left() and not await self._has_work_soon() and self._is_left():
                 self.stop.set()
 

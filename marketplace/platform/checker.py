@@ -5,7 +5,6 @@ what is looked at, and keep what was found. docs/decisions/0009-running-invarian
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,6 +21,7 @@ from marketplace.platform.events import tick
 from marketplace.platform.invariant_report import Invariants, report
 from marketplace.platform.invariants import AuditChain, Check, EventsConsumed, Looked, Range
 from marketplace.platform.package import Package
+from marketplace.platform.pauses import pause
 
 ROUND = "5 minutes"
 """How often each slice has its turn when nothing happens in it."""
@@ -116,14 +116,14 @@ async def run_checker(packages: Sequence[Package], stop: asyncio.Event) -> None:
             if not ready:
                 await _declare(checks, all_of_them=True)
                 ready = True
-            pause = await _go_on(by_name)
+            rest_s = await _go_on(by_name)
         except Exception as error:
             if _for_now(error):
                 logger.warning("checker_interrupted", error=str(error))
             else:
                 logger.exception("checker_failed")
-            pause = _RETRY_S
-        await _sleep(stop, pause)
+            rest_s = _RETRY_S
+        await pause(stop, rest_s)
 
 
 async def _go_on(by_name: dict[str, Check]) -> float:
@@ -139,12 +139,6 @@ async def _go_on(by_name: dict[str, Check]) -> float:
 def _for_now(error: Exception) -> bool:
     """Tell whether it is the database that cannot be had now, or has no connection left, and not the check that is wrong."""
     return is_away(error) or isinstance(error, Fact)
-
-
-async def _sleep(stop: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()
 
 
 _FORGET = "DELETE FROM invariant_slice WHERE NOT name = ANY($1)"

@@ -24,6 +24,7 @@ from marketplace.kernel.event import Event
 from marketplace.kernel.ids import bucket_of
 from marketplace.platform.away import is_away
 from marketplace.platform.database import DB, UnitOfWork, unit_of_work
+from marketplace.platform.pauses import pause
 from marketplace.platform.writes import Write, Writes
 
 BATCH = 2000
@@ -188,7 +189,7 @@ async def _run_ticks(stop: asyncio.Event) -> None:
             await tick()
         except Exception as error:  # noqa: BLE001 - whatever it is, the next one may be cut
             logger.warning("tick_failed", error=repr(error))
-        await _pause(stop, _IDLE_S)
+        await pause(stop, _IDLE_S)
 
 
 async def _run_one(consumer: Consumer, stop: asyncio.Event) -> None:
@@ -201,18 +202,12 @@ async def _run_one(consumer: Consumer, stop: asyncio.Event) -> None:
             else:
                 logger.exception("consumer_failed", consumer=consumer.name)
                 await _note_error(consumer.name, error)
-            await _pause(stop, _RETRY_S)
+            await pause(stop, _RETRY_S)
             continue
         if idle:
-            await _pause(stop, _IDLE_S)
+            await pause(stop, _IDLE_S)
 
 
 async def _note_error(name: str, error: Exception) -> None:
     with contextlib.suppress(Exception):  # it is in the log already
         await DB.fetch("UPDATE consumer_position SET error = $2 WHERE consumer = $1", name, repr(error)[:500])
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()

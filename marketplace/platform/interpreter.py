@@ -6,11 +6,6 @@ import sysconfig
 
 LOWEST = (3, 11)
 
-PREFERRED = (3, 11, 4)
-"""Up to 3.11.3 `asyncio.timeout` may end with CancelledError instead of TimeoutError, in a task that was once cancelled and
-went on: such a Python is not chosen for its speed. https://docs.python.org/3/whatsnew/changelog.html, gh-102780
-"""
-
 
 def built_for_speed() -> bool:
     """Return whether this Python was compiled with a profile of itself, which makes it a quarter faster here.
@@ -27,4 +22,4 @@ def can_make_environments() -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(not (sys.version_info >= PREFERRED and can_make_environments() and built_for_speed()))
+    sys.exit(not (sys.version_info >= LOWEST and can_make_environments() and built_for_speed()))

@@ -1,7 +1,6 @@
 """Scheduled work on PgQueuer: jobs live in our own PostgreSQL, and any worker takes the next."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
@@ -12,6 +11,7 @@ from pgqueuer.models import Schedule
 
 from marketplace.platform.away import is_away
 from marketplace.platform.database import connection_config
+from marketplace.platform.pauses import pause
 
 logger = structlog.get_logger()
 
@@ -36,9 +36,7 @@ async def run_jobs(dsn: str, role: str, jobs: Sequence[Job], stop: asyncio.Event
                 logger.warning("jobs_wait_for_database", error=repr(error))
             else:
                 logger.exception("jobs_interrupted")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_RETRY_S):
-                    await stop.wait()
+            await pause(stop, _RETRY_S)
 
 
 async def _run_once(dsn: str, role: str, jobs: Sequence[Job], stop: asyncio.Event) -> None:

@@ -5,7 +5,6 @@ settings to say: an SMTP server; a folder of messages in a demo and in tests; in
 """
 
 import asyncio
-import contextlib
 import os
 import smtplib
 import ssl
@@ -26,6 +25,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import uuid7
 from marketplace.platform.away import is_away
 from marketplace.platform.database import DB, UnitOfWork, unit_of_work
+from marketplace.platform.pauses import pause
 from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
 from marketplace.settings import Settings
 
@@ -110,9 +110,7 @@ class MailSender:
                     logger.warning("mail_waits_for_database", error=repr(error))
                 else:
                     logger.exception("mail_interrupted")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause_s):
-                    await stop.wait()
+            await pause(stop, pause_s)
 
     async def once(self) -> bool:
         """Send the message that has been due for longest and return whether there was one; none without a way to send.

@@ -223,10 +223,13 @@ class Outbound:
         """
         started = time.monotonic()
         target = parse(url)
+
+        async def find_and_ask() -> tuple[int, dict[str, str], bytes, bool]:
+            addresses = await self._addresses(target, whose or site_of(target.host))
+            return await self._ask(target, addresses, method, headers or {}, content, want)
+
         try:
-            async with asyncio.timeout(self._seconds):
-                addresses = await self._addresses(target, whose or site_of(target.host))
-                status, kept, body, whole = await self._ask(target, addresses, method, headers or {}, content, want)
+            status, kept, body, whole = await asyncio.wait_for(find_and_ask(), self._seconds)
         except TimeoutError as error:
             raise OutboundError(Reason.TOO_SLOW, f"no whole answer within {self._seconds:g} s") from error
         return Answer(status, kept, body, whole, round((time.monotonic() - started) * 1000))

@@ -8,7 +8,6 @@ time against theirs. What happened, and when, is the message's business.
 """
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -22,6 +21,7 @@ from marketplace.platform.away import is_away
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.events import publish
 from marketplace.platform.outbound import Answer, Outbound, OutboundError
+from marketplace.platform.pauses import pause
 from partners.webhooks.domain import DeliveryStatus, EndpointStatus, Verdict, judge
 from partners.webhooks.events import WebhookEndpointDisabled
 from partners.webhooks.signing import message_headers, open_keys
@@ -115,14 +115,14 @@ class Sender:
                     logger.warning("webhooks_wait_for_database", error=repr(error))
                 else:
                     logger.exception("webhooks_interrupted")
-                await _pause(stop, _RETRY_S)
+                await pause(stop, _RETRY_S)
                 continue
             for row in rows:
                 task = asyncio.create_task(self._deliver_and_log(row))
                 under_way.add(task)
                 task.add_done_callback(under_way.discard)
             if not rows:
-                await _pause(stop, _IDLE_S)
+                await pause(stop, _IDLE_S)
         if under_way:
             await asyncio.wait(under_way)
 
@@ -243,9 +243,3 @@ async def _move_endpoint(work: UnitOfWork, endpoint_id: UUID, endpoint: Any, ver
 def _readable(body: bytes) -> str:
     """Return the beginning of an answer as text that the database can keep."""
     return body[:_MOST_ANSWER].decode("utf-8", "replace").replace("\0", "\ufffd")
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()

@@ -1,4 +1,7 @@
-"""Sizes to hold: files of about 400 lines, functions of 70, controller methods of 15. `python -m tests.support.tidy`."""
+"""Sizes to hold: files of about 400 lines, functions of 70, controller methods of 15; and one call that is not made.
+
+`python -m tests.support.tidy`.
+"""
 
 import ast
 import sys
@@ -21,7 +24,7 @@ def is_controller(node: ast.ClassDef) -> bool:
 
 
 def complaints(path: Path, text: str) -> Iterator[str]:
-    """Give a line for each thing in the file that is too long."""
+    """Give a line for each thing in the file that is too long, and for each `asyncio.timeout` (pauses.py tells why)."""
     count = text.count("\n")
     if count > MOST_FILE:
         yield f"{path}: {count} lines; {MOST_FILE} are the most: it is two modules"
@@ -31,6 +34,8 @@ def complaints(path: Path, text: str) -> Iterator[str]:
                 if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and lines_of(method) > MOST_CONTROLLER:
                     at = f"{path}:{method.lineno}: {method.name}"
                     yield f"{at} has {lines_of(method)} lines; a controller method has {MOST_CONTROLLER}"
+        if isinstance(node, ast.Attribute) and ast.unparse(node) == "asyncio.timeout":
+            yield f"{path}:{node.lineno}: asyncio.timeout; take platform.pauses.pause, or asyncio.wait_for"
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and lines_of(node) > MOST_FUNCTION:
             yield f"{path}:{node.lineno}: {node.name} has {lines_of(node)} lines; {MOST_FUNCTION} are the most"
 

@@ -14,6 +14,11 @@ def test_long_things_are_found() -> None:
     assert len(list(complaints(Path("a.py"), "x = 1\n" * 401))) == 1
 
 
+def test_a_timeout_that_may_end_as_a_cancellation_is_found() -> None:
+    body = "async def f():\n    async with asyncio.timeout(1):\n        pass\n"
+    assert len(list(complaints(Path("a.py"), body))) == 1
+
+
 def test_short_things_pass() -> None:
     signature = "".join(f"        a{n},\n" for n in range(30))
     text = f'class A(Controller):\n    def get(\n{signature}    ):\n        """Doc."""\n        return 1\n'
