@@ -15,11 +15,6 @@ _LENGTH = 12
 _MODULUS = 31
 _WEIGHTS = range(1, _LENGTH)
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
-# What each pair adds to the weighted sum, in each place that a pair may have: a code is made for every redemption.
-_SUMS = [
-    [weight * first + (weight + 1) * second for first in range(32) for second in range(32)]
-    for weight in _WEIGHTS[:-1:2]
-]
 
 
 class UnreadableCodeError(ValueError):
@@ -33,11 +28,9 @@ CODE_BITS = 45
 def new_code(bucket: int, drawn: int | None = None) -> str:
     """Return a fresh code of that bucket, grouped as `XXXX-XXXX-XXXX`; `drawn` is its randomness, if it was drawn before."""
     drawn = secrets.randbits(CODE_BITS) if drawn is None else drawn
-    a, b, c, d, last = drawn >> 35 & 1023, drawn >> 25 & 1023, drawn >> 15 & 1023, drawn >> 5 & 1023, drawn & 31
-    of_bucket, of_a, of_b, of_c, of_d = _SUMS
-    total = of_bucket[bucket] + of_a[a] + of_b[b] + of_c[c] + of_d[d] + _WEIGHTS[-1] * last
-    check = _ALPHABET[total % _MODULUS]
-    return f"{_PAIRS[bucket]}{_PAIRS[a]}-{_PAIRS[b]}{_PAIRS[c]}-{_PAIRS[d]}{_ALPHABET[last]}{check}"
+    pairs = [_PAIRS[drawn >> shift & 1023] for shift in (35, 25, 15, 5)]
+    body = "".join((_PAIRS[bucket], *pairs, _ALPHABET[drawn & 31]))
+    return _grouped(body + _check(body))
 
 
 def read_code(text: str) -> tuple[str, int]:
