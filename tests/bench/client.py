@@ -127,7 +127,8 @@ class Measured(msgspec.Struct, kw_only=True):
     """What came back. `statuses` counts every answer, `requests` those within the measured `seconds`; times in ms.
 
     `cpu` is the client's own share of a core, `lost` how many requests were never answered. `wal` is what PostgreSQL wrote to
-    its log for each answer, in bytes.
+    its log for each answer, in bytes; `stolen` the share of the processors' time that the host of a virtual machine gave to
+    others meanwhile.
     """
 
     requests: int
@@ -140,6 +141,7 @@ class Measured(msgspec.Struct, kw_only=True):
     p99: float
     most: float
     wal: float = 0.0
+    stolen: float = 0.0
 
     @property
     def rate(self) -> float:

@@ -104,7 +104,7 @@ class Stage:
 
     async def measure(self, plan: Plan) -> Measured:
         """Run the plan in a client process of its own. Raises HarnessError when the client fails or loses requests."""
-        before = await self._written()
+        before, ticks = await self._written(), psutil.cpu_times()
         self._plans += 1
         path = self.folder / f"plan-{self._plans}"
         path.write_bytes(msgspec.msgpack.encode(plan))
@@ -123,6 +123,7 @@ class Stage:
             raise HarnessError(f"{measured.lost} requests were never answered")
         answers = sum(measured.statuses.values()) or 1
         measured.wal = (await self._written() - before) / answers
+        measured.stolen = _stolen(ticks, psutil.cpu_times())
         return measured
 
     async def _written(self) -> int:
@@ -190,6 +191,12 @@ class Serving:
     def tail(self) -> str:
         """Return the last lines of the server's log that tell of trouble."""
         return _tail(self.log)
+
+
+def _stolen(before: Any, after: Any) -> float:
+    """Return the share of the processors' time that was not given to this machine; 0 where the system does not say so."""
+    spent = sum(after) - sum(before)
+    return (getattr(after, "steal", 0.0) - getattr(before, "steal", 0.0)) / spent if spent > 0 else 0.0
 
 
 def _tail(log: Path) -> str:

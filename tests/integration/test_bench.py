@@ -9,6 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from tests.bench.__main__ import BENCHMARKS, main
+from tests.bench.client import Measured
+from tests.bench.latency import undisturbed
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,3 +33,30 @@ def test_an_unknown_benchmark_is_refused_with_the_list() -> None:
     refused = CliRunner().invoke(main, ["redeme"])
     assert refused.exit_code == 2
     assert all(name in refused.output for name in BENCHMARKS)
+
+
+@pytest.mark.parametrize(
+    ("taken", "asked", "counts"),
+    [
+        ([0.0], 1, 0),
+        ([0.02, 0.005, 0.0], 2, 1),  # the first that is quiet enough, whatever it measured
+        ([0.04, 0.01, 0.02, 0.03, 0.0], 4, 1),  # none was: the one of which least was taken
+    ],
+)
+async def test_a_round_whose_processors_were_taken_is_measured_again(
+    taken: list[float], asked: int, counts: int
+) -> None:
+    rounds = [_round(stolen, p99=float(10 * number)) for number, stolen in enumerate(taken)]
+    left, every = iter(rounds), list[Measured]()
+
+    async def ask() -> Measured:
+        return next(left)
+
+    assert await undisturbed(ask, every) is rounds[counts]
+    assert every == rounds[:asked]
+
+
+def _round(stolen: float, p99: float) -> Measured:
+    return Measured(
+        requests=1, seconds=1, statuses={"201": 1}, lost=0, cpu=0, p50=1, p95=1, p99=p99, most=1, stolen=stolen
+    )
