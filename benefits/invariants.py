@@ -98,11 +98,11 @@ FULL JOIN (
 """
 
 _VOUCHER = """
-SELECT v.id IS NOT NULL AND (r.status = 'cancelled') = (v.status = 'cancelled') AS holds, 2 AS rows, r.id, r.status,
-       v.status AS voucher
-FROM (SELECT bucket, id, status FROM redemption WHERE bucket BETWEEN $1 AND $2) r
-LEFT JOIN (SELECT bucket, id, redemption_id, status FROM voucher WHERE bucket BETWEEN $1 AND $2) v
-ON v.bucket = r.bucket AND v.redemption_id = r.id
+SELECT r.id IS NOT NULL AND v.id IS NOT NULL AND (r.status = 'cancelled') = (v.status = 'cancelled') AS holds, 2 AS rows, r.id,
+       r.status, v.id AS voucher_id, v.status AS voucher
+FROM (SELECT bucket, id, voucher_id, status FROM redemption WHERE bucket BETWEEN $1 AND $2) r
+FULL JOIN (SELECT bucket, id, redemption_id, status FROM voucher WHERE bucket BETWEEN $1 AND $2) v
+ON v.bucket = r.bucket AND v.id = r.voucher_id AND v.redemption_id = r.id
 """
 
 _TOLD = """

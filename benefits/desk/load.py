@@ -64,7 +64,7 @@ SELECT r.id AS redemption_id, r.member_id, r.partner_id, r.offer_id, r.revision,
        r.settlement, r.redeemed_at, v.id AS voucher_id, v.code, v.status, v.expires_at, v.partner_codes
 FROM {_WITH_MEMBER.table(1, "wanted")}
 JOIN redemption r ON r.bucket = wanted.bucket AND r.id = wanted.id AND r.member_id = wanted.member_id
-JOIN voucher v ON v.bucket = r.bucket AND v.redemption_id = r.id
+JOIN voucher v ON v.bucket = r.bucket AND v.id = r.voucher_id
 """
 
 _TAKEN = f"""

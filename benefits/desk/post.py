@@ -41,9 +41,9 @@ _ISSUED = Write(
     "bucket smallint, id uuid, member_id uuid, offer_id uuid, revision int, partner_id uuid, quantity int, points bigint, "
     "slice smallint, windows text[], settlement json, voucher_id uuid, code text, expires_at timestamptz, partner_codes text[]",
     """INSERT INTO redemption (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, slice, windows,
-                            settlement, status, redeemed_at, reason)
+                            settlement, status, redeemed_at, reason, voucher_id)
     SELECT d.bucket, d.id, d.member_id, d.offer_id, d.revision, d.partner_id, d.quantity, d.points, d.slice, d.windows,
-           d.settlement, 'issued', {now}, '' FROM {rows}""",
+           d.settlement, 'issued', {now}, '', d.voucher_id FROM {rows}""",
     """INSERT INTO voucher (bucket, id, code, redemption_id, member_id, partner_id, offer_id, revision, quantity, expires_at,
                          partner_codes, status, location_id, reference)
     SELECT d.bucket, d.voucher_id, d.code, d.id, d.member_id, d.partner_id, d.offer_id, d.revision, d.quantity, d.expires_at,

@@ -20,7 +20,7 @@ SELECT h.id, h.status, h.member_id, h.offer_id, h.quantity, h.points, h.referenc
        r.id AS redemption_id, r.points AS redeemed, v.id AS voucher_id, v.code, v.status AS voucher_status, v.expires_at,
        v.partner_codes
 FROM hold h LEFT JOIN redemption r ON r.bucket = h.bucket AND r.id = h.redemption_id
-LEFT JOIN voucher v ON v.bucket = h.bucket AND v.redemption_id = h.redemption_id
+LEFT JOIN voucher v ON v.bucket = r.bucket AND v.id = r.voucher_id
 WHERE h.bucket = $1 AND h.id = $2
 """
 

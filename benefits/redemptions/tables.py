@@ -24,6 +24,7 @@ class Redemption(Table, db=DB):
     redeemed_at = Timestamptz(null=False, default=None)
     cancelled_at = Timestamptz(null=True, default=None)
     reason = Text(null=False, default="")
+    voucher_id = UUID(null=False, default=None)
 
 
 class Voucher(Table, db=DB):

@@ -18,7 +18,7 @@ _VOUCHERS = """
 SELECT v.id, v.code, CASE WHEN v.status = 'issued' AND v.expires_at <= $3 THEN 'expired' ELSE v.status END AS status,
        v.expires_at, v.used_at, v.quantity, r.points, v.partner_codes, v.redemption_id, v.offer_id, o.content -> 'title' AS title,
        v.partner_id, p.name_zh, p.name_en
-FROM voucher v JOIN redemption r ON r.bucket = v.bucket AND r.id = v.redemption_id
+FROM redemption r JOIN voucher v ON v.bucket = r.bucket AND v.id = r.voucher_id AND v.redemption_id = r.id
 JOIN offer_revision o ON o.offer_id = v.offer_id AND o.revision = v.revision
 JOIN partner p ON p.id = v.partner_id
 WHERE r.bucket = $1 AND r.member_id = $2
@@ -28,7 +28,7 @@ _REDEMPTIONS = """
 SELECT r.id, r.status, r.offer_id, r.revision, r.quantity, r.points, r.redeemed_at, v.id AS voucher_id, v.code,
        CASE WHEN v.status = 'issued' AND v.expires_at <= $3 THEN 'expired' ELSE v.status END AS voucher_status, v.expires_at,
        v.partner_codes
-FROM redemption r JOIN voucher v ON v.bucket = r.bucket AND v.redemption_id = r.id
+FROM redemption r JOIN voucher v ON v.bucket = r.bucket AND v.id = r.voucher_id
 WHERE r.bucket = $1 AND r.member_id = $2
 """
 
@@ -82,7 +82,7 @@ async def of_partner(
     rows = await DB.fetch(
         "SELECT r.id AS redemption_id, v.id AS voucher_id, r.offer_id, r.revision, r.quantity, r.redeemed_at, v.used_at,"
         " CASE WHEN v.status = 'issued' AND v.expires_at <= $2 THEN 'expired' ELSE v.status END AS status"
-        " FROM redemption r JOIN voucher v ON v.bucket = r.bucket AND v.redemption_id = r.id"
+        " FROM redemption r JOIN voucher v ON v.bucket = r.bucket AND v.id = r.voucher_id"
         " WHERE r.partner_id = $1 AND ($3::uuid IS NULL OR r.id < $3) ORDER BY r.id DESC LIMIT $4",
         partner_id, now, _before(cursors, "partner-redemptions", cursor), limit + 1,
     )  # fmt: skip

@@ -241,8 +241,8 @@ async def _write_redemptions(
     )  # fmt: skip
     await connection.execute(
         "INSERT INTO redemption (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, slice, windows,"
-        f" settlement, status, redeemed_at, reason) SELECT bucket, {deed}, id, {offer}, 1, $2::uuid, 1, $3::bigint, 0,"
-        " ARRAY['ever'], $4::json, 'issued', $5::timestamptz, '' FROM bench_people",
+        f" settlement, status, redeemed_at, reason, voucher_id) SELECT bucket, {deed}, id, {offer}, 1, $2::uuid, 1,"
+        f" $3::bigint, 0, ARRAY['ever'], $4::json, 'issued', $5::timestamptz, '', {voucher} FROM bench_people",
         offers, partner_id, PRICE, msgspec.json.encode(settlement).decode(), redeemed_at,
     )  # fmt: skip
     await connection.execute(

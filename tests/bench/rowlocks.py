@@ -203,10 +203,10 @@ async def _write(
     )  # fmt: skip
     await work.execute(
         "INSERT INTO redemption (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, slice,"
-        " windows, settlement, status, redeemed_at, reason)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, ARRAY['ever'], $10, 'issued', $11, '')",
+        " windows, settlement, status, redeemed_at, reason, voucher_id)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, ARRAY['ever'], $10, 'issued', $11, '', $12)",
         wish.bucket, wish.redemption_id, wish.member_id, wish.offer_id, offer.revision, offer.partner_id,
-        wish.quantity, points, part, msgspec.to_builtins(settlement), now,
+        wish.quantity, points, part, msgspec.to_builtins(settlement), now, wish.voucher_id,
     )  # fmt: skip
     await work.execute(
         "INSERT INTO voucher (bucket, id, code, redemption_id, member_id, partner_id, offer_id, revision, quantity,"

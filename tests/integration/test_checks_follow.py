@@ -198,8 +198,8 @@ async def _fill(dsn: str) -> None:
         FROM m, generate_series(1, 2) line;
         INSERT INTO earning SELECT bucket, id, 'r', id, 10, 'service', now(), now(), 'x' FROM m;
         INSERT INTO redemption (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, windows, settlement,
-            status, redeemed_at)
-        SELECT bucket, id, id, '{uuid4()}', 1, '{uuid4()}', 1, 10, '{{}}', '{{}}', 'issued', now() FROM m;
+            status, redeemed_at, voucher_id)
+        SELECT bucket, id, id, '{uuid4()}', 1, '{uuid4()}', 1, 10, '{{}}', '{{}}', 'issued', now(), id FROM m;
         INSERT INTO voucher (bucket, id, code, redemption_id, member_id, partner_id, offer_id, revision, quantity, status,
             expires_at)
         SELECT bucket, id, id::text, id, id, '{uuid4()}', '{uuid4()}', 1, 1, 'issued', now() FROM m;

@@ -75,6 +75,14 @@ BREAKS: list[tuple[str, str]] = [
     (LIMIT, one("redemption", "windows = '{day:1999-12-31}'", "member_id", "status = 'issued'")),
     (VOUCHER, one("voucher", "status = 'issued'", "redemption_id", "status = 'cancelled'")),
     (VOUCHER, one("voucher", "DELETE", "redemption_id", "status = 'used'")),
+    (VOUCHER, one("redemption", "voucher_id = gen_random_uuid()", "id")),
+    (
+        VOUCHER,
+        "INSERT INTO voucher (bucket, id, code, redemption_id, member_id, partner_id, offer_id, revision, quantity, expires_at,"
+        " partner_codes, status, location_id, reference) SELECT bucket, gen_random_uuid(), 'SECOND', redemption_id, member_id,"
+        " partner_id, offer_id, revision, quantity, expires_at, partner_codes, status, location_id, reference FROM voucher"
+        " WHERE status = 'issued' LIMIT 1 RETURNING id",
+    ),
     (
         TOLD,
         one(
