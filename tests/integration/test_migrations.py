@@ -12,6 +12,7 @@ import pytest
 from benefits.migrations import benefits_2026_11_26_analyze as benefits_analyze
 from benefits.migrations import benefits_2026_11_26_samples as benefits_samples
 from benefits.migrations import benefits_2026_11_26_vacuum as benefits_vacuum
+from benefits.migrations import benefits_2026_11_27_voucher as benefits_voucher
 from marketplace.platform import migrate as migrations
 from marketplace.platform.database import DB
 from marketplace.platform.migrate import MigrationFailedError, create_database, migrate, pending, shipped
@@ -116,3 +117,31 @@ async def test_a_migration_may_take_as_long_as_a_big_table_needs(
     with pytest.raises(asyncpg.UndefinedTableError):  # there is nothing to grant rights to
         await migrate(empty, settings.database_role, append_only_tables(settings))
     assert seen == ["0", "2s"]
+
+
+async def test_a_redemption_of_an_earlier_version_learns_its_voucher(empty: str, settings: Settings) -> None:
+    await migrate(empty, settings.database_role, append_only_tables(settings))
+    connection = await asyncpg.connect(empty)
+    try:
+        await connection.execute("ALTER TABLE redemption DROP COLUMN voucher_id")
+        await connection.execute("CREATE UNIQUE INDEX voucher_redemption ON voucher (bucket, redemption_id)")
+        made = {uuid4(): uuid4() for _ in range(3)}
+        for redemption_id, voucher_id in made.items():
+            await connection.execute(
+                "INSERT INTO redemption (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, windows,"
+                " settlement, status, redeemed_at) VALUES (7, $1, $1, $1, 1, $1, 1, 10, '{}', '{}', 'issued', now())",
+                redemption_id,
+            )
+            await connection.execute(
+                "INSERT INTO voucher (bucket, id, code, redemption_id, member_id, partner_id, offer_id, revision, quantity,"
+                " status, expires_at) VALUES (7, $2, $2::uuid::text, $1, $1, $1, $1, 1, 1, 'issued', now())",
+                redemption_id,
+                voucher_id,
+            )
+        async with connection.transaction():
+            for statement in benefits_voucher.STATEMENTS:
+                await connection.execute(statement)
+        found = await connection.fetch("SELECT id, voucher_id FROM redemption")
+        assert {row["id"]: row["voucher_id"] for row in found} == made
+    finally:
+        await connection.close()
