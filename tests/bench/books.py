@@ -3,7 +3,7 @@
 import asyncpg
 
 from benefits.invariants import ALL
-from tests.bench.client import Measured
+from tests.bench.plan import Measured
 from tests.bench.server import HarnessError
 
 

@@ -4,7 +4,7 @@ import secrets
 
 from partners.fields import SCENARIOS
 from tests.bench.books import only
-from tests.bench.client import Measured, Plan, Product
+from tests.bench.plan import Measured, Plan, Product
 from tests.bench.rounds import Result, alternate, busiest, compare, rates
 from tests.bench.scene import Members, Scene
 

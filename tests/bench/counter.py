@@ -7,7 +7,7 @@ import asyncpg
 import httpx
 
 from tests.bench.books import audit, count, only
-from tests.bench.client import Counters, Measured, Plan
+from tests.bench.plan import Counters, Measured, Plan
 from tests.bench.rounds import Result, alternate, busiest, compare, rates
 from tests.bench.scene import REDEEM, Members, Scene
 from tests.bench.server import HarnessError, Serving

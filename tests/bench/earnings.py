@@ -12,8 +12,8 @@ import asyncpg
 
 from marketplace.kernel.ids import bucket_of, uuid7
 from tests.bench.books import audit, count, only
-from tests.bench.client import Earnings, Measured, Plan
 from tests.bench.counter import access_token
+from tests.bench.plan import Earnings, Measured, Plan
 from tests.bench.rounds import Result, Sizes, alternate, busiest, compare
 from tests.bench.scene import Members, Scene
 from tests.bench.server import HarnessError

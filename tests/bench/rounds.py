@@ -7,7 +7,7 @@ from statistics import median
 import msgspec
 from rich.console import Console
 
-from tests.bench.client import Measured
+from tests.bench.plan import Measured
 
 Asked = Callable[[], Awaitable[Measured]]
 """One round of one contender."""

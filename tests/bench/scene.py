@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 from tests.bench.books import only
-from tests.bench.client import Measured, Plan, Product
+from tests.bench.plan import Measured, Plan, Product
 from tests.bench.rounds import Sizes, terminal
 from tests.bench.server import Serving, Stage
 from tests.bench.worlds import Filled, fill

@@ -18,7 +18,7 @@ from marketplace.platform.embedded import EmbeddedServer
 from marketplace.platform.migrate import create_database, migrate
 from marketplace.platform.runtime import append_only_tables, with_database
 from marketplace.settings import Settings
-from tests.bench.client import Measured, Plan
+from tests.bench.plan import Measured, Plan
 from tests.support.tokens import Issuer
 
 SETTINGS = Settings(

@@ -10,8 +10,8 @@ from litestar import Request, get
 from marketplace.sandbox import SandboxMiddleware
 from partners.oauth.callers import partner_caller
 from tests.bench.books import only
-from tests.bench.client import Measured, Plan, Product
 from tests.bench.counter import access_token
+from tests.bench.plan import Measured, Plan, Product
 from tests.bench.rounds import Result, alternate, busiest, compare, rates
 from tests.bench.scene import ECHO, Members, Scene
 from tests.bench.server import SETTINGS
