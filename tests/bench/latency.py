@@ -78,7 +78,8 @@ async def latency(scene: Scene) -> list[Result]:
             client_cpu=busiest(ours, echo),
             note=f"at {median(halves):,.0f} requests/s ({min(halves):,.0f}–{max(halves):,.0f}); "
             f"median {median(one.p50 for one in ours):.1f} ms, echo's {median(one.p50 for one in echo):.1f} ms; "
-            f"undisturbed half seconds: {_quiet(every[REDEEM])}, echo's {_quiet(every[ECHO])}; all {len(every[REDEEM])} rounds, whole: "
+            f"undisturbed half seconds: {_quiet(every[REDEEM])}, echo's {_quiet(every[ECHO])}; "
+            f"all {len(every[REDEEM])} rounds, whole: "
             f"p99 {median(one.p99 for one in every[REDEEM]):.1f} ms, echo's {median(one.p99 for one in every[ECHO]):.1f} ms",
         )
     ]
