@@ -48,7 +48,7 @@ async def earnings(scene: Scene) -> list[Result]:
             everything = await _Copy(connection, world.members, sizes).open(list(_WRITTEN))
             found = await alternate(
                 {"COPY": postings.round, "ours": lambda: ours(best), "COPY of all": everything.round},
-                sizes.rounds,
+                sizes.narrow_rounds,
                 lambda one: one.rate * sizes.calls,
             )
             await postings.close()

@@ -24,7 +24,7 @@ async def members(scene: Scene) -> list[Result]:
                 f"{sizes.members:,} members": lambda: few.wish_for_a_round(REDEEM, small.offers),
                 f"{sizes.many_members:,} members": lambda: many.wish_for_a_round(REDEEM, big.offers),
             },
-            sizes.rounds,
+            sizes.narrow_rounds,
         )
     for group in (few, many):
         await settle(group.world.dsn, before[group.world.dsn], group.redeemed)

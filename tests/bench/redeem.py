@@ -61,7 +61,7 @@ async def rowlocks(scene: Scene) -> list[Result]:
                 "row locks, hot": lambda: members.wish_for_a_round(ROW_LOCKS, world.offers[:1]),
                 "ours, hot": lambda: members.wish_for_a_round(REDEEM, world.offers[:1]),
             },
-            min(scene.sizes.rounds, 6),
+            scene.sizes.rounds,
         )
     await settle(world.dsn, before, members.redeemed)
     await audit(world.dsn)

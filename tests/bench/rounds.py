@@ -22,6 +22,7 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     offers: int = 1_000
     connections: int = 256
     rounds: int = 11  # short and many: a machine that others share changes its speed by half within seconds
+    narrow_rounds: int = 25  # of what lies near its bound: the middle of eleven is off by a tenth there
     seconds: float = 2.5
     warmup: float = 0.5
     long_rounds: int = 7
@@ -40,6 +41,7 @@ QUICK = Sizes(
     offers=20,
     connections=16,
     rounds=1,
+    narrow_rounds=1,
     seconds=0.4,
     warmup=0.1,
     long_rounds=1,
