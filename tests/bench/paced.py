@@ -5,7 +5,7 @@ what it takes from two processors that the server and PostgreSQL need. A time ma
 """
 
 import math
-import select
+import selectors
 import socket
 import time
 from array import array
@@ -64,15 +64,14 @@ class _Run:
 
     def __init__(self, plan: Plan) -> None:
         makers = plan.script.connections()
-        self.poll = select.epoll()
-        self.connections: dict[int, _Connection] = {}
+        self.selector = selectors.DefaultSelector()
+        self.free: deque[_Connection] = deque()
         for _ in range(plan.connections):
             made = _Connection(plan.port, next(makers))
-            self.connections[made.socket.fileno()] = made
-            self.poll.register(made.socket, select.EPOLLIN)
+            self.selector.register(made.socket, selectors.EVENT_READ, made)
+            self.free.append(made)
         self.plan = plan
         self.step = 1 / plan.rate
-        self.free = deque(self.connections.values())
         self.late: deque[float] = deque()
         self.statuses: Counter[bytes] = Counter()
         self.times, self.dues = array("d"), array("d")
@@ -90,23 +89,23 @@ class _Run:
                 used = time.process_time()
             if now - self.marks[-1][0] >= _LOOK_S:
                 self.marks.append((now, _stolen()))
-            for number, _ in self.poll.poll(0, len(self.connections)):
-                self._read(number)
+            for key, _ in self.selector.select(0):
+                self._read(key.data)
             self._ask()
             rest = self.due - time.perf_counter() if self.due < self.end else _LONGEST_S
             time.sleep(max(0.0, min(rest, _LONGEST_S)))
         cpu = (time.process_time() - (used or 0.0)) / self.plan.seconds
         self.marks.append((time.perf_counter(), _stolen()))
-        for connection in self.connections.values():
-            connection.socket.close()
+        for key in self.selector.get_map().values():
+            key.data.socket.close()
+        self.selector.close()
         return self._measured(cpu)
 
-    def _read(self, number: int) -> None:
-        connection = self.connections[number]
+    def _read(self, connection: _Connection) -> None:
         try:
             status = connection.read()
         except ConnectionError:
-            self._gone(number, connection)
+            self._gone(connection)
             return
         if status is None:
             return
@@ -120,9 +119,10 @@ class _Run:
             self.under_way -= 1
             self.free.append(connection)
 
-    def _gone(self, number: int, connection: _Connection) -> None:
+    def _gone(self, connection: _Connection) -> None:
         """Do without a connection that was lost."""
-        self.poll.unregister(number)
+        self.selector.unregister(connection.socket)
+        connection.socket.close()
         if connection in self.free:
             self.free.remove(connection)
         else:
