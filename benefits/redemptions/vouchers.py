@@ -14,6 +14,7 @@ from marketplace.kernel.text import Text
 from marketplace.platform.database import DB
 from marketplace.platform.paging import Cursors, Page
 
+# Both ways, so that one voucher that is asked for finds its redemption, and a member's redemptions find their vouchers.
 _VOUCHERS = """
 SELECT v.id, v.code, CASE WHEN v.status = 'issued' AND v.expires_at <= $3 THEN 'expired' ELSE v.status END AS status,
        v.expires_at, v.used_at, v.quantity, r.points, v.partner_codes, v.redemption_id, v.offer_id, o.content -> 'title' AS title,

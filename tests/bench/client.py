@@ -20,7 +20,7 @@ import msgspec
 import uvloop
 
 from tests.bench.paced import paced
-from tests.bench.plan import Measured, Plan, Requests, measured
+from tests.bench.plan import Measured, Plan, Requests, measured, whole_answer
 
 _PATIENCE_S = 30.0
 
@@ -55,24 +55,14 @@ class Connection(asyncio.Protocol):
         return True
 
     def data_received(self, data: bytes) -> None:
-        """Take the answer: status line, length, body; nothing else is looked at."""
-        if self.got:
-            data = self.got + data
-        end = data.find(b"\r\n\r\n")
-        if end < 0:
-            self.got = data
-            return
-        at = data.find(b"\r\ncontent-length:", 0, end)
-        if at < 0:
-            at = data.lower().find(b"\r\ncontent-length:", 0, end)
-        length = int(data[at + 17 : data.find(b"\r", at + 17)]) if at >= 0 else 0
-        if len(data) - end - 4 < length:
-            self.got = data
-            return
-        self.got = b""
-        self.body = data[end + 4 :]
-        self.under_way = False
-        self.run.answered(self, data[9:12])
+        """Take what has come of the answer."""
+        self.got += data
+        answer = whole_answer(self.got)
+        if answer is not None:
+            status, self.body = answer
+            self.got = b""
+            self.under_way = False
+            self.run.answered(self, status)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Count a request that will not be answered any more."""

@@ -13,7 +13,7 @@ from collections import Counter, deque
 
 import psutil
 
-from tests.bench.plan import WINDOW_S, Measured, Plan, Requests, measured, quiet_windows
+from tests.bench.plan import WINDOW_S, Measured, Plan, Requests, measured, quiet_windows, whole_answer
 
 _LONGEST_S = 0.002  # of sleep: what was answered is looked for at least as often
 _LOOK_S = 0.1
@@ -47,16 +47,11 @@ class _Connection:
         if not data:
             raise ConnectionError
         self.got += data
-        end = self.got.find(b"\r\n\r\n")
-        if end < 0:
+        answer = whole_answer(self.got)
+        if answer is None:
             return None
-        head = self.got[:end].lower()
-        _, named, rest = head.partition(b"\r\ncontent-length:")
-        length = int(rest.partition(b"\r")[0]) if named else 0
-        if len(self.got) - end - 4 < length:
-            return None
-        status, self.got = self.got[9:12], b""
-        return status
+        self.got = b""
+        return answer[0]
 
 
 class _Run:

@@ -142,6 +142,18 @@ class Measured(msgspec.Struct, kw_only=True):
         return self.requests / self.seconds
 
 
+def whole_answer(got: bytes) -> tuple[bytes, bytes] | None:
+    """Return status and body of an answer that has come whole, or None; nothing but the length is looked at."""
+    end = got.find(b"\r\n\r\n")
+    if end < 0:
+        return None
+    at = got.find(b"\r\ncontent-length:", 0, end)
+    if at < 0:
+        at = got.lower().find(b"\r\ncontent-length:", 0, end)
+    length = int(got[at + 17 : got.find(b"\r", at + 17)]) if at >= 0 else 0
+    return None if len(got) - end - 4 < length else (got[9:12], got[end + 4 :])
+
+
 def measured(times: Sequence[float], statuses: Counter[bytes], *, seconds: float, lost: int, cpu: float) -> Measured:
     """Sum up a run; `times` are in seconds and in no order."""
     times = sorted(times)

@@ -85,13 +85,16 @@ def test_a_paced_client_asks_at_its_rate_and_counts_from_when_a_request_was_due(
     assert found.lost == 0
     assert found.statuses["200"] >= 69
     assert found.requests >= 59
-    # Two connections are asked a hundred times a second, and take 30 ms each time: who is due later waits longer, and it counts.
-    assert found.most > found.p50 > 2 * 30
+    # Two connections that take 30 ms each time are asked a hundred times a second: of 35 answers each the eighteenth comes after
+    # half a second, and was due after a third of one.
+    assert found.most > found.p50 > 120
     assert found.windows == 2
 
 
-class _Slow(socketserver.BaseRequestHandler):
+class _Slow(socketserver.StreamRequestHandler):
     """Answers in two pieces, 30 ms after it was asked."""
+
+    disable_nagle_algorithm = True  # the second piece would wait until the first was confirmed
 
     def handle(self) -> None:
         while self.request.recv(4096):
