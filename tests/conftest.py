@@ -21,6 +21,7 @@ from marketplace.platform.embedded import EmbeddedServer
 from marketplace.platform.migrate import create_database, migrate
 from marketplace.platform.runtime import append_only_tables, with_database
 from marketplace.settings import Settings
+from tests.support.one_runner import pytest_runtest_makereport  # noqa: F401 - a hook of pytest
 
 UNLIMITED = 100_000_000
 """For tests that ask faster than any caller should; those of the limits set their own."""
