@@ -18,7 +18,7 @@ from benefits.desk.errands import PointsErrand
 from benefits.holds import api as holds_api
 from benefits.holds.expire import keep_expiring
 from benefits.members import api as members_api
-from benefits.members.resolve import Directory, member_caller
+from benefits.members.directory import Directory, member_caller
 from benefits.offers import api as offers_api
 from benefits.offers import partner_api, review_api
 from benefits.offers.cache import OfferCache
@@ -139,7 +139,7 @@ class Benefits(Package):
 
         @asynccontextmanager
         async def serve() -> AsyncIterator[None]:
-            app.state.members = Directory()
+            app.state.members = Directory(self.clock)
             app.state.granting = self.granting
             app.state.listing = Listing(self.clock, Cursors(self.settings.secret_key))
             app.state.points_desk, app.state.counter_desk = self.points_desk, self.counter_desk

@@ -1,24 +1,15 @@
-"""From ONE ID's subject to our member: made at first sight, kept up to date by the OEM's system."""
+"""Members as we keep them: made at first sight, kept up to date by the OEM's system."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
-from litestar import Request
 
 from benefits.members.schemas import MemberIn, MemberResult
 from marketplace.kernel.facts import NotFound
 from marketplace.kernel.ids import bucket_of, uuid7
-from marketplace.platform.database import DB, UnitOfWork, columns, unit_of_work
-from marketplace.platform.identity import identity_of
-from marketplace.platform.quick_ids import quick
-from marketplace.platform.requests import clock_of
-
-_REMEMBERED = 100_000
-"""How many subjects are kept in memory (about 20 MB); the mapping never changes, so it is never stale."""
+from marketplace.platform.database import DB, UnitOfWork, columns
 
 _MEMBERS = """
 INSERT INTO member (bucket, id, tier, status, name, phone, vehicle, joined_at)
@@ -52,40 +43,6 @@ class Member(msgspec.Struct, frozen=True):
     status: str
     name: str
     vehicle: str
-
-
-class Directory:
-    """Subject -> member id, remembered: the mapping never changes, so it is never stale."""
-
-    def __init__(self) -> None:
-        """Begin with nobody remembered."""
-        self._remembered: OrderedDict[str, UUID] = OrderedDict()
-
-    async def member_id(self, subject: str, name: str, now: datetime) -> UUID:
-        """Return the member's id for a verified subject; one who was never seen is made, with the lowest tier."""
-        known = self._remembered.get(subject)
-        if known is not None:
-            return known
-        found: UUID | None = await DB.fetchval("SELECT member_id FROM member_subject WHERE subject = $1", subject)
-        if found is None:
-            person = MemberIn(subject=subject, name=name[:100] or subject[:100])
-            async with unit_of_work() as work:
-                found = (await upsert(work, [person], now, only_new=True))[0].member_id
-        self._remembered[subject] = member_id = quick(found)
-        if len(self._remembered) > _REMEMBERED:
-            self._remembered.popitem(last=False)
-        return member_id
-
-
-async def member_caller(request: Request[Any, Any, Any]) -> MemberCaller:
-    """Litestar dependency: the member whose ONE ID token this is; a member's first token makes them known."""
-    caller = await identity_of(request).caller(request, "members")
-    name = caller.claims.get("name")
-    directory: Directory = request.app.state.members
-    member_id = await directory.member_id(
-        caller.subject, name if isinstance(name, str) else "", clock_of(request).now()
-    )
-    return MemberCaller(member_id, caller.subject)
 
 
 async def upsert(

@@ -29,7 +29,7 @@ async def home(
     session = await session_of(request)
     if session is None:
         return page(request, "storefront/welcome.html", scenarios=SCENARIO_NAMES)
-    visitor = await visitor_of(request, session.person, clock)
+    visitor = await visitor_of(request, session.person)
     now = clock.now()
     today = settings.calendar.day_of(now)
     points = await wallet_view(visitor.id, today)

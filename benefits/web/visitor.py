@@ -7,9 +7,9 @@ import msgspec
 from litestar import Request
 from litestar.di import NamedDependency
 
+from benefits.members.directory import Directory
 from benefits.members.domain import TIER_NAMES
-from benefits.members.resolve import Directory, Member, load_member
-from marketplace.kernel.clock import Clock
+from benefits.members.resolve import Member, load_member
 from marketplace.kernel.facts import Fact, Kind
 from marketplace.kernel.text import Language
 from marketplace.web.language import page_language
@@ -51,20 +51,18 @@ class Visitor(msgspec.Struct, frozen=True):
         return english if self.language == "en" else chinese
 
 
-async def visitor_of(request: Request[Any, Any, Any], person: Person, clock: Clock) -> Visitor:
+async def visitor_of(request: Request[Any, Any, Any], person: Person) -> Visitor:
     """Return the member that the person is; a member's first sign-in makes them known. Raises NotAMember."""
     if person.roles:
         raise NotAMember
     directory: Directory = request.app.state.members
-    member_id = await directory.member_id(person.subject, person.name, clock.now())
+    member_id = await directory.member_id(person.subject, person.name)
     return Visitor(await load_member(member_id), page_language(request))
 
 
-async def visitor(
-    request: Request[Any, Any, Any], person: NamedDependency[Person], clock: NamedDependency[Clock]
-) -> Visitor:
+async def visitor(request: Request[Any, Any, Any], person: NamedDependency[Person]) -> Visitor:
     """Litestar dependency: the signed-in member. Raises SignInNeeded or NotAMember."""
-    return await visitor_of(request, person, clock)
+    return await visitor_of(request, person)
 
 
 def cursor_of(request: Request[Any, Any, Any]) -> str | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import rich_click as click
 import uvloop
 
+from tests.bench.arrivals import arrivals
 from tests.bench.browse import browse
 from tests.bench.counter import counter
 from tests.bench.earnings import earnings
@@ -31,6 +32,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "hot": hot,
     "rowlocks": rowlocks,
     "latency": latency,
+    "arrivals": arrivals,
     "earnings": earnings,
     "counter": counter,
     "browse": browse,

@@ -64,6 +64,13 @@ class Filled(msgspec.Struct):
     counter: Client
     oem: Client
 
+    def split(self, some: int) -> tuple["Filled", "Filled"]:
+        """Return the same world twice: with so many of its members' tokens, and with those of the others."""
+        return (
+            msgspec.structs.replace(self, tokens=self.tokens[:some]),
+            msgspec.structs.replace(self, tokens=self.tokens[some:]),
+        )
+
 
 async def fill(stage: Stage, name: str, *, members: int, offers: int, slices: int = 1) -> Filled:
     """Make a database with a partner, offers and members with points, and return what is needed to ask it."""
