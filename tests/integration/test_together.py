@@ -122,6 +122,9 @@ async def test_the_same_newcomer_in_two_processes(database: str, clock: Clock) -
     found = await asyncio.gather(*(place.member_id("m-1", f"name {number}") for number, place in enumerate(places)))
     assert len(set(found)) == 1
     assert await DB.fetchval("SELECT count(*) FROM member") == 1
+    one, other = await asyncio.gather(places[0].member_id("m-2", "now so"), places[0].member_id("m-2", "now otherwise"))
+    assert one == other
+    assert await DB.fetchval("SELECT count(*) FROM member") == 2
 
 
 async def test_who_is_known_does_not_wait_for_who_is_made(
