@@ -1,4 +1,4 @@
-"""Members as we keep them: made at first sight, kept up to date by the OEM's system."""
+"""From ONE ID's subject to our member: made at first sight, kept up to date by the OEM's system."""
 
 from collections.abc import Sequence
 from datetime import datetime

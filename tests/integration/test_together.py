@@ -88,20 +88,27 @@ async def test_one_who_gives_up_takes_nothing_from_the_others() -> None:
 
 
 async def test_a_crowd_of_newcomers(database: str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three hundred people, each asking twice: few statements, one member each, and nobody is another."""
-    statements = 0
-    fetch = type(DB).fetch
+    """Three hundred people, each asking twice: few looks, few transactions, one member each, and nobody is another."""
+    statements = transactions = 0
+    fetch, upsert = type(DB).fetch, directory.upsert
 
     async def counted(self: Any, sql: str, *values: Any) -> Any:
         nonlocal statements
         statements += "member_subject" in sql
         return await fetch(self, sql, *values)
 
+    async def made(*arguments: Any, **named: Any) -> Any:
+        nonlocal transactions
+        transactions += 1
+        return await upsert(*arguments, **named)
+
     monkeypatch.setattr(type(DB), "fetch", counted)
+    monkeypatch.setattr(directory, "upsert", made)
     people = Directory(clock)
     names = [f"m-{number}" for number in range(300)]
     found = await asyncio.gather(*(people.member_id(name, name) for name in names * 2))
     assert statements <= 6
+    assert transactions <= 6
     assert found[:300] == found[300:]
     assert len(set(found)) == 300
     rows = await DB.fetch(

@@ -9,13 +9,15 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-CONFTEST = """
+LOOK = "from tests.support.one_runner import pytest_runtest_makereport"
+
+CONFTEST = f"""
 import pytest
-from tests.support.one_runner import pytest_runtest_makereport
+{LOOK}
 
 @pytest.fixture(scope="session")
 def anyio_backend():
-    return "asyncio", {"use_uvloop": True}
+    return "asyncio", {{"use_uvloop": True}}
 
 @pytest.fixture(scope="session")
 async def shared(anyio_backend):
@@ -58,10 +60,7 @@ def test_a_test_that_is_cancelled_fails_alone_and_says_where(tmp_path: Path) -> 
     assert "1 failed, 1 passed" in told
     assert "in somewhere" in told
     # The broken variant: without the look at the plugin's task the next one fails with it.
-    assert (
-        "2 failed"
-        in run(tmp_path, CANCELLED, CONFTEST.replace("import pytest_runtest_makereport", "import __doc__")).stdout
-    )
+    assert "2 failed" in run(tmp_path, CANCELLED, CONFTEST.replace(LOOK, "")).stdout
 
 
 @pytest.mark.parametrize(("method", "stopped"), [((), True), (("--timeout-method", "signal"), False)])
