@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -78,15 +78,26 @@ async def test_strangers_see_a_welcome_and_are_sent_to_one_id_elsewhere(shop: Sh
     assert answer.headers["location"] == "/offers?q=%E9%85%92%E5%BA%97"
 
 
-async def test_home_greets_with_points_and_what_expires(shop: Shop) -> None:
+@pytest.mark.parametrize(
+    ("day", "chinese", "english_words"),
+    [
+        (datetime(2026, 11, 11, 2, tzinfo=UTC), "距会员日还有 19 天", "Member day in 19 days"),
+        (datetime(2026, 11, 28, 16, tzinfo=UTC), "明天是会员日", "Member day is tomorrow"),
+        (datetime(2026, 11, 29, 16, tzinfo=UTC), "今天是会员日", "Today is member day"),
+    ],
+)
+async def test_home_greets_with_points_and_what_expires(
+    shop: Shop, clock: Clock, day: datetime, chinese: str, english_words: str
+) -> None:
+    clock.offset = day - Clock().now()
     await shop.world.offer(title={"zh-CN": "海边木屋", "en": "Cabin by the sea"})
     await shop.sign_in()
     page = await shop.get("/")
-    for words in ("林晓", "金卡会员 · ET7", "1,000", "1,000 积分将于", "会员日", "海边木屋", "服饰", "旅游"):
+    for words in ("林晓", "金卡会员 · ET7", "1,000", "1,000 积分将于", chinese, "海边木屋", "服饰", "旅游"):
         assert words in page
     await shop.browser.get("/language/en")
     english = await shop.get("/")
-    for words in ("Gold · ET7", "Your points", "Cabin by the sea", "member day".capitalize(), "Stays"):
+    for words in ("Gold · ET7", "Your points", "Cabin by the sea", english_words, "Stays"):
         assert words in english
     assert not re.search(r"[\u4e00-\u9fff]", english.replace("林晓", "").replace("中文", "")), "English is complete"
 
