@@ -12,7 +12,7 @@ from rich.console import Console
 from marketplace import __version__
 from marketplace.kernel.errors import OperatorError
 from marketplace.platform.commands import data_option, run, settings_for
-from marketplace.settings import DEFAULT_PACKAGES, VARIABLES, Settings, load
+from marketplace.settings import DEFAULT_PACKAGES, VARIABLES, Settings, load_process
 
 click.rich_click.TEXT_MARKUP = "rich"
 
@@ -87,7 +87,7 @@ def serve(host: str, port: int, workers: int) -> None:
     from marketplace import server
     from marketplace.platform.runtime import database_server, prepare, stoppable
 
-    settings = load()
+    settings = load_process()
     _configure_logs(settings)
     listener = server.listen(host, port)
     with contextlib.suppress(KeyboardInterrupt), stoppable(), database_server(settings, keep=True) as address:
@@ -98,7 +98,7 @@ def serve(host: str, port: int, workers: int) -> None:
 @main.command()
 def work() -> None:
     """Run the consumers of the event log and the scheduled jobs. As many as you like may run."""
-    settings = load()
+    settings = load_process()
     _configure_logs(settings)
     with contextlib.suppress(KeyboardInterrupt):
         run(_work(settings))

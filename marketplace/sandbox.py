@@ -25,7 +25,7 @@ from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from marketplace.kernel.clock import Clock
+from marketplace.kernel.clock import WALL, Clock
 from marketplace.kernel.errors import OperatorError
 from marketplace.kernel.facts import Fact, Kind
 from marketplace.platform import limits, sandbox
@@ -261,7 +261,7 @@ class Sandboxes:
             for package in packages:
                 await package.make_sandbox(context)
             # Written last: a sandbox that was left half made is made on, by steps that do nothing twice.
-            await DB.fetch("INSERT INTO sandbox_state (made) VALUES ($1)", context.made)
+            await DB.fetch("INSERT INTO sandbox_state (made, made_at) VALUES ($1, $2)", context.made, WALL.now())
         finally:
             await guard.close()
 

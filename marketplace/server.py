@@ -23,7 +23,7 @@ from uvicorn.supervisors import Multiprocess
 from marketplace.connection import Connection
 from marketplace.kernel.errors import OperatorError
 from marketplace.platform.numbering import numbered_workers, worker_number
-from marketplace.settings import load
+from marketplace.settings import load_process
 
 if TYPE_CHECKING:
     from litestar import Litestar
@@ -93,7 +93,7 @@ def serve(listener: socket.socket, dsn: str, workers: int) -> None:
 def application() -> "Worker":
     """Return the application of a worker process: its parent prepared the database and put its address there."""
     before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGTERM)}
-    settings = load()
+    settings = load_process()
 
     from marketplace.app import create_app
     from marketplace.platform import logs

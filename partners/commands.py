@@ -9,7 +9,7 @@ import msgspec
 import rich_click as click
 
 from marketplace.demo.manifest import read_demo
-from marketplace.kernel.clock import Clock
+from marketplace.kernel.clock import WALL, Clock
 from marketplace.platform.commands import data_option, open_database, run, settings_for
 from marketplace.platform.database import unit_of_work
 from marketplace.platform.problems import parse_id
@@ -33,7 +33,7 @@ def portal_code(data: Path | None) -> None:
         raise click.ClickException(str(error)) from error
     if not portal:
         raise click.ClickException("this demo has nobody at the partner portal: make a new one")
-    click.echo(code_at(b32decode(portal[0].second_factor), Clock().now()))
+    click.echo(code_at(b32decode(portal[0].second_factor), WALL.now()))
 
 
 @click.command("invite-owner")
@@ -107,7 +107,7 @@ def rotate_references_command(data: Path | None) -> None:
 async def _rotate_references(data: Path | None) -> int:
     settings = settings_for(data)
     async with open_database(settings), unit_of_work() as work:
-        return await rotate_reference_key(work, settings.secret_key, "operator", Clock().now())
+        return await rotate_reference_key(work, settings.secret_key, "operator", WALL.now())
 
 
 @click.command("member-of-reference")

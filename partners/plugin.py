@@ -12,7 +12,7 @@ from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from marketplace.kernel.announced import Announced
-from marketplace.kernel.clock import Clock
+from marketplace.kernel.clock import WALL, Clock
 from marketplace.platform.events import Consumer
 from marketplace.platform.invariants import Invariant
 from marketplace.platform.jobs import Job
@@ -131,7 +131,7 @@ class Partners(Package):
             await rotate_if_old(self.settings.secret_key, self.clock.now())
 
         async def forget_webhooks() -> None:
-            await forget(Clock().now())  # laid up by that time, too
+            await forget(WALL.now())  # laid up by that time, too
 
         async def forget_people() -> None:
             await forget_sessions(self.clock.now())

@@ -8,7 +8,7 @@ import rich_click as click
 
 from marketplace.demo.oneid import UnknownPersonError, read_people
 from marketplace.kernel.calendar import Month, NotAMonthError
-from marketplace.kernel.clock import Clock
+from marketplace.kernel.clock import WALL
 from marketplace.kernel.money import format_minor
 from marketplace.kernel.periods import Period
 from marketplace.platform.commands import data_option, open_database, progress, run, settings_for
@@ -72,7 +72,7 @@ async def _close(period: Period, who: str | None, data: Path | None) -> list[Sta
             async with unit_of_work() as work:
                 contracted = await contracted_between(period.first_day, period.end, period.cycle)
                 return await close_period(
-                    work, period, contracted, closer, Clock().now(), settings.calendar, progress=report
+                    work, period, contracted, closer, WALL.now(), settings.calendar, progress=report
                 )
 
 

@@ -21,6 +21,7 @@ from marketplace.platform.embedded import EmbeddedServer
 from marketplace.platform.migrate import create_database, migrate
 from marketplace.platform.runtime import append_only_tables, with_database
 from marketplace.settings import Settings
+from tests.support import today
 from tests.support.one_runner import pytest_runtest_makereport  # noqa: F401 - a hook of pytest
 
 UNLIMITED = 100_000_000
@@ -35,7 +36,8 @@ _ROOMY = "/dev/shm" if _SHM.is_dir() and shutil.disk_usage(_SHM).free > 4 * 2**3
 
 
 def pytest_configure() -> None:
-    """Let Python's cycle collector look less often: each test wires an application, some hundred thousand objects."""
+    """Begin the day of the tests. Let Python's cycle collector look less often: each test makes some hundred thousand objects."""
+    today.begin()
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
 

@@ -14,6 +14,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.facts import NotFound
 from marketplace.kernel.ids import bucket_of, uuid7
 from marketplace.platform.database import UnitOfWork
+from marketplace.platform.database_time import database_time
 
 
 async def preview(work: UnitOfWork, member_id: UUID, redemption_id: UUID, rules: Rules, clock: Clock) -> CancelledView:
@@ -29,7 +30,7 @@ async def preview(work: UnitOfWork, member_id: UUID, redemption_id: UUID, rules:
         {} if found.slice is None else {found.offer_id: OfferStock({found.slice: Slice(0)}, found.slice, whole=False)}
     )
     used = {(member_id, found.offer_id, window): found.quantity for window in found.windows}
-    now = clock.shifted(await work.fetchval("SELECT now()"))
+    now = await database_time(work, clock)
     bucket = bucket_of(member_id)
     state = State(members, {}, stock, used, {})
     return cancelled_view(decide_cancel(found, state, "", (uuid7(bucket), uuid7(bucket)), rules, now))

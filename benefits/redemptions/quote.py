@@ -14,6 +14,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.facts import NotFound
 from marketplace.kernel.ids import bucket_of
 from marketplace.platform.database import unit_of_work
+from marketplace.platform.database_time import database_time
 
 
 async def quote(
@@ -38,7 +39,7 @@ async def quote(
             "SELECT seq, code FROM offer_code WHERE offer_id = $1 AND state = 'free' ORDER BY seq LIMIT $2",
             offer_id, quantity,
         )  # fmt: skip
-        now = clock.shifted(await work.fetchval("SELECT now()"))
+        now = await database_time(work, clock)
     slices = {row["slice"]: Slice(row["remaining"]) for row in rows}
     state = State(
         members,

@@ -10,7 +10,7 @@ import msgspec
 
 from marketplace.demo.oneid import DemoPerson
 from marketplace.platform.commands import DEMO_FILE
-from marketplace.settings import Settings, load
+from marketplace.settings import Settings, load_process
 
 SECRET_FILE = "secret.key"  # noqa: S105 - a file's name
 
@@ -101,7 +101,7 @@ def demo_settings(folder: Path, base_url: str) -> Settings:
         overrides["log_level"] = "warning"
     if not environment.get("MARKETPLACE_LOG_FORMAT"):
         overrides["log_format"] = "console"
-    return load(environment, **overrides)
+    return load_process(environment, **overrides)
 
 
 def _secret(folder: Path) -> str:

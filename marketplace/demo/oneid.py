@@ -6,7 +6,6 @@ PKCE, ID token, RFC 9068 access tokens), so that our side of the sign-in is the 
 
 import os
 import secrets
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +15,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
+from marketplace.kernel.clock import WALL
 from marketplace.platform.identity import Role
 from marketplace.settings import Settings
 
@@ -100,7 +100,7 @@ class OneId:
     def access_token(self, person: DemoPerson, lifetime_s: int = TOKEN_LIFETIME_S) -> str:
         """Return an access token (RFC 9068): members get the members' audience, staff the admin one and their roles."""
         audience = self.settings.audience("members" if person.kind == "member" else "admin")
-        now = int(time.time())
+        now = int(WALL.unix_s())
         claims: dict[str, Any] = {
             "iss": self.issuer,
             "sub": person.subject,
@@ -122,7 +122,7 @@ class OneId:
         except (JoseError, ValueError):
             return None
         person = self._by_subject.get(str(token.claims.get("sub")))
-        expired = token.claims.get("exp", 0) <= time.time()
+        expired = token.claims.get("exp", 0) <= WALL.unix_s()
         return None if person is None or expired or token.header.get("typ") != "at+jwt" else profile(person)
 
     def keys(self) -> dict[str, Any]:

@@ -4,7 +4,6 @@ Authlib has no types, so its classes are subclassed under `type: ignore[misc]`.
 """
 
 import hmac
-import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -24,9 +23,11 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core.grants import OpenIDCode
 
 from marketplace.demo.oneid import TOKEN_LIFETIME_S, DemoPerson, OneId, profile
+from marketplace.kernel.clock import WALL
 from marketplace.settings import Settings
 from marketplace.web.oidc import client_secret
 
+ID_TOKEN_LIFETIME_S = 3600
 CODE_LIFETIME_S = 60
 SCOPES = ("openid", "profile", "email")
 
@@ -149,14 +150,14 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
             nonce=data.get("nonce", ""),
             code_challenge=data["code_challenge"],
             login=request.user.login,
-            issued_at=time.time(),
+            issued_at=WALL.unix_s(),
         )
         while len(self.server.codes) > _MAX_CODES:
             self.server.codes.pop(next(iter(self.server.codes)))
 
     def query_authorization_code(self, code: str, client: RegisteredClient) -> StoredCode | None:
         found = self.server.codes.pop(code, None)
-        if found is None or found.client_id != client.client_id or found.issued_at + CODE_LIFETIME_S < time.time():
+        if found is None or found.client_id != client.client_id or found.issued_at + CODE_LIFETIME_S < WALL.unix_s():
             return None
         return StoredCode(found)
 
@@ -203,7 +204,9 @@ class IdTokens(OpenIDCode):  # type: ignore[misc]
         return {"iss": self._oneid.issuer, "aud": client.client_id}
 
     def generate_user_info(self, user: DemoPerson, scope: str) -> dict[str, Any]:  # noqa: ARG002 - Authlib's
-        return profile(user)
+        # Authlib takes `iat` and `exp` from the machine's clock; these take their place.
+        now = int(WALL.unix_s())
+        return profile(user) | {"iat": now, "exp": now + ID_TOKEN_LIFETIME_S}
 
 
 class Server(AuthorizationServer):  # type: ignore[misc]

@@ -5,8 +5,9 @@ to, so that a look-up by id alone goes to one shard.
 """
 
 import secrets
-import time
 from uuid import UUID
+
+from marketplace.kernel.clock import WALL
 
 BUCKETS = 1024
 """How many buckets the member-side tables are divided into; never changed (design: an ordinary column, 0 to 1023)."""
@@ -42,7 +43,7 @@ def uuid7_values(
 
     `drawn` is 74 random bits for each, where they were drawn together with others.
     """
-    milliseconds = time.time_ns() // 1_000_000 if unix_ms is None else unix_ms
+    milliseconds = WALL.unix_ms() if unix_ms is None else unix_ms
     stamp = (milliseconds & (2**48 - 1)) << 80 | 0x7 << 76 | 0b10 << 62
     drawn = secrets.randbits(ID_BITS * count) if drawn is None else drawn
     made = []

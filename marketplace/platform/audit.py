@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from marketplace.kernel.clock import WALL
 from marketplace.platform.database import DB, UnitOfWork
 
 _GENESIS = b"\0" * 32
@@ -56,9 +57,10 @@ async def follow(fetch: Callable[..., Awaitable[Sequence[asyncpg.Record]]], begu
 
     The entries and the head must be of one snapshot: hand in the `fetch` of a REPEATABLE READ transaction.
     """
-    (head,) = await fetch("SELECT hash, now() AS now FROM audit_head")
-    if begun.since + _AGAIN < head["now"]:
-        begun = Followed(since=head["now"])
+    (head,) = await fetch("SELECT hash FROM audit_head")
+    now = WALL.now()
+    if begun.since + _AGAIN < now:
+        begun = Followed(since=now)
     last, count = begun, begun.entries
     rows = await fetch(
         "SELECT seq, at, actor, action, target, details, hash FROM audit_entry WHERE seq > $1 ORDER BY seq LIMIT $2",

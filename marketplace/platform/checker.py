@@ -17,6 +17,7 @@ import structlog
 from marketplace.kernel.facts import Fact
 from marketplace.platform.away import is_away
 from marketplace.platform.database import DB, columns, unit_of_work
+from marketplace.platform.database_time import began_at, database_time
 from marketplace.platform.events import tick
 from marketplace.platform.invariant_report import Invariants, report
 from marketplace.platform.invariants import AuditChain, Check, EventsConsumed, Looked, Range
@@ -96,7 +97,7 @@ async def check_now(checks: Sequence[Check], *, all_of_them: bool = False) -> In
     """
     by_name = {check.name: check for check in checks}
     await _declare(checks, all_of_them=all_of_them)
-    since = await DB.fetchval("SELECT clock_timestamp()")
+    since = await database_time()
     begun: set[tuple[str, str]] = set()
     while (found := await _claim(_CLAIM_OLDER, list(by_name), since)) is not None:
         key = (found.name, found.low)
@@ -158,8 +159,8 @@ WHERE NOT EXISTS (SELECT FROM invariant_slice s WHERE s.name = w.name AND s.cut 
 """
 
 _BEGIN = """
-INSERT INTO invariant_slice (name, cut, low, high, stops_payouts)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[]) ON CONFLICT DO NOTHING
+INSERT INTO invariant_slice (name, cut, low, high, stops_payouts, due_at)
+SELECT w.*, $6::timestamptz FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[]) AS w ON CONFLICT DO NOTHING
 """
 
 
@@ -176,32 +177,32 @@ async def _declare(checks: Sequence[Check], *, all_of_them: bool) -> None:
             await work.execute(_FORGET, [check.name for check in checks])
         new = await work.fetch(_DECLARE, *columns(rows, 5))
         if new:
-            await work.execute(_BEGIN, *columns([tuple(row) for row in new], 5))
+            await work.execute(_BEGIN, *columns([tuple(row) for row in new], 5), await database_time(work))
 
 
 _CLAIM = f"""
-UPDATE invariant_slice s SET claimed_until = clock_timestamp() + interval '{_LEASE_S} s'
+UPDATE invariant_slice s SET claimed_until = $2::timestamptz + interval '{_LEASE_S} s'
 FROM (
     SELECT name, low FROM invariant_slice WHERE name = ANY($1) AND {{condition}}
     ORDER BY {{order}}due_at, name, low LIMIT 1 FOR UPDATE SKIP LOCKED
 ) AS next
 WHERE s.name = next.name AND s.low = next.low
 RETURNING s.name, s.low, s.high, s.memo, s.error IS NOT NULL OR s.took_ms > {_LOOK_MS // 2} AS patient,
-          coalesce(s.checked_at < now() - interval '{LATE}', true) AS urgent
+          coalesce(s.checked_at < $2 - interval '{LATE}', true) AS urgent
 """
 
-_UNCLAIMED = "(claimed_until IS NULL OR claimed_until <= clock_timestamp())"
+_UNCLAIMED = "(claimed_until IS NULL OR claimed_until <= $2)"
 
-_CLAIM_DUE = _CLAIM.format(condition=f"due_at <= now() AND {_UNCLAIMED}", order="")
+_CLAIM_DUE = _CLAIM.format(condition=f"due_at <= $2 AND {_UNCLAIMED}", order="")
 
 # What is claimed comes last, but does not wait: its worker may have died, and began before us in any case.
 _CLAIM_OLDER = _CLAIM.format(
-    condition="coalesce(checked_at < $2, true) AND coalesce(failed_at < $2, true)", order=f"NOT {_UNCLAIMED}, "
+    condition="coalesce(checked_at < $3, true) AND coalesce(failed_at < $3, true)", order=f"NOT {_UNCLAIMED}, "
 )
 
 
-async def _claim(statement: str, *values: Any) -> Slice | None:
-    rows = await DB.fetch(statement, *values)
+async def _claim(statement: str, names: Sequence[str], *since: datetime) -> Slice | None:
+    rows = await DB.fetch(statement, names, await database_time(), *since)
     return Slice(**rows[0]) if rows else None
 
 
@@ -237,7 +238,7 @@ async def _look(check: Check, found: Slice) -> Seen:
     began = time.perf_counter()
     async with unit_of_work("REPEATABLE READ") as work:
         await work.execute(_SNAPSHOT.format(timeout=_PATIENT_MS if found.patient else _LOOK_MS))
-        at = await work.fetchval("SELECT now()")
+        at = await began_at(work)
         looked = await check.look(work.fetch, found.range, found.memo)
     return Seen(at, int((time.perf_counter() - began) * 1000), looked)
 
@@ -260,8 +261,8 @@ UPDATE invariant_slice SET memo = $4, claimed_until = NULL WHERE name = $1 AND l
 """
 
 _FAIL = f"""
-UPDATE invariant_slice SET error = $4, failed_at = clock_timestamp(), claimed_until = NULL, memo = NULL,
-    due_at = now() + interval '{AGAIN}'
+UPDATE invariant_slice SET error = $4, failed_at = $5, claimed_until = NULL, memo = NULL,
+    due_at = $5::timestamptz + interval '{AGAIN}'
 WHERE name = $1 AND low = $2 AND high = $3 RETURNING 1
 """
 
@@ -282,7 +283,7 @@ async def _keep(found: Slice, seen: Seen) -> bool:
 
 async def _fail(found: Slice, error: Exception) -> None:
     text = f"{type(error).__name__}: {error}"[:500]
-    await DB.fetch(_FAIL, found.name, found.low, found.high, text)
+    await DB.fetch(_FAIL, found.name, found.low, found.high, text, await database_time())
 
 
 # The parts know what the whole knew: nothing becomes unknown by being divided. How many rows each has comes out at its turn.
@@ -308,28 +309,38 @@ async def _divide(check: Check, found: Slice, parts: int, error: Exception | Non
 
 
 # A slice is told once that something happened, and again while it is being looked at: that look may have begun before. After a
-# round's pause nothing need be said, since everything has its turn.
-_NOTICE = f"""
+# round's pause nothing need be said, since everything has its turn. A time that lies ahead is of a clock that was set back.
+_NEWS = f"""
 WITH last AS (
-    SELECT snapshot, noticed_at FROM invariant_watch WHERE noticed_at < now() - interval '{_IDLE_S} s' FOR UPDATE SKIP LOCKED
+    SELECT snapshot, noticed_at FROM invariant_watch
+    WHERE noticed_at NOT BETWEEN $2::timestamptz - interval '{_IDLE_S} s' AND $2 FOR UPDATE SKIP LOCKED
 ), news AS MATERIALIZED (
     SELECT e.bucket, e.payload FROM event e, last
     WHERE e.xid >= pg_snapshot_xmin(last.snapshot) AND NOT pg_visible_in_snapshot(e.xid, last.snapshot)
-      AND last.noticed_at > now() - interval '{ROUND}'
+      AND last.noticed_at > $2 - interval '{ROUND}'
 ), touched AS (
     SELECT DISTINCT 'bucket' AS cut, lpad(bucket::text, 4, '0') AS key FROM news
     UNION SELECT key, payload ->> key FROM news CROSS JOIN unnest($1::text[]) AS key WHERE payload ->> key IS NOT NULL
     UNION SELECT '', '' FROM news
 ), watched AS (
-    UPDATE invariant_watch w SET snapshot = pg_current_snapshot(), noticed_at = now() FROM last
+    UPDATE invariant_watch w SET snapshot = pg_current_snapshot(), noticed_at = $2 FROM last
 )
-UPDATE invariant_slice s SET changed_at = now(), due_at = least(s.due_at, s.checked_at + interval '{SOON}')
-WHERE (coalesce(s.changed_at < s.checked_at, true) OR s.claimed_until > clock_timestamp())
+SELECT s.name, s.low FROM invariant_slice s
+WHERE (coalesce(s.changed_at < s.checked_at, true) OR s.claimed_until > $2)
   AND EXISTS (SELECT FROM touched t WHERE t.cut = s.cut AND t.key BETWEEN s.low AND s.high)
+"""
+
+_TELL = f"""
+UPDATE invariant_slice s SET changed_at = $3, due_at = least(s.due_at, s.checked_at + interval '{SOON}')
+FROM unnest($1::text[], $2::text[]) AS touched (name, low) WHERE s.name = touched.name AND s.low = touched.low
 """
 
 
 async def _notice(checks: Sequence[Check]) -> None:
     """Bring forward the slices in which something happened since this was last done, by whomever."""
     ids = sorted({check.cut.key for check in checks} - {"", "bucket"})
-    await DB.fetch(_NOTICE, ids)
+    async with unit_of_work() as work:
+        touched = await work.fetch(_NEWS, ids, await database_time(work))
+        if touched:
+            # The time of the change is asked for after the news were read: a look that does not know them began before it.
+            await work.execute(_TELL, *columns([tuple(row) for row in touched], 2), await database_time(work))

@@ -16,7 +16,7 @@ from marketplace.kernel.errors import OperatorError
 from marketplace.kernel.facts import Fact
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import preferred_language
-from marketplace.settings import VARIABLES, Settings, SettingsError, load
+from marketplace.settings import VARIABLES, Settings, SettingsError, load_process
 
 DEMO_FILE = "demo.json"
 """What a demo leaves in its data folder; where it lies, commands work on that demo."""
@@ -46,7 +46,7 @@ def settings_for(data: Path | None) -> Settings:
         )
     if not configured:
         overrides["mode"] = "demo"
-    return load(None, **overrides)
+    return load_process(None, **overrides)
 
 
 @asynccontextmanager

@@ -1,11 +1,13 @@
 """Is everything there that the program needs? Each finding says what to do."""
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
 import msgspec
 
+from marketplace.kernel.clock import WALL
 from marketplace.platform.commands import settings_for
 from marketplace.platform.database import connection_config
 from marketplace.platform.embedded import EmbeddedServer, EmbeddedServerError, check_folder
@@ -103,9 +105,9 @@ async def _checks(connection: asyncpg.Connection) -> Finding:
     row = await connection.fetchrow(
         "SELECT count(DISTINCT name) AS known, count(DISTINCT name) FILTER (WHERE broken > 0) AS broken,"
         " min(name) FILTER (WHERE broken > 0) AS first,"
-        " coalesce(min(checked_at) < now() - make_interval(hours => $1), false) AS old,"
+        " coalesce(min(checked_at) < $1, false) AS old,"
         " to_char(min(checked_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI UTC') AS since FROM invariant_slice",
-        TRUSTED_H,
+        WALL.now() - timedelta(hours=TRUSTED_H),
     )
     if row["broken"]:
         remedy = (

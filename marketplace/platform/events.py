@@ -20,6 +20,7 @@ import asyncpg
 import msgspec
 import structlog
 
+from marketplace.kernel.clock import WALL
 from marketplace.kernel.event import Event
 from marketplace.kernel.ids import bucket_of
 from marketplace.platform.away import is_away
@@ -92,12 +93,12 @@ async def tick() -> int:
     """
     async with unit_of_work() as work:
         await work.execute("SELECT FROM event_ticker FOR UPDATE")
-        return int(await work.fetchval(_TICK))
+        return int(await work.fetchval(_TICK, WALL.now()))
 
 
 _TICK = """
 WITH last AS (SELECT id, snapshot FROM event_tick ORDER BY id DESC LIMIT 1), cut AS (
-    INSERT INTO event_tick (snapshot) SELECT pg_current_snapshot() WHERE EXISTS (
+    INSERT INTO event_tick (snapshot, at) SELECT pg_current_snapshot(), $1 WHERE EXISTS (
         SELECT FROM event WHERE xid >= coalesce((SELECT pg_snapshot_xmin(snapshot) FROM last), '3'::xid8)
         AND NOT pg_visible_in_snapshot(xid, coalesce((SELECT snapshot FROM last), '3:3:'::pg_snapshot)))
     RETURNING id
@@ -145,12 +146,13 @@ async def _take(work: UnitOfWork, consumer: Consumer, begin: int, seq: int) -> i
         await consumer.handle(work, wanted)
     finished = len(rows) < BATCH
     await work.execute(
-        "UPDATE consumer_position SET tick = $2, seq = $3, handled = handled + $4, moved_at = now(), error = NULL"
+        "UPDATE consumer_position SET tick = $2, seq = $3, handled = handled + $4, moved_at = $5, error = NULL"
         " WHERE consumer = $1",
         consumer.name,
         end if finished else begin,
         0 if finished else rows[-1]["seq"],
         len(wanted),
+        WALL.now(),
     )
     return max(len(rows), 1)
 

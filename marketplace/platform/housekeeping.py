@@ -1,8 +1,9 @@
 """What the platform itself does with time: answers, sessions and ticks that nobody needs any more."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
-from marketplace.kernel.clock import Clock
+from marketplace.kernel.clock import WALL
 from marketplace.platform.database import DB
 from marketplace.platform.jobs import Job
 from marketplace.platform.limits import forget_windows
@@ -20,7 +21,7 @@ def jobs(settings: Settings) -> Sequence[Job]:
         await forget_idempotency(settings.idempotency_days)
 
     async def forget_messages() -> None:
-        await forget_mail(Clock().now())
+        await forget_mail(WALL.now())
 
     return [
         Job("platform.forget_answers", "23 * * * *", forget_answers),
@@ -33,12 +34,12 @@ def jobs(settings: Settings) -> Sequence[Job]:
 
 async def forget_idempotency(days: int) -> int:
     """Delete stored answers older than the published number of days and return how many there were."""
-    total = 0
+    total, before = 0, WALL.now() - timedelta(days=days)
     while True:
         gone = await DB.fetch(
             "DELETE FROM idempotency WHERE ctid = ANY(ARRAY(SELECT ctid FROM idempotency"
-            " WHERE created_at < now() - make_interval(days => $1) LIMIT $2)) RETURNING 1",
-            days, BATCH,
+            " WHERE created_at < $1 LIMIT $2)) RETURNING 1",
+            before, BATCH,
         )  # fmt: skip
         total += len(gone)
         if len(gone) < BATCH:
@@ -47,11 +48,12 @@ async def forget_idempotency(days: int) -> int:
 
 async def forget_sessions() -> None:
     """Delete sessions whose time is over."""
-    await DB.fetch("DELETE FROM web_session WHERE expires_at <= now()")
+    await DB.fetch("DELETE FROM web_session WHERE expires_at <= $1", WALL.now())
 
 
 async def forget_ticks() -> None:
     """Delete ticks that every consumer has passed, but for the last of them; without consumers none."""
     await DB.fetch(
-        "DELETE FROM event_tick WHERE id < (SELECT min(tick) FROM consumer_position) AND at < now() - interval '1 hour'"
+        "DELETE FROM event_tick WHERE id < (SELECT min(tick) FROM consumer_position) AND at < $1",
+        WALL.now() - timedelta(hours=1),
     )

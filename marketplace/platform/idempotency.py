@@ -18,6 +18,7 @@ import structlog
 from litestar import Request
 from litestar.params import HeaderParameter
 
+from marketplace.kernel.clock import WALL
 from marketplace.kernel.facts import Fact, InvalidField, Kind, WrongState
 from marketplace.kernel.ids import BUCKETS
 from marketplace.kernel.states import TransitionRefusedError
@@ -238,8 +239,8 @@ async def _claim(transaction: UnitOfWork, key: Key, now: datetime | None) -> boo
     try:
         claimed = await transaction.fetchval(
             "INSERT INTO idempotency (bucket, caller, key, fingerprint, status, body, created_at)"
-            " VALUES ($1, $2, $3, $4, 0, '', coalesce($5, now())) ON CONFLICT DO NOTHING RETURNING 1",
-            key.bucket, key.caller, key.key, key.fingerprint, now,
+            " VALUES ($1, $2, $3, $4, 0, '', $5) ON CONFLICT DO NOTHING RETURNING 1",
+            key.bucket, key.caller, key.key, key.fingerprint, now or WALL.now(),
         )  # fmt: skip
     except asyncpg.LockNotAvailableError as error:
         raise InProgress from error

@@ -17,6 +17,7 @@ from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
+from marketplace.kernel.clock import WALL
 from marketplace.kernel.facts import Fact, Kind
 from marketplace.platform import limits
 
@@ -156,7 +157,7 @@ class Identity:
         verifier = self._verifiers[name]
         keys = await verifier.keys(False)
         known = self._verified.get((name, token))
-        if known is not None and known.keys is keys and known.caller.expires_at > time.time():
+        if known is not None and known.keys is keys and known.caller.expires_at > WALL.unix_s():
             return known.caller
         counted = name in COUNTED
         if counted:
@@ -207,7 +208,7 @@ async def _verify(token: str, verifier: Verifier, keys: KeySet) -> _Verified:
     listed = [] if verifier.possession else [[verifier.audience]]
     if claims.get("aud") not in (verifier.audience, *listed):
         raise Unauthenticated("受众不符", "it was issued for another audience")
-    now = time.time()
+    now = WALL.unix_s()
     expires_at, subject = claims.get("exp"), claims.get("sub")
     if not isinstance(expires_at, int | float) or expires_at <= now:
         raise Unauthenticated("已过期", "it has expired")

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from marketplace.kernel.clock import WALL
 from marketplace.platform.database import DB
 from marketplace.platform.invariants import SHOWN, Check, Fetch
 
@@ -61,7 +62,7 @@ _REPORT = f"""
 SELECT name, bool_and(s.broken = 0) AS holds, sum(s.broken)::bigint AS broken, min(s.broken_since) AS broken_since,
        CASE WHEN bool_and(s.last_true_at IS NOT NULL) THEN min(s.last_true_at) END AS last_true,
        CASE WHEN bool_and(s.checked_at IS NOT NULL) THEN min(s.checked_at) END AS checked_at,
-       sum(s.rows)::bigint AS rows, count(s.name) AS slices, count(*) FILTER (WHERE s.due_at <= now()) AS due,
+       sum(s.rows)::bigint AS rows, count(s.name) AS slices, count(*) FILTER (WHERE s.due_at <= $2) AS due,
        min(s.error) AS error,
        ARRAY(SELECT jsonb_array_elements(b.breaches) FROM invariant_slice b
              WHERE b.name = wanted.name AND b.broken > 0 ORDER BY b.low LIMIT {SHOWN}) AS breaches
@@ -72,7 +73,7 @@ GROUP BY wanted.name, name, place ORDER BY place
 
 async def report(checks: Sequence[Check]) -> Invariants:
     """Return what is known of each check, in their order."""
-    rows = await DB.fetch(_REPORT, [check.name for check in checks])
+    rows = await DB.fetch(_REPORT, [check.name for check in checks], WALL.now())
     results = [_result(dict(row)) for row in rows]
     return Invariants(all(result.holds for result in results), results)
 
@@ -92,12 +93,13 @@ async def standing_breach(fetch: Fetch) -> Breach | None:
     return Breach(**rows[0]) if rows else None
 
 
-async def oldest_check(fetch: Fetch, names: Sequence[str]) -> Age:
-    """Return which of the invariants was not looked at for the longest time; the database's clock counts."""
+async def oldest_check(fetch: Fetch, names: Sequence[str], now: datetime) -> Age:
+    """Return which of the invariants was not looked at for the longest time until `now`."""
     (row,) = await fetch(
-        "SELECT name, s.checked_at, floor(extract(epoch FROM now() - s.checked_at) / 3600)::int AS hours"
+        "SELECT name, s.checked_at, floor(extract(epoch FROM $2 - s.checked_at) / 3600)::int AS hours"
         " FROM unnest($1::text[]) AS wanted (name) LEFT JOIN invariant_slice s USING (name)"
         " ORDER BY s.checked_at NULLS FIRST LIMIT 1",
         list(names),
+        now,
     )
     return Age(**row)

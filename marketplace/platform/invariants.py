@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from marketplace.kernel.clock import WALL
 from marketplace.kernel.ids import BUCKETS
 from marketplace.platform import audit
 
@@ -191,13 +192,13 @@ class EventsConsumed(msgspec.Struct, frozen=True):
 
     async def look(self, fetch: Fetch, part: Range, memo: dict[str, Any] | None = None) -> Looked:  # noqa: ARG002 - the protocol's
         """Look at every consumer's position."""
-        (row,) = await fetch(_LOOK.format(compares=_POSITIONS), list(self.consumers))
+        (row,) = await fetch(_LOOK.format(compares=_POSITIONS), list(self.consumers), WALL.now())
         return Looked(row["rows"], row["broken"], row["breaches"] or ())
 
 
 # A tick is cut when something was committed: the first one past a position says since when that waits.
 _POSITIONS = f"""
-SELECT p.error IS NULL AND (waiting.since IS NULL OR waiting.since >= now() - interval '{LATE}') AS holds,
+SELECT p.error IS NULL AND (waiting.since IS NULL OR waiting.since >= $2::timestamptz - interval '{LATE}') AS holds,
        coalesce(p.handled, 0) AS rows, wanted.consumer, p.error, waiting.since AS waiting_since
 FROM unnest($1::text[]) AS wanted (consumer) LEFT JOIN consumer_position p USING (consumer)
 CROSS JOIN LATERAL (SELECT min(t.at) AS since FROM event_tick t WHERE t.id > coalesce(p.tick, 0)) AS waiting

@@ -3,13 +3,14 @@
 import logging
 import sys
 from collections.abc import MutableMapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import asyncpg
 import msgspec
 import structlog
 
+from marketplace.kernel.clock import WALL
 from marketplace.settings import Settings
 
 logger = structlog.get_logger()
@@ -37,7 +38,7 @@ def answered(line: Answered) -> None:
     if not _straight:
         logger.info(**msgspec.to_builtins(line))
         return
-    line.level, line.timestamp = "info", datetime.now(UTC)
+    line.level, line.timestamp = "info", WALL.now()
     sys.stderr.buffer.write(msgspec.json.encode(line) + b"\n")
     sys.stderr.buffer.flush()
 
@@ -62,7 +63,7 @@ def configure(settings: Settings) -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            timed,
             without_rows,
             structlog.processors.format_exc_info,
             renderer,
@@ -74,6 +75,12 @@ def configure(settings: Settings) -> None:
         cache_logger_on_first_use=True,
     )
     _straight = json and level <= logging.INFO
+
+
+def timed(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Processor: say when, by the clock of the process."""
+    event["timestamp"] = WALL.now().isoformat().replace("+00:00", "Z")
+    return event
 
 
 def without_rows(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -25,6 +25,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import uuid7
 from marketplace.platform.away import is_away
 from marketplace.platform.database import DB, UnitOfWork, unit_of_work
+from marketplace.platform.database_time import database_time
 from marketplace.platform.pauses import pause
 from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
 from marketplace.settings import Settings
@@ -127,8 +128,7 @@ class MailSender:
 
     async def _now(self, work: UnitOfWork) -> datetime:
         """Return the database's time, which is one for all who send."""
-        now: datetime = await work.fetchval("SELECT now()")
-        return self._clock.shifted(now)
+        return await database_time(work, self._clock)
 
     async def _deliver(self, row: Any, send: Send) -> None:
         """Hand one message over, outside of any transaction, and record what came of it."""

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from marketplace.platform.database import UnitOfWork
+from marketplace.platform.database_time import PRESENT
 from marketplace.platform.rows import Columns
 
 
@@ -25,7 +26,7 @@ class Read:
         self.sql = sql
 
 
-NOW = (Read("", "SELECT clock_timestamp()"), ((),))
+NOW = (Read("", PRESENT), ((),))
 """To be asked for last: the database's time after the locks of the reads before it were had."""
 
 

@@ -4,7 +4,6 @@ Sandboxes have the same code, tables and rules; nothing in them is ever read tog
 (docs/decisions/0017-sandbox.md). `marketplace/sandbox.py` opens them.
 """
 
-import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +12,7 @@ from uuid import UUID
 import msgspec
 from litestar.connection import ASGIConnection
 
-from marketplace.kernel.clock import Clock
+from marketplace.kernel.clock import WALL, Clock
 from marketplace.kernel.facts import Fact, InvalidField, Kind
 from marketplace.platform.database import DB, UnitOfWork
 from marketplace.platform.identity import Caller
@@ -102,7 +101,7 @@ class _Member(msgspec.Struct, frozen=True):
 
 def member_token(secret_key: str, partner_id: UUID, subject: str, name: str) -> str:
     """Return a token of one of the sandbox's test members, good for TOKEN_LIFETIME_S and nowhere but there."""
-    plain = msgspec.json.encode(_Member(partner_id, subject, name, time.time() + TOKEN_LIFETIME_S))
+    plain = msgspec.json.encode(_Member(partner_id, subject, name, WALL.unix_s() + TOKEN_LIFETIME_S))
     return TOKEN_PREFIX + encrypt(secret_key, _PURPOSE, plain).decode()
 
 
@@ -113,7 +112,7 @@ def read_member_token(secret_key: str, token: str) -> tuple[Caller, UUID] | None
         member = msgspec.json.decode(plain, type=_Member)
     except (WrongSecretError, msgspec.MsgspecError):
         return None
-    if member.expires_at <= time.time():
+    if member.expires_at <= WALL.unix_s():
         return None
     claims = {"name": member.name, "livemode": False}
     caller = Caller("members", member.subject, "sandbox", frozenset(), frozenset(), claims, member.expires_at)

@@ -2,7 +2,6 @@
 
 import hmac
 import secrets
-import time
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +13,7 @@ from authlib.deprecate import AuthlibDeprecationWarning
 from joserfc import jwt
 from joserfc.errors import JoseError
 
+from marketplace.kernel.clock import WALL
 from marketplace.kernel.facts import Fact, Kind
 from marketplace.platform.identity import ALGORITHMS, IdentityUnavailable, KeySource
 from marketplace.platform.secretbox import derive
@@ -66,7 +66,7 @@ class Flow(msgspec.Struct, frozen=True):
 def new_flow(return_to: str) -> Flow:
     """Return a fresh sign-in that ends at the local path."""
     verifier = secrets.token_urlsafe(_VERIFIER_BYTES)
-    return Flow(secrets.token_urlsafe(24), secrets.token_urlsafe(24), verifier, return_to, int(time.time()))
+    return Flow(secrets.token_urlsafe(24), secrets.token_urlsafe(24), verifier, return_to, int(WALL.unix_s()))
 
 
 def client_secret(settings: Settings) -> str:
@@ -125,7 +125,7 @@ class RelyingParty:
     async def _claims(self, id_token: str, flow: Flow) -> dict[str, Any]:
         """Return the ID token's claims once they are proved (OpenID Connect Core 1.0 §3.1.3.7)."""
         claims = await self._decode(id_token)
-        now = time.time()
+        now = WALL.unix_s()
         expires_at = claims.get("exp")
         if claims.get("iss") != self.issuer:
             raise SignInFailed("签发者不符", "another issuer answered")

@@ -1,7 +1,6 @@
 """Signing in with ONE ID, signing out, and choosing the language."""
 
 import re
-import time
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -11,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from marketplace.kernel.clock import Clock
+from marketplace.kernel.clock import WALL, Clock
 from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
 from marketplace.settings import Settings
 from marketplace.web.language import language_cookie
@@ -77,7 +76,7 @@ def _flow_of(request: Request[Any, Any, Any], settings: Settings) -> Flow:
         flow = msgspec.json.decode(decrypt(settings.secret_key, _FLOW_PURPOSE, sealed.encode()), type=Flow)
     except (WrongSecretError, msgspec.MsgspecError) as error:
         raise SignInFailed("登录会话不存在", "this browser began no sign-in") from error
-    if flow.started_at + FLOW_LIFETIME_S < time.time():
+    if flow.started_at + FLOW_LIFETIME_S < WALL.unix_s():
         raise SignInFailed("登录超时", "it took too long")
     return flow
 

@@ -1,6 +1,5 @@
 """Client assertions, `private_key_jwt` (RFC 7523 §2.2): believed once, for a short time, and only when made for us."""
 
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +10,7 @@ from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 from joserfc import jwt
 from joserfc.errors import JoseError
 
+from marketplace.kernel.clock import WALL
 from partners.oauth.jwks import ASSERTION_ALGORITHMS, key_set
 
 MAX_LIFETIME_S = 600
@@ -88,7 +88,7 @@ class ClientAssertion(JWTBearerClientAssertion):  # type: ignore[misc]  # Authli
             raise InvalidClientError(description="The assertion is not good.") from error
         if not _HEADERS.issuperset(token.header):
             raise InvalidClientError(description="The assertion may name alg, kid and typ in its header, and no key.")
-        self.used = check_claims(token.claims, self._issuer, time.time())
+        self.used = check_claims(token.claims, self._issuer, WALL.unix_s())
         return token.claims
 
 

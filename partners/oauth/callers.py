@@ -1,6 +1,5 @@
 """Who calls with a token of ours: a partner's system, an application in a person's name, or one of the OEM's systems."""
 
-import time
 from collections.abc import Mapping
 from typing import Any, NoReturn
 from uuid import UUID
@@ -8,6 +7,7 @@ from uuid import UUID
 import msgspec
 from litestar.connection import ASGIConnection
 
+from marketplace.kernel.clock import WALL
 from marketplace.kernel.facts import Fact, Kind
 from marketplace.platform.database import DB, is_live
 from marketplace.platform.identity import Caller, Identity, InsufficientScope, ProofNeeded, Unauthenticated, identity_of
@@ -203,7 +203,7 @@ def _proof_of(request: ASGIConnection[Any, Any, Any, Any], caller: Caller, token
     sent = single(request.headers.getall(HEADER, []))
     if sent is None:
         _refuse("There is no DPoP proof.")
-    proof = check_proof(sent, scope["method"], f"{settings.base_url}{path}", time.time(), token)
+    proof = check_proof(sent, scope["method"], f"{settings.base_url}{path}", WALL.unix_s(), token)
     cnf = caller.claims["cnf"]
     if not isinstance(cnf, dict) or proof.jkt != cnf.get("jkt"):
         _refuse("The proof is of another key.")

@@ -7,7 +7,6 @@ that all processes share. There are no nonces: a proof made ahead is worth nothi
 import base64
 import hashlib
 import hmac
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +19,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 from joserfc.jws import JWSRegistry
 
+from marketplace.kernel.clock import WALL
 from marketplace.kernel.facts import InvalidField
 from marketplace.platform.database import DB, UnitOfWork
 from partners.oauth.jwks import ASSERTION_ALGORITHMS, check_key
@@ -141,4 +141,4 @@ async def remember(proof: Proof, work: UnitOfWork | None = None) -> bool:
 def at_token_endpoint(headers: Sequence[str], url: str) -> Proof | None:
     """Return the proof that came with a request to the OAuth server, or None without one. Raises InvalidProofError."""
     proof = single(headers)
-    return None if proof is None else check_proof(proof, "POST", url, time.time())
+    return None if proof is None else check_proof(proof, "POST", url, WALL.unix_s())

@@ -13,6 +13,7 @@ from uuid import UUID
 from litestar import Litestar
 from litestar.connection import ASGIConnection
 
+from marketplace.kernel.clock import WALL
 from marketplace.platform.database import DB, LIVE, in_place
 from partners.oauth.domain import Client, Grant, Secret, is_known
 from partners.staff.domain import StaffRole, StaffStatus, scopes_of
@@ -41,7 +42,7 @@ SELECT = f"SELECT {_COLUMNS} FROM oauth_client c LEFT JOIN partner p ON p.id = c
 
 GRANT_COLUMNS = (
     "g.id, g.client_id, g.partner_id, g.staff_id, g.scopes, g.jkt,"
-    " (g.revoked_at IS NOT NULL OR g.expires_at <= now()) AS revoked,"
+    " g.revoked_at AS grant_revoked_at, g.expires_at AS grant_expires_at,"
     f" p.status AS partner_status, s.status AS staff_status, s.roles AS staff_roles, {ACCEPTS_POINTS},"
     " ARRAY(SELECT location_id FROM partner_staff_location l WHERE l.staff_id = g.staff_id"
     " AND l.partner_id = g.partner_id) AS locations"
@@ -53,7 +54,7 @@ GRANT_FROM = (
 """A grant with what its partner and its person are at present, as `grant_of` reads it."""
 
 _GRANTS = f"SELECT {GRANT_COLUMNS} FROM {GRANT_FROM} WHERE g.id = ANY($1::uuid[])"
-_REVOKED = "SELECT jti FROM oauth_revoked_token WHERE expires_at > now() - interval '1 minute'"
+_REVOKED = "SELECT jti FROM oauth_revoked_token WHERE expires_at > $1::timestamptz - interval '1 minute'"
 
 _SETS = ("scopes", "grant_types", "locations")
 
@@ -74,7 +75,7 @@ def person_scopes(status: str | None, roles: list[str] | None) -> frozenset[str]
 
 
 def grant_of(row: Any) -> Grant:
-    """Return a row of GRANT_COLUMNS as a grant."""
+    """Return a row of GRANT_COLUMNS as a grant as it is at present."""
     return Grant(
         id=row["id"],
         client_id=row["client_id"],
@@ -84,7 +85,7 @@ def grant_of(row: Any) -> Grant:
         person_scopes=person_scopes(row["staff_status"], row["staff_roles"]),
         partner_status=row["partner_status"],
         jkt=row["jkt"],
-        revoked=row["revoked"],
+        revoked=row["grant_revoked_at"] is not None or row["grant_expires_at"] <= WALL.now(),
         accepts_points=row["accepts_points"],
         locations=frozenset(row["locations"]),
     )
@@ -153,7 +154,7 @@ class Gate:
             started, changes, used = time.monotonic(), self._changes, self._used
             self._used = set()
             clients = {row["client_id"]: client_of(row) for row in await DB.fetch(SELECT)}
-            revoked = frozenset(row["jti"] for row in await DB.fetch(_REVOKED))
+            revoked = frozenset(row["jti"] for row in await DB.fetch(_REVOKED, WALL.now()))
             grants: dict[UUID, Grant] = {}
             if used:
                 grants = {row["id"]: grant_of(row) for row in await DB.fetch(_GRANTS, sorted(used)[:MOST_GRANTS])}

@@ -18,6 +18,7 @@ from uuid import uuid4
 import msgspec
 from joserfc.jwk import ECKey, KeySet, KeySetSerialization, RSAKey
 
+from marketplace.kernel.clock import WALL
 from marketplace.kernel.facts import Fact
 from marketplace.platform import audit
 from marketplace.platform.database import DB, UnitOfWork, unit_of_work
@@ -44,7 +45,7 @@ _MEMBERS: Mapping[str, tuple[str, ...]] = {
 _KEEP_RETIRED = "1 hour"
 _PUBLISHED = (
     "SELECT kid, algorithm, public_jwk FROM oauth_signing_key"
-    f" WHERE retired_at IS NULL OR retired_at > now() - interval '{_KEEP_RETIRED}' ORDER BY created_at, kid"
+    f" WHERE retired_at IS NULL OR retired_at > $1::timestamptz - interval '{_KEEP_RETIRED}' ORDER BY created_at, kid"
 )
 
 
@@ -141,7 +142,7 @@ async def public_jwks() -> KeySetSerialization:
 
     The members are named one by one, so that whatever a key holds, its private part cannot be among them.
     """
-    rows = await DB.fetch(_PUBLISHED)
+    rows = await DB.fetch(_PUBLISHED, WALL.now())
     return {"keys": [{name: row["public_jwk"][name] for name in _MEMBERS[row["algorithm"]]} for row in rows]}
 
 
@@ -174,7 +175,8 @@ class SigningKeys:
         started = time.monotonic()
         rows = await DB.fetch(
             "SELECT kid, algorithm, private_sealed, created_at, signs_from, retired_at FROM oauth_signing_key"
-            " WHERE retired_at IS NULL OR retired_at > now() - interval '1 day'"
+            " WHERE retired_at IS NULL OR retired_at > $1::timestamptz - interval '1 day'",
+            WALL.now(),
         )
         self._keys = {row["kid"]: self._open(row) for row in rows}
         self._read_at = started

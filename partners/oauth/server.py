@@ -22,6 +22,7 @@ from authlib.oauth2.rfc6749 import (
 from authlib.oauth2.rfc9068 import JWTBearerTokenGenerator
 from joserfc.jwk import KeySet
 
+from marketplace.kernel.clock import WALL
 from marketplace.platform.problems import parse_id
 from marketplace.settings import Settings
 from partners.oauth.assertions import ClientAssertion
@@ -129,7 +130,10 @@ class _Tokens(JWTBearerTokenGenerator):  # type: ignore[misc]  # Authlib has no 
         user: Person | None,
         scope: str,  # noqa: ARG002 - Authlib's signature
     ) -> dict[str, Any]:
-        claims: dict[str, Any] = {"livemode": client.row is None or client.row.livemode}
+        # Authlib takes `iat` and `exp` from the machine's clock; these take their place.
+        now = int(WALL.unix_s())
+        claims: dict[str, Any] = {"iat": now, "exp": now + TOKEN_LIFETIME_S}
+        claims["livemode"] = client.row is None or client.row.livemode
         if user is not None:
             claims["grant"] = str(user.grant.id)
         if self._server.loaded.proof is not None:

@@ -1,6 +1,5 @@
 """Signing in by the company's own OpenID Connect provider."""
 
-import time
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +8,7 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from marketplace.kernel.clock import Clock
+from marketplace.kernel.clock import WALL, Clock
 from marketplace.kernel.facts import NotFound
 from marketplace.platform.database import unit_of_work
 from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
@@ -103,7 +102,7 @@ def _begun(request: HttpRequest, settings: Settings) -> CompanyFlow:
         begun = msgspec.json.decode(decrypt(settings.secret_key, _PURPOSE, sealed.encode()), type=CompanyFlow)
     except (WrongSecretError, msgspec.MsgspecError) as error:
         raise CompanySignInFailed("登录会话不存在", "this browser began no sign-in") from error
-    if begun.flow.started_at + FLOW_LIFETIME_S < time.time():
+    if begun.flow.started_at + FLOW_LIFETIME_S < WALL.unix_s():
         raise CompanySignInFailed("登录超时", "it took too long")
     return begun
 

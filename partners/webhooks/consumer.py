@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from marketplace.kernel.clock import WALL
 from marketplace.kernel.ids import uuid7
 from marketplace.platform.database import UnitOfWork, columns
 from marketplace.platform.events import StoredEvent
@@ -40,7 +41,7 @@ class Announcer:
     async def handle(self, work: UnitOfWork, events: Sequence[StoredEvent]) -> None:
         """Number the events, lay them up for reading, and lay up a delivery for each endpoint that wants one.
 
-        Laid up and due by the database's time, as the sender sees it: a sandbox's own may be years ahead.
+        Laid up and due by the time that the sender goes by: a sandbox's own may be years ahead.
         """
         numbers = [event.position[1] for event in events]
         known = await work.fetch("SELECT log_seq FROM partner_event WHERE log_seq = ANY($1::bigint[])", numbers)
@@ -52,17 +53,19 @@ class Announcer:
             return
         await work.execute(
             "INSERT INTO partner_event (id, log_seq, partner_id, type, aggregate_id, sequence, body, created_at)"
-            " SELECT id, log_seq, partner_id, type, aggregate_id, sequence, body, now() FROM unnest($1::uuid[], $2::bigint[],"
+            " SELECT id, log_seq, partner_id, type, aggregate_id, sequence, body, $8 FROM unnest($1::uuid[], $2::bigint[],"
             " $3::uuid[], $4::text[], $5::uuid[], $6::bigint[], $7::text[]) WITH ORDINALITY"
             " AS t (id, log_seq, partner_id, type, aggregate_id, sequence, body, place) ORDER BY place",
             *columns([msgspec.structs.astuple(each) for each in told], 7),
+            WALL.now(),
         )
         deliveries = await self._deliveries(work, told)
         await work.execute(
             "INSERT INTO webhook_delivery (id, endpoint_id, message_id, type, body, status, tries, attempts, due_at, created_at)"
-            " SELECT d.*, 'pending', 0, 0, now(), now()"
+            " SELECT d.*, 'pending', 0, 0, $6::timestamptz, $6"
             " FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[]) AS d",
             *columns(deliveries, 5),
+            WALL.now(),
         )
 
     async def _tell(self, work: UnitOfWork, events: Sequence[StoredEvent]) -> list[Told]:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from marketplace.kernel.clock import WALL
 from marketplace.kernel.facts import NotFound
 from marketplace.kernel.ids import uuid7
 from marketplace.platform.database import DB, UnitOfWork
@@ -62,9 +63,10 @@ async def resend(work: UnitOfWork, partner_id: UUID, delivery_id: UUID) -> None:
         raise NotFound
     after = DELIVERY.after(DeliveryStatus(status), "resend")
     await work.execute(
-        "UPDATE webhook_delivery SET status = $2, tries = 0, due_at = now(), ended_at = NULL WHERE id = $1",
+        "UPDATE webhook_delivery SET status = $2, tries = 0, due_at = $3, ended_at = NULL WHERE id = $1",
         delivery_id,
         after,
+        WALL.now(),
     )
 
 
@@ -77,12 +79,13 @@ async def simulate(
     delivery_id, message_id = uuid7(), uuid7()
     await work.execute(
         "INSERT INTO webhook_delivery (id, endpoint_id, message_id, type, body, status, tries, attempts, due_at, created_at)"
-        " VALUES ($1, $2, $3, $4, $5, 'pending', 0, 0, now(), now())",
+        " VALUES ($1, $2, $3, $4, $5, 'pending', 0, 0, $6, $6)",
         delivery_id,
         endpoint_id,
         message_id,
         kind,
         catalogue.sample(kind, message_id, now).decode(),
+        WALL.now(),
     )
     return delivery_id
 
@@ -91,8 +94,8 @@ async def due_within(time: timedelta) -> bool:
     """Return whether a message is to be sent within the time: whoever sends should not go to sleep before."""
     found = await DB.fetchval(
         "SELECT EXISTS (SELECT FROM webhook_delivery d JOIN webhook_endpoint e ON e.id = d.endpoint_id"
-        " WHERE e.status = 'enabled' AND d.status = 'pending' AND d.due_at <= now() + $1::interval)",
-        time,
+        " WHERE e.status = 'enabled' AND d.status = 'pending' AND d.due_at <= $1)",
+        WALL.now() + time,
     )
     return bool(found)
 

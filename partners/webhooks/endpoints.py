@@ -1,11 +1,12 @@
 """A partner keeps its endpoints."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
+from marketplace.kernel.clock import WALL
 from marketplace.kernel.facts import Fact, NotFound
 from marketplace.kernel.ids import uuid7
 from marketplace.platform import audit
@@ -21,9 +22,9 @@ from partners.webhooks.domain import ENDPOINT, MOST_ENDPOINTS, MOST_OLD_KEYS, En
 from partners.webhooks.schemas import EndpointChange, EndpointView, NewEndpoint
 from partners.webhooks.signing import new_keys, seal_keys
 
-_VIEW = (
+_VIEW = (  # $1 is the present instant
     "id, version, url, event_types, description, status, disabled_reason, failing_since, public_key, created_at,"
-    " (SELECT max(until) FROM webhook_old_keys o WHERE o.endpoint_id = webhook_endpoint.id AND until > now()) AS old_keys_until"
+    " (SELECT max(until) FROM webhook_old_keys o WHERE o.endpoint_id = webhook_endpoint.id AND until > $1) AS old_keys_until"
 )
 
 
@@ -148,16 +149,16 @@ class Endpoints:
 async def _keep_old_keys(work: UnitOfWork, endpoint_id: UUID, hours: int) -> None:
     """Let the present keys of a locked endpoint sign for so many hours yet."""
     standing = await work.fetchval(
-        "SELECT count(*) FROM webhook_old_keys WHERE endpoint_id = $1 AND until > now()", endpoint_id
+        "SELECT count(*) FROM webhook_old_keys WHERE endpoint_id = $1 AND until > $2", endpoint_id, WALL.now()
     )
     if standing >= MOST_OLD_KEYS:
         raise TooManySecrets(most=MOST_OLD_KEYS)
     await work.execute(
         "INSERT INTO webhook_old_keys (id, endpoint_id, keys_sealed, until)"
-        " SELECT $2, id, keys_sealed, now() + make_interval(hours => $3) FROM webhook_endpoint WHERE id = $1",
+        " SELECT $2, id, keys_sealed, $3::timestamptz FROM webhook_endpoint WHERE id = $1",
         endpoint_id,
         uuid7(),
-        hours,
+        WALL.now() + timedelta(hours=hours),
     )
 
 
@@ -183,7 +184,7 @@ async def remove(work: UnitOfWork, partner_id: UUID, endpoint_id: UUID, actor: s
 async def see_endpoint(partner_id: UUID, endpoint_id: UUID) -> EndpointView:
     """Return one of the partner's endpoints. Raises NotFound."""
     row = await reader().fetchrow(
-        f"SELECT {_VIEW} FROM webhook_endpoint WHERE id = $1 AND partner_id = $2", endpoint_id, partner_id
+        f"SELECT {_VIEW} FROM webhook_endpoint WHERE id = $2 AND partner_id = $3", WALL.now(), endpoint_id, partner_id
     )
     if row is None:
         raise NotFound
@@ -195,7 +196,8 @@ async def list_endpoints(partner_id: UUID, cursors: Cursors, cursor: str | None,
     kind = f"endpoints:{partner_id}"
     after = cursors.read(kind, cursor)[0] if cursor else str(UUID(int=0))
     rows = await reader().fetch(
-        f"SELECT {_VIEW} FROM webhook_endpoint WHERE partner_id = $1 AND id > $2::uuid ORDER BY id LIMIT $3",
+        f"SELECT {_VIEW} FROM webhook_endpoint WHERE partner_id = $2 AND id > $3::uuid ORDER BY id LIMIT $4",
+        WALL.now(),
         partner_id,
         after,
         limit + 1,

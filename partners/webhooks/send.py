@@ -19,6 +19,7 @@ import structlog
 from marketplace.kernel.clock import Clock
 from marketplace.platform.away import is_away
 from marketplace.platform.database import UnitOfWork, unit_of_work
+from marketplace.platform.database_time import database_time
 from marketplace.platform.events import publish
 from marketplace.platform.outbound import Answer, Outbound, OutboundError
 from marketplace.platform.pauses import pause
@@ -164,8 +165,7 @@ class Sender:
             await self._record(work, row, at, headers["webhook-signature"], result)
 
     async def _now(self, work: UnitOfWork) -> datetime:
-        now: datetime = await work.fetchval("SELECT now()")
-        return self._clock.shifted(now)
+        return await database_time(work, self._clock)
 
     async def _record(
         self, work: UnitOfWork, row: Any, at: datetime, signature: str, result: Answer | OutboundError

@@ -8,6 +8,7 @@ from marketplace.kernel.ids import uuid7
 from marketplace.kernel.money import Money
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
+from marketplace.platform.database_time import database_time
 from marketplace.platform.events import publish
 from marketplace.platform.invariant_report import TRUSTED_H, oldest_check, standing_breach
 from partners.contracts.terms import contract_in_force, load_terms
@@ -93,11 +94,11 @@ async def _check_book(work: UnitOfWork, partner_id: UUID) -> None:
     """Look at this partner's book now, and trust the running checks with all the others' for some hours."""
     for invariant in INVARIANTS:
         if invariant.cut == BY_PARTNER and (await invariant.look(work.fetch, BY_PARTNER.only(partner_id))).broken:
-            raise PayoutsStopped(invariant.name, await work.fetchval("SELECT clock_timestamp()"))
+            raise PayoutsStopped(invariant.name, await database_time(work))
     breach = await standing_breach(work.fetch)
     if breach is not None:
         raise PayoutsStopped(breach.name, breach.since)
-    oldest = await oldest_check(work.fetch, [invariant.name for invariant in INVARIANTS])
+    oldest = await oldest_check(work.fetch, [invariant.name for invariant in INVARIANTS], await database_time(work))
     if oldest.hours is None or oldest.hours >= TRUSTED_H:
         raise ChecksTooOld(oldest.name, oldest.checked_at, TRUSTED_H)
 

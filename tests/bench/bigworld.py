@@ -3,7 +3,7 @@
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -17,6 +17,7 @@ from partners.contracts.terms import load_terms
 from tests.bench.rounds import Sizes, terminal
 from tests.bench.server import SETTINGS, Stage, check_durable
 from tests.bench.worlds import PRICE, Client, Filled, make_clients, new_world, opened, write_offers
+from tests.support import today
 
 EARNED = 1_000
 """Points of each earning of the past."""
@@ -165,7 +166,7 @@ async def _without_indexes(connection: asyncpg.Connection) -> AsyncIterator[None
 async def _write(
     connection: asyncpg.Connection, sizes: Sizes, partner_id: UUID, offers: list[UUID], settlement: SettlementTerms
 ) -> None:
-    now = datetime.now(UTC)
+    now = today.now()
     count, earnings = sizes.many_members, sizes.postings_each - 1
     begun = now - timedelta(days=365)
     member_id = _id(f"{_ms(begun)} + n", "member")

@@ -4,7 +4,6 @@ import random
 import secrets
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +16,7 @@ from tests.bench.plan import Earnings, Measured, Plan
 from tests.bench.rounds import Result, Sizes, alternate, busiest, compare
 from tests.bench.scene import Members, Scene
 from tests.bench.server import HarnessError
+from tests.support import today
 
 _EARNED = "SELECT count(*) FROM points_posting WHERE code = 'earning'"
 _AT_ONCE = (1, 2, 4)
@@ -85,7 +85,7 @@ async def _credit(scene: Scene, members: Members, connections: int) -> Measured:
             members=[str(member_id) for member_id in members.world.members],
             per_call=sizes.calls,
             key=secrets.token_hex(6),
-            occurred_at=datetime.now(UTC).isoformat(),
+            occurred_at=today.now().isoformat(),
             seed=secrets.randbits(32),
         ),
         connections=connections,

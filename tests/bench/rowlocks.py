@@ -26,6 +26,7 @@ from marketplace.platform.events import publish
 from marketplace.platform.idempotency import IdempotencyKey, Key, Outcome, key_for, settle
 from marketplace.settings import Settings
 from partners.contracts.domain import contract_in_force
+from tests.support.today import sql_now
 
 
 class Refused(Fact):
@@ -69,7 +70,7 @@ async def row_locks(
 
 async def _redeem(work: UnitOfWork, wish: _Wish, key: Key, cache: OfferCache, settings: Settings) -> Outcome:
     wallet = await work.fetchrow(
-        "SELECT w.balance, m.status, clock_timestamp() AS now FROM wallet w"
+        f"SELECT w.balance, m.status, {sql_now()} AS now FROM wallet w"
         " JOIN member m ON m.bucket = w.bucket AND m.id = w.member_id"
         " WHERE w.bucket = $1 AND w.member_id = $2 FOR UPDATE OF w",
         wish.bucket, wish.member_id,

@@ -3,7 +3,6 @@
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from uuid import UUID
 
 import asyncpg
@@ -20,6 +19,7 @@ from partners.fields import SCENARIOS
 from partners.oauth.clients import register_client
 from partners.oauth.schemas import NewClient
 from tests.bench.server import SETTINGS, Stage
+from tests.support import today
 from tests.support.world import World
 
 PRICE = 10
@@ -179,7 +179,7 @@ def _varied(content: Content, number: int, dice: random.Random) -> Content:
 
 async def _write_members(connection: asyncpg.Connection, count: int) -> tuple[list[UUID], list[str]]:
     """Write members who earned POINTS each this month; return their ids and ONE ID's subjects."""
-    now = datetime.now(UTC)
+    now = today.now()
     expires_on = expiry_day(now, SETTINGS.calendar, SETTINGS.points_lifetime_months)
     ids = [uuid7() for _ in range(count)]
     subjects = [f"bench-{number}" for number in range(count)]

@@ -1,6 +1,5 @@
 """Bad input: a clear problem that names the field, never a 500, and nothing half-done."""
 
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -10,6 +9,7 @@ from joserfc.jwk import ECKey
 
 from marketplace.platform.database import DB
 from marketplace.settings import Settings
+from tests.support import today
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.flow import Partner, good, oem
 from tests.support.world import offer_json
@@ -263,7 +263,7 @@ async def test_foreign_ids_are_not_there(scene: Scene) -> None:
 
 
 async def test_tokens_that_are_not_good_here(scene: Scene) -> None:
-    issuer, now = scene.api.oneid, int(time.time())
+    issuer, now = scene.api.oneid, int(today.now().timestamp())
     stolen = ECKey.generate_key("P-256", parameters={"kid": "oneid-test"}, private=True)
     wrong: dict[str, str] = {
         "missing": "",

@@ -21,6 +21,7 @@ from marketplace.platform.invariant_report import InvariantResult
 from marketplace.platform.invariants import _LOOK, AuditChain, EventsConsumed, Invariant, _reached
 from marketplace.settings import Settings
 from settlement.invariants import INVARIANTS
+from tests.support.today import sql_now
 from tests.support.world import World
 
 NOW = datetime(2026, 11, 1, 8, tzinfo=UTC)
@@ -194,24 +195,26 @@ async def _fill(dsn: str) -> None:
         INSERT INTO lot SELECT bucket, id, date '2030-01-01', 10 FROM m;
         INSERT INTO points_posting (bucket, transaction_id, line, member_id, code, source, destination, expires_on, points,
             occurred_at)
-        SELECT bucket, id, line, id, 'earning', 'programme', 'wallet', date '2030-01-01', 5, now()
+        SELECT bucket, id, line, id, 'earning', 'programme', 'wallet', date '2030-01-01', 5, {sql_now()}
         FROM m, generate_series(1, 2) line;
-        INSERT INTO earning SELECT bucket, id, 'r', id, 10, 'service', now(), now(), 'x' FROM m;
+        INSERT INTO earning SELECT bucket, id, 'r', id, 10, 'service', {sql_now()}, {sql_now()}, 'x' FROM m;
         INSERT INTO redemption (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, windows, settlement,
             status, redeemed_at, voucher_id)
-        SELECT bucket, id, id, '{uuid4()}', 1, '{uuid4()}', 1, 10, '{{}}', '{{}}', 'issued', now(), id FROM m;
+        SELECT bucket, id, id, '{uuid4()}', 1, '{uuid4()}', 1, 10, '{{}}', '{{}}', 'issued', {sql_now()}, id FROM m;
         INSERT INTO voucher (bucket, id, code, redemption_id, member_id, partner_id, offer_id, revision, quantity, status,
             expires_at)
-        SELECT bucket, id, id::text, id, id, '{uuid4()}', '{uuid4()}', 1, 1, 'issued', now() FROM m;
+        SELECT bucket, id, id::text, id, id, '{uuid4()}', '{uuid4()}', 1, 1, 'issued', {sql_now()} FROM m;
         INSERT INTO limit_used (bucket, member_id, offer_id, used) SELECT bucket, id, '{uuid4()}', 1 FROM m;
         INSERT INTO hold (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, windows, voucher_days, coded,
             settlement, reference, status, held_at, deadline)
-        SELECT bucket, id, id, '{uuid4()}', 1, '{uuid4()}', 1, 10, '{{}}', 1, false, '{{}}', 'r', 'held', now(), now() FROM m;
+        SELECT bucket, id, id, '{uuid4()}', 1, '{uuid4()}', 1, 10, '{{}}', 1, false, '{{}}', 'r', 'held', {sql_now()},
+               {sql_now()} FROM m;
         INSERT INTO event (bucket, type, aggregate, aggregate_id, payload, occurred_at)
-        SELECT bucket, 'redemption.issued', 'redemption', id, '{{}}', now() FROM m;
+        SELECT bucket, 'redemption.issued', 'redemption', id, '{{}}', {sql_now()} FROM m;
         INSERT INTO money_posting (partner_id, id, transaction_id, code, source, destination, amount_minor, tax_minor, currency,
             occurred_at, period, redemption_id, voucher_id, offer_id, revision, quantity, contract_id, contract_version)
-        SELECT '{uuid4()}', id, id, 'benefit_on_use', 'oem:benefits', 'partner:payable', 5, 0, 'CNY', now(), '2026-10-01', id, id,
+        SELECT '{uuid4()}', id, id, 'benefit_on_use', 'oem:benefits', 'partner:payable', 5, 0, 'CNY', {sql_now()},
+               '2026-10-01', id, id,
             id, 1, 1, id, 1 FROM m;
         ANALYZE;
     """)

@@ -21,6 +21,7 @@ from partners.contracts.terms import contracted_between
 from settlement.books.consumer import Books
 from settlement.statements.close import close_month
 from settlement.statements.domain import EarlierPeriodOpen
+from tests.support.today import sql_now
 
 
 class Made(msgspec.Struct):
@@ -54,7 +55,7 @@ async def test_a_small_world_adds_up(made: Made, clock: Clock) -> None:
     assert {"issued", "used", "cancelled", "expired"} <= statuses.keys()
     assert statuses["used"] > 0.4 * issued
     assert await DB.fetchval("SELECT count(*) FROM earning") == sum(len(moment.earned) for moment in world.history)
-    assert await DB.fetchval("SELECT max(occurred_at) < now() FROM event")
+    assert await DB.fetchval(f"SELECT max(occurred_at) < {sql_now()} FROM event")
 
     older, newer = (settings.calendar.month_of(clock.now()).plus(back) for back in (-2, -1))
     rows = await DB.fetch("SELECT period, status, closed_by, approved_by, total_minor FROM statement")

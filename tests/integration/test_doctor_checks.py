@@ -8,13 +8,18 @@ from marketplace.platform.doctor import Finding, _database
 from marketplace.platform.invariant_api import check_invariants
 from marketplace.platform.package import load_packages
 from marketplace.settings import Settings
+from tests.support.today import sql_now
 
 STATES = [
     ("DELETE FROM invariant_slice", True, "none yet"),
     ("SELECT 1", True, "hold"),
-    ("UPDATE invariant_slice SET checked_at = now() - interval '3 hours' WHERE name = 'audit chain'", False, "since"),
     (
-        "UPDATE invariant_slice SET broken = 2, breaches = '[{}]', broken_since = now() WHERE name = 'audit chain'",
+        f"UPDATE invariant_slice SET checked_at = {sql_now()} - interval '3 hours' WHERE name = 'audit chain'",
+        False,
+        "since",
+    ),
+    (
+        f"UPDATE invariant_slice SET broken = 2, breaches = '[{{}}]', broken_since = {sql_now()} WHERE name = 'audit chain'",
         False,
         "1 of",
     ),

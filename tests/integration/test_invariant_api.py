@@ -1,6 +1,6 @@
 """The running checks over HTTP and as metrics: told from their state, the same whichever process is asked."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import asyncpg
 import pytest
@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from marketplace.platform.checker import declared
 from marketplace.platform.database import DB
 from marketplace.settings import Settings
+from tests.support import today
 from tests.support.app import Api, running_app
 from tests.support.busy_month import let_it_happen
 
@@ -33,7 +34,7 @@ async def test_what_was_found_is_told(settings: Settings, dsn: str) -> None:
         names = [check.name for check in declared(api.app.state.packages)]
         assert [one["name"] for one in checked["invariants"]] == names
         for one in checked["invariants"]:
-            age = datetime.now(UTC) - datetime.fromisoformat(one["last_true"])
+            age = today.now() - datetime.fromisoformat(one["last_true"])
             assert timedelta(0) < age < timedelta(minutes=1)
             assert one["rows"] > 0
         gauges = _gauges((await api.get("/metrics")).text)

@@ -15,6 +15,7 @@ from litestar.routes import HTTPRoute
 from marketplace.app import create_app
 from marketplace.platform import limits
 from marketplace.platform.database import DB
+from marketplace.platform.database_time import PRESENT
 from marketplace.platform.limits import RateLimited, RateLimits, address_of, forget_windows
 from marketplace.settings import Settings
 from tests.support.app import Api, fresh_key, running_app
@@ -39,7 +40,7 @@ async def ask(process: RateLimits, times: int, caller: str = "c") -> int:
 
 async def whole_minute() -> None:
     """Wait until the database's minute has more than ten seconds left."""
-    while await DB.fetchval("SELECT 60 - extract(second FROM clock_timestamp())") < 10:
+    while (await DB.fetchval(PRESENT)).second > 50:
         await asyncio.sleep(0.5)
 
 
@@ -94,7 +95,7 @@ async def test_old_minutes_are_forgotten_and_so_are_old_callers(
         process._leases[f"client:{caller}"].ends_at = 0.0
     await process.take("client", "d")
     assert set(process._leases) == {"client:d"}
-    await DB.fetch("UPDATE rate_window SET starts_at = $1", await DB.fetchval("SELECT now()") - timedelta(hours=1))
+    await DB.fetch("UPDATE rate_window SET starts_at = $1", await DB.fetchval(PRESENT) - timedelta(hours=1))
     await forget_windows()
     assert await DB.fetchval("SELECT count(*) FROM rate_window") == 0
 

@@ -21,6 +21,7 @@ from marketplace.platform.migrations import platform_2026_11_26_samples as platf
 from marketplace.platform.migrations import platform_2026_11_26_vacuum as platform_vacuum
 from marketplace.platform.runtime import append_only_tables, with_database
 from marketplace.settings import Settings
+from tests.support.today import sql_now
 
 
 @pytest.fixture
@@ -129,12 +130,12 @@ async def test_a_redemption_of_an_earlier_version_learns_its_voucher(empty: str,
         for redemption_id, voucher_id in made.items():
             await connection.execute(
                 "INSERT INTO redemption (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, windows,"
-                " settlement, status, redeemed_at) VALUES (7, $1, $1, $1, 1, $1, 1, 10, '{}', '{}', 'issued', now())",
+                f" settlement, status, redeemed_at) VALUES (7, $1, $1, $1, 1, $1, 1, 10, '{{}}', '{{}}', 'issued', {sql_now()})",
                 redemption_id,
             )
             await connection.execute(
                 "INSERT INTO voucher (bucket, id, code, redemption_id, member_id, partner_id, offer_id, revision, quantity,"
-                " status, expires_at) VALUES (7, $2, $2::uuid::text, $1, $1, $1, $1, 1, 1, 'issued', now())",
+                f" status, expires_at) VALUES (7, $2, $2::uuid::text, $1, $1, $1, $1, 1, 1, 'issued', {sql_now()})",
                 redemption_id,
                 voucher_id,
             )

@@ -1,7 +1,7 @@
 """Signing in with ONE ID, end to end, and everything that must not get through."""
 
-import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,7 +18,7 @@ from marketplace.demo.oneid import (
     write_people,
 )
 from marketplace.demo.oneid_server import CodeGrant
-from marketplace.kernel.clock import Clock
+from marketplace.kernel.clock import WALL, Clock
 from marketplace.platform.database import DB
 from marketplace.settings import Settings
 from marketplace.web.oidc import client_secret
@@ -146,8 +146,7 @@ async def test_a_code_is_good_once(browser: Browser) -> None:
 
 async def test_a_code_lasts_a_minute(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     granted = await browser.grant(await browser.begin())
-    later = time.time() + 61
-    monkeypatch.setattr("marketplace.demo.oneid_server.time.time", lambda: later)
+    monkeypatch.setattr(WALL, "offset", timedelta(seconds=61))
     assert "授权码无效" in (await browser.get(granted.headers["location"])).text
 
 

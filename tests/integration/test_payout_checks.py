@@ -1,7 +1,6 @@
 """What stops payouts: a breach that is known, a breach of the partner's own that nobody knows yet, and not knowing."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -11,16 +10,18 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import uuid7
 from marketplace.platform.database import DB
 from marketplace.settings import Settings
+from tests.support import today
 from tests.support.app import Api, running_app
 from tests.support.finance import NOVEMBER_10, approve, check_now, closed, pay
 from tests.support.settlement import Sale, tell_books
+from tests.support.today import sql_now
 
 
 @pytest.fixture
 async def api(settings: Settings, dsn: str) -> AsyncIterator[Api]:
     """The application on the tenth of November 2026."""
     clock = Clock()
-    clock.offset = NOVEMBER_10 - datetime.now(UTC)
+    clock.offset = NOVEMBER_10 - today.now()
     async with running_app(settings, dsn, clock) as running:
         yield running
 
@@ -65,11 +66,15 @@ async def test_an_old_check_is_not_trusted(api: Api, statement: dict[str, Any]) 
     """One invariant of the money that was not looked at for two hours is enough; points may be older."""
     await DB.fetch("UPDATE invariant_slice SET checked_at = checked_at - interval '9 hours' WHERE name LIKE 'wallet%'")
     name = "a reversal mirrors its original"
-    await DB.fetch("UPDATE invariant_slice SET checked_at = now() - interval '2 hours 1 minute' WHERE name = $1", name)
+    await DB.fetch(
+        f"UPDATE invariant_slice SET checked_at = {sql_now()} - interval '2 hours 1 minute' WHERE name = $1", name
+    )
     problem = await _stopped(api, statement, "checks_too_old")
     assert problem["invariant"] == name
     assert problem["checked_at"] in problem["title"]
-    await DB.fetch("UPDATE invariant_slice SET checked_at = now() - interval '1 hour 59 minutes' WHERE name = $1", name)
+    await DB.fetch(
+        f"UPDATE invariant_slice SET checked_at = {sql_now()} - interval '1 hour 59 minutes' WHERE name = $1", name
+    )
     assert (await pay(api, statement["id"])).status_code == 201
 
 

@@ -19,6 +19,7 @@ from tests.support.app import fresh_key, running_app
 from tests.support.flow import Partner, good
 from tests.support.portal import Portal, link_in, post_office
 from tests.support.shop import Shop
+from tests.support.today import sql_now
 from tests.support.web import hidden
 
 
@@ -111,7 +112,7 @@ async def test_what_is_refused_is_said(shop: Shop) -> None:
 async def test_one_that_has_expired(shop: Shop) -> None:
     await shop.stand("SH-1")
     code = await shop.voucher()
-    await DB.fetch("UPDATE voucher SET expires_at = now() - interval '1 minute'")
+    await DB.fetch(f"UPDATE voucher SET expires_at = {sql_now()} - interval '1 minute'")
     page = await shop.verify(code)
     assert "不可用：已过期" in page.text
     assert 'name="reference"' not in page.text

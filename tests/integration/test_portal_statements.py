@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from marketplace.platform.database import DB
 from marketplace.settings import Settings
 from settlement.books.domain import PostingCode
 from settlement.web.statements_page import LINE_WORDS
+from tests.support import today
 from tests.support.app import Api, running_app
 from tests.support.finance import NOVEMBER_10, approve, closed, pay
 from tests.support.partners import APPLICATION, active_partner
@@ -30,7 +31,7 @@ AT = "/partner/statements"
 def clock() -> Clock:
     """The tenth of November 2026."""
     clock = Clock()
-    clock.offset = NOVEMBER_10 - datetime.now(UTC)
+    clock.offset = NOVEMBER_10 - today.now()
     return clock
 
 

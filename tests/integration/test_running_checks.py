@@ -15,11 +15,13 @@ from marketplace.kernel.ids import bucket_of
 from marketplace.platform import checker
 from marketplace.platform.checker import check_now, declared, run_checker
 from marketplace.platform.database import DB, unit_of_work
+from marketplace.platform.database_time import database_time
 from marketplace.platform.idempotency import Outcome
 from marketplace.platform.invariant_report import report
 from marketplace.platform.invariants import BY_BUCKET, WHOLE, Check, Cut, Fetch, Invariant, Looked, Range, gapless
 from marketplace.platform.package import Package, load_packages
 from marketplace.settings import Settings
+from tests.support.today import sql_now
 from tests.support.world import World
 
 
@@ -96,7 +98,7 @@ async def _age(by: str) -> None:
         timedelta(seconds=float(by)),
     )
     # Since when the log was not looked at, whatever the age of the template that this database is a copy of.
-    await DB.fetch("UPDATE invariant_watch SET noticed_at = now() - interval '2 s'")
+    await DB.fetch(f"UPDATE invariant_watch SET noticed_at = {sql_now()} - interval '2 s'")
 
 
 async def test_what_is_never_checked_is_not_known(database: str) -> None:
@@ -336,7 +338,7 @@ async def test_it_rests_between_looks_but_not_before_everything_is_known(databas
 async def test_a_late_finding_does_not_cover_a_newer_one(database: str) -> None:
     counting = Counting()
     await check_now([counting])
-    found = await checker._claim(checker._CLAIM_OLDER, ["counting"], await DB.fetchval("SELECT clock_timestamp()"))
+    found = await checker._claim(checker._CLAIM_OLDER, ["counting"], await database_time())
     assert found is not None
     late = await checker._look(counting, found)
     await check_now([counting])

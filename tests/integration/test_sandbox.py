@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextvars import Context
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -15,6 +15,7 @@ from marketplace import sandbox
 from marketplace.platform import desk
 from marketplace.platform.sandbox import member_token
 from marketplace.settings import Settings
+from tests.support import today
 from tests.support.app import Api, fresh_key
 from tests.support.authorizing import integrator, tokens_for
 from tests.support.oauth import GRANT, basic
@@ -22,6 +23,7 @@ from tests.support.partners import active_partner, bearer, oem_client, partner_c
 from tests.support.people import People
 from tests.support.receiver import receiving
 from tests.support.sandboxes import SCOPES, InSandbox, app_with_sandboxes, sandboxed
+from tests.support.today import sql_now
 
 
 @pytest.fixture
@@ -298,7 +300,7 @@ async def ahead(dsn: str) -> dict[str, int]:
         )
         return {
             f"{table}.{column}": await connection.fetchval(
-                f'SELECT count(*) FROM "{table}" WHERE "{column}" > now() + interval \'3 weeks\''
+                f'SELECT count(*) FROM "{table}" WHERE "{column}" > {sql_now()} + interval \'3 weeks\''
             )
             for table, column in columns
         }
@@ -349,12 +351,12 @@ async def test_webhooks_keep_the_receivers_time_where_the_sandboxs_is_ahead(
         for got in receiver.got:
             assert got.is_signed(endpoint["secret"])
             assert got.is_fresh()
-            assert datetime.fromisoformat(got.message["timestamp"]) > datetime.now(UTC) + timedelta(days=39)
+            assert datetime.fromisoformat(got.message["timestamp"]) > today.now() + timedelta(days=39)
         await engineer.post("/v1/partner/sandbox/clock", {"days": 40})
         (waiting,) = (await engineer.get(f"{there}/deliveries?status=pending"))["data"]
-        due_in = datetime.fromisoformat(waiting["due_at"]) - datetime.now(UTC)
+        due_in = datetime.fromisoformat(waiting["due_at"]) - today.now()
         assert timedelta(minutes=50) < due_in <= timedelta(minutes=61)
         assert len(receiver.got) == 2
         again = await engineer.post(f"/v1/partner/webhook-deliveries/{waiting['id']}/resend")
-        assert datetime.fromisoformat(again["due_at"]) <= datetime.now(UTC) + timedelta(minutes=1)
+        assert datetime.fromisoformat(again["due_at"]) <= today.now() + timedelta(minutes=1)
         assert (await engineer.get(there))["status"] == "enabled"

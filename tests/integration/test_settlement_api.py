@@ -16,17 +16,19 @@ from marketplace.platform.database import DB
 from marketplace.settings import Settings
 from settlement.books.slices import SliceKey
 from settlement.statements.statements import build
+from tests.support import today
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.finance import CLOSE, NOVEMBER_10, PAYOUTS, STATEMENTS, approve, close, closed, invariants_hold, pay
 from tests.support.partners import active_partner
 from tests.support.settlement import OCTOBER, Sale, tell, tell_books
+from tests.support.today import sql_now
 
 
 @pytest.fixture
 async def api(settings: Settings, dsn: str) -> AsyncIterator[Api]:
     """The application on the tenth of November 2026."""
     clock = Clock()
-    clock.offset = NOVEMBER_10 - datetime.now(UTC)
+    clock.offset = NOVEMBER_10 - today.now()
     async with running_app(settings, dsn, clock) as running:
         yield running
 
@@ -132,7 +134,7 @@ async def test_months_are_closed_when_they_are_over_and_in_order(api: Api, setti
 
 async def test_the_last_instant_of_a_month_is_the_business_zones(settings: Settings, dsn: str) -> None:
     clock = Clock()
-    clock.offset = datetime(2026, 10, 31, 15, 59, 50, tzinfo=UTC) - datetime.now(UTC)
+    clock.offset = datetime(2026, 10, 31, 15, 59, 50, tzinfo=UTC) - today.now()
     async with running_app(settings, dsn, clock) as api:
         assert (await close(api)).status_code == 409
         clock.offset += timedelta(seconds=10)
@@ -173,7 +175,7 @@ async def test_the_approver_is_never_the_closer(api: Api, settings: Settings, ds
     try:
         with pytest.raises(asyncpg.CheckViolationError):
             await owner.execute(
-                "UPDATE statement SET status = 'approved', approved_by = closed_by, approved_at = now()"
+                f"UPDATE statement SET status = 'approved', approved_by = closed_by, approved_at = {sql_now()}"
             )
     finally:
         await owner.close()

@@ -19,6 +19,7 @@ from marketplace.platform.database import DB
 from marketplace.platform.embedded import EmbeddedServer
 from marketplace.settings import VARIABLES, SettingsError
 from settlement.commands import close, export
+from tests.support import today
 from tests.support.settlement import Sale, tell
 
 PEOPLE = [
@@ -30,7 +31,7 @@ PEOPLE = [
 @pytest.fixture(scope="module")
 def last_month() -> Month:
     """The last month that is over."""
-    now = datetime.now(UTC) + timedelta(hours=8)
+    now = today.now() + timedelta(hours=8)
     return Month(now.year, now.month).plus(-1)
 
 

@@ -1,7 +1,7 @@
 """Other cycles than the month, payment terms, and the smallest payout, over HTTP."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.platform.database import DB
 from marketplace.settings import Settings
 from settlement.payouts import pay as paying
+from tests.support import today
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.finance import CLOSE, NOVEMBER_10, approve, check_now, closed, invariants_hold, pay
 from tests.support.partners import CONTRACT, active_partner
@@ -21,7 +22,7 @@ from tests.support.settlement import OCTOBER, Sale, tell_books
 async def api(settings: Settings, dsn: str) -> AsyncIterator[Api]:
     """The application on the tenth of November 2026."""
     clock = Clock()
-    clock.offset = NOVEMBER_10 - datetime.now(UTC)
+    clock.offset = NOVEMBER_10 - today.now()
     async with running_app(settings, dsn, clock) as running:
         yield running
 

@@ -20,6 +20,7 @@ from settlement.books import slices
 from settlement.exports import xlsx_file
 from settlement.exports.files import write_file
 from settlement.statements.statements import find
+from tests.support import today
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.settlement import OCTOBER, Sale, tell_books
 
@@ -30,7 +31,7 @@ EVIL = ["=cmd|' /C calc'!A0", "+1", "-1", "@x", '"quoted, text"', "多行\n文�
 @pytest.fixture
 async def api(settings: Settings, dsn: str) -> AsyncIterator[Api]:
     clock = Clock()
-    clock.offset = datetime(2026, 11, 10, tzinfo=UTC) - datetime.now(UTC)
+    clock.offset = datetime(2026, 11, 10, tzinfo=UTC) - today.now()
     async with running_app(settings, dsn, clock) as running:
         yield running
 

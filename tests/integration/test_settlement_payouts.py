@@ -13,6 +13,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import uuid7
 from marketplace.platform.database import DB
 from marketplace.settings import Settings
+from tests.support import today
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.finance import NOVEMBER_10, STATEMENTS, approve, check_now, closed, invariants_hold, pay
 from tests.support.partners import active_partner, bearer, partner_client, token
@@ -23,7 +24,7 @@ from tests.support.settlement import Sale, tell_books
 async def api(settings: Settings, dsn: str) -> AsyncIterator[Api]:
     """The application on the tenth of November 2026."""
     clock = Clock()
-    clock.offset = NOVEMBER_10 - datetime.now(UTC)
+    clock.offset = NOVEMBER_10 - today.now()
     async with running_app(settings, dsn, clock) as running:
         yield running
 

@@ -19,6 +19,7 @@ from marketplace.platform.package import load_packages
 from marketplace.platform.runtime import with_database
 from marketplace.settings import Settings
 from tests.support.busy_month import let_it_happen
+from tests.support.today import sql_now
 
 WALLET = "wallet = lots = postings, held = open holds"
 BOOK = "each bucket's book of points: sum zero, programme = earnings, partners = redemptions"
@@ -154,7 +155,7 @@ BREAKS: list[tuple[str, str]] = [
     (CONSUMED, one("consumer_position", "error = 'boom'", "consumer")),
     (
         CONSUMED,
-        "INSERT INTO event_tick (snapshot, at) VALUES (pg_current_snapshot(), now() - interval '2 minutes')"
+        f"INSERT INTO event_tick (snapshot, at) VALUES (pg_current_snapshot(), {sql_now()} - interval '2 minutes')"
         " RETURNING 'settlement.books'",
     ),
     (AUDIT, one("audit_entry", "actor = 'admin:eve'", "seq", "seq = 3")),

@@ -15,6 +15,7 @@ from benefits.members.resolve import upsert
 from benefits.members.schemas import MemberIn
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import DB, unit_of_work
+from marketplace.platform.database_time import database_time
 from marketplace.settings import Settings
 from tests.support.app import Api
 from tests.support.served import served_app
@@ -50,7 +51,7 @@ async def rush(api: Api, world: World, dice: random.Random, size: Rush) -> tuple
     for some in range(0, len(known), 500):
         await world.earn([(one.member_id, PRICE) for one in known[some : some + 500]])
     headers = {person: api.member(person) for person in people}  # signed beforehand
-    opening = await DB.fetchval("SELECT clock_timestamp()") + timedelta(seconds=1)
+    opening = await database_time() + timedelta(seconds=1)
     sale = {"starts_at": opening.isoformat(), "ends_at": None}
     offer = await world.offer(points=PRICE, stock=size.units, per_member=1, sale=sale)
     wishes = [(person, uuid4().hex) for person in people]

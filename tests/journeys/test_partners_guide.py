@@ -11,7 +11,6 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from marketplace.settings import Settings
 from partners.oauth.domain import PARTNER_SCOPES
 from partners.staff.second_factor import code_at
 from tests.conftest import SECRET
+from tests.support import today
 from tests.support.app import fresh_key
 from tests.support.flow import good
 from tests.support.portal import Portal, link_in, mails
@@ -49,7 +49,7 @@ class InBrowser(Portal):
     """The owner's browser, at a real address and by a real clock."""
 
     def code(self) -> str:
-        return code_at(self.secret, datetime.now(UTC))
+        return code_at(self.secret, today.now())
 
 
 class Club:
@@ -110,7 +110,7 @@ class Club:
             made = good(await oem.post("/v1/points/members", json=people, headers=fresh_key()))
             earning = {
                 "reference": "visit-1", "member_id": made["results"][0]["member_id"], "points": 5000, "kind": "service",
-                "occurred_at": datetime.now(UTC).isoformat(),
+                "occurred_at": today.now().isoformat(),
             }  # fmt: skip
             good(await oem.post("/v1/points/earnings", json={"earnings": [earning]}))
         member = {"Authorization": f"Bearer {self.issuer.token('members', 'one-7')}"}

@@ -2,12 +2,13 @@
 
 import base64
 import hashlib
-import time
 from typing import Any
 from uuid import uuid4
 
 from joserfc import jws, jwt
 from joserfc.jwk import ECKey, RSAKey
+
+from tests.support import today
 
 BASE = "http://127.0.0.1:1"
 TOKEN = f"{BASE}/oauth/token"
@@ -31,7 +32,7 @@ class Holder:
         """Return a good proof; `claims` replace or add, None leaves one out; `header` does the same to the header."""
         header = {"typ": "dpop+jwt", "alg": self.alg, "jwk": self.key.as_dict(private=False)} | claims.pop("header", {})
         key = claims.pop("key", self.key)
-        body: dict[str, Any] = {"jti": uuid4().hex, "htm": method, "htu": url, "iat": int(time.time())}
+        body: dict[str, Any] = {"jti": uuid4().hex, "htm": method, "htu": url, "iat": int(today.now().timestamp())}
         if access is not None:
             body["ath"] = base64.urlsafe_b64encode(hashlib.sha256(access.encode()).digest()).rstrip(b"=").decode()
         body = {name: value for name, value in (body | claims).items() if value is not None}

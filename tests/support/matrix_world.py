@@ -1,9 +1,8 @@
 """The small world of the tenancy matrix: two partners and two members with something of everything, made over HTTP."""
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +14,7 @@ from marketplace.kernel.ids import uuid7
 from marketplace.platform.database import DB
 from marketplace.settings import Settings
 from partners.oauth.domain import PARTNER_SCOPES
+from tests.support import today
 from tests.support.agreements import agree
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.authorizing import CALLBACK
@@ -22,6 +22,7 @@ from tests.support.finance import approve, check_now, close, pay
 from tests.support.oauth import basic
 from tests.support.partners import bearer, token
 from tests.support.sellers import application_json, contract_json
+from tests.support.today import sql_now
 from tests.support.world import offer_json
 
 OPERATIONS = "operations"
@@ -48,18 +49,18 @@ CANARIES = {
 
 HOOK = "http://127.0.0.1:9/hooks"
 
-_STAFF = """
+_STAFF = f"""
 INSERT INTO partner_staff (id, partner_id, email, name, roles, status, version, created_at, created_by, changed_at)
-VALUES ($1, $2, $3, '王敏', '{owner}', 'disabled', 1, now(), 'test', now())
+VALUES ($1, $2, $3, '王敏', '{{owner}}', 'disabled', 1, {sql_now()}, 'test', {sql_now()})
 """
-_OWNER = """
+_OWNER = f"""
 INSERT INTO partner_staff (id, partner_id, email, name, roles, status, version, password_hash, totp_sealed, created_at,
     created_by, changed_at)
-VALUES ($1, $2, 'lost@example.com', '王敏', '{owner}', 'active', 1, 'x', 'x', now(), 'test', now())
+VALUES ($1, $2, 'lost@example.com', '王敏', '{{owner}}', 'active', 1, 'x', 'x', {sql_now()}, 'test', {sql_now()})
 """
-_GRANT = """
+_GRANT = f"""
 INSERT INTO oauth_grant (id, client_id, partner_id, staff_id, scopes, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, now(), now() + interval '1 day')
+VALUES ($1, $2, $3, $4, $5, {sql_now()}, {sql_now()} + interval '1 day')
 """
 
 
@@ -85,7 +86,7 @@ class MatrixWorld:
 
     async def build(self) -> "MatrixWorld":
         """Make everything: what was redeemed two months ago and last month is settled now."""
-        last_month = (datetime.now(UTC).replace(day=1) - timedelta(days=1)).replace(day=15)
+        last_month = (today.now().replace(day=1) - timedelta(days=1)).replace(day=15)
         self.months = [(last_month - timedelta(days=31 * back)).replace(day=15) for back in range(3)]
         self._stand(self.months[1])
         await self._partners()
@@ -103,12 +104,12 @@ class MatrixWorld:
         self.ids |= {
             "token": await token(self.api, self.clients["partner"]),
             "month": f"{self.months[1]:%Y-%m}",
-            "paid_on": f"{datetime.now(UTC):%Y-%m}-01",
+            "paid_on": f"{today.now():%Y-%m}-01",
         }
         return self
 
     def _stand(self, at: datetime) -> None:
-        self.clock.offset = at - datetime.now(UTC)
+        self.clock.offset = at - today.now()
 
     async def partner(self, **contract: Any) -> str:
         """Return the id of an active partner."""
@@ -131,7 +132,7 @@ class MatrixWorld:
     async def expired(self, who: str) -> dict[str, str]:
         """Return the headers of somebody's token as it was when it had ended: signed by us, and too old."""
         sent = self.who[who]["Authorization"].partition(" ")[2]
-        iat = int(time.time())
+        iat = int(today.now().timestamp())
         return await self._signed(sent, iat=iat - 900, exp=iat - 300)
 
     async def granted(self) -> dict[str, str]:
@@ -140,7 +141,7 @@ class MatrixWorld:
         return await self._signed(sent, client_id=self.clients["application"]["client_id"], grant=self.ids["grant"])
 
     async def _signed(self, token: str, **changes: Any) -> dict[str, str]:
-        signing = await self.api.app.state.oauth.signing.current(datetime.now(UTC))
+        signing = await self.api.app.state.oauth.signing.current(today.now())
         claims = jwt.decode(token, signing.key).claims | changes
         header = {"alg": signing.algorithm, "kid": signing.kid, "typ": "at+jwt"}
         return bearer(jwt.encode(header, claims, signing.key))
@@ -221,7 +222,7 @@ class MatrixWorld:
         self.ids |= {"statement": statements[0], "paid_statement": statements[1], "owed_statement": statements[2]}
         for statement in statements[1:]:
             assert (await approve(self.api, statement)).status_code == 200
-        paid = await pay(self.api, statements[1], paid_on=f"{datetime.now(UTC):%Y-%m}-01")
+        paid = await pay(self.api, statements[1], paid_on=f"{today.now():%Y-%m}-01")
         assert paid.status_code == 201, paid.text
         self.ids["payout"] = paid.json()["id"]
 
@@ -326,7 +327,7 @@ class MatrixWorld:
             )
             self.who[name] = bearer(made["initial_access_token"])
             if name == "initial_expired":
-                ended = "UPDATE oauth_initial_token SET expires_at = now() - interval '1 second' WHERE id = $1"
+                ended = f"UPDATE oauth_initial_token SET expires_at = {sql_now()} - interval '1 second' WHERE id = $1"
                 await DB.fetch(ended, UUID(made["id"]))
         await self.post(f"/v1/admin/partners/{suspended}/suspend", operations, {"reason": "complaints"})
 

@@ -3,7 +3,6 @@
 The product's own sign-in is tested where it lives; here it is enough that somebody is there, or nobody.
 """
 
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,12 +10,14 @@ import asyncpg
 
 from marketplace.kernel.ids import uuid7
 from partners.staff.domain import SignedIn, StaffRole
+from tests.support import today
 from tests.support.app import Api
+from tests.support.today import sql_now
 
-_INSERT = """
+_INSERT = f"""
 INSERT INTO partner_staff (id, partner_id, email, name, roles, status, version, provider_subject, created_at, created_by,
     changed_at)
-VALUES ($1, $2, $3, $4, $5, 'active', 1, $3, now(), 'test', now())
+VALUES ($1, $2, $3, $4, $5, 'active', 1, $3, {sql_now()}, 'test', {sql_now()})
 """
 
 
@@ -54,7 +55,7 @@ class People:
             name=name,
             roles=frozenset(StaffRole(role) for role in roles or ("owner",)),
             session_id=uuid7(),
-            signed_in_at=datetime.now(UTC),
+            signed_in_at=today.now(),
         )
         return self.sign_ins.person
 

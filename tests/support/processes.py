@@ -15,6 +15,7 @@ import httpx
 import psutil
 
 from marketplace.settings import VARIABLES, Settings
+from tests.support import today
 from tests.support.tokens import Issuer
 
 COMMAND = [sys.executable, "-c", "from marketplace.cli import main; main()"]
@@ -26,7 +27,9 @@ def environment(settings: Settings | None = None) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("MARKETPLACE_", "DATABASE_URL"))}
     chosen = {} if settings is None else {name: getattr(settings, name) for name in VARIABLES}
     default = Settings()
-    return clean | {VARIABLES[name]: str(value) for name, value in chosen.items() if value != getattr(default, name)}
+    differs = {VARIABLES[name]: str(value) for name, value in chosen.items() if value != getattr(default, name)}
+    production = settings is not None and settings.mode == "production"
+    return clean | differs | ({} if production else today.variables())
 
 
 def free_port() -> int:

@@ -5,13 +5,14 @@ import base64
 import hashlib
 import hmac
 import json
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from tests.support import today
 
 
 class Received:
@@ -44,7 +45,7 @@ class Received:
 
     def is_fresh(self) -> bool:
         """Whether its time is ours, as near as the libraries of Standard Webhooks want it: five minutes."""
-        return abs(time.time() - int(self.headers["webhook-timestamp"])) <= 300
+        return abs(today.now().timestamp() - int(self.headers["webhook-timestamp"])) <= 300
 
     def _content(self) -> bytes:
         return f"{self.headers['webhook-id']}.{self.headers['webhook-timestamp']}.".encode() + self.body

@@ -1,6 +1,5 @@
 """ONE ID for tests: an issuer in this process, with a key of its own, and tokens for whomever a test needs."""
 
-import time
 from typing import Any, Literal
 
 import httpx
@@ -8,6 +7,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
 from marketplace.settings import Settings
+from tests.support import today
 
 
 class Issuer:
@@ -28,7 +28,7 @@ class Issuer:
 
         `header` among them replaces the token's header, `key` the signing key.
         """
-        now = int(time.time())
+        now = int(today.now().timestamp())
         header = {"alg": "ES256", "kid": "oneid-test", "typ": "at+jwt"} | claims.pop("header", {})
         key = claims.pop("key", self.key)
         body: dict[str, Any] = {

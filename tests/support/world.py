@@ -1,7 +1,7 @@
 """Small worlds for tests: a partner with a contract, members with points, live offers; made through the use cases."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -26,6 +26,7 @@ from marketplace.platform.desk import Desk
 from marketplace.platform.idempotency import Outcome
 from marketplace.platform.invariants import Invariant
 from marketplace.settings import Settings
+from tests.support import today
 from tests.support.sellers import active_partner
 
 
@@ -104,7 +105,7 @@ class World:
 
 def offer_json(*, points: int = 100, **fields: Any) -> dict[str, Any]:
     """A good offer, as JSON values."""
-    start = (datetime.now(UTC) - timedelta(days=400)).isoformat()
+    start = (today.now() - timedelta(days=400)).isoformat()
     return {
         "sku": f"SKU-{uuid4().hex[:12]}",
         "scenario": "lodging",

@@ -1,6 +1,7 @@
 """A wrong setting stops the program with its name; the README's table has each of them."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,9 @@ WRONG = [
     ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL"),
     ({"MARKETPLACE_CURRENCY": "yuan"}, "MARKETPLACE_CURRENCY"),
     ({"MARKETPLACE_DATABASE_ROLE": "a; DROP"}, "MARKETPLACE_DATABASE_ROLE"),
+    ({"MARKETPLACE_CLOCK": "P1D"}, "MARKETPLACE_CLOCK"),
+    ({"MARKETPLACE_MODE": "test", "MARKETPLACE_CLOCK": "tomorrow"}, "MARKETPLACE_CLOCK"),
+    ({"MARKETPLACE_MODE": "test", "MARKETPLACE_CLOCK": "P99999999D"}, "MARKETPLACE_CLOCK"),
     ({"MARKETPLACE_COLOUR": "red"}, "MARKETPLACE_COLOUR"),
     ({"MARKETPLACE_LOG_LEVEL": "loud"}, "MARKETPLACE_LOG_LEVEL"),
     ({"MARKETPLACE_OUTBOUND_PORTS": "443, 8443"}, "MARKETPLACE_OUTBOUND_PORTS"),
@@ -46,6 +50,11 @@ def test_good_settings_load() -> None:
     settings = load(GOOD)
     assert settings.base_url == "https://shop.example"
     assert settings.audience("partner") == "https://shop.example/v1/partner"
+
+
+def test_a_test_program_may_have_its_time_moved() -> None:
+    assert load({"MARKETPLACE_MODE": "test", "MARKETPLACE_CLOCK": "P30DT6H"}).clock == timedelta(days=30, hours=6)
+    assert load({"MARKETPLACE_MODE": "test", "MARKETPLACE_CLOCK": "-PT90M"}).clock == timedelta(minutes=-90)
 
 
 @pytest.mark.parametrize(("change", "variable"), WRONG)
@@ -64,4 +73,4 @@ def test_the_readme_has_a_row_for_each() -> None:
     for field, variable in VARIABLES.items():
         shown, value = rows[variable].strip(), getattr(defaults, field)
         if field != "packages":
-            assert shown == (str(value) or "–"), variable
+            assert shown == (str(value or "") or "–"), variable

@@ -27,6 +27,7 @@ from tests.support.partners import (
     staff_post,
     token,
 )
+from tests.support.today import sql_now
 
 WRONG = "0" * 64
 
@@ -286,7 +287,7 @@ async def test_the_database_holds_signature_and_content_together(api: Api, dsn: 
         with pytest.raises(asyncpg.ForeignKeyViolationError):
             await owner.execute(
                 "INSERT INTO contract_signature (contract_id, party, content_hash, method, actor, signed_at)"
-                " VALUES ($1, 'partner', $2, 'api', 'x', now())", identifier, WRONG,
+                f" VALUES ($1, 'partner', $2, 'api', 'x', {sql_now()})", identifier, WRONG,
             )  # fmt: skip
         with pytest.raises(asyncpg.CheckViolationError):
             await owner.execute("UPDATE contract SET content = content || ' ' WHERE id = $1", identifier)

@@ -19,6 +19,7 @@ from partners.webhooks.events import WebhookEndpointDisabled
 from tests.support.app import Api, running_app
 from tests.support.partners import CONTRACT, apply, approved_partner, signed_contract, staff_post
 from tests.support.portal import Portal, link_in, post_office
+from tests.support.today import sql_now
 
 OWNER = "li.na@example.com"
 
@@ -88,7 +89,7 @@ async def test_owners_are_told_what_stops_them_and_what_waits(
     await DB.fetch(
         "INSERT INTO partner_staff (id, partner_id, email, name, roles, status, version, provider_subject, created_at,"
         " created_by, changed_at) SELECT gen_random_uuid(), $1, role || '@example.com', role, ARRAY[role], 'active', 1, role,"
-        " now(), 'test', now() FROM unnest(ARRAY['developer', 'finance']) AS role",
+        f" {sql_now()}, 'test', {sql_now()} FROM unnest(ARRAY['developer', 'finance']) AS role",
         UUID(partner_id),
     )
     assert (await signed_contract(api, partner_id)).status_code == 200

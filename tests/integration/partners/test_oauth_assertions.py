@@ -4,7 +4,6 @@ import asyncio
 import base64
 import hmac
 import json
-import time
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +15,7 @@ from joserfc.jwk import RSAKey
 from marketplace.platform.database import DB, unit_of_work
 from partners.oauth import posting
 from partners.oauth.sweep import forget_expired
+from tests.support import today
 from tests.support.app import Api
 from tests.support.authorizing import CALLBACK
 from tests.support.oauth import GRANT, SIGNING_KEY, ask, jwks
@@ -23,10 +23,11 @@ from tests.support.partners import (
     active_partner,
     partner_client,
 )
+from tests.support.today import sql_now
 
 
 def _assertion(client: Any, key: Any = SIGNING_KEY, header: dict[str, Any] | None = None, **claims: Any) -> str:
-    now = int(time.time())
+    now = int(today.now().timestamp())
     body = {
         "iss": client["client_id"], "sub": client["client_id"], "aud": client["issuer"], "jti": uuid4().hex,
         "iat": now, "exp": now + 60,
@@ -54,7 +55,7 @@ def _by_hand(client: Any, header: dict[str, Any], secret: bytes) -> str:
 
 
 async def test_assertions_that_are_not_believed(api: Api, key_client: Any) -> None:
-    now = int(time.time())
+    now = int(today.now().timestamp())
     stranger = RSAKey.generate_key(2048, {"kid": "k1"})
     nested = base64.urlsafe_b64encode(b"[" * 4000).rstrip(b"=").decode()
     table = {
@@ -158,7 +159,7 @@ async def test_expired_assertions_are_swept(api: Api, key_client: Any) -> None:
     await _ask_with(api, _assertion(key_client))
     async with unit_of_work() as work:
         await work.execute(
-            "INSERT INTO oauth_assertion (client_id, jti, expires_at) VALUES ('c', 'old', now() - interval '1 hour')"
+            f"INSERT INTO oauth_assertion (client_id, jti, expires_at) VALUES ('c', 'old', {sql_now()} - interval '1 hour')"
         )
     await forget_expired(api.app.state.clock.now())
     assert await DB.fetchval("SELECT count(*) FROM oauth_assertion") == 1

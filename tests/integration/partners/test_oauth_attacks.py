@@ -32,6 +32,7 @@ from tests.support.dpop import BASE
 from tests.support.oauth import GRANT, ask
 from tests.support.partners import active_partner, bearer
 from tests.support.people import People
+from tests.support.today import sql_now
 
 pytestmark = pytest.mark.usefixtures("nothing_out")
 
@@ -288,7 +289,7 @@ async def test_a_consent_is_checked_again_when_it_is_given(api: Api, people: Peo
     page = await look(api, asking(client, Pkce()))
     await DB.fetch("UPDATE oauth_client SET redirect_uris = ARRAY['https://app.example.com/new']")
     told_here(await answer(api, page))
-    await DB.fetch("UPDATE oauth_client SET status = 'revoked', revoked_at = now()")
+    await DB.fetch(f"UPDATE oauth_client SET status = 'revoked', revoked_at = {sql_now()}")
     told_here(await answer(api, page))
     assert await issued() == 0
 

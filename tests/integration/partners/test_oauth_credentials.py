@@ -23,6 +23,7 @@ from tests.support.authorizing import integrator, refresh, tokens_for
 from tests.support.oauth import EC_KEY, GRANT, SIGNING_KEY, ask, basic, jwks
 from tests.support.partners import ALL_SCOPES, active_partner, bearer, oem_client, partner_client, staff_post, token
 from tests.support.people import People
+from tests.support.today import sql_now
 
 
 async def events(kind: str) -> list[Any]:
@@ -90,7 +91,7 @@ async def test_what_another_process_ended_counts_here_within_fifteen_seconds(api
     """The plainest request is decided over the picture of clients; what is not in order by it is looked up at once."""
     client = await partner_client(api, await active_partner(api))
     assert await _try(api, client, client["client_secret"]) == 200
-    await DB.fetch("UPDATE oauth_secret SET expires_at = now() - interval '1 second'")
+    await DB.fetch(f"UPDATE oauth_secret SET expires_at = {sql_now()} - interval '1 second'")
     assert await _try(api, client, client["client_secret"]) == 200
     api.app.state.oauth_gate._read_at -= FRESH_S + 1
     assert await _try(api, client, client["client_secret"]) == 401

@@ -1,7 +1,6 @@
 """Tokens that only the holder of a key can use (RFC 9449), at the token endpoint and at the resource."""
 
 import asyncio
-import time
 from typing import Any
 
 import httpx
@@ -9,6 +8,7 @@ import pytest
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from marketplace.platform.database import DB
+from tests.support import today
 from tests.support.app import Api
 from tests.support.authorizing import Pkce, code_for, exchange, integrator, refresh, tokens_for
 from tests.support.dpop import BASE, Holder
@@ -44,8 +44,8 @@ async def test_a_bound_token_works_with_a_proof_of_its_key_alone(api: Api, key: 
         "another host": holder.headers(access, "GET", f"http://127.0.0.1:2{PROFILE}"),
         "another token": {"Authorization": f"DPoP {access}", "DPoP": holder.proof("GET", URL, plain)},
         "no ath": holder.headers(access, "GET", URL, ath=None),
-        "old": holder.headers(access, "GET", URL, iat=int(time.time()) - 90),
-        "from tomorrow": holder.headers(access, "GET", URL, iat=int(time.time()) + 60),
+        "old": holder.headers(access, "GET", URL, iat=int(today.now().timestamp()) - 90),
+        "from tomorrow": holder.headers(access, "GET", URL, iat=int(today.now().timestamp()) + 60),
         "unbound as DPoP": holder.headers(plain, "GET", URL),
     }
     for name, headers in table.items():
@@ -86,7 +86,7 @@ async def test_without_remembering_every_copy_of_a_proof_would_work(api: Api, mo
 async def test_proofs_that_are_not_good_at_the_token_endpoint(api: Api) -> None:
     client, holder = await partner_client(api, await active_partner(api)), Holder()
     authorization = basic(client["client_id"], client["client_secret"])
-    now, secret = int(time.time()), OctKey.generate_key(256)
+    now, secret = int(today.now().timestamp()), OctKey.generate_key(256)
     used = holder.proof()
     table = {
         "used": used,

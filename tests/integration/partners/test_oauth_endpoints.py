@@ -33,6 +33,7 @@ from tests.support.dpop import BASE, Holder
 from tests.support.oauth import GRANT, ask, basic
 from tests.support.partners import active_partner, bearer, partner_client, staff_post, token
 from tests.support.people import People
+from tests.support.today import sql_now
 
 PROFILE = "/v1/partner/profile"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -116,7 +117,9 @@ async def test_a_request_uri_is_for_its_client_once_and_five_minutes(api: Api, p
     assert (twice.status_code, "location" in twice.headers) == (400, False)
     assert await DB.fetchval("SELECT count(*) FROM oauth_grant") == 1
     uri = (await push(api, client, asking(client, pkce))).json()["request_uri"]
-    await DB.fetch("UPDATE oauth_pushed_request SET expires_at = now() - interval '1 second' WHERE used_at IS NULL")
+    await DB.fetch(
+        f"UPDATE oauth_pushed_request SET expires_at = {sql_now()} - interval '1 second' WHERE used_at IS NULL"
+    )
     late = await look(api, named | {"request_uri": uri})
     assert (late.status_code, "location" in late.headers) == (400, False)
 
@@ -309,13 +312,14 @@ async def test_signing_keys_rotate_with_overlap(api: Api, monkeypatch: pytest.Mo
     twice = await api.post("/v1/admin/signing-keys/rotate", headers=api.staff("operations") | fresh_key())
     assert (twice.status_code, twice.json()["code"]) == (409, "rotation_under_way")
     clock = api.app.state.clock
-    later = clock.now() + LEAD + timedelta(seconds=1)
-    monkeypatch.setattr(type(clock), "now", lambda _self: later)
+    monkeypatch.setattr(clock, "offset", LEAD + timedelta(seconds=1))
     after = await token(api, client)
     assert jwt.decode(after, known).header["kid"] == made["kid"]
     for access in (before, after):
         assert (await api.get(PROFILE, headers=bearer(access))).status_code == 200
-    await DB.fetch("UPDATE oauth_signing_key SET retired_at = now() - interval '2 hours' WHERE kid <> $1", made["kid"])
+    await DB.fetch(
+        f"UPDATE oauth_signing_key SET retired_at = {sql_now()} - interval '2 hours' WHERE kid <> $1", made["kid"]
+    )
     real = time.monotonic
     monkeypatch.setattr(time, "monotonic", lambda: real() + 61)
     assert [(await api.get(PROFILE, headers=bearer(access))).status_code for access in (before, after)] == [401, 200]

@@ -5,8 +5,10 @@ Authlib's client is in test_oauth_server.py and test_oauth_code.py.
 
 import asyncio
 import json
+import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from oauthlib.oauth2 import BackendApplicationClient, WebApplicationClient
 from oauthlib.oauth2.rfc6749.errors import OAuth2Error
 
 from marketplace.settings import Settings
+from tests.support import today
 from tests.support.app import Api
 from tests.support.authorizing import CALLBACK, answer, integrator, led_to
 from tests.support.oauth import basic, jwks
@@ -80,9 +83,11 @@ async def start(served: Api) -> AsyncIterator[Start]:
     pipe = asyncio.subprocess.PIPE
 
     async def begin(job: dict[str, Any]) -> Foreign:
+        moved = os.environ | {"CLOCK_SHIFT_S": str((today.now() - datetime.now(UTC)).total_seconds())}  # noqa: TID251
         process = await asyncio.create_subprocess_exec(
-            "node", "client.mjs", json.dumps(job), cwd=NODE, stdin=pipe, stdout=pipe, stderr=pipe
-        )
+            "node", "--require", "./clock.cjs", "client.mjs", json.dumps(job), cwd=NODE, env=moved, stdin=pipe, stdout=pipe,
+            stderr=pipe,
+        )  # fmt: skip
         started.append(process)
         return Foreign(process)
 

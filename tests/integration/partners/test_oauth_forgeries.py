@@ -7,7 +7,6 @@ import asyncio
 import base64
 import hmac
 import json
-import time
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc import jws, jwt
 from joserfc.jwk import ECKey, KeySet, RSAKey
 
+from tests.support import today
 from tests.support.app import Api
 from tests.support.authorizing import (
     Pkce,
@@ -49,7 +49,7 @@ def _by_hand(header: Any, claims: Any, how: Any = b"") -> str:
 
 async def test_ensure_invalid_client_assertions_fail(api: Api) -> None:
     client = await partner_client(api, await active_partner(api), auth_method="private_key_jwt", jwks=jwks(SIGNING_KEY))
-    now, own = int(time.time()), RSAKey.generate_key(2048, {"kid": "k1"})
+    now, own = int(today.now().timestamp()), RSAKey.generate_key(2048, {"kid": "k1"})
     good = {
         "iss": client["client_id"], "sub": client["client_id"], "aud": client["issuer"], "jti": uuid4().hex, "exp": now + 60,
     }  # fmt: skip
@@ -149,9 +149,9 @@ async def test_tokens_that_are_not_access_tokens_of_ours(api: Api, people: Peopl
         "another audience": signed(aud=f"{BASE}/v1/points"),
         "aud is the issuer": signed(aud=claims["iss"]),
         "no aud": signed(aud=None),
-        "expired": signed(exp=int(time.time()) - 1),
+        "expired": signed(exp=int(today.now().timestamp()) - 1),
         "no exp": signed(exp=None),
-        "not yet": signed(nbf=int(time.time()) + 3600),
+        "not yet": signed(nbf=int(today.now().timestamp()) + 3600),
         "sub in a list": signed(sub=[claims["sub"]]),
         "no sub": signed(sub=None),
         "cut": good[:-5],

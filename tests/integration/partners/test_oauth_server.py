@@ -1,6 +1,5 @@
 """The OAuth server, asked by a client that we did not write (Authlib's), and by some that no client would send."""
 
-import time
 from typing import Any
 
 import httpx
@@ -15,6 +14,7 @@ from litestar.di import NamedDependency
 from marketplace.platform.database import DB
 from marketplace.settings import Settings
 from partners.oauth.callers import OemCaller
+from tests.support import today
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.oauth import EC_KEY, GRANT, SIGNING_KEY, ask, basic, jwks
 from tests.support.partners import (
@@ -25,6 +25,7 @@ from tests.support.partners import (
     staff_post,
     token,
 )
+from tests.support.today import sql_now
 
 
 def _authlib(api: Api, client: Any, secret: Any, method: str, **more: Any) -> AsyncOAuth2Client:
@@ -55,7 +56,7 @@ async def test_a_foreign_client_with_a_private_key_gets_a_token(api: Api, key: A
         api, await active_partner(api), auth_method="private_key_jwt", jwks=jwks(SIGNING_KEY, EC_KEY)
     )
     assert client["client_secret"] is None
-    claims = {"exp": int(time.time()) + 60}
+    claims = {"exp": int(today.now().timestamp()) + 60}
     async with _authlib(api, client, key, "private_key_jwt") as session:
         # Without `headers` Authlib names no kid; with two keys registered we could not know which one is meant.
         method = PrivateKeyJWT(client["issuer"], claims=claims, headers={"kid": key.kid}, alg=alg)
@@ -79,7 +80,7 @@ async def test_the_token_is_one_by_rfc_9068_and_the_published_keys_verify_it(api
     assert claims["aud"] == "http://127.0.0.1:1/v1/partner"
     assert claims["sub"] == claims["client_id"] == client["client_id"]
     assert (claims["scope"], claims["exp"] - claims["iat"]) == ("offers:read", 600)
-    assert abs(claims["iat"] - time.time()) < 5
+    assert abs(claims["iat"] - today.now().timestamp()) < 5
     other = jwt.decode(await token(api, client), KeySet.import_key_set(published), algorithms=["ES256"])
     assert other.claims["jti"] != claims["jti"]
     assert set(other.claims["scope"].split()) == set(client["scopes"])
@@ -196,7 +197,8 @@ async def test_a_revoked_client_stops_at_once_and_elsewhere_soon(api: Api) -> No
     assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
     # Another process revokes: this one sees it when its picture is renewed.
     await DB.fetch(
-        "UPDATE oauth_client SET status = 'revoked', revoked_at = now() WHERE client_id = $1", second["client_id"]
+        f"UPDATE oauth_client SET status = 'revoked', revoked_at = {sql_now()} WHERE client_id = $1",
+        second["client_id"],
     )
     assert (await api.get("/v1/partner/profile", headers=other)).status_code == 200
     api.app.state.oauth_gate._read_at -= 16

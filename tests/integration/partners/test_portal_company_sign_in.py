@@ -13,6 +13,7 @@ from marketplace.settings import Settings
 from tests.integration.partners.test_staff_provider import SECRET, provider
 from tests.support.app import Api, running_app
 from tests.support.portal import Portal, joined_owner, post_office
+from tests.support.today import sql_now
 
 AT = "/partner/company-sign-in"
 
@@ -66,7 +67,7 @@ async def test_set_tried_and_removed(owner: Portal, issuer: str) -> None:
     await DB.fetch(
         "INSERT INTO partner_staff (id, partner_id, email, name, roles, status, version, provider_subject, created_at,"
         " created_by, changed_at) SELECT gen_random_uuid(), partner_id, 'zhao@example.com', '赵云', '{finance}', 'active',"
-        " 1, 'zhao', now(), 'test', now() FROM partner_staff"
+        f" 1, 'zhao', {sql_now()}, 'test', {sql_now()} FROM partner_staff"
     )
     assert "已移除" in (await owner.fill(AT, f"{AT}/remove")).text
     assert await kept() == []

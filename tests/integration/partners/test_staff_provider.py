@@ -1,7 +1,6 @@
 """Signing in by a company's own provider: a real OpenID Connect provider behind a socket, and everything that must not get in."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.platform.database import DB
 from marketplace.platform.outbound import Outbound
 from marketplace.settings import Settings
+from tests.support import today
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.partners import active_partner, bearer, partner_client, staff_post, token
 from tests.support.portal import PASSWORD, Portal, link_in, post_office
@@ -253,7 +253,7 @@ async def test_answers_that_are_not_believed(
         for claim, value, reason in (
             ("iss", "https://evil.example", "签发者不符"),
             ("aud", "another", "受众不符"),
-            ("exp", int(time.time()) - 60, "已过期"),
+            ("exp", int(today.now().timestamp()) - 60, "已过期"),
         ):
 
             def forged(

@@ -1,6 +1,5 @@
 """The rules about partners, contracts, clients and forms, as tables."""
 
-import time
 from contextlib import suppress
 from datetime import date
 from typing import Any, get_args
@@ -22,6 +21,7 @@ from partners.oauth.domain import Client, check_scopes, granted_scope, is_admitt
 from partners.oauth.forms import FORM, parse_form
 from partners.oauth.secrets import hash_secret, new_secret, secret_matches
 from partners.onboarding.domain import ADMITTED, PARTNER, Decision, PartnerStatus, decide, decisions
+from tests.support import today
 
 # Every state and, for each action, the next state; what is not here is refused.
 STEPS = {
@@ -279,7 +279,7 @@ def test_secrets() -> None:
         hash_secret("short")
 
 
-NOW = time.time()
+NOW = today.now().timestamp()
 CLAIMS: dict[str, Any] = {"iss": "c", "sub": "c", "aud": "https://us", "jti": "j", "exp": NOW + 60}
 
 

@@ -1,0 +1,51 @@
+"""The check that only `Clock` tells the time finds what it is for."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.times import complaints
+
+ROOT = Path(__file__).parents[2]
+
+ASKING = [
+    'X = "DELETE FROM a WHERE at < now()"',
+    'X = f"DELETE FROM {table} WHERE at < NOW( )"',
+    'X = "SELECT clock_timestamp()"',
+    'X = "SELECT * FROM a WHERE day = CURRENT_DATE"',
+    'X = "SELECT localtimestamp"',
+    "X = \"SELECT 'now'::timestamptz\"",
+    "X = \"SELECT timestamptz 'today'\"",
+    'X = "SELECT age(t.born)"',
+]
+
+CALLING = [
+    "import time\nX = time.time()",
+    "from time import time\nX = time()",
+    "import time\nX = time.time_ns()",
+    "from datetime import UTC, datetime\nX = datetime.now(UTC)",
+    "import datetime as d\nX = d.datetime.now(d.UTC)",
+    "from datetime import date\nX = date.today()",
+]
+
+
+@pytest.mark.parametrize("text", ASKING)
+def test_a_statement_that_asks_for_the_time_is_found(text: str) -> None:
+    assert len(list(complaints(Path("partners/a.py"), text))) == 1
+
+
+def test_parameters_words_and_the_named_places_pass() -> None:
+    text = '"""Says now() in words."""\nX = "DELETE FROM a WHERE at < $1 AND known(a, b) AND age(b, c) > d"'
+    assert list(complaints(Path("partners/a.py"), text)) == []
+    assert list(complaints(Path("marketplace/platform/database_time.py"), ASKING[2])) == []
+    assert list(complaints(Path("partners/migrations/a.py"), ASKING[0])) == []
+
+
+@pytest.mark.parametrize("text", CALLING)
+def test_a_call_that_asks_the_machine_is_banned(text: str) -> None:
+    command = [sys.executable, "-m", "ruff", "check", "--select", "TID251", "--stdin-filename", "partners/a.py", "-"]
+    found = subprocess.run(command, input=text, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert found.returncode == 1, found.stderr
+    assert "only Clock tells the time" in found.stdout
