@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 import msgspec
 from joserfc import jwt
-from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
 from marketplace.kernel.clock import WALL
+from marketplace.platform.foreign import UnreadableError, verify_jwt
 from marketplace.platform.identity import Role
 from marketplace.settings import Settings
 
@@ -118,8 +118,8 @@ class OneId:
     def userinfo(self, access_token: str) -> dict[str, Any] | None:
         """Return what the token's person is called, or None for a token that is not good."""
         try:
-            token = jwt.decode(access_token, self.key, algorithms=[_ALGORITHM])
-        except (JoseError, ValueError):
+            token = verify_jwt(access_token, self.key, algorithms=[_ALGORITHM])
+        except UnreadableError:
             return None
         person = self._by_subject.get(str(token.claims.get("sub")))
         expired = token.claims.get("exp", 0) <= WALL.unix_s()

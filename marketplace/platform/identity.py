@@ -11,7 +11,6 @@ import httpx
 import msgspec
 import structlog
 from joserfc import jwt
-from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from litestar import Request
 from litestar.connection import ASGIConnection
@@ -20,6 +19,7 @@ from litestar.handlers import BaseRouteHandler
 from marketplace.kernel.clock import WALL
 from marketplace.kernel.facts import Fact, Kind
 from marketplace.platform import limits
+from marketplace.platform.foreign import UnreadableError, import_jwks, reading, verify_jwt
 
 logger = structlog.get_logger()
 
@@ -28,9 +28,6 @@ COUNTED: frozenset[AudienceName] = frozenset({"partner", "points"})
 """Audiences whose callers are programs."""
 
 Role = Literal["operations", "finance", "finance_approver", "auditor"]
-
-ALGORITHMS = ["RS256", "ES256"]
-"""What we verify; `none` and symmetric algorithms are not in it, which ends key confusion (RFC 8725 §3.1)."""
 
 _LEEWAY_S = 10
 _MAX_TOKEN = 8192
@@ -223,8 +220,8 @@ async def _decode(token: str, verifier: Verifier, keys: KeySet) -> tuple[jwt.Tok
     """Return the token, and the keys by which it is good: newer ones than those given, if it may be of a new key."""
     while True:
         try:
-            return jwt.decode(token, keys, algorithms=ALGORITHMS), keys
-        except (JoseError, ValueError, RecursionError) as error:  # the last: arrays in arrays in arrays
+            return verify_jwt(token, keys), keys
+        except UnreadableError as error:
             earlier, keys = keys, await verifier.keys(True)
             if keys is earlier:  # they would say the same again
                 raise Unauthenticated("签名或格式有误", "its signature or form is wrong") from error
@@ -315,13 +312,18 @@ class RemoteKeys:
         try:
             discovery = await self._client.get(f"{self._issuer}/.well-known/openid-configuration")
             discovery.raise_for_status()
-            answer = await self._client.get(discovery.json()["jwks_uri"])
+            with reading("the discovery document"):
+                where = httpx.URL(discovery.json()["jwks_uri"])
+                if where.scheme != httpx.URL(self._issuer).scheme or not where.host:
+                    raise ValueError("jwks_uri is not an address like the issuer's")
+            answer = await self._client.get(where)
             answer.raise_for_status()
-            published = answer.json()
+            with reading("the key set"):
+                published = answer.json()
             if published != self._published:
-                self._keys, self._published = KeySet.import_key_set(published), published
-        except (httpx.HTTPError, ValueError, KeyError, JoseError) as error:
-            logger.warning("issuer_keys_not_fetched", issuer=self._issuer, error=repr(error))
+                self._keys, self._published = import_jwks(published), published
+        except (httpx.HTTPError, UnreadableError) as error:
+            logger.warning("issuer_keys_not_fetched", issuer=self._issuer, error=repr(error.__cause__ or error))
             return
         self._fetched_at = started
 

@@ -11,8 +11,9 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 from litestar import Request
+from litestar.datastructures import FormMultiDict
 from litestar.enums import ScopeType
-from litestar.exceptions import ValidationException
+from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Send
 from prometheus_client import Counter, Histogram
 
@@ -62,6 +63,19 @@ class StrictRequest(Request[Any, Any, Any]):
                 self.receive = _again(first, self.receive)
             self._whole = await super().body()
         return self._whole
+
+    async def form(self) -> FormMultiDict:
+        """Return the form. Raises ValidationException for one that is not built, or not encoded, as a form is.
+
+        The readers of forms raise errors of many kinds on what no browser sends.
+        """
+        try:
+            return await super().form()
+        except HTTPException:
+            raise
+        except Exception as error:
+            message = "The form cannot be read: it must be a form as browsers send it, in UTF-8."
+            raise ValidationException(detail=message, extra=[{"message": message}]) from error
 
     async def json(self) -> Any:
         """Return the body as the handler's own type, or as plain values for a handler that takes none.

@@ -4,15 +4,20 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar.config.app import AppConfig
+from litestar.connection import ASGIConnection
 from litestar.datastructures import CacheControlHeader
 from litestar.di import Provide
+from litestar.exceptions import NotFoundException
+from litestar.handlers import BaseRouteHandler
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
+from litestar.types import Guard
 
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.money import format_minor
@@ -50,6 +55,7 @@ def install(
             create_static_files_router(
                 path=f"/static/{name}",
                 directories=[folder],
+                guards=[_only(files_in(folder))],
                 include_in_schema=False,
                 name=f"static-{name}",
                 cache_control=kept,
@@ -63,15 +69,31 @@ def install(
     config.route_handlers.append(page_router("/", *handlers))
 
 
+def files_in(folder: Path) -> frozenset[str]:
+    """Return the paths of the folder's files, from the folder on, with `/` between their parts."""
+    return frozenset(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def _only(files: frozenset[str]) -> Guard:
+    """Return a guard that answers 404 for any other path: what a stranger writes never reaches the file system.
+
+    It raises on a NUL, on names that are too long, on halves of surrogate pairs.
+    """
+
+    def known(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+        if str(connection.path_params.get("file_path", "")).lstrip("/") not in files:
+            raise NotFoundException
+
+    return known
+
+
 def static_addresses(folders: Mapping[str, Path]) -> Callable[[str], str]:
     """Return `static("web/site.css")` -> `/static/web/site.css?v=…`; a file that is not there raises KeyError."""
     addresses = {}
     for name, folder in folders.items():
-        for path in folder.rglob("*"):
-            if path.is_file():
-                inside = f"{name}/{path.relative_to(folder).as_posix()}"
-                digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-                addresses[inside] = f"/static/{inside}?v={digest}"
+        for inside in files_in(folder):
+            digest = hashlib.sha256((folder / inside).read_bytes()).hexdigest()[:12]
+            addresses[f"{name}/{inside}"] = f"/static/{name}/{inside}?v={digest}"
     return addresses.__getitem__
 
 

@@ -10,12 +10,11 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 from authlib.deprecate import AuthlibDeprecationWarning
-from joserfc import jwt
-from joserfc.errors import JoseError
 
 from marketplace.kernel.clock import WALL
 from marketplace.kernel.facts import Fact, Kind
-from marketplace.platform.identity import ALGORITHMS, IdentityUnavailable, KeySource
+from marketplace.platform.foreign import UnreadableError, reading, verify_jwt
+from marketplace.platform.identity import IdentityUnavailable, KeySource
 from marketplace.platform.secretbox import derive
 from marketplace.settings import Settings
 
@@ -116,11 +115,12 @@ class RelyingParty:
                 token = await oauth.fetch_token(
                     found["token_endpoint"], grant_type="authorization_code", code=code, code_verifier=flow.verifier
                 )
+                id_token = str(token.get("id_token", ""))
             except OAuthError as error:
                 raise SignInFailed("授权码无效或已过期", "the code is not good, or has expired") from error
-            except (httpx.HTTPError, ValueError) as error:
+            except Exception as error:  # the network's errors, and what Authlib raises on an answer that is none
                 raise IdentityUnavailable from error
-        return await self._claims(str(token.get("id_token", "")), flow)
+        return await self._claims(id_token, flow)
 
     async def _claims(self, id_token: str, flow: Flow) -> dict[str, Any]:
         """Return the ID token's claims once they are proved (OpenID Connect Core 1.0 §3.1.3.7)."""
@@ -143,8 +143,8 @@ class RelyingParty:
         for fresh in (False, True):
             keys = await self._keys(fresh)
             try:
-                return jwt.decode(id_token, keys, algorithms=ALGORITHMS).claims
-            except (JoseError, ValueError) as error:
+                return verify_jwt(id_token, keys).claims
+            except UnreadableError as error:
                 if fresh:
                     raise SignInFailed("签名无效", "the answer's signature is wrong") from error
         raise AssertionError("unreachable")
@@ -166,9 +166,10 @@ class RelyingParty:
             try:
                 answer = await self._client.get(f"{self.issuer}/.well-known/openid-configuration")
                 answer.raise_for_status()
-                found = answer.json()
-                _check_discovery(found, self.issuer)
-            except (httpx.HTTPError, ValueError, KeyError) as error:
+                with reading("the discovery document"):
+                    found = answer.json()
+                    _check_discovery(found, self.issuer)
+            except (httpx.HTTPError, UnreadableError) as error:
                 raise IdentityUnavailable from error
             self._discovered = found
         return self._discovered
@@ -205,7 +206,8 @@ def _check_discovery(found: dict[str, Any], issuer: str) -> None:
     if found["issuer"] != issuer:
         raise ValueError("the discovery document names another issuer")
     for name in ("authorization_endpoint", "token_endpoint"):
-        if urlsplit(found[name]).scheme != urlsplit(issuer).scheme:
+        address = found[name]
+        if urlsplit(address).scheme != urlsplit(issuer).scheme or not address.isascii() or not address.isprintable():
             raise ValueError(f"{name} is not an {urlsplit(issuer).scheme} address")
 
 

@@ -7,11 +7,10 @@ from typing import Any
 import msgspec
 from authlib.oauth2.rfc6749 import InvalidClientError
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
-from joserfc import jwt
-from joserfc.errors import JoseError
 
 from marketplace.kernel.clock import WALL
-from partners.oauth.jwks import ASSERTION_ALGORITHMS, key_set
+from marketplace.platform.foreign import UnreadableError, peek_jwt, verify_jwt
+from partners.oauth.jwks import key_set
 
 MAX_LIFETIME_S = 600
 """An assertion may live as long as a token: ten minutes. Each is kept until then, since it works only once."""
@@ -40,21 +39,21 @@ def claimed_client(assertion: str) -> str:
     if len(assertion) > _MAX_ASSERTION:
         raise unreadable
     try:
-        _, body = JWTBearerClientAssertion().extract_assertion(assertion)
-    except (InvalidClientError, JoseError, ValueError, RecursionError) as error:
+        subject = peek_jwt(assertion).claims.get("sub")
+    except UnreadableError as error:
         raise unreadable from error
-    if not isinstance(body.get("sub"), str):
+    if not isinstance(subject, str):
         raise unreadable
-    return str(body["sub"])
+    return subject
 
 
 def named_key(assertion: str) -> str | None:
     """Return the key that an assertion names, before anything of it was verified: only to know whether to look for it."""
     try:
-        header, _ = JWTBearerClientAssertion().extract_assertion(assertion)
-    except (InvalidClientError, JoseError, ValueError, RecursionError):
+        name = peek_jwt(assertion).header.get("kid")
+    except UnreadableError:
         return None
-    return header.get("kid") if isinstance(header.get("kid"), str) else None
+    return name if isinstance(name, str) else None
 
 
 class ClientAssertion(JWTBearerClientAssertion):  # type: ignore[misc]  # Authlib has no types
@@ -83,8 +82,8 @@ class ClientAssertion(JWTBearerClientAssertion):  # type: ignore[misc]  # Authli
     def process_assertion_claims(self, assertion: str, resolve_key: Any) -> Any:
         """Return the claims of a good assertion. Raises InvalidClientError."""
         try:
-            token = jwt.decode(assertion, resolve_key, algorithms=ASSERTION_ALGORITHMS)
-        except (JoseError, ValueError) as error:
+            token = verify_jwt(assertion, resolve_key)
+        except UnreadableError as error:
             raise InvalidClientError(description="The assertion is not good.") from error
         if not _HEADERS.issuperset(token.header):
             raise InvalidClientError(description="The assertion may name alg, kid and typ in its header, and no key.")

@@ -14,15 +14,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 from authlib.oauth2.rfc6749 import OAuth2Error
-from joserfc import jws, jwt
-from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from marketplace.kernel.clock import WALL
 from marketplace.kernel.facts import InvalidField
 from marketplace.platform.database import DB, UnitOfWork
-from partners.oauth.jwks import ASSERTION_ALGORITHMS, check_key
+from marketplace.platform.foreign import UnreadableError, peek_jwt, reading, verify_jwt
+from partners.oauth.jwks import ASSERTION_ALGORITHMS, check_key, import_key
 
 MAX_AGE_S = 60
 HEADER = "dpop"
@@ -91,23 +90,24 @@ def check_proof(proof: str, method: str, url: str, now: float, access_token: str
     return Proof(jkt, seen, datetime.fromtimestamp(issued + MAX_AGE_S + _LEEWAY_S, UTC))
 
 
-def _read(proof: str) -> tuple[Any, dict[str, Any]]:
+def _read(proof: str) -> tuple[RSAKey | ECKey, dict[str, Any]]:
     """Return the key and the claims of a proof whose signature is that key's. Raises InvalidProofError."""
     unreadable = InvalidProofError("The proof cannot be read.")
     if len(proof) > _MAX_PROOF:
         raise unreadable
     try:
-        header = jws.extract_compact(proof.encode(), registry=_REGISTRY).headers()
+        header = peek_jwt(proof, _REGISTRY).header
         if header.get("typ") != _TYPE:
             raise InvalidProofError(f"typ must be {_TYPE}.")
         if header.get("alg") not in ASSERTION_ALGORITHMS:
             raise InvalidProofError("alg must be one of " + ", ".join(ASSERTION_ALGORITHMS) + ".")
         public = check_key(header.get("jwk"), "jwk")
-        key = RSAKey.import_key(public) if public["kty"] == "RSA" else ECKey.import_key(public)
-        claims = jwt.decode(proof, key, registry=_REGISTRY).claims
+        with reading("the key"):
+            key = import_key(public)
+        claims = verify_jwt(proof, key, registry=_REGISTRY).claims
     except InvalidField as error:
         raise InvalidProofError("jwk must be a public RSA or EC P-256 key.") from error
-    except (JoseError, ValueError, TypeError, RecursionError) as error:
+    except UnreadableError as error:
         raise unreadable from error
     return key, claims
 

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet, RSAKey
 
 from marketplace.kernel.facts import InvalidField
+from marketplace.platform.foreign import ALGORITHMS, UnreadableError, import_jwks, reading
 
-ASSERTION_ALGORITHMS = ["RS256", "ES256"]
-"""With what a client may sign its assertions; symmetric algorithms and `none` are not in it (RFC 8725 §3.1)."""
+ASSERTION_ALGORITHMS = ALGORITHMS
+"""With what a client may sign its assertions."""
 
 _MAX_KEYS = 5
 _MAX_MEMBER = 2048
@@ -35,7 +35,7 @@ def check_jwks(jwks: dict[str, Any]) -> dict[str, Any]:
 
 def key_set(jwks: dict[str, Any]) -> KeySet:
     """Return stored keys as joserfc knows them."""
-    return KeySet.import_key_set({"keys": jwks["keys"]})
+    return import_jwks({"keys": jwks["keys"]})
 
 
 def check_key(key: Any, field: str) -> dict[str, Any]:
@@ -67,17 +67,24 @@ def _check_strength(key: dict[str, Any], field: str) -> None:
         f"must be good for RS256 ({_MIN_RSA_BITS} to {_MAX_RSA_BITS} bits) or ES256 (P-256).",
     )
     try:
-        if key["kty"] == "RSA":
-            # Four base64 letters are three bytes: measured before any arithmetic is done on the number.
-            bits = len(key["n"].rstrip("=")) * 6
-            if not _MIN_RSA_BITS <= bits <= _MAX_RSA_BITS + 8:
-                raise weak
-            size = RSAKey.import_key(key).public_key.key_size
-            if not _MIN_RSA_BITS <= size <= _MAX_RSA_BITS:
-                raise weak
-        elif key["crv"] != "P-256":
-            raise weak
-        else:
-            ECKey.import_key(key)
-    except (JoseError, ValueError, TypeError, KeyError) as error:
+        with reading("the key"):
+            good = _is_strong(key)
+    except UnreadableError as error:
         raise weak from error
+    if not good:
+        raise weak
+
+
+def import_key(key: dict[str, Any]) -> RSAKey | ECKey:
+    """Return a key that `check_key` gave, as joserfc knows it."""
+    return RSAKey.import_key(key) if key["kty"] == "RSA" else ECKey.import_key(key)
+
+
+def _is_strong(key: dict[str, Any]) -> bool:
+    if key["kty"] != "RSA":
+        return key["crv"] == "P-256" and import_key(key) is not None
+    # Four base64 letters are three bytes: measured before any arithmetic is done on the number.
+    bits = len(key["n"].rstrip("=")) * 6
+    if not _MIN_RSA_BITS <= bits <= _MAX_RSA_BITS + 8:
+        return False
+    return _MIN_RSA_BITS <= RSAKey.import_key(key).public_key.key_size <= _MAX_RSA_BITS

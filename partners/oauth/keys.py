@@ -22,6 +22,7 @@ from marketplace.kernel.clock import WALL
 from marketplace.kernel.facts import Fact
 from marketplace.platform import audit
 from marketplace.platform.database import DB, UnitOfWork, unit_of_work
+from marketplace.platform.foreign import import_jwks
 from marketplace.platform.secretbox import decrypt, encrypt
 
 ALGORITHM = "ES256"
@@ -230,5 +231,5 @@ class LocalKeys:
             started = time.monotonic()
             published = await public_jwks()
             if published != self._published:
-                self._keys, self._published = KeySet.import_key_set(published), published
+                self._keys, self._published = import_jwks(published), published
             self._read_at = started

@@ -13,6 +13,7 @@ import structlog
 from authlib.oauth2.rfc6749 import InvalidClientError
 
 from marketplace.kernel.facts import InvalidField
+from marketplace.platform.foreign import UnreadableError, reading
 from marketplace.platform.outbound import Outbound, OutboundError
 from partners.oauth.assertions import named_key
 from partners.oauth.domain import Client
@@ -97,8 +98,9 @@ class RemoteKeySets:
             answer = await self._outbound.send("GET", uri, headers={"Accept": "application/json"})
             if answer.status != 200 or not answer.whole:
                 raise _NotHadError(answer.status)
-            found = msgspec.json.decode(answer.body)
-        except (OutboundError, msgspec.DecodeError, RecursionError) as error:
+            with reading("the key set"):
+                found = msgspec.json.decode(answer.body)
+        except (OutboundError, UnreadableError) as error:
             raise _NotHadError from error
         try:
             return check_jwks(found) if isinstance(found, dict) else None

@@ -8,11 +8,9 @@ import msgspec
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error, TokenMixin
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
-from joserfc import jwt
-from joserfc.errors import JoseError
 
 from marketplace.platform.database import UnitOfWork, unit_of_work
-from marketplace.platform.identity import ALGORITHMS
+from marketplace.platform.foreign import UnreadableError, verify_jwt
 from marketplace.settings import Settings
 from partners.oauth.domain import Client, Grant, is_admitted
 from partners.oauth.forms import Sent, named_clients, read_form
@@ -190,8 +188,8 @@ async def _claims(parts: OauthParts, token: str) -> dict[str, Any] | None:
         return None
     for fresh in (False, True):
         try:
-            found = jwt.decode(token, await parts.local_keys(fresh), algorithms=ALGORITHMS)
-        except (JoseError, ValueError, RecursionError):
+            found = verify_jwt(token, await parts.local_keys(fresh))
+        except UnreadableError:
             continue
         good = found.header.get("typ") == _TYPE and _is_ours(parts, found.claims)
         return found.claims if good else None

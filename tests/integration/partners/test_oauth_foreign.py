@@ -83,7 +83,7 @@ async def start(served: Api) -> AsyncIterator[Start]:
     pipe = asyncio.subprocess.PIPE
 
     async def begin(job: dict[str, Any]) -> Foreign:
-        moved = os.environ | {"CLOCK_SHIFT_S": str((today.now() - datetime.now(UTC)).total_seconds())}  # noqa: TID251
+        moved = os.environ | {"CLOCK_SHIFT_S": str((today.now() - datetime.now(UTC)).total_seconds())}
         process = await asyncio.create_subprocess_exec(
             "node", "--require", "./clock.cjs", "client.mjs", json.dumps(job), cwd=NODE, env=moved, stdin=pipe, stdout=pipe,
             stderr=pipe,

@@ -1,0 +1,97 @@
+"""Reading what others wrote: whatever a library raises on it becomes one error, which each door turns into its refusal.
+
+Libraries raise more on a stranger's bytes than they document: TypeError for a JWT header `{"crit": null}`, AttributeError
+for a key set that is a list, RecursionError for nested arrays. A list of exceptions is never complete, and what is missing
+from it is an answer 500, which anybody can cause.
+"""
+
+import json
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from math import isfinite
+from typing import Any
+
+from joserfc import jws, jwt
+from joserfc.jwk import ECKey, KeySet, RSAKey
+from joserfc.jws import JWSRegistry
+
+from marketplace.kernel.facts import Fact
+
+ALGORITHMS = ["RS256", "ES256"]
+"""What we verify; `none` and symmetric algorithms are not in it, which ends key confusion (RFC 8725 §3.1)."""
+
+_MOST_NUMBER = 2**53
+"""Beyond it numbers in JSON are not the same everywhere (RFC 8259 §6), and no instant lies there."""
+
+
+class UnreadableError(Exception):
+    """What came from outside cannot be read. The cause is what the reader raised."""
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Turn whatever is raised inside into UnreadableError, except our own facts, which say what is wrong themselves.
+
+    Only parsing and verifying belong inside: a fault of our own would pass for one of the sender's.
+    """
+    try:
+        yield
+    except (Fact, UnreadableError):
+        raise
+    except Exception as error:
+        raise UnreadableError(f"{what} cannot be read") from error
+
+
+def verify_jwt(
+    token: str,
+    keys: KeySet | RSAKey | ECKey,
+    *,
+    algorithms: Collection[str] = ALGORITHMS,
+    registry: JWSRegistry | None = None,
+) -> jwt.Token:
+    """Return header and claims of a token that one of the keys signed. Raises UnreadableError."""
+    with reading("the token"):
+        found = jwt.decode(token, keys, algorithms=algorithms, registry=registry)  # noqa: TID251 - this is its place
+        _check_plain(found.header)
+        _check_plain(found.claims)
+        return found
+
+
+def peek_jwt(token: str, registry: JWSRegistry | None = None) -> jwt.Token:
+    """Return what a token says before anything of it was verified. Raises UnreadableError."""
+    with reading("the token"):
+        found = jws.extract_compact(token.encode(), registry=registry)  # noqa: TID251 - as above
+        header, claims = found.headers(), json.loads(found.payload)
+        if not isinstance(claims, dict):
+            raise TypeError("the claims are no object")
+        _check_plain(header)
+        _check_plain(claims)
+        return jwt.Token(header, claims)
+
+
+def import_jwks(published: Any) -> KeySet:
+    """Return a published key set as joserfc knows it. Raises UnreadableError."""
+    with reading("the key set"):
+        return KeySet.import_key_set(published)  # noqa: TID251 - as above
+
+
+def _check_plain(value: Any) -> None:
+    """Raise ValueError for what JSON allows and nothing behind us takes.
+
+    NUL (PostgreSQL keeps none), half a surrogate pair (no UTF-8), and numbers that are not finite, or of hundreds of digits.
+    """
+    match value:
+        case str():
+            if "\0" in value:
+                raise ValueError("a text contains U+0000")
+            value.encode()
+        case int() | float():
+            if not isfinite(value) or abs(value) > _MOST_NUMBER:
+                raise ValueError("a number is out of bounds")
+        case dict():
+            for name, part in value.items():
+                _check_plain(name)
+                _check_plain(part)
+        case list():
+            for part in value:
+                _check_plain(part)
