@@ -3,10 +3,26 @@
 import msgspec
 from litestar import Response
 
+from marketplace.kernel.facts import Fact
 from marketplace.platform.idempotency import Outcome
 from marketplace.platform.secretbox import decrypt, encrypt
 
 _PURPOSE = "secret in a stored answer"
+
+MOST_OLD_SECRETS = 3
+"""Replaced secrets of one client or endpoint that still work, each until the end that was promised for it."""
+
+
+class TooManySecrets(Fact):
+    """Another rotation would leave more old secrets in use than MOST_OLD_SECRETS; none of them ends before its time."""
+
+    code = "too_many_secrets"
+    zh = "已有 {most} 个旧密钥仍在过渡期内；请等待其结束，或以 grace_hours 0 立即全部作废。"
+    en = "There are {most} old secrets in their grace already; wait for their end, or end them all with grace_hours 0."
+
+    def __init__(self) -> None:
+        """Say how many there may be."""
+        super().__init__(most=MOST_OLD_SECRETS)
 
 
 def seal(secret_key: str, secret: str) -> str:

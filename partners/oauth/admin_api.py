@@ -195,7 +195,10 @@ class AdminClients(Controller):
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
-        """The old secret works beside the new one for `grace_hours`."""
+        """The old secret works beside the new one for `grace_hours`.
+
+        Secrets replaced before keep the end that was promised for them; `grace_hours` 0 ends all old secrets at once.
+        """
         return await answer_rotation(request, settings, _known_letters(client_id), data, staff.actor, key, clock.now())
 
     @post(

@@ -14,7 +14,7 @@ from partners.oauth.events import CredentialExpiring, CredentialReused, Credenti
 from partners.oauth.schemas import RotatedSecret
 from partners.oauth.secrets import hash_secret, new_secret, secret_matches
 from partners.oauth.shape import SECRET_METHODS
-from partners.secrets_once import seal
+from partners.secrets_once import MOST_OLD_SECRETS, TooManySecrets, seal
 
 WARN = timedelta(days=14)
 """How long before its end a secret is announced to end."""
@@ -72,9 +72,10 @@ async def rotate_secret(
 ) -> RotatedSecret:
     """Give a client a new secret and return it, sealed; the one before ends after the grace time, if it would not sooner.
 
-    What of earlier ones still had its own grace time ends at once: two secrets work at the most.
+    Secrets that were replaced before keep the end that was promised for them. No grace ends all of them at once, too: that
+    is for a secret that leaked.
 
-    Raises NotFound, ClientRevoked, NoSecret.
+    Raises NotFound, ClientRevoked, NoSecret, TooManySecrets.
     """
     row = await work.fetchrow(
         "SELECT partner_id, auth_method, status FROM oauth_client WHERE client_id = $1 FOR UPDATE", client_id
@@ -89,15 +90,23 @@ async def rotate_secret(
     ends = None if secret_days is None else now + timedelta(days=secret_days)
     identifier = await add_secret(work, client_id, secret, ends, actor, now)
     await work.execute(
-        # The one that was in use gets the grace time. Those that it had followed end now: two work, and never more.
-        "UPDATE oauth_secret SET successor = coalesce(successor, $2),"
-        " expires_at = CASE WHEN successor IS NULL THEN least(coalesce(expires_at, $3), $3) ELSE $4 END"
-        " WHERE client_id = $1 AND id <> $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $4)",
+        "UPDATE oauth_secret SET successor = coalesce(successor, $2), expires_at = least(coalesce(expires_at, $3), $3)"
+        " WHERE client_id = $1 AND id <> $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $4)"
+        " AND (successor IS NULL OR $5)",
         client_id,
         identifier,
         old_until,
         now,
+        grace_hours == 0,
     )
+    old = await work.fetchval(
+        "SELECT count(*) FROM oauth_secret WHERE client_id = $1 AND successor IS NOT NULL AND revoked_at IS NULL"
+        " AND expires_at > $2",
+        client_id,
+        now,
+    )
+    if old > MOST_OLD_SECRETS:
+        raise TooManySecrets
     details = {"secret": identifier, "grace_hours": grace_hours}
     await audit.record(work, actor, "client.rotate_secret", f"client:{client_id}", now, **details)
     await publish(work, [CredentialRotated(row["partner_id"], client_id, identifier, old_until, now)], now)

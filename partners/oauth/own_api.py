@@ -43,7 +43,10 @@ class OwnClients(Controller):
         key: IdempotencyKey,
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
-        """With a token that has all scopes of its client; the old secret works beside the new one for `grace_hours`."""
+        """With a token that has all scopes of its client; the old secret works beside the new one for `grace_hours`.
+
+        Secrets replaced before keep the end that was promised for them; `grace_hours` 0 ends all old secrets at once.
+        """
         await _need_whole(request, partner)
         now = _live_clock(request).now()
         with in_place(LIVE):  # a sandbox's credentials, too, are kept on the live side

@@ -18,9 +18,6 @@ from marketplace.kernel.states import Transitions
 MOST_ENDPOINTS = 20
 """Endpoints of one partner."""
 
-MOST_OLD_KEYS = 3
-"""Of one endpoint, beside the present ones: each adds two signatures to every message."""
-
 MAX_GRACE_HOURS = 24
 KEPT_DAYS = 30
 GIVE_UP_AFTER = timedelta(days=5)

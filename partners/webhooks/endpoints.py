@@ -16,9 +16,9 @@ from marketplace.platform.outbound import Outbound
 from marketplace.platform.paging import Cursors, Page
 from partners.onboarding.history import lock_partner
 from partners.reading import reader
-from partners.secrets_once import seal
+from partners.secrets_once import MOST_OLD_SECRETS, TooManySecrets, seal
 from partners.webhooks.catalogue import Catalogue
-from partners.webhooks.domain import ENDPOINT, MOST_ENDPOINTS, MOST_OLD_KEYS, EndpointStatus
+from partners.webhooks.domain import ENDPOINT, MOST_ENDPOINTS, EndpointStatus
 from partners.webhooks.schemas import EndpointChange, EndpointView, NewEndpoint
 from partners.webhooks.signing import new_keys, seal_keys
 
@@ -34,14 +34,6 @@ class TooManyEndpoints(Fact):
     code = "too_many_endpoints"
     zh = "最多可有 {most} 个 Webhook 端点；请先删除不用的。"
     en = "There are {most} webhook endpoints at the most; delete one that is not used."
-
-
-class TooManySecrets(Fact):
-    """As many old secrets sign as may."""
-
-    code = "too_many_secrets"
-    zh = "已有 {most} 个旧密钥仍在过渡期内；请等待其结束，或以 grace_hours 0 立即全部作废。"
-    en = "There are {most} old secrets in their grace already; wait for their end, or end them all with grace_hours 0."
 
 
 class Endpoints:
@@ -151,8 +143,8 @@ async def _keep_old_keys(work: UnitOfWork, endpoint_id: UUID, hours: int) -> Non
     standing = await work.fetchval(
         "SELECT count(*) FROM webhook_old_keys WHERE endpoint_id = $1 AND until > $2", endpoint_id, WALL.now()
     )
-    if standing >= MOST_OLD_KEYS:
-        raise TooManySecrets(most=MOST_OLD_KEYS)
+    if standing >= MOST_OLD_SECRETS:
+        raise TooManySecrets
     await work.execute(
         "INSERT INTO webhook_old_keys (id, endpoint_id, keys_sealed, until)"
         " SELECT $2, id, keys_sealed, $3::timestamptz FROM webhook_endpoint WHERE id = $1",

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -57,11 +57,21 @@ async def test_both_secrets_work_until_the_grace_time_ends(api: Api, monkeypatch
     assert reused["client_id"] == client["client_id"]
 
 
-async def test_no_more_than_two_secrets_work_however_often_they_are_rotated(api: Api) -> None:
+async def test_a_second_rotation_never_shortens_what_the_first_promised(api: Api) -> None:
     client = await partner_client(api, await active_partner(api))
     path = f"/v1/admin/clients/{client['client_id']}/rotate-secret"
-    rotated = [await staff_post(api, path, {"grace_hours": 24}) for _ in range(3)]
-    assert [await _try(api, client, one["client_secret"]) for one in (client, *rotated)] == [401, 401, 200, 200]
+    rotated = [await staff_post(api, path, {"grace_hours": hours}) for hours in (24, 1, 24)]
+    secrets = [one["client_secret"] for one in (client, *rotated)]
+    assert [await _try(api, client, secret) for secret in secrets] == [200, 200, 200, 200]
+    ends = await DB.fetch("SELECT expires_at FROM oauth_secret WHERE successor IS NOT NULL ORDER BY id")
+    assert [row["expires_at"].isoformat() for row in ends] == [
+        datetime.fromisoformat(one["old_until"]).isoformat() for one in rotated
+    ]
+    full = await api.post(path, json={"grace_hours": 24}, headers=api.staff("operations") | fresh_key())
+    assert (full.status_code, full.json()["code"]) == (409, "too_many_secrets")
+    assert [await _try(api, client, secret) for secret in secrets] == [200, 200, 200, 200]
+    last = await staff_post(api, path, {"grace_hours": 0})
+    assert [await _try(api, client, secret) for secret in (*secrets, last["client_secret"])] == [401] * 4 + [200]
 
 
 async def test_without_grace_the_old_secret_ends_at_once_and_its_use_is_told(api: Api) -> None:
