@@ -74,7 +74,7 @@ async def counter(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page |
     return choose() if here is None else await _page(request, here)
 
 
-@post("/partner/counter/verify", status_code=200)
+@post("/partner/counter/verify", status_code=200, opt={"form": "repeatable"})
 async def verify(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Response[Any]:
     """Say what the code is, good or not and why, with the form to take it."""
     partner = await acting(me, _LOOK)
@@ -89,7 +89,7 @@ async def verify(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | 
         return await _page(request, here, code=code, error=words(request, refused))
 
 
-@post("/partner/counter/use", status_code=200)
+@post("/partner/counter/use", status_code=200, opt={"form": "repeatable"})
 async def use(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Response[Any]:
     """Take the voucher, once for the form's key, and say until when that can be undone."""
     partner, form = await acting(me, _TAKE), await request.form()
@@ -117,7 +117,7 @@ async def use(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Res
     return await _page(request, here, code=code, used=used, what=what.title, seen=seen)
 
 
-@post("/partner/counter/undo", status_code=200)
+@post("/partner/counter/undo", status_code=200, opt={"form": "repeatable"})
 async def undo(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Response[Any]:
     """Take a use back, where the contract still allows it."""
     partner, form = await acting(me, _TAKE), await request.form()

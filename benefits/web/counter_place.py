@@ -66,7 +66,7 @@ async def place_form(
     return await _form(request, await acting(me, "vouchers:use"), cursors)
 
 
-@post("/partner/counter/place", status_code=200)
+@post("/partner/counter/place", status_code=200, opt={"form": "repeatable"})
 async def choose_place(
     request: HttpRequest,
     me: NamedDependency[SignedIn],

@@ -130,7 +130,7 @@ async def confirm(
     )
 
 
-@post("/offers/{offer_id:str}/redeem", status_code=200)
+@post("/offers/{offer_id:str}/redeem", status_code=200, opt={"form": "repeatable"})
 async def deed(
     offer_id: FromPath[str],
     request: Request[Any, Any, Any],

@@ -126,7 +126,7 @@ async def confirm_cancel(
     )
 
 
-@post("/vouchers/{voucher_id:str}/cancel", status_code=200)
+@post("/vouchers/{voucher_id:str}/cancel", status_code=200, opt={"form": "repeatable"})
 async def give_back(
     voucher_id: FromPath[str],
     request: Request[Any, Any, Any],

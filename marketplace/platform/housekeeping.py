@@ -1,7 +1,7 @@
 """What the platform itself does with time: answers, sessions and ticks that nobody needs any more."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from marketplace.kernel.clock import WALL
 from marketplace.platform.database import DB
@@ -20,12 +20,16 @@ def jobs(settings: Settings) -> Sequence[Job]:
     async def forget_answers() -> None:
         await forget_idempotency(settings.idempotency_days)
 
+    async def forget_forms() -> None:
+        await forget_form_answers(WALL.now())
+
     async def forget_messages() -> None:
         await forget_mail(WALL.now())
 
     return [
         Job("platform.forget_answers", "23 * * * *", forget_answers),
         Job("platform.forget_sessions", "41 * * * *", forget_sessions),
+        Job("platform.forget_form_answers", "47 * * * *", forget_forms),
         Job("platform.forget_ticks", "53 * * * *", forget_ticks),
         Job("platform.forget_windows", "7 * * * *", forget_windows),
         Job("platform.forget_mail", "11 3 * * *", forget_messages),
@@ -49,6 +53,11 @@ async def forget_idempotency(days: int) -> int:
 async def forget_sessions() -> None:
     """Delete sessions whose time is over."""
     await DB.fetch("DELETE FROM web_session WHERE expires_at <= $1", WALL.now())
+
+
+async def forget_form_answers(now: datetime) -> None:
+    """Delete what sent forms led to, once no page has their key any more."""
+    await DB.fetch("DELETE FROM form_answer WHERE expires_at <= $1", now)
 
 
 async def forget_ticks() -> None:

@@ -112,3 +112,21 @@ class OutgoingMail(Table, db=DB):
     created_at = Timestamptz(null=False, default=None)
     ended_at = Timestamptz(null=True, default=None)
     error = Text(null=False, default="")
+
+
+class FormAnswer(Table, db=DB):
+    """What a sent form of a page led to: an address, or a page that waits, encrypted, at an address of its own."""
+
+    id = Bytea(primary_key=True, null=False, default=None)
+    answer = UUID(null=False, default=None)
+    owner = Bytea(null=False, default=None)
+    page = Text(null=False, default=None)
+    location = Text(null=True, default=None)
+    status = SmallInt(null=True, default=None)
+    headers = JSONB(null=False, default="{}")
+    body_sealed = Bytea(null=True, default=None)
+    once = Boolean(null=False, default=False)
+    created_at = Timestamptz(null=False, default=None)
+    answered_at = Timestamptz(null=True, default=None)
+    shown_at = Timestamptz(null=True, default=None)
+    expires_at = Timestamptz(null=False, default=None)

@@ -13,11 +13,15 @@ from litestar.response import Redirect, Template
 from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
 
 from marketplace.kernel.facts import Fact
+from marketplace.web.form_answers import FormAnswered, FormAnswers, claim_form, form_key_of, lead_on, page_address
 from marketplace.web.language import page_language
-from marketplace.web.sessions import SignInNeeded, check_csrf, session_of
+from marketplace.web.sessions import FormExpired, SignInNeeded, check_csrf, session_of
 
 Page: TypeAlias = Template
 """What a page's handler gives back."""
+
+ANSWERS = "/answers"
+"""Where the members' pages that answer a form are."""
 
 SECURITY_HEADERS: dict[str, str] = {
     # Everything from our own server, no inline script or style, nobody may frame us, forms go nowhere else.
@@ -67,11 +71,21 @@ def page_router(
         path,
         route_handlers=list(handlers),
         after_request=_secure,
-        guards=[_know, check_csrf] if csrf else [_know],
+        guards=[_know, _check_form] if csrf else [_know],
+        middleware=[FormAnswers],
+        exception_handlers={FormAnswered: lead_on},
         include_in_schema=False,
         dependencies=dict(dependencies or {}),
         opt={"page": True},
     )
+
+
+async def _check_form(request: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Guard: a form has its session's token and a current key. A form of HTMX needs no key, since no browser sends it again."""
+    await check_csrf(request, handler)
+    session = await session_of(request)
+    if session and isinstance(request, Request) and request.method == "POST" and not is_fragment(request):
+        await claim_form(request, handler, session.csrf, FormExpired, answers=ANSWERS)
 
 
 async def _secure(response: Response[Any]) -> Response[Any]:
@@ -99,14 +113,16 @@ def panel_template(request: Request[Any, Any, Any]) -> str:
 def _frame(request: Request[Any, Any, Any]) -> dict[str, Any]:
     language = page_language(request)
     session = request.scope["state"].get("web_session")
-    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    address = page_address(request)
     return {
         "lang": language,
         "t": _chooser(language),
         "person": session.person if session else None,
         "csrf_token": session.csrf if session else "",
         "here": request.url.path,
-        "return_to": quote(path if request.method == "GET" else "/", safe=""),
+        "return_to": quote(address, safe=""),
+        "form_key": form_key_of(request),
+        "form_page": address,
         "mode": request.app.state.settings.mode,
     }
 

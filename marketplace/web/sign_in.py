@@ -1,6 +1,5 @@
 """Signing in with ONE ID, signing out, and choosing the language."""
 
-import re
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -14,6 +13,7 @@ from marketplace.kernel.clock import WALL, Clock
 from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
 from marketplace.settings import Settings
 from marketplace.web.language import language_cookie
+from marketplace.web.local_path import local_path
 from marketplace.web.oidc import Flow, OneIdClient, SignInFailed, check_answer, new_flow
 from marketplace.web.sessions import LIFETIME, close_session, cookie_name, open_session, secure_cookie
 
@@ -21,18 +21,6 @@ FLOW_LIFETIME_S = 600
 """How long somebody may take at ONE ID."""
 
 _FLOW_PURPOSE = "sign-in"
-_LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
-_MAX_PATH = 2000
-
-
-def local_path(path: str | None) -> str:
-    r"""Return the path if it leads nowhere but to a page of ours, else `/`.
-
-    `//host`, `/\host`, schemes, control characters and spaces are what open redirects are made of.
-    """
-    if path is None or len(path) > _MAX_PATH or not _LOCAL_PATH.fullmatch(path) or path.startswith("/auth/"):
-        return "/"
-    return path
 
 
 @get("/auth/sign-in")
@@ -81,7 +69,7 @@ def _flow_of(request: Request[Any, Any, Any], settings: Settings) -> Flow:
     return flow
 
 
-@post("/auth/sign-out", status_code=303)
+@post("/auth/sign-out", status_code=303, opt={"form": "free"})
 async def sign_out(request: Request[Any, Any, Any], settings: NamedDependency[Settings]) -> Response[Any]:
     """End the session; the cookie alone would open nothing any more."""
     await close_session(request.cookies.get(cookie_name(settings, "session"), ""))

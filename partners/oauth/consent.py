@@ -10,6 +10,7 @@ from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error, Unsupported
 from litestar import Request, Response, get, post
 from litestar.response import Redirect, Template
 
+from marketplace.kernel.facts import NotFound
 from marketplace.kernel.ids import uuid7
 from marketplace.platform.problems import HttpRequest
 from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
@@ -37,8 +38,10 @@ from partners.oauth.token import OauthParts
 from partners.staff.domain import SignedIn
 
 SIGN_IN = "/partner/sign-in"
+REFUSED = f"{PATH}/refused"
 
 _PURPOSE = "consent page"
+_REFUSED_PURPOSE = "refused consent"
 _COUNTED = {"counted": True}  # by address: anybody's browser may come
 
 _LONGEST = 800
@@ -76,6 +79,11 @@ class _Asked(msgspec.Struct, frozen=True):
     at: datetime
 
 
+class _Refusal(msgspec.Struct, frozen=True):
+    error: str
+    description: str
+
+
 class _Answered(msgspec.Struct, frozen=True):
     request: str
     decision: Literal["allow", "deny"]
@@ -100,7 +108,7 @@ async def authorize(request: Request[Any, Any, Any]) -> Template | Response[Any]
 
 
 @post(PATH, opt=_COUNTED, status_code=200)
-async def decide(request: Request[Any, Any, Any]) -> Template | Response[Any]:
+async def decide(request: Request[Any, Any, Any]) -> Response[Any]:
     """Take the person's answer, and send the browser back to the application with a code, or without."""
     parts = parts_of(request)
     now = parts.clock.now()
@@ -116,15 +124,29 @@ async def decide(request: Request[Any, Any, Any]) -> Template | Response[Any]:
         else:
             location = await allow(parts.settings, asked.parameters, asked.grant_id, person, now, asked.pushed)
     except msgspec.ValidationError:
-        return _refused(request, parts, InvalidRequestError("The form cannot be read."))
+        return _refused_form(request, parts, InvalidRequestError("The form cannot be read."))
     except DecidedBeforeError:
-        return _refused(request, parts, InvalidRequestError("This was decided before. Start again at the application."))
+        return _refused_form(
+            request, parts, InvalidRequestError("This was decided before. Start again at the application.")
+        )
     except OAuth2Error as error:
-        return _refused(request, parts, error)
+        return _refused_form(request, parts, error)
     return _away(location)
 
 
-ROUTES = page_router("/", authorize, decide, csrf=False)
+@get(REFUSED, opt=_COUNTED)
+async def refused(request: Request[Any, Any, Any]) -> Template:
+    """Show why a form was refused, at an address that can be loaded again."""
+    told = request.query_params.get("told", "")[:_LONGEST]
+    try:
+        sealed = decrypt(parts_of(request).settings.secret_key, _REFUSED_PURPOSE, told.encode())
+    except WrongSecretError as error:
+        raise NotFound from error
+    found = msgspec.json.decode(sealed, type=_Refusal)
+    return page(request, "oauth/refused.html", status=400, error=found.error, description=found.description)
+
+
+ROUTES = page_router("/", authorize, decide, refused, csrf=False)
 """The form carries a sealed request of its own session in place of the frame's token, which belongs to members' sessions."""
 
 
@@ -223,6 +245,16 @@ def _refused(request: HttpRequest, parts: OauthParts, error: OAuth2Error) -> Tem
     if isinstance(error, UnsupportedResponseTypeError):
         description = ""  # it repeats what was asked for, which may be anything
     return page(request, "oauth/refused.html", status=400, error=error.error, description=description)
+
+
+def _refused_form(request: HttpRequest, parts: OauthParts, error: OAuth2Error) -> Response[Any]:
+    """Lead back with the error, or to the page that tells it: no answer to a form is a page itself."""
+    answer = _refused(request, parts, error)
+    if isinstance(answer, Response) and not isinstance(answer, Template):
+        return answer
+    told = msgspec.json.encode(_Refusal(error.error, str(error.get_error_description() or "")))
+    sealed = encrypt(parts.settings.secret_key, _REFUSED_PURPOSE, told).decode()
+    return Redirect(f"{REFUSED}?told={quote(sealed, safe='')}", status_code=303)
 
 
 def _away(location: str) -> Response[Any]:

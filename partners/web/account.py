@@ -10,6 +10,7 @@ from marketplace.kernel.text import Text
 from marketplace.platform.database import DB, unit_of_work
 from marketplace.platform.problems import path_id
 from marketplace.settings import Settings
+from marketplace.web.form_answers import show_once
 from marketplace.web.pages import Page
 from partners.onboarding.history import reason_of
 from partners.staff.authenticate import TooManyGuesses, spend_code
@@ -115,6 +116,7 @@ async def second_factor(
     except Fact as refused:
         return await _second_factor(request, me, clock, settings, secret, words(request, refused))
     await throttle.forgive(BY_PERSON, str(me.staff_id))
+    show_once(request)
     return await portal_page(request, "partner/recovery_codes.html", codes=codes, first=False)
 
 

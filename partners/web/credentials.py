@@ -15,6 +15,7 @@ from marketplace.kernel.text import Text
 from marketplace.platform.database import unit_of_work
 from marketplace.platform.paging import Cursors
 from marketplace.settings import Settings
+from marketplace.web.form_answers import show_once
 from marketplace.web.language import page_language
 from marketplace.web.pages import Page
 from partners.oauth.clients import client_of_partner, list_clients, register_client, revoke_client
@@ -134,12 +135,11 @@ async def deed(
 async def _told(
     request: HttpRequest, settings: Settings, client_id: str, secret: str, livemode: bool, *, rotated: bool = False
 ) -> Page:
-    shown = await portal_page(
+    show_once(request)
+    return await portal_page(
         request, "partner/secret.html", client_id=client_id, secret=secret, livemode=livemode, rotated=rotated,
         base_url=settings.base_url, grace_hours=GRACE_HOURS,
     )  # fmt: skip
-    shown.headers["Cache-Control"] = "no-store"
-    return shown
 
 
 async def _list(

@@ -47,7 +47,7 @@ async def sign_in_form(request: HttpRequest) -> Page | Response[Any]:
     return await _sign_in_page(request, target)
 
 
-@post("/partner/sign-in", status_code=200)
+@post("/partner/sign-in", status_code=200, opt={"form": "repeatable"})
 async def sign_in(
     request: HttpRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
 ) -> Page | Response[Any]:
@@ -97,7 +97,7 @@ async def enter_code(
     return go(safe_path(step.return_to), session, secure_cookie(settings, _STEP_COOKIE, "", 0))
 
 
-@post("/partner/sign-out", status_code=303)
+@post("/partner/sign-out", status_code=303, opt={"form": "free"})
 async def sign_out(request: HttpRequest) -> Response[Any]:
     """End the session; the cookie alone would open nothing any more."""
     async with unit_of_work() as work:

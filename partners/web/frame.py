@@ -26,15 +26,19 @@ from marketplace.kernel.states import TransitionRefusedError
 from marketplace.platform.problems import handle_fact
 from marketplace.platform.secretbox import derive
 from marketplace.settings import Settings
+from marketplace.web.form_answers import FormAnswered, FormAnswers, claim_form, lead_on, page_address
 from marketplace.web.language import page_language
+from marketplace.web.local_path import local_path
 from marketplace.web.pages import SECURITY_HEADERS, Page, human_errors, page
 from marketplace.web.sessions import FormExpired, cookie_name, secure_cookie
-from marketplace.web.sign_in import local_path
 from partners.staff.domain import SignedIn, StaffRole, scopes_of
 from partners.staff.sign_in import Browser, PartnerSignIn, PartnerSignInNeeded
 from partners.web.places import places_for, tabs_of
 
 HttpRequest = Request[Any, Any, Any]
+
+ANSWERS = "/partner/answers"
+"""Where the portal's pages that answer a form are."""
 
 _FORM_COOKIE = "partner-form"
 _FORM_AGE_S = 12 * 3600
@@ -110,7 +114,8 @@ def portal_router(*handlers: ControllerRouterHandler, strangers: bool = False) -
         route_handlers=list(handlers),
         after_request=_secure,
         guards=[_check_strangers_form] if strangers else [_check_form],
-        exception_handlers={PartnerSignInNeeded: _to_sign_in},
+        middleware=[FormAnswers],
+        exception_handlers={PartnerSignInNeeded: _to_sign_in, FormAnswered: lead_on},
         include_in_schema=False,
         dependencies={} if strangers else {"me": Provide(_me)},
         opt={"page": True},
@@ -196,7 +201,6 @@ def _page(
     csrf_token: str,
     values: dict[str, Any],
 ) -> Page:
-    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     me = browser.person if browser else None
     places = places_for(request.app, me)
     made = page(
@@ -209,7 +213,7 @@ def _page(
             "places": places,
             "tabs": tabs_of(places),
             "csrf_token": csrf_token,
-            "return_to": quote(here, safe=""),
+            "return_to": quote(page_address(request), safe=""),
             "role_names": ROLE_NAMES,
             "role_deeds": ROLE_DEEDS,
         }
@@ -226,21 +230,27 @@ async def _me(request: HttpRequest) -> SignedIn:
     return found
 
 
-async def _check_form(request: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+async def _check_form(request: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     browser = await sign_in_of(request).browser(request)
     if browser is None:
         raise PartnerSignInNeeded
-    await _check_token(request, browser.csrf, (_URLENCODED, _MULTIPART))
+    await _check_token(request, handler, browser.csrf, (_URLENCODED, _MULTIPART))
 
 
-async def _check_strangers_form(request: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+async def _check_strangers_form(request: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    await _check_token(request, handler, strangers_token(request), (_URLENCODED,))  # no stranger sends files
+
+
+def strangers_token(request: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """Return the token of this browser's forms that need no session, or nothing for a browser that was given none."""
     settings: Settings = request.app.state.settings
     kept = request.cookies.get(cookie_name(settings, _FORM_COOKIE), "")
-    token = _strangers_token(settings, kept) if _FORM_TOKEN.fullmatch(kept) else ""
-    await _check_token(request, token, (_URLENCODED,))  # no stranger sends files
+    return _strangers_token(settings, kept) if _FORM_TOKEN.fullmatch(kept) else ""
 
 
-async def _check_token(request: ASGIConnection[Any, Any, Any, Any], wanted: str, forms: tuple[str, ...]) -> None:
+async def _check_token(
+    request: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler, wanted: str, forms: tuple[str, ...]
+) -> None:
     if not isinstance(request, Request) or request.method in {"GET", "HEAD", "OPTIONS"}:
         return
     if not request.headers.get("content-type", "").startswith(forms):
@@ -250,6 +260,11 @@ async def _check_token(request: ASGIConnection[Any, Any, Any, Any], wanted: str,
     if not wanted or not hmac.compare_digest(given.encode(), wanted.encode()):
         await form.close()  # the framework lets go of files only behind its guards
         raise PortalFormExpired
+    try:
+        await claim_form(request, handler, wanted, PortalFormExpired, answers=ANSWERS)
+    except (FormAnswered, Fact):
+        await form.close()
+        raise
 
 
 def _strangers_token(settings: Settings, kept: str) -> str:

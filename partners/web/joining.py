@@ -15,6 +15,7 @@ from marketplace.kernel.facts import Fact
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
 from marketplace.settings import Settings
+from marketplace.web.form_answers import show_once
 from marketplace.web.pages import Page
 from partners.staff.domain import LEAST_PASSWORD, check_password, normal_email
 from partners.staff.invitations import Invited, LinkUsed, holder, send_new_password
@@ -63,6 +64,7 @@ async def join_deed(request: HttpRequest, settings: NamedDependency[Settings], c
         raise
     except Fact as refused:
         return await _join_page(request, settings, found, token, secret, refused)
+    show_once(request)
     made = await strangers_page(request, "partner/recovery_codes.html", codes=codes, first=True)
     made.cookies.append(session)
     return made

@@ -4,6 +4,7 @@ from litestar import Router
 
 from partners.web import (
     account,
+    answers,
     company,
     contracts,
     credentials,
@@ -30,6 +31,7 @@ def routes() -> list[Router]:
             company.begin,
             company.callback,
             company.find_company,
+            answers.answer,
             joining.join_form,
             joining.join_deed,
             joining.forgotten_form,

@@ -15,6 +15,7 @@ from marketplace.platform.database import unit_of_work
 from marketplace.platform.paging import Cursors
 from marketplace.platform.problems import path_id
 from marketplace.settings import Settings
+from marketplace.web.form_answers import show_once
 from marketplace.web.pages import Page
 from partners.secrets_once import unseal
 from partners.staff.domain import SignedIn
@@ -135,6 +136,7 @@ async def deed(
 
 
 async def _told(request: HttpRequest, settings: Settings, made: EndpointView, *, rotated_now: bool = False) -> Page:
+    show_once(request)
     return await portal_page(
         request,
         "partner/webhook_secret.html",

@@ -16,7 +16,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
 from marketplace.platform.database import unit_of_work
 from marketplace.platform.idempotency import Key
-from tests.support.web import Browser, hidden, page_settings, running_pages
+from tests.support.web import FORM, Browser, hidden, page_settings, running_pages
 from tests.support.world import World
 
 
@@ -76,7 +76,7 @@ async def test_a_voucher_shows_the_partners_codes_and_offers_no_way_back(shop: S
     async with unit_of_work() as work:
         await add_codes(work, shop.world.partner_id, offer, ["SHOP-7788"], shop.world.now)
     form = await shop.get(f"/offers/{offer}/redeem?quantity=1")
-    fields = {name: hidden(form, name) for name in ("csrf_token", "idempotency_key", "quantity")}
+    fields = {name: hidden(form, name) for name in (*FORM, "idempotency_key", "quantity")}
     answer = await shop.browser.post(f"/offers/{offer}/redeem", data=fields)
     result = await shop.get(answer.headers["location"])
     assert "SHOP-7788" in result

@@ -12,7 +12,7 @@ from benefits.members.resolve import upsert
 from benefits.members.schemas import MemberIn
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import DB, unit_of_work
-from tests.support.web import Browser, hidden, page_settings, running_pages
+from tests.support.web import FORM, Browser, hidden, page_settings, running_pages
 from tests.support.world import World, breaches
 
 PICTURE = (
@@ -46,7 +46,7 @@ class Shop:
     async def redeem(self, offer_id: UUID, quantity: int = 1) -> str:
         """Redeem by the pages' forms and return the address of the result."""
         form = await self.get(f"/offers/{offer_id}/redeem?quantity={quantity}")
-        fields = {name: hidden(form, name) for name in ("csrf_token", "idempotency_key", "quantity")}
+        fields = {name: hidden(form, name) for name in (*FORM, "idempotency_key", "quantity")}
         answer = await self.browser.post(f"/offers/{offer_id}/redeem", data=fields)
         assert answer.status_code == 303, answer.text
         return str(answer.headers["location"])
@@ -197,13 +197,14 @@ async def test_a_double_tap_redeems_once(shop: Shop) -> None:
     form = await shop.get(f"/offers/{offer_id}/redeem?quantity=2")
     assert "600" in form
     assert "400" in form, "what is left afterwards"
-    fields = {name: hidden(form, name) for name in ("csrf_token", "idempotency_key", "quantity")}
+    fields = {name: hidden(form, name) for name in (*FORM, "idempotency_key", "quantity")}
     address = f"/offers/{offer_id}/redeem"
 
     without = {name: value for name, value in fields.items() if name != "csrf_token"}
     assert (await shop.browser.post(address, data=without)).status_code == 403
     assert (await shop.browser.post(address, data=fields | {"csrf_token": "x"})).status_code == 403
-    assert (await shop.browser.post(address, data=fields | {"idempotency_key": ""})).status_code == 400
+    bad = await shop.browser.follow(await shop.browser.post(address, data=fields | {"idempotency_key": ""}))
+    assert bad.status_code == 400
     assert await shop.balance() == 1000
 
     first = await shop.browser.post(address, data=fields)
@@ -214,7 +215,7 @@ async def test_a_double_tap_redeems_once(shop: Shop) -> None:
     assert await shop.balance() == 400
     assert await DB.fetchval("SELECT count(*) FROM redemption") == 1
 
-    changed = await shop.browser.post(address, data=fields | {"quantity": "1"})
+    changed = await shop.browser.follow(await shop.browser.post(address, data=fields | {"quantity": "1"}))
     assert changed.status_code == 422
     assert "text/html" in changed.headers["content-type"]
 
@@ -232,9 +233,9 @@ async def test_a_refusal_is_said_in_words(shop: Shop) -> None:
     form = await shop.get(f"/offers/{offer_id}/redeem", **{"HX-Request": "true"})
     assert "<html" not in form
     assert 'role="dialog"' in form
-    fields = {name: hidden(form, name) for name in ("csrf_token", "idempotency_key", "quantity")}
+    fields = {name: hidden(form, name) for name in (*FORM, "idempotency_key", "quantity")}
     await DB.fetch("UPDATE stock SET remaining = 0, sold = 5 WHERE offer_id = $1", offer_id)
-    answer = await shop.browser.post(f"/offers/{offer_id}/redeem", data=fields)
+    answer = await shop.browser.follow(await shop.browser.post(f"/offers/{offer_id}/redeem", data=fields))
     assert answer.status_code == 409
     assert "库存不足" in answer.text
     assert "已兑完" in await shop.get(f"/offers/{offer_id}/redeem")
@@ -264,13 +265,16 @@ async def test_a_voucher_is_shown_to_its_member_only_and_given_back(shop: Shop) 
     assert "退回积分" in form
     assert "300" in form
     assert await shop.balance() == 700, "asking changes nothing"
-    fields = {name: hidden(form, name) for name in ("csrf_token", "idempotency_key")}
+    fields = {name: hidden(form, name) for name in (*FORM, "idempotency_key")}
     for _ in range(2):
-        done = await shop.browser.post(f"/vouchers/{voucher_id}/cancel", data=fields)
+        sent = await shop.browser.post(f"/vouchers/{voucher_id}/cancel", data=fields)
+        assert sent.status_code == 303, "a reload of the answer sends nothing"
+        done = await shop.browser.follow(sent)
         assert done.status_code == 200
         assert "已取消" in done.text
         assert await shop.balance() == 1000
-    again = await shop.browser.post(f"/vouchers/{voucher_id}/cancel", data=fields | {"idempotency_key": uuid4().hex})
+    fresh = fields | {"idempotency_key": uuid4().hex}
+    again = await shop.browser.follow(await shop.browser.post(f"/vouchers/{voucher_id}/cancel", data=fresh))
     assert again.status_code == 409
     assert await shop.balance() == 1000
     after = await shop.get(f"/vouchers/{voucher_id}")
@@ -297,8 +301,8 @@ async def test_what_is_announced_comes_back_even_when_the_lot_has_expired(shop: 
     await shop.sign_in()
     announced = await shop.get(f"/vouchers/{voucher_id}/cancel")
     assert "原积分已到期" in announced
-    fields = {name: hidden(announced, name) for name in ("csrf_token", "idempotency_key")}
-    done = await shop.browser.post(f"/vouchers/{voucher_id}/cancel", data=fields)
+    fields = {name: hidden(announced, name) for name in (*FORM, "idempotency_key")}
+    done = await shop.browser.follow(await shop.browser.post(f"/vouchers/{voucher_id}/cancel", data=fields))
     amounts = re.findall(r'<span class="num">([\d,]+)</span>', announced)
     assert amounts == ["200", "100"]
     assert amounts == re.findall(r'<span class="num">([\d,]+)</span>', done.text)

@@ -138,6 +138,41 @@ async def test_a_voucher_is_taken_and_given_back(shop: Shop, browser: Browser, s
     assert await DB.fetchval("SELECT status FROM voucher WHERE code = $1", code) == "issued"
 
 
+async def test_back_and_reload_send_nothing_again(shop: Shop, browser: Browser) -> None:
+    """The Back button ended in the browser's own error page, and a reload asked to send the form again."""
+    address, code = shop.browser.settings.base_url, await shop.voucher()
+    await shop.stand("SH-1")
+    async with person(browser, address, "phone") as (page, _):
+        posts: list[str] = []
+        page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
+        await signed_in(page, shop)
+        await page.goto(f"{address}/partner/counter")
+        await page.locator("#field-code").fill(code)
+        await page.keyboard.press("Enter")
+        await page.locator("#field-reference").fill("R-1")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".sign")).to_have_text("已核销")
+        await page.reload()
+        await expect(page.locator(".sign")).to_have_text("已核销")
+        await page.go_back()
+        await expect(page.locator("#field-reference")).to_be_visible()
+        await page.go_back()
+        await expect(page.locator("#field-code")).to_be_visible()
+        await page.goto(f"{address}/partner/credentials")
+        await page.locator("#field-name").fill("POS")
+        await page.locator("input[name=scopes]").first.check()
+        await page.get_by_role("button", name="创建", exact=True).click()
+        await expect(page.locator("#client-secret")).to_be_visible()
+        await look(page, "secret", "phone", "zh-CN")
+        await page.reload()
+        await expect(page.locator("h1")).to_have_text("内容已显示过")
+        await look(page, "shown-before", "phone", "zh-CN")
+        await page.go_back()
+        await expect(page.locator("#field-name")).to_be_visible()
+        assert len(posts) == 3, "one for each form that was sent"
+    assert await DB.fetchval("SELECT count(*) FROM oauth_client WHERE name = 'POS'") == 1
+
+
 async def test_the_camera_reads_a_code_where_the_browser_can(shop: Shop, browser: Browser) -> None:
     address, code = shop.browser.settings.base_url, await shop.voucher()
     await shop.stand("SH-1")

@@ -51,6 +51,9 @@ async def look(api: Api, parameters: dict[str, str] | str) -> httpx.Response:
     return await api.get(f"/oauth/authorize?{query}")
 
 
+REFUSED = "/oauth/authorize/refused?"
+
+
 def sealed(page: httpx.Response) -> str:
     """Return what the page's form carries."""
     found = _SEALED.search(page.text)
@@ -59,8 +62,14 @@ def sealed(page: httpx.Response) -> str:
 
 
 async def answer(api: Api, page: httpx.Response, decision: str = "allow") -> httpx.Response:
-    """Press a button on the page."""
-    return await api.post("/oauth/authorize", data={"request": sealed(page), "decision": decision})
+    """Press a button on the page; return where it leads, or the page that tells why it was refused."""
+    return await told(api, await api.post("/oauth/authorize", data={"request": sealed(page), "decision": decision}))
+
+
+async def told(api: httpx.AsyncClient, sent: httpx.Response) -> httpx.Response:
+    """Return the page of ours to which a refused form leads, or the answer as it is."""
+    refused = sent.headers.get("location", "").startswith(REFUSED)
+    return await api.get(sent.headers["location"]) if refused else sent
 
 
 def led_to(response: httpx.Response) -> tuple[str, dict[str, str]]:

@@ -20,7 +20,7 @@ from partners.staff.invitations import Inviter
 from partners.staff.second_factor import code_at
 from tests.support.app import Api
 from tests.support.partners import approved_partner
-from tests.support.web import hidden
+from tests.support.web import FORM, hidden
 
 PASSWORD = "correct horse battery staple"
 
@@ -44,11 +44,11 @@ class Portal(httpx.AsyncClient):
     async def fill(self, page: str | httpx.Response, path: str = "", **fields: Any) -> httpx.Response:
         """Send the form of the page (an address, or one that was fetched), with its hidden fields, to the path."""
         found = await self.get(page) if isinstance(page, str) else page
-        kept = {name: hidden(found.text, name) for name in ("csrf_token",)}
+        kept = {name: hidden(found.text, name) for name in FORM}
         for name in ("token", "setup", "version", "return_to"):
             if f'name="{name}" value=' in found.text:
                 kept[name] = hidden(found.text, name)
-        return await self.post(path or str(found.url).partition("?")[0], data=kept | fields)
+        return await self.post(path or kept["form_page"].partition("?")[0], data=kept | fields)
 
     def code(self) -> str:
         """Return the code that the app shows, of a step that was not used before."""

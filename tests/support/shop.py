@@ -6,7 +6,7 @@ from marketplace.platform.database import DB
 from tests.support.app import Api, fresh_key
 from tests.support.flow import Partner, good, oem
 from tests.support.portal import Portal, link_in, post_office
-from tests.support.web import hidden
+from tests.support.web import FORM, hidden
 
 
 class Shop:
@@ -54,7 +54,7 @@ class Shop:
         return await self.send(page, "undo", "code", "idempotency_key", **{"reason": "扫错了券"} | fields)
 
     async def send(self, page: httpx.Response, deed: str, *names: str, **fields: str) -> httpx.Response:
-        kept = {name: hidden(page.text, name) for name in (*names, "csrf_token")}
+        kept = {name: hidden(page.text, name) for name in (*names, *FORM)}
         return await self.browser.post(f"/partner/counter/{deed}", data=kept | fields)
 
     async def person(self, role: str, *places: str) -> None:

@@ -16,6 +16,7 @@ from marketplace.demo import oneid_pages
 from marketplace.demo.oneid import DemoPerson
 from marketplace.kernel.clock import Clock
 from marketplace.settings import Settings
+from marketplace.web.form_answers import new_form_key
 from tests.conftest import SECRET
 
 PEOPLE = [
@@ -81,7 +82,12 @@ class Browser(httpx.AsyncClient):
 
     async def send_form(self, path: str, token: str, **fields: Any) -> httpx.Response:
         """Post a form with the session's token."""
-        return await self.post(path, data={"csrf_token": token, **fields})
+        key = {"form_key": new_form_key(self.app.state.clock.now())}
+        return await self.post(path, data={"csrf_token": token, **key, **fields})
+
+
+FORM = ("csrf_token", "form_key", "form_page")
+"""The hidden fields of every form."""
 
 
 def hidden(html: str, name: str) -> str:
@@ -89,6 +95,16 @@ def hidden(html: str, name: str) -> str:
     found = re.search(rf'name="{name}" value="([^"]*)"', html)
     assert found, f"no field {name} in {html[:2000]}"
     return unescape(found[1])
+
+
+def form_fields(html: str) -> dict[str, str]:
+    """Return what every form of the page carries."""
+    return {name: hidden(html, name) for name in FORM}
+
+
+def without_keys(html: str) -> str:
+    """Return the page without the keys of its forms, which no two pages have alike."""
+    return re.sub(r'name="form_key" value="[^"]*"', "", html)
 
 
 @asynccontextmanager

@@ -62,7 +62,13 @@ def test_every_component_renders_in_both_languages() -> None:
         {{ ui.qr("<svg></svg>", "code") }}{{ ui.csrf() }}"""
     )
     for language, words in (("zh-CN", "积分"), ("en", "pts")):
-        html = gallery.render(lang=language, t=lambda zh, en, of=language: en if of == "en" else zh, csrf_token="t0ken")
+        html = gallery.render(
+            lang=language,
+            t=lambda zh, en, of=language: en if of == "en" else zh,
+            csrf_token="t0ken",
+            form_key="k",
+            form_page="/p",
+        )
         assert words in html
         assert "12,345" in html
         assert "&lt;b&gt;" in html

@@ -12,7 +12,7 @@ from benefits.web import views
 from benefits.web.shop import _quantity, _scenario
 from marketplace.kernel.calendar import Calendar, Month
 from marketplace.web.frame import _money
-from marketplace.web.sign_in import local_path
+from marketplace.web.local_path import local_path
 
 SHANGHAI = Calendar(ZoneInfo("Asia/Shanghai"))
 

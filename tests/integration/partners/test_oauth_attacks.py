@@ -27,6 +27,7 @@ from tests.support.authorizing import (
     refresh,
     sealed,
     tokens_for,
+    told,
 )
 from tests.support.dpop import BASE
 from tests.support.oauth import GRANT, ask
@@ -257,8 +258,11 @@ async def test_a_consent_cannot_be_forged_or_sent_twice(api: Api, people: People
         {"decision": "allow"}, {"request": "x", "decision": "allow"}, {"request": sealed(page)},
         {"request": sealed(page), "decision": "yes"}, asking(client, Pkce()) | {"decision": "allow"},
     ):  # fmt: skip
-        told_here(await api.post("/oauth/authorize", data=form))
-    told_here(await api.post("/oauth/authorize", json={"request": sealed(page), "decision": "allow"}))
+        told_here(await told(api, await api.post("/oauth/authorize", data=form)))
+    sent = await api.post("/oauth/authorize", json={"request": sealed(page), "decision": "allow"})
+    told_here(await told(api, sent))
+    for forged in ("", "x", "gAAAAA"):
+        assert (await api.get(f"/oauth/authorize/refused?told={forged}")).status_code == 404, "our page, our words"
     assert await issued() == 0
     assert led_to(await answer(api, page))[0] == CALLBACK
     told_here(await answer(api, page))

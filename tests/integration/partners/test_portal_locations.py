@@ -16,7 +16,7 @@ from marketplace.platform.database import DB
 from marketplace.settings import Settings
 from tests.support.app import Api, running_app
 from tests.support.portal import Portal, joined_owner
-from tests.support.web import hidden
+from tests.support.web import form_fields, hidden
 
 AT = "/partner/locations"
 IMPORT = f"{AT}/import"
@@ -42,15 +42,16 @@ async def owner(api: Api, here: Settings, clock: Clock) -> AsyncIterator[Portal]
         yield browser
 
 
-async def upload(browser: Portal, body: bytes, name: str = "门店.csv", token: str | None = None) -> httpx.Response:
-    if token is None:
-        token = hidden((await browser.get(IMPORT)).text, "csrf_token")
+async def upload(
+    browser: Portal, body: bytes, name: str = "门店.csv", form: dict[str, str] | None = None
+) -> httpx.Response:
+    form = form or form_fields((await browser.get(IMPORT)).text)
     files = {"file": (name, body, "application/octet-stream")}
-    return await browser.post(IMPORT, data={"csrf_token": token}, files=files)
+    return await browser.post(IMPORT, data=form, files=files)
 
 
 async def confirm(browser: Portal, page: httpx.Response, **fields: str) -> httpx.Response:
-    kept = {name: hidden(page.text, name) for name in ("csrf_token", "packed")}
+    kept = form_fields(page.text) | {"packed": hidden(page.text, "packed")}
     return await browser.post(f"{IMPORT}/confirm", data=kept | fields)
 
 
@@ -169,13 +170,13 @@ async def test_what_is_no_file_is_said(owner: Portal) -> None:
     ):
         page = await upload(owner, body)
         assert (page.status_code, why in page.text) == (400, True), why
-    token = hidden((await owner.get(IMPORT)).text, "csrf_token")
-    assert (await owner.post(IMPORT, data={"csrf_token": token})).status_code == 400, "no file at all"
-    assert (await owner.post(IMPORT, data={"csrf_token": token, "file": "x"})).status_code == 400
+    form = form_fields((await owner.get(IMPORT)).text)
+    assert (await owner.post(IMPORT, data=form)).status_code == 400, "no file at all"
+    assert (await owner.post(IMPORT, data=form | {"file": "x"})).status_code == 400
     for packed in ("", "!", "eJw=", "é"):
-        page = await owner.post(f"{IMPORT}/confirm", data={"csrf_token": token, "packed": packed})
+        page = await owner.post(f"{IMPORT}/confirm", data=form | {"packed": packed})
         assert (page.status_code, "请重新选择文件" in page.text or "请选择文件" in page.text) == (400, True), packed
-    assert (await upload(owner, b"x" * (5 * 2**20), token=token)).status_code == 413
+    assert (await upload(owner, b"x" * (5 * 2**20), form=form)).status_code == 413
 
 
 async def test_ten_thousand_go_through(owner: Portal) -> None:
@@ -213,7 +214,7 @@ async def test_other_roles_and_other_companies(api: Api, owner: Portal) -> None:
         assert (await owner.get(path)).status_code == 403
     for path in (f"{AT}/new", f"{AT}/at/SH-1", f"{IMPORT}/confirm"):
         assert (await owner.fill(form, path, **ONE | {"id": "N-1"}, state="closed")).status_code == 403
-    assert (await upload(owner, b"x", token=hidden(form.text, "csrf_token"))).status_code == 403
+    assert (await upload(owner, b"x", form=form_fields(form.text))).status_code == 403
     assert await rows() == before
     await DB.fetch("UPDATE partner_staff SET roles = '{marketer}'")
     assert "已保存" in (await owner.fill(AT, f"{AT}/at/SH-1", state="closed")).text
@@ -232,8 +233,7 @@ async def test_a_form_from_elsewhere_does_nothing(owner: Portal) -> None:
 
 async def test_strangers_forms_take_no_files(api: Api, here: Settings, clock: Clock) -> None:
     async with Portal.of(api.app, here, clock) as stranger:
-        token = hidden((await stranger.get("/partner/forgotten")).text, "csrf_token")
-        data = {"csrf_token": token, "email": "x@example.com"}
+        data = form_fields((await stranger.get("/partner/forgotten")).text) | {"email": "x@example.com"}
         assert (await stranger.post("/partner/forgotten", data=data)).status_code == 200
         assert (await stranger.post("/partner/forgotten", data=data, files={"x": b"x"})).status_code == 403
 

@@ -108,7 +108,9 @@ async def test_changed_stopped_given_a_new_secret_and_removed(owner: Portal, rec
     assert "/new" in refused.text, "what was filled in is still there"
     fields["event_types"] = ["partner.location_added"]
     assert "已保存" in (await owner.fill(stale, **fields)).text
-    late = await owner.fill(stale, **fields)
+    assert "已保存" in (await owner.fill(stale, **fields)).text, "the same form again leads to the same answer"
+    assert await DB.fetchval("SELECT version FROM webhook_endpoint") == 2
+    late = await owner.fill(stale, **fields | {"description": "y"})
     assert (late.status_code, "修改" in late.text) == (400, True)
     stopped = await owner.fill(at, f"{at}/disable")
     assert "已停用" in stopped.text

@@ -16,6 +16,7 @@ from partners.staff.second_factor import code_at
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.partners import approved_partner, signed_contract, staff_post
 from tests.support.portal import PASSWORD, Portal, link_in, mails, post_office
+from tests.support.web import without_keys
 
 OWNER = "li.na@example.com"
 
@@ -115,7 +116,7 @@ async def test_what_is_refused_tells_nothing(api: Api, portal: Portal) -> None:
     ):
         page = await portal.fill("/partner/sign-in", email=email, password=password)
         assert page.status_code == 401
-        pages.append(page.text.replace(email, "").replace("autofocus", ""))
+        pages.append(without_keys(page.text.replace(email, "").replace("autofocus", "")))
     assert pages[0] == pages[1]
     for _ in range(12):
         page = await portal.fill("/partner/sign-in", email=OWNER, password="wrong wrong wrong")
@@ -123,7 +124,7 @@ async def test_what_is_refused_tells_nothing(api: Api, portal: Portal) -> None:
     assert "尝试次数过多" in page.text
     assert (await portal.sign_in(OWNER)).status_code == 429, "not even the right one is looked at"
     answers = [await portal.fill("/partner/forgotten", email=email) for email in (OWNER, "nobody@example.com")]
-    assert answers[0].text == answers[1].text
+    assert without_keys(answers[0].text) == without_keys(answers[1].text)
     assert len(await post_office(portal.settings, portal.clock)) == 2, (
         "an invitation, and one link for the one who is known"
     )

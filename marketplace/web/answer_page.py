@@ -1,0 +1,20 @@
+"""The members' pages that answer a form, each at an address of its own."""
+
+from typing import Any
+
+from litestar import Request, Response, get
+from litestar.params import FromPath
+
+from marketplace.web.form_answers import ShownBefore, open_answer
+from marketplace.web.pages import ANSWERS, Page, page
+from marketplace.web.sessions import session_of
+
+
+@get(f"{ANSWERS}/{{answer_id:str}}")
+async def answer(request: Request[Any, Any, Any], answer_id: FromPath[str]) -> Page | Response[Any]:
+    """Show what a form of this session led to."""
+    session = await session_of(request)
+    found = await open_answer(request, answer_id, [session.csrf] if session else [])
+    if isinstance(found, ShownBefore):
+        return page(request, "shown_before.html", status=410, base="layout.html", back=found.page)
+    return found

@@ -1,0 +1,27 @@
+"""The portal's pages that answer a form, each at an address of its own."""
+
+from typing import Any
+
+from litestar import Response, get
+from litestar.params import FromPath
+
+from marketplace.web.form_answers import AnswerGone, ShownBefore, open_answer
+from marketplace.web.pages import Page
+from partners.web.frame import ANSWERS, HttpRequest, portal_page, sign_in_of, strangers_token
+
+
+class PortalAnswerGone(AnswerGone):
+    """The same on a page of the portal, whose way out is the portal."""
+
+    way_out = "partner"
+
+
+@get(f"{ANSWERS}/{{answer_id:str}}")
+async def answer(request: HttpRequest, answer_id: FromPath[str]) -> Page | Response[Any]:
+    """Show what a form of this browser led to: one for signed-in people, or one that needs no session."""
+    browser = await sign_in_of(request).browser(request)
+    owners = [browser.csrf if browser else "", strangers_token(request)]
+    found = await open_answer(request, answer_id, owners, gone=PortalAnswerGone)
+    if isinstance(found, ShownBefore):
+        return await portal_page(request, "shown_before.html", status=410, base="partner/base.html", back=found.page)
+    return found
