@@ -76,7 +76,8 @@ class Periods(Controller):
         """Make one statement for each partner that had a contract of the cycle in force in the period, or postings in it.
 
         Closing a closed period again changes nothing and answers with its statements. Refused with 409
-        `period_not_over`, and with `earlier_period_open` while a period before it has postings that are not closed.
+        `period_not_over`, and with `earlier_period_open`, which names the first open period, while one before it is not
+        closed for a partner, with lines or without.
         """
         period, calendar, now = data.period(), settings.calendar, clock.now()
         whole = request_key(request, staff.actor, key, data)

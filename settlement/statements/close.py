@@ -21,7 +21,7 @@ from settlement.statements.statements import COLUMNS, Statement, build, of_perio
 Progress = Callable[[int, int], None]
 """Told after each statement: how many are made, of how many."""
 
-_FIRST_OPEN = """
+_WITH_LINES = """
 SELECT partner_id, currency, cycle, min(period) AS period FROM money_posting
 JOIN unnest($1::uuid[], $2::text[], $3::text[], $4::date[]) AS ledger (partner_id, currency, cycle, open_from)
      USING (partner_id, currency, cycle)
@@ -77,9 +77,10 @@ async def close_period(
     known = {(row["partner_id"], row["currency"], row["cycle"]) for row in rows}
     locked = await lock_periods(work, known | wanted, to_close=True)
     still_open = {ledger: start for ledger, start in locked.items() if start is None or start <= period.first_day}
-    with_lines = await _ledgers_with_lines(work, still_open, period)
+    with_lines = await _first_with_lines(work, still_open, period)
+    _check_order(still_open, with_lines, period)
     # From here on nothing refuses: make the statements, then move the periods on.
-    ledgers = sorted(with_lines | wanted & still_open.keys())
+    ledgers = sorted(with_lines.keys() | wanted & still_open.keys())
     made = []
     for partner_id, currency, _ in ledgers:
         made.append(await _statement(work, SliceKey(partner_id, currency, period.first_day, period.cycle), closer, now))
@@ -96,14 +97,25 @@ def _over(period: Period, calendars: Iterable[Calendar]) -> datetime:
     return max(calendar.start_of(period.end) for calendar in calendars)
 
 
-async def _ledgers_with_lines(work: UnitOfWork, still_open: dict[Ledger, date | None], period: Period) -> set[Ledger]:
-    """Return the books that have postings in the period. Raises EarlierPeriodOpen if one has some in a period before."""
+async def _first_with_lines(
+    work: UnitOfWork, still_open: dict[Ledger, date | None], period: Period
+) -> dict[Ledger, date]:
+    """Return the books that have open postings up to the period's end, and the first period of each with some."""
     keys = columns([(*ledger, start) for ledger, start in still_open.items()], 4)
-    rows = await work.fetch(_FIRST_OPEN, *keys, period.first_day)
-    earliest = min((row["period"] for row in rows), default=period.first_day)
+    rows = await work.fetch(_WITH_LINES, *keys, period.first_day)
+    return {(row["partner_id"], row["currency"], row["cycle"]): row["period"] for row in rows}
+
+
+def _check_order(still_open: dict[Ledger, date | None], with_lines: dict[Ledger, date], period: Period) -> None:
+    """Raise EarlierPeriodOpen, which names the first one, if a period before is open for any partner, with lines or without.
+
+    A book that was closed before is open from where that ended, and one that never was from its first line: a partner that
+    joins later begins with the next close.
+    """
+    starts = [start for start in still_open.values() if start is not None]
+    earliest = min([*starts, *with_lines.values()], default=period.first_day)
     if earliest < period.first_day:
         raise EarlierPeriodOpen(open_month=str(Period(period.cycle, earliest)), month=str(period))
-    return {(row["partner_id"], row["currency"], row["cycle"]) for row in rows}
 
 
 async def _statement(work: UnitOfWork, key: SliceKey, closer: str, now: datetime) -> Statement:

@@ -46,7 +46,7 @@ class PeriodNotOver(Fact):
 
 
 class EarlierPeriodOpen(Fact):
-    """A partner has postings in an earlier period that is still open; periods are closed in order."""
+    """A partner has an earlier period that is still open, with lines or without; periods are closed in order."""
 
     code = "earlier_period_open"
     zh = "须先关闭较早的账期 {open_month}，再关闭 {month}。"
