@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -52,7 +51,6 @@ _LOOK_S = 30.0
 
 _LOCK = 0x53425831  # SBX1: two workers that open a new sandbox at once
 _MOST_TOKEN = 8192
-_TOKENS = 4096
 _SCHEMES = (b"bearer", b"dpop")
 _ASGI = (
     "type", "asgi", "http_version", "server", "client", "scheme", "root_path", "headers", "method", "path", "raw_path",
@@ -279,7 +277,7 @@ class SandboxMiddleware(ASGIMiddleware):
         """Pass the request on, here or there."""
         audience = audience_of(scope["path"])
         token = _token(scope) if audience is not None else None
-        if token is None or not self._is_sandboxed(token, audience):
+        if token is None or not _is_sandboxed(scope["litestar_app"], token, audience):
             await next_app(scope, receive, send)
             return
         request: Request[Any, Any, Any] = Request(scope)
@@ -309,9 +307,14 @@ class SandboxMiddleware(ASGIMiddleware):
         partner_of: sandbox.PartnerOf = request.app.state.sandbox_partner_of
         return await partner_of(request)
 
-    @staticmethod
-    def _is_sandboxed(token: str, audience: AudienceName | None) -> bool:
-        return token.startswith(sandbox.TOKEN_PREFIX) or (audience == "partner" and _says_sandbox(token))
+
+def _is_sandboxed(app: Litestar, token: str, audience: AudienceName | None) -> bool:
+    if token.startswith(sandbox.TOKEN_PREFIX) or audience != "partner":
+        return token.startswith(sandbox.TOKEN_PREFIX)
+    # To read a token costs a third of all that is done with it; only what was verified is remembered.
+    identity: Identity = app.state.identity
+    known = identity.remembered("partner", token)
+    return _says_sandbox(token) if known is None else known.claims.get("livemode") is False
 
 
 def _token(scope: Scope) -> str | None:
@@ -327,12 +330,8 @@ class _Claims(msgspec.Struct):
     livemode: Any = True
 
 
-@lru_cache(maxsize=_TOKENS)
 def _says_sandbox(token: str) -> bool:
-    """Return whether a token claims to be a sandbox's. It is not believed here, only asked where it wants to be verified.
-
-    Remembered, since each request of a partner passes here and to read a token costs a third of all that is done with it.
-    """
+    """Return whether a token claims to be a sandbox's. It is not believed here, only asked where it wants to be verified."""
     parts = token.split(".")
     if len(parts) == 3:
         # RecursionError: arrays in arrays in arrays, from somebody who wants to see what happens.

@@ -22,6 +22,7 @@ DEFAULT_PACKAGES = "partners.plugin:Partners,benefits.plugin:Benefits,settlement
 
 _MIN_SECRET_LETTERS = 32
 _MOST_SHIFT = timedelta(days=36_525)
+_MIN_METRICS_LETTERS = 16
 _THIS_MACHINE = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -61,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     idempotency_days: int = 7
     rate_client: int = 6000
     rate_address: int = 120
+    metrics_token: str = ""
     outbound_ports: str = "443,8443"
     outbound_allow: str = ""
     smtp_url: str = ""
@@ -202,10 +204,20 @@ def _check(settings: Settings) -> None:
         raise SettingsError(VARIABLES["currency"], "must be an ISO 4217 code such as CNY")
     if not settings.database_role.isidentifier():
         raise SettingsError(VARIABLES["database_role"], "must be a plain role name")
+    _check_metrics(settings)
     _check_outbound(settings)
     _check_mail(settings)
     if settings.mode == "production":
         _check_production(settings)
+
+
+def _check_metrics(settings: Settings) -> None:
+    token = settings.metrics_token
+    if token and not (len(token) >= _MIN_METRICS_LETTERS and re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", token)):
+        raise SettingsError(
+            VARIABLES["metrics_token"],
+            f"must have at least {_MIN_METRICS_LETTERS} letters, digits or -._~+/; make one with: openssl rand -hex 32",
+        )
 
 
 def _check_outbound(settings: Settings) -> None:

@@ -112,9 +112,10 @@ def _answer_problems(path: str, operation: Schema) -> None:
     wanted = ["503"] if path.startswith(("/v1/", "/oauth/")) else []
     if parameters or "requestBody" in operation:
         wanted.append("400")
-    if path.startswith(_COUNTED):
+    secured = any(operation.get("security", []))
+    if path.startswith(_COUNTED) or secured:  # bad tokens are counted at every door
         wanted.append("429")
-    if any(operation.get("security", [])):
+    if secured:
         wanted += ["401", "403"]
     if "{" in path:
         wanted.append("404")

@@ -1,18 +1,35 @@
 """Alive, ready, metrics."""
 
 import asyncio
+import hmac
+import ipaddress
 from typing import Any
 
 import msgspec
 from litestar import Request, Response, get
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from marketplace.platform import invariant_api
+from marketplace.kernel.facts import Fact, Kind
+from marketplace.platform import invariant_api, limits
 from marketplace.platform.away import is_away
 from marketplace.platform.database import DB, Busy
+from marketplace.platform.identity import NoToken, Unauthenticated
 from marketplace.platform.invariant_api import invariant_metrics
 
 _PATIENCE_S = 0.8
+
+
+_FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip", b"via")
+"""What a server in front adds: the request came from elsewhere, whatever machine that server is on."""
+
+
+class MetricsClosed(Fact):
+    """No token was agreed upon, and the request does not come from this machine."""
+
+    kind = Kind.FORBIDDEN
+    code = "metrics_closed"
+    zh = "未设置 MARKETPLACE_METRICS_TOKEN 时，只有本机可读取指标；请设置后以 Bearer 令牌访问。"
+    en = "Without MARKETPLACE_METRICS_TOKEN, metrics are for this machine only; set it, and send it as a bearer token."
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -56,8 +73,10 @@ async def _database_answers() -> bool:
 async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Answer in Prometheus' text format: this process's own, and the running checks, which are the same for all processes.
 
+    They are for who has MARKETPLACE_METRICS_TOKEN, or, while it is not set, for this machine.
     While the database does not answer the checks are left out, and the process's own are not kept waiting for them.
     """
+    await _admit_scraper(request, request.app.state.settings.metrics_token)
     known: asyncio.Task[bytes] | None = request.app.state.get("known")
     if known is None or known.done():
         known = request.app.state.known = asyncio.create_task(invariant_metrics(request.app.state.packages))
@@ -65,6 +84,30 @@ async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     return Response(
         generate_latest() + (known.result() if done else b""), headers={"Content-Type": CONTENT_TYPE_LATEST}
     )
+
+
+async def _admit_scraper(request: Request[Any, Any, Any], wanted: str) -> None:
+    """Raise Unauthenticated, RateLimited or MetricsClosed unless the request may read the metrics."""
+    if not wanted:
+        if not _is_from_here(request):
+            raise MetricsClosed
+        return
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise NoToken
+    limits.check_bad_tokens(request)
+    if not hmac.compare_digest(token.strip().encode(), wanted.encode()):
+        await limits.count_bad_token(request)
+        raise Unauthenticated("不是 MARKETPLACE_METRICS_TOKEN", "it is not MARKETPLACE_METRICS_TOKEN")
+
+
+def _is_from_here(request: Request[Any, Any, Any]) -> bool:
+    if any(name in _FORWARDED for name, _ in request.scope["headers"]):
+        return False
+    try:
+        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
 
 
 ROUTES = [live, ready, metrics, *invariant_api.ROUTES]

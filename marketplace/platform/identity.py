@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import httpx
@@ -25,7 +24,7 @@ logger = structlog.get_logger()
 
 AudienceName = Literal["members", "partner", "points", "admin"]
 COUNTED: frozenset[AudienceName] = frozenset({"partner", "points"})
-"""Audiences whose callers are programs."""
+"""Audiences whose callers are programs: each of their requests is counted. Bad tokens are counted at every door."""
 
 Role = Literal["operations", "finance", "finance_approver", "auditor"]
 
@@ -41,10 +40,11 @@ _ADMITTED = "admitted"
 
 
 class Unauthenticated(Fact):
-    """No token, or one that is not good here."""
+    """A token that is not good here."""
 
     kind = Kind.UNAUTHENTICATED
     code = "unauthenticated"
+    oauth_error: ClassVar[str] = "invalid_token"
     zh = "访问令牌无效：{zh_reason}。"
     en = "The access token is not good here: {en_reason}."
 
@@ -53,11 +53,29 @@ class Unauthenticated(Fact):
         super().__init__(zh_reason=zh_reason, en_reason=en_reason)
 
 
+class NoToken(Unauthenticated):
+    """No token was sent."""
+
+    oauth_error = ""
+
+    def __init__(self) -> None:
+        """There is nothing more to say."""
+        super().__init__("缺少 Bearer 令牌", "there is no bearer token")
+
+
+class Expired(Unauthenticated):
+    """The token was good until a moment ago."""
+
+    def __init__(self) -> None:
+        """There is nothing more to say."""
+        super().__init__("已过期", "it has expired")
+
+
 class ProofNeeded(Unauthenticated):
     """The token is bound to a key, and whoever sent it did not show that they hold it; or it is not, and came as if it were."""
 
     code = "invalid_dpop_proof"
-    challenge: ClassVar[str] = 'DPoP error="invalid_dpop_proof", algs="ES256 RS256"'
+    oauth_error = "invalid_dpop_proof"
 
 
 class InsufficientScope(Fact):
@@ -65,8 +83,15 @@ class InsufficientScope(Fact):
 
     kind = Kind.FORBIDDEN
     code = "insufficient_scope"
+    oauth_error: ClassVar[str] = "insufficient_scope"
     zh = "访问令牌缺少权限：{needed}。"
     en = "The access token lacks {needed}."
+
+    @property
+    def scope(self) -> str:
+        """The scope that the token would need; a role is none."""
+        needed = str(self.details["needed"])
+        return needed if ":" in needed else ""
 
 
 class IdentityUnavailable(Fact):
@@ -144,31 +169,40 @@ class Identity:
     async def caller(self, request: ASGIConnection[Any, Any, Any, Any], name: AudienceName) -> Caller:
         """Return who asks: whom `admit` let in with this request, or whose token it is.
 
-        Raises Unauthenticated, and RateLimited for a token not seen yet, of a program at an address that sent too many bad ones:
-        what is refused costs a signature check as well.
+        Raises Unauthenticated, and RateLimited for a token not seen yet, from an address that sent too many bad ones: what is
+        refused costs a signature check as well. A member's or a person's token that has just expired is no bad one: thousands
+        of phones behind one address wake up with such a token and renew it.
         """
         admitted: Caller | None = request.scope["state"].get(_ADMITTED)
         if admitted is not None and admitted.audience == name:
             return admitted
+        try:
+            return await self._whose(request, name)
+        except NoToken:
+            raise
+        except Unauthenticated as refusal:
+            if name in COUNTED or not isinstance(refusal, Expired):
+                await limits.count_bad_token(request)
+            raise
+
+    async def _whose(self, request: ASGIConnection[Any, Any, Any, Any], name: AudienceName) -> Caller:
         _, token = _sent(_authorization(request))
         verifier = self._verifiers[name]
         keys = await verifier.keys(False)
         known = self._verified.get((name, token))
         if known is not None and known.keys is keys and known.caller.expires_at > WALL.unix_s():
             return known.caller
-        counted = name in COUNTED
-        if counted:
-            limits.check_bad_tokens(request)
-        try:
-            verified = await _verify(token, verifier, keys)
-        except Unauthenticated:
-            if counted:
-                await limits.count_bad_token(request)
-            raise
+        limits.check_bad_tokens(request)
+        verified = await _verify(token, verifier, keys)
         self._verified[name, token] = verified
         if len(self._verified) > _CACHE:
             self._verified.popitem(last=False)
         return verified.caller
+
+    def remembered(self, name: AudienceName, token: str) -> Caller | None:
+        """Return whose token it was when it was verified here, or None for one that was not, or not lately."""
+        known = self._verified.get((name, token))
+        return None if known is None else known.caller
 
     async def admit(self, request: ASGIConnection[Any, Any, Any, Any], name: AudienceName) -> Caller:
         """Return who asks, as `caller` does, once it is seen that they may use the token: the guard, once for each request.
@@ -208,7 +242,7 @@ async def _verify(token: str, verifier: Verifier, keys: KeySet) -> _Verified:
     now = WALL.unix_s()
     expires_at, subject = claims.get("exp"), claims.get("sub")
     if not isinstance(expires_at, int | float) or expires_at <= now:
-        raise Unauthenticated("已过期", "it has expired")
+        raise Expired
     if any(_later(claims.get(name), now) for name in ("nbf", "iat")):
         raise Unauthenticated("尚未生效", "it is not valid yet")
     if not isinstance(subject, str) or not subject:
@@ -248,12 +282,12 @@ def _authorization(request: ASGIConnection[Any, Any, Any, Any]) -> str:
     return ""
 
 
-@lru_cache(maxsize=_CACHE)
 def _sent(header: str) -> tuple[str, str]:
+    # Not remembered: what a stranger sent stays here no longer than its request.
     scheme, _, token = header.partition(" ")
     scheme, token = scheme.lower(), token.strip()
     if scheme not in _SCHEMES or not token:
-        raise Unauthenticated("缺少 Bearer 令牌", "there is no bearer token")
+        raise NoToken
     if len(token) > _MAX_TOKEN:
         raise Unauthenticated("令牌过长", "it is too long")
     return scheme, token

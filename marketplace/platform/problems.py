@@ -16,6 +16,7 @@ from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import preferred_language
 from marketplace.platform.answer import Answer
 from marketplace.platform.away import is_away
+from marketplace.platform.challenge import BEARER, refused_token
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -103,7 +104,7 @@ def respond(
         body.setdefault("request_id", request_id)
     answer_headers = dict(headers or {})
     if status == 401:
-        answer_headers.setdefault("WWW-Authenticate", f'Bearer error="{body["code"]}"')
+        answer_headers.setdefault("WWW-Authenticate", BEARER)
     if status == 503:
         answer_headers.setdefault("Retry-After", "1")
     return Answer(msgspec.json.encode(body), status, MEDIA_TYPE, answer_headers)
@@ -119,12 +120,13 @@ def language_of(request: HttpRequest) -> str:
 
 
 def handle_fact(request: HttpRequest, fact: Fact) -> Response[bytes]:
-    """Answer a business fact, with how long to wait (`retry_after`) or how else to prove oneself (`challenge`) as a field."""
+    """Answer a business fact; a field says how long to wait (`retry_after`), or what is wrong with a token (`oauth_error`)."""
     headers = {}
     if "retry_after" in fact.details:
         headers["Retry-After"] = str(fact.details["retry_after"])
-    if challenge := getattr(fact, "challenge", None):  # other than Bearer
-        headers["WWW-Authenticate"] = challenge
+    if error := getattr(fact, "oauth_error", ""):
+        sent = request.headers.get("authorization", "")
+        headers["WWW-Authenticate"] = refused_token(error, sent, getattr(fact, "scope", ""))
     return respond(request, status_of(fact), problem_body(fact, language_of(request)), headers)
 
 

@@ -12,6 +12,7 @@ from litestar.params import FromPath, HeaderParameter
 from litestar.types import ExceptionHandlersMap
 
 from marketplace.kernel.clock import Clock
+from marketplace.platform.challenge import BEARER, refused_token
 from marketplace.platform.problems import HttpRequest
 from marketplace.settings import Settings
 from partners.oauth import par, registration, token_endpoints
@@ -212,10 +213,11 @@ async def jwks(request: HttpRequest) -> Response[Jwks]:
     return Response(published, headers={"Cache-Control": f"public, max-age={KEEP_S}"})
 
 
-def _refused(_request: HttpRequest, refused: RegistrationRefused) -> Response[bytes]:
+def _refused(request: HttpRequest, refused: RegistrationRefused) -> Response[bytes]:
     headers = {"Cache-Control": "no-store"}
     if refused.status == 401:
-        headers["WWW-Authenticate"] = f'Bearer error="{refused.error}"'
+        sent = "authorization" in request.headers
+        headers["WWW-Authenticate"] = refused_token(refused.error) if sent else BEARER
     body = {"error": refused.error, "error_description": refused.description}
     return Response(
         msgspec.json.encode(body), status_code=refused.status, headers=headers, media_type="application/json"

@@ -21,6 +21,7 @@ from marketplace.settings import Settings
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.authorizing import credentials
 from tests.support.dpop import BASE, Holder
+from tests.support.minutes import whole_minute
 from tests.support.oauth import GRANT
 from tests.support.partners import active_partner, approved_partner, bearer, partner_client, token
 from tests.support.sandboxes import app_with_sandboxes
@@ -36,12 +37,6 @@ async def ask(process: RateLimits, times: int, caller: str = "c") -> int:
     unexpected = [one for one in found if isinstance(one, BaseException) and not isinstance(one, RateLimited)]
     assert not unexpected
     return sum(not isinstance(one, BaseException) for one in found)
-
-
-async def whole_minute() -> None:
-    """Wait until the database's minute has more than ten seconds left."""
-    while (await DB.fetchval(PRESENT)).second > 50:
-        await asyncio.sleep(0.5)
 
 
 async def test_processes_together_let_in_what_the_limit_says(database: str, settings: Settings) -> None:
