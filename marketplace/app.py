@@ -15,7 +15,8 @@ from marketplace.kernel.clock import Clock
 from marketplace.platform import health, openapi, requests
 from marketplace.platform.admission import Admission
 from marketplace.platform.database import DB
-from marketplace.platform.identity import Identity, RemoteKeys, admin
+from marketplace.platform.identity import Identity, admin
+from marketplace.platform.issuer_keys import RemoteKeys
 from marketplace.platform.limits import RateLimits
 from marketplace.platform.numbering import worker_number
 from marketplace.platform.package import Package, load_packages

@@ -1,12 +1,9 @@
 """Who is asking: bearer tokens of four audiences, each refused by the three others before any look-up."""
 
-import asyncio
-import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Literal, NamedTuple
 
-import httpx
 import msgspec
 import structlog
 from joserfc import jwt
@@ -18,7 +15,7 @@ from litestar.handlers import BaseRouteHandler
 from marketplace.kernel.clock import WALL
 from marketplace.kernel.facts import Fact, Kind
 from marketplace.platform import limits
-from marketplace.platform.foreign import UnreadableError, import_jwks, reading, verify_jwt
+from marketplace.platform.foreign import UnreadableError, verify_jwt
 
 logger = structlog.get_logger()
 
@@ -31,9 +28,6 @@ Role = Literal["operations", "finance", "finance_approver", "auditor"]
 _LEEWAY_S = 10
 _MAX_TOKEN = 8192
 _CACHE = 20_000
-_REFETCH_S = 5.0
-_FRESH_S = 300.0
-_KEPT_S = 24 * 3600.0
 _ACCESS_TOKEN_TYPES = {"at+jwt", "application/at+jwt"}
 _SCHEMES = ("bearer", "dpop")
 _ADMITTED = "admitted"
@@ -307,59 +301,6 @@ def need_role(caller: Caller, *roles: Role) -> None:
     """Raise InsufficientScope unless the person has one of the roles."""
     if not caller.roles.intersection(roles):
         raise InsufficientScope(needed=" / ".join(roles))
-
-
-class RemoteKeys:
-    """The public keys of an OpenID Connect issuer, found by its discovery document and kept, but never for good: a key that
-    the issuer withdrew is believed for _FRESH_S seconds more, or _KEPT_S while it does not answer.
-    """
-
-    def __init__(self, issuer: str, client: httpx.AsyncClient) -> None:
-        """Name the issuer; nothing is fetched before the first token comes."""
-        self._issuer = issuer
-        self._client = client
-        self._published: Any = None
-        self._keys: KeySet | None = None
-        self._fetched_at = self._tried_at = float("-inf")
-        self._lock = asyncio.Lock()
-
-    async def __call__(self, fresh: bool) -> KeySet:
-        """Return the keys; a token of an unknown key makes us look again, at most every few seconds.
-
-        Raises IdentityUnavailable when there are none, or the issuer has not answered for too long.
-        """
-        if self._is_due(fresh):
-            async with self._lock:
-                if self._is_due(fresh):  # else somebody looked while we waited
-                    await self._look()
-        if self._keys is None or time.monotonic() - self._fetched_at > _KEPT_S:
-            raise IdentityUnavailable
-        return self._keys
-
-    def _is_due(self, fresh: bool) -> bool:
-        hurry = fresh or self._keys is None
-        return time.monotonic() - self._tried_at > (_REFETCH_S if hurry else _FRESH_S)
-
-    async def _look(self) -> None:
-        # A failure is a try, too: everybody who comes would wait for an issuer that does not answer.
-        self._tried_at = started = time.monotonic()
-        try:
-            discovery = await self._client.get(f"{self._issuer}/.well-known/openid-configuration")
-            discovery.raise_for_status()
-            with reading("the discovery document"):
-                where = httpx.URL(discovery.json()["jwks_uri"])
-                if where.scheme != httpx.URL(self._issuer).scheme or not where.host:
-                    raise ValueError("jwks_uri is not an address like the issuer's")
-            answer = await self._client.get(where)
-            answer.raise_for_status()
-            with reading("the key set"):
-                published = answer.json()
-            if published != self._published:
-                self._keys, self._published = import_jwks(published), published
-        except (httpx.HTTPError, UnreadableError) as error:
-            logger.warning("issuer_keys_not_fetched", issuer=self._issuer, error=repr(error.__cause__ or error))
-            return
-        self._fetched_at = started
 
 
 _AUDIENCES: tuple[tuple[str, AudienceName], ...] = (

@@ -16,7 +16,8 @@ from marketplace.kernel.facts import Fact, InvalidField, Kind, NotFound
 from marketplace.kernel.text import Text
 from marketplace.platform import audit
 from marketplace.platform.database import DB, UnitOfWork
-from marketplace.platform.identity import IdentityUnavailable, RemoteKeys
+from marketplace.platform.identity import IdentityUnavailable
+from marketplace.platform.issuer_keys import RemoteKeys
 from marketplace.platform.outbound import Outbound
 from marketplace.platform.outbound_client import OutboundTransport
 from marketplace.platform.secretbox import decrypt, encrypt

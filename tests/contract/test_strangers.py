@@ -16,7 +16,8 @@ from structlog.testing import capture_logs
 
 from marketplace.kernel.clock import Clock
 from marketplace.platform.foreign import UnreadableError, import_jwks, verify_jwt
-from marketplace.platform.identity import IdentityUnavailable, RemoteKeys, audience_of
+from marketplace.platform.identity import IdentityUnavailable, audience_of
+from marketplace.platform.issuer_keys import RemoteKeys
 from marketplace.settings import Settings
 from marketplace.web.oidc import RelyingParty, SignInFailed, new_flow
 from tests.support import hostile
