@@ -8,7 +8,7 @@ import msgspec
 from marketplace.kernel.announced import SAMPLE_AT, SAMPLE_ID, Announced
 from marketplace.kernel.text import Text
 from settlement.payouts.events import StatementPaid
-from settlement.statements.events import StatementApproved, StatementClosed
+from settlement.statements.events import StatementApproved, StatementClosed, StatementSettled
 
 
 class ClosedSeen(msgspec.Struct, frozen=True):
@@ -34,6 +34,15 @@ class ApprovedSeen(msgspec.Struct, frozen=True):
     approved_at: datetime
 
 
+class SettledSeen(msgspec.Struct, frozen=True):
+    """An approved statement comes to zero; there is nothing to pay."""
+
+    statement_id: UUID
+    currency: str
+    period: date
+    settled_at: datetime
+
+
 class PaidSeen(msgspec.Struct, frozen=True):
     """A statement was paid; `reference` is the bank's."""
 
@@ -57,6 +66,11 @@ ALL = (
         StatementApproved,
         Text("对账单已批准", "A statement was approved"),
         ApprovedSeen(SAMPLE_ID, "CNY", _MONTH, 360_000, SAMPLE_AT),
+    ),
+    Announced(
+        StatementSettled,
+        Text("对账单金额为零，已结清", "A statement of zero was settled"),
+        SettledSeen(SAMPLE_ID, "CNY", _MONTH, SAMPLE_AT),
     ),
     Announced(
         StatementPaid,

@@ -134,14 +134,16 @@ FROM statement s LEFT JOIN settlement_period o USING (partner_id, currency, cycl
 _PAYOUT = f"""
 SELECT (s.status = 'paid') = (o.id IS NOT NULL) AND (o.id IS NULL OR
            (o.amount_minor, o.currency, p.amount_minor, p.currency)
-               IS NOT DISTINCT FROM (s.total_minor, s.currency, s.total_minor, s.currency)) AS holds,
-       num_nonnulls(s.id, o.id, p.id) AS rows, s.partner_id, s.id AS statement_id, s.total_minor,
+               IS NOT DISTINCT FROM (s.total_minor, s.currency, s.total_minor, s.currency))
+           AND CASE s.status WHEN 'settled' THEN s.total_minor = 0 AND s.due_on IS NULL
+                             WHEN 'closed' THEN true ELSE s.total_minor <> 0 END AS holds,
+       num_nonnulls(s.id, o.id, p.id) AS rows, s.partner_id, s.id AS statement_id, s.status, s.total_minor,
        o.amount_minor AS payout_minor, p.amount_minor AS posted_minor
 FROM statement s LEFT JOIN payout o ON (o.partner_id, o.statement_id) = (s.partner_id, s.id)
 LEFT JOIN money_posting p ON (p.partner_id, p.payout_id) = (o.partner_id, o.id)
 WHERE s.{_OURS}
 UNION ALL
-SELECT o.id IS NOT NULL, 1, p.partner_id, p.payout_id, NULL, NULL, p.amount_minor
+SELECT o.id IS NOT NULL, 1, p.partner_id, p.payout_id, NULL, NULL, NULL, p.amount_minor
 FROM money_posting p LEFT JOIN payout o ON (o.partner_id, o.id) = (p.partner_id, p.payout_id)
 WHERE p.{_OURS} AND p.code = 'payout'
 """

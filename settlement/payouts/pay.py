@@ -18,7 +18,7 @@ from settlement.invariants import BY_PARTNER, INVARIANTS
 from settlement.payouts.domain import ChecksTooOld, PayoutsStopped, check_minimum, check_paid_on, check_payable
 from settlement.payouts.events import StatementPaid
 from settlement.payouts.schemas import NewPayout, PayoutView
-from settlement.statements.domain import STATEMENT_STEPS
+from settlement.statements.domain import STATEMENT_STEPS, StatementStatus
 from settlement.statements.statements import Statement, check_unchanged, lock
 
 
@@ -31,6 +31,8 @@ async def pay(work: UnitOfWork, wish: NewPayout, payer: str, now: datetime, cale
     running checks last looked, which was not long ago (PayoutsStopped, ChecksTooOld).
     """
     statement = await lock(work, wish.statement_id)
+    if statement.status is StatementStatus.SETTLED:  # nothing to pay is the better answer than the wrong state
+        check_payable(statement.total_minor)
     status = STATEMENT_STEPS.after(statement.status, "pay")
     check_payable(statement.total_minor)
     check_paid_on(wish.paid_on, statement.period_end, calendar.day_of(now))

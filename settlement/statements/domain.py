@@ -25,12 +25,15 @@ class StatementStatus(StrEnum):
     """Somebody other than the one who closed found it right; it may be paid."""
     PAID = "paid"
     """Its payout is in the book."""
+    SETTLED = "settled"
+    """It comes to zero: with the approval nothing is left to pay."""
 
 
 STATEMENT_STEPS = Transitions(
     {
         (StatementStatus.CLOSED, "approve"): StatementStatus.APPROVED,
         (StatementStatus.APPROVED, "pay"): StatementStatus.PAID,
+        (StatementStatus.APPROVED, "settle"): StatementStatus.SETTLED,
     }
 )
 """There is no way back and no "rejected": a closed month never changes, and what is wrong in it is put right by postings in

@@ -27,7 +27,7 @@ class StatementClosed(Event, frozen=True, tag="statement.closed"):
 
 
 class StatementApproved(Event, frozen=True, tag="statement.approved"):
-    """A second person found the statement right; it may be paid."""
+    """A second person found the statement right; it may be paid, unless it comes to zero: then `StatementSettled` follows."""
 
     aggregate = "statement"
 
@@ -37,6 +37,22 @@ class StatementApproved(Event, frozen=True, tag="statement.approved"):
     period: date
     total_minor: int
     approved_at: datetime
+
+    def subject(self) -> UUID:
+        """The statement."""
+        return self.statement_id
+
+
+class StatementSettled(Event, frozen=True, tag="statement.settled"):
+    """An approved statement comes to zero; there is nothing to pay."""
+
+    aggregate = "statement"
+
+    statement_id: UUID
+    partner_id: UUID
+    currency: str
+    period: date
+    settled_at: datetime
 
     def subject(self) -> UUID:
         """The statement."""

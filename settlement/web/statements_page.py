@@ -42,6 +42,7 @@ STATUS: dict[StatementStatus, tuple[Text, str]] = {
     StatementStatus.CLOSED: (Text("待主机厂审批", "Awaiting approval"), "warn"),
     StatementStatus.APPROVED: (Text("待付款", "To be paid"), "accent"),
     StatementStatus.PAID: (Text("已付款", "Paid"), "good"),
+    StatementStatus.SETTLED: (Text("已结清", "Settled"), "good"),
 }
 """What a statement's state is called, and the tone of its badge."""
 

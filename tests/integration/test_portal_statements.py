@@ -105,6 +105,17 @@ async def test_from_closed_to_paid(api: Api, owner: Portal) -> None:
     assert "房 301" in [cell.value for row in book.worksheets[0].iter_rows() for cell in row]
 
 
+async def test_a_statement_of_zero_has_nothing_to_pay(api: Api, owner: Portal) -> None:
+    (statement,) = await closed(api)
+    at = f"{AT}/{statement['id']}"
+    assert "应付日 审批后确定 付款 未付款" in text_of(await owner.get(at))
+    await approve(api, statement["id"])
+    shown = text_of(await owner.get(at))
+    assert "已结清" in shown
+    assert "应付日 无需付款 付款 无需付款" in shown
+    assert "2026年10月" in (await owner.get(f"{AT}?status=settled")).text
+
+
 async def test_many_lines_come_by_pages(api: Api, owner: Portal) -> None:
     partner_id = await DB.fetchval("SELECT id FROM partner")
     await tell(*[Sale(partner_id).used(OCTOBER + timedelta(minutes=n), reference=f"N{n:03}") for n in range(60)])

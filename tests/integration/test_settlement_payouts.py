@@ -89,6 +89,26 @@ async def test_nil_and_negative_statements_are_not_paid(api: Api, settings: Sett
     await invariants_hold(api)
 
 
+@pytest.mark.parametrize("with_lines", [False, True])
+async def test_the_approval_of_a_statement_of_zero_settles_it(api: Api, settings: Settings, with_lines: bool) -> None:
+    partner = UUID(await active_partner(api))
+    if with_lines:
+        sale = Sale(partner, basis="on_issue", amount_minor=800)
+        await tell_books(settings, [sale.issued(), sale.cancelled()])
+    (statement,) = await closed(api)
+    assert (statement["total_minor"], statement["lines"] > 0) == (0, with_lines)
+    approved = (await approve(api, statement["id"])).json()
+    assert (approved["status"], approved["due_on"], approved["paid_at"]) == ("settled", None, None)
+    assert approved["approved_by"] == "admin:wang"
+    found = await api.get(f"{STATEMENTS}?status=settled", headers=api.staff("finance"))
+    assert [one["id"] for one in found.json()["data"]] == [statement["id"]]
+    again = await approve(api, statement["id"])
+    assert (again.status_code, again.json()["code"]) == (409, "wrong_state")
+    told = await DB.fetch("SELECT type FROM event WHERE aggregate = 'statement' ORDER BY seq")
+    assert [row["type"] for row in told] == ["statement.closed", "statement.approved", "statement.settled"]
+    await invariants_hold(api)
+
+
 @pytest.mark.parametrize(
     ("change", "breach"),
     [

@@ -117,6 +117,16 @@ BREAKS: list[tuple[str, str]] = [
     (PAYOUT, one("payout", "amount_minor = amount_minor + 1", "statement_id")),
     (PAYOUT, one("payout", "DELETE", "statement_id")),
     (
+        PAYOUT,
+        "ALTER TABLE statement DROP CONSTRAINT statement_settled; "
+        + one(
+            "statement",
+            "status = 'settled', approved_by = 'x', approved_at = closed_at",
+            "id AS statement_id",
+            "status = 'closed'",
+        ),
+    ),
+    (
         REVERSAL,
         one("money_posting", "contract_version = contract_version + 1", "id", f"reverses IS NOT NULL AND {OPEN_MONTH}"),
     ),
