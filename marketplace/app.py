@@ -79,7 +79,7 @@ def create_app(
     # Said outright: left out, Litestar's own logging would take the place of platform/logs.py.
     app = Litestar(**_fields(config), logging_config=None)
     if host is None:  # what a sandbox answers is marked and counted here, around the middleware that leads there
-        app.asgi_handler = requests.Answering(app.asgi_handler)
+        app.asgi_handler = requests.Answering(app.asgi_handler, settings)
     description.note_scopes(app)
     app.state.settings = settings
     app.state.clock = clock

@@ -88,6 +88,10 @@ class Connection(HttpToolsProtocol):
         The parser takes what follows such a head for the other protocol's: a body would be lost, or taken for a request.
         Raises ValueError, for the parser, which answers 400 and closes, if there is one.
         """
+        # Counted here for a head that comes in one piece; `data_received` counts one that does not end.
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEAD:
+            self._refuse(431)
+            raise ValueError("the head is too large")
         self._in_head = False
         leaves = self.parser.should_upgrade()
         if leaves and any(name in _BODY and value != b"0" for name, value in self.headers):

@@ -22,6 +22,9 @@ DEFAULT_PACKAGES = "partners.plugin:Partners,benefits.plugin:Benefits,settlement
 
 _MIN_SECRET_LETTERS = 32
 _MOST_SHIFT = timedelta(days=36_525)
+_MIN_SECRET_DIFFERENT = 10
+"""A random key of 32 hexadecimal digits has fewer about once in ten million."""
+
 _MIN_METRICS_LETTERS = 16
 _THIS_MACHINE = {"127.0.0.1", "localhost", "::1"}
 
@@ -140,6 +143,10 @@ def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Sett
     values.update(overrides)
     settings = Settings(**values)
     _check(settings)
+    if settings.mode == "production" and "base_url" not in values:
+        raise SettingsError(
+            VARIABLES["base_url"], "must be set: the address at which people and systems reach this server"
+        )
     return settings
 
 
@@ -194,8 +201,7 @@ def _check(settings: Settings) -> None:
         ZoneInfo(settings.zone)
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise SettingsError(VARIABLES["zone"], f"is no time zone: {settings.zone!r}; try Asia/Shanghai") from error
-    if not settings.base_url.startswith(("http://", "https://")):
-        raise SettingsError(VARIABLES["base_url"], "must begin with https:// (or http:// on this machine)")
+    _check_base_url(settings.base_url)
     if settings.database_url and not settings.database_url.startswith(("postgresql://", "postgres://")):
         raise SettingsError("DATABASE_URL", "must begin with postgresql://")
     if not 1 <= len(settings.oem_name) <= 200 or not settings.oem_name.isprintable():
@@ -209,6 +215,18 @@ def _check(settings: Settings) -> None:
     _check_mail(settings)
     if settings.mode == "production":
         _check_production(settings)
+
+
+def _check_base_url(text: str) -> None:
+    """Raise SettingsError unless the text is scheme, host and port: paths, tokens and cookies are built upon it."""
+    variable = VARIABLES["base_url"]
+    if not text.startswith(("http://", "https://")):
+        raise SettingsError(variable, "must begin with https:// (or http:// on this machine)")
+    found = re.fullmatch(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", text)
+    if found is None or (found[1] is not None and not 0 < int(found[1]) < 2**16):
+        raise SettingsError(
+            variable, "must be scheme, host and port only, in small letters, such as https://benefits.example.com"
+        )
 
 
 def _check_metrics(settings: Settings) -> None:
@@ -266,6 +284,11 @@ def _check_production(settings: Settings) -> None:
         raise SettingsError(
             VARIABLES["secret_key"],
             f"must have at least {_MIN_SECRET_LETTERS} characters; make one with: openssl rand -hex 32",
+        )
+    if len(set(settings.secret_key)) < _MIN_SECRET_DIFFERENT:
+        raise SettingsError(
+            VARIABLES["secret_key"],
+            f"must have at least {_MIN_SECRET_DIFFERENT} different characters; make one with: openssl rand -hex 32",
         )
     if not settings.base_url.startswith("https://") and urlsplit(settings.base_url).hostname not in _THIS_MACHINE:
         raise SettingsError(VARIABLES["base_url"], "must begin with https://: tokens would travel in the clear")

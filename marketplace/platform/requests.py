@@ -19,6 +19,8 @@ from prometheus_client import Counter, Histogram
 
 from marketplace.kernel.clock import Clock
 from marketplace.platform import logs
+from marketplace.platform.hosts import Hosts, Verdict
+from marketplace.settings import Settings
 
 REQUESTS = Counter("marketplace_requests_total", "Requests answered.", ["method", "route", "status"])
 SECONDS = Histogram(
@@ -165,9 +167,13 @@ class Answering:
     that no route gave (404, 405, a bad Host) is one that somebody will ask about, too.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         """Wrap the application."""
         self._app = app
+        self._hosts = Hosts(settings)
+        self._base_url = settings.base_url
+        secure = settings.base_url.startswith("https://")
+        self._added = ((b"strict-transport-security", b"max-age=31536000"),) if secure else ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and mark its answer."""
@@ -186,13 +192,50 @@ class Answering:
                 status = message["status"]
                 standing = _answerer(scope)["state"].get("rate")
                 counted = () if standing is None else standing.headers()
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *counted]
+                added = [*self._added, *(_private(message["headers"]) if scope["path"].startswith("/v1/") else ())]
+                message["headers"] = [*message["headers"], *added, (b"x-request-id", request_id.encode()), *counted]
             await send(message)
 
+        verdict = self._hosts.judge(scope["path"], scope["headers"])
         try:
-            await self._app(scope, receive, mark)
+            if verdict == "good":
+                await self._app(scope, receive, mark)
+            else:
+                await self._refuse(mark, verdict, request_id)
         finally:
             _note(scope, status, time.perf_counter() - started, request_id)
+
+    async def _refuse(self, send: Send, verdict: Verdict, request_id: str) -> None:
+        """Answer a request that is not for us; not one word of its Host is repeated."""
+        status, code, title = _NOT_OURS[verdict]
+        title = title.format(base=self._base_url)
+        problem = {
+            "type": f"/problems/{code}",
+            "code": code,
+            "title": title,
+            "status": status,
+            "request_id": request_id,
+        }
+        body = msgspec.json.encode(problem)
+        headers = [(b"content-type", b"application/problem+json"), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+_NOT_OURS: dict[Verdict, tuple[int, str, str]] = {
+    "malformed": (400, "bad_host", "请求须带有且只带有一个有效的 Host。 Send exactly one Host that can be read."),
+    "elsewhere": (421, "misdirected", "此服务的地址是 {base}。 This server is {base}; ask there."),
+}
+
+
+def _private(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return what every answer of the API carries besides: nobody guesses at its type, nobody keeps it.
+
+    What says for itself how long it may be kept, such as a picture, stays so.
+    """
+    said = {name.lower() for name, _ in headers}
+    added = [] if b"x-content-type-options" in said else [(b"x-content-type-options", b"nosniff")]
+    return added if b"cache-control" in said else [*added, (b"cache-control", b"no-store")]
 
 
 def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:

@@ -140,6 +140,22 @@ async def test_headers_without_end_are_refused(port: int) -> None:
     assert problem(answer)["code"] == "head_too_large"
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        HEAD + b"".join(b"X-%d: %b\r\n" % (number, b"b" * 6_000) for number in range(11)),
+        HEAD + b"X-A: %b\r\n" % (b"b" * 66_000),
+        BODY.removesuffix(b"\r\n") + b"".join(b"X-%d:\r\n" % number for number in range(7_500)),
+        b"GET /late?%b HTTP/1.1\r\nHost: x\r\n" % (b"q" * 66_000),
+    ],
+)
+async def test_a_large_head_is_refused_in_one_piece_too(port: int, head: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(head + b"\r\n")
+    assert problem(await reader.read())["code"] == "head_too_large"
+    writer.close()
+
+
 @pytest.mark.parametrize("first", [b"/late", b"/stream"])
 @pytest.mark.parametrize(
     ("head", "drop"), [(HEAD, b"X-A: b\r\n"), (BODY, b"a"), (HEAD, b"X-A: %b\r\n" % (b"b" * 16_000))]

@@ -1,0 +1,63 @@
+"""For which Host requests are meant: exactly one, and ours (RFC 9110 §7.2, RFC 9112 §3.2).
+
+What a page or an answer says is cached, linked and believed by its host. Two servers that read two Host fields differently,
+or a name that leads to us without our knowledge (DNS rebinding), must not matter.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from typing import Literal
+from urllib.parse import urlsplit
+
+from marketplace.settings import Settings
+
+_HOST = re.compile(rb"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
+_FOR_MACHINES = ("/health/", "/metrics")
+"""Asked by load balancers and scrapers by the machine's address; nothing there depends on a host."""
+
+_PORTS = {"https": b"443", "http": b"80"}
+
+Verdict = Literal["good", "malformed", "elsewhere"]
+
+
+class Hosts:
+    """Which Host is ours."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take the base URL's. One on this machine has all of the machine's names for itself, at any port.
+
+        A demo that listens on all addresses (0.0.0.0) has no name of its own, and takes any.
+        """
+        parts = urlsplit(settings.base_url)
+        name = (parts.hostname or "").encode()
+        default = _PORTS.get(parts.scheme, b"")
+        port = default if parts.port is None else b"%d" % parts.port
+        written = b"[%b]" % name if b":" in name else name
+        self._here = _is_loopback(written)
+        self._any = settings.mode != "production" and name in {b"0.0.0.0", b"::"}
+        self._good = {written + b":" + port} | ({written} if port == default else set())
+
+    def judge(self, path: str, headers: Iterable[tuple[bytes, bytes]]) -> Verdict:
+        """Return whether a request's Host is one and ours."""
+        sent = [value for name, value in headers if name == b"host"]
+        if len(sent) != 1:
+            return "malformed"
+        (host,) = sent
+        if host in self._good:
+            return "good"
+        found = _HOST.fullmatch(host)
+        if found is None:
+            return "malformed"
+        if path.startswith(_FOR_MACHINES) or self._any or host.lower() in self._good:
+            return "good"
+        return "good" if self._here and _is_loopback(found["name"].lower()) else "elsewhere"
+
+
+def _is_loopback(name: bytes) -> bool:
+    if name == b"localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name.decode().strip("[]")).is_loopback
+    except ValueError:
+        return False
