@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from benefits.offers.titles import titles
 from benefits.points.wallets import movements, wallet_view
 from benefits.web.views import CHART_HEIGHT, CHART_WIDTH, MOVEMENT_NAMES, expiry_chart, last_day
-from benefits.web.visitor import Visitor, cursor_of
+from benefits.web.visitor import Visitor, window_of
 from marketplace.kernel.clock import Clock
 from marketplace.platform.paging import Cursors
 from marketplace.settings import Settings
@@ -26,12 +26,14 @@ async def points(
     cursors: NamedDependency[Cursors],
 ) -> Page:
     """Show the wallet; HTMX asks for the next movements alone."""
-    found = await movements(visitor.id, cursors, cursor_of(request), MOVEMENTS_ON_A_PAGE)
+    window = window_of(request, MOVEMENTS_ON_A_PAGE)
+    found = await movements(visitor.id, cursors, window.cursor, window.limit)
     offers = await titles(movement.offer_id for movement in found.data if movement.offer_id)
     values: dict[str, Any] = {
         "visitor": visitor,
         "titles": offers,
         "movements": found.data,
+        "pages": window.pages,
         "names": MOVEMENT_NAMES,
         "next_page": f"/points?cursor={found.next_cursor}" if found.next_cursor else "",
     }

@@ -21,7 +21,7 @@ from benefits.redemptions.quote import quote
 from benefits.redemptions.redeem import redeem
 from benefits.redemptions.schemas import Quote, RedemptionIn, RedemptionView
 from benefits.web.views import LIMIT_NAMES, SCENARIO_NAMES, reason_words
-from benefits.web.visitor import Visitor, cursor_of
+from benefits.web.visitor import Visitor, window_of
 from marketplace.kernel.clock import Clock
 from marketplace.platform.idempotency import Outcome
 from marketplace.platform.paging import Cursors
@@ -48,13 +48,14 @@ async def offers(
     query = request.query_params.get("q", "").strip()[:MAX_QUERY]
     affordable = request.query_params.get("affordable") == "1"
     wallet = await wallet_view(visitor.id, settings.calendar.day_of(clock.now()))
+    window = window_of(request, OFFERS_ON_A_PAGE)
     found = await on_sale(
         cursors,
         clock.now(),
         scenario=scenario,
         query=query,
-        cursor=cursor_of(request),
-        limit=OFFERS_ON_A_PAGE,
+        cursor=window.cursor,
+        limit=window.limit,
         max_points=wallet.balance if affordable else None,
     )
     chosen = {"scenario": scenario or "", "q": query, "affordable": "1" if affordable else ""}
@@ -63,6 +64,7 @@ async def offers(
         "storefront/offer_cards.html" if is_fragment(request) else "storefront/offers.html",
         visitor=visitor,
         offers=found.data,
+        pages=window.pages,
         scenarios=SCENARIO_NAMES,
         scenario=scenario,
         query=query,

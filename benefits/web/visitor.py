@@ -65,6 +65,26 @@ async def visitor(request: Request[Any, Any, Any], person: NamedDependency[Perso
     return await visitor_of(request, person)
 
 
+MOST_PAGES = 20
+"""Pages of a list that one answer shows. A list that somebody loaded further begins with these again."""
+
+
+class Window(msgspec.Struct, frozen=True):
+    """The part of a list that is asked for, and how many pages of it the browser shows with it."""
+
+    cursor: str | None
+    limit: int
+    pages: int
+
+
+def window_of(request: Request[Any, Any, Any], on_a_page: int) -> Window:
+    """Return the part of a list that the address asks for: one page behind a cursor, or the first `pages` at once."""
+    cursor, text = cursor_of(request), request.query_params.get("pages", "")
+    pages = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 1
+    pages = min(max(pages, 1), MOST_PAGES)
+    return Window(cursor, on_a_page if cursor else on_a_page * pages, pages)
+
+
 def cursor_of(request: Request[Any, Any, Any]) -> str | None:
     """Return the cursor of a list page's address; too long a one is none that we gave, and reads as a wrong one."""
     cursor = request.query_params.get("cursor")

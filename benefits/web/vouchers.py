@@ -18,7 +18,7 @@ from benefits.redemptions.vouchers import my_redemption, my_voucher, my_vouchers
 from benefits.rules import Rules
 from benefits.web.shop import refusal
 from benefits.web.views import VOUCHER_TABS, good_until, last_day, qr_inline
-from benefits.web.visitor import Visitor, cursor_of
+from benefits.web.visitor import Visitor, window_of
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import unit_of_work
 from marketplace.platform.paging import Cursors
@@ -61,14 +61,14 @@ async def vouchers(
     tab = request.query_params.get("tab", "usable")
     tab = tab if tab in VOUCHER_TABS else "usable"
     status = VoucherStatus(VOUCHER_TABS[tab][0])
-    found = await my_vouchers(
-        visitor.id, cursors, clock.now(), status=status, cursor=cursor_of(request), limit=VOUCHERS_ON_A_PAGE
-    )
+    window = window_of(request, VOUCHERS_ON_A_PAGE)
+    found = await my_vouchers(visitor.id, cursors, clock.now(), status=status, cursor=window.cursor, limit=window.limit)
     return page(
         request,
         "storefront/voucher_rows.html" if is_fragment(request) else "storefront/vouchers.html",
         visitor=visitor,
         vouchers=found.data,
+        pages=window.pages,
         tab=tab,
         tabs=VOUCHER_TABS,
         good_until=good_until,

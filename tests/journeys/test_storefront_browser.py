@@ -1,8 +1,10 @@
 """A member with a real browser: signs in, looks around, searches, redeems, shows the code, gives it back."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import uvicorn
@@ -36,8 +38,8 @@ PICTURE = (
 class Site:
     """The running server and the world behind it."""
 
-    def __init__(self, address: str, world: World) -> None:
-        self.address, self.world = address, world
+    def __init__(self, address: str, world: World, hotel: UUID) -> None:
+        self.address, self.world, self.hotel = address, world, hotel
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +61,7 @@ async def site(dsn: str, folder: Path, clock: Clock) -> AsyncIterator[Site]:
         await asyncio.sleep(0.02)
     world = await World(settings, clock).open()
     await _furnish(world)
-    yield Site(address, world)
+    yield Site(address, world, await DB.fetchval("SELECT offer_id FROM stock"))
     running.should_exit = True
     await task
     listener.close()
@@ -166,6 +168,148 @@ async def test_a_member_redeems_and_shows_the_code(site: Site, browser: Browser,
         ).to_be_visible()
         assert complaints == []
     assert not await breaches()
+
+
+SMALL = {"iphone-se": {"width": 375, "height": 667}, "first-iphone-se": {"width": 320, "height": 568}}
+
+# Whether a press in the middle of the element would meet it, and nothing that lies over it.
+IN_REACH = """(element) => {
+    const box = element.getBoundingClientRect();
+    const met = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+    return box.top >= 0 && box.bottom <= innerHeight && element.contains(met);
+}"""
+
+
+async def until(page: Page, condition: str) -> None:
+    """Wait until the condition holds; the pages' policy lets no test look at it from inside."""
+    for _ in range(100):
+        if await page.evaluate(condition):
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail(condition)
+
+
+async def picture(page: Page, name: str) -> None:
+    """Keep a picture of the page where STOREFRONT_PICTURES says."""
+    if folder := os.environ.get("STOREFRONT_PICTURES"):
+        await page.screenshot(path=f"{folder}/{name}.png")
+
+
+@pytest.mark.parametrize("size", SMALL)
+async def test_on_a_small_phone_nothing_lies_behind_the_tabs(site: Site, browser: Browser, size: str) -> None:
+    async with person(browser, site.address, "phone", viewport=SMALL[size]) as (page, complaints):
+        await _sign_in(page, site)
+        await page.goto(f"{site.address}/offers?q=酒店")
+        await page.get_by_role("link", name="全季酒店").click()
+        redeem = page.get_by_role("button", name="立即兑换")
+        assert await redeem.evaluate(IN_REACH), "without scrolling"
+        await fits(page)
+        await picture(page, f"offer-{size}")
+        await redeem.click()
+        await expect(page.get_by_role("dialog")).to_be_visible()
+        assert await page.get_by_role("button", name="确认兑换").evaluate(IN_REACH)
+        await picture(page, f"sheet-{size}")
+        await page.get_by_role("button", name="确认兑换").click()
+        await page.wait_for_url("**/redemptions/*")
+        voucher = await DB.fetchval("SELECT id FROM voucher")
+        paths = ("/", "/offers", f"/offers/{site.hotel}", "/vouchers", f"/vouchers/{voucher}", "/points")
+        for path in paths:
+            await page.goto(f"{site.address}{path}")
+            await page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+            last = page.locator("main *:not(svg, svg *):visible").last
+            bottom = await last.evaluate("(element) => element.getBoundingClientRect().bottom")
+            tabs = await page.locator(".tabs").evaluate("(element) => element.getBoundingClientRect().top")
+            assert bottom <= tabs, path
+        assert complaints == []
+
+
+async def test_a_press_that_was_taken_is_seen(site: Site, browser: Browser) -> None:
+    async with person(browser, site.address, "phone") as (page, _complaints):
+        await _sign_in(page, site)
+        await page.goto(f"{site.address}/offers?q=酒店")
+        await page.get_by_role("link", name="全季酒店").click()
+        held = asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            await held.wait()
+            await route.continue_()
+
+        await page.route("**/redeem*", hold)
+        for name in ("立即兑换", "确认兑换"):
+            button = page.get_by_role("button", name=name)
+            held.clear()
+            await button.click()
+            await expect(button).to_have_css("opacity", "0.6")
+            turning = "(element) => getComputedStyle(element, '::after').animationName"
+            assert await button.evaluate(turning) == "turn"
+            await picture(page, f"pressed-{name}")
+            held.set()
+        await page.wait_for_url("**/redemptions/*")
+
+
+async def test_back_closes_the_sheet_and_stays_on_the_offer(site: Site, browser: Browser) -> None:
+    async with person(browser, site.address, "phone") as (page, complaints):
+        await _sign_in(page, site)
+        await page.goto(f"{site.address}/offers?q=酒店")
+        await page.get_by_role("link", name="全季酒店").click()
+        sheet, heading = page.get_by_role("dialog"), page.get_by_role("heading", name="全季酒店高级大床房一晚")
+        redeem = page.get_by_role("button", name="立即兑换")
+        await redeem.click()
+        await expect(sheet).to_be_visible()
+        await page.go_back()
+        await expect(sheet).to_have_count(0)
+        await expect(heading).to_be_visible()
+        for close in ("Escape", "再想想"):  # what closes it otherwise leaves no entry behind
+            await redeem.click()
+            await expect(sheet).to_be_visible()
+            if close == "Escape":
+                await page.keyboard.press(close)
+            else:
+                await sheet.get_by_text(close).click()
+            await expect(sheet).to_have_count(0)
+        await page.go_back()
+        await expect(page.get_by_role("searchbox")).to_have_value("酒店")
+        await page.get_by_role("link", name="全季酒店").click()
+        await redeem.click()
+        await sheet.get_by_role("button", name="确认兑换").click()
+        await page.wait_for_url("**/redemptions/*")
+        await page.go_back()
+        await expect(heading).to_be_visible()
+        await expect(sheet).to_have_count(0)
+        await until(page, "!history.state?.sheet")
+        await page.go_back()
+        await expect(page.get_by_role("searchbox")).to_have_value("酒店")
+        assert complaints == []
+
+
+async def test_back_finds_the_pages_that_were_loaded(site: Site, browser: Browser) -> None:
+    for number in range(13, 40):
+        await site.world.offer(scenario="dining", points=500 + number, title={"zh-CN": f"套餐 {number}", "en": "Menu"})
+    async with person(browser, site.address, "phone") as (page, complaints):
+        await _sign_in(page, site)
+        await page.goto(f"{site.address}/offers?scenario=dining")
+        for loaded in (24, 36):
+            await page.get_by_role("link", name="加载更多").click()
+            await expect(page.locator("a.offer")).to_have_count(loaded)
+            assert await page.locator("ul.offers > li > a.offer").count() == loaded, "in the list, and in nothing in it"
+        there = await page.locator("a.offer").nth(30).get_attribute("href")
+        await page.locator("a.offer").nth(30).scroll_into_view_if_needed()
+        before = await page.evaluate("scrollY")
+        assert before > 1000
+        await page.locator("a.offer").nth(30).click()
+        await page.wait_for_url(f"**{there}")
+        await page.go_back()
+        await expect(page.locator("a.offer")).to_have_count(36)
+        await until(page, f"Math.abs(scrollY - {before}) < 300")
+        await page.get_by_role("link", name="加载更多").click()
+        await expect(page.locator("a.offer")).to_have_count(40)
+        await page.reload()
+        await expect(page.locator("a.offer")).to_have_count(40)
+        for pages in ("0", "-1", "x", "999999", "²", "21"):
+            answer = await page.goto(f"{site.address}/offers?scenario=dining&pages={pages}")
+            assert answer is not None
+            assert answer.status == 200
+        assert complaints == []
 
 
 async def test_everything_works_without_javascript(site: Site, browser: Browser) -> None:

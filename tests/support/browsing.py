@@ -25,7 +25,7 @@ SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1280, "hei
 @contextlib.asynccontextmanager
 async def person(browser: Browser, address: str, size: str, **options: Any) -> AsyncIterator[tuple[Page, list[str]]]:
     """Give a page of a fresh person, and what its browser complained about or asked of others than the address."""
-    context: BrowserContext = await browser.new_context(viewport=SIZES[size], **({"locale": "zh-CN"} | options))
+    context: BrowserContext = await browser.new_context(**({"viewport": SIZES[size], "locale": "zh-CN"} | options))
     context.set_default_timeout(15_000)
     complaints: list[str] = []
     page = await context.new_page()
