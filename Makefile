@@ -11,11 +11,13 @@ RUN := $(VENV)/.installed
 RUN_DEV := $(DEV)/.installed
 # A certified OAuth client from npm, for one file of tests; without npm, or without it, those tests are left out and say so.
 FOREIGN := $(if $(shell command -v npm 2>/dev/null),tests/node/node_modules/.installed)
+# In the business zone: a month's last day and the day before, 1 January 00:30, 31 December 23:30, 29 February, a Monday.
+DAYS := 2027-06-30T12:00 2027-06-29T12:00 2028-01-01T00:30 2027-12-31T23:30 2028-02-29T20:30 2027-03-01T09:00
 SOURCES := marketplace partners benefits settlement tests
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak bench check format openapi lock clean
+.PHONY: help demo test dates soak bench check format openapi lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,9 +25,12 @@ help: ## Show this list
 demo: $(RUN) ## Start everything at http://127.0.0.1:8000 with a world to try (PORT=8123 DATA=folder SEED=1)
 	@exec $(VENV)/bin/marketplace demo --port $(PORT) --data "$(DATA)" --seed $(SEED)
 
-test: $(RUN_DEV) $(FOREIGN) ## Run the whole test suite on a real PostgreSQL of its own
+test: $(RUN_DEV) $(FOREIGN) ## Run the whole test suite on a real PostgreSQL of its own (TODAY=2028-02-29T20:30 at that instant)
 	@$(DEV)/bin/python -m tests.support.chromium
-	$(DEV)/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	TODAY="$(TODAY)" $(DEV)/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+dates: $(RUN_DEV) ## Run the tests that depend on the day on the six days that are most likely to break them
+	@for day in $(DAYS); do echo "on $$day"; TODAY=$$day $(DEV)/bin/python -m pytest -n 2 --dist loadgroup -m dates $(ARGS) || exit 1; done
 
 soak: $(RUN_DEV) ## The long form of the tests that break things; prints their seeds (ARGS="--seed 7")
 	$(DEV)/bin/python -m pytest -s --soak --timeout 3600 tests/faults tests/invariants $(ARGS)

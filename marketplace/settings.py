@@ -278,8 +278,6 @@ def _check_mail(settings: Settings) -> None:
 
 
 def _check_production(settings: Settings) -> None:
-    if settings.clock:
-        raise SettingsError(VARIABLES["clock"], "must be empty in production: it moves the time")
     if len(settings.secret_key) < _MIN_SECRET_LETTERS:
         raise SettingsError(
             VARIABLES["secret_key"],
@@ -300,3 +298,5 @@ def _check_production(settings: Settings) -> None:
         raise SettingsError(VARIABLES["oneid_issuer"], "the demo provider cannot be used in production")
     if not settings.oneid_client_secret:
         raise SettingsError(VARIABLES["oneid_client_secret"], "must be the secret that ONE ID gave this program")
+    if settings.clock:
+        raise SettingsError(VARIABLES["clock"], "must be empty in production: it moves the time")

@@ -48,6 +48,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=None, help="repeat a run: the seed that it printed")
 
 
+@pytest.fixture(autouse=True)
+def _day() -> None:
+    """Begin each test on the day of the tests: a command that a test runs here sets the time by its own environment."""
+    today.begin()
+
+
 @pytest.fixture
 def soak(request: pytest.FixtureRequest) -> bool:
     """Whether the long form is wanted."""

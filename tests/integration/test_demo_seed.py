@@ -23,6 +23,8 @@ from settlement.statements.close import close_month
 from settlement.statements.domain import EarlierPeriodOpen
 from tests.support.today import sql_now
 
+pytestmark = pytest.mark.dates
+
 
 class Made(msgspec.Struct):
     """A world that was put into the database."""

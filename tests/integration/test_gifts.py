@@ -12,6 +12,8 @@ from tests.support.app import Api, fresh_key, running_app
 from tests.support.flow import good, oem
 from tests.support.world import breaches
 
+pytestmark = pytest.mark.dates
+
 GIFTS = "/v1/me/points/gifts"
 
 

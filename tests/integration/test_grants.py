@@ -26,6 +26,8 @@ from tests.support.flow import Partner, good, oem
 from tests.support.sellers import contract_json
 from tests.support.world import breaches
 
+pytestmark = pytest.mark.dates
+
 GRANTS = "/v1/points/grants"
 PACKS: dict[str, Any] = {
     "role": "both",

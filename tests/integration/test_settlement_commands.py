@@ -22,6 +22,8 @@ from settlement.commands import close, export
 from tests.support import today
 from tests.support.settlement import Sale, tell
 
+pytestmark = pytest.mark.dates
+
 PEOPLE = [
     DemoPerson("li.na", "李娜", "staff", "staff-7", ("finance",)),
     DemoPerson("lin", "林", "member", "m-1"),
@@ -62,7 +64,7 @@ def invoke(command: Any, *arguments: object) -> Result:
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for variable in VARIABLES.values():
+    for variable in set(VARIABLES.values()) - today.variables().keys():
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.chdir(tmp_path)
 

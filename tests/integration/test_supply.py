@@ -15,6 +15,8 @@ from tests.support.app import Api, fresh_key, running_app
 from tests.support.flow import Partner, good, oem
 from tests.support.world import World, breaches, offer_json
 
+pytestmark = pytest.mark.dates
+
 
 class Shop:
     """A partner and a rich member."""

@@ -19,6 +19,8 @@ from marketplace.platform.idempotency import Key
 from tests.support.web import FORM, Browser, hidden, page_settings, running_pages
 from tests.support.world import World
 
+pytestmark = pytest.mark.dates
+
 
 class Shop:
     """A signed-in member with 1,000 points."""

@@ -15,6 +15,8 @@ from marketplace.platform.database import DB, unit_of_work
 from tests.support.web import FORM, Browser, hidden, page_settings, running_pages
 from tests.support.world import World, breaches
 
+pytestmark = pytest.mark.dates
+
 PICTURE = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 10"><rect width="16" height="10" fill="#0d5a50"/></svg>'
 )

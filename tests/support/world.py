@@ -84,7 +84,8 @@ class World:
 
     async def offer(self, *, live: bool = True, points: int = 100, **fields: Any) -> UUID:
         """Register an offer and put it on sale."""
-        body = msgspec.convert(offer_json(points=points, **fields), OfferIn)
+        sale = {"starts_at": (self.now - timedelta(days=400)).isoformat(), "ends_at": None}
+        body = msgspec.convert(offer_json(points=points, **{"sale": sale} | fields), OfferIn)
         async with unit_of_work() as work:
             offer_id = await register(work, self.partner_id, body, "partner:test", self.offer_rules, self.now)
             if live:

@@ -16,6 +16,8 @@ from marketplace.kernel.text import query_terms
 from marketplace.settings import Settings
 from partners.fields import SCENARIOS
 
+pytestmark = pytest.mark.dates
+
 CALENDAR = Settings(mode="test").calendar
 NOW = datetime(2026, 11, 21, 6, 30, tzinfo=UTC)
 

@@ -13,6 +13,8 @@ from marketplace.kernel.ids import bucket_of, uuid7
 from marketplace.kernel.money import format_minor, tax_included
 from marketplace.kernel.text import preferred_language, query_terms, search_terms
 
+pytestmark = pytest.mark.dates
+
 SHANGHAI = Calendar(ZoneInfo("Asia/Shanghai"))
 LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 

@@ -14,6 +14,8 @@ from marketplace.kernel.calendar import Calendar, Month
 from marketplace.web.frame import _money
 from marketplace.web.local_path import local_path
 
+pytestmark = pytest.mark.dates
+
 SHANGHAI = Calendar(ZoneInfo("Asia/Shanghai"))
 
 

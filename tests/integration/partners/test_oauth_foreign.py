@@ -27,6 +27,8 @@ from tests.support.partners import active_partner, bearer, partner_client
 from tests.support.people import People
 from tests.support.served import served_app
 
+pytestmark = pytest.mark.dates
+
 PROFILE = "/v1/partner/profile"
 NODE = Path(__file__).parents[2] / "node"
 _WAIT_S = 20
