@@ -42,6 +42,7 @@ _FRAMEWORK: dict[int, tuple[str, str, str]] = {
     413: ("body_too_large", "请求体过大。", "The request body is too large."),
     415: ("unsupported_media_type", "请使用 application/json。", "Send application/json."),
     429: ("too_many_requests", "请求过于频繁。", "Too many requests."),
+    499: ("client_gone", "请求未传完连接即断开。", "The connection ended before the request had arrived."),
 }
 
 _FIELD = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)

@@ -4,7 +4,7 @@ import math
 import random
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
 from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -13,7 +13,7 @@ import msgspec
 from litestar import Request
 from litestar.datastructures import FormMultiDict
 from litestar.enums import ScopeType
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, InternalServerException, ValidationException
 from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Send
 from prometheus_client import Counter, Histogram
 
@@ -42,6 +42,16 @@ _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$", re.ASCII)
 _decoders: WeakKeyDictionary[object, msgspec.json.Decoder[Any]] = WeakKeyDictionary()
 
 
+CLIENT_GONE = 499
+"""Of no RFC: what servers write into their logs for a client that left before it was answered. Nobody reads the answer."""
+
+
+class ClientGone(HTTPException):
+    """The client left before its request had arrived."""
+
+    status_code = CLIENT_GONE
+
+
 class StrictRequest(Request[Any, Any, Any]):
     """A request whose JSON body is decoded straight into what its handler takes, strictly.
 
@@ -50,6 +60,16 @@ class StrictRequest(Request[Any, Any, Any]):
     """
 
     _whole: bytes | None = None
+
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        """Give the body in pieces. Raises ClientGone when the client leaves before the end."""
+        try:
+            async for piece in super().stream():
+                yield piece
+        except (
+            InternalServerException
+        ) as error:  # the framework's word for a client that disconnects, and a fault of nobody
+            raise ClientGone(detail="The client left.") from error
 
     async def body(self) -> bytes:
         """Return the body. One of the usual size, which arrives in one piece, is not put together from a stream."""

@@ -13,7 +13,7 @@ from marketplace.settings import Settings
 from partners.staff.domain import MAY_SIGN_IN, normal_email
 from partners.staff.passwords import password_matches
 from partners.staff.second_factor import matching_step, open_secret, recovery_hash
-from partners.staff.throttle import BY_ADDRESS, BY_EMAIL, BY_PERSON, Throttle
+from partners.staff.throttle import BY_ADDRESS, BY_DEVICE, BY_EMAIL, BY_PERSON, BY_PERSON_AND_DEVICE, Limit, Throttle
 
 _MOST_PARTNERS = 3
 """At how many partners one address is tried; somebody at more signs in by the companies' providers."""
@@ -54,17 +54,22 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 async def check_password(
-    settings: Settings, throttle: Throttle, email: str, password: str, address: str, now: datetime
+    settings: Settings,
+    throttle: Throttle,
+    email: str,
+    password: str,
+    address: str,
+    now: datetime,
+    device: str | None = None,
 ) -> list[Candidate]:
     """Return who has this address and password: one person, or one for each partner that the person works for.
+
+    `device` is what a browser in which the person signed in before is counted under (devices.py).
 
     Raises SignInRefused, TooManyGuesses; of neither can be told whether there is such an address.
     """
     email = normal_email(email)
-    by_address = await throttle.allows(BY_ADDRESS, address, now)
-    by_email = await throttle.allows(BY_EMAIL, email, now)
-    if not (by_address and by_email):
-        raise TooManyGuesses
+    counted = await _count_password(throttle, email, address, device, now)
     rows = await DB.fetch(
         "SELECT f.id, f.password_hash FROM partner_staff f JOIN partner p ON p.id = f.partner_id"
         " WHERE f.email = $1 AND f.status = 'active' AND f.password_hash IS NOT NULL AND p.status = ANY($2)"
@@ -83,15 +88,40 @@ async def check_password(
         await password_matches(password, None)  # as long as a wrong password takes
     if not found:
         raise SignInRefused
-    await throttle.forgive(BY_EMAIL, email)
+    await throttle.forgive(*counted)
     return found
 
 
-async def count_code(throttle: Throttle, candidates: Sequence[Candidate], now: datetime) -> None:
-    """Count a try of the second factor, before it is looked at and for good. Raises TooManyGuesses."""
+async def _count_password(
+    throttle: Throttle, email: str, address: str, device: str | None, now: datetime
+) -> tuple[Limit, str]:
+    """Count a try and return under what, to be forgiven when it was right. Raises TooManyGuesses.
+
+    A right one from a known browser forgives that browser's tries only: the person's own signing in gives strangers no new ones.
+    """
+    if device is not None and await throttle.allows(BY_DEVICE, device, now):
+        return BY_DEVICE, device
+    by_address = await throttle.allows(BY_ADDRESS, address, now)
+    by_email = await throttle.allows(BY_EMAIL, email, now)
+    if not (by_address and by_email):
+        raise TooManyGuesses
+    return BY_EMAIL, email
+
+
+async def count_code(
+    throttle: Throttle, candidates: Sequence[Candidate], now: datetime, device: str | None = None
+) -> list[tuple[Limit, str]]:
+    """Count a try of the second factor, before it is looked at and for good, and return under what. Raises TooManyGuesses."""
+    counted = []
     for candidate in candidates:
-        if not await throttle.allows(BY_PERSON, str(candidate.staff_id), now):
+        person, here = str(candidate.staff_id), f"{candidate.staff_id} {device}"
+        if device is not None and await throttle.allows(BY_PERSON_AND_DEVICE, here, now):
+            counted.append((BY_PERSON_AND_DEVICE, here))
+        elif await throttle.allows(BY_PERSON, person, now):
+            counted.append((BY_PERSON, person))
+        else:
             raise TooManyGuesses
+    return counted
 
 
 async def check_code(

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.facts import Fact, Kind
@@ -23,7 +24,10 @@ from partners.reading import reader
 from partners.staff.company_address import companies_at, company_of, sign_in_address
 from partners.staff.domain import MAY_SIGN_IN, StaffRole
 from partners.staff.events import StaffInvited
+from partners.staff.throttle import count_link
 from partners.staff.words import company_mail, invitation_mail, password_mail
+
+logger = structlog.get_logger()
 
 Purpose = Literal["join", "password"]
 
@@ -130,11 +134,13 @@ class Inviter:
                 await self.invite(work, told.staff_id)
 
     async def invite(self, work: UnitOfWork, staff_id: UUID) -> str | None:
-        """Lay up the message and return its link, or None if the person does not wait for one."""
-        row = await _waiting(work, staff_id, "invited")
+        """Lay up the message and return its link, or None if the person does not wait for one, or the mailbox gets no more."""
+        row, now = await _waiting(work, staff_id, "invited"), self._clock.now()
         if row is None:
             return None
-        now = self._clock.now()
+        if not await count_link(work, row["email"], now):
+            logger.warning("invitation_not_sent", staff_id=str(staff_id), reason="its mailbox was sent enough today")
+            return None
         link = f"{self._settings.base_url}/partner/join?token={await make_link(work, staff_id, 'join', now)}"
         company = await company_of(str(row["partner_id"]))
         address = sign_in_address(self._settings, company) if company else ""
@@ -150,7 +156,7 @@ async def send_new_password(work: UnitOfWork, settings: Settings, email: str, no
     )
     for row in rows:
         found = await _waiting(work, row["id"], "active")
-        if found is not None:
+        if found is not None and await count_link(work, email, now):
             token = await make_link(work, row["id"], "password", now)
             link = f"{settings.base_url}/partner/new-password?token={token}"
             subject, text = password_mail(found["name"], found["partner_zh"], found["partner_en"], link)
@@ -160,6 +166,8 @@ async def send_new_password(work: UnitOfWork, settings: Settings, email: str, no
 async def send_company_address(work: UnitOfWork, settings: Settings, email: str, now: datetime) -> None:
     """Lay up a message for each person of that address whose company has a provider, and say where they sign in."""
     for name, company in await companies_at(work, email):
+        if not await count_link(work, email, now):
+            return
         address = sign_in_address(settings, company)
         subject, text = company_mail(name, company.name.zh, company.name.en, address)
         await post_mail(work, settings.secret_key, email, subject, text, now)

@@ -23,6 +23,7 @@ from partners.staff.events import StaffChanged, StaffDisabled, StaffInvited
 from partners.staff.read import see_staff
 from partners.staff.schemas import NewOwner, NewStaff, StaffChange, StaffView
 from partners.staff.sign_in import end_sessions
+from partners.staff.throttle import check_links
 
 MOST_STAFF = 500
 """People of one partner, disabled ones too: a bound, so that a list is a list."""
@@ -83,6 +84,7 @@ async def invite(work: UnitOfWork, partner_id: UUID, new: NewStaff, actor: str, 
     Raises InvalidField, StaffExists, TooManyStaff, TransitionRefusedError for a partner whose people cannot sign in.
     """
     await _lock(work, partner_id)
+    await check_links(work, normal_email(new.email), now)
     if await work.fetchval("SELECT count(*) FROM partner_staff WHERE partner_id = $1", partner_id) >= MOST_STAFF:
         raise TooManyStaff(most=MOST_STAFF)
     staff_id = await _insert(work, partner_id, new.email, new.name, check_roles(new.roles), actor, now)
@@ -104,6 +106,7 @@ async def invite_owner(work: UnitOfWork, partner_id: UUID, owner: NewOwner, acto
     if await _owners(work, partner_id):
         raise OwnerPresent
     email, roles = normal_email(owner.email), [StaffRole.OWNER]
+    await check_links(work, email, now)
     row = await work.fetchrow(
         "SELECT id, status FROM partner_staff WHERE partner_id = $1 AND email = $2 FOR UPDATE", partner_id, email
     )
@@ -139,6 +142,7 @@ async def reset_owner(
     if StaffRole.OWNER not in before["roles"]:
         raise NotAnOwner
     after = STAFF.after(StaffStatus(before["status"]), "reset")
+    await check_links(work, before["email"], now)
     await _forget_proof(work, staff_id, after, now)
     await publish(work, [StaffInvited(partner_id, staff_id, list(before["roles"]), now)], now)
     await audit.record(work, actor, "staff.reset", f"staff:{staff_id}", now, reason=reason)
@@ -189,6 +193,7 @@ async def invite_again(work: UnitOfWork, partner_id: UUID, staff_id: UUID, actor
     """Send somebody who is invited or disabled a new link; the one before is void. Raises NotFound, WrongState."""
     before = await _locked(work, partner_id, staff_id)
     after = STAFF.after(StaffStatus(before["status"]), "invite")
+    await check_links(work, before["email"], now)
     await _forget_proof(work, staff_id, after, now)
     await publish(work, [StaffInvited(partner_id, staff_id, list(before["roles"]), now)], now)
     await audit.record(work, actor, "staff.invite", f"staff:{staff_id}", now)
@@ -213,7 +218,7 @@ async def _locked(work: UnitOfWork, partner_id: UUID, staff_id: UUID) -> Any:
     """Return the person, locked behind the partner's row; somebody else's is not there."""
     await lock_partner(work, partner_id)
     row = await work.fetchrow(
-        "SELECT status, roles, version FROM partner_staff WHERE id = $1 AND partner_id = $2 FOR UPDATE",
+        "SELECT status, roles, version, email FROM partner_staff WHERE id = $1 AND partner_id = $2 FOR UPDATE",
         staff_id,
         partner_id,
     )

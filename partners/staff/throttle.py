@@ -1,6 +1,7 @@
 """Guesses are counted before they are looked at: in the database, in one statement, so that parallel tries all count.
 
 The window is fixed and begins with the first guess. What is counted is hashed: the table holds no address in the clear.
+Messages to a mailbox are counted in the same way, over a day.
 """
 
 import hashlib
@@ -9,7 +10,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from marketplace.platform.database import DB, unit_of_work
+from marketplace.kernel.facts import Fact, Kind
+from marketplace.platform.database import DB, UnitOfWork, unit_of_work
 from marketplace.platform.secretbox import derive
 
 WINDOW = timedelta(minutes=15)
@@ -20,6 +22,7 @@ class Limit(msgspec.Struct, frozen=True):
 
     what: str
     most: int
+    window: timedelta = WINDOW
 
 
 BY_EMAIL = Limit("email", 10)
@@ -28,12 +31,64 @@ BY_EMAIL = Limit("email", 10)
 BY_ADDRESS = Limit("address", 60)
 """Of one internet address: a company's people sit behind one."""
 
+BY_DEVICE = Limit("device", 10)
+"""Passwords for one e-mail address from a browser in which its person signed in before."""
+
 BY_PERSON = Limit("second factor", 5)
 """Second factors of one person: with three good codes of a million a year of guessing finds one with 40 % at five
 per quarter of an hour; the password must have been right each time."""
 
 BY_MAILBOX = Limit("mailbox", 3)
 """Messages with a new link, for one e-mail address."""
+
+
+BY_PERSON_AND_DEVICE = Limit("second factor on a device", 5)
+"""The same from a browser in which the person signed in before: somebody who has the password cannot use these up."""
+
+A_DAY = timedelta(days=1)
+
+LINKS_A_DAY = Limit("links", 5, A_DAY)
+"""Messages with a link to one mailbox in a day: invitations of all partners, repeated ones, new passwords."""
+
+
+class TooManyMessages(Fact):
+    """The mailbox got as many messages with a link as it gets in a day, whoever had them sent."""
+
+    kind = Kind.TOO_MANY
+    code = "too_many_messages"
+    zh = "今天发往该邮箱的邀请已达上限（{most} 封）；请让对方查看收件箱和垃圾邮件，或明天再试。"
+    en = "This mailbox was sent {most} messages today, which is the most; have its owner look for them, or try again tomorrow."
+
+
+async def count_link(work: UnitOfWork, email: str, now: datetime) -> bool:
+    """Count a message with a link to the mailbox, in this unit of work, and return whether it may be sent."""
+    return await _count(work, LINKS_A_DAY, _mailbox(email), now)
+
+
+async def check_links(work: UnitOfWork, email: str, now: datetime) -> None:
+    """Count nothing; raise TooManyMessages if the mailbox gets no more today."""
+    tries = await work.fetchval(
+        "SELECT tries FROM partner_staff_guess WHERE key = $1 AND since > $2", _mailbox(email), now - A_DAY
+    )
+    if (tries or 0) >= LINKS_A_DAY.most:
+        raise TooManyMessages(most=LINKS_A_DAY.most)
+
+
+def _mailbox(email: str) -> bytes:
+    # No key: the same count is kept by whoever writes to the mailbox, and the address stands on partners' lists anyway.
+    return hashlib.sha256(f"{LINKS_A_DAY.what}\n{email}".encode()).digest()
+
+
+async def _count(work: UnitOfWork, limit: Limit, key: bytes, now: datetime) -> bool:
+    tries: int = await work.fetchval(
+        "INSERT INTO partner_staff_guess AS g (key, since, tries) VALUES ($1, $2, 1) ON CONFLICT (key) DO UPDATE SET"
+        " since = CASE WHEN g.since <= $3 THEN $2 ELSE g.since END,"
+        " tries = CASE WHEN g.since <= $3 THEN 1 ELSE least(g.tries + 1, 1000000) END RETURNING tries",
+        key,
+        now,
+        now - limit.window,
+    )
+    return tries <= limit.most
 
 
 class Throttle:
@@ -46,15 +101,7 @@ class Throttle:
     async def allows(self, limit: Limit, thing: str, now: datetime) -> bool:
         """Count one guess and return whether it may be looked at."""
         async with unit_of_work() as work:
-            tries: int = await work.fetchval(
-                "INSERT INTO partner_staff_guess AS g (key, since, tries) VALUES ($1, $2, 1) ON CONFLICT (key) DO UPDATE SET"
-                " since = CASE WHEN g.since <= $3 THEN $2 ELSE g.since END,"
-                " tries = CASE WHEN g.since <= $3 THEN 1 ELSE least(g.tries + 1, 1000000) END RETURNING tries",
-                self._hash(limit, thing),
-                now,
-                now - WINDOW,
-            )
-        return tries <= limit.most
+            return await _count(work, limit, self._hash(limit, thing), now)
 
     async def forgive(self, limit: Limit, thing: str) -> None:
         """Forget the guesses: the right one was among them."""
@@ -66,5 +113,5 @@ class Throttle:
 
 
 async def forget_guesses(now: datetime) -> None:
-    """Delete windows that have ended."""
-    await DB.fetch("DELETE FROM partner_staff_guess WHERE since <= $1", now - WINDOW)
+    """Delete windows that have ended, the longest included."""
+    await DB.fetch("DELETE FROM partner_staff_guess WHERE since <= $1", now - A_DAY)

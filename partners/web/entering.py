@@ -10,14 +10,15 @@ from litestar.di import NamedDependency
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.facts import Fact
 from marketplace.platform.database import unit_of_work
+from marketplace.platform.limits import address_of
 from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
 from marketplace.settings import Settings
 from marketplace.web.pages import Page
 from marketplace.web.sessions import cookie_name, secure_cookie
 from partners.staff.authenticate import Candidate, TooManyGuesses, check_code, check_password, count_code
 from partners.staff.company_address import company_of
-from partners.staff.sign_in import address_of
-from partners.staff.throttle import BY_PERSON, Throttle
+from partners.staff.devices import device_of, known_from_now
+from partners.staff.throttle import Throttle
 from partners.web.frame import HttpRequest, field, go, safe_path, sign_in_of, strangers_page, words
 
 STEP_LIFETIME_S = 600
@@ -36,6 +37,7 @@ class Step(msgspec.Struct, frozen=True):
     candidates: list[Candidate]
     return_to: str
     at: int
+    email: str = ""
 
 
 @get("/partner/sign-in")
@@ -54,12 +56,13 @@ async def sign_in(
     """Look at the password, and go on to the second factor. A refusal says the same whatever was wrong."""
     form = await request.form()
     target, email = safe_path(str(form.get("return_to", ""))), field(form, "email", 254)
-    password, throttle = str(form.get("password", ""))[:500], throttle_of(request)
+    password, throttle, now = str(form.get("password", ""))[:500], throttle_of(request), clock.now()
+    device = device_of(request, settings, email, now)
     try:
-        found = await check_password(settings, throttle, email, password, address_of(request), clock.now())
+        found = await check_password(settings, throttle, email, password, address_of(request), now, device)
     except Fact as refused:
         return await _sign_in_page(request, target, email, words(request, refused), _status(refused))
-    step = Step(found, target, int(clock.now().timestamp()))
+    step = Step(found, target, int(now.timestamp()), email)
     sealed = encrypt(settings.secret_key, _PURPOSE, msgspec.json.encode(step)).decode()
     return go("/partner/sign-in/code", secure_cookie(settings, _STEP_COOKIE, sealed, STEP_LIFETIME_S))
 
@@ -84,7 +87,7 @@ async def enter_code(
         return go("/partner/sign-in")
     code, throttle = str((await request.form()).get("code", ""))[:100], throttle_of(request)
     try:
-        await count_code(throttle, step.candidates, now)
+        counted = await count_code(throttle, step.candidates, now, device_of(request, settings, step.email, now))
         async with unit_of_work() as work:
             staff_id = await check_code(work, settings, step.candidates, code, now)
             session = await sign_in_of(request).open(work, staff_id, request)
@@ -92,9 +95,10 @@ async def enter_code(
         return await strangers_page(
             request, "partner/code.html", status=_status(refused), error=words(request, refused)
         )
-    for candidate in step.candidates:
-        await throttle.forgive(BY_PERSON, str(candidate.staff_id))
-    return go(safe_path(step.return_to), session, secure_cookie(settings, _STEP_COOKIE, "", 0))
+    for each in counted:
+        await throttle.forgive(*each)
+    known = known_from_now(request, settings, step.email, now)
+    return go(safe_path(step.return_to), session, known, secure_cookie(settings, _STEP_COOKIE, "", 0))
 
 
 @post("/partner/sign-out", status_code=303, opt={"form": "free"})

@@ -13,16 +13,17 @@ from litestar.di import NamedDependency
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.facts import Fact
 from marketplace.platform.database import UnitOfWork, unit_of_work
+from marketplace.platform.limits import address_of
 from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
 from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
 from marketplace.web.pages import Page
+from partners.staff.devices import known_from_now
 from partners.staff.domain import LEAST_PASSWORD, check_password, normal_email
 from partners.staff.invitations import Invited, LinkUsed, holder, send_new_password
 from partners.staff.join import choose_password, join
 from partners.staff.passwords import hash_password
 from partners.staff.second_factor import new_secret, readable, setup_address, setup_picture
-from partners.staff.sign_in import address_of
 from partners.staff.throttle import BY_ADDRESS, BY_MAILBOX
 from partners.web.entering import throttle_of
 from partners.web.frame import HttpRequest, field, sign_in_of, strangers_page, words
@@ -66,7 +67,7 @@ async def join_deed(request: HttpRequest, settings: NamedDependency[Settings], c
         return await _join_page(request, settings, found, token, secret, refused)
     show_once(request)
     made = await strangers_page(request, "partner/recovery_codes.html", codes=codes, first=True)
-    made.cookies.append(session)
+    made.cookies += [session, known_from_now(request, settings, found.email, now)]
     return made
 
 

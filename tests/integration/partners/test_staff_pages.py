@@ -108,6 +108,7 @@ async def test_english_pages_are_english(api: Api, here: Settings, clock: Clock)
 async def test_what_is_refused_tells_nothing(api: Api, portal: Portal) -> None:
     await owner_joins(api, portal)
     await portal.fill("/partner", "/partner/sign-out")
+    portal.cookies.clear()  # a browser in which nobody signed in before
     pages = []
     for email, password in (
         (OWNER, "wrong wrong wrong"),
