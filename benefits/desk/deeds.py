@@ -18,7 +18,7 @@ from benefits.points.giving import decide_gift
 from benefits.points.schemas import EarningResults, GiftView
 from benefits.redemptions.cancelling import Cancelled, decide_cancel
 from benefits.redemptions.domain import Issued, Reason, Refused, VoucherStatus, decide
-from benefits.redemptions.schemas import CancelledView, RedemptionView, ReturnedLot, VoucherRef
+from benefits.redemptions.schemas import CancelledView, ForfeitedLot, RedemptionView, ReturnedLot, VoucherRef
 from benefits.rules import Rules
 from marketplace.kernel.facts import Fact, NotFound
 from marketplace.platform.idempotency import Outcome, refused
@@ -185,7 +185,6 @@ def redemption_view(issued: Issued) -> RedemptionView:
 def cancelled_view(undone: Cancelled) -> CancelledView:
     """Return a cancelled redemption with what came back."""
     case = undone.redemption
-    original = {posting.expires_on for posting in case.taken}
     return CancelledView(
         id=case.redemption_id,
         status="cancelled",
@@ -199,9 +198,10 @@ def cancelled_view(undone: Cancelled) -> CancelledView:
         points_returned=undone.event.points_returned,
         points_forfeited=undone.event.points_forfeited,
         returned_lots=[
-            ReturnedLot(p.points, p.expires_on, "original" if p.expires_on in original else "restored")
-            for p in undone.back
+            ReturnedLot(came.points, came.expires_on, "original" if came.expires_on == taken.expires_on else "restored")
+            for taken, came in undone.back
         ],
+        forfeited_lots=[ForfeitedLot(gone.points, gone.expires_on) for gone in undone.forfeited],
     )
 
 

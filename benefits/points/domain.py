@@ -182,9 +182,9 @@ def expiry_day(occurred_at: datetime, calendar: Calendar, lifetime_months: int) 
 
 
 def restored_expiry(today: date) -> date:
-    """Return the day from which points are gone that came back too late: the first of the month after next.
+    """Return the day until which returned points last at least under the rule `restore`: the first of the month after next.
 
-    The rule `restore`: who cancels in time shall not lose points, and has at least a whole month to spend them.
+    Who cancels in time shall not lose points, and has at least a whole month to spend them.
     """
     return Month.of(today).plus(2).first_day
 
@@ -231,7 +231,7 @@ def spend_held(
 def release(
     wallet: Wallet, held: Sequence[LotPart], transaction_id: UUID, today: date, now: datetime, *, rule: str
 ) -> list[Posting]:
-    """Give held points back to the wallet and return the postings; for lots that expired since, see `give_back`."""
+    """Give held points back to the wallet and return the postings; for the days until which they last, see `give_back`."""
     back = _move(wallet, held, transaction_id, Code.RELEASE, Account.HELD, Account.WALLET, now)
     return _return(wallet, back, today, rule)
 
@@ -239,10 +239,10 @@ def release(
 def give_back(
     wallet: Wallet, taken: Sequence[Posting], transaction_id: UUID, today: date, now: datetime, *, rule: str
 ) -> list[Posting]:
-    """Undo a spending and return the postings; points go back to the lots that they came from.
+    """Undo a spending and return the postings; points go back to the lots that they came from, as the rule says.
 
-    A lot that expired meanwhile follows the rule: `restore` puts its points into a lot that lasts until the end of
-    next month, `forfeit` posts them back and lets them expire at once.
+    Under `restore` what comes back lasts until the end of next month at least, whether its lot has expired or would sooner. Under
+    `forfeit` a lot keeps its day, and the points of one that has expired are posted back and expire at once.
     """
     return _return(wallet, [p.reverse(transaction_id, Code.CANCELLATION, now) for p in taken], today, rule)
 
@@ -264,16 +264,16 @@ def give(
 
 
 def _return(wallet: Wallet, back: Sequence[Posting], today: date, rule: str) -> list[Posting]:
-    """Put points back into the wallet's lots, by the rule where a lot has expired, and return the postings."""
+    """Put points back into the wallet's lots by the rule, and return the postings."""
     postings = []
     for posting in back:
-        if posting.expires_on > today:
+        if rule == "restore":
+            kept = msgspec.structs.replace(posting, expires_on=max(posting.expires_on, restored_expiry(today)))
+            postings.append(kept)
+            wallet.put(LotPart(kept.expires_on, kept.points))
+        elif posting.expires_on > today:
             postings.append(posting)
             wallet.put(LotPart(posting.expires_on, posting.points))
-        elif rule == "restore":
-            late = msgspec.structs.replace(posting, expires_on=restored_expiry(today))
-            postings.append(late)
-            wallet.put(LotPart(late.expires_on, late.points))
         else:
             postings.append(posting)
             postings.append(

@@ -113,7 +113,11 @@ class Redemptions(Controller):
         key: IdempotencyKey,
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
-        """Points go back to the lots that they came from; the answer says what became of those that expired meanwhile."""
+        """Points go back to the lots that they came from; the answer says until when they last.
+
+        Where the programme restores points, what comes back lasts until the end of next month at least. Where it forfeits
+        them, a lot keeps its day, and `forfeited_lots` says what did not come back because its lot had expired.
+        """
         identifier, language = path_id(redemption_id), language_of(request)
         return (await cancel(points_desk(request), member.id, identifier, data, key, language, clock)).response()
 

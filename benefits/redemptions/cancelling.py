@@ -72,10 +72,17 @@ class Cancelled(msgspec.Struct, frozen=True):
     event: RedemptionCancelled
 
     @property
-    def back(self) -> list[Posting]:
-        """What came back to stay, by lot."""
-        gone = {posting.expires_on for posting in self.postings if posting.code is Code.FORFEITURE}
-        return [p for p in self.postings if p.code is Code.CANCELLATION and p.expires_on not in gone]
+    def back(self) -> list[tuple[Posting, Posting]]:
+        """What came back to stay, by lot, each with what was taken."""
+        gone = {posting.expires_on for posting in self.forfeited}
+        returned = (posting for posting in self.postings if posting.code is Code.CANCELLATION)
+        pairs = zip(self.redemption.taken, returned, strict=True)
+        return [(taken, came) for taken, came in pairs if came.expires_on not in gone]
+
+    @property
+    def forfeited(self) -> list[Posting]:
+        """What expired at once, by lot."""
+        return [posting for posting in self.postings if posting.code is Code.FORFEITURE]
 
 
 def decide_cancel(

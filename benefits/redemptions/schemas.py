@@ -80,12 +80,20 @@ class RedemptionView(msgspec.Struct, frozen=True):
 class ReturnedLot(msgspec.Struct, frozen=True):
     """Points that came back and the day from which they are gone; `rule` says how they were treated.
 
-    `original`: into the lot that they came from; `restored`: that lot had expired, they last until the end of next month.
+    `original`: into the lot that they came from; `restored`: that lot had expired or would before the end of next month, and they
+    last until then.
     """
 
     points: int
     expires_on: date
     rule: str
+
+
+class ForfeitedLot(msgspec.Struct, frozen=True):
+    """Points that did not come back, and the day from which they were gone."""
+
+    points: int
+    expires_on: date
 
 
 class CancelledView(RedemptionView, frozen=True):
@@ -94,6 +102,7 @@ class CancelledView(RedemptionView, frozen=True):
     points_returned: int
     points_forfeited: int
     returned_lots: list[ReturnedLot]
+    forfeited_lots: list[ForfeitedLot] = []
 
 
 class VoucherView(msgspec.Struct, frozen=True):

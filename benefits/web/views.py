@@ -8,8 +8,9 @@ import segno
 from dateutil.rrule import rrulestr
 
 from benefits.members.domain import TIER_NAMES
+from benefits.points.domain import restored_expiry
 from benefits.points.schemas import Expiring
-from benefits.redemptions.schemas import ReasonView
+from benefits.redemptions.schemas import ReasonView, ReturnedLot
 from marketplace.kernel.calendar import Calendar, Month
 
 MEMBER_DAY = "FREQ=MONTHLY;BYMONTHDAY=-1"
@@ -164,3 +165,8 @@ def qr_inline(code: str) -> str:
 def last_day(expires_on: date) -> date:
     """Return the last day on which points are good."""
     return expires_on - timedelta(days=1)
+
+
+def ending_soon(lots: Sequence[ReturnedLot], today: date) -> list[ReturnedLot]:
+    """Return the lots that end before the end of next month: under `restore` there are none."""
+    return [lot for lot in lots if lot.expires_on < restored_expiry(today)]

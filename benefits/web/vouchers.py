@@ -17,7 +17,7 @@ from benefits.redemptions.schemas import CancelIn, CancelledView
 from benefits.redemptions.vouchers import my_redemption, my_voucher, my_vouchers
 from benefits.rules import Rules
 from benefits.web.shop import refusal
-from benefits.web.views import VOUCHER_TABS, good_until, last_day, qr_inline
+from benefits.web.views import VOUCHER_TABS, ending_soon, good_until, last_day, qr_inline
 from benefits.web.visitor import Visitor, window_of
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import unit_of_work
@@ -109,8 +109,9 @@ async def confirm_cancel(
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
 ) -> Page:
-    """Ask once more, and say exactly what comes back."""
-    found = await my_voucher(visitor.id, path_id(voucher_id), clock.now())
+    """Ask once more, and say exactly what comes back, and what of it would soon be lost."""
+    now = clock.now()
+    found = await my_voucher(visitor.id, path_id(voucher_id), now)
     async with unit_of_work("REPEATABLE READ") as work:
         back = await preview(work, visitor.id, found.redemption_id, Rules.of(settings), clock)
     return page(
@@ -121,6 +122,7 @@ async def confirm_cancel(
         visitor=visitor,
         voucher=found,
         returned=back,
+        ending=ending_soon(back.returned_lots, settings.calendar.day_of(now)),
         last_day=last_day,
         idempotency_key=f"web-{uuid4()}",
     )

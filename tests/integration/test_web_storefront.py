@@ -2,16 +2,20 @@
 
 import re
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
 from benefits.members.resolve import upsert
 from benefits.members.schemas import MemberIn
+from marketplace.kernel.calendar import Month
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import DB, unit_of_work
+from marketplace.settings import Settings
 from tests.support.web import FORM, Browser, hidden, page_settings, running_pages
 from tests.support.world import World, breaches
 
@@ -56,7 +60,13 @@ class Shop:
 
 @pytest.fixture
 async def shop(dsn: str, folder: Path, clock: Clock) -> AsyncIterator[Shop]:
-    settings = page_settings(folder)
+    async with open_shop(page_settings(folder), dsn, clock) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def open_shop(settings: Settings, dsn: str, clock: Clock) -> AsyncIterator[Shop]:
+    """Open the shop, with 1,000 points for the member."""
     async with running_pages(settings, dsn, clock=clock) as browser:
         world = await World(settings, clock).open()
         async with unit_of_work() as work:
@@ -309,6 +319,67 @@ async def test_what_is_announced_comes_back_even_when_the_lot_has_expired(shop: 
     assert amounts == ["200", "100"]
     assert amounts == re.findall(r'<span class="num">([\d,]+)</span>', done.text)
     assert not await breaches()
+
+
+async def _on_the_last_day(shop: Shop, clock: Clock, settings: Settings, minutes: int) -> tuple[date, str]:
+    """Spend 200 points of a lot in its last month, and ask to cancel so many minutes after its end; give its end and the page."""
+    calendar = settings.calendar
+    month = calendar.month_of(clock.now()).plus(1)
+    clock.offset += calendar.start_of(month.first_day) + timedelta(days=14) - clock.now()
+    earned = calendar.start_of(month.plus(-settings.points_lifetime_months).first_day) + timedelta(days=3)
+    offer_id = await shop.world.offer(points=200, voucher_days=1000)
+    await shop.world.earn([(shop.member_id, 200)], occurred_at=earned)
+    await shop.sign_in()
+    await shop.redeem(offer_id)
+    end = month.plus(1).first_day
+    clock.offset += calendar.start_of(end) + timedelta(minutes=minutes) - clock.now()
+    await shop.sign_in()
+    return end, await shop.get(f"/vouchers/{await DB.fetchval('SELECT id FROM voucher')}/cancel")
+
+
+def _said(day: date) -> str:
+    return f"{day.year}年{day.month}月{day.day}日"
+
+
+@pytest.mark.parametrize("minutes", [-1, 2])
+async def test_who_cancels_on_a_lots_last_day_loses_no_more_than_after_it(
+    shop: Shop, clock: Clock, minutes: int
+) -> None:
+    """A minute before the lot ends, and two after: the points last until the end of the month that comes next then."""
+    settings = page_settings(Path())
+    end, announced = await _on_the_last_day(shop, clock, settings, minutes)
+    target = Month.of(end).plus(1 if minutes < 0 else 2).first_day
+    assert f"有效期至 {_said(target - timedelta(days=1))}" in announced
+    assert "延长有效" in announced
+    assert 'class="notice warn"' not in announced
+    fields = {name: hidden(announced, name) for name in (*FORM, "idempotency_key")}
+    voucher_id = await DB.fetchval("SELECT id FROM voucher")
+    done = await shop.browser.follow(await shop.browser.post(f"/vouchers/{voucher_id}/cancel", data=fields))
+    assert f"有效期至 {_said(target - timedelta(days=1))}" in done.text
+    rows = await DB.fetch("SELECT expires_on, points FROM lot WHERE member_id = $1 AND points > 0", shop.member_id)
+    assert (target, 200) in {(row["expires_on"], row["points"]) for row in rows}
+    assert not await breaches()
+
+
+@pytest.mark.parametrize(
+    ("minutes", "chinese", "english"),
+    [
+        (-1, "退回的 200 积分将于 {} 到期", "200 of the points that come back expire after"),
+        (2, "200 积分已于 {} 到期，不会退回", "200 points expired after"),
+    ],
+)
+async def test_where_points_are_forfeited_the_page_warns_before(
+    dsn: str, folder: Path, clock: Clock, minutes: int, chinese: str, english: str
+) -> None:
+    settings = msgspec.structs.replace(page_settings(folder), cancel_expired_rule="forfeit")
+    async with open_shop(settings, dsn, clock) as shop:
+        end, announced = await _on_the_last_day(shop, clock, settings, minutes)
+        assert 'class="notice warn"' in announced
+        assert chinese.format(_said(end - timedelta(days=1))) in announced
+        await shop.browser.get("/language/en")
+        voucher_id = await DB.fetchval("SELECT id FROM voucher")
+        assert english in await shop.get(f"/vouchers/{voucher_id}/cancel")
+        assert await DB.fetchval("SELECT status FROM voucher") == "issued", "asking changes nothing"
 
 
 async def test_an_old_voucher_offers_no_way_back(shop: Shop, clock: Clock) -> None:

@@ -110,7 +110,7 @@ class Model:
             self.stock[found.offer] = stock + found.quantity
         returned = forfeited = 0
         for day, points in found.taken.items():
-            target = day if day > self.today else month_after(self.today, 2)
+            target = max(day, month_after(self.today, 2)) if self.restore else day
             if day > self.today or self.restore:
                 self.lots[found.member][target] = self.lots[found.member].get(target, 0) + points
                 returned += points

@@ -57,10 +57,13 @@ def test_nothing_is_taken_where_there_is_too_little() -> None:
 @pytest.mark.parametrize(
     ("today", "rule", "lots_after", "change", "codes"),
     [
-        (TODAY, "restore", {DEC: 100, JAN: 50}, 120, ["cancellation", "cancellation"]),
+        (TODAY, "restore", {DEC: 0, JAN: 150}, 120, ["cancellation", "cancellation"]),
+        (date(2026, 11, 30), "restore", {DEC: 0, JAN: 150}, 120, ["cancellation", "cancellation"]),
+        (date(2026, 10, 31), "restore", {DEC: 100, JAN: 50}, 120, ["cancellation", "cancellation"]),
+        (TODAY, "forfeit", {DEC: 100, JAN: 50}, 120, ["cancellation", "cancellation"]),
         (date(2026, 11, 30), "forfeit", {DEC: 100, JAN: 50}, 120, ["cancellation", "cancellation"]),
-        # From 1 December on the first lot is gone: its points last until the end of January, or not at all.
-        (DEC, "restore", {DEC: 0, JAN: 50, FEB: 100}, 120, ["cancellation", "cancellation"]),
+        # From 1 December on what comes back lasts until the end of January, or the first lot's points not at all.
+        (DEC, "restore", {DEC: 0, JAN: 30, FEB: 120}, 120, ["cancellation", "cancellation"]),
         (DEC, "forfeit", {DEC: 0, JAN: 50}, 20, ["cancellation", "forfeiture", "cancellation"]),
     ],
 )
