@@ -44,7 +44,7 @@ def close(month: str | None, ten_days: str | None, week: str | None, who: str | 
         click.echo(
             f"{statement.id}  {statement.partner_id}  {statement.lines:>8} lines  {amount:>20}  {statement.status}"
         )
-    click.echo(f"{period}: {len(statements)} statements")
+    click.echo(f"{period.said('en')}: {len(statements)} statements")
 
 
 def _period(month: str | None, ten_days: str | None, week: str | None) -> Period:
@@ -68,7 +68,7 @@ async def _close(period: Period, who: str | None, data: Path | None) -> list[Sta
     closer, books = _actor(settings, who), Books(settings.calendar)
     async with open_database(settings):
         await catch_up(books)
-        with progress(f"Closing {period}") as report:
+        with progress(f"Closing {period.said('en')}") as report:
             async with unit_of_work() as work:
                 contracted = await contracted_between(period.first_day, period.end, period.cycle)
                 return await close_period(

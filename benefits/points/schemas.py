@@ -50,7 +50,7 @@ class EarningResults(msgspec.Struct, frozen=True):
 
 
 class Expiring(msgspec.Struct, frozen=True):
-    """Points that are gone from the day `expires_on` (a business day) unless spent before."""
+    """Points that are gone from the day `expires_on` (a business day) unless spent before: the day before is their last."""
 
     points: int
     expires_on: date

@@ -54,7 +54,10 @@ class CancelIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class VoucherRef(msgspec.Struct, frozen=True):
-    """The voucher of a redemption. `partner_codes`: the partner's own, one for each unit, where the offer has them."""
+    """The voucher of a redemption, good before `expires_at`: people are told the last day before it, in the business zone.
+
+    `partner_codes`: the partner's own, one for each unit, where the offer has them.
+    """
 
     id: UUID
     code: str
@@ -106,7 +109,7 @@ class CancelledView(RedemptionView, frozen=True):
 
 
 class VoucherView(msgspec.Struct, frozen=True):
-    """A voucher as its member sees it."""
+    """A voucher as its member sees it. It is good before `expires_at`: people are told the last day before it."""
 
     id: UUID
     code: str
@@ -131,7 +134,10 @@ class VerifyIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class VerifiedVoucher(msgspec.Struct, frozen=True):
-    """What the counter may know of a voucher. `use_token`, null unless it is usable, proves this look for ten minutes."""
+    """What the counter may know of a voucher, which is good before `expires_at`: people are told the last day before it.
+
+    `use_token`, null unless it is usable, proves this look for ten minutes.
+    """
 
     voucher_id: UUID
     status: str
@@ -171,7 +177,7 @@ class UndoUseIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UndoneUse(msgspec.Struct, frozen=True):
-    """The voucher can be used again, until it expires."""
+    """The voucher can be used again, before `expires_at`."""
 
     voucher_id: UUID
     status: str

@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 
 from benefits.offers.catalogue import on_sale
 from benefits.points.wallets import wallet_view
-from benefits.web.views import SCENARIO_NAMES, greeting, last_day, next_member_day
+from benefits.web.views import SCENARIO_NAMES, greeting, next_member_day
 from benefits.web.visitor import visitor_of
 from marketplace.kernel.clock import Clock
 from marketplace.platform.paging import Cursors
@@ -42,7 +42,6 @@ async def home(
         greeting=greeting(now, settings.calendar),
         points=points,
         next_expiry=points.expiring[0] if points.expiring else None,
-        last_day=last_day,
         scenarios=SCENARIO_NAMES,
         member_day=member_day,
         days_to_member_day=days,

@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 
 from benefits.offers.titles import titles
 from benefits.points.wallets import movements, wallet_view
-from benefits.web.views import CHART_HEIGHT, CHART_WIDTH, MOVEMENT_NAMES, expiry_chart, last_day
+from benefits.web.views import CHART_HEIGHT, CHART_WIDTH, MOVEMENT_NAMES, expiry_chart
 from benefits.web.visitor import Visitor, window_of
 from marketplace.kernel.clock import Clock
 from marketplace.platform.paging import Cursors
@@ -48,6 +48,5 @@ async def points(
         chart=expiry_chart(wallet.expiring, today),
         chart_height=CHART_HEIGHT,
         chart_width=CHART_WIDTH,
-        last_day=last_day,
         **values,
     )

@@ -151,20 +151,10 @@ def expiry_chart(expiring: Sequence[Expiring], today: date) -> list[MonthBar]:
     ]
 
 
-def good_until(expires_at: datetime) -> datetime:
-    """Return an instant of the last day on which a voucher is good; it ends with that day."""
-    return expires_at - timedelta(microseconds=1)
-
-
 def qr_inline(code: str) -> str:
     """Return the code as an SVG element that grows with its frame; error correction Q: a scratched screen still reads."""
     picture = segno.make(code, error="q", micro=False)
     return str(picture.svg_inline(border=4, omitsize=True, dark="#111", svgclass=None, lineclass=None))
-
-
-def last_day(expires_on: date) -> date:
-    """Return the last day on which points are good."""
-    return expires_on - timedelta(days=1)
 
 
 def ending_soon(lots: Sequence[ReturnedLot], today: date) -> list[ReturnedLot]:

@@ -17,7 +17,7 @@ from benefits.redemptions.schemas import CancelIn, CancelledView
 from benefits.redemptions.vouchers import my_redemption, my_voucher, my_vouchers
 from benefits.rules import Rules
 from benefits.web.shop import refusal
-from benefits.web.views import VOUCHER_TABS, ending_soon, good_until, last_day, qr_inline
+from benefits.web.views import VOUCHER_TABS, ending_soon, qr_inline
 from benefits.web.visitor import Visitor, window_of
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import unit_of_work
@@ -45,7 +45,6 @@ async def result(
         visitor=visitor,
         redemption=made,
         voucher=found,
-        good_until=good_until(found.expires_at),
         qr=qr_inline(found.code),
     )
 
@@ -71,7 +70,6 @@ async def vouchers(
         pages=window.pages,
         tab=tab,
         tabs=VOUCHER_TABS,
-        good_until=good_until,
         next_page=f"/vouchers?tab={tab}&cursor={found.next_cursor}" if found.next_cursor else "",
     )
 
@@ -93,7 +91,6 @@ async def voucher(
         visitor=visitor,
         voucher=found,
         redemption=made,
-        good_until=good_until(found.expires_at),
         qr=qr_inline(found.code) if found.status == VoucherStatus.ISSUED else "",
         cancellable=found.status == VoucherStatus.ISSUED
         and not found.partner_codes
@@ -123,7 +120,6 @@ async def confirm_cancel(
         voucher=found,
         returned=back,
         ending=ending_soon(back.returned_lots, settings.calendar.day_of(now)),
-        last_day=last_day,
         idempotency_key=f"web-{uuid4()}",
     )
 
@@ -153,5 +149,4 @@ async def give_back(
         back=f"/vouchers/{found.id}",
         message=refusal(outcome) if refused else "",
         returned=None if refused else msgspec.json.decode(outcome.body, type=CancelledView),
-        last_day=last_day,
     )

@@ -47,6 +47,13 @@ class Period(msgspec.Struct, frozen=True, order=True):
         """The period after it."""
         return Period(self.cycle, self.end)
 
+    def said(self, language: str) -> str:
+        """Return the period as people read it, with its last day: 2026-10, 2026-10-11 至 2026-10-20."""
+        if self.cycle == "monthly":
+            return str(self)
+        last = self.end - timedelta(days=1)
+        return f"{self.first_day} to {last}" if language == "en" else f"{self.first_day} 至 {last}"
+
     def __str__(self) -> str:
         if self.cycle == "monthly":
             return str(Month.of(self.first_day))

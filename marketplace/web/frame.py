@@ -20,6 +20,7 @@ from litestar.template import TemplateConfig
 from litestar.types import Guard
 
 from marketplace.kernel.calendar import Calendar
+from marketplace.kernel.ends import said_day, said_end
 from marketplace.kernel.money import format_minor
 from marketplace.platform.identity import KeySource
 from marketplace.platform.package import Package
@@ -111,15 +112,23 @@ def environment(folders: Sequence[Path], static: Callable[[str], str], calendar:
 
     def day(value: date | datetime, language: str) -> str:
         """Return the business day as a person reads it: 2026年11月30日, 30 Nov 2026."""
-        on = calendar.day_of(value) if isinstance(value, datetime) else value
-        return f"{on.day} {on:%b} {on.year}" if language == "en" else f"{on.year}年{on.month}月{on.day}日"
+        return said_day(calendar.day_of(value) if isinstance(value, datetime) else value, language)
 
     def instant(value: datetime, language: str) -> str:
         """Return the instant in the business zone, to the minute."""
         local = value.astimezone(calendar.zone)
         return f"{day(local, language)} {local:%H:%M}"
 
+    def until(value: date | datetime, language: str) -> str:
+        """Return the last day that is still good before the end, with the time where the end is within a day."""
+        return said_end(value, language, calendar.zone)
+
+    def until_in_zone(value: date | datetime, language: str) -> str:
+        """Return the same with the zone's name, for readers who may be in another one."""
+        return said_end(value, language, calendar.zone, named=True)
+
     jinja.filters |= {"points": _points, "money": _money, "day": day, "instant": instant}
+    jinja.filters |= {"until": until, "until_in_zone": until_in_zone}
     return jinja
 
 

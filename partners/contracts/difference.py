@@ -1,6 +1,7 @@
 """What a version changes of the one before it: field by field, in words of both languages. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -133,7 +134,7 @@ def _plain(value: object) -> Text:
 
 FIELDS: Mapping[str, Field] = {
     "starts_on": Field(Text("生效日", "First day"), _plain),
-    "ends_on": Field(Text("失效日（不含）", "First day without it"), _plain),
+    "ends_on": Field(Text("截止日", "Last day"), lambda end: _both(str(end - timedelta(days=1)))),
     "role": Field(Text("角色", "Role"), _word),
     "settlement_basis": Field(Text("结算时点", "Owed from"), _word),
     "settlement_price": Field(Text("默认结算价", "Price of a unit"), _money),

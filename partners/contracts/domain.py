@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -105,8 +105,8 @@ class ContractOverlaps(Fact):
             starts_on=str(starts_on),
             ends_on=None if ends_on is None else str(ends_on),
             earliest=str(earliest),
-            zh_end="长期有效" if ends_on is None else f"至 {ends_on}（不含）",
-            en_end="open-ended" if ends_on is None else f"until {ends_on}",
+            zh_end="长期有效" if ends_on is None else f"至 {ends_on - timedelta(days=1)}",
+            en_end="open-ended" if ends_on is None else f"to {ends_on - timedelta(days=1)}",
         )
 
 

@@ -103,17 +103,17 @@ class _Book:
         sheet = self._book.add_worksheet(_SUMMARY_SHEET.in_language(self._language))
         sheet.set_column(0, 0, 28)
         sheet.set_column(1, 1, 68)
-        for row, (label, kind, cell) in enumerate(_summary_rows(self._statement, self._zone)):
+        for row, (label, kind, cell) in enumerate(_summary_rows(self._statement, self._language, self._zone)):
             sheet.write_string(row, 0, label.in_language(self._language), self._header)
             _write(sheet, row, 1, kind, cell, self._formats)
 
 
-def _summary_rows(statement: Statement, zone: ZoneInfo) -> list[tuple[Text, CellKind, Cell]]:
+def _summary_rows(statement: Statement, language: str, zone: ZoneInfo) -> list[tuple[Text, CellKind, Cell]]:
     closed_at = statement.closed_at.astimezone(zone).replace(tzinfo=None)
     return [
         (Text("账单编号", "Statement id"), CellKind.TEXT, str(statement.id)),
         (Text("伙伴编号", "Partner id"), CellKind.TEXT, str(statement.partner_id)),
-        (Text("账期", "Period"), CellKind.TEXT, str(statement.days)),
+        (Text("账期", "Period"), CellKind.TEXT, statement.days.said(language)),
         (Text("币种", "Currency"), CellKind.TEXT, statement.currency),
         (Text("行数", "Lines"), CellKind.WHOLE, statement.lines),
         (Text("应付", "Owed"), CellKind.AMOUNT, amount(statement.gross_minor)),

@@ -71,7 +71,7 @@ async def close_period(
     """
     zones = await zones_of(period.cycle)
     if now < _over(period, [calendar, *(Calendar(ZoneInfo(zone)) for zone in zones)]):
-        raise PeriodNotOver(month=str(period))
+        raise PeriodNotOver(period)
     wanted = {(partner_id, currency, str(period.cycle)) for partner_id, currency in contracted}
     rows = await work.fetch("SELECT partner_id, currency, cycle FROM settlement_period WHERE cycle = $1", period.cycle)
     known = {(row["partner_id"], row["currency"], row["cycle"]) for row in rows}
@@ -115,7 +115,7 @@ def _check_order(still_open: dict[Ledger, date | None], with_lines: dict[Ledger,
     starts = [start for start in still_open.values() if start is not None]
     earliest = min([*starts, *with_lines.values()], default=period.first_day)
     if earliest < period.first_day:
-        raise EarlierPeriodOpen(open_month=str(Period(period.cycle, earliest)), month=str(period))
+        raise EarlierPeriodOpen(Period(period.cycle, earliest), period)
 
 
 async def _statement(work: UnitOfWork, key: SliceKey, closer: str, now: datetime) -> Statement:

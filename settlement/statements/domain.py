@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.facts import Fact
-from marketplace.kernel.periods import Cycle
+from marketplace.kernel.periods import Cycle, Period
 from marketplace.kernel.states import Transitions
 from settlement.books.domain import Posting, PostingCode
 
@@ -40,20 +40,34 @@ STATEMENT_STEPS = Transitions(
 the next one. A statement that nobody approves is not paid."""
 
 
+def _said(name: str, period: Period) -> dict[str, str]:
+    return {f"zh_{name}": period.said("zh-CN"), f"en_{name}": period.said("en")}
+
+
 class PeriodNotOver(Fact):
     """The period has not ended yet in the business zone."""
 
     code = "period_not_over"
-    zh = "{month} 尚未结束，不能关账。"
-    en = "{month} is not over yet and cannot be closed."
+    zh = "{zh_month} 尚未结束，不能关账。"
+    en = "{en_month} is not over yet and cannot be closed."
+
+    def __init__(self, period: Period) -> None:
+        """Name the period."""
+        super().__init__(month=str(period), **_said("month", period))
 
 
 class EarlierPeriodOpen(Fact):
     """A partner has an earlier period that is still open, with lines or without; periods are closed in order."""
 
     code = "earlier_period_open"
-    zh = "须先关闭较早的账期 {open_month}，再关闭 {month}。"
-    en = "{open_month} is still open: close it before {month}."
+    zh = "须先关闭较早的账期 {zh_open_month}，再关闭 {zh_month}。"
+    en = "{en_open_month} is still open: close it before {en_month}."
+
+    def __init__(self, still_open: Period, period: Period) -> None:
+        """Name the first open period, and the one that was to be closed."""
+        super().__init__(
+            open_month=str(still_open), month=str(period), **_said("open_month", still_open), **_said("month", period)
+        )
 
 
 class SamePerson(Fact):

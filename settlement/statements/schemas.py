@@ -46,7 +46,8 @@ class CloseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PartnerStatementView(msgspec.Struct, frozen=True, kw_only=True):
-    """A statement as its partner sees it, for the business days `[period, period_end)`. `lines` is their number.
+    """A statement as its partner sees it, for the business days `[period, period_end)`: the last is the day before
+    `period_end`. `lines` is their number.
 
     The total is gross less what was reversed, what the partner bears itself, the commission, and what it owes for points that
     it granted postpaid; negative where that is more. Of it dealers bear `dealer_share_minor`.

@@ -109,6 +109,22 @@ async def test_what_is_refused_is_said(shop: Shop) -> None:
     assert ("其他门店" in seen.text, "till-1" in seen.text) == (True, False), "another location's number is its own"
 
 
+async def test_the_counter_says_the_last_day_that_the_member_sees(shop: Shop) -> None:
+    """One voucher had two last days: the 28th for the member, and midnight of the 1st at the counter."""
+    await shop.stand("SH-1")
+    code = await shop.voucher()
+    end = await DB.fetchval("SELECT expires_at FROM voucher WHERE code = $1", code)
+    calendar = shop.api.app.state.settings.calendar
+    assert calendar.start_of(calendar.day_of(end)) == end, "on the wire it is the midnight after"
+    last = calendar.day_of(end) - timedelta(days=1)
+    said = f"{last.year}年{last.month}月{last.day}日（北京时间）"
+    seen = await shop.verify(code)
+    assert f"<dt>有效期至</dt><dd>{said}</dd>" in seen.text
+    assert "00:00" not in seen.text
+    undone = await shop.undo(await shop.use(seen, reference="R"))
+    assert f"有效期至 {said}" in undone.text
+
+
 async def test_one_that_has_expired(shop: Shop) -> None:
     await shop.stand("SH-1")
     code = await shop.voucher()

@@ -1,6 +1,7 @@
 """Periods are closed in order, with lines or without: none is skipped for good."""
 
 from collections.abc import AsyncIterator
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -34,6 +35,9 @@ async def _refused(api: Api, cycle: str, starts_on: str, first: str) -> None:
     answer = await _close(api, cycle, starts_on)
     assert (answer.status_code, answer.json()["code"]) == (409, "earlier_period_open"), answer.text
     assert answer.json()["open_month"] == first
+    start, _, end = first.partition("/")
+    said = f"{start} 至 {date.fromisoformat(end) - timedelta(days=1)}" if end else start
+    assert f"须先关闭较早的账期 {said}，" in answer.json()["title"], "people are told the last day"
 
 
 @pytest.mark.parametrize(

@@ -264,6 +264,10 @@ async def test_a_voucher_is_shown_to_its_member_only_and_given_back(shop: Shop) 
     assert "这里是空的" in await shop.get("/vouchers?tab=used")
     assert f"/vouchers/{voucher_id}" in await shop.get("/vouchers?tab=castle")
     shown = await shop.get(f"/vouchers/{voucher_id}")
+    last = await _last_day_of_voucher()
+    assert f"有效期至 {last}" in listed
+    assert f"<dt>有效期至</dt><dd>{last}（北京时间）</dd>" in shown
+    assert f"有效期至 {last}（北京时间）" in await shop.get(result)
     assert 'class="qr"' in shown
     assert "取消并退回积分" in shown
 
@@ -337,6 +341,12 @@ async def _on_the_last_day(shop: Shop, clock: Clock, settings: Settings, minutes
     return end, await shop.get(f"/vouchers/{await DB.fetchval('SELECT id FROM voucher')}/cancel")
 
 
+async def _last_day_of_voucher() -> str:
+    """Return the last day on which the voucher is good, by what the wire says: the instant of its end excluded."""
+    end: datetime = await DB.fetchval("SELECT expires_at FROM voucher")
+    return _said(page_settings(Path()).calendar.day_of(end) - timedelta(days=1))
+
+
 def _said(day: date) -> str:
     return f"{day.year}年{day.month}月{day.day}日"
 
@@ -364,8 +374,8 @@ async def test_who_cancels_on_a_lots_last_day_loses_no_more_than_after_it(
 @pytest.mark.parametrize(
     ("minutes", "chinese", "english"),
     [
-        (-1, "退回的 200 积分将于 {} 到期", "200 of the points that come back expire after"),
-        (2, "200 积分已于 {} 到期，不会退回", "200 points expired after"),
+        (-1, "退回的 200 积分将于 {}（北京时间） 到期", "200 of the points that come back expire after"),
+        (2, "200 积分已于 {}（北京时间） 到期，不会退回", "200 points expired after"),
     ],
 )
 async def test_where_points_are_forfeited_the_page_warns_before(
@@ -380,6 +390,16 @@ async def test_where_points_are_forfeited_the_page_warns_before(
         voucher_id = await DB.fetchval("SELECT id FROM voucher")
         assert english in await shop.get(f"/vouchers/{voucher_id}/cancel")
         assert await DB.fetchval("SELECT status FROM voucher") == "issued", "asking changes nothing"
+
+
+async def test_an_offers_sale_is_said_to_end_with_its_last_day(shop: Shop, clock: Clock) -> None:
+    calendar = page_settings(Path()).calendar
+    day = calendar.day_of(clock.now()) + timedelta(days=5)
+    sale = {"starts_at": (clock.now() - timedelta(days=1)).isoformat(), "ends_at": calendar.start_of(day).isoformat()}
+    offer_id = await shop.world.offer(sale=sale)
+    await shop.sign_in()
+    shown = await shop.get(f"/offers/{offer_id}")
+    assert f"<dd>{_said(day - timedelta(days=1))}（北京时间）</dd>" in shown
 
 
 async def test_an_old_voucher_offers_no_way_back(shop: Shop, clock: Clock) -> None:

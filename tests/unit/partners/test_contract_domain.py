@@ -237,7 +237,7 @@ def test_every_field_can_be_said() -> None:
 def test_an_overlap_is_told_in_words_that_have_an_end() -> None:
     for ends_on, chinese, english in (
         (None, "2026-01-01 起，长期有效", "from 2026-01-01, open-ended"),
-        (JULY, "至 2026-07-01（不含）", "until 2026-07-01"),
+        (JULY, "至 2026-06-30", "to 2026-06-30"),
     ):
         fact = ContractOverlaps(2, JANUARY, ends_on, JULY)
         assert chinese in fact.message("zh-CN")

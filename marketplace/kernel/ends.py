@@ -1,0 +1,38 @@
+"""How people are told when something ends: always the last day on which it is still good.
+
+On the wire and in the database an end is the first instant, or the first day, that no longer belongs to it. Pages, files,
+mails and messages say it through this module, so that one end has one last day everywhere.
+"""
+
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from marketplace.kernel.text import Text
+
+_NAMES = {"Asia/Shanghai": Text("北京时间", "Beijing time")}
+
+
+def said_day(day: date, language: str) -> str:
+    """Return the day as a person reads it: 2026年11月30日, 30 Nov 2026."""
+    return f"{day.day} {day:%b} {day.year}" if language == "en" else f"{day.year}年{day.month}月{day.day}日"
+
+
+def last_day(end: date | datetime, zone: ZoneInfo) -> date:
+    """Return the last day, in the zone, of what ends before the day or the instant."""
+    if isinstance(end, datetime):
+        return (end.astimezone(zone) - timedelta(microseconds=1)).date()
+    return end - timedelta(days=1)
+
+
+def said_end(end: date | datetime, language: str, zone: ZoneInfo, *, named: bool = False) -> str:
+    """Return the last good day; with the time of day where the end is within a day, and with the zone if it is to be `named`.
+
+    Name it where the reader may be in another zone, or where an end is counted in another zone than the business's own.
+    """
+    said = said_day(last_day(end, zone), language)
+    if isinstance(end, datetime) and (local := end.astimezone(zone)).time() != time():
+        said = f"{said} {local:%H:%M}"
+    if not named:
+        return said
+    name = _NAMES.get(zone.key, Text(zone.key, zone.key)).in_language(language)
+    return f"{said} ({name})" if language == "en" else f"{said}（{name}）"
