@@ -22,6 +22,7 @@ from marketplace.platform.numbering import worker_number
 from marketplace.platform.package import Package, load_packages
 from marketplace.platform.paging import Cursors
 from marketplace.platform.problems import EXCEPTION_HANDLERS
+from marketplace.platform.spreadsheets.reader import SpreadsheetReader
 from marketplace.platform.worker import beside_the_server
 from marketplace.sandbox import Introduced, Sandboxes, SandboxMiddleware
 from marketplace.settings import Settings
@@ -85,6 +86,7 @@ def create_app(
     app.state.clock = clock
     app.state.identity = identity
     app.state.limits = RateLimits(settings)
+    app.state.spreadsheets = SpreadsheetReader()
     app.state.packages = packages
     app.state.worker_number = worker_number()
     app.state.host = host
