@@ -60,22 +60,24 @@ clean: ## Remove environments and build results; the demo's data stays
 	rm -rf $(VENV) $(DEV) build *.egg-info tests/node/node_modules
 
 # The lock is the whole answer (--no-deps): left to resolve, pip takes the newest release for a name asked for with an extra, such as
-# pydantic[email], and the day that one appears no hash fits any more.
+# pydantic[email], and the day that one appears no hash fits any more. What fails is said in one line; pip's own words are in the log.
+define environment
+@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name it with make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
+@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	echo "This Python makes no environments: install python3-venv (Debian, Ubuntu: apt install python3-venv), or name another with make PYTHON=…" >&2; exit 1; }
+@mkdir -p build
+$(PYTHON) -m venv $(1)
+@{ $(1)/bin/pip install -q --no-deps --require-hashes -r $(2) && $(1)/bin/pip install -q --no-deps --no-build-isolation -e .; } 2>build/install.log || { \
+	echo "The packages could not be fetched (build/install.log says why): connect to the network, or set PIP_INDEX_URL or HTTPS_PROXY, and run make again." >&2; exit 1; }
+@$(1)/bin/pip check
+@touch $@
+endef
+
 $(RUN): requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name it with make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install -q --no-deps --require-hashes -r requirements.txt
-	$(VENV)/bin/pip install -q --no-deps --no-build-isolation -e .
-	@$(VENV)/bin/pip check
-	@touch $@
+	$(call environment,$(VENV),requirements.txt)
 
 $(RUN_DEV): requirements-dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name it with make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv $(DEV)
-	$(DEV)/bin/pip install -q --no-deps --require-hashes -r requirements-dev.txt
-	$(DEV)/bin/pip install -q --no-deps --no-build-isolation -e .
-	@$(DEV)/bin/pip check
-	@touch $@
+	$(call environment,$(DEV),requirements-dev.txt)
 
 tests/node/node_modules/.installed: tests/node/package-lock.json
 	-@npm ci --prefix tests/node --ignore-scripts --no-audit --no-fund --silent && touch $@

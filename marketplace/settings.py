@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from marketplace.kernel import database_urls
 from marketplace.kernel.addresses import Network, networks
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.clock import shift_process
@@ -202,8 +203,8 @@ def _check(settings: Settings) -> None:
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise SettingsError(VARIABLES["zone"], f"is no time zone: {settings.zone!r}; try Asia/Shanghai") from error
     _check_base_url(settings.base_url)
-    if settings.database_url and not settings.database_url.startswith(("postgresql://", "postgres://")):
-        raise SettingsError("DATABASE_URL", "must begin with postgresql://")
+    if settings.database_url and (wrong := database_urls.complaint(settings.database_url)):
+        raise SettingsError("DATABASE_URL", wrong)
     if not 1 <= len(settings.oem_name) <= 200 or not settings.oem_name.isprintable():
         raise SettingsError(VARIABLES["oem_name"], "must be one line of 1 to 200 letters")
     if len(settings.currency) != 3 or not settings.currency.isupper():
