@@ -374,8 +374,8 @@ async def test_who_cancels_on_a_lots_last_day_loses_no_more_than_after_it(
 @pytest.mark.parametrize(
     ("minutes", "chinese", "english"),
     [
-        (-1, "退回的 200 积分将于 {}（北京时间） 到期", "200 of the points that come back expire after"),
-        (2, "200 积分已于 {}（北京时间） 到期，不会退回", "200 points expired after"),
+        (-1, "退回的 200 积分将于 {}（北京时间）到期", "200 of the points that come back expire after"),
+        (2, "200 积分已于 {}（北京时间）到期，不会退回", "200 points expired after"),
     ],
 )
 async def test_where_points_are_forfeited_the_page_warns_before(
