@@ -3,8 +3,27 @@
 from urllib.parse import parse_qsl, urlsplit
 
 TAKEN = frozenset(
-    "host port user password passfile dbname database sslmode sslcert sslkey sslpassword sslrootcert sslcrl sslnegotiation"
-    " ssl_min_protocol_version ssl_max_protocol_version target_session_attrs krbsrvname gsslib".split()
+    [
+        "host",
+        "port",
+        "user",
+        "password",
+        "passfile",
+        "dbname",
+        "database",
+        "sslmode",
+        "sslcert",
+        "sslkey",
+        "sslpassword",
+        "sslrootcert",
+        "sslcrl",
+        "sslnegotiation",
+        "ssl_min_protocol_version",
+        "ssl_max_protocol_version",
+        "target_session_attrs",
+        "krbsrvname",
+        "gsslib",
+    ]
 )
 """What may stand behind the question mark: how the server is reached (asyncpg's connection parameters)."""
 
