@@ -5,13 +5,14 @@ from base64 import b32decode
 from pathlib import Path
 from uuid import UUID
 
-import msgspec
 import rich_click as click
 
 from marketplace.demo.manifest import read_demo
 from marketplace.kernel.clock import WALL, Clock
+from marketplace.kernel.facts import InvalidFields, in_words
 from marketplace.platform.commands import data_option, open_database, run, settings_for
 from marketplace.platform.database import unit_of_work
+from marketplace.platform.fitting import fit
 from marketplace.platform.problems import parse_id
 from marketplace.settings import VARIABLES
 from partners.staff.domain import StaffStatus, normal_email
@@ -47,9 +48,9 @@ def invite_owner_command(partner: str, email: str, name: str, data: Path | None)
     if partner_id is None:
         raise click.BadParameter("must be a partner's id", param_hint="--partner")
     try:
-        owner = msgspec.convert({"email": email, "name": name}, NewOwner)
-    except msgspec.ValidationError as error:
-        raise click.ClickException(str(error)) from error
+        owner = fit({"email": email, "name": name}, NewOwner)
+    except InvalidFields as error:
+        raise click.ClickException(in_words(error)) from error
     click.echo(run(_invite(partner_id, owner, data)))
 
 
@@ -76,9 +77,9 @@ def reset_owner_command(partner: str, email: str, reason: str, data: Path | None
     if partner_id is None:
         raise click.BadParameter("must be a partner's id", param_hint="--partner")
     try:
-        why = msgspec.convert({"reason": reason}, OwnerReset).reason
-    except msgspec.ValidationError as error:
-        raise click.ClickException(str(error)) from error
+        why = fit({"reason": reason}, OwnerReset).reason
+    except InvalidFields as error:
+        raise click.ClickException(in_words(error)) from error
     click.echo(run(_reset(partner_id, normal_email(email), why, data)))
 
 

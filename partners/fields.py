@@ -1,19 +1,20 @@
 """Bounded texts that this package's wire Structs share.
 
-PostgreSQL's text cannot hold a NUL, and control characters in a name are never meant: the patterns refuse them, so that
-bad input is answered with the field's name and not found out by the database.
+The patterns refuse the plain cases wherever a value is converted; `kernel/letters.py` says which letters a text may have.
 """
 
 from typing import Annotated, Literal
 
 import msgspec
 
-from marketplace.kernel.text import Text
+from marketplace.kernel.text import Text, marked
 
 LINE = r"^[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$(?!\n)"
 """One line without control characters, and without blanks at either end."""
 
-PARAGRAPHS = r"^[^\x00-\x08\x0b-\x1f\x7f]*$"
+LINE_WORDS = ("一行文字，可为空", "one line of text, or empty")
+
+PARAGRAPHS = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 """Text with line breaks and tabs, without other control characters."""
 
 REFERENCE = r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)"
@@ -21,8 +22,22 @@ REFERENCE = r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)"
 
 Line = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=LINE)]
 ShortLine = Annotated[str, msgspec.Meta(min_length=1, max_length=80, pattern=LINE)]
-Paragraphs = Annotated[str, msgspec.Meta(max_length=4000, pattern=PARAGRAPHS)]
-Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=REFERENCE, examples=["SH-0001"])]
+Paragraphs = Annotated[str, msgspec.Meta(max_length=4000, pattern=PARAGRAPHS, extra=marked("paragraphs"))]
+Reference = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=64,
+        pattern=REFERENCE,
+        examples=["SH-0001"],
+        extra=marked(
+            words=(
+                " 1 至 64 个字母、数字、点、下划线或连字符，以字母或数字开头",
+                "1 to 64 letters, digits, dots, underscores or hyphens, a letter or digit first",
+            )
+        ),
+    ),
+]
 Ppm = Annotated[int, msgspec.Meta(ge=0, le=1_000_000, description="Parts per million: 60000 is 6 %.")]
 
 Scenario = Literal[

@@ -9,6 +9,7 @@ import msgspec
 from benefits.holds.domain import MAX_MINUTES
 from benefits.points.schemas import Reference
 from benefits.redemptions.schemas import Quantity, VoucherRef
+from marketplace.kernel.text import marked
 
 Minutes = Annotated[int, msgspec.Meta(ge=1, le=MAX_MINUTES, description="How long points and units are set aside.")]
 
@@ -32,7 +33,7 @@ class PostIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class VoidIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why the hold is given up; may be empty."""
 
-    reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    reason: Annotated[str, msgspec.Meta(max_length=500, extra=marked("paragraphs"))] = ""
 
 
 class HoldRedemption(msgspec.Struct, frozen=True):

@@ -1,6 +1,7 @@
 """What an offer is, and how it comes to be on sale."""
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -11,7 +12,7 @@ import msgspec
 from benefits.members.domain import TIERS, Tier
 from benefits.points.domain import MAX_POINTS
 from marketplace.kernel.calendar import Calendar
-from marketplace.kernel.facts import Fact, InvalidField, Kind
+from marketplace.kernel.facts import Fact, InvalidField, Kind, refuse_all
 from marketplace.kernel.money import Money
 from marketplace.kernel.states import Transitions
 from marketplace.kernel.text import Text, search_terms
@@ -220,45 +221,49 @@ class SkuTaken(Fact):
 
 
 def check_content(content: Content, currency: str) -> None:
-    """Raise InvalidField for what the schema cannot say: sale window, currencies, a cash part, the picture."""
+    """Raise InvalidField, or InvalidFields, for what the schema cannot say: sale window, currencies, a cash part, the picture."""
+    refuse_all(_content_faults(content, currency))
+
+
+def _content_faults(content: Content, currency: str) -> Iterator[InvalidField]:
     if content.price.cash is not None:
-        raise InvalidField(
+        yield InvalidField(
             "price.cash",
             "暂不支持积分加现金，请设为 null。",
             "an offer with a cash part is not possible yet; set it to null.",
         )
     if content.sale.ends_at is not None and content.sale.ends_at <= content.sale.starts_at:
-        raise InvalidField("sale.ends_at", "须晚于 starts_at。", "must be later than starts_at.")
+        yield InvalidField("sale.ends_at", "须晚于 starts_at。", "must be later than starts_at.")
     for field, money in (("settlement_price", content.settlement_price), ("value", content.value)):
         if money is not None and money.currency != currency:
-            raise InvalidField(
+            yield InvalidField(
                 f"{field}.currency", f"须为 {currency}。", f"must be {currency}, the currency of this programme."
             )
     windows = [limit.window for limit in content.limits]
     if len(set(windows)) != len(windows):
-        raise InvalidField("limits", "同一期限不可重复。", "must not name a window twice.")
+        yield InvalidField("limits", "同一期限不可重复。", "must not name a window twice.")
     if "ever" in windows and content.per_member is not None:
-        raise InvalidField("limits", "与 per_member 重复。", "says the same as per_member: give one of them.")
+        yield InvalidField("limits", "与 per_member 重复。", "says the same as per_member: give one of them.")
     if len(set(content.tiers)) != len(content.tiers):
-        raise InvalidField("tiers", "不可重复。", "must not name a tier twice.")
+        yield InvalidField("tiers", "不可重复。", "must not name a tier twice.")
     if content.image is not None:
-        check_picture(content.image)
+        yield from picture_faults(content.image)
 
 
-def check_picture(svg: str) -> None:
-    """Raise InvalidField unless the picture is a plain SVG.
+def picture_faults(svg: str) -> Iterator[InvalidField]:
+    """Give what keeps the picture from being a plain SVG.
 
     It is only ever served as an image under a policy that runs nothing; refusing what could run is the second lock.
     """
     text = svg.strip()
     lowered = text.lower()
     if not (lowered.startswith("<svg") and lowered.endswith("</svg>")):
-        raise InvalidField("image", "须为以 <svg 开头的 SVG 文本。", "must be SVG text that begins with <svg.")
+        yield InvalidField("image", "须为以 <svg 开头的 SVG 文本。", "must be SVG text that begins with <svg.")
     for forbidden in _NOT_IN_A_PICTURE:
         if forbidden in lowered:
-            raise InvalidField("image", f"不可含 {forbidden}。", f"must not contain {forbidden}.")
+            yield InvalidField("image", f"不可含 {forbidden}。", f"must not contain {forbidden}.")
     if _EVENT_HANDLER.search(lowered):
-        raise InvalidField("image", "不可含事件处理。", "must not contain event handlers.")
+        yield InvalidField("image", "不可含事件处理。", "must not contain event handlers.")
 
 
 def all_tiers(tiers: tuple[Tier, ...]) -> bool:

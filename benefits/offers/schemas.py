@@ -8,9 +8,19 @@ import msgspec
 from benefits.members.domain import Tier
 from benefits.offers.domain import MAX_IMAGE, MAX_STOCK, CodeSource, Content, MemberLimit, Price, Sale, Scenario
 from marketplace.kernel.money import Money
-from marketplace.kernel.text import Text
+from marketplace.kernel.text import Text, Title, marked
 
-Sku = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$(?!\n)")]
+Sku = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[A-Za-z0-9._-]+$(?!\n)",
+        extra=marked(
+            words=(" 1 至 64 个字母、数字、点、下划线或连字符", "1 to 64 letters, digits, dots, underscores or hyphens")
+        ),
+    ),
+]
 Units = Annotated[
     int, msgspec.Meta(ge=0, le=MAX_STOCK, description="Units that can be sold; null means without limit.")
 ]
@@ -18,7 +28,9 @@ PerMember = Annotated[
     int, msgspec.Meta(ge=1, le=1000, description="Units that one member may have, ever; null: no limit.")
 ]
 VoucherDays = Annotated[int, msgspec.Meta(ge=1, le=1095, description="Whole days that a voucher is good, after today.")]
-Image = Annotated[str, msgspec.Meta(min_length=20, max_length=MAX_IMAGE, description="A picture as SVG text.")]
+Image = Annotated[
+    str, msgspec.Meta(min_length=20, max_length=MAX_IMAGE, description="A picture as SVG text.", extra=marked("raw"))
+]
 Tiers = Annotated[tuple[Tier, ...], msgspec.Meta(max_length=4, description="Tiers that may have it; empty: all.")]
 Limits = Annotated[
     tuple[MemberLimit, ...],
@@ -30,8 +42,18 @@ Codes = Annotated[
         description="`partner`: each unit also hands out one of the codes that you upload; they are the stock."
     ),
 ]
-Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
-PoolCode = Annotated[str, msgspec.Meta(min_length=4, max_length=64, pattern=r"^[\x21-\x7e]+$(?!\n)")]
+Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=500, extra=marked("paragraphs"))]
+PoolCode = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=4,
+        max_length=64,
+        pattern=r"^[\x21-\x7e]+$(?!\n)",
+        extra=marked(
+            words=(" 4 至 64 个可见的 ASCII 字符，不含空格", "4 to 64 visible ASCII characters without blanks")
+        ),
+    ),
+]
 
 MAX_CODES = 10_000
 
@@ -41,7 +63,7 @@ class OfferIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     sku: Sku
     scenario: Scenario
-    title: Text
+    title: Title
     description: Text
     terms: Text
     price: Price

@@ -16,6 +16,7 @@ from benefits.points.events import GrantTerms, PointsGranted
 from benefits.points.schemas import EarningIn, EarningResults, Points
 from marketplace.kernel.facts import Fact, NotFound
 from marketplace.kernel.money import Money
+from marketplace.kernel.text import marked
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.events import publish
 from marketplace.platform.idempotency import Outcome
@@ -24,12 +25,24 @@ from partners.contracts.packs import draw, granting
 from partners.contracts.pricing import grant_price
 from partners.contracts.terms import load_terms
 
+GrantReference = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=60,
+        pattern=r"^[\x21-\x7e]+$(?!\n)",
+        extra=marked(
+            words=(" 1 至 60 个可见的 ASCII 字符，不含空格", "1 to 60 visible ASCII characters without blanks")
+        ),
+    ),
+]
+
 
 class GrantIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Points that a partner grants a member. `reference` is the partner's own, unique for the member."""
 
     partner_id: UUID
-    reference: Annotated[str, msgspec.Meta(min_length=1, max_length=60, pattern=r"^[\x21-\x7e]+$(?!\n)")]
+    reference: GrantReference
     member_id: UUID
     points: Points
     occurred_at: Annotated[datetime, msgspec.Meta(tz=True)]

@@ -7,9 +7,20 @@ from uuid import UUID
 import msgspec
 
 from benefits.points.domain import MAX_POINTS
+from marketplace.kernel.text import marked
 
 Points = Annotated[int, msgspec.Meta(ge=1, le=MAX_POINTS, description="Whole points.")]
-Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[\x21-\x7e]+$(?!\n)")]
+Reference = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=100,
+        pattern=r"^[\x21-\x7e]+$(?!\n)",
+        extra=marked(
+            words=(" 1 至 100 个可见的 ASCII 字符，不含空格", "1 to 100 visible ASCII characters without blanks")
+        ),
+    ),
+]
 EarningKind = Literal["service", "purchase", "activity", "referral", "gift", "adjustment"]
 
 MAX_EARNINGS = 1000

@@ -9,10 +9,13 @@ import msgspec
 from benefits.offers.domain import Price
 from benefits.redemptions.domain import MAX_QUANTITY
 from marketplace.kernel.money import Money
-from marketplace.kernel.text import Text
+from marketplace.kernel.text import Text, marked
 
 Quantity = Annotated[int, msgspec.Meta(ge=1, le=MAX_QUANTITY, description="Units; one voucher covers them all.")]
-CodeText = Annotated[str, msgspec.Meta(min_length=1, max_length=40, description="As printed or as a person typed it.")]
+CodeText = Annotated[
+    str,
+    msgspec.Meta(min_length=1, max_length=40, description="As printed or as a person typed it.", extra=marked("typed")),
+]
 LocationId = Annotated[str, msgspec.Meta(max_length=64)]
 Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
@@ -50,7 +53,7 @@ class RedemptionIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class CancelIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why the member gives it back; may be empty."""
 
-    reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    reason: Annotated[str, msgspec.Meta(max_length=500, extra=marked("paragraphs"))] = ""
 
 
 class VoucherRef(msgspec.Struct, frozen=True):
@@ -172,7 +175,7 @@ class UndoUseIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Take a use back. `location_id` is the one at which the voucher was used."""
 
     code: CodeText
-    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     location_id: LocationId | None = None
 
 

@@ -3,7 +3,7 @@
 It calls the desk as the API does, in the name of the signed-in person: the same rights, the same locations, the same answers.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -14,7 +14,7 @@ from benefits.redemptions.counter_desk import UndoUse, Use, Verify, counter_desk
 from benefits.redemptions.schemas import UndoneUse, UndoUseIn, UsedVoucher, UseIn, VerifiedVoucher, VerifyIn
 from benefits.web.counter_place import Where, choose, choose_place, place_form, where
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, InvalidField
+from marketplace.kernel.facts import Fact
 from marketplace.kernel.text import Text
 from marketplace.platform.idempotency import Outcome, request_key
 from marketplace.web.language import page_language
@@ -22,6 +22,7 @@ from marketplace.web.pages import Page
 from partners.oauth.callers import PartnerCaller
 from partners.staff.domain import SignedIn
 from partners.web.acting import acting
+from partners.web.forms import typed, wire
 from partners.web.frame import HttpRequest, field, portal_page, portal_router, words
 from partners.web.places import Place, leads_to
 
@@ -54,6 +55,8 @@ _LATER = Text(
     "This was sent before, and the voucher has changed since; below is how it stands now.",
 )
 """For a form that comes again from a page of before: the old answer alone would mislead whoever stands there."""
+
+_Body = TypeVar("_Body", VerifyIn, UseIn, UndoUseIn)
 
 _FIELD_WORDS = {
     "code": ("请输入券码，最多 40 个字符。", "please give the code, of 40 characters at the most."),
@@ -96,7 +99,7 @@ async def use(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Res
     here = await where(request, partner)
     if here is None:
         return choose()
-    code, reference = field(form, "code", 100), field(form, "reference", 200)
+    code, reference = field(form, "code", 100), typed(form, "reference", 200)
     said = {"code": code, "reference": reference, "location_id": here.location_id}
     try:
         body = _wire(UseIn, **said, use_token=str(form.get("use_token", ""))[:500] or None)
@@ -124,7 +127,7 @@ async def undo(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Re
     here = await where(request, partner)
     if here is None:
         return choose()
-    code, reason = field(form, "code", 100), field(form, "reason", 200)
+    code, reason = field(form, "code", 100), typed(form, "reason", 200)
     try:
         body = _wire(UndoUseIn, code=code, reason=reason or "-", location_id=here.location_id)
         key = request_key(request, partner.actor, str(form.get("idempotency_key", "")), body)
@@ -209,11 +212,5 @@ def _why(request: HttpRequest, outcome: Outcome) -> str:
     return known.in_language(page_language(request)) if known else str(problem["title"])
 
 
-def _wire(struct: Any, **said: Any) -> Any:
-    """Return a form as the API takes it. Raises InvalidField with words for who filled the form in."""
-    try:
-        return msgspec.convert(said, struct)
-    except msgspec.ValidationError as error:
-        named = str(error).rpartition("`$.")[2].rstrip("`")
-        named = named if named in _FIELD_WORDS else "code"
-        raise InvalidField(named, *_FIELD_WORDS[named]) from error
+def _wire(struct: type[_Body], **said: Any) -> _Body:
+    return wire(struct, said, _FIELD_WORDS, "code")

@@ -3,8 +3,11 @@
 A fact knows nothing of HTTP; `platform/problems.py` alone turns its kind into a status.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, ClassVar
+
+import msgspec
 
 
 class Kind(StrEnum):
@@ -53,6 +56,45 @@ class InvalidField(Fact):
     def __init__(self, field: str, zh_reason: str, en_reason: str) -> None:
         """Name the field by its path in the body, such as `price.points`."""
         super().__init__(field=field, zh_reason=zh_reason, en_reason=en_reason)
+
+
+class Wrong(msgspec.Struct, frozen=True):
+    """One field that is wrong: its path, such as `earnings[0].points`, and what is wrong with it, in both languages."""
+
+    field: str
+    zh: str
+    en: str
+    letters: bool = False
+    """Whether it is about letters that a text may not have, which its writer may not see."""
+
+
+class InvalidFields(Fact):
+    """Fields of the request are wrong: all of those that are, in the order of the request's type."""
+
+    kind = Kind.INVALID
+    code = "invalid_request"
+    zh = "请求有误。"
+    en = "The request is not valid."
+
+    def __init__(self, wrong: list[Wrong]) -> None:
+        """Keep the fields."""
+        super().__init__()
+        self.wrong = wrong
+
+
+def refuse_all(faults: Iterable[InvalidField]) -> None:
+    """Raise what is wrong, if anything is: one fault as itself, more of them together."""
+    found = list(faults)
+    if len(found) == 1:
+        raise found[0]
+    if found:
+        told = [one.details for one in found]
+        raise InvalidFields([Wrong(one["field"], one["zh_reason"], one["en_reason"]) for one in told])
+
+
+def in_words(refused: InvalidFields) -> str:
+    """Return the faults as one English text, for a terminal or an answer that has room for a text only."""
+    return "; ".join(f"{one.field}: {one.en}" for one in refused.wrong)
 
 
 class NotFound(Fact):

@@ -4,11 +4,21 @@ from typing import Annotated
 
 import msgspec
 
+from marketplace.kernel.text import marked
+
 MAX_MINOR = 10**13
 """The largest single amount, in minor units (100 billion yuan): far above any real one, far below a bigint's end."""
 
 AmountMinor = Annotated[int, msgspec.Meta(ge=0, le=MAX_MINOR, description="Amount in minor units (fen for CNY).")]
-Currency = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$(?!\n)", description="ISO 4217 code.", examples=["CNY"])]
+Currency = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[A-Z]{3}$(?!\n)",
+        description="ISO 4217 code.",
+        examples=["CNY"],
+        extra=marked(words=("币种代码，如 CNY", "the code of a currency, such as CNY")),
+    ),
+]
 
 PPM = 1_000_000
 

@@ -1,11 +1,23 @@
-"""Texts in the product's two languages, and the bigrams that make them searchable."""
+"""Texts in the product's two languages, what a text from outside may have, and the bigrams that make texts searchable.
+
+Every text from outside is one of these kinds, by the `text` mark of its type (`line` where there is none):
+
+- `line`: one line of letters that can be seen (`letters.py`), without a blank at either end;
+- `paragraphs`: the same with line feeds and tabs; CR LF and CR become LF;
+- `typed`: what a person types off paper, such as a code, which is made plain before it is compared;
+- `raw`: no words, such as a picture; only U+0000 is refused, which the database cannot keep.
+
+`platform/fitting.py` holds bodies, forms, files and arguments against these.
+"""
 
 import re
 import unicodedata
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+
+from marketplace.kernel.letters import Words, complaint, with_plain_line_ends
 
 Language = Literal["zh-CN", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh-CN", "en")
@@ -13,16 +25,46 @@ LANGUAGES: tuple[Language, ...] = ("zh-CN", "en")
 _WORD = re.compile(r"[a-z0-9]+|[\u3400-\u9fff]+")
 _MAX_TERM = 30
 
+TextKind = Literal["line", "paragraphs", "typed", "raw"]
+
+
+def marked(kind: TextKind = "line", words: Words | None = None) -> dict[str, Any]:
+    """Return the `extra` of a text type's `msgspec.Meta`: its kind, and what is expected, in words, where it has a pattern."""
+    return {"text": kind} | ({} if words is None else {"words": words})
+
+
+def settled(text: str, kind: TextKind) -> str:
+    """Return a text from outside as it is kept."""
+    return with_plain_line_ends(text) if kind == "paragraphs" else text
+
+
+def refusal(text: str, kind: TextKind) -> Words | None:
+    """Return why a settled text cannot be one of its kind, in both languages, or None."""
+    if kind in {"typed", "raw"}:
+        return ("不能含有字符 U+0000。", "must not have the character U+0000.") if "\0" in text else None
+    if kind == "line" and text != text.strip() and not text.isspace():
+        return "开头和结尾不能有空白。", "must not begin or end with a blank."
+    return complaint(text, lines=kind == "paragraphs")
+
 
 class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A text in Chinese and English: `{"zh-CN": "…", "en": "…"}`."""
 
-    zh: Annotated[str, msgspec.Meta(min_length=1, max_length=4000)] = msgspec.field(name="zh-CN")
-    en: Annotated[str, msgspec.Meta(min_length=1, max_length=4000)]
+    zh: Annotated[str, msgspec.Meta(min_length=1, max_length=4000, extra=marked("paragraphs"))] = msgspec.field(
+        name="zh-CN"
+    )
+    en: Annotated[str, msgspec.Meta(min_length=1, max_length=4000, extra=marked("paragraphs"))]
 
     def in_language(self, language: str) -> str:
         """Return the text in the language, Chinese unless English is asked for."""
         return self.en if language == "en" else self.zh
+
+
+class Title(Text, frozen=True, forbid_unknown_fields=True):
+    """A text of one line in Chinese and English."""
+
+    zh: Annotated[str, msgspec.Meta(min_length=1, max_length=4000)] = msgspec.field(name="zh-CN")
+    en: Annotated[str, msgspec.Meta(min_length=1, max_length=4000)]
 
 
 @lru_cache(maxsize=1024)

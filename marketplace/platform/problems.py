@@ -1,6 +1,6 @@
 """Errors as RFC 9457 problem documents. The only module that turns a fact into an HTTP status."""
 
-import re
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 
-from marketplace.kernel.facts import Fact, Kind, NotFound, WrongState
+from marketplace.kernel.facts import Fact, InvalidFields, Kind, NotFound, Wrong, WrongState
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import preferred_language
 from marketplace.platform.answer import Answer
@@ -45,17 +45,10 @@ _FRAMEWORK: dict[int, tuple[str, str, str]] = {
     499: ("client_gone", "请求未传完连接即断开。", "The connection ended before the request had arrived."),
 }
 
-_FIELD = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
-_NAMED_FIELD = re.compile(r"(?:unknown|required) field `(?P<name>[^`]+)`")
+MOST_ERRORS = 100
+"""Faults in one answer; `errors_total` says how many there are, where that is more."""
 
 logger = structlog.get_logger()
-
-
-class FieldProblem(msgspec.Struct, frozen=True):
-    """One field that is wrong: its path in the body, and what is wrong with it."""
-
-    field: str
-    message: str
 
 
 HttpRequest = Request[Any, Any, Any]
@@ -75,6 +68,8 @@ def problem_body(fact: Fact, language: str, request_id: str = "") -> dict[str, A
     if fact.kind is Kind.INVALID and "field" in details:
         reason = fact.details.get("en_reason" if language == "en" else "zh_reason", message)
         body["errors"] = [{"field": details.pop("field"), "message": reason}]
+    if isinstance(fact, InvalidFields):
+        body |= _errors(fact.wrong, language)
     if request_id:
         body["request_id"] = request_id
     return {**details, **body}
@@ -85,15 +80,10 @@ def status_of(fact: Fact) -> int:
     return STATUS[fact.kind]
 
 
-def field_problem(message: str) -> FieldProblem:
-    """Return the field and the complaint in a message of msgspec, such as "Expected `int` - at `$.points`"."""
-    match = _FIELD.match(message)
-    what, path = (match["what"], match["path"] or "") if match else (message, "")
-    field = path.removeprefix("$").removeprefix(".")
-    named = _NAMED_FIELD.search(what)
-    if named:
-        field = f"{field}.{named['name']}" if field else named["name"]
-    return FieldProblem(field or "body", what)
+def _errors(wrong: Sequence[Wrong], language: str) -> dict[str, Any]:
+    told = wrong[:MOST_ERRORS]
+    errors = [{"field": one.field, "message": one.en if language == "en" else one.zh} for one in told]
+    return {"errors": errors} if len(wrong) == len(told) else {"errors": errors, "errors_total": len(wrong)}
 
 
 def respond(
@@ -137,24 +127,18 @@ def handle_transition(request: HttpRequest, refusal: TransitionRefusedError) -> 
 
 
 def handle_validation(request: HttpRequest, error: ValidationException) -> Response[bytes]:
-    """Answer a request that does not fit its schema, naming each field."""
-    return respond(request, 400, _framework_body(request, 400, errors=_validation_errors(error)))
+    """Answer a request that does not fit its handler in what the framework itself looks at: path, headers, a missing body."""
+    found = error.extra if isinstance(error.extra, list) else []
+    wrong = [_wrong(str(item.get("key") or "")) for item in found]
+    return handle_fact(
+        request, InvalidFields(wrong or [Wrong("request", "格式不正确。", "is not in the expected form.")])
+    )
 
 
-def _validation_errors(error: ValidationException) -> list[FieldProblem]:
-    extra = error.extra
-    if isinstance(extra, list) and extra:
-        found = []
-        for item in extra:
-            # What is wrong with the body as a whole comes under the handler's own word for it.
-            key = "" if item.get("key") == "data" else str(item.get("key") or "")
-            problem = field_problem(str(item.get("message", "")))
-            field = key or problem.field
-            if key and problem.field not in {"body", key}:
-                field = problem.field if problem.field.startswith(key) else f"{key}.{problem.field}"
-            found.append(FieldProblem(field, problem.message))
-        return found
-    return [field_problem(str(error.detail))]
+def _wrong(key: str) -> Wrong:
+    if key == "data":
+        return Wrong("body", "请求体为空，请发送 JSON 对象。", "is empty: send a JSON object.")
+    return Wrong(key or "request", "格式不正确。", "is not in the expected form.")
 
 
 def handle_http(request: HttpRequest, error: HTTPException) -> Response[bytes]:
@@ -162,25 +146,12 @@ def handle_http(request: HttpRequest, error: HTTPException) -> Response[bytes]:
     status = error.status_code
     if status >= 500:
         return handle_unexpected(request, error)
-    errors = None
-    if status == 400:
-        cause = error.__cause__
-        message = str(cause) if isinstance(cause, msgspec.MsgspecError) else str(error.detail)
-        errors = [field_problem(message)]
-    return respond(request, status, _framework_body(request, status, errors), dict(error.headers or {}))
-
-
-def _framework_body(request: HttpRequest, status: int, errors: list[FieldProblem] | None = None) -> dict[str, Any]:
     code, chinese, english = _FRAMEWORK.get(status, ("refused", "请求被拒绝。", "The request was refused."))
-    body: dict[str, Any] = {
-        "type": f"/problems/{code}",
-        "code": code,
-        "title": english if language_of(request) == "en" else chinese,
-        "status": status,
-    }
-    if errors:
-        body["errors"] = [{"field": item.field, "message": item.message} for item in errors]
-    return body
+    title = english if language_of(request) == "en" else chinese
+    body: dict[str, Any] = {"type": f"/problems/{code}", "code": code, "title": title, "status": status}
+    if status == 400:
+        body |= _errors([Wrong("body", "无法解读。", "cannot be read.")], language_of(request))
+    return respond(request, status, body, dict(error.headers or {}))
 
 
 def handle_lock_timeout(request: HttpRequest, error: asyncpg.PostgresError) -> Response[bytes]:

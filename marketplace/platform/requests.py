@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import msgspec
 from litestar import Request
 from litestar.datastructures import FormMultiDict
 from litestar.enums import ScopeType
@@ -19,6 +18,7 @@ from prometheus_client import Counter, Histogram
 
 from marketplace.kernel.clock import Clock
 from marketplace.platform import logs
+from marketplace.platform.bodies import Body
 from marketplace.platform.hosts import Hosts, Verdict
 from marketplace.settings import Settings
 
@@ -39,7 +39,7 @@ def _metrics(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
 
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$", re.ASCII)
 
-_decoders: WeakKeyDictionary[object, msgspec.json.Decoder[Any]] = WeakKeyDictionary()
+_bodies: WeakKeyDictionary[object, Body] = WeakKeyDictionary()
 
 
 CLIENT_GONE = 499
@@ -102,24 +102,14 @@ class StrictRequest(Request[Any, Any, Any]):
     async def json(self) -> Any:
         """Return the body as the handler's own type, or as plain values for a handler that takes none.
 
-        Raises ValidationException, naming the field.
+        Raises InvalidFields.
         """
         handler = self.route_handler
-        decoder = _decoders.get(handler)
-        if decoder is None:
+        reader = _bodies.get(handler)
+        if reader is None:
             data = handler.parsed_fn_signature.parameters.get("data")
-            decoder = _decoders[handler] = msgspec.json.Decoder(Any if data is None else data.annotation)
-        body = await self.body() or b"null"
-        if is_too_deep(body):
-            message = f"must not be nested deeper than {MAX_DEPTH} levels"
-            raise ValidationException(detail=message, extra=[{"message": message}])
-        try:
-            decoded = decoder.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ValidationException(detail=str(error), extra=[{"message": str(error)}]) from error
-        if b"\\u0000" in body:
-            _refuse_nul(msgspec.json.decode(body), "$")
-        return decoded
+            reader = _bodies[handler] = Body(Any if data is None else data.annotation)
+        return reader.read(await self.body())
 
 
 _MOST_DIGITS = 20  # Python refuses to read thousands of them
@@ -140,38 +130,6 @@ def _again(first: ReceiveMessage, rest: Receive) -> Receive:
         return waiting.pop() if waiting else await rest()
 
     return receive
-
-
-MAX_DEPTH = 32
-"""Levels of arrays and objects in a body; ours have six at the most."""
-
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_OPENING = frozenset(b"[{")
-
-
-def is_too_deep(body: bytes) -> bool:
-    """Return whether a JSON body is nested deeper than MAX_DEPTH; of what is no JSON, the decoder says so."""
-    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
-        return False
-    depth = 0
-    for bracket in _STRINGS.sub(b"", body).translate(None, _ALL_BUT_BRACKETS):
-        depth += 1 if bracket in _OPENING else -1
-        if depth > MAX_DEPTH:
-            return True
-    return False
-
-
-def _refuse_nul(value: Any, path: str) -> None:
-    """Raise ValidationException naming the field with a NUL: PostgreSQL keeps none, whatever the field."""
-    if isinstance(value, str) and "\0" in value:
-        raise ValidationException(extra=[{"message": f"must not contain the character U+0000 - at `{path}`"}])
-    if isinstance(value, dict):
-        for name, part in value.items():
-            _refuse_nul(part, f"{path}.{name}")
-    if isinstance(value, list):
-        for place, part in enumerate(value):
-            _refuse_nul(part, f"{path}[{place}]")
 
 
 def clock_of(request: Request[Any, Any, Any]) -> Clock:

@@ -4,6 +4,7 @@ Amounts are per unit, in minor units of `currency`; rates are parts per million.
 release has a default, so that what was signed before is read as it was meant.
 """
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
@@ -11,9 +12,10 @@ from zoneinfo import available_timezones
 
 import msgspec
 
-from marketplace.kernel.facts import InvalidField
+from marketplace.kernel.facts import InvalidField, refuse_all
 from marketplace.kernel.money import PPM, AmountMinor, Currency, Money
 from marketplace.kernel.periods import Cycle
+from marketplace.kernel.text import marked
 from partners.fields import Ppm, Reference, Scenario
 
 Role = Literal["accepts_points", "grants_points", "both"]
@@ -42,6 +44,7 @@ TimeZone = Annotated[
         max_length=64,
         pattern=r"^[A-Za-z][A-Za-z0-9_+/-]*$(?!\n)",
         examples=["Asia/Shanghai"],
+        extra=marked(words=(" IANA 时区，如 Asia/Shanghai", "an IANA time zone such as Asia/Shanghai")),
         description="IANA zone in which the periods of the cycle begin; null means that of the marketplace.",
     ),
 ]
@@ -156,53 +159,57 @@ _FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
 
 
 def check_proposal(proposal: Proposal, home_currency: str) -> None:
-    """Raise InvalidField for terms that contradict each other or this marketplace.
+    """Raise InvalidField, or InvalidFields, for terms that contradict each other or this marketplace.
 
     There is one currency: nothing here converts, so a contract in another could never be settled.
     """
-    _check_days(proposal)
+    refuse_all(_faults(proposal, home_currency))
+
+
+def _faults(proposal: Proposal, home_currency: str) -> Iterator[InvalidField]:
+    yield from _days_faults(proposal)
     if proposal.currency != home_currency:
-        raise InvalidField(
+        yield InvalidField(
             "currency", f"本平台以 {home_currency} 结算。", f"must be {home_currency}: this marketplace settles in it."
         )
-    _check_prices(proposal)
+    yield from _prices_faults(proposal)
     least = proposal.minimum_payout
     if least is not None and least.currency != proposal.currency:
-        raise InvalidField(
+        yield InvalidField(
             "minimum_payout.currency",
             f"必须与合同币种 {proposal.currency} 一致。",
             f"must be the contract's {proposal.currency}.",
         )
     if proposal.time_zone is not None and proposal.time_zone not in available_timezones():
-        raise InvalidField("time_zone", "不是 IANA 时区。", "is no IANA time zone.")
-    _check_grants(proposal)
-    _check_funding(proposal.funding)
+        yield InvalidField("time_zone", "不是 IANA 时区。", "is no IANA time zone.")
+    yield from _grants_faults(proposal)
+    yield from _funding_faults(proposal.funding)
     for place, rule in enumerate(proposal.commission):
-        _check_names(f"commission[{place}]", rule)
+        yield from _names_faults(f"commission[{place}]", rule)
         if rule.cap_minor is not None and rule.cap_minor < rule.floor_minor:
-            raise InvalidField(
+            yield InvalidField(
                 f"commission[{place}].cap_minor", "不能低于 floor_minor。", "must not be below floor_minor."
             )
 
 
-def _check_days(proposal: Proposal) -> None:
+def _days_faults(proposal: Proposal) -> Iterator[InvalidField]:
     for field, day in (("starts_on", proposal.starts_on), ("ends_on", proposal.ends_on)):
         if day is not None and not _FIRST_DAY <= day <= _LAST_DAY:
-            raise InvalidField(
+            yield InvalidField(
                 field, f"须在 {_FIRST_DAY} 与 {_LAST_DAY} 之间。", f"must lie from {_FIRST_DAY} to {_LAST_DAY}."
             )
     if proposal.ends_on is not None and proposal.ends_on <= proposal.starts_on:
-        raise InvalidField(
+        yield InvalidField(
             "ends_on", "必须晚于 starts_on（不含当日）。", "must lie after starts_on; it is the first day without it."
         )
 
 
-def _check_prices(proposal: Proposal) -> None:
+def _prices_faults(proposal: Proposal) -> Iterator[InvalidField]:
     named = [("settlement_price", proposal.settlement_price), ("max_settlement_price", proposal.max_settlement_price)]
     for place, rule in enumerate(proposal.prices):
-        _check_names(f"prices[{place}]", rule)
+        yield from _names_faults(f"prices[{place}]", rule)
         if (rule.price is None) == (rule.per_point_micros is None):
-            raise InvalidField(
+            yield InvalidField(
                 f"prices[{place}]",
                 "须且只须给出 price 或 per_point_micros。",
                 "names either price or per_point_micros.",
@@ -213,52 +220,52 @@ def _check_prices(proposal: Proposal) -> None:
         if price is None:
             continue
         if price.currency != proposal.currency:
-            raise InvalidField(
+            yield InvalidField(
                 f"{field}.currency",
                 f"必须与合同币种 {proposal.currency} 一致。",
                 f"must be the contract's {proposal.currency}.",
             )
         if limit is not None and price.amount > limit.amount:
-            raise InvalidField("max_settlement_price", f"不能低于 {field}。", f"must not be below {field}.")
+            yield InvalidField("max_settlement_price", f"不能低于 {field}。", f"must not be below {field}.")
     if proposal.settlement_price is not None and proposal.per_point_micros is not None:
-        raise InvalidField(
+        yield InvalidField(
             "per_point_micros", "与 settlement_price 只能二选一。", "goes without settlement_price: give one of them."
         )
 
 
-def _check_grants(proposal: Proposal) -> None:
+def _grants_faults(proposal: Proposal) -> Iterator[InvalidField]:
     for field in ("packs", "grant_per_point_micros"):
         if getattr(proposal, field) is not None and proposal.role == "accepts_points":
-            raise InvalidField(field, "仅用于发放积分的合同。", "goes with a contract that grants points.")
+            yield InvalidField(field, "仅用于发放积分的合同。", "goes with a contract that grants points.")
     if proposal.packs is None:
         return
     if proposal.grant_per_point_micros is not None:
-        raise InvalidField(
+        yield InvalidField(
             "grant_per_point_micros",
             "与 packs 只能二选一：预付或后付。",
             "goes without packs: points are paid before they are granted, or after.",
         )
     if proposal.packs.price.currency != proposal.currency:
-        raise InvalidField(
+        yield InvalidField(
             "packs.price.currency",
             f"必须与合同币种 {proposal.currency} 一致。",
             f"must be the contract's {proposal.currency}.",
         )
 
 
-def _check_funding(funding: Funding) -> None:
+def _funding_faults(funding: Funding) -> Iterator[InvalidField]:
     total = funding.oem_ppm + funding.partner_ppm + funding.dealer_ppm
     if total != PPM:
-        raise InvalidField(
+        yield InvalidField(
             "funding", f"三方比例合计须为 {PPM}，现为 {total}。", f"must sum to {PPM} parts; it sums to {total}."
         )
     if (funding.dealer is None) != (funding.dealer_ppm == 0):
-        raise InvalidField(
+        yield InvalidField(
             "funding.dealer", "经销商承担比例大于 0 时必填，否则须为空。", "is given just when dealer_ppm is above 0."
         )
 
 
-def _check_names(field: str, rule: PriceRule | CommissionRule) -> None:
+def _names_faults(field: str, rule: PriceRule | CommissionRule) -> Iterator[InvalidField]:
     for name, values in (("offers", rule.offers), ("scenarios", rule.scenarios)):
         if len(set(values)) != len(values):
-            raise InvalidField(f"{field}.{name}", "不能重复。", "names one twice.")
+            yield InvalidField(f"{field}.{name}", "不能重复。", "names one twice.")

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.facts import Fact, Kind, NotFound
+from marketplace.kernel.text import marked
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.events import publish
@@ -27,6 +28,7 @@ AccountNumber = Annotated[
         pattern=r"^[0-9A-Z]{8,34}$(?!\n)",
         description="Without blanks; never told again.",
         examples=["6222021001112223334"],
+        extra=marked(words=(" 8 至 34 个数字或大写字母，不含空格", "8 to 34 digits or capital letters without blanks")),
     ),
 ]
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.kernel.text import Text
+from marketplace.kernel.text import Text, marked
 from partners.contracts.agreement import Parties, Proposal
 from partners.contracts.domain import ContractStatus, Method, Party
 from partners.fields import Line, Reference
@@ -15,6 +15,9 @@ ContentHash = Annotated[
     str,
     msgspec.Meta(
         pattern=r"^[0-9a-f]{64}$(?!\n)",
+        extra=marked(
+            words=(" content_hash，64 个十六进制字符", "the content_hash that was read: 64 hexadecimal digits")
+        ),
         description="SHA-256 of `content`, as it was read: what is signed is that text and no other.",
         examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
     ),

@@ -85,7 +85,7 @@ class AdminClients(Controller):
         partner_id: FromPath[str],
         staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
         cursors: NamedDependency[Cursors],
-        cursor: FromQuery[str | None] = None,
+        cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[ClientView]:
         """All clients, revoked ones too, by id."""
@@ -129,7 +129,7 @@ class AdminClients(Controller):
         self,
         staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
         cursors: NamedDependency[Cursors],
-        cursor: FromQuery[str | None] = None,
+        cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[ClientView]:
         """All of the OEM's clients, revoked ones too, by id."""

@@ -7,10 +7,11 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.kernel.facts import Fact, InvalidField, NotFound
+from marketplace.kernel.facts import Fact, InvalidField, InvalidFields, NotFound, in_words
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.platform import audit
+from marketplace.platform.bodies import Body
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.outbound import Outbound
 from marketplace.settings import Settings
@@ -47,6 +48,9 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     client_id: str | None = None
 
 
+_METADATA = Body(Metadata)
+
+
 class RegistrationRefused(Exception):  # noqa: N818 - an answer, as the RFC names it
     """Why a registration is refused (RFC 7591 §3.2.2)."""
 
@@ -63,12 +67,11 @@ def read_metadata(content_type: str | None, body: bytes) -> Metadata:
     if (content_type or "").partition(";")[0].strip().lower() != "application/json" or len(body) > _MAX_BODY:
         raise RegistrationRefused(400, "invalid_client_metadata", "Send application/json.")
     try:
-        found = msgspec.json.decode(body, type=Metadata)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        kind = "invalid_redirect_uri" if "redirect_uris" in str(error) else "invalid_client_metadata"
-        raise RegistrationRefused(400, kind, str(error)) from error
-    if b"\\u0000" in body:
-        raise RegistrationRefused(400, "invalid_client_metadata", "U+0000 cannot be kept.")
+        found: Metadata = _METADATA.read(body)
+    except InvalidFields as error:
+        at_addresses = all(one.field.startswith("redirect_uris") for one in error.wrong)
+        kind = "invalid_redirect_uri" if at_addresses else "invalid_client_metadata"
+        raise RegistrationRefused(400, kind, in_words(error)) from error
     return found
 
 

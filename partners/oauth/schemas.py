@@ -6,10 +6,19 @@ from uuid import UUID
 
 import msgspec
 
-from partners.fields import LINE, Line, Reference, ShortLine
+from marketplace.kernel.text import marked
+from partners.fields import LINE, LINE_WORDS, Line, Reference, ShortLine
 from partners.oauth.domain import MAX_GRACE_HOURS, ApplicationType, AuthMethod, GrantType
 
-ScopeName = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[a-z_]+:[a-z_]+$(?!\n)")]
+ScopeName = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[a-z_]+:[a-z_]+$(?!\n)",
+        extra=marked(words=("权限名，如 offers:read", "the name of a scope, such as offers:read")),
+    ),
+]
 Scopes = Annotated[list[ScopeName], msgspec.Meta(min_length=1, max_length=20)]
 RedirectUri = Annotated[str, msgspec.Meta(min_length=1, max_length=500, examples=["https://app.example.com/callback"])]
 Url = Annotated[str, msgspec.Meta(min_length=9, max_length=2048, examples=["https://example.com/jwks.json"])]
@@ -123,7 +132,9 @@ class NewInitialToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """What lets a company register clients by itself: a partner's own, or applications of a `publisher` that act for partners."""
 
     partner_id: UUID | None = None
-    publisher: Annotated[str, msgspec.Meta(max_length=80, pattern=rf"^$(?!\n)|{LINE}")] = ""
+    publisher: Annotated[
+        str, msgspec.Meta(max_length=80, pattern=rf"^$(?!\n)|{LINE}", extra=marked(words=LINE_WORDS))
+    ] = ""
     scopes: Scopes
     uses: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
     days: Annotated[int, msgspec.Meta(ge=1, le=90)] = 7

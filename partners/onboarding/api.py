@@ -13,7 +13,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller, Unauthenticated
-from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, Limit, Page
+from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.platform.problems import HttpRequest, language_of, path_id
 from marketplace.settings import Settings
 from partners.oauth.callers import PartnerCaller
@@ -127,7 +127,7 @@ class AdminPartners(Controller):
         staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
         cursors: NamedDependency[Cursors],
         status: FromQuery[str | None] = None,
-        cursor: FromQuery[str | None] = None,
+        cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[PartnerView]:
         """The newest application first; `status` narrows the list to one state."""

@@ -13,7 +13,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
-from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, Limit, Page
+from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.platform.problems import HttpRequest, language_of
 from partners.oauth.callers import PartnerCaller
 from partners.onboarding.import_locations import import_locations
@@ -74,7 +74,7 @@ class Locations(Controller):
         self,
         partner: NamedDependency[PartnerCaller],
         cursors: NamedDependency[Cursors],
-        cursor: FromQuery[str | None] = None,
+        cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[LocationView]:
         """The calling partner's locations, by id."""

@@ -6,6 +6,9 @@ from typing import Any
 
 import msgspec
 
+from marketplace.kernel.facts import InvalidFields
+from marketplace.kernel.letters import Words
+from marketplace.platform.fitting import fit
 from partners.fields import Line, Reference, ShortLine
 from partners.onboarding.schemas import Coordinates, LocationState, RowProblem
 from partners.onboarding.spreadsheet import Formula, Row
@@ -37,17 +40,12 @@ _STATES: dict[str, LocationState] = {
 _DEGREES = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{1,17})?", re.ASCII)
 _FORMULA_SIGNS = ("=", "+", "-", "@")
 
-_WORDS: dict[str, tuple[str, str]] = {
+_WORDS: dict[str, Words] = {
     "unknown": ("没有这一列。", "is no column that is known here."),
     "twice": ("该列出现两次。", "stands there twice."),
     "missing": ("缺少此列。", "is a column that is missing."),
     "required": ("不能为空。", "must not be empty."),
     "formula": ("不能是公式。", "must not be a formula."),
-    "reference": (
-        "须为 1 至 64 个字母、数字、点、下划线或连字符。",
-        "must be 1 to 64 letters, digits, dots, underscores or hyphens.",
-    ),
-    "line": ("须为一行文字，且不能过长。", "must be one line, and not too long."),
     "state": ("须为 open、temporarily_closed 或 closed。", "must be open, temporarily_closed or closed."),
     "latitude": ("须为 -90 至 90 的十进制度数。", "must be decimal degrees from -90 to 90."),
     "longitude": ("须为 -180 至 180 的十进制度数。", "must be decimal degrees from -180 to 180."),
@@ -97,7 +95,7 @@ def parse(rows: Sequence[Row], language: str) -> Parsed:
     seen: dict[str, int] = {}
     for row in rows[1:]:
         fields = {name: row.cells[place] if place < len(row.cells) else "" for name, place in columns.items()}
-        found = [RowProblem(row.number, field, _word(what, language)) for field, what in _wrong(fields)]
+        found = [RowProblem(row.number, field, words[language == "en"]) for field, words in _wrong(fields)]
         identifier = fields["id"]
         if not found and identifier in seen:
             found = [RowProblem(row.number, "id", _word("duplicate", language).format(seen[identifier]))]
@@ -131,33 +129,33 @@ def _header(rows: Sequence[Row], language: str) -> tuple[dict[str, int], list[Ro
     return columns, problems
 
 
-def _wrong(fields: dict[str, str]) -> list[tuple[str, str]]:
+def _wrong(fields: dict[str, str]) -> list[tuple[str, Words]]:
     """Return (field, what is wrong) for each field of a row that is wrong."""
     looked = [(name, _complaint(name, text)) for name, text in fields.items()]
     found = [(name, what) for name, what in looked if what is not None]
     if bool(fields.get("latitude")) != bool(fields.get("longitude")):
-        found.append(("longitude" if fields.get("latitude") else "latitude", "pair"))
+        found.append(("longitude" if fields.get("latitude") else "latitude", _WORDS["pair"]))
     return found
 
 
-def _complaint(name: str, text: str) -> str | None:
+def _complaint(name: str, text: str) -> Words | None:
     if isinstance(text, Formula) or (name in _TYPES and text.startswith(_FORMULA_SIGNS)):
-        return "formula"
+        return _WORDS["formula"]
     if not text:
-        return "required" if name in REQUIRED else None
+        return _WORDS["required"] if name in REQUIRED else None
     if name in _TYPES:
         return _misfit(name, text)
     if name == "state":
-        return None if text.lower() in _STATES else "state"
+        return None if text.lower() in _STATES else _WORDS["state"]
     most = 90 if name == "latitude" else 180
-    return None if _DEGREES.fullmatch(text) and abs(float(text)) <= most else name
+    return None if _DEGREES.fullmatch(text) and abs(float(text)) <= most else _WORDS[name]
 
 
-def _misfit(name: str, text: str) -> str | None:
+def _misfit(name: str, text: str) -> Words | None:
     try:
-        msgspec.convert(text, _TYPES[name])
-    except msgspec.ValidationError:
-        return "reference" if name == "id" else "line"
+        fit(text, _TYPES[name])
+    except InvalidFields as refused:
+        return refused.wrong[0].zh, refused.wrong[0].en
     return None
 
 

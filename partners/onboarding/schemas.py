@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.kernel.text import Text
+from marketplace.kernel.text import Text, marked
 from partners.fields import Line, Name, Paragraphs, Reference, Scenario, ShortLine
 
 PartnerKind = Literal[
@@ -32,24 +32,43 @@ Email = Annotated[
         max_length=254,
         pattern=r"^[^\x00-\x20\x7f@<>\"',;:\\]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+$(?!\n)",
         examples=["li.na@example.com"],
+        extra=marked(words=("邮箱地址，如 li.na@example.com", "an e-mail address such as li.na@example.com")),
     ),
 ]
 Phone = Annotated[
     str,
     msgspec.Meta(
-        min_length=5, max_length=32, pattern=r"^\+?[0-9][0-9 ()-]*[0-9]$(?!\n)", examples=["+86 21 5555 0100"]
+        min_length=5,
+        max_length=32,
+        pattern=r"^\+?[0-9][0-9 ()-]*[0-9]$(?!\n)",
+        examples=["+86 21 5555 0100"],
+        extra=marked(words=("电话号码，如 +86 21 5555 0100", "a telephone number such as +86 21 5555 0100")),
     ),
 ]
 Website = Annotated[
     str,
     msgspec.Meta(
-        max_length=300, pattern=r"^https?://[^\x00-\x20\x7f<>\"\\^`{|}]+$(?!\n)", examples=["https://example.com"]
+        max_length=300,
+        pattern=r"^https?://[^\x00-\x20\x7f<>\"\\^`{|}]+$(?!\n)",
+        examples=["https://example.com"],
+        extra=marked(words=("网址，如 https://example.com", "an address such as https://example.com")),
     ),
 ]
 
 Code = Annotated[
     str,
-    msgspec.Meta(min_length=2, max_length=64, pattern=r"^[a-z][a-z0-9_]*$(?!\n)", examples=["business_licence"]),
+    msgspec.Meta(
+        min_length=2,
+        max_length=64,
+        pattern=r"^[a-z][a-z0-9_]*$(?!\n)",
+        examples=["business_licence"],
+        extra=marked(
+            words=(
+                " 2 至 64 个小写字母、数字或下划线，以字母开头",
+                "2 to 64 small letters, digits or underscores, a letter first",
+            )
+        ),
+    ),
 ]
 """A requirement of the checklist, by operations' name for it."""
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from marketplace.kernel.text import marked
 from partners.fields import Line, Reference, ShortLine
 from partners.onboarding.schemas import Email
 from partners.staff.domain import StaffRole, StaffStatus
@@ -19,9 +20,25 @@ Issuer = Annotated[
         max_length=500,
         pattern=r"^https?://[!-~]+[^/?#\s]$(?!\n)",
         examples=["https://login.example.com/realms/staff"],
+        extra=marked(
+            words=(
+                "登录服务的 issuer 地址，末尾不带斜杠，如 https://login.example.com/realms/staff",
+                "the provider's issuer without a slash at its end, such as https://login.example.com/realms/staff",
+            )
+        ),
     ),
 ]
-Printable = Annotated[str, msgspec.Meta(min_length=1, max_length=300, pattern=r"^[!-~]+$(?!\n)")]
+Printable = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=300,
+        pattern=r"^[!-~]+$(?!\n)",
+        extra=marked(
+            words=(" 1 至 300 个可见的 ASCII 字符，不含空格", "1 to 300 visible ASCII characters without blanks")
+        ),
+    ),
+]
 
 
 class NewStaff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-import msgspec
 from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, InvalidField, NotFound
+from marketplace.kernel.facts import Fact, InvalidField, InvalidFields, NotFound
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
 from marketplace.platform.database import DB, unit_of_work
+from marketplace.platform.fitting import fit
 from marketplace.platform.problems import path_id
 from marketplace.settings import Settings
 from marketplace.web.language import page_language
@@ -179,8 +179,8 @@ async def _signs_in_by_password(me: SignedIn, clock: Clock) -> bool:
 
 def _hash_of(said: Any) -> str:
     try:
-        return msgspec.convert({"content_hash": str(said)}, SignIn).content_hash
-    except msgspec.ValidationError as error:
+        return fit({"content_hash": str(said)}, SignIn).content_hash
+    except InvalidFields as error:
         raise InvalidField(
             "content_hash", "缺少合同文本的哈希，请重新打开合同。", "the hash is missing: open the contract again."
         ) from error

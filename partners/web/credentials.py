@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from typing import Any
 
-import msgspec
 from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
@@ -26,7 +25,8 @@ from partners.oauth.schemas import NewClient
 from partners.oauth.shape import SECRET_METHODS
 from partners.secrets_once import unseal
 from partners.staff.domain import SignedIn, StaffRole, scopes_of
-from partners.web.frame import HttpRequest, RoleNeeded, field, go, portal_page, why
+from partners.web.forms import typed, wire
+from partners.web.frame import HttpRequest, RoleNeeded, go, portal_page, why
 from partners.web.places import Place, leads_to
 
 ON_A_PAGE = 50
@@ -78,7 +78,7 @@ async def make(
     _need_developer(me)
     form = await request.form()
     said: dict[str, Any] = {
-        "name": field(form, "name", 80),
+        "name": typed(form, "name", 80),
         "scopes": form.getall("scopes", []),
         "livemode": form.get("livemode") == "live",
     }
@@ -171,7 +171,10 @@ def _wire(said: dict[str, Any]) -> NewClient:
     """Return the form as the API takes it. Raises InvalidField with words for who filled the form in."""
     if not said["name"]:
         raise InvalidField("name", "请填写名称，例如系统名。", "Please give it a name, such as the system's.")
-    try:
-        return msgspec.convert(said, NewClient)
-    except msgspec.ValidationError as error:
-        raise InvalidField("scopes", "请至少选择一项权限。", "Please choose at least one permission.") from error
+    return wire(NewClient, said, _FIELD_WORDS, "scopes")
+
+
+_FIELD_WORDS = {
+    "name": ("名称最多 80 个字符。", "The name may have 80 characters."),
+    "scopes": ("请至少选择一项权限。", "Please choose at least one permission."),
+}

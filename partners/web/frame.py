@@ -22,6 +22,7 @@ from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
 from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.letters import complaint
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.platform.problems import handle_fact
 from marketplace.platform.secretbox import derive
@@ -171,9 +172,9 @@ def words(request: HttpRequest, fact: Fact) -> str:
 
 
 def field(form: Mapping[str, Any], name: str, most: int) -> str:
-    """Return a one-line field of a form; what no keyboard sends, or too much of it, is nothing."""
+    """Return a one-line field of a form; what cannot be seen, or too much of it, is nothing."""
     text = str(form.get(name, "")).strip()
-    return text if text.isprintable() and len(text) <= most else ""
+    return text if len(text) <= most and complaint(text) is None else ""
 
 
 def cursor_of(request: HttpRequest) -> str | None:

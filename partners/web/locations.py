@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-import msgspec
 from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, InvalidField, NotFound
+from marketplace.kernel.facts import Fact, NotFound
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
 from marketplace.platform.database import unit_of_work
@@ -27,7 +26,8 @@ from partners.onboarding.locations import (
 from partners.onboarding.schemas import LocationChange, LocationState, LocationView, NewLocation
 from partners.staff.domain import SignedIn
 from partners.web.acting import acting
-from partners.web.frame import HttpRequest, cursor_of, field, go, portal_page, why
+from partners.web.forms import typed, wire
+from partners.web.frame import HttpRequest, cursor_of, go, portal_page, why
 from partners.web.places import Place, leads_to
 
 _SCOPE = "locations:write"
@@ -90,7 +90,7 @@ async def add(
     partner = await acting(me, _SCOPE)
     said = _said(await request.form())
     try:
-        new = _wire(NewLocation, said)
+        new = wire(NewLocation, _given(said), _FIELD_WORDS, "name")
         async with unit_of_work() as work:
             await add_location(work, partner.partner_id, new, clock.now())
     except (Fact, TransitionRefusedError) as refused:
@@ -116,7 +116,7 @@ async def change(
     said = _said(await request.form())
     said.pop("id")
     try:
-        wanted = _wire(LocationChange, said)
+        wanted = wire(LocationChange, _given(said), _FIELD_WORDS, "name")
         async with unit_of_work() as work:
             await change_location(work, partner.partner_id, shown.id, wanted, clock.now())
     except NotFound:
@@ -152,9 +152,9 @@ def _shown(shown: LocationView) -> dict[str, Any]:
 
 def _said(form: Any) -> dict[str, Any]:
     """Return what the form says, as the API takes it; a field that was left empty is not said."""
-    texts = {name: field(form, name, 300) for name in ("id", "region", "city", "address", "state")}
-    chinese, english = field(form, "name_zh", 300), field(form, "name_en", 300)
-    lat, lng = field(form, "latitude", 40), field(form, "longitude", 40)
+    texts = {name: typed(form, name, 300) for name in ("id", "region", "city", "address", "state")}
+    chinese, english = typed(form, "name_zh", 300), typed(form, "name_en", 300)
+    lat, lng = typed(form, "latitude", 40), typed(form, "longitude", 40)
     return {name: text or None for name, text in texts.items()} | {
         "name": {"zh-CN": chinese, "en": english or chinese} if chinese or english else None,
         "coordinates": {"lat": _degrees(lat), "lng": _degrees(lng)} if lat or lng else None,
@@ -179,16 +179,9 @@ _FIELD_WORDS = {
 }
 
 
-def _wire(struct: Any, said: dict[str, Any]) -> Any:
-    """Return a form as the API takes it. Raises InvalidField with words for who filled the form in."""
-    try:
-        # What is empty is left out: a field that must be there is then missing, and said so by its name.
-        return msgspec.convert({name: value for name, value in said.items() if value is not None}, struct)
-    except msgspec.ValidationError as error:
-        missing = str(error).partition("missing required field `")[2].partition("`")[0]
-        named = missing or str(error).rpartition("`$.")[2].partition(".")[0].rstrip("`")
-        named = named if named in _FIELD_WORDS else "name"
-        raise InvalidField(named, *_FIELD_WORDS[named]) from error
+def _given(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is not empty: a field that must be there is then missing, and said so by its name."""
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _wrong(request: HttpRequest, refused: Fact | TransitionRefusedError) -> dict[str, str]:

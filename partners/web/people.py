@@ -4,13 +4,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, InvalidField
+from marketplace.kernel.facts import Fact
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
 from marketplace.platform.database import UnitOfWork, unit_of_work
@@ -23,6 +22,7 @@ from partners.staff.domain import STAFF, SignedIn, StaffRole
 from partners.staff.people import change, disable, invite, invite_again, sign_out_everywhere
 from partners.staff.read import list_staff, see_staff
 from partners.staff.schemas import NewStaff, StaffChange, StaffView
+from partners.web.forms import typed, wire
 from partners.web.frame import HttpRequest, field, go, need, portal_page, why
 from partners.web.places import Place, leads_to
 
@@ -64,9 +64,9 @@ async def invite_somebody(
     """Put somebody on the list; the message goes out behind it."""
     need(me, _SCOPE)
     form = await request.form()
-    said = {"email": field(form, "email", 254), "name": field(form, "name", 80), "roles": form.getall("roles", [])}
+    said = {"email": typed(form, "email", 254), "name": typed(form, "name", 80), "roles": form.getall("roles", [])}
     try:
-        new = _wire(NewStaff, said)
+        new = wire(NewStaff, said, _FIELD_WORDS, "roles")
         async with unit_of_work() as work:
             await invite(work, me.partner_id, new, me.actor, clock.now())
     except (Fact, TransitionRefusedError) as refused:
@@ -90,11 +90,11 @@ async def change_person(
     """Change name, roles and places. The form carries the version that it showed."""
     need(me, _SCOPE)
     form, identifier = await request.form(), path_id(staff_id)
-    places = field(form, "locations", 4000).replace(",", " ").replace("，", " ").split()
-    said = {"name": field(form, "name", 80), "roles": form.getall("roles", []), "locations": places}
+    places = typed(form, "locations", 4000).replace(",", " ").replace("，", " ").split()
+    said = {"name": typed(form, "name", 80), "roles": form.getall("roles", []), "locations": places}
     version = field(form, "version", 18)
     try:
-        wanted = _wire(StaffChange, said)
+        wanted = wire(StaffChange, said, _FIELD_WORDS, "roles")
         number = int(version) if version.isascii() and version.isdigit() else 0
         async with unit_of_work() as work:
             await change(work, me.partner_id, identifier, wanted, number, me.actor, clock.now())
@@ -163,16 +163,6 @@ async def _person(request: HttpRequest, me: SignedIn, shown: StaffView, error: s
         actions=STAFF.actions(shown.status),
         roles=list(StaffRole),
     )
-
-
-def _wire(struct: Any, said: dict[str, Any]) -> Any:
-    """Return a form as the API takes it. Raises InvalidField with words for who filled the form in."""
-    try:
-        return msgspec.convert(said, struct)
-    except msgspec.ValidationError as error:
-        named = str(error).rpartition("`$.")[2].rstrip("`").partition("[")[0] or "roles"
-        chinese, english = _FIELD_WORDS.get(named, _FIELD_WORDS["roles"])
-        raise InvalidField(named, chinese, english) from error
 
 
 _FIELD_WORDS = {

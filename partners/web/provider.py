@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import msgspec
 from litestar import Response, get, post
 from litestar.di import NamedDependency
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, InvalidField, NotFound
+from marketplace.kernel.facts import Fact, NotFound
 from marketplace.platform.database import unit_of_work
 from marketplace.platform.outbound import Outbound
 from marketplace.settings import Settings
@@ -16,6 +15,7 @@ from partners.staff.domain import SignedIn
 from partners.staff.provider import CALLBACK, delete_provider, see_provider, set_provider, try_provider
 from partners.staff.schemas import ProviderIn, ProviderView
 from partners.web.acting import acting
+from partners.web.forms import typed, wire
 from partners.web.frame import HttpRequest, field, go, portal_page, why
 
 _SCOPE = "staff:manage"
@@ -37,11 +37,13 @@ async def keep(
 ) -> Page | Response[Any]:
     """Set the provider, or another in its place. The form carries the version that it showed, or none."""
     partner, form = await acting(me, _SCOPE), await request.form()
-    said = {name: field(form, name, 600) for name in ("issuer", "client_id", "client_secret")}
+    said = {name: typed(form, name, 600) for name in ("issuer", "client_id", "client_secret")}
     version = field(form, "version", 18)
     number = int(version) if version.isascii() and version.isdigit() else None
     try:
-        wanted = _wire(said)
+        # An empty secret keeps the one that is there.
+        given = {name: text for name, text in said.items() if text}
+        wanted = wire(ProviderIn, given, _FIELD_WORDS, "issuer")
         async with unit_of_work() as work:
             await set_provider(
                 work, settings, _outbound(request), partner.partner_id, wanted, number, partner.actor, clock.now()
@@ -116,17 +118,6 @@ _FIELD_WORDS = {
     "client_id": ("请填写在登录服务登记的 client_id。", "Please give the client_id that you registered there."),
     "client_secret": ("密钥含有不能识别的字符。", "The secret has characters that cannot be right."),
 }
-
-
-def _wire(said: dict[str, Any]) -> ProviderIn:
-    """Return the form as the API takes it; an empty secret keeps the one that is there. Raises InvalidField."""
-    try:
-        return msgspec.convert({name: text for name, text in said.items() if text}, ProviderIn)
-    except msgspec.ValidationError as error:
-        missing = str(error).partition("missing required field `")[2].partition("`")[0]
-        named = missing or str(error).rpartition("`$.")[2].rstrip("`")
-        named = named if named in _FIELD_WORDS else "issuer"
-        raise InvalidField(named, *_FIELD_WORDS[named]) from error
 
 
 def _wrong(request: HttpRequest, refused: Fact) -> dict[str, str]:

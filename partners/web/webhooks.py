@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import msgspec
 from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, InvalidField, NotFound
+from marketplace.kernel.facts import Fact, NotFound
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
 from marketplace.platform.database import unit_of_work
@@ -21,6 +20,7 @@ from partners.secrets_once import unseal
 from partners.staff.domain import SignedIn
 from partners.web.acting import acting
 from partners.web.deliveries import endpoint_page
+from partners.web.forms import typed, wire
 from partners.web.frame import HttpRequest, field, go, portal_page, why
 from partners.web.places import Place, leads_to
 from partners.webhooks.api import endpoints_of
@@ -59,7 +59,7 @@ async def add(
     partner = await acting(me, _SCOPE)
     said = _said(await request.form())
     try:
-        new = _wire(NewEndpoint, said)
+        new = wire(NewEndpoint, said, _FIELD_WORDS, "event_types")
         async with unit_of_work() as work:
             made = await endpoints_of(request).create(work, partner.partner_id, new, partner.actor, clock.now())
     except (Fact, TransitionRefusedError) as refused:
@@ -91,7 +91,7 @@ async def change(
     said, version = _said(form), field(form, "version", 18)
     number = int(version) if version.isascii() and version.isdigit() else 0
     try:
-        wanted = _wire(EndpointChange, said)
+        wanted = wire(EndpointChange, said, _FIELD_WORDS, "event_types")
         async with unit_of_work() as work:
             await endpoints_of(request).edit(
                 work, partner.partner_id, shown.id, wanted, number, partner.actor, clock.now()
@@ -171,8 +171,8 @@ def _said(form: Any) -> dict[str, Any]:
     """Return what the form says; every type is `*`, which holds for later ones, too."""
     types = form.getall("event_types", [])
     return {
-        "url": field(form, "url", 2048),
-        "description": field(form, "description", 200),
+        "url": typed(form, "url", 2048),
+        "description": typed(form, "description", 200),
         "event_types": ["*"] if form.get("all_types") == "yes" else types,
     }
 
@@ -182,15 +182,6 @@ _FIELD_WORDS = {
     "description": ("说明最多 200 个字符。", "The description may have 200 characters."),
     "event_types": ("请至少选择一种事件。", "Please choose at least one type."),
 }
-
-
-def _wire(struct: Any, said: dict[str, Any]) -> Any:
-    try:
-        return msgspec.convert(said, struct)
-    except msgspec.ValidationError as error:
-        named = str(error).rpartition("`$.")[2].rstrip("`").partition("[")[0]
-        named = named if named in _FIELD_WORDS else "event_types"
-        raise InvalidField(named, *_FIELD_WORDS[named]) from error
 
 
 def _wrong(request: HttpRequest, refused: Fact | TransitionRefusedError) -> dict[str, str]:

@@ -7,12 +7,14 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.money import Money
+from marketplace.kernel.text import marked
 from settlement.payouts.domain import Rail
 
 Reference = Annotated[
     str,
     msgspec.Meta(
         min_length=1, max_length=64, pattern=r"^[^\s\x00-\x1f]([^\x00-\x1f]*[^\s\x00-\x1f])?$(?!\n)",
+        extra=marked(words=(" 1 至 64 个字符的一行文字", "one line of text of 1 to 64 characters")),
         description="The bank's reference of the transfer.", examples=["ICBC-20261105-0042"],
     ),
 ]  # fmt: skip

@@ -226,7 +226,7 @@ async def test_a_body_nested_deep_is_refused_in_words(dsn: str, settings: Settin
 
 
 async def post(api: Api, body: bytes) -> httpx.Response:
-    headers = fresh_key() | {"Content-Type": "application/json"}
+    headers = fresh_key() | {"Content-Type": "application/json", "Accept-Language": "en"}
     return await api.post("/v1/partner/applications", content=body, headers=headers)
 
 

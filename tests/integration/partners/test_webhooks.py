@@ -319,18 +319,18 @@ async def test_events_can_be_asked_for(house: House) -> None:
         await house.location(f"SH-{number}")
     await catch_up(house.announcer)
     while True:
-        page = await house.get("/v1/partner/events", limit=2, **({"after": cursor} if cursor else {}))
+        page = await house.get("/v1/partner/events", limit=2, **({"cursor": cursor} if cursor else {}))
         seen += page["data"]
         cursor = page["next_cursor"]
         if not page["more"]:
             break
     locations = [each["data"]["location_id"] for each in seen if each["type"] == "partner.location_added"]
     assert locations == [f"SH-{number}" for number in range(5)]
-    empty = await house.get("/v1/partner/events", after=cursor)
+    empty = await house.get("/v1/partner/events", cursor=cursor)
     assert (empty["data"], empty["next_cursor"], empty["more"]) == ([], cursor, False)
     await house.location("SH-9")
     await catch_up(house.announcer)
-    assert [each["data"]["location_id"] for each in (await house.get("/v1/partner/events", after=cursor))["data"]] == [
+    assert [each["data"]["location_id"] for each in (await house.get("/v1/partner/events", cursor=cursor))["data"]] == [
         "SH-9"
     ]
     numbers = [each["sequence"] for each in seen if each["subject"]["kind"] == "partner"]
@@ -379,7 +379,7 @@ async def test_another_partner_sees_and_changes_nothing(house: House) -> None:
     listed = await house.api.get(ENDPOINTS, headers=stranger)
     assert listed.json()["data"] == []
     foreign = (await house.get("/v1/partner/events"))["next_cursor"]
-    answer = await house.api.get("/v1/partner/events", params={"after": foreign}, headers=stranger)
+    answer = await house.api.get("/v1/partner/events", params={"cursor": foreign}, headers=stranger)
     assert answer.status_code == 400, "a cursor of another partner"
     client = await partner_client(house.api, house.partner_id, scopes=["offers:read"])
     lower = bearer(await token(house.api, client))
