@@ -235,11 +235,13 @@ class PartnerEvents(Controller):
         self,
         partner: NamedDependency[PartnerCaller],
         cursors: NamedDependency[Cursors],
-        after: FromQuery[CursorText] = None,
+        cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> EventPage:
-        """Each entry is the body of the webhook, of the last 30 days. Keep `next_cursor` and ask on with it."""
-        return await read_events(partner.partner_id, cursors, after, limit)
+        """Each entry is the body of the webhook, of the last 30 days. Send `next_cursor` as `cursor` for what follows. There
+        always is one, to ask with again later; `more` says whether something is there already.
+        """
+        return await read_events(partner.partner_id, cursors, cursor, limit)
 
     @get("/event-types", operation_id="list_event_types", summary="The types of events, with the JSON Schema of each")
     async def types(

@@ -6,14 +6,22 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.kernel.text import Text
-from partners.fields import LINE
+from marketplace.kernel.text import Text, marked
+from partners.fields import LINE, LINE_WORDS
 from partners.webhooks.domain import MAX_GRACE_HOURS
 
 Url = Annotated[str, msgspec.Meta(min_length=9, max_length=2048, examples=["https://example.com/hooks"])]
-EventType = Annotated[str, msgspec.Meta(min_length=1, max_length=80, pattern=r"^(?:\*|[a-z_]+\.[a-z_]+)$(?!\n)")]
+EventType = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=80,
+        pattern=r"^(?:\*|[a-z_]+\.[a-z_]+)$(?!\n)",
+        extra=marked(words=("事件类型，如 voucher.used，或 *", "a type of event such as voucher.used, or *")),
+    ),
+]
 EventTypes = Annotated[list[EventType], msgspec.Meta(min_length=1, max_length=100)]
-Description = Annotated[str, msgspec.Meta(max_length=200, pattern=rf"^$(?!\n)|{LINE}")]
+Description = Annotated[str, msgspec.Meta(max_length=200, pattern=rf"^$(?!\n)|{LINE}", extra=marked(words=LINE_WORDS))]
 
 
 class NewEndpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,7 +106,7 @@ class DeliveryDetail(DeliveryView, frozen=True, kw_only=True):
 
 
 class EventPage(msgspec.Struct, frozen=True):
-    """Messages in order. `next_cursor` goes into `after` of the next question, also when there is nothing new yet."""
+    """Messages in order. `next_cursor` goes into `cursor` of the next question, also when there is nothing `more` yet."""
 
     data: list[Any]
     next_cursor: str | None
