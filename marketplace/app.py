@@ -81,7 +81,7 @@ def create_app(
     app = Litestar(**_fields(config), logging_config=None)
     if host is None:  # what a sandbox answers is marked and counted here, around the middleware that leads there
         app.asgi_handler = requests.Answering(app.asgi_handler, settings)
-    description.note_scopes(app)
+    description.note_handlers(app)
     app.state.settings = settings
     app.state.clock = clock
     app.state.identity = identity

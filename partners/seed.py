@@ -20,7 +20,7 @@ from partners.onboarding.apply import apply
 from partners.onboarding.checklist import verify
 from partners.onboarding.decide import admit, decide
 from partners.onboarding.locations import add_location
-from partners.onboarding.requirement_schemas import RequirementChange, VerificationIn
+from partners.onboarding.requirement_schemas import VerificationIn
 from partners.onboarding.requirements import change_requirement, list_requirements
 from partners.onboarding.schemas import NewApplication, NewLocation
 from partners.staff.domain import StaffRole
@@ -136,8 +136,7 @@ async def _admit(work: UnitOfWork, context: SeedContext, partner: DemoPartner, a
 async def _ask_insurers_for_their_licence(world: World) -> None:
     """Switch on one requirement that everybody understands; the others of the first checklist wait for operations."""
     (found,) = [one for one in (await list_requirements()).data if one.code == _LICENCE]
-    fields = {name: getattr(found, name) for name in RequirementChange.__struct_fields__}
-    change = _of(RequirementChange, **fields | {"active": True})
+    change = {"version": found.version, "active": True}
     first = min(partner.applied_at for partner in world.partners)
     async with unit_of_work() as work:
         await change_requirement(work, _LICENCE, change, ACTOR, first - timedelta(days=1))

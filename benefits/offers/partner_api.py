@@ -12,9 +12,10 @@ from benefits.offers.schemas import CodesIn, CodesView, OfferAction, OfferIn, Pa
 from benefits.offers.supply import add_codes, set_stock
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork, is_live, unit_of_work
-from marketplace.platform.editions import IfMatch, edition_of, etag
+from marketplace.platform.editions import IfMatch, editions_of, etag
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
+from marketplace.platform.patches import Patch
 from marketplace.platform.problems import HttpRequest, language_of, path_id
 from marketplace.settings import Settings
 from partners.oauth.callers import PartnerCaller
@@ -81,22 +82,25 @@ class PartnerOffers(Controller):
         return _with_etag(await one_of_partner(partner.partner_id, path_id(offer_id)))
 
     @patch(
-        "/{offer_id:str}", operation_id="edit_offer", summary="Replace what an offer says by a new revision", opt=_WRITE
+        "/{offer_id:str}",
+        operation_id="edit_offer",
+        summary="Change what an offer says by a new revision",
+        opt=_WRITE | {"patch": OfferIn},
     )
     async def edit(
         self,
         offer_id: FromPath[str],
-        data: JSONBody[OfferIn],
+        data: JSONBody[Patch],
         partner: NamedDependency[PartnerCaller],
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],
         if_match: IfMatch = None,
     ) -> Response[PartnerOfferView]:
-        """Drafts, rejected and paused offers can be edited; they are drafts again. The whole offer is sent."""
-        identifier, version = path_id(offer_id), edition_of(if_match)
+        """Drafts, rejected and paused offers can be edited; they are drafts again. A JSON Merge Patch: what is left out stays."""
+        identifier, editions = path_id(offer_id), editions_of(if_match)
         rules = Rules(settings.calendar, settings.currency, settings.stock_slices)
         async with unit_of_work() as work:
-            await edit(work, partner.partner_id, identifier, data, version, partner.actor, rules, clock.now())
+            await edit(work, partner.partner_id, identifier, data, editions, partner.actor, rules, clock.now())
         return _with_etag(await one_of_partner(partner.partner_id, identifier))
 
     @put("/{offer_id:str}/stock", operation_id="set_stock", summary="Set an offer's total of units", opt=_WRITE)

@@ -22,10 +22,13 @@ from benefits.offers.events import OfferChanged
 from benefits.offers.schemas import OfferIn
 from benefits.offers.supply import change_stock, check_supply, new_stock
 from marketplace.kernel.calendar import Calendar
-from marketplace.kernel.facts import InvalidField, NotFound
+from marketplace.kernel.facts import InvalidField, NotFound, refuse_all
 from marketplace.kernel.ids import uuid7
+from marketplace.kernel.text import Title
 from marketplace.platform.database import DB, UnitOfWork
+from marketplace.platform.editions import Editions
 from marketplace.platform.events import publish
+from marketplace.platform.patches import Patch, patched
 from partners.contracts.domain import PartnerTerms, contract_in_force
 from partners.contracts.pricing import unit_price
 from partners.contracts.terms import load_terms
@@ -78,18 +81,19 @@ async def edit(
     work: UnitOfWork,
     partner_id: UUID,
     offer_id: UUID,
-    offer: OfferIn,
-    version: int,
+    patch: Patch,
+    editions: Editions,
     actor: str,
     rules: Rules,
     now: datetime,
 ) -> None:
-    """Replace what the offer says by a new revision, which is a draft again. `offer.stock` sets the new total.
+    """Lay the patch over the offer, by a new revision, which is a draft again. `stock` is the new total.
 
     Raises NotFound, Changed, WrongState by the transition table, InvalidField, StockBelowSold.
     """
     row = await work.fetchrow(
-        "SELECT o.status, o.revision, o.version, o.sku, coalesce(r.content ->> 'codes', 'ours') AS codes FROM offer o"
+        "SELECT o.status, o.revision, o.version, o.sku, r.content,"
+        " (SELECT sum(remaining + held + sold) FROM stock WHERE offer_id = o.id)::bigint AS stock FROM offer o"
         " JOIN offer_revision r ON r.offer_id = o.id AND r.revision = o.revision"
         " WHERE o.id = $1 AND o.partner_id = $2 FOR UPDATE OF o",
         offer_id,
@@ -97,12 +101,15 @@ async def edit(
     )
     if row is None:
         raise NotFound
-    if row["version"] != version:
+    if row["version"] not in editions:
         raise Changed
-    if row["sku"] != offer.sku:
-        raise InvalidField("sku", "不可更改；请新建优惠。", "cannot be changed; register a new offer.")
-    if row["codes"] != offer.codes:
-        raise InvalidField("codes", "不可更改；请新建优惠。", "cannot be changed; register a new offer.")
+    before = _as_registered(row)
+    offer = patched(before, patch)
+    refuse_all(
+        InvalidField(name, "不可更改；请新建优惠。", "cannot be changed; register a new offer.")
+        for name in ("sku", "codes")
+        if getattr(offer, name) != getattr(before, name)
+    )
     status = TRANSITIONS.after(OfferStatus(row["status"]), "edit")
     content, terms = offer.content(), await _partner(partner_id)
     _check(offer_id, content, terms, rules, now)
@@ -117,6 +124,14 @@ async def edit(
     await _write_revision(work, offer_id, revision, content, actor, now)
     if content.codes == "ours":
         await change_stock(work, offer_id, offer.stock, rules.stock_slices)
+
+
+def _as_registered(row: asyncpg.Record) -> OfferIn:
+    content = msgspec.convert(row["content"], Content)
+    said = {name: getattr(content, name) for name in Content.__struct_fields__}
+    # The codes of a pool are its stock, and no number of its own.
+    said["stock"] = None if content.codes == "partner" else row["stock"]
+    return OfferIn(sku=row["sku"], **said | {"title": Title(content.title.zh, content.title.en)})
 
 
 async def _write_revision(

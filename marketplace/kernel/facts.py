@@ -68,17 +68,16 @@ class Wrong(msgspec.Struct, frozen=True):
     """Whether it is about letters that a text may not have, which its writer may not see."""
 
 
-class InvalidFields(Fact):
+class InvalidFields(InvalidField):
     """Fields of the request are wrong: all of those that are, in the order of the request's type."""
 
-    kind = Kind.INVALID
-    code = "invalid_request"
     zh = "请求有误。"
     en = "The request is not valid."
 
     def __init__(self, wrong: list[Wrong]) -> None:
-        """Keep the fields."""
-        super().__init__()
+        """Keep the fields. Who can tell of one only tells of the first."""
+        first = wrong[0]
+        super().__init__(first.field, first.zh, first.en)
         self.wrong = wrong
 
 

@@ -7,6 +7,10 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from marketplace.platform.identity import guard
 from marketplace.platform.queries import PREFIX, check_query
+from marketplace.platform.requests import HEAD
+
+ONCE = "once"
+"""The `opt` of a GET that spends something, such as a code: a HEAD of it, by which mail programs try links, spends nothing."""
 
 
 class Admission(ASGIMiddleware):
@@ -24,4 +28,12 @@ class Admission(ASGIMiddleware):
         await guard(ASGIConnection(scope), handler)
         if scope["query_string"] and scope["path"].startswith(PREFIX):
             check_query(handler, scope["query_string"])
+        if scope["state"].get(HEAD) and handler.opt.get(ONCE):
+            await _answer_nothing(send)
+            return
         await next_app(scope, receive, send)
+
+
+async def _answer_nothing(send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"cache-control", b"no-store")]})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from marketplace.platform.identity import audience_of
+from marketplace.platform.patches import MEDIA_TYPES, patch_schema
 
 Schema = dict[str, Any]
 
@@ -80,6 +81,22 @@ def finish(schema: Schema, scopes: Mapping[str, str]) -> Schema:
         for name in _references(operation.get("requestBody", {})):
             _close(components["schemas"], name, closed)
     return schema
+
+
+def describe_patches(schema: Schema, patches: Mapping[str, type]) -> None:
+    """Describe the body of each PATCH, by operation id, as a JSON Merge Patch of the type that it changes."""
+    for _, operation in _operations(schema):
+        kind = patches.get(operation["operationId"])
+        if kind is None:
+            continue
+        reference, parts = patch_schema(kind)
+        schema["components"]["schemas"] |= parts
+        content = {media_type: {"schema": reference} for media_type in MEDIA_TYPES}
+        operation["requestBody"] = {
+            "required": True,
+            "description": "A JSON Merge Patch (RFC 7396).",
+            "content": content,
+        }
 
 
 def _operations(schema: Schema) -> Iterator[tuple[str, Schema]]:

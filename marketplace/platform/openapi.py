@@ -9,7 +9,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin, YamlRenderPlugin
 from litestar.openapi.spec import Components, OAuthFlow, OAuthFlows, OpenAPI, SecurityScheme, Tag
 
-from marketplace.platform.description import finish
+from marketplace.platform.description import describe_patches, finish
 from marketplace.platform.package import Package
 
 _DESCRIPTION = """Partners register offers in ten life scenarios, members redeem points for them, settlement pays what is owed.
@@ -39,10 +39,12 @@ class _Described(OpenAPI):
 
     # No fields: the schema's fields are what is written out.
     operation_scopes: dict[str, str]
+    operation_patches: dict[str, type]
     packages: Sequence[Package]
 
     def to_schema(self) -> dict[str, Any]:
         schema = finish(super().to_schema(), self.operation_scopes)
+        describe_patches(schema, self.operation_patches)
         for package in self.packages:
             package.describe(schema)
         return schema
@@ -52,15 +54,21 @@ class Description(OpenAPIConfig):
     """Litestar's configuration, whose schema comes out finished."""
 
     operation_scopes: dict[str, str]
+    operation_patches: dict[str, type]
     packages: Sequence[Package]
 
-    def note_scopes(self, app: Litestar) -> None:
-        """Remember which scope each operation's guard asks for."""
+    def note_handlers(self, app: Litestar) -> None:
+        """Remember which scope each operation's guard asks for, and what each PATCH changes."""
         handlers = [handler for route in app.routes for handler in getattr(route, "route_handlers", ())]
         self.operation_scopes = {
             handler.operation_id: handler.opt["scope"]
             for handler in handlers
             if "scope" in handler.opt and isinstance(handler.operation_id, str)
+        }
+        self.operation_patches = {
+            handler.operation_id: handler.opt["patch"]
+            for handler in handlers
+            if "patch" in handler.opt and isinstance(handler.operation_id, str)
         }
 
     def to_openapi_schema(self) -> OpenAPI:
@@ -68,6 +76,7 @@ class Description(OpenAPIConfig):
         plain = super().to_openapi_schema()
         described = _Described(**{name: getattr(plain, name) for name in OpenAPI.__dataclass_fields__})
         described.operation_scopes, described.packages = self.operation_scopes, self.packages
+        described.operation_patches = self.operation_patches
         return described
 
 

@@ -65,11 +65,12 @@ def problem_body(fact: Fact, language: str, request_id: str = "") -> dict[str, A
         "title": message,
         "status": STATUS[fact.kind],
     }
-    if fact.kind is Kind.INVALID and "field" in details:
-        reason = fact.details.get("en_reason" if language == "en" else "zh_reason", message)
-        body["errors"] = [{"field": details.pop("field"), "message": reason}]
     if isinstance(fact, InvalidFields):
         body |= _errors(fact.wrong, language)
+        del details["field"]
+    elif fact.kind is Kind.INVALID and "field" in details:
+        reason = fact.details.get("en_reason" if language == "en" else "zh_reason", message)
+        body["errors"] = [{"field": details.pop("field"), "message": reason}]
     if request_id:
         body["request_id"] = request_id
     return {**details, **body}

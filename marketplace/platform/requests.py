@@ -9,17 +9,20 @@ from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import msgspec
 from litestar import Request
 from litestar.datastructures import FormMultiDict
 from litestar.enums import ScopeType
-from litestar.exceptions import HTTPException, InternalServerException, ValidationException
+from litestar.exceptions import HTTPException, InternalServerException
 from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Send
 from prometheus_client import Counter, Histogram
 
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.facts import InvalidFields, Wrong
 from marketplace.platform import logs
 from marketplace.platform.bodies import Body
 from marketplace.platform.hosts import Hosts, Verdict
+from marketplace.platform.patches import MEDIA_TYPES as PATCH_TYPES
 from marketplace.settings import Settings
 
 REQUESTS = Counter("marketplace_requests_total", "Requests answered.", ["method", "route", "status"])
@@ -87,7 +90,7 @@ class StrictRequest(Request[Any, Any, Any]):
         return self._whole
 
     async def form(self) -> FormMultiDict:
-        """Return the form. Raises ValidationException for one that is not built, or not encoded, as a form is.
+        """Return the form. Raises InvalidFields for one that is not built, or not encoded, as a form is.
 
         The readers of forms raise errors of many kinds on what no browser sends.
         """
@@ -96,8 +99,12 @@ class StrictRequest(Request[Any, Any, Any]):
         except HTTPException:
             raise
         except Exception as error:
-            message = "The form cannot be read: it must be a form as browsers send it, in UTF-8."
-            raise ValidationException(detail=message, extra=[{"message": message}]) from error
+            fault = Wrong(
+                "body",
+                "表单无法解读：须为浏览器发送的 UTF-8 表单。",
+                "cannot be read: it must be a form as browsers send it, in UTF-8.",
+            )
+            raise InvalidFields([fault]) from error
 
     async def json(self) -> Any:
         """Return the body as the handler's own type, or as plain values for a handler that takes none.
@@ -109,10 +116,25 @@ class StrictRequest(Request[Any, Any, Any]):
         if reader is None:
             data = handler.parsed_fn_signature.parameters.get("data")
             reader = _bodies[handler] = Body(Any if data is None else data.annotation)
+        if self.method == "PATCH":
+            _check_patch_type(self.headers.get("content-type"))
         return reader.read(await self.body())
 
 
 _MOST_DIGITS = 20  # Python refuses to read thousands of them
+
+
+def _check_patch_type(content_type: str | None) -> None:
+    """Raise 415 for a patch in another format (RFC 5789 §2.2)."""
+    said = (content_type or "application/json").partition(";")[0].strip().lower()
+    if said not in PATCH_TYPES:
+        raise NotAPatchError(headers={"Accept-Patch": ", ".join(PATCH_TYPES)})
+
+
+class NotAPatchError(HTTPException):
+    """A PATCH whose body is called something else than a JSON Merge Patch."""
+
+    status_code = 415
 
 
 def _announced_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
@@ -159,7 +181,9 @@ class Answering:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope["headers"])
-        state = scope["state"]
+        state, method = scope["state"], str(scope["method"])
+        if method == "HEAD":
+            scope, send = _as_get(scope, send)
         state["request_id"] = request_id
         started = time.perf_counter()
         status = 500
@@ -181,7 +205,7 @@ class Answering:
             else:
                 await self._refuse(mark, verdict, request_id)
         finally:
-            _note(scope, status, time.perf_counter() - started, request_id)
+            _note(scope, method, status, time.perf_counter() - started, request_id)
 
     async def _refuse(self, send: Send, verdict: Verdict, request_id: str) -> None:
         """Answer a request that is not for us; not one word of its Host is repeated."""
@@ -226,6 +250,24 @@ def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
     return f"{random.getrandbits(128):032x}"
 
 
+HEAD = "head"
+"""Set in a request's state where its answer's head alone is asked for."""
+
+
+def _as_get(scope: Scope, send: Send) -> tuple[Scope, Send]:
+    """Return the GET that a HEAD stands for, and what sends of its answer the head alone (RFC 9110 §9.3.2)."""
+    scope["state"][HEAD] = True
+    asked: Any = {**scope, "method": "GET"}
+
+    async def without_body(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await send(message)
+        elif message["type"] == "http.response.body" and not message.get("more_body"):
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return asked, without_body
+
+
 SANDBOXED = "sandboxed"
 """Where a request's state keeps the scope under which a sandbox answers it, if one does."""
 
@@ -235,10 +277,10 @@ def _answerer(scope: Scope) -> Scope:
     return found
 
 
-def _note(scope: Scope, status: int, seconds: float, request_id: str) -> None:
+def _note(scope: Scope, method: str, status: int, seconds: float, request_id: str) -> None:
     answerer = _answerer(scope)
     sandboxed = answerer is not scope
-    method, route = str(scope.get("method", "-")), str(answerer.get("path_template") or "-")
+    route = str(answerer.get("path_template") or "-")
     count, time_taken = _metrics(method, f"sandbox {route}" if sandboxed else route, status)
     count.inc()
     time_taken.observe(seconds)

@@ -10,6 +10,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from marketplace.kernel.clock import WALL, Clock
+from marketplace.platform.admission import ONCE
 from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
 from marketplace.settings import Settings
 from marketplace.web.language import language_cookie
@@ -38,7 +39,7 @@ async def begin(
     return Redirect(url, status_code=303, cookies=[secure_cookie(settings, "sign-in", sealed, FLOW_LIFETIME_S)])
 
 
-@get("/auth/callback")
+@get("/auth/callback", opt={ONCE: True})
 async def callback(
     request: Request[Any, Any, Any],
     settings: NamedDependency[Settings],

@@ -7,7 +7,7 @@ from litestar.params import FromPath, JSONBody
 
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork, unit_of_work
-from marketplace.platform.editions import IfMatch, edition_of, etag
+from marketplace.platform.editions import IfMatch, editions_of, etag
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
 from marketplace.platform.paging import Page
@@ -88,10 +88,10 @@ class AdminContracts(Controller):
         if_match: IfMatch = None,
     ) -> Response[ContractView]:
         """Only drafts change: what was offered is withdrawn and drafted anew."""
-        ids, edition = (path_id(partner_id), path_id(contract_id)), edition_of(if_match)
+        ids, editions = (path_id(partner_id), path_id(contract_id)), editions_of(if_match)
         async with unit_of_work() as work:
             house = settings.currency, settings.oem_name
-            await edit_contract(work, *ids, data, edition, *house, staff.actor, clock.now())
+            await edit_contract(work, *ids, data, editions, *house, staff.actor, clock.now())
         return with_etag(await see_contract(*ids, staff=True))
 
     @get(

@@ -7,6 +7,7 @@ from marketplace.kernel.facts import Fact, Kind
 from marketplace.kernel.ids import uuid7
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
+from marketplace.platform.editions import Editions
 from marketplace.platform.events import publish
 from partners.contracts.agreement import Content, Parties, Proposal, check_proposal
 from partners.contracts.domain import CONTRACT, ContractStatus, content_hash, superseding, written
@@ -56,7 +57,7 @@ async def edit_contract(
     partner_id: UUID,
     contract_id: UUID | None,
     proposal: Proposal,
-    edition: int,
+    editions: Editions,
     home_currency: str,
     oem: str,
     actor: str,
@@ -66,7 +67,7 @@ async def edit_contract(
     check_proposal(proposal, home_currency)
     await lock_partner(work, partner_id)
     row = await lock_contract(work, partner_id, contract_id)
-    if row["edition"] != edition:
+    if row["edition"] not in editions:
         raise DraftChanged
     CONTRACT.after(ContractStatus(row["status"]), "edit")
     text = await _text(work, proposal, partner_id, row["version"], oem)

@@ -13,6 +13,7 @@ from marketplace.kernel.facts import Fact, Kind, NotFound
 from marketplace.kernel.text import marked
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
+from marketplace.platform.editions import Editions
 from marketplace.platform.events import publish
 from marketplace.platform.secretbox import encrypt
 from partners.contracts.events import PayoutAccountChanged
@@ -65,17 +66,20 @@ async def set_payout_account(
     work: UnitOfWork,
     partner_id: UUID,
     account: NewPayoutAccount,
-    version: int,
+    editions: Editions | None,
     secret_key: str,
     actor: str,
     now: datetime,
 ) -> PayoutAccountView:
-    """Put the account in the place of the one with that version (0: there is none yet) and return it masked.
+    """Put the account in the place of one of those editions (None: there is none yet) and return it masked.
 
     The partner is told that it changed, with the last four of the number. Raises NotFound, AccountChanged.
     """
     await lock_partner(work, partner_id)
-    last_four = account.number[-4:]
+    present = await work.fetchval("SELECT version FROM payout_account WHERE partner_id = $1", partner_id)
+    if (present is None) != (editions is None) or (editions is not None and present not in editions):
+        raise AccountChanged
+    version, last_four = present or 0, account.number[-4:]
     written = await work.fetchval(
         "INSERT INTO payout_account AS a (partner_id, version, holder, bank, number_sealed, last_four, document_reference,"
         " changed_by, changed_at) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8)"

@@ -6,7 +6,7 @@ from litestar.params import FromPath, JSONBody
 
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import unit_of_work
-from marketplace.platform.editions import IfMatch, edition_of
+from marketplace.platform.editions import IfMatch, editions_of
 from marketplace.platform.identity import Caller
 from marketplace.platform.problems import path_id
 from marketplace.settings import Settings
@@ -41,10 +41,10 @@ class AdminPayoutAccount(Controller):
         if_match: IfMatch = None,
     ) -> Response[PayoutAccountView]:
         """The first without If-Match, each later one with the ETag that was read. The partner is told of it."""
-        identifier, version = path_id(partner_id), edition_of(if_match) if if_match else 0
+        identifier, editions = path_id(partner_id), editions_of(if_match) if if_match else None
         async with unit_of_work() as work:
             account = await set_payout_account(
-                work, identifier, data, version, settings.secret_key, staff.actor, clock.now()
+                work, identifier, data, editions, settings.secret_key, staff.actor, clock.now()
             )
         return _with_etag(account)
 

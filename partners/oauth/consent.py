@@ -12,6 +12,7 @@ from litestar.response import Redirect, Template
 
 from marketplace.kernel.facts import NotFound
 from marketplace.kernel.ids import uuid7
+from marketplace.platform.admission import ONCE
 from marketplace.platform.problems import HttpRequest
 from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
 from marketplace.web.language import page_language
@@ -89,7 +90,7 @@ class _Answered(msgspec.Struct, frozen=True):
     decision: Literal["allow", "deny"]
 
 
-@get(PATH, opt=_COUNTED)
+@get(PATH, opt=_COUNTED | {ONCE: True})
 async def authorize(request: Request[Any, Any, Any]) -> Template | Response[Any]:
     """Show what is asked, once the request is found to be in order and somebody is signed in."""
     parts = parts_of(request)

@@ -14,12 +14,13 @@ from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
+from marketplace.platform.patches import Patch
 from marketplace.platform.problems import HttpRequest, language_of
 from partners.oauth.callers import PartnerCaller
 from partners.onboarding.import_locations import import_locations
 from partners.onboarding.location_rows import Parsed, parse
 from partners.onboarding.locations import add_location, change_location, list_locations
-from partners.onboarding.schemas import ImportReport, LocationChange, LocationView, NewLocation
+from partners.onboarding.schemas import ImportReport, LocationContent, LocationView, NewLocation
 from partners.onboarding.spreadsheet import CSV, XLSX, read_rows
 
 _WRITE = {"scope": "locations:write"}
@@ -81,16 +82,19 @@ class Locations(Controller):
         return await list_locations(partner.partner_id, cursors, cursor, limit)
 
     @patch(
-        "/{location_id:str}", operation_id="change_location", summary="Change a location, or its opening", opt=_WRITE
+        "/{location_id:str}",
+        operation_id="change_location",
+        summary="Change a location, or its opening",
+        opt=_WRITE | {"patch": LocationContent},
     )
     async def change(
         self,
         location_id: FromPath[str],
-        data: JSONBody[LocationChange],
+        data: JSONBody[Patch],
         partner: NamedDependency[PartnerCaller],
         clock: NamedDependency[Clock],
     ) -> LocationView:
-        """What is left out stays as it is."""
+        """A JSON Merge Patch: what is left out stays, null clears region or coordinates."""
         async with unit_of_work() as work:
             return await change_location(work, partner.partner_id, location_id, data, clock.now())
 

@@ -12,10 +12,12 @@ from marketplace.kernel.text import Text
 from marketplace.platform.database import DB, UnitOfWork, columns
 from marketplace.platform.events import publish
 from marketplace.platform.paging import Cursors, Page
+from marketplace.platform.patches import Patch, patched
+from partners.fields import Name
 from partners.onboarding.domain import PARTNER
 from partners.onboarding.events import LocationAdded, LocationChanged
 from partners.onboarding.history import lock_partner
-from partners.onboarding.schemas import Coordinates, LocationChange, LocationState, LocationView, NewLocation
+from partners.onboarding.schemas import Coordinates, LocationContent, LocationState, LocationView, NewLocation
 from partners.reading import reader
 
 _COLUMNS = (
@@ -59,37 +61,52 @@ async def add_location(work: UnitOfWork, partner_id: UUID, location: NewLocation
 
 
 async def change_location(
-    work: UnitOfWork, partner_id: UUID, location_id: str, change: LocationChange, now: datetime
+    work: UnitOfWork, partner_id: UUID, location_id: str, patch: Patch, now: datetime
 ) -> LocationView:
-    """Change what is named of the partner's own location, in one statement, and return it.
+    """Lay the patch over the partner's own location and return it.
 
-    Raises NotFound, also for another partner's, or TransitionRefusedError.
+    Raises NotFound, also for another partner's, InvalidFields, TransitionRefusedError.
     """
     if not location_id.isprintable():  # PostgreSQL cannot even be asked for a text with a NUL in it
         raise NotFound
     PARTNER.after(await lock_partner(work, partner_id), "add_location")
-    place = change.coordinates
+    before = await work.fetchrow(
+        f"SELECT {_COLUMNS} FROM partner_location WHERE partner_id = $1 AND id = $2 FOR UPDATE", partner_id, location_id
+    )
+    if before is None:
+        raise NotFound
+    wanted = patched(_content(_view(before)), patch)
+    place = wanted.coordinates
     row = await work.fetchrow(
-        "UPDATE partner_location SET name_zh = coalesce($3, name_zh), name_en = coalesce($4, name_en),"
-        " region = coalesce($5, region), city = coalesce($6, city), address = coalesce($7, address),"
-        " latitude = coalesce($8, latitude), longitude = coalesce($9, longitude), state = coalesce($10, state),"
-        f" changed_at = $11 WHERE partner_id = $1 AND id = $2 RETURNING {_COLUMNS}",
+        "UPDATE partner_location SET name_zh = $3, name_en = $4, region = $5, city = $6, address = $7, latitude = $8,"
+        f" longitude = $9, state = $10, changed_at = $11 WHERE partner_id = $1 AND id = $2 RETURNING {_COLUMNS}",
         partner_id,
         location_id,
-        change.name.zh if change.name else None,
-        change.name.en if change.name else None,
-        change.region,
-        change.city,
-        change.address,
+        wanted.name.zh,
+        wanted.name.en,
+        wanted.region,
+        wanted.city,
+        wanted.address,
         place.lat if place else None,
         place.lng if place else None,
-        change.state,
+        wanted.state,
         now,
     )
-    if row is None:
+    if row is None:  # we hold its lock
         raise NotFound
     await publish(work, [LocationChanged(partner_id, location_id, row["state"], now)], now)
     return _view(row)
+
+
+def _content(view: LocationView) -> LocationContent:
+    return LocationContent(
+        name=Name(view.name.zh, view.name.en),
+        region=view.region,
+        city=view.city,
+        address=view.address,
+        coordinates=view.coordinates,
+        state=view.state,
+    )
 
 
 async def list_locations(

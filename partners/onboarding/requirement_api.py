@@ -9,6 +9,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
+from marketplace.platform.patches import Patch
 from marketplace.platform.problems import HttpRequest, language_of, path_id
 from partners.onboarding.api import OPERATIONS, READERS, ApplicationToken, bearer_of
 from partners.onboarding.apply import prove
@@ -16,7 +17,7 @@ from partners.onboarding.checklist import APPLICANT, attest, checklist, verify
 from partners.onboarding.requirement_schemas import (
     Checklist,
     NewRequirement,
-    RequirementChange,
+    RequirementContent,
     RequirementList,
     RequirementView,
     VerificationIn,
@@ -64,15 +65,20 @@ class Requirements(Controller):
         whole = request_key(request, staff.actor, key, data)
         return (await once(whole, language_of(request), work, status=201, now=now)).response()
 
-    @patch("/{code:str}", operation_id="change_requirement", summary="Change a requirement", opt=OPERATIONS)
+    @patch(
+        "/{code:str}",
+        operation_id="change_requirement",
+        summary="Change a requirement",
+        opt=OPERATIONS | {"patch": RequirementContent},
+    )
     async def change(
         self,
         code: FromPath[str],
-        data: JSONBody[RequirementChange],
+        data: JSONBody[Patch],
         staff: NamedDependency[Caller],
         clock: NamedDependency[Clock],
     ) -> RequirementView:
-        """The whole requirement is sent, with the `version` that was read; 412 if somebody changed it meanwhile."""
+        """A JSON Merge Patch with the `version` that was read; 412 if somebody changed it meanwhile."""
         async with unit_of_work() as work:
             return await change_requirement(work, code, data, staff.actor, clock.now())
 

@@ -41,8 +41,8 @@ class NewRequirement(_Said, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     kind: RequirementKind
 
 
-class RequirementChange(_Said, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole requirement once more, but for code and kind. `version` is the one that was read."""
+class RequirementContent(_Said, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What can be changed of a requirement. `version` is the one that was read."""
 
     version: Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 
@@ -10,8 +10,17 @@ from marketplace.kernel.facts import Fact, InvalidField, Kind, NotFound
 from marketplace.kernel.text import Text
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
+from marketplace.platform.patches import Patch, patched
+from partners.fields import Name
 from partners.onboarding.domain import Requirement, check_requirement
-from partners.onboarding.requirement_schemas import NewRequirement, RequirementChange, RequirementList, RequirementView
+from partners.onboarding.requirement_schemas import (
+    Help,
+    NewRequirement,
+    RequirementContent,
+    RequirementList,
+    RequirementView,
+)
+from partners.onboarding.schemas import PartnerKind
 from partners.reading import reader
 
 _COLUMNS = "code, version, kind, gate, title_zh, title_en, help_zh, help_en, partner_kinds, active, sort, changed_at"
@@ -82,14 +91,15 @@ async def create_requirement(work: UnitOfWork, new: NewRequirement, actor: str, 
     return view
 
 
-async def change_requirement(
-    work: UnitOfWork, code: str, change: RequirementChange, actor: str, now: datetime
-) -> RequirementView:
+async def change_requirement(work: UnitOfWork, code: str, patch: Patch, actor: str, now: datetime) -> RequirementView:
     """Replace what a requirement says and return it; its code and kind stay, since answers were given to them.
 
-    Raises NotFound, RequirementChanged when `change.version` is not the present one, InvalidField.
+    Raises NotFound, RequirementChanged when the patch's `version` is not the present one, InvalidField.
     """
     before = await _locked(work, code)
+    if "version" not in patch:
+        raise InvalidField("version", "必填：读取时的 version。", "is required: the version that was read.")
+    change = patched(_content(before), patch)
     check_requirement(code, before.kind, change.gate)
     _check_kinds(change.partner_kinds)
     row = await work.fetchrow(
@@ -151,6 +161,18 @@ def _audited(view: RequirementView) -> dict[str, Any]:
     return texts | {
         name: getattr(view, name) for name in ("kind", "gate", "partner_kinds", "active", "sort", "version")
     }
+
+
+def _content(view: RequirementView) -> RequirementContent:
+    return RequirementContent(
+        gate=view.gate,
+        title=Name(view.title.zh, view.title.en),
+        help=Help(view.help.zh, view.help.en),
+        partner_kinds=cast("list[PartnerKind]", view.partner_kinds),
+        active=view.active,
+        sort=view.sort,
+        version=view.version,
+    )
 
 
 def _view(row: asyncpg.Record) -> RequirementView:

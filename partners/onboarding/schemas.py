@@ -213,10 +213,9 @@ class Coordinates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lng: Annotated[float, msgspec.Meta(ge=-180, le=180, examples=[121.4737])]
 
 
-class NewLocation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A place where vouchers are taken. The id is the partner's own, unique among its locations."""
+class LocationContent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What can be changed of a location."""
 
-    id: Reference
     name: Name
     region: ShortLine | None = None
     city: ShortLine
@@ -225,15 +224,10 @@ class NewLocation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     state: LocationState = "open"
 
 
-class LocationChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What becomes different; what is left out, or null, stays as it is."""
+class NewLocation(LocationContent, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A place where vouchers are taken. The id is the partner's own, unique among its locations."""
 
-    name: Name | None = None
-    region: ShortLine | None = None
-    city: ShortLine | None = None
-    address: Line | None = None
-    coordinates: Coordinates | None = None
-    state: LocationState | None = None
+    id: Reference
 
 
 class LocationView(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,11 +9,12 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork, unit_of_work
-from marketplace.platform.editions import IfMatch, edition_of
+from marketplace.platform.editions import IfMatch, editions_of
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
 from marketplace.platform.outbound import Outbound
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
+from marketplace.platform.patches import Patch
 from marketplace.platform.problems import HttpRequest, language_of, path_id
 from marketplace.settings import Settings
 from partners.oauth.callers import PartnerCaller
@@ -30,7 +31,7 @@ from partners.staff.schemas import (
     OwnerReset,
     ProviderIn,
     ProviderView,
-    StaffChange,
+    StaffContent,
     StaffView,
 )
 
@@ -82,21 +83,26 @@ class OwnStaff(Controller):
         """The ETag goes into If-Match of a change."""
         return _tagged(await see_staff(partner.partner_id, path_id(staff_id), clock.now()))
 
-    @patch("/{staff_id:str}", operation_id="change_staff", summary="Change name, roles or locations")
+    @patch(
+        "/{staff_id:str}",
+        operation_id="change_staff",
+        summary="Change name, roles or locations",
+        opt={"patch": StaffContent},
+    )
     async def change(
         self,
         staff_id: FromPath[str],
-        data: JSONBody[StaffChange],
+        data: JSONBody[Patch],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
         clock: NamedDependency[Clock],
         if_match: IfMatch = None,
     ) -> Response[StaffView]:
         """What is left out stays. Applications that act in the person's name can do no more than the new roles."""
-        identifier, version = path_id(staff_id), edition_of(if_match)
+        identifier, editions = path_id(staff_id), editions_of(if_match)
         async with unit_of_work() as work:
             now, actor = clock.now(), partner.actor
-            changed = await people.change(work, partner.partner_id, identifier, data, version, actor, now)
+            changed = await people.change(work, partner.partner_id, identifier, data, editions, actor, now)
         gate_of(request).forget()  # what they let applications do changes with their roles
         return _tagged(changed)
 
@@ -203,9 +209,9 @@ class OwnProvider(Controller):
     ) -> Response[ProviderView]:
         """Replacing one needs If-Match. People are known by a verified e-mail address the first time, then by their subject."""
         outbound: Outbound = request.app.state.partner_outbound
-        version, now = edition_of(if_match) if if_match else None, clock.now()
+        editions, now = editions_of(if_match) if if_match else None, clock.now()
         async with unit_of_work() as work:
-            view = await set_provider(work, settings, outbound, partner.partner_id, data, version, partner.actor, now)
+            view = await set_provider(work, settings, outbound, partner.partner_id, data, editions, partner.actor, now)
         gate_of(request).forget()
         return _tagged(view)
 

@@ -16,12 +16,14 @@ from marketplace.kernel.ids import uuid7
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
+from marketplace.platform.editions import Editions
 from marketplace.platform.events import publish
+from marketplace.platform.patches import Patch, patched
 from partners.onboarding.history import lock_partner
 from partners.staff.domain import MAY_SIGN_IN, STAFF, StaffRole, StaffStatus, check_roles, normal_email
 from partners.staff.events import StaffChanged, StaffDisabled, StaffInvited
 from partners.staff.read import see_staff
-from partners.staff.schemas import NewOwner, NewStaff, StaffChange, StaffView
+from partners.staff.schemas import NewOwner, NewStaff, StaffContent, StaffView
 from partners.staff.sign_in import end_sessions
 from partners.staff.throttle import check_links
 
@@ -150,23 +152,25 @@ async def reset_owner(
 
 
 async def change(
-    work: UnitOfWork, partner_id: UUID, staff_id: UUID, wanted: StaffChange, version: int, actor: str, now: datetime
+    work: UnitOfWork, partner_id: UUID, staff_id: UUID, patch: Patch, editions: Editions, actor: str, now: datetime
 ) -> StaffView:
     """Change name, roles or places, and return the person. Raises NotFound, StaffChangedMeanwhile, LastOwner, InvalidField."""
     before = await _locked(work, partner_id, staff_id)
-    if before["version"] != version:
+    if before["version"] not in editions:
         raise StaffChangedMeanwhile
-    roles = check_roles(wanted.roles) if wanted.roles is not None else [StaffRole(role) for role in before["roles"]]
+    stood = [StaffRole(role) for role in before["roles"]]
+    wanted = patched(StaffContent(before["name"], stood, before["locations"]), patch)
+    roles = check_roles(wanted.roles) if "roles" in patch else stood
     if StaffRole.OWNER not in roles:
         await _keep_an_owner(work, partner_id, staff_id)
     await work.execute(
-        "UPDATE partner_staff SET name = coalesce($2, name), roles = $3, version = version + 1, changed_at = $4 WHERE id = $1",
+        "UPDATE partner_staff SET name = $2, roles = $3, version = version + 1, changed_at = $4 WHERE id = $1",
         staff_id,
         wanted.name,
         roles,
         now,
     )
-    if wanted.locations is not None:
+    if "locations" in patch:
         await _place(work, partner_id, staff_id, wanted.locations)
     await publish(work, [StaffChanged(partner_id, staff_id, list(roles), now)], now)
     await audit.record(
@@ -218,7 +222,8 @@ async def _locked(work: UnitOfWork, partner_id: UUID, staff_id: UUID) -> Any:
     """Return the person, locked behind the partner's row; somebody else's is not there."""
     await lock_partner(work, partner_id)
     row = await work.fetchrow(
-        "SELECT status, roles, version, email FROM partner_staff WHERE id = $1 AND partner_id = $2 FOR UPDATE",
+        "SELECT status, name, roles, version, email, ARRAY(SELECT location_id"
+        " FROM partner_staff_location l WHERE l.staff_id = s.id ORDER BY location_id) AS locations FROM partner_staff s WHERE id = $1 AND partner_id = $2 FOR UPDATE",
         staff_id,
         partner_id,
     )

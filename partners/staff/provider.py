@@ -16,6 +16,7 @@ from marketplace.kernel.facts import Fact, InvalidField, Kind, NotFound
 from marketplace.kernel.text import Text
 from marketplace.platform import audit
 from marketplace.platform.database import DB, UnitOfWork
+from marketplace.platform.editions import Editions
 from marketplace.platform.identity import IdentityUnavailable
 from marketplace.platform.issuer_keys import RemoteKeys
 from marketplace.platform.outbound import Outbound
@@ -82,11 +83,11 @@ async def set_provider(
     outbound: Outbound,
     partner_id: UUID,
     said: ProviderIn,
-    version: int | None,
+    editions: Editions | None,
     actor: str,
     now: datetime,
 ) -> ProviderView:
-    """Record or replace the partner's provider and return it; `version` is the one that is replaced, None for none.
+    """Record or replace the partner's provider and return it; `editions` has the one that is replaced; None where there is none.
 
     At another issuer the subjects are other people: whoever signed in by the one before is invited anew.
     Raises InvalidField, StaffChangedMeanwhile.
@@ -97,7 +98,7 @@ async def set_provider(
         "SELECT issuer, client_id, secret_sealed, version FROM partner_identity_provider WHERE partner_id = $1",
         partner_id,
     )
-    if (before["version"] if before else None) != version:
+    if (before is None) != (editions is None) or (before and editions and before["version"] not in editions):
         raise StaffChangedMeanwhile
     same = before is not None and (before["issuer"], before["client_id"]) == (said.issuer, said.client_id)
     if said.client_secret is None and not same:  # a kept secret must not go to another address

@@ -63,12 +63,12 @@ class OwnerReset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Line
 
 
-class StaffChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is left out stays as it is."""
+class StaffContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What can be changed of a person. Without `locations` the person works at all of them."""
 
-    name: ShortLine | None = None
-    roles: Roles | None = None
-    locations: Locations | None = None
+    name: ShortLine
+    roles: Roles
+    locations: Locations = []
 
 
 class StaffView(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from litestar.params import FromPath
 
 from marketplace.kernel.clock import WALL, Clock
 from marketplace.kernel.facts import NotFound
+from marketplace.platform.admission import ONCE
 from marketplace.platform.database import unit_of_work
 from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
 from marketplace.settings import Settings
@@ -59,7 +60,7 @@ async def begin(word: FromPath[str], request: HttpRequest, settings: NamedDepend
     return go(url, secure_cookie(settings, _COOKIE, sealed, FLOW_LIFETIME_S))
 
 
-@get(CALLBACK, opt=_COUNTED)
+@get(CALLBACK, opt=_COUNTED | {ONCE: True})
 async def callback(
     request: HttpRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
 ) -> Response[Any]:

@@ -1,6 +1,7 @@
 """Forms of the portal's pages, made into what the API takes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from marketplace.kernel.facts import InvalidField, InvalidFields
@@ -21,8 +22,15 @@ def wire(body: type[Body], said: Mapping[str, Any], words: Mapping[str, Words], 
     `words` has what to do by field, `otherwise` the field to name for what has none. Of a text that has letters which nobody can
     see, that is said: to its writer it looks right.
     """
-    try:
+    with said_to_people(words, otherwise):
         return fit(dict(said), body)
+
+
+@contextmanager
+def said_to_people(words: Mapping[str, Words], otherwise: str) -> Iterator[None]:
+    """Raise InvalidField, as `wire` does, for fields that a use case finds wrong."""
+    try:
+        yield
     except InvalidFields as refused:
         fault = refused.wrong[0]
         named = fault.field.partition(".")[0].partition("[")[0]

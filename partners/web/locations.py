@@ -23,10 +23,10 @@ from partners.onboarding.locations import (
     list_locations,
     see_location,
 )
-from partners.onboarding.schemas import LocationChange, LocationState, LocationView, NewLocation
+from partners.onboarding.schemas import LocationState, LocationView, NewLocation
 from partners.staff.domain import SignedIn
 from partners.web.acting import acting
-from partners.web.forms import typed, wire
+from partners.web.forms import said_to_people, typed, wire
 from partners.web.frame import HttpRequest, cursor_of, go, portal_page, why
 from partners.web.places import Place, leads_to
 
@@ -113,12 +113,12 @@ async def change(
     """Change what the form says, or, from the list, the opening state alone."""
     partner = await acting(me, _SCOPE)
     shown = await see_location(partner.partner_id, location_id)
-    said = _said(await request.form())
-    said.pop("id")
+    form = await request.form()
+    said = {name: value for name, value in _said(form).items() if any(one in form for one in _SENT_AS[name])}
     try:
-        wanted = wire(LocationChange, _given(said), _FIELD_WORDS, "name")
-        async with unit_of_work() as work:
-            await change_location(work, partner.partner_id, shown.id, wanted, clock.now())
+        with said_to_people(_FIELD_WORDS, "name"):
+            async with unit_of_work() as work:
+                await change_location(work, partner.partner_id, shown.id, said, clock.now())
     except NotFound:
         raise
     except (Fact, TransitionRefusedError) as refused:
@@ -159,6 +159,18 @@ def _said(form: Any) -> dict[str, Any]:
         "name": {"zh-CN": chinese, "en": english or chinese} if chinese or english else None,
         "coordinates": {"lat": _degrees(lat), "lng": _degrees(lng)} if lat or lng else None,
     }
+
+
+_SENT_AS = {
+    "id": (),
+    "name": ("name_zh", "name_en"),
+    "region": ("region",),
+    "city": ("city",),
+    "address": ("address",),
+    "coordinates": ("latitude", "longitude"),
+    "state": ("state",),
+}
+"""The fields of the form that say what a location has; the list's form sends the state alone."""
 
 
 def _degrees(text: str) -> float | str:

@@ -13,6 +13,7 @@ from marketplace.kernel.facts import Fact
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
 from marketplace.platform.database import UnitOfWork, unit_of_work
+from marketplace.platform.editions import only
 from marketplace.platform.paging import Cursors
 from marketplace.platform.problems import path_id
 from marketplace.web.pages import Page
@@ -21,8 +22,8 @@ from partners.onboarding.locations import named_locations
 from partners.staff.domain import STAFF, SignedIn, StaffRole
 from partners.staff.people import change, disable, invite, invite_again, sign_out_everywhere
 from partners.staff.read import list_staff, see_staff
-from partners.staff.schemas import NewStaff, StaffChange, StaffView
-from partners.web.forms import typed, wire
+from partners.staff.schemas import NewStaff, StaffView
+from partners.web.forms import said_to_people, typed, wire
 from partners.web.frame import HttpRequest, field, go, need, portal_page, why
 from partners.web.places import Place, leads_to
 
@@ -94,10 +95,10 @@ async def change_person(
     said = {"name": typed(form, "name", 80), "roles": form.getall("roles", []), "locations": places}
     version = field(form, "version", 18)
     try:
-        wanted = wire(StaffChange, said, _FIELD_WORDS, "roles")
-        number = int(version) if version.isascii() and version.isdigit() else 0
-        async with unit_of_work() as work:
-            await change(work, me.partner_id, identifier, wanted, number, me.actor, clock.now())
+        read = only(int(version) if version.isascii() and version.isdigit() else 0)
+        with said_to_people(_FIELD_WORDS, "roles"):
+            async with unit_of_work() as work:
+                await change(work, me.partner_id, identifier, said, read, me.actor, clock.now())
         gate_of(request).forget()  # what they let applications do changes with their roles
     except Fact as refused:
         shown = await see_staff(me.partner_id, identifier, clock.now())

@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.facts import Fact, NotFound
 from marketplace.platform.database import unit_of_work
+from marketplace.platform.editions import only
 from marketplace.platform.outbound import Outbound
 from marketplace.settings import Settings
 from marketplace.web.pages import Page
@@ -39,14 +40,14 @@ async def keep(
     partner, form = await acting(me, _SCOPE), await request.form()
     said = {name: typed(form, name, 600) for name in ("issuer", "client_id", "client_secret")}
     version = field(form, "version", 18)
-    number = int(version) if version.isascii() and version.isdigit() else None
+    read = only(int(version)) if version.isascii() and version.isdigit() else None
     try:
         # An empty secret keeps the one that is there.
         given = {name: text for name, text in said.items() if text}
         wanted = wire(ProviderIn, given, _FIELD_WORDS, "issuer")
         async with unit_of_work() as work:
             await set_provider(
-                work, settings, _outbound(request), partner.partner_id, wanted, number, partner.actor, clock.now()
+                work, settings, _outbound(request), partner.partner_id, wanted, read, partner.actor, clock.now()
             )
     except Fact as refused:
         return await _page(request, me, settings, said, _wrong(request, refused))

@@ -11,6 +11,7 @@ from marketplace.kernel.facts import Fact, NotFound
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
 from marketplace.platform.database import unit_of_work
+from marketplace.platform.editions import only
 from marketplace.platform.paging import Cursors
 from marketplace.platform.problems import path_id
 from marketplace.settings import Settings
@@ -20,13 +21,13 @@ from partners.secrets_once import unseal
 from partners.staff.domain import SignedIn
 from partners.web.acting import acting
 from partners.web.deliveries import endpoint_page
-from partners.web.forms import typed, wire
+from partners.web.forms import said_to_people, typed, wire
 from partners.web.frame import HttpRequest, field, go, portal_page, why
 from partners.web.places import Place, leads_to
 from partners.webhooks.api import endpoints_of
 from partners.webhooks.domain import MAX_GRACE_HOURS, MOST_ENDPOINTS
 from partners.webhooks.endpoints import list_endpoints, remove, see_endpoint
-from partners.webhooks.schemas import EndpointChange, EndpointView, NewEndpoint
+from partners.webhooks.schemas import EndpointView, NewEndpoint
 
 _SCOPE = "webhooks:manage"
 
@@ -89,13 +90,13 @@ async def change(
     partner = await acting(me, _SCOPE)
     shown, form = await see_endpoint(partner.partner_id, path_id(endpoint_id)), await request.form()
     said, version = _said(form), field(form, "version", 18)
-    number = int(version) if version.isascii() and version.isdigit() else 0
+    read = only(int(version) if version.isascii() and version.isdigit() else 0)
     try:
-        wanted = wire(EndpointChange, said, _FIELD_WORDS, "event_types")
-        async with unit_of_work() as work:
-            await endpoints_of(request).edit(
-                work, partner.partner_id, shown.id, wanted, number, partner.actor, clock.now()
-            )
+        with said_to_people(_FIELD_WORDS, "event_types"):
+            async with unit_of_work() as work:
+                await endpoints_of(request).edit(
+                    work, partner.partner_id, shown.id, said, read, partner.actor, clock.now()
+                )
     except (Fact, TransitionRefusedError) as refused:
         return await endpoint_page(request, partner, shown, cursors, said=said, errors=_wrong(request, refused))
     return go(f"/partner/webhooks/{shown.id}?done=changed")
@@ -126,8 +127,8 @@ async def deed(
             elif deed == "remove":
                 await remove(work, partner.partner_id, shown.id, partner.actor, now)
             else:
-                status = EndpointChange(status="enabled" if deed == "enable" else "disabled")
-                await endpoints.edit(work, partner.partner_id, shown.id, status, shown.version, partner.actor, now)
+                status, read = {"status": f"{deed}d"}, only(shown.version)
+                await endpoints.edit(work, partner.partner_id, shown.id, status, read, partner.actor, now)
     except (Fact, TransitionRefusedError) as refused:
         return await endpoint_page(request, partner, shown, cursors, errors={"": why(request, refused)})
     if rotated is not None:

@@ -7,9 +7,10 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork, unit_of_work
-from marketplace.platform.editions import IfMatch, edition_of, etag
+from marketplace.platform.editions import IfMatch, editions_of, etag
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
+from marketplace.platform.patches import Patch
 from marketplace.platform.problems import HttpRequest, language_of, path_id
 from marketplace.settings import Settings
 from partners.oauth.callers import PartnerCaller
@@ -22,7 +23,7 @@ from partners.webhooks.feed import read_events
 from partners.webhooks.schemas import (
     DeliveryDetail,
     DeliveryView,
-    EndpointChange,
+    EndpointContent,
     EndpointView,
     EventPage,
     EventTypesView,
@@ -89,20 +90,25 @@ class WebhookEndpoints(Controller):
         """Without its secret. The ETag is what an edit sends as If-Match."""
         return _tagged(await see_endpoint(partner.partner_id, path_id(endpoint_id)))
 
-    @patch("/{endpoint_id:str}", operation_id="edit_webhook_endpoint", summary="Change a webhook endpoint")
+    @patch(
+        "/{endpoint_id:str}",
+        operation_id="edit_webhook_endpoint",
+        summary="Change a webhook endpoint",
+        opt={"patch": EndpointContent},
+    )
     async def edit(
         self,
         endpoint_id: FromPath[str],
-        data: JSONBody[EndpointChange],
+        data: JSONBody[Patch],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
         clock: NamedDependency[Clock],
         if_match: IfMatch = None,
     ) -> Response[EndpointView]:
         """What is left out stays. `status` enables or disables; what waited goes on when it is enabled."""
-        identifier, edition, endpoints = path_id(endpoint_id), edition_of(if_match), endpoints_of(request)
+        identifier, editions, endpoints = path_id(endpoint_id), editions_of(if_match), endpoints_of(request)
         async with unit_of_work() as work:
-            await endpoints.edit(work, partner.partner_id, identifier, data, edition, partner.actor, clock.now())
+            await endpoints.edit(work, partner.partner_id, identifier, data, editions, partner.actor, clock.now())
         return _tagged(await see_endpoint(partner.partner_id, identifier))
 
     @delete("/{endpoint_id:str}", operation_id="delete_webhook_endpoint", summary="Delete a webhook endpoint")

@@ -11,15 +11,16 @@ from marketplace.kernel.facts import Fact, NotFound
 from marketplace.kernel.ids import uuid7
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
-from marketplace.platform.editions import ChangedMeanwhile
+from marketplace.platform.editions import ChangedMeanwhile, Editions
 from marketplace.platform.outbound import Outbound
 from marketplace.platform.paging import Cursors, Page
+from marketplace.platform.patches import Patch, patched
 from partners.onboarding.history import lock_partner
 from partners.reading import reader
 from partners.secrets_once import MOST_OLD_SECRETS, TooManySecrets, seal
 from partners.webhooks.catalogue import Catalogue
 from partners.webhooks.domain import ENDPOINT, MOST_ENDPOINTS, EndpointStatus
-from partners.webhooks.schemas import EndpointChange, EndpointView, NewEndpoint
+from partners.webhooks.schemas import EndpointContent, EndpointState, EndpointView, NewEndpoint
 from partners.webhooks.signing import new_keys, seal_keys
 
 _VIEW = (  # $1 is the present instant
@@ -79,27 +80,29 @@ class Endpoints:
         work: UnitOfWork,
         partner_id: UUID,
         endpoint_id: UUID,
-        change: EndpointChange,
-        edition: int,
+        patch: Patch,
+        editions: Editions,
         actor: str,
         now: datetime,
     ) -> None:
         """Change what is named; who is enabled again begins without past failures.
 
-        Raises NotFound, ChangedMeanwhile unless `edition` is the present one, InvalidField.
+        Raises NotFound, ChangedMeanwhile unless the present edition is among `editions`, InvalidField, InvalidFields.
         """
         row = await lock_endpoint(work, partner_id, endpoint_id)
-        if row["version"] != edition:
+        if row["version"] not in editions:
             raise ChangedMeanwhile
-        if change.url is not None:
+        stands: EndpointState = "enabled" if row["status"] == EndpointStatus.ENABLED else "disabled"
+        change = patched(EndpointContent(row["url"], row["event_types"], row["description"], stands), patch)
+        if "url" in patch:
             self._outbound.check("url", change.url)
-        types = row["event_types"] if change.event_types is None else self.catalogue.check(change.event_types)
+        types = self.catalogue.check(change.event_types) if "event_types" in patch else row["event_types"]
         before = after = EndpointStatus(row["status"])
-        if change.status is not None:
+        if "status" in patch:
             after = ENDPOINT.after(before, "enable" if change.status == "enabled" else "disable")
         woken = after is EndpointStatus.ENABLED and before is not after
         await work.execute(
-            "UPDATE webhook_endpoint SET url = coalesce($2, url), event_types = $3, description = coalesce($4, description),"
+            "UPDATE webhook_endpoint SET url = $2, event_types = $3, description = $4,"
             " status = $5, disabled_reason = CASE WHEN $5 = 'enabled' THEN NULL ELSE coalesce(disabled_reason, 'by_partner') END,"
             " failing_since = CASE WHEN $6 THEN NULL ELSE failing_since END, version = version + 1 WHERE id = $1",
             endpoint_id,
@@ -157,7 +160,8 @@ async def _keep_old_keys(work: UnitOfWork, endpoint_id: UUID, hours: int) -> Non
 async def lock_endpoint(work: UnitOfWork, partner_id: UUID, endpoint_id: UUID) -> Any:
     """Lock and return the partner's endpoint. Raises NotFound."""
     row = await work.fetchrow(
-        "SELECT status, event_types, version FROM webhook_endpoint WHERE id = $1 AND partner_id = $2 FOR UPDATE",
+        "SELECT status, url, event_types, description, version FROM webhook_endpoint"
+        " WHERE id = $1 AND partner_id = $2 FOR UPDATE",
         endpoint_id,
         partner_id,
     )

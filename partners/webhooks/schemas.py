@@ -32,13 +32,16 @@ class NewEndpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     description: Description = ""
 
 
-class EndpointChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is left out stays as it is."""
+EndpointState = Literal["enabled", "disabled"]
 
-    url: Url | None = None
-    event_types: EventTypes | None = None
-    description: Description | None = None
-    status: Literal["enabled", "disabled"] | None = None
+
+class EndpointContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What can be changed of an endpoint."""
+
+    url: Url
+    event_types: EventTypes
+    description: Description = ""
+    status: EndpointState = "enabled"
 
 
 class Rotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
