@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
@@ -11,7 +11,7 @@ import msgspec
 
 from benefits.members.domain import TIERS, Tier
 from benefits.points.domain import MAX_POINTS
-from marketplace.kernel.calendar import Calendar
+from marketplace.kernel.calendar import Calendar, in_utc
 from marketplace.kernel.facts import Fact, InvalidField, Kind, refuse_all
 from marketplace.kernel.money import Money
 from marketplace.kernel.states import Transitions
@@ -133,7 +133,7 @@ class Content(msgspec.Struct, frozen=True):
         if "month" in limits:
             found[f"month:{day:%Y-%m}"] = limits["month"]
         if "campaign" in limits:
-            found[f"campaign:{self.sale.starts_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"] = limits["campaign"]
+            found[f"campaign:{in_utc(self.sale.starts_at):%Y-%m-%dT%H:%M:%SZ}"] = limits["campaign"]
         return found
 
     def search_terms(self, partner_name: Text) -> list[str]:

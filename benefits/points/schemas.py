@@ -33,7 +33,10 @@ class EarningIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     member_id: UUID
     points: Points
     kind: EarningKind
-    occurred_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    occurred_at: Annotated[
+        datetime,
+        msgspec.Meta(tz=True, extra={"moment": "any"}, description="Any instant: each earning is answered by itself."),
+    ]
 
 
 class EarningsIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,7 +1,7 @@
 """What pages say about offers, points and vouchers, in the person's language."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import msgspec
 import segno
@@ -11,7 +11,7 @@ from benefits.members.domain import TIER_NAMES
 from benefits.points.domain import restored_expiry
 from benefits.points.schemas import Expiring
 from benefits.redemptions.schemas import ReasonView, ReturnedLot
-from marketplace.kernel.calendar import Calendar, Month
+from marketplace.kernel.calendar import Calendar, Month, day_after
 
 MEMBER_DAY = "FREQ=MONTHLY;BYMONTHDAY=-1"
 """The monthly member day, the last of the month (RFC 5545)."""
@@ -117,7 +117,7 @@ def next_member_day(today: date) -> tuple[date, int]:
 
 def greeting(now: datetime, calendar: Calendar) -> tuple[str, str]:
     """Return the greeting of the hour, in Chinese and English."""
-    hour = now.astimezone(calendar.zone).hour
+    hour = calendar.local(now).hour
     for until, chinese, english in (
         (5, "夜深了", "Good evening"),
         (11, "早上好", "Good morning"),
@@ -136,7 +136,7 @@ def expiry_chart(expiring: Sequence[Expiring], today: date) -> list[MonthBar]:
     """
     by_month: dict[Month, int] = {}
     for lot in expiring:
-        month = Month.of(lot.expires_on - timedelta(days=1))
+        month = Month.of(day_after(lot.expires_on, -1))
         by_month[month] = by_month.get(month, 0) + lot.points
     months = [Month.of(today)]
     last = max(by_month, default=months[0])

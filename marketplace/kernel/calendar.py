@@ -1,11 +1,21 @@
-"""Business days and months of one configured zone; every period is half-open, `[start, end)`."""
+"""Business days and months of one configured zone; every period is half-open, `[start, end)`.
+
+Instants and days from outside lie within FIRST and END, so that nothing computed from them, such as a shift to a zone or a
+lifetime in months, leaves Python's calendar. What is kept already may lie outside: nothing here raises for it, but stops at
+the calendar's ends.
+"""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import msgspec
+
+FIRST, END = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""The instants that are taken from outside: from FIRST until before END. Days: from FIRST's to the one before END's."""
+
+_FIRST_MONTH, _LAST_MONTH = 1 * 12, 9999 * 12 + 11  # of Python's calendar, counted from month 0 of year 0
 
 _MONTH = re.compile(r"^([0-9]{4})-(0[1-9]|1[0-2])$", re.ASCII)
 
@@ -24,7 +34,7 @@ class Month(msgspec.Struct, frozen=True, order=True):
     def parse(cls, text: str) -> "Month":
         """Return the month that `2026-10` names. Raises NotAMonthError."""
         match = _MONTH.fullmatch(text)
-        if match is None or not 1970 <= int(match[1]) <= 9000:
+        if match is None or not FIRST.year <= int(match[1]) < END.year:
             raise NotAMonthError(text)
         return cls(int(match[1]), int(match[2]))
 
@@ -34,8 +44,8 @@ class Month(msgspec.Struct, frozen=True, order=True):
         return cls(day.year, day.month)
 
     def plus(self, months: int) -> "Month":
-        """Return the month that many months later (earlier, if negative)."""
-        index = self.year * 12 + self.month - 1 + months
+        """Return the month that many months later (earlier, if negative), or the calendar's last (first)."""
+        index = min(max(self.year * 12 + self.month - 1 + months, _FIRST_MONTH), _LAST_MONTH)
         return Month(index // 12, index % 12 + 1)
 
     @property
@@ -51,6 +61,10 @@ class Calendar(msgspec.Struct, frozen=True):
     """What day it is for the business: the configured zone's, whatever the server's or the member's is."""
 
     zone: ZoneInfo
+
+    def local(self, instant: datetime) -> datetime:
+        """Return an aware instant in the zone."""
+        return in_zone(self.zone, instant)
 
     def day_of(self, instant: datetime) -> date:
         """Return the business day of an aware instant."""
@@ -72,9 +86,48 @@ class Calendar(msgspec.Struct, frozen=True):
 # A batch at the desk asks for the same few days again and again.
 @lru_cache(maxsize=4096)
 def _day_of(zone: ZoneInfo, instant: datetime) -> date:
-    return instant.astimezone(zone).date()
+    return in_zone(zone, instant).date()
+
+
+def in_zone(zone: tzinfo, instant: datetime) -> datetime:
+    """Return an aware instant in the zone, or the end of the calendar that it lies beyond there."""
+    try:
+        return instant.astimezone(zone)
+    except OverflowError:
+        if instant.year > FIRST.year:
+            return datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=zone)
+        return datetime(1, 1, 1, tzinfo=zone)
 
 
 @lru_cache(maxsize=4096)
 def _start_of(zone: ZoneInfo, day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+    return in_zone(UTC, datetime(day.year, day.month, day.day, tzinfo=zone))
+
+
+def in_utc(instant: datetime) -> datetime:
+    """Return an aware instant in UTC."""
+    return in_zone(UTC, instant)
+
+
+def day_after(day: date, days: int = 1) -> date:
+    """Return the day that many days later (earlier, if negative), or the calendar's last (first)."""
+    try:
+        return day + timedelta(days=days)
+    except OverflowError:
+        return date.max if days > 0 else date.min
+
+
+def just_before(instant: datetime) -> datetime:
+    """Return the last instant before the end of something: people see the last day on which it is good."""
+    try:
+        return instant - timedelta(microseconds=1)
+    except OverflowError:
+        return instant
+
+
+def is_taken(moment: datetime | date) -> bool:
+    """Tell whether an instant or a day may come from outside."""
+    if isinstance(moment, datetime):
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return FIRST <= aware < END
+    return FIRST.date() <= moment < END.date()

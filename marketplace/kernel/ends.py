@@ -4,9 +4,10 @@ On the wire and in the database an end is the first instant, or the first day, t
 mails and messages say it through this module, so that one end has one last day everywhere.
 """
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
+from marketplace.kernel.calendar import day_after, in_zone, just_before
 from marketplace.kernel.text import Text
 
 _NAMES = {"Asia/Shanghai": Text("北京时间", "Beijing time")}
@@ -20,8 +21,8 @@ def said_day(day: date, language: str) -> str:
 def last_day(end: date | datetime, zone: ZoneInfo) -> date:
     """Return the last day, in the zone, of what ends before the day or the instant."""
     if isinstance(end, datetime):
-        return (end.astimezone(zone) - timedelta(microseconds=1)).date()
-    return end - timedelta(days=1)
+        return just_before(in_zone(zone, end)).date()
+    return day_after(end, -1)
 
 
 def said_end(end: date | datetime, language: str, zone: ZoneInfo, *, named: bool = False) -> str:
@@ -30,7 +31,7 @@ def said_end(end: date | datetime, language: str, zone: ZoneInfo, *, named: bool
     Name it where the reader may be in another zone, or where an end is counted in another zone than the business's own.
     """
     said = said_day(last_day(end, zone), language)
-    if isinstance(end, datetime) and (local := end.astimezone(zone)).time() != time():
+    if isinstance(end, datetime) and (local := in_zone(zone, end)).time() != time():
         said = f"{said} {local:%H:%M}"
     if not named:
         return said

@@ -1,11 +1,11 @@
 """Settlement periods of the three cycles: half-open, without gaps, none in two; each is named by its first business day."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Literal
 
 import msgspec
 
-from marketplace.kernel.calendar import Month
+from marketplace.kernel.calendar import Month, day_after
 
 Cycle = Literal["monthly", "ten_day", "weekly"]
 """A month; a ten-day period 旬 (from the 1st, the 11th, and the 21st to the month's end); a week from Monday (ISO 8601)."""
@@ -37,9 +37,9 @@ class Period(msgspec.Struct, frozen=True, order=True):
     def end(self) -> date:
         """The first day after it."""
         if self.cycle == "weekly":
-            return self.first_day + timedelta(days=7)
+            return day_after(self.first_day, 7)
         if self.cycle == "ten_day" and self.first_day.day < 21:
-            return self.first_day + timedelta(days=10)
+            return day_after(self.first_day, 10)
         return Month.of(self.first_day).plus(1).first_day
 
     @property
@@ -51,7 +51,7 @@ class Period(msgspec.Struct, frozen=True, order=True):
         """Return the period as people read it, with its last day: 2026-10, 2026-10-11 至 2026-10-20."""
         if self.cycle == "monthly":
             return str(self)
-        last = self.end - timedelta(days=1)
+        last = day_after(self.end, -1)
         return f"{self.first_day} to {last}" if language == "en" else f"{self.first_day} 至 {last}"
 
     def __str__(self) -> str:
@@ -62,7 +62,7 @@ class Period(msgspec.Struct, frozen=True, order=True):
 
 def _begin(cycle: Cycle, day: date) -> date:
     if cycle == "weekly":
-        return day - timedelta(days=day.weekday())
+        return day_after(day, -day.weekday())
     if cycle == "ten_day":
         return day.replace(day=min((day.day - 1) // 10, 2) * 10 + 1)
     return day.replace(day=1)

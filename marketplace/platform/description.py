@@ -6,6 +6,7 @@ It documents another error body than ours, does not know that unknown fields are
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from marketplace.kernel.calendar import END, FIRST
 from marketplace.platform.identity import audience_of
 from marketplace.platform.patches import MEDIA_TYPES, patch_schema
 
@@ -80,6 +81,8 @@ def finish(schema: Schema, scopes: Mapping[str, str]) -> Schema:
         _answer_problems(path, operation)
         for name in _references(operation.get("requestBody", {})):
             _close(components["schemas"], name, closed)
+    for name in closed:
+        _bound_moments(components["schemas"][name])
     return schema
 
 
@@ -153,6 +156,18 @@ def _close(schemas: Schema, name: str, closed: set[str]) -> None:
         schemas[name]["additionalProperties"] = False
     for other in _references(schemas[name]):
         _close(schemas, other, closed)
+
+
+def _bound_moments(node: Any) -> None:
+    """Say of the instants and days of a body from when to when they are taken."""
+    if isinstance(node, dict):
+        if node.get("format") in {"date-time", "date"} and node.get("type") == "string":
+            node.setdefault("description", f"Of the years {FIRST.year} to {END.year - 1}.")
+        for part in node.values():
+            _bound_moments(part)
+    elif isinstance(node, list):
+        for part in node:
+            _bound_moments(part)
 
 
 def _references(node: Any) -> Iterator[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec import inspect
 
+from marketplace.kernel.calendar import END, FIRST
 from marketplace.kernel.letters import Words
 
 
@@ -94,6 +95,7 @@ def _items(told: Any) -> Words:
     return f"至多 {most} 项的列表", f"a list of at most {most} items"
 
 
+_YEARS = (f" {FIRST.year} 年至 {END.year - 1} 年的", f"of the years {FIRST.year} to {END.year - 1}")
 _UUID = "0198c0de-0000-7000-8000-000000000001"
 _INSTANT = "2026-10-31T20:00:00+08:00"
 
@@ -103,8 +105,11 @@ _SORTS: dict[type[inspect.Type], Callable[[Any], Words]] = {
     inspect.BoolType: lambda _: (" true 或 false", "true or false"),
     inspect.LiteralType: _literal,
     inspect.EnumType: _enum,
-    inspect.DateTimeType: lambda _: (f"带时区的时刻，如 {_INSTANT}", f"an instant with its offset, such as {_INSTANT}"),
-    inspect.DateType: lambda _: ("日期，如 2026-10-31", "a date such as 2026-10-31"),
+    inspect.DateTimeType: lambda _: (
+        f"{_YEARS[0]}带时区的时刻，如 {_INSTANT}",
+        f"an instant {_YEARS[1]} with its offset, such as {_INSTANT}",
+    ),
+    inspect.DateType: lambda _: (f"{_YEARS[0]}日期，如 2026-10-31", f"a date {_YEARS[1]}, such as 2026-10-31"),
     inspect.UUIDType: lambda _: (f" UUID，如 {_UUID}", f"a UUID such as {_UUID}"),
     inspect.ListType: _items,
     inspect.VarTupleType: _items,

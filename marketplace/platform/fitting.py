@@ -5,11 +5,13 @@ once, by a plan that is made from its type the first time; of one that does not,
 """
 
 from collections.abc import Callable
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import inspect
 
+from marketplace.kernel.calendar import is_taken
 from marketplace.kernel.facts import InvalidField, InvalidFields
 from marketplace.kernel.text import TextKind, refusal, settled
 from marketplace.platform.misfits import Misfits, unwrapped
@@ -78,6 +80,8 @@ def _plan_of(told: inspect.Type, known: dict[type, Plan | None]) -> Plan | None:
     plan: Plan | None = None
     if isinstance(plain, inspect.StrType):
         plan = _text_plan(extra.get("text", "line"))
+    elif isinstance(plain, inspect.DateTimeType | inspect.DateType):
+        plan = None if extra.get("moment") == "any" else _moment_plan
     elif isinstance(plain, inspect.AnyType):
         plan = _any_plan
     elif isinstance(plain, inspect.StructType):
@@ -99,6 +103,12 @@ def _text_plan(kind: TextKind) -> Plan:
         return kept
 
     return look
+
+
+def _moment_plan(moment: date) -> date:
+    if not is_taken(moment):
+        raise _Unfit
+    return moment
 
 
 def _any_plan(value: Any) -> Any:
@@ -130,12 +140,15 @@ def _struct_plan(told: inspect.StructType, known: dict[type, Plan | None]) -> Pl
 def _union_plan(told: inspect.UnionType, known: dict[type, Plan | None]) -> Plan | None:
     text: Plan | None = None
     others: dict[type, Plan] = {}
+    moments = {inspect.DateTimeType: datetime, inspect.DateType: date}
     for member in told.types:
         plan, plain = _plan_of(member, known), unwrapped(member)[0]
         if isinstance(plain, inspect.StructType) and plan is not None:
             others[plain.cls] = plan
         elif plan is not None and isinstance(plain, inspect.StrType):
             text = plan
+        elif plan is not None and type(plain) in moments:
+            others[moments[type(plain)]] = plan
         elif plan is not None:
             others[dict if isinstance(plain, inspect.DictType) else list] = plan
     if text is None and not others:

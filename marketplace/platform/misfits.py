@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 from msgspec import inspect
 
+from marketplace.kernel.calendar import is_taken
 from marketplace.kernel.facts import InvalidField, Wrong
 from marketplace.kernel.letters import Words
 from marketplace.kernel.text import refusal, settled
@@ -77,6 +78,8 @@ class Misfits:
             yield from self._items(plain, extra, raw, path)
         elif isinstance(plain, inspect.StrType) and isinstance(raw, str):
             yield from _text(plain, extra, raw, path)
+        elif extra.get("moment") == "any" and _converts(plain, raw, anyhow=True):
+            return  # its use case answers for it, item by item
         elif not self._is_one(plain, raw):
             yield Wrong(path or BODY, *expected(told))
 
@@ -178,12 +181,14 @@ def _is_within(told: inspect.IntType | inspect.FloatType, number: float) -> bool
     )
 
 
-def _converts(told: inspect.Type, raw: Any) -> bool:
+def _converts(told: inspect.Type, raw: Any, *, anyhow: bool = False) -> bool:
     try:
         if isinstance(told, inspect.DateTimeType):
             moment = msgspec.convert(raw, datetime)
-            return told.tz is None or told.tz == (moment.tzinfo is not None)
-        msgspec.convert(raw, date if isinstance(told, inspect.DateType) else UUID)
+            return told.tz in {None, moment.tzinfo is not None} and (anyhow or is_taken(moment))
+        if isinstance(told, inspect.DateType):
+            return anyhow or is_taken(msgspec.convert(raw, date))
+        msgspec.convert(raw, UUID)
     except msgspec.ValidationError:
         return False
     return True

@@ -116,7 +116,7 @@ def environment(folders: Sequence[Path], static: Callable[[str], str], calendar:
 
     def instant(value: datetime, language: str) -> str:
         """Return the instant in the business zone, to the minute."""
-        local = value.astimezone(calendar.zone)
+        local = calendar.local(value)
         return f"{day(local, language)} {local:%H:%M}"
 
     def until(value: date | datetime, language: str) -> str:

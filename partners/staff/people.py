@@ -222,8 +222,9 @@ async def _locked(work: UnitOfWork, partner_id: UUID, staff_id: UUID) -> Any:
     """Return the person, locked behind the partner's row; somebody else's is not there."""
     await lock_partner(work, partner_id)
     row = await work.fetchrow(
-        "SELECT status, name, roles, version, email, ARRAY(SELECT location_id"
-        " FROM partner_staff_location l WHERE l.staff_id = s.id ORDER BY location_id) AS locations FROM partner_staff s WHERE id = $1 AND partner_id = $2 FOR UPDATE",
+        "SELECT status, name, roles, version, email, ARRAY(SELECT location_id FROM partner_staff_location l"
+        " WHERE l.staff_id = s.id ORDER BY location_id) AS locations FROM partner_staff s"
+        " WHERE id = $1 AND partner_id = $2 FOR UPDATE",
         staff_id,
         partner_id,
     )

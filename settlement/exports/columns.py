@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.text import Text
 from settlement.books.domain import Posting, PostingCode
 
@@ -87,7 +88,7 @@ def cells(posting: Posting, title: Text | None, language: str, zone: ZoneInfo) -
     """Return a line's cells, in the order of COLUMNS; what reverses is negative."""
     signed, tax = posting.sign * posting.amount_minor, posting.sign * posting.tax_minor
     return [
-        posting.occurred_at.astimezone(zone).replace(tzinfo=None),
+        Calendar(zone).local(posting.occurred_at).replace(tzinfo=None),
         _TYPES[posting.code].in_language(language),
         title.in_language(language) if title else "",
         posting.quantity,

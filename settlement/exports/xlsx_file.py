@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import xlsxwriter
 
+from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.text import Text
 from settlement.exports.columns import AMOUNT, AMOUNT_MINOR, COLUMNS, TAX, TAX_MINOR, Cell, CellKind, amount, headers
 from settlement.statements.statements import Statement
@@ -109,7 +110,7 @@ class _Book:
 
 
 def _summary_rows(statement: Statement, language: str, zone: ZoneInfo) -> list[tuple[Text, CellKind, Cell]]:
-    closed_at = statement.closed_at.astimezone(zone).replace(tzinfo=None)
+    closed_at = Calendar(zone).local(statement.closed_at).replace(tzinfo=None)
     return [
         (Text("账单编号", "Statement id"), CellKind.TEXT, str(statement.id)),
         (Text("伙伴编号", "Partner id"), CellKind.TEXT, str(statement.partner_id)),
