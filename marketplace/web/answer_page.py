@@ -5,12 +5,13 @@ from typing import Any
 from litestar import Request, Response, get
 from litestar.params import FromPath
 
+from marketplace.platform.admission import ONCE
 from marketplace.web.form_answers import ShownBefore, open_answer
 from marketplace.web.pages import ANSWERS, Page, page
 from marketplace.web.sessions import session_of
 
 
-@get(f"{ANSWERS}/{{answer_id:str}}")
+@get(f"{ANSWERS}/{{answer_id:str}}", opt={ONCE: True})
 async def answer(request: Request[Any, Any, Any], answer_id: FromPath[str]) -> Page | Response[Any]:
     """Show what a form of this session led to."""
     session = await session_of(request)

@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Response, get
 from litestar.params import FromPath
 
+from marketplace.platform.admission import ONCE
 from marketplace.web.form_answers import AnswerGone, ShownBefore, open_answer
 from marketplace.web.pages import Page
 from partners.web.frame import ANSWERS, HttpRequest, portal_page, sign_in_of, strangers_token
@@ -16,7 +17,7 @@ class PortalAnswerGone(AnswerGone):
     way_out = "partner"
 
 
-@get(f"{ANSWERS}/{{answer_id:str}}")
+@get(f"{ANSWERS}/{{answer_id:str}}", opt={ONCE: True})
 async def answer(request: HttpRequest, answer_id: FromPath[str]) -> Page | Response[Any]:
     """Show what a form of this browser led to: one for signed-in people, or one that needs no session."""
     browser = await sign_in_of(request).browser(request)
