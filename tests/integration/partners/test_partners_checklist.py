@@ -193,6 +193,7 @@ async def test_what_the_program_finds_out_by_itself(api: Api) -> None:
             one for one in good(await api.get(PATH, headers=api.staff("operations")))["data"] if one["code"] == code
         ]
         change = {name: found[name] for name in ("gate", "title", "help", "partner_kinds", "sort", "version")}
+        change["active"] = True
         good(await api.patch(f"{PATH}/{code}", json=change, headers=api.staff("operations")))
     refused = await api.post("/v1/partner/applications", json=APPLICATION, headers=fresh_key())
     assert [one["code"] for one in refused.json()["missing"]] == ["registration_number_valid"]
@@ -207,7 +208,7 @@ async def test_nobody_is_asked_before_applying_for_what_comes_later(api: Api) ->
     listed = good(await api.get(PATH, headers=api.staff("operations")))["data"]
     for code, who in (("contract_signed", "operations"), ("payout_account", "finance")):
         (found,) = [one for one in listed if one["code"] == code]
-        change = {name: found[name] for name in ("title", "help", "partner_kinds", "sort", "version")}
+        change = {name: found[name] for name in ("title", "help", "partner_kinds", "sort", "version")} | {"active": True}
         refused = await api.patch(f"{PATH}/{code}", json=change | {"gate": "submit"}, headers=api.staff("operations"))
         assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "gate"), refused.text
         good(await api.patch(f"{PATH}/{code}", json=change | {"gate": "approve"}, headers=api.staff("operations")))
