@@ -208,7 +208,9 @@ async def test_nobody_is_asked_before_applying_for_what_comes_later(api: Api) ->
     listed = good(await api.get(PATH, headers=api.staff("operations")))["data"]
     for code, who in (("contract_signed", "operations"), ("payout_account", "finance")):
         (found,) = [one for one in listed if one["code"] == code]
-        change = {name: found[name] for name in ("title", "help", "partner_kinds", "sort", "version")} | {"active": True}
+        change = {name: found[name] for name in ("title", "help", "partner_kinds", "sort", "version")} | {
+            "active": True
+        }
         refused = await api.patch(f"{PATH}/{code}", json=change | {"gate": "submit"}, headers=api.staff("operations"))
         assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "gate"), refused.text
         good(await api.patch(f"{PATH}/{code}", json=change | {"gate": "approve"}, headers=api.staff("operations")))
