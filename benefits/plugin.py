@@ -76,7 +76,7 @@ class Benefits(Package):
         super().__init__(settings, clock)
         self.cache = OfferCache()
         rules = Rules.of(settings)
-        self.granting = points = PointsDesk(rules, self.cache, clock, worker_number())
+        self.granting = points = PointsDesk(rules, self.cache, clock, settings.first_worker + worker_number())
         counter = CounterDesk(clock, Cursors(settings.secret_key))
         sizes = {"batch": settings.desk_batch, "queue": settings.desk_queue}
         self.points_desk: Desk[PointsErrand] = Desk("points", points.decide, **sizes)

@@ -88,7 +88,8 @@ def create_app(
     app.state.limits = RateLimits(settings)
     app.state.spreadsheets = SpreadsheetReader()
     app.state.packages = packages
-    app.state.worker_number = worker_number()
+    app.state.worker_number = settings.first_worker + worker_number()
+    app.state.ready = app.state.stopping = False
     app.state.host = host
     if host is None:
 

@@ -89,7 +89,7 @@ def serve(host: str, port: int, workers: int) -> None:
 
     settings = load_process()
     _configure_logs(settings)
-    listener = server.listen(host, port)
+    listener = server.reserve(host, port)
     with contextlib.suppress(KeyboardInterrupt), stoppable(), database_server(settings, keep=True) as address:
         dsn, _ = asyncio.run(prepare(settings, address))
         server.serve(listener, dsn, workers)

@@ -14,6 +14,7 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -28,7 +29,7 @@ from marketplace.settings import load_process
 if TYPE_CHECKING:
     from litestar import Litestar
 
-__all__ = ["application", "config", "listen", "serve", "supervise", "worker_number"]
+__all__ = ["application", "config", "reserve", "serve", "supervise", "worker_number"]
 
 GRACE_S = 8
 """How long open requests may take to end after Ctrl-C or SIGTERM."""
@@ -44,8 +45,11 @@ class PortTakenError(OperatorError):
     """Somebody listens there already; the message says where, and what to do."""
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises PortTakenError."""
+def reserve(host: str, port: int) -> socket.socket:
+    """Return a socket that has the port and refuses connections: it is the first worker that is ready that opens it.
+
+    Raises PortTakenError.
+    """
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -55,7 +59,6 @@ def listen(host: str, port: int) -> socket.socket:
         raise PortTakenError(
             f"port {port} on {host} cannot be had ({error.strerror}); choose another with --port"
         ) from error
-    listener.listen(2048)
     listener.set_inheritable(True)
     return listener
 
@@ -75,6 +78,7 @@ def config(app: "Litestar | str", *, workers: int = 1, factory: bool = False) ->
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=75,
+        backlog=2048,
     )
 
 
@@ -101,9 +105,10 @@ def application() -> "Worker":
     logs.configure(settings)
     _end_with_parent()
 
-    def started() -> None:
+    def started(app: "Litestar") -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
+        _drain_first(app, settings.drain_s)
 
     def make() -> "Litestar":
         app = create_app(settings, dsn)
@@ -112,6 +117,27 @@ def application() -> "Worker":
 
     dsn = os.environ[DSN_VARIABLE]
     return Worker(make, dsn, started)
+
+
+def _drain_first(app: "Litestar", seconds: int) -> None:
+    """Have SIGTERM make the worker say that it is not ready, and end it after so many seconds; a second one ends it at once.
+
+    Whatever spreads requests over machines asks `/health/ready` again and again. A port that closes before it has asked loses
+    the requests in between.
+    """
+    end = signal.getsignal(signal.SIGTERM)
+    if not seconds or not callable(end):
+        return
+    loop = asyncio.get_running_loop()
+
+    def drain(number: int, _frame: FrameType | None) -> None:
+        if app.state.stopping:
+            end(number, None)
+            return
+        app.state.stopping = True
+        loop.call_soon_threadsafe(loop.call_later, seconds, end, number, None)
+
+    signal.signal(signal.SIGTERM, drain)
 
 
 def collect_rarely() -> None:
@@ -132,7 +158,7 @@ class Worker:
     together, though. While it waits, SIGTERM and SIGINT end the process at once: uvicorn heeds them after the start only.
     """
 
-    def __init__(self, make: "Callable[[], Litestar]", dsn: str, started: Callable[[], None]) -> None:
+    def __init__(self, make: "Callable[[], Litestar]", dsn: str, started: "Callable[[Litestar], None]") -> None:
         """Take what makes an application on the database, and what is to be done when one has started."""
         self._make = make
         self._dsn = dsn
@@ -150,7 +176,7 @@ class Worker:
         await receive()
         async with AsyncExitStack() as stack:
             self._app = await self._start(stack)
-            self._started()
+            self._started(self._app)
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})

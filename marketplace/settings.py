@@ -63,6 +63,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stock_slices: int = 1
     desk_queue: int = 4096
     desk_batch: int = 128
+    first_worker: int = 0
+    drain_s: int = 5
     idempotency_days: int = 7
     rate_client: int = 6000
     rate_address: int = 120
@@ -119,6 +121,8 @@ _BOUNDS: dict[str, tuple[int, int]] = {
     "stock_slices": (1, 64),
     "desk_queue": (1, 100_000),
     "desk_batch": (1, 256),
+    "first_worker": (0, 1023),
+    "drain_s": (0, 300),
     "idempotency_days": (1, 90),
     "rate_client": (1, 100_000_000),
     "rate_address": (1, 100_000_000),

@@ -36,7 +36,7 @@ def run_demo(host: str, port: int, data: Path, seed: int) -> None:
     """Serve the demo until Ctrl-C. Raises SettingsError, EmbeddedServerError, PortTakenError, each one line."""
     data = data.expanduser().resolve()
     check_folder(data)
-    listener = server.listen(host, port)
+    listener = server.reserve(host, port)
     with _only_one(data), contextlib.suppress(KeyboardInterrupt), stoppable():
         settings = demo_settings(data, f"http://{host}:{port}")
         logs.configure(settings)

@@ -46,7 +46,12 @@ async def live() -> Health:
 
 @get("/health/ready", tags=["platform"], summary="Can it serve")
 async def ready(request: Request[Any, Any, Any]) -> Response[Health]:
-    """Answer 200 when the database answers within 0.8 s, else 503: whoever asks must not wait longer than that."""
+    """Answer 200 when the database answers within 0.8 s, else 503: whoever asks must not wait longer than that.
+
+    A worker that was told to end says 503 for MARKETPLACE_DRAIN_S seconds, and only then closes its port.
+    """
+    if request.app.state.stopping:
+        return Response(Health("stopping"), status_code=503)
     if not request.app.state.ready:
         return Response(Health("starting"), status_code=503)
     # One probe at a time, left alone when it is late: taking back a query that hangs would have to be waited for, too.

@@ -36,7 +36,7 @@ def main(path: Path) -> None:
     """Serve."""
     os.environ[_PLAN] = str(path)
     child = msgspec.json.decode(path.read_bytes(), type=Child)
-    listener = server.listen("127.0.0.1", 0)
+    listener = server.reserve("127.0.0.1", 0)
     print(listener.getsockname()[1], flush=True)  # noqa: T201 - the parent waits for it
     if child.workers == 1:
         Server(server.config(application())).run(sockets=[listener])

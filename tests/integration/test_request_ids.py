@@ -11,7 +11,7 @@ from uvicorn import Server
 
 from marketplace.platform import logs
 from marketplace.platform.requests import REQUESTS
-from marketplace.server import config, listen
+from marketplace.server import config, reserve
 from marketplace.settings import Settings
 from tests.support.app import Api, running_app
 
@@ -87,7 +87,7 @@ async def hello() -> str:
 
 
 async def test_what_is_no_request_is_told_so_with_an_id() -> None:
-    listener = listen("127.0.0.1", 0)
+    listener = reserve("127.0.0.1", 0)
     server = Server(config(Litestar([hello], openapi_config=None, logging_config=None)))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:

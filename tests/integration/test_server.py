@@ -3,12 +3,15 @@
 import asyncio
 import multiprocessing
 import os
+import signal
 import socket
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from litestar import Litestar, Request, asgi, post
 from litestar import get as get_route
@@ -16,10 +19,14 @@ from litestar.params import FromQuery
 from litestar.response import Stream
 from uvicorn import Server
 
+from marketplace.app import create_app
 from marketplace.connection import Connection
 from marketplace.platform.limits import address_of
 from marketplace.platform.numbering import numbered_workers
-from marketplace.server import PortTakenError, config, listen, worker_number
+from marketplace.server import PortTakenError, config, reserve, worker_number
+from marketplace.settings import Settings
+from tests.conftest import SECRET
+from tests.support.processes import STOP_S, free_port, program
 
 
 @get_route("/search")
@@ -54,7 +61,7 @@ async def broken(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    listener = listen("127.0.0.1", 0)
+    listener = reserve("127.0.0.1", 0)
     server = Server(
         config(
             Litestar(
@@ -178,7 +185,45 @@ def test_a_taken_port_is_one_clear_line() -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         with pytest.raises(PortTakenError, match=r"^port [0-9]+ on 127.0.0.1 cannot be had .*--port$"):
-            listen("127.0.0.1", other.getsockname()[1])
+            reserve("127.0.0.1", other.getsockname()[1])
+
+
+async def test_the_port_opens_when_a_worker_is_ready_and_closes_after_it_says_that_it_is_not(tmp_path: Path) -> None:
+    """The system took connections while the worker was starting; and the port closed while readiness still said 200."""
+    port = free_port()
+    settings = Settings(
+        mode="test", data=tmp_path / "data", secret_key=SECRET, base_url=f"http://127.0.0.1:{port}", drain_s=3
+    )
+    answers: list[tuple[int, str]] = []
+    with program(settings, tmp_path / "log", "serve", "--port", str(port), "--workers", "2") as running:
+        async with httpx.AsyncClient(base_url=settings.base_url, trust_env=False, timeout=30) as client:
+
+            async def ready() -> tuple[int, str] | None:
+                try:
+                    answer = await client.get("/health/ready", headers={"Connection": "close"})
+                except httpx.TransportError:
+                    return None
+                return answer.status_code, answer.json()["status"]
+
+            while not answers:
+                assert running.process.poll() is None
+                answers += [found] if (found := await ready()) else []
+                await asyncio.sleep(0.05)
+            assert answers == [(200, "ok")], "the first connection that was taken was taken by a worker that is ready"
+            running.process.send_signal(signal.SIGTERM)
+            while found := await ready():
+                answers.append(found)
+                if found[0] == 503 and answers[-2][0] == 200:
+                    assert (await client.get("/health/live")).status_code == 200, "requests are still served"
+                await asyncio.sleep(0.05)
+            assert await asyncio.to_thread(running.process.wait, STOP_S) == 0
+    assert answers[-1] == (503, "stopping"), "it said so before the port closed"
+    assert {status for status, _ in answers} == {200, 503}
+
+
+def test_the_first_workers_number_can_be_set(dsn: str, settings: Settings) -> None:
+    second_machine = msgspec.structs.replace(settings, first_worker=4)
+    assert create_app(second_machine, dsn).state.worker_number == 4
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from uvicorn import Server
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from marketplace import connection
-from marketplace.server import config, listen
+from marketplace.server import config, reserve
 
 _TIME_S = 0.6
 _PATIENCE_S = 8.0
@@ -54,7 +54,7 @@ async def stream() -> Stream:
 async def port(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> AsyncIterator[int]:
     monkeypatch.setattr(connection, "ARRIVE_S", _TIME_S)
     monkeypatch.setattr(connection, "TAKE_S", _TIME_S)
-    listener = listen("127.0.0.1", 0)
+    listener = reserve("127.0.0.1", 0)
     app = Litestar([echo, deaf, big, late, stream], openapi_config=None, logging_config=None)
     configured = config(app)
     if getattr(request, "param", None) == "uvicorn's own":

@@ -45,7 +45,7 @@ window.BarcodeDetector = class {
 @pytest.fixture
 async def shop(settings: Settings, dsn: str, clock: Clock, tmp_path: Path) -> AsyncIterator[Shop]:
     """The real server on a free port, with a partner whose owner has joined."""
-    listener = server.listen("127.0.0.1", 0)
+    listener = server.reserve("127.0.0.1", 0)
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     here = msgspec.structs.replace(settings, base_url=address, data=tmp_path)
     oneid = Issuer(here)

@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 async def site(dsn: str, folder: Path, clock: Clock) -> AsyncIterator[Site]:
     """The real server on a free port, with a partner, a member with points, and offers."""
-    listener = server.listen("127.0.0.1", 0)
+    listener = server.reserve("127.0.0.1", 0)
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     settings = page_settings(folder, address)
     app = create_app(settings, dsn, clock=clock, extra_routes=oneid_pages.routes(settings, PEOPLE))

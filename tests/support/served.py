@@ -21,7 +21,7 @@ async def served_app(
     settings: Settings, dsn: str, *, connections: int, clock: Clock | None = None
 ) -> AsyncIterator[Api]:
     """Give a client, of that many connections, of the application on a free port of the loopback."""
-    listener = server.listen("127.0.0.1", 0)
+    listener = server.reserve("127.0.0.1", 0)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     here = msgspec.structs.replace(settings, base_url=url)
     oneid = Issuer(here)

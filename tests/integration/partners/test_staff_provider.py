@@ -41,7 +41,7 @@ PEOPLE = [
 @asynccontextmanager
 async def provider(data: Path) -> AsyncIterator[str]:
     """Serve a provider on the loopback and give its issuer."""
-    listener = server.listen("127.0.0.1", 0)
+    listener = server.reserve("127.0.0.1", 0)
     base = f"http://127.0.0.1:{listener.getsockname()[1]}"
     settings = Settings(
         mode="test", secret_key="s" * 32, base_url=base, data=data, oneid_client_id="portal", oneid_client_secret=SECRET,
