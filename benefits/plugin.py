@@ -32,6 +32,7 @@ from benefits.redemptions import api as redemptions_api
 from benefits.redemptions import counter_api
 from benefits.redemptions.counter_desk import CounterDesk, CounterErrand
 from benefits.redemptions.expire import expire_vouchers
+from benefits.rights import TABLES
 from benefits.rules import Rules
 from benefits.sandbox import make as sandbox
 from benefits.web import counter_page, storefront
@@ -51,7 +52,7 @@ class Benefits(Package):
     """See the package's own docstring."""
 
     name = "benefits"
-    append_only: ClassVar[Sequence[str]] = ("points_posting", "earning", "offer_revision")
+    rights: ClassVar[Mapping[str, str]] = TABLES
     invariants: ClassVar[Sequence[Invariant]] = invariants.ALL
     announced: ClassVar[Sequence[Announced]] = announced.ALL
 

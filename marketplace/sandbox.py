@@ -35,7 +35,7 @@ from marketplace.platform.package import Package
 from marketplace.platform.pauses import pause
 from marketplace.platform.problems import handle_fact
 from marketplace.platform.requests import SANDBOXED
-from marketplace.platform.runtime import append_only_tables, with_database
+from marketplace.platform.runtime import table_rights, with_database
 from marketplace.settings import Settings
 
 MOST = 4
@@ -240,7 +240,7 @@ class Sandboxes:
             raise SandboxUnavailable from error
         dsn = with_database(self._dsn, name)
         try:
-            await migrate(dsn, self._settings.database_role, append_only_tables(self._settings))
+            await migrate(dsn, self._settings.database_role, table_rights(self._settings))
         except OperatorError as error:
             logger.exception("sandbox_not_migrated", error=str(error))
             raise SandboxUnavailable from error

@@ -43,6 +43,7 @@ from partners.oauth.token import OauthParts
 from partners.onboarding.api import DECISIONS, AdminPartners, Applications, OwnProfile
 from partners.onboarding.location_api import Locations
 from partners.onboarding.requirement_api import ROUTES as REQUIREMENTS
+from partners.rights import TABLES
 from partners.sandbox import make as sandbox
 from partners.sandbox.api import SandboxApi
 from partners.staff import api as staff
@@ -66,7 +67,7 @@ class Partners(Package):
 
     name = "partners"
     scopes: ClassVar[Mapping[str, str]] = PARTNER_SCOPES | OEM_SCOPES
-    append_only: ClassVar[Sequence[str]] = ("partner_history", "contract_signature", "point_pack_entry")
+    rights: ClassVar[Mapping[str, str]] = TABLES
     announced: ClassVar[Sequence[Announced]] = (*announced.ALL, *oauth_announced.ALL)
     commands: ClassVar[Sequence[click.Command]] = commands.ALL
     invariants: ClassVar[Sequence[Invariant]] = invariants.ALL

@@ -16,6 +16,7 @@ from settlement.books.consumer import Books
 from settlement.commands import close, export
 from settlement.invariants import INVARIANTS
 from settlement.payouts.api import FinancePayouts, PartnerPayouts
+from settlement.rights import TABLES
 from settlement.statements.api import FinanceStatements, PartnerStatements, Periods
 from settlement.statements.close import close_month
 from settlement.web import statements_page
@@ -25,7 +26,7 @@ class Settlement(Package):
     """Settlement: the money book follows redemptions; finance closes, approves, pays and exports."""
 
     name = "settlement"
-    append_only = ("money_posting",)
+    rights = TABLES
     invariants = INVARIANTS
     announced = announced.ALL
     commands = (close, export)

@@ -19,7 +19,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.platform.database import DB
 from marketplace.platform.embedded import EmbeddedServer
 from marketplace.platform.migrate import create_database, migrate
-from marketplace.platform.runtime import append_only_tables, with_database
+from marketplace.platform.runtime import table_rights, with_database
 from marketplace.settings import Settings
 from tests.support import today
 from tests.support.one_runner import pytest_runtest_makereport  # noqa: F401 - a hook of pytest
@@ -126,7 +126,7 @@ async def template(postgres: str, settings: Settings, anyio_backend: Any) -> str
         await connection.execute("SELECT pg_reload_conf()")
     finally:
         await connection.close()
-    await migrate(with_database(postgres, "template_for_tests"), settings.database_role, append_only_tables(settings))
+    await migrate(with_database(postgres, "template_for_tests"), settings.database_role, table_rights(settings))
     return "template_for_tests"
 
 

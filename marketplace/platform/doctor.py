@@ -13,9 +13,10 @@ from marketplace.platform.database import connection_config
 from marketplace.platform.embedded import EmbeddedServer, EmbeddedServerError, check_folder
 from marketplace.platform.interpreter import LOWEST, built_for_speed
 from marketplace.platform.invariant_report import TRUSTED_H
-from marketplace.platform.migrate import PLATFORM_APPEND_ONLY, pending
+from marketplace.platform.migrate import pending
 from marketplace.platform.package import package_classes
-from marketplace.platform.runtime import DATABASE_NAME, append_only_tables, with_database
+from marketplace.platform.rights import differences, held
+from marketplace.platform.runtime import DATABASE_NAME, table_rights, with_database
 from marketplace.settings import Settings, SettingsError
 
 LOWEST_POSTGRESQL = 15
@@ -92,13 +93,9 @@ async def _role(connection: asyncpg.Connection, settings: Settings) -> Finding:
         return Finding(
             good=False, what=f"role {role}", remedy="run `marketplace migrate` as a user that may create roles"
         )
-    loose = [
-        table
-        for table in (*PLATFORM_APPEND_ONLY, *append_only_tables(settings))
-        if await connection.fetchval("SELECT has_table_privilege($1, $2, 'UPDATE, DELETE')", role, table)
-    ]
-    remedy = f"it may change {', '.join(loose)}; run `marketplace migrate`" if loose else ""
-    return Finding(not loose, f"role {role} can only add to the books", remedy)
+    wrong = sorted(differences(await held(connection, role), table_rights(settings)))
+    remedy = f"its rights on {', '.join(wrong)} are not this version's; run `marketplace migrate`" if wrong else ""
+    return Finding(not wrong, f"role {role} has the rights that serving needs, and no others", remedy)
 
 
 async def _checks(connection: asyncpg.Connection) -> Finding:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import asyncpg
 from pgqueuer.db import AsyncpgDriver
@@ -15,11 +15,10 @@ from piccolo.apps.migrations.commands.forwards import ForwardsMigrationManager
 from marketplace.kernel.errors import OperatorError
 from marketplace.piccolo_conf import APP_REGISTRY
 from marketplace.platform.database import DB
+from marketplace.platform.rights import grant
 
 _LOCK = 0x4D4B5450
 """The advisory lock of the migrators (`MKTP`): two at once would race in Piccolo's bookkeeping."""
-
-PLATFORM_APPEND_ONLY = ("event", "audit_entry")
 
 
 class MigrationFailedError(OperatorError):
@@ -39,7 +38,7 @@ async def create_database(server_dsn: str, name: str) -> None:
         await connection.close()
 
 
-async def migrate(dsn: str, role: str, append_only: Sequence[str]) -> list[str]:
+async def migrate(dsn: str, role: str, rights: Mapping[str, str]) -> list[str]:
     """Bring the database up to this version and return the names of the migrations that ran.
 
     Safe to run twice and by two at once. Raises MigrationFailedError.
@@ -54,7 +53,7 @@ async def migrate(dsn: str, role: str, append_only: Sequence[str]) -> list[str]:
             await _install_queue(guard)
         finally:
             await DB.close()
-        await _grant(guard, role, [*PLATFORM_APPEND_ONLY, *append_only])
+        await _grant(guard, role, rights)
         return sorted(await _applied(guard) - before)
     finally:
         await guard.close()
@@ -118,7 +117,7 @@ async def _install_queue(connection: asyncpg.Connection) -> None:
         await queries.upgrade()
 
 
-async def _grant(connection: asyncpg.Connection, role: str, append_only: Sequence[str]) -> None:
+async def _grant(connection: asyncpg.Connection, role: str, rights: Mapping[str, str]) -> None:
     try:
         await _have_role(connection, role)
     except asyncpg.InsufficientPrivilegeError as error:
@@ -126,14 +125,7 @@ async def _grant(connection: asyncpg.Connection, role: str, append_only: Sequenc
             f"the database user may not make or take on the role {role}: have an administrator run"
             f" CREATE ROLE {role} NOLOGIN; GRANT {role} TO <the user of DATABASE_URL>;"
         ) from error
-    tables = ", ".join(append_only)
-    await connection.execute(
-        f"GRANT USAGE ON SCHEMA public TO {role};"
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};"
-        f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role};"
-        f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {role};"
-        f"REVOKE UPDATE, DELETE, TRUNCATE ON {tables} FROM {role};"
-    )
+    await grant(connection, role, rights)
 
 
 async def _have_role(connection: asyncpg.Connection, role: str) -> None:

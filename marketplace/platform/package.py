@@ -49,8 +49,8 @@ class Package:
     name: ClassVar[str] = ""
     scopes: ClassVar[Mapping[str, str]] = {}
     """Scope -> a sentence of what it allows."""
-    append_only: ClassVar[Sequence[str]] = ()
-    """Tables of which the application's database role may neither update nor delete a row."""
+    rights: ClassVar[Mapping[str, str]] = {}
+    """Table of the package -> what the role for serving may do with it (rights.py); one that is missing may not be read."""
     invariants: ClassVar[Sequence[Check]] = ()
     """What must always hold of the package's tables; the running checks go through them (checker.py)."""
     announced: ClassVar[Sequence[Announced]] = ()

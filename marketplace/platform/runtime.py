@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 from marketplace.platform.embedded import EmbeddedServer, check_folder
 from marketplace.platform.migrate import create_database, migrate
 from marketplace.platform.package import package_classes
+from marketplace.platform.rights import PLATFORM
 from marketplace.settings import Settings
 
 DATABASE_NAME = "marketplace"
@@ -63,9 +64,10 @@ async def prepare(settings: Settings, server_dsn: str) -> tuple[str, list[str]]:
     if not settings.database_url:
         await create_database(server_dsn, DATABASE_NAME)
         dsn = with_database(server_dsn, DATABASE_NAME)
-    return dsn, await migrate(dsn, settings.database_role, append_only_tables(settings))
+    return dsn, await migrate(dsn, settings.database_role, table_rights(settings))
 
 
-def append_only_tables(settings: Settings) -> list[str]:
-    """Return the packages' tables that the application's role may only add to."""
-    return [table for package in package_classes(settings.packages) for table in package.append_only]
+def table_rights(settings: Settings) -> dict[str, str]:
+    """Return what the role for serving may do with each table, the platform's and the packages'."""
+    of_packages = [package.rights for package in package_classes(settings.packages)]
+    return {table: right for rights in (PLATFORM, *of_packages) for table, right in rights.items()}

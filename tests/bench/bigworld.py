@@ -12,7 +12,7 @@ import msgspec
 from benefits.points.domain import expiry_day
 from benefits.redemptions.events import SettlementTerms
 from marketplace.platform.migrate import migrate
-from marketplace.platform.runtime import append_only_tables, with_database
+from marketplace.platform.runtime import table_rights, with_database
 from partners.contracts.terms import load_terms
 from tests.bench.rounds import Sizes, terminal
 from tests.bench.server import SETTINGS, Stage, check_durable
@@ -75,7 +75,7 @@ async def big_world(stage: Stage, name: str, sizes: Sizes) -> Filled:
         await check_durable(stage.server_dsn)
         stage.note(name).write_bytes(msgspec.json.encode(kept))
     else:
-        await migrate(dsn, SETTINGS.database_role, append_only_tables(SETTINGS))
+        await migrate(dsn, SETTINGS.database_role, table_rights(SETTINGS))
     chosen = random.sample(range(1, kept.members + 1), min(sizes.members, kept.members))
     connection = await asyncpg.connect(dsn)
     try:

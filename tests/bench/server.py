@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey
 
 from marketplace.platform.embedded import EmbeddedServer
 from marketplace.platform.migrate import create_database, migrate
-from marketplace.platform.runtime import append_only_tables, with_database
+from marketplace.platform.runtime import table_rights, with_database
 from marketplace.settings import Settings
 from tests.bench.plan import Measured, Plan
 from tests.support.tokens import Issuer
@@ -244,7 +244,7 @@ async def open_stage(folder: Path, *, kept: bool = False) -> AsyncIterator[Stage
             if not stage.keeps(name):
                 await stage.drop_database(name)
         await create_database(dsn, TEMPLATE)
-        await migrate(with_database(dsn, TEMPLATE), SETTINGS.database_role, append_only_tables(SETTINGS))
+        await migrate(with_database(dsn, TEMPLATE), SETTINGS.database_role, table_rights(SETTINGS))
         with server.kept_alive():  # as `serve` keeps it
             yield stage
     finally:

@@ -19,7 +19,7 @@ from marketplace.platform.migrate import MigrationFailedError, create_database, 
 from marketplace.platform.migrations import platform_2026_11_26_analyze as platform_analyze
 from marketplace.platform.migrations import platform_2026_11_26_samples as platform_samples
 from marketplace.platform.migrations import platform_2026_11_26_vacuum as platform_vacuum
-from marketplace.platform.runtime import append_only_tables, with_database
+from marketplace.platform.runtime import table_rights, with_database
 from marketplace.settings import Settings
 from tests.support.today import sql_now
 
@@ -35,7 +35,7 @@ async def empty(postgres: str) -> AsyncIterator[str]:
 
 
 async def test_an_empty_database_becomes_this_versions(empty: str, settings: Settings) -> None:
-    tables = append_only_tables(settings)
+    tables = table_rights(settings)
     assert set(await pending(empty)) == shipped()
     assert set(await migrate(empty, settings.database_role, tables)) == shipped()
     assert await migrate(empty, settings.database_role, tables) == []
@@ -87,14 +87,14 @@ async def test_a_user_without_the_right_is_told_what_to_run(empty: str, postgres
 
 async def test_a_database_that_is_not_there_is_named() -> None:
     with pytest.raises(MigrationFailedError, match=r"^DATABASE_URL: "):
-        await migrate("postgresql://x@127.0.0.1:1/x", "role", [])
+        await migrate("postgresql://x@127.0.0.1:1/x", "role", {})
 
 
 async def test_two_migrators_do_not_race(empty: str, settings: Settings) -> None:
     """The second process waits for the first and finds nothing left to do."""
     program = (
         "import asyncio, sys; from marketplace.platform.migrate import migrate;"
-        "print(len(asyncio.run(migrate(sys.argv[1], 'marketplace_app', ['points_posting']))))"
+        "print(len(asyncio.run(migrate(sys.argv[1], 'marketplace_app', {'points_posting': 'SELECT, INSERT'}))))"
     )
 
     both = [
@@ -116,12 +116,12 @@ async def test_a_migration_may_take_as_long_as_a_big_table_needs(
 
     monkeypatch.setattr(migrations, "_run_piccolo", look)
     with pytest.raises(asyncpg.UndefinedTableError):  # there is nothing to grant rights to
-        await migrate(empty, settings.database_role, append_only_tables(settings))
+        await migrate(empty, settings.database_role, table_rights(settings))
     assert seen == ["0", "2s"]
 
 
 async def test_a_redemption_of_an_earlier_version_learns_its_voucher(empty: str, settings: Settings) -> None:
-    await migrate(empty, settings.database_role, append_only_tables(settings))
+    await migrate(empty, settings.database_role, table_rights(settings))
     connection = await asyncpg.connect(empty)
     try:
         await connection.execute("ALTER TABLE redemption DROP COLUMN voucher_id")

@@ -12,7 +12,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import uuid7
 from marketplace.platform.database import DB, unit_of_work
 from marketplace.platform.migrate import create_database, migrate
-from marketplace.platform.runtime import append_only_tables, with_database
+from marketplace.platform.runtime import table_rights, with_database
 from marketplace.settings import Settings
 from partners.oauth.gate import SELECT, client_of
 from partners.oauth.secrets import digest, secret_matches
@@ -44,7 +44,7 @@ async def test_secrets_of_the_version_before_go_on_working(postgres: str, settin
                     )
         finally:
             await DB.close()
-        await migrate(dsn, settings.database_role, append_only_tables(settings))
+        await migrate(dsn, settings.database_role, table_rights(settings))
         await DB.open(dsn, settings.database_role, 4)
         try:
             for number in (1, 2):
