@@ -91,8 +91,8 @@ def serve(host: str, port: int, workers: int) -> None:
     _configure_logs(settings)
     listener = server.reserve(host, port)
     with contextlib.suppress(KeyboardInterrupt), stoppable(), database_server(settings, keep=True) as address:
-        dsn, _ = asyncio.run(prepare(settings, address))
-        server.serve(listener, dsn, workers)
+        addresses, _ = asyncio.run(prepare(settings, address))
+        server.serve(listener, addresses, workers)
 
 
 @main.command()

@@ -229,22 +229,28 @@ class Sandboxes:
                 one.opened.exception()  # whoever waited may have gone: nobody has to be told twice
 
     async def _database(self, one: Sandbox) -> str:
+        # The owner makes it, as it migrates the live one; the sandbox itself is served by the user for serving.
+        owner = self._settings.owner_url or self._dsn
         live = urlsplit(self._dsn).path.lstrip("/")
         name = f"{live[:26]}_sbx_{one.partner_id.hex}"  # PostgreSQL's names have 63 letters at the most
         try:
-            await create_database(self._dsn, name)
+            await create_database(owner, name)
         except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
             pass  # another worker made it a moment ago, or at the same time
         except asyncpg.InsufficientPrivilegeError as error:
-            logger.exception("sandbox_needs_createdb", hint="ALTER ROLE … CREATEDB for the user of DATABASE_URL")
+            logger.exception("sandbox_needs_createdb", hint="ALTER ROLE … CREATEDB for the owner of the tables")
             raise SandboxUnavailable from error
-        dsn = with_database(self._dsn, name)
         try:
-            await migrate(dsn, self._settings.database_role, table_rights(self._settings))
+            await migrate(
+                with_database(owner, name),
+                self._settings.database_role,
+                table_rights(self._settings),
+                with_role=not self._settings.owner_url,
+            )
         except OperatorError as error:
             logger.exception("sandbox_not_migrated", error=str(error))
             raise SandboxUnavailable from error
-        return dsn
+        return with_database(self._dsn, name)
 
     async def _have_things_to_try(self, one: Sandbox, dsn: str) -> None:
         guard = await asyncpg.connect(dsn)

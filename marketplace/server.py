@@ -24,10 +24,12 @@ from uvicorn.supervisors import Multiprocess
 from marketplace.connection import Connection
 from marketplace.kernel.errors import OperatorError
 from marketplace.platform.numbering import numbered_workers, worker_number
-from marketplace.settings import load_process
+from marketplace.settings import VARIABLES, load_process
 
 if TYPE_CHECKING:
     from litestar import Litestar
+
+    from marketplace.platform.runtime import Addresses
 
 __all__ = ["application", "config", "reserve", "serve", "supervise", "worker_number"]
 
@@ -35,6 +37,7 @@ GRACE_S = 8
 """How long open requests may take to end after Ctrl-C or SIGTERM."""
 
 DSN_VARIABLE = "DATABASE_URL"
+OWNER_VARIABLE = VARIABLES["owner_url"]
 
 _LOOK_AGAIN_S = 0.2
 
@@ -88,9 +91,11 @@ def supervise(settings: uvicorn.Config, listener: socket.socket) -> None:
         Multiprocess(settings, sockets=[listener]).run()
 
 
-def serve(listener: socket.socket, dsn: str, workers: int) -> None:
-    """Serve the application on the prepared database."""
-    os.environ[DSN_VARIABLE] = dsn
+def serve(listener: socket.socket, addresses: "Addresses", workers: int) -> None:
+    """Serve the application on the prepared database. The owner's address is for making sandboxes, and nothing else."""
+    os.environ[DSN_VARIABLE] = addresses.serving
+    if addresses.owner != addresses.serving:
+        os.environ[OWNER_VARIABLE] = addresses.owner
     supervise(config("marketplace.server:application", workers=workers, factory=True), listener)
 
 

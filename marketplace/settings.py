@@ -7,7 +7,7 @@ from datetime import timedelta
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -46,6 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     packages: tuple[str, ...] = tuple(DEFAULT_PACKAGES.split(","))
     data: Path = Path("data")
     database_url: str = ""
+    owner_url: str = ""
     database_role: str = "marketplace_app"
     pool_size: int = 10
     base_url: str = "http://127.0.0.1:8000"
@@ -146,6 +147,8 @@ def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Sett
         if text:
             values[field] = _parse(field, variable, text)
     values.update(overrides)
+    if values.get("owner_url") and "database_role" not in values:
+        values["database_role"] = _user_of(values.get("database_url", ""))
     settings = Settings(**values)
     _check(settings)
     if settings.mode == "production" and "base_url" not in values:
@@ -209,6 +212,7 @@ def _check(settings: Settings) -> None:
     _check_base_url(settings.base_url)
     if settings.database_url and (wrong := database_urls.complaint(settings.database_url)):
         raise SettingsError("DATABASE_URL", wrong)
+    _check_owner(settings)
     if not 1 <= len(settings.oem_name) <= 200 or not settings.oem_name.isprintable():
         raise SettingsError(VARIABLES["oem_name"], "must be one line of 1 to 200 letters")
     if len(settings.currency) != 3 or not settings.currency.isupper():
@@ -220,6 +224,31 @@ def _check(settings: Settings) -> None:
     _check_mail(settings)
     if settings.mode == "production":
         _check_production(settings)
+
+
+def _user_of(url: str) -> str:
+    """Return the user that an address of a database names, or nothing."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return unquote(parts.username or "") or dict(parse_qsl(parts.query)).get("user", "")
+
+
+def _check_owner(settings: Settings) -> None:
+    """Raise SettingsError unless the two users of the database, if there are two, are two."""
+    if not settings.owner_url:
+        return
+    variable = VARIABLES["owner_url"]
+    if wrong := database_urls.complaint(settings.owner_url):
+        raise SettingsError(variable, wrong)
+    user = _user_of(settings.database_url)
+    if not user:
+        raise SettingsError("DATABASE_URL", f"must name the user for serving when {variable} names the owner")
+    if user == _user_of(settings.owner_url):
+        raise SettingsError(variable, "must name another user than DATABASE_URL: serving must not own the tables")
+    if settings.database_role != user:
+        raise SettingsError(VARIABLES["database_role"], f"must be {user!r}, the user of DATABASE_URL, or not be set")
 
 
 def _check_base_url(text: str) -> None:

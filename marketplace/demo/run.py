@@ -23,7 +23,7 @@ from marketplace.platform.commands import DEMO_FILE
 from marketplace.platform.database import DB
 from marketplace.platform.embedded import EmbeddedServerError, check_folder
 from marketplace.platform.package import load_packages
-from marketplace.platform.runtime import DATABASE_NAME, database_server, prepare, stoppable
+from marketplace.platform.runtime import DATABASE_NAME, Addresses, database_server, prepare, stoppable
 from marketplace.platform.worker import beside_the_server
 from marketplace.settings import Settings
 
@@ -42,7 +42,8 @@ def run_demo(host: str, port: int, data: Path, seed: int) -> None:
         logs.configure(settings)
         out.print(f"[bold]Partner-benefits marketplace[/] — demo in {data}")
         with database_server(settings, own=True, keep=True) as address:
-            dsn = asyncio.run(_prepare(settings, address, seed))
+            dsn, owner = asyncio.run(_prepare(settings, address, seed))
+            settings = msgspec.structs.replace(settings, owner_url=owner)
             demo = msgspec.structs.replace(read_demo(data), base_url=settings.base_url)
             write_demo(data, demo)
             app = create_app(
@@ -68,23 +69,24 @@ def _only_one(data: Path) -> Iterator[None]:
         yield
 
 
-async def _prepare(settings: Settings, address: str, seed: int) -> str:
+async def _prepare(settings: Settings, address: str, seed: int) -> Addresses:
     # Imported here: the world is some hundred KB of text that a second start does not need.
     from marketplace.demo.seed import make_world
 
     finished = (settings.data / DEMO_FILE).exists()
     if not finished and not settings.database_url:
         await _drop_unfinished(address)
-    dsn, _ = await prepare(settings, address)
+    addresses, _ = await prepare(settings, address)
     if finished:
-        return dsn
-    await DB.open(dsn, pool_size=settings.pool_size)
+        return addresses
+    # By the owner: the world's past is written as it was, and not as serving may write it.
+    await DB.open(addresses.owner, pool_size=settings.pool_size)
     try:
         clock = Clock()
         write_demo(settings.data, await make_world(settings, clock, load_packages(settings, clock), seed))
     finally:
         await DB.close()
-    return dsn
+    return addresses
 
 
 async def _drop_unfinished(address: str) -> None:

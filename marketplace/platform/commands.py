@@ -61,7 +61,7 @@ async def open_database(settings: Settings, *, keep: bool = False) -> AsyncItera
     from marketplace.platform.runtime import database_server, prepare
 
     with database_server(settings, keep=keep) as server_dsn:
-        dsn, _ = await prepare(settings, server_dsn)
+        (dsn, _), _ = await prepare(settings, server_dsn)
         await DB.open(dsn, settings.database_role, settings.pool_size)
         try:
             yield dsn

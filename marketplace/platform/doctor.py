@@ -17,7 +17,7 @@ from marketplace.platform.migrate import pending
 from marketplace.platform.package import package_classes
 from marketplace.platform.rights import differences, held
 from marketplace.platform.runtime import DATABASE_NAME, table_rights, with_database
-from marketplace.settings import Settings, SettingsError
+from marketplace.settings import VARIABLES, Settings, SettingsError
 
 LOWEST_POSTGRESQL = 15
 
@@ -81,7 +81,7 @@ async def _database(settings: Settings, dsn: str) -> list[Finding]:
             Finding(not missing, f"migrations ({len(missing)} to run)", "run `marketplace migrate`" if missing else "")
         )
         if not missing:
-            found += [await _role(connection, settings), await _checks(connection)]
+            found += [await _role(connection, settings), await _users(connection, settings), await _checks(connection)]
         return found
     finally:
         await connection.close()
@@ -96,6 +96,26 @@ async def _role(connection: asyncpg.Connection, settings: Settings) -> Finding:
     wrong = sorted(differences(await held(connection, role), table_rights(settings)))
     remedy = f"its rights on {', '.join(wrong)} are not this version's; run `marketplace migrate`" if wrong else ""
     return Finding(not wrong, f"role {role} has the rights that serving needs, and no others", remedy)
+
+
+async def _users(connection: asyncpg.Connection, settings: Settings) -> Finding:
+    """Say whether serving could become the owner of the tables. Our own server has two users always."""
+    role, owner = settings.database_role, VARIABLES["owner_url"]
+    row = await connection.fetchrow(
+        "SELECT (r.rolsuper OR r.rolcreaterole OR pg_has_role(r.oid, t.tableowner, 'MEMBER')) AS mighty, t.tableowner AS owner"
+        " FROM pg_roles r, pg_tables t WHERE r.rolname = $1 AND t.schemaname = 'public' AND t.tablename = 'event'",
+        role,
+    )
+    if row["mighty"]:
+        remedy = f"it is, or may become, {row['owner']}, who owns the tables: REVOKE {row['owner']} FROM {role};"
+        return Finding(good=False, what=f"database users: {role} has more than serving needs", remedy=remedy)
+    if settings.database_url and not settings.owner_url:
+        remedy = (
+            f"serving signs in as the owner of the tables: CREATE ROLE app LOGIN PASSWORD '…'; set {owner} to what DATABASE_URL"
+            " is now, and DATABASE_URL to the new user; run `marketplace migrate`"
+        )
+        return Finding(good=settings.mode != "production", what="database users: one for everything", remedy=remedy)
+    return Finding(good=True, what=f"database users: {role} serves, {row['owner']} owns")
 
 
 async def _checks(connection: asyncpg.Connection) -> Finding:

@@ -38,8 +38,10 @@ async def create_database(server_dsn: str, name: str) -> None:
         await connection.close()
 
 
-async def migrate(dsn: str, role: str, rights: Mapping[str, str]) -> list[str]:
+async def migrate(dsn: str, role: str, rights: Mapping[str, str], *, with_role: bool = True) -> list[str]:
     """Bring the database up to this version and return the names of the migrations that ran.
+
+    `with_role=False` is for a role that is there, a user of its own, which the owner need not be able to take on.
 
     Safe to run twice and by two at once. Raises MigrationFailedError.
     """
@@ -53,7 +55,7 @@ async def migrate(dsn: str, role: str, rights: Mapping[str, str]) -> list[str]:
             await _install_queue(guard)
         finally:
             await DB.close()
-        await _grant(guard, role, rights)
+        await _grant(guard, role, rights, with_role=with_role)
         return sorted(await _applied(guard) - before)
     finally:
         await guard.close()
@@ -117,9 +119,34 @@ async def _install_queue(connection: asyncpg.Connection) -> None:
         await queries.upgrade()
 
 
-async def _grant(connection: asyncpg.Connection, role: str, rights: Mapping[str, str]) -> None:
+async def let_sign_in(dsn: str, role: str) -> None:
+    """Make the role a user of our own server, whose socket only this machine's user reaches."""
+    connection = await _connect(dsn)
     try:
-        await _have_role(connection, role)
+        if not await connection.fetchval("SELECT rolcanlogin FROM pg_roles WHERE rolname = $1", role):
+            await connection.execute(f"ALTER ROLE {role} LOGIN")
+    finally:
+        await connection.close()
+
+
+async def check_serving_user(dsn: str, role: str) -> None:
+    """Raise MigrationFailedError unless the user for serving is there and can sign in."""
+    try:
+        connection = await asyncpg.connect(dsn)
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidPasswordError) as error:
+        raise MigrationFailedError(
+            f"DATABASE_URL: the user {role} cannot sign in ({error}); have an administrator run"
+            f" CREATE ROLE {role} LOGIN PASSWORD '…';"
+        ) from error
+    except (OSError, asyncpg.PostgresError) as error:
+        raise MigrationFailedError(f"DATABASE_URL: the database cannot be reached ({error})") from error
+    await connection.close()
+
+
+async def _grant(connection: asyncpg.Connection, role: str, rights: Mapping[str, str], *, with_role: bool) -> None:
+    try:
+        if with_role:
+            await _have_role(connection, role)
     except asyncpg.InsufficientPrivilegeError as error:
         raise MigrationFailedError(
             f"the database user may not make or take on the role {role}: have an administrator run"

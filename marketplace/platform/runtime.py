@@ -4,10 +4,11 @@ import contextlib
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from marketplace.platform.embedded import EmbeddedServer, check_folder
-from marketplace.platform.migrate import create_database, migrate
+from marketplace.platform.migrate import check_serving_user, create_database, let_sign_in, migrate
 from marketplace.platform.package import package_classes
 from marketplace.platform.rights import PLATFORM
 from marketplace.settings import Settings
@@ -19,6 +20,12 @@ def with_database(server_dsn: str, name: str) -> str:
     """Return the server's address with another database's name in it."""
     parts = urlsplit(server_dsn)
     return urlunsplit(parts._replace(path=f"/{name}"))
+
+
+def with_user(dsn: str, user: str) -> str:
+    """Return the address for another user, who needs no password: of our own server."""
+    parts = urlsplit(dsn)
+    return urlunsplit(parts._replace(netloc=f"{user}@{parts.netloc.rpartition('@')[2]}"))
 
 
 @contextmanager
@@ -58,13 +65,33 @@ def stoppable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-async def prepare(settings: Settings, server_dsn: str) -> tuple[str, list[str]]:
-    """Create the database if it is ours to create, migrate it, and return its address and the migrations that ran."""
-    dsn = server_dsn
+class Addresses(NamedTuple):
+    """How the database is reached: by the user for serving, and by the owner of its tables, who migrates and makes sandboxes.
+
+    They are the same where an operator gave only one. Then serving takes on the role at each connection, and could leave it.
+    """
+
+    serving: str
+    owner: str
+
+
+async def prepare(settings: Settings, server_dsn: str) -> tuple[Addresses, list[str]]:
+    """Create the database if it is ours to create, migrate it, and return its addresses and the migrations that ran.
+
+    Raises MigrationFailedError.
+    """
+    role, rights = settings.database_role, table_rights(settings)
     if not settings.database_url:
         await create_database(server_dsn, DATABASE_NAME)
-        dsn = with_database(server_dsn, DATABASE_NAME)
-    return dsn, await migrate(dsn, settings.database_role, table_rights(settings))
+        owner = with_database(server_dsn, DATABASE_NAME)
+        ran = await migrate(owner, role, rights)
+        await let_sign_in(owner, role)
+        return Addresses(with_user(owner, role), owner), ran
+    if not settings.owner_url:
+        return Addresses(server_dsn, server_dsn), await migrate(server_dsn, role, rights)
+    await check_serving_user(settings.database_url, role)
+    ran = await migrate(settings.owner_url, role, rights, with_role=False)
+    return Addresses(settings.database_url, settings.owner_url), ran
 
 
 def table_rights(settings: Settings) -> dict[str, str]:

@@ -337,7 +337,7 @@ def _written_in_a_sandbox(patch: pytest.MonkeyPatch) -> None:
     state = sandbox.state
 
     async def written() -> Any:
-        await DB.fetch("UPDATE sandbox_state SET made = made")
+        await DB.fetch("UPDATE sandbox_state SET ahead = ahead")
         return await state()
 
     patch.setattr(sandbox, "state", written)

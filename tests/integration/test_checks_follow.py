@@ -21,6 +21,7 @@ from marketplace.platform.invariant_report import InvariantResult
 from marketplace.platform.invariants import _LOOK, AuditChain, EventsConsumed, Invariant, _reached
 from marketplace.settings import Settings
 from settlement.invariants import INVARIANTS
+from tests.support.owner import by_owner
 from tests.support.today import sql_now
 from tests.support.world import World
 
@@ -134,7 +135,7 @@ async def test_a_consumer_that_lags_or_never_began(database: str, settings: Sett
     world = await World(settings, clock).open()
     await world.members(1, points=10)
     assert (await check_now([check])).holds, "it has a minute"
-    await DB.fetch("UPDATE event_tick SET at = at - interval '2 minutes'")
+    await by_owner("UPDATE event_tick SET at = at - interval '2 minutes'")
     found = (await check_now([check])).invariants[0]
     assert {breach["consumer"] for breach in found.breaches} == {"benefits.sold", "nobody"}
     await catch_up(Sold())

@@ -17,6 +17,7 @@ from marketplace.settings import Settings
 from partners.oauth.callers import PartnerCaller
 from tests.support.app import fresh_key, running_app
 from tests.support.flow import Partner, good
+from tests.support.owner import by_owner
 from tests.support.portal import Portal, link_in, post_office
 from tests.support.shop import Shop
 from tests.support.today import sql_now
@@ -128,7 +129,7 @@ async def test_the_counter_says_the_last_day_that_the_member_sees(shop: Shop) ->
 async def test_one_that_has_expired(shop: Shop) -> None:
     await shop.stand("SH-1")
     code = await shop.voucher()
-    await DB.fetch(f"UPDATE voucher SET expires_at = {sql_now()} - interval '1 minute'")
+    await by_owner(f"UPDATE voucher SET expires_at = {sql_now()} - interval '1 minute'")
     page = await shop.verify(code)
     assert "不可用：已过期" in page.text
     assert 'name="reference"' not in page.text

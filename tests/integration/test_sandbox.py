@@ -165,7 +165,7 @@ async def test_the_oems_systems_have_no_sandbox(api: Api) -> None:
 async def test_not_led_there_they_are_nothing_here(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Broken on purpose: the middleware leads nobody; sandbox credentials must not do anything on the live side then."""
     engineer = await sandboxed(api, await active_partner(api))
-    monkeypatch.setattr(sandbox.SandboxMiddleware, "_is_sandboxed", lambda *_: False)
+    monkeypatch.setattr(sandbox, "_is_sandboxed", lambda *_: False)
     for path in ("/v1/partner/offers", "/v1/partner/sandbox"):
         answer = await api.get(path, headers=engineer.headers)
         assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")

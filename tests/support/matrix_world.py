@@ -20,6 +20,7 @@ from tests.support.app import Api, fresh_key, running_app
 from tests.support.authorizing import CALLBACK
 from tests.support.finance import approve, check_now, close, pay
 from tests.support.oauth import basic
+from tests.support.owner import by_owner
 from tests.support.partners import bearer, token
 from tests.support.sellers import application_json, contract_json
 from tests.support.today import sql_now
@@ -328,7 +329,7 @@ class MatrixWorld:
             self.who[name] = bearer(made["initial_access_token"])
             if name == "initial_expired":
                 ended = f"UPDATE oauth_initial_token SET expires_at = {sql_now()} - interval '1 second' WHERE id = $1"
-                await DB.fetch(ended, UUID(made["id"]))
+                await by_owner(ended, UUID(made["id"]))
         await self.post(f"/v1/admin/partners/{suspended}/suspend", operations, {"reason": "complaints"})
 
     def basic(self, who: str) -> dict[str, str]:

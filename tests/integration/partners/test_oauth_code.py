@@ -29,6 +29,7 @@ from tests.support.authorizing import (
     tokens_for,
 )
 from tests.support.oauth import GRANT, ask
+from tests.support.owner import by_owner
 from tests.support.partners import CONTRACT, active_partner, bearer, partner_client, staff_post, token
 from tests.support.people import People
 from tests.support.today import sql_now
@@ -232,7 +233,7 @@ async def test_a_code_is_good_for_a_minute_and_once(api: Api, people: People) ->
     await people.join(await active_partner(api))
     client, pkce = await integrator(api), Pkce()
     code = await code_for(api, client, pkce)
-    await DB.fetch(f"UPDATE oauth_code SET expires_at = {sql_now()} - interval '1 second'")
+    await by_owner(f"UPDATE oauth_code SET expires_at = {sql_now()} - interval '1 second'")
     late = await exchange(api, client, code, pkce)
     assert (late.status_code, late.json()["error"]) == (400, "invalid_grant")
     code = await code_for(api, client, pkce)

@@ -31,6 +31,7 @@ from tests.support.authorizing import (
 )
 from tests.support.dpop import BASE, Holder
 from tests.support.oauth import GRANT, ask, basic
+from tests.support.owner import by_owner
 from tests.support.partners import active_partner, bearer, partner_client, staff_post, token
 from tests.support.people import People
 from tests.support.today import sql_now
@@ -117,7 +118,7 @@ async def test_a_request_uri_is_for_its_client_once_and_five_minutes(api: Api, p
     assert (twice.status_code, "location" in twice.headers) == (400, False)
     assert await DB.fetchval("SELECT count(*) FROM oauth_grant") == 1
     uri = (await push(api, client, asking(client, pkce))).json()["request_uri"]
-    await DB.fetch(
+    await by_owner(
         f"UPDATE oauth_pushed_request SET expires_at = {sql_now()} - interval '1 second' WHERE used_at IS NULL"
     )
     late = await look(api, named | {"request_uri": uri})
