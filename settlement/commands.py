@@ -7,7 +7,7 @@ from pathlib import Path
 import rich_click as click
 
 from marketplace.demo.oneid import UnknownPersonError, read_people
-from marketplace.kernel.calendar import Month, NotAMonthError
+from marketplace.kernel.calendar import END, FIRST, Month, NotAMonthError, is_taken
 from marketplace.kernel.clock import WALL
 from marketplace.kernel.money import format_minor
 from marketplace.kernel.periods import Period
@@ -55,12 +55,19 @@ def _period(month: str | None, ten_days: str | None, week: str | None) -> Period
         if month is not None:
             return Period("monthly", Month.parse(month).first_day)
         if ten_days is not None:
-            return Period.beginning("ten_day", date.fromisoformat(ten_days))
-        return Period.beginning("weekly", date.fromisoformat(str(week)))
+            return Period.beginning("ten_day", _day(ten_days))
+        return Period.beginning("weekly", _day(str(week)))
     except NotAMonthError:
         raise click.BadParameter("must be a month such as 2026-10", param_hint="--month") from None
     except ValueError as error:  # no day, or none on which a period begins
         raise click.BadParameter(str(error), param_hint="--ten-days" if ten_days else "--week") from None
+
+
+def _day(text: str) -> date:
+    day = date.fromisoformat(text)
+    if not is_taken(day):
+        raise ValueError(f"must be a day of the years {FIRST.year} to {END.year - 1}")
+    return day
 
 
 async def _close(period: Period, who: str | None, data: Path | None) -> list[Statement]:

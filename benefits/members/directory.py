@@ -8,8 +8,9 @@ from uuid import UUID
 from litestar import Request
 
 from benefits.members.resolve import MemberCaller, upsert
-from benefits.members.schemas import MemberIn
+from benefits.members.schemas import MOST_NAME, MemberIn
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.text import line_or
 from marketplace.platform.database import DB, unit_of_work
 from marketplace.platform.identity import identity_of
 from marketplace.platform.quick_ids import quick
@@ -44,7 +45,7 @@ class Directory:
         return member_id
 
     async def _make(self, people: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], UUID]:
-        members = [MemberIn(subject=subject, name=name[:100] or subject[:100]) for subject, name in people]
+        members = [MemberIn(subject=subject, name=name or subject[:MOST_NAME]) for subject, name in people]
         async with unit_of_work() as work:
             made = await upsert(work, members, self._clock.now(), only_new=True)
         return {person: result.member_id for person, result in zip(people, made, strict=True)}
@@ -58,8 +59,6 @@ async def _look_up(subjects: Sequence[str]) -> Mapping[str, UUID | None]:
 async def member_caller(request: Request[Any, Any, Any]) -> MemberCaller:
     """Litestar dependency: the member whose ONE ID token this is; a member's first token makes them known."""
     caller = await identity_of(request).caller(request, "members")
-    name = caller.claims.get("name")
+    name = line_or(caller.claims.get("name"), "", MOST_NAME)
     directory: Directory = request.app.state.members
-    return MemberCaller(
-        await directory.member_id(caller.subject, name if isinstance(name, str) else ""), caller.subject
-    )
+    return MemberCaller(await directory.member_id(caller.subject, name), caller.subject)

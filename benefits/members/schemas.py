@@ -9,13 +9,14 @@ from benefits.members.domain import MemberStatus, Subject, Tier
 from benefits.points.schemas import PointsView
 
 MAX_MEMBERS = 1000
+MOST_NAME = 100
 
 
 class MemberIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A member as the OEM's system knows them; `subject` is their ONE ID subject."""
 
     subject: Subject
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_NAME)]
     tier: Tier = "standard"
     status: MemberStatus = MemberStatus.ACTIVE
     phone: Annotated[str, msgspec.Meta(max_length=30)] = ""

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-FIRST, END = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+FIRST, END = datetime(1970, 1, 1, tzinfo=UTC), datetime(9001, 1, 1, tzinfo=UTC)
 """The instants that are taken from outside: from FIRST until before END. Days: from FIRST's to the one before END's."""
 
 _FIRST_MONTH, _LAST_MONTH = 1 * 12, 9999 * 12 + 11  # of Python's calendar, counted from month 0 of year 0

@@ -47,6 +47,12 @@ def refusal(text: str, kind: TextKind) -> Words | None:
     return complaint(text, lines=kind == "paragraphs")
 
 
+def line_or(said: object, otherwise: str, most: int) -> str:
+    """Return what another program says of somebody, such as a token's `name`, as a line, or `otherwise` if it can be none."""
+    text = said.strip()[:most].strip() if isinstance(said, str) else ""
+    return text if text and refusal(text, "line") is None else otherwise[:most]
+
+
 class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A text in Chinese and English: `{"zh-CN": "…", "en": "…"}`."""
 

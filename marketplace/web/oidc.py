@@ -13,6 +13,7 @@ from authlib.deprecate import AuthlibDeprecationWarning
 
 from marketplace.kernel.clock import WALL
 from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.text import line_or
 from marketplace.platform.foreign import UnreadableError, reading, verify_jwt
 from marketplace.platform.identity import IdentityUnavailable, KeySource
 from marketplace.platform.secretbox import derive
@@ -211,11 +212,15 @@ def _check_discovery(found: dict[str, Any], issuer: str) -> None:
             raise ValueError(f"{name} is not an {urlsplit(issuer).scheme} address")
 
 
+_MOST_NAME = 100
+
+
 def _person(claims: dict[str, Any]) -> Person:
     subject = claims.get("sub")
     if not isinstance(subject, str) or not subject:
         raise SignInFailed("缺少主体", "the answer names nobody")
-    name = claims.get("name") or claims.get("preferred_username") or subject
+    named_so = line_or(claims.get("preferred_username"), subject, _MOST_NAME)
+    name = line_or(claims.get("name"), named_so, _MOST_NAME)
     roles = claims.get("roles")
     named = [role for role in roles if isinstance(role, str)] if isinstance(roles, list) else []
-    return Person(subject, str(name)[:100], frozenset(named))
+    return Person(subject, name, frozenset(named))

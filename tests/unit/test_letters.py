@@ -2,7 +2,7 @@
 
 import pytest
 
-from marketplace.kernel.text import refusal, settled
+from marketplace.kernel.text import line_or, refusal, settled
 
 SEEN = [
     *(
@@ -80,6 +80,13 @@ def test_paragraphs_are_refused_for_the_same(text: str) -> None:
 def test_line_ends_become_line_feeds_in_paragraphs_only() -> None:
     assert settled("第一段\r\n第二段\r第三段\u2029", "paragraphs") == "第一段\n第二段\n第三段\n"
     assert settled("a\r\nb", "line") == "a\r\nb"
+
+
+def test_a_name_that_another_program_says_is_shown_only_if_it_can_be() -> None:
+    assert line_or(" 林晓 ", "lin", 100) == "林晓"
+    for said in (None, 5, "", "  ", "\u200b", "\u202eabc", "a\nb"):
+        assert line_or(said, "lin", 100) == "lin"
+    assert line_or("x" * 150, "lin", 100) == "x" * 100
 
 
 def test_the_letter_is_named_with_its_place() -> None:
