@@ -87,6 +87,8 @@ async def import_locations(
         await publish(work, [_event(partner_id, row, now) for row in written], now)
     created = sum(row["created"] for row in written)
     return ImportReport(
+        file=parsed.file,
+        sample=parsed.sample,
         applied=not dry_run,
         rows=parsed.rows,
         created=created,
@@ -94,6 +96,8 @@ async def import_locations(
         unchanged=len(parsed.good) - len(written),
         errors_total=total,
         errors=told,
+        warnings_total=len(parsed.warnings),
+        warnings=parsed.warnings[:MOST_TOLD],
     )
 
 

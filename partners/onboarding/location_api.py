@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from dataclasses import dataclass
+from email.message import Message
 
 from litestar import Controller, Response, get, patch, post
 from litestar.di import NamedDependency
@@ -16,12 +17,13 @@ from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.platform.patches import Patch
 from marketplace.platform.problems import HttpRequest, language_of
+from marketplace.platform.spreadsheets.reader import reader_of
+from marketplace.platform.spreadsheets.table import CSV, MEDIA_TYPES
 from partners.oauth.callers import PartnerCaller
 from partners.onboarding.import_locations import import_locations
-from partners.onboarding.location_rows import Parsed, parse
+from partners.onboarding.location_rows import parse
 from partners.onboarding.locations import add_location, change_location, list_locations
 from partners.onboarding.schemas import ImportReport, LocationContent, LocationView, NewLocation
-from partners.onboarding.spreadsheet import CSV, XLSX, read_rows
 
 _WRITE = {"scope": "locations:write"}
 
@@ -33,12 +35,15 @@ class ImportOperation(Operation):
     def __post_init__(self) -> None:
         text = Schema(type=OpenAPIType.STRING)
         binary = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
-        content = {CSV: OpenAPIMediaType(schema=text), XLSX: OpenAPIMediaType(schema=binary)}
+        content = {kind: OpenAPIMediaType(schema=text if kind == CSV else binary) for kind in MEDIA_TYPES}
         self.request_body = RequestBody(content=content, required=True)
 
 
-def _parsed(media_type: str, body: bytes, language: str) -> Parsed:
-    return parse(read_rows(media_type, body), language)
+def _announced(content_type: str) -> tuple[str, str]:
+    """Return the media type and the charset, or nothing, of a Content-Type (RFC 9110 §8.3.1)."""
+    header = Message()
+    header["Content-Type"] = content_type
+    return header.get_content_type(), str(header.get_param("charset") or "")
 
 
 class Locations(Controller):
@@ -116,16 +121,19 @@ class Locations(Controller):
         dry_run: FromQuery[bool] = False,
         partial: FromQuery[bool] = False,
     ) -> Response[bytes]:
-        """CSV (UTF-8 or GBK) or XLSX, up to 10,000 rows and 2 MiB. The first row names the columns: `id`, `name_zh`, `name_en`,
-        `region`, `city`, `address`, `latitude`, `longitude`, `state`, or the same in Chinese. Rows that are wrong come back by
-        number and field, and nothing is imported, unless `partial`. `dry_run` only says what would be done.
+        """CSV, XLSX, XLS or ODS, up to 10,000 rows and 2 MiB. CSV is read as its mark or its declared `charset` says, else as
+        UTF-8 or GB18030; `encoding_unclear` asks for a charset. Of a workbook the first sheet that is not hidden is read.
+        The first row names the columns: `id`, `name_zh`, `name_en`, `region`, `city`, `address`, `latitude`, `longitude`,
+        `state`, or the same in Chinese. Rows that are wrong come back by number and field, and nothing is imported, unless
+        `partial`. `dry_run` only says what would be done. `warnings` name rows that are taken and may have lost something.
         """
         now, body, language = clock.now(), await request.body(), language_of(request)
-        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        said = [media_type, hashlib.sha256(body).hexdigest(), dry_run, partial]
+        media_type, charset = _announced(request.headers.get("content-type", ""))
+        said = [media_type, charset, hashlib.sha256(body).hexdigest(), dry_run, partial]
         whole = request_key(request, partner.actor, key, said)
+        table = await reader_of(request).read(media_type, body, charset)
         # Beside the event loop: a full file takes longer than anybody else should wait.
-        parsed = await asyncio.to_thread(_parsed, media_type, body, language)
+        parsed = await asyncio.to_thread(parse, table, language)
 
         async def work(transaction: UnitOfWork) -> ImportReport:
             return await import_locations(

@@ -1,7 +1,7 @@
 """From the rows of a partner's file to locations, with what is wrong by row and field. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -9,9 +9,10 @@ import msgspec
 from marketplace.kernel.facts import InvalidFields
 from marketplace.kernel.letters import Words
 from marketplace.platform.fitting import fit
+from marketplace.platform.spreadsheets.table import Cell, Row, Table
+from marketplace.platform.spreadsheets.typed import letters_of, number_complaint, text_complaint, text_warning
 from partners.fields import Line, Reference, ShortLine
-from partners.onboarding.schemas import Coordinates, LocationState, RowProblem
-from partners.onboarding.spreadsheet import Formula, Row
+from partners.onboarding.schemas import Coordinates, FileRead, LocationState, RowProblem
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "id": ("编号", "门店编号"),
@@ -52,6 +53,7 @@ _WORDS: dict[str, Words] = {
     "pair": ("经纬度须同时填写。", "goes with the other coordinate."),
     "duplicate": ("与第 {} 行重复。", "is the same as in row {}."),
     "nothing": ("文件没有数据。", "has no locations."),
+    "untitled": ("此单元格所在的列没有列名。", "is in a column without a name in the first row."),
 }
 
 _TYPES: dict[str, Any] = {
@@ -77,25 +79,39 @@ class LocationRow(msgspec.Struct, frozen=True, kw_only=True):
     state: LocationState | None
 
 
-class Parsed(msgspec.Struct, frozen=True):
-    """What a file says: the columns that it has, its good rows, and what is wrong with the others."""
+SAMPLE_ROWS = 5
+"""Rows of the file that are shown as they were read, the names of the columns among them."""
 
+_SAMPLE_LETTERS = 80
+
+
+class Parsed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file says: the columns that it has, its good rows, what is wrong with the others, and how it was read.
+
+    `warnings` are of rows that are taken all the same. `sample` are the file's first rows, cell by cell.
+    """
+
+    file: FileRead
+    sample: list[list[str]]
     columns: frozenset[str]
     good: list[LocationRow]
     problems: list[RowProblem]
+    warnings: list[RowProblem]
     rows: int
 
 
-def parse(rows: Sequence[Row], language: str) -> Parsed:
-    """Return the locations in the rows, the first of which names the columns. Of an id that comes twice the first counts."""
+def parse(table: Table, language: str) -> Parsed:
+    """Return the locations in a file, whose first row names the columns. Of an id that comes twice the first counts."""
+    rows = table.rows
     columns, problems = _header(rows, language)
-    if problems:
-        return Parsed(frozenset(columns), [], problems, max(len(rows) - 1, 0))
     good: list[LocationRow] = []
+    warnings: list[RowProblem] = []
     seen: dict[str, int] = {}
-    for row in rows[1:]:
-        fields = {name: row.cells[place] if place < len(row.cells) else "" for name, place in columns.items()}
-        found = [RowProblem(row.number, field, words[language == "en"]) for field, words in _wrong(fields)]
+    for row in [] if problems else rows[1:]:
+        cells = {name: row.cells[at] if at < len(row.cells) else Cell("") for name, at in columns.items()}
+        fields = {name: cell.text for name, cell in cells.items()}
+        found = [RowProblem(row.number, field, words[language == "en"]) for field, words in _wrong(cells)]
+        found += _beyond(row, frozenset(columns.values()), language)
         identifier = fields["id"]
         if not found and identifier in seen:
             found = [RowProblem(row.number, "id", _word("duplicate", language).format(seen[identifier]))]
@@ -103,7 +119,45 @@ def parse(rows: Sequence[Row], language: str) -> Parsed:
         problems += found
         if not found:
             good.append(_location(fields))
-    return Parsed(frozenset(columns), good, problems, len(rows) - 1)
+            warnings += _warnings(row.number, cells, language)
+    return Parsed(
+        file=_how_read(table),
+        sample=[[_shown(cell) for cell in row.cells] for row in rows[:SAMPLE_ROWS]],
+        columns=frozenset(columns),
+        good=good,
+        problems=problems,
+        warnings=warnings,
+        rows=max(len(rows) - 1, 0),
+    )
+
+
+def _shown(cell: Cell) -> str:
+    return {"error": "#!", "formula": "=…"}.get(cell.kind, cell.text[:_SAMPLE_LETTERS])
+
+
+def _how_read(table: Table) -> FileRead:
+    return FileRead(
+        format=table.format,
+        encoding=table.encoding,
+        sheet=table.sheet,
+        hidden_sheets=table.hidden_sheets,
+        other_sheets=table.other_sheets,
+        errors_read_as_empty=table.errors_read_as_empty,
+    )
+
+
+def _warnings(number: int, cells: Mapping[str, Cell], language: str) -> list[RowProblem]:
+    found = [(name, text_warning(cell)) for name, cell in cells.items() if name in _TYPES]
+    return [RowProblem(number, name, words[language == "en"]) for name, words in found if words is not None]
+
+
+def _beyond(row: Row, named: frozenset[int], language: str) -> list[RowProblem]:
+    """Return a problem for each cell that stands in no column with a name: nothing in a file is dropped without a word."""
+    return [
+        RowProblem(row.number, letters_of(at), _word("untitled", language))
+        for at, cell in enumerate(row.cells)
+        if at not in named and (cell.text or cell.kind != "text")
+    ]
 
 
 def _word(what: str, language: str) -> str:
@@ -116,7 +170,8 @@ def _header(rows: Sequence[Row], language: str) -> tuple[dict[str, int], list[Ro
     names = {word: name for name, words in COLUMNS.items() for word in (name, *words)}
     columns: dict[str, int] = {}
     problems = []
-    for place, title in enumerate(rows[0].cells):
+    for place, cell in enumerate(rows[0].cells):
+        title = cell.text
         name = names.get(title.lower())
         if name is None and title:
             problems.append(RowProblem(rows[0].number, title[:80], _word("unknown", language)))
@@ -129,17 +184,21 @@ def _header(rows: Sequence[Row], language: str) -> tuple[dict[str, int], list[Ro
     return columns, problems
 
 
-def _wrong(fields: dict[str, str]) -> list[tuple[str, Words]]:
+def _wrong(cells: Mapping[str, Cell]) -> list[tuple[str, Words]]:
     """Return (field, what is wrong) for each field of a row that is wrong."""
-    looked = [(name, _complaint(name, text)) for name, text in fields.items()]
+    looked = [(name, _complaint(name, cell)) for name, cell in cells.items()]
     found = [(name, what) for name, what in looked if what is not None]
-    if bool(fields.get("latitude")) != bool(fields.get("longitude")):
-        found.append(("longitude" if fields.get("latitude") else "latitude", _WORDS["pair"]))
+    latitude, longitude = (cells.get(name, Cell("")).text for name in ("latitude", "longitude"))
+    if bool(latitude) != bool(longitude):
+        found.append(("longitude" if latitude else "latitude", _WORDS["pair"]))
     return found
 
 
-def _complaint(name: str, text: str) -> Words | None:
-    if isinstance(text, Formula) or (name in _TYPES and text.startswith(_FORMULA_SIGNS)):
+def _complaint(name: str, cell: Cell) -> Words | None:
+    number, text = name in {"latitude", "longitude"}, cell.text
+    if misfit := number_complaint(cell) if number else text_complaint(cell):
+        return misfit
+    if name in _TYPES and text.startswith(_FORMULA_SIGNS):
         return _WORDS["formula"]
     if not text:
         return _WORDS["required"] if name in REQUIRED else None

@@ -252,11 +252,29 @@ class RowProblem(msgspec.Struct, frozen=True):
     message: str
 
 
+class FileRead(msgspec.Struct, frozen=True, kw_only=True):
+    """How a file was read: of CSV the encoding, of a workbook the sheet, the first that is not hidden.
+
+    `errors_read_as_empty`: in this format a cell with an error cannot be told from an empty one.
+    """
+
+    format: Literal["csv", "xlsx", "xls", "ods"]
+    encoding: str | None = None
+    sheet: str | None = None
+    hidden_sheets: list[str] = []
+    other_sheets: list[str] = []
+    errors_read_as_empty: bool = False
+
+
 class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     """What an import did, or with `dry_run` would do: of so many rows, so many locations new, changed, as they were.
 
-    `errors` are the first thousand of `errors_total`.
+    `errors` are the first thousand of `errors_total`, `warnings` those of `warnings_total`: rows that are taken, but look at
+    them. `sample` are the file's first rows as they were read.
     """
+
+    file: FileRead
+    sample: list[list[str]]
 
     applied: bool
     rows: int
@@ -265,3 +283,5 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     unchanged: int
     errors_total: int
     errors: list[RowProblem]
+    warnings_total: int
+    warnings: list[RowProblem]

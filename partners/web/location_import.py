@@ -10,6 +10,7 @@ import binascii
 import zlib
 from typing import Any
 
+import msgspec
 from litestar import Response, get, post
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
@@ -18,16 +19,18 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.facts import Fact
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.platform.database import unit_of_work
+from marketplace.platform.spreadsheets.csv_text import EncodingUnclear, samples
+from marketplace.platform.spreadsheets.reader import reader_of
+from marketplace.platform.spreadsheets.table import CSV, MOST_ROWS, FileUnreadable
 from marketplace.web.language import page_language
 from marketplace.web.pages import Page
 from partners.oauth.callers import PartnerCaller
 from partners.onboarding.import_locations import import_locations
-from partners.onboarding.location_rows import COLUMNS, Parsed, parse
+from partners.onboarding.location_rows import COLUMNS, parse
 from partners.onboarding.schemas import ImportReport
-from partners.onboarding.spreadsheet import CSV, MOST_ROWS, FileUnreadable, read_rows
 from partners.staff.domain import SignedIn
 from partners.web.acting import acting
-from partners.web.frame import HttpRequest, go, portal_page, why
+from partners.web.frame import HttpRequest, field, go, portal_page, why
 
 _SCOPE = "locations:write"
 
@@ -39,6 +42,16 @@ _MOST_BODY = 4 * 2**20
 
 SHOWN_ERRORS = 200
 """Problems on one page; somebody who has more begins with these."""
+
+ENCODING_NAMES: dict[str, tuple[str, str]] = {
+    "utf-8": ("UTF-8", "UTF-8"),
+    "utf-16": ("UTF-16", "UTF-16"),
+    "gb18030": ("简体中文（GB18030/GBK）", "Simplified Chinese (GB18030/GBK)"),
+    "big5": ("繁体中文（Big5）", "Traditional Chinese (Big5)"),
+    "shift_jis": ("日文（Shift_JIS）", "Japanese (Shift_JIS)"),
+    "euc-kr": ("韩文（EUC-KR）", "Korean (EUC-KR)"),
+    "windows-1252": ("西欧（Windows-1252）", "Western European (Windows-1252)"),
+}
 
 TEMPLATE = "id,name_zh,name_en,region,city,address,latitude,longitude,state"
 
@@ -52,16 +65,24 @@ async def import_form(request: HttpRequest, me: NamedDependency[SignedIn]) -> Pa
 
 @post("/partner/locations/import", status_code=200, request_max_body_size=_MOST_BODY)
 async def look(request: HttpRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]) -> Page:
-    """Say what importing the file would do, and what is wrong in which row; nothing is changed."""
-    partner = await acting(me, _SCOPE)
-    sent = (await request.form()).get("file")
-    body = await sent.read() if isinstance(sent, UploadFile) else b""
+    """Say what importing the file would do, and what is wrong in which row; nothing is changed.
+
+    The file is one that is sent, or the one that the page carried, with the encoding that was chosen for it.
+    """
+    partner, form = await acting(me, _SCOPE), await request.form()
+    sent, file = form.get("file"), Sent()
     try:
-        report = await _import(request, partner, body, clock, dry_run=True, partial=True)
+        file = await _sent(form)
+        report = await _import(request, partner, file, clock, dry_run=True, partial=True)
+    except EncodingUnclear:
+        choices = await asyncio.to_thread(samples, file.body)
+        return await _page(request, file=file, choices=choices)
     except (Fact, TransitionRefusedError) as refused:
         return await _page(request, error=why(request, refused))
-    assert isinstance(sent, UploadFile)  # noqa: S101 - without one, the file was empty
-    return await _page(request, report=report, packed=_pack(body), name=sent.filename[:200])
+    finally:
+        if isinstance(sent, UploadFile):
+            await sent.close()
+    return await _page(request, report=report, file=file)
 
 
 @post("/partner/locations/import/confirm", status_code=200, request_max_body_size=_MOST_BODY)
@@ -71,30 +92,48 @@ async def carry_out(
     """Import the file that was looked at; rows that are wrong only where it was said that they stay out."""
     partner, form = await acting(me, _SCOPE), await request.form()
     try:
-        body = _unpack(str(form.get("packed", "")))
-        partial = form.get("partial") == "yes"
-        report = await _import(request, partner, body, clock, dry_run=False, partial=partial)
+        file, partial = await _sent(form), form.get("partial") == "yes"
+        report = await _import(request, partner, file, clock, dry_run=False, partial=partial)
     except (Fact, TransitionRefusedError) as refused:
         return await _page(request, error=why(request, refused))
     return go(f"/partner/locations?done=imported-{report.created}-{report.changed}")
 
 
+class Sent(msgspec.Struct, frozen=True):
+    """A file, its name, and the encoding that somebody chose for it, if anybody had to."""
+
+    body: bytes = b""
+    name: str = ""
+    encoding: str = ""
+
+    @property
+    def packed(self) -> str:
+        """The file as a page carries it."""
+        return _pack(self.body)
+
+
+async def _sent(form: Any) -> Sent:
+    """Return the file of a form. Raises FileUnreadable."""
+    sent, encoding = form.get("file"), field(form, "encoding", 40)
+    if "packed" in form:
+        return Sent(_unpack(str(form["packed"])), field(form, "name", 200), encoding)
+    body = await sent.read() if isinstance(sent, UploadFile) else b""
+    return Sent(body, sent.filename[:200] if isinstance(sent, UploadFile) else "", encoding)
+
+
 async def _import(
-    request: HttpRequest, partner: PartnerCaller, body: bytes, clock: Clock, *, dry_run: bool, partial: bool
+    request: HttpRequest, partner: PartnerCaller, file: Sent, clock: Clock, *, dry_run: bool, partial: bool
 ) -> ImportReport:
-    if not body:
+    if not file.body:
         raise FileUnreadable("请选择文件。", "please choose one.")
-    if len(body) > MOST_FILE:
+    if len(file.body) > MOST_FILE:
         raise FileUnreadable("文件不能超过 2 MiB，请分成几个文件。", "it is over 2 MiB: split it.")
+    # What it is, its first bytes say: browsers name the type of a file as their system does, or not at all.
+    table = await reader_of(request).read(CSV, file.body, file.encoding)
     # Beside the event loop: a full file takes longer than anybody else should wait.
-    parsed = await asyncio.to_thread(_parsed, body, page_language(request))
+    parsed = await asyncio.to_thread(parse, table, page_language(request))
     async with unit_of_work() as work:
         return await import_locations(work, partner.partner_id, parsed, clock.now(), dry_run=dry_run, partial=partial)
-
-
-def _parsed(body: bytes, language: str) -> Parsed:
-    # What it is, its first bytes say: browsers name the type of a file as their system does, or not at all.
-    return parse(read_rows(CSV, body), language)
 
 
 def _pack(body: bytes) -> str:
@@ -115,15 +154,21 @@ def _unpack(packed: str) -> bytes:
 
 
 async def _page(
-    request: HttpRequest, *, error: str = "", report: ImportReport | None = None, packed: str = "", name: str = ""
+    request: HttpRequest,
+    *,
+    error: str = "",
+    report: ImportReport | None = None,
+    file: Sent | None = None,
+    choices: dict[str, list[list[str]]] | None = None,
 ) -> Page:
     return await portal_page(
         request,
         "partner/location_import.html",
         status=400 if error else 200,
         report=report,
-        packed=packed,
-        file_name=name,
+        file=file,
+        choices=choices,
+        encoding_names=ENCODING_NAMES,
         shown_errors=SHOWN_ERRORS,
         most_rows=MOST_ROWS,
         header=TEMPLATE,

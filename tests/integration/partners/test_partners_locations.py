@@ -1,7 +1,9 @@
 """Locations: opening states, and files as partners' offices make them, by thousands, with errors by row."""
 
+import datetime as dt
 import io
 import zipfile
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -10,13 +12,13 @@ import pytest
 import xlsxwriter
 
 from marketplace.platform.database import DB
+from marketplace.platform.spreadsheets.table import XLS, XLSX
 from partners.onboarding import import_locations as importing
 from tests.support.app import Api, fresh_key
 from tests.support.flow import good
 from tests.support.partners import active_partner, bearer, partner_client, staff_post, token
 
 PATH = "/v1/partner/locations"
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 HEAD = "id,name_zh,name_en,region,city,address,latitude,longitude,state\n"
 ONE = "SH-1,外滩店,The Bund,华东,上海,中山东一路1号,31.2304,121.4737,open\n"
 
@@ -235,7 +237,6 @@ def laughing() -> bytes:
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
-        (b"\xff\xff\xff", "text/csv"),
         (b"a\0b", "text/csv"),
         (b'id,"name', "text/csv"),
         (b"PK\x03\x04rest", XLSX),
@@ -252,6 +253,89 @@ async def test_what_is_no_file_of_ours(api: Api, body: bytes, kind: str) -> None
     _, access = await opened(api)
     answer = await send(api, access, body, kind)
     assert (answer.status_code, answer.json()["code"]) == (400, "file_unreadable"), answer.text
+
+
+CASES = Path(__file__).parents[2] / "cases"
+
+
+async def case(api: Api, access: dict[str, str], name: str, **query: Any) -> Any:
+    return good(
+        await send(api, access, (CASES / name).read_bytes(), XLSX if name.endswith("x") else "text/csv", **query)
+    )
+
+
+async def test_what_a_cell_is_decides_whether_it_is_a_text(api: Api) -> None:
+    """Error cells became names, true and false digits, days serial numbers."""
+    _, access = await opened(api)
+    errors = await case(api, access, "b1-error-cells.xlsx", partial="true")
+    assert {one["field"] for one in errors["errors"]} == {"name_zh", "name_en", "city", "address"}
+    assert all("is a cell with an error" in one["message"] for one in errors["errors"])
+    head = ["id", "name_zh", "city", "address", "latitude", "longitude"]
+    rows = [
+        head,
+        [True, "甲", "上海", "路", 1, 2],
+        ["D-1", dt.date(2026, 11, 30), "上海", "路", 1, 2],
+        [1.5, "丙", "上海", "路", 1, 2],
+        ["N-1", "丁", "上海", "路", True, 2],
+        ["N-2", "戊", "上海", "路", 1.25, dt.date(2026, 11, 30)],
+        [12, "己", "上海", 7, 1.25, 2],
+        ["F-1", "庚", "上海", "路", "1.25", "2"],
+    ]
+    report = good(await send(api, access, workbook(rows), XLSX, partial="true"))
+    wrong = [(one["row"], one["field"]) for one in report["errors"]]
+    assert wrong == [(2, "id"), (3, "name_zh"), (4, "id"), (5, "latitude"), (6, "longitude")]
+    assert [("format the column as text" in one["message"]) for one in report["errors"][:3]] == [True] * 3
+    assert [(one["row"], one["field"]) for one in report["warnings"]] == [(7, "id"), (7, "address")]
+    assert "leading zeros" in report["warnings"][0]["message"]
+    found = await DB.fetch("SELECT id, address FROM partner_location ORDER BY id")
+    assert [tuple(row) for row in found] == [("12", "7"), ("F-1", "路")]
+
+
+async def test_the_report_says_what_was_read(api: Api) -> None:
+    _, access = await opened(api)
+    hidden = await case(api, access, "b8-hidden-first-sheet.xlsx", dry_run="true")
+    assert (hidden["file"]["sheet"], hidden["file"]["hidden_sheets"], hidden["created"]) == ("门店", ["old"], 1)
+    assert hidden["sample"][1][0] == "SHOWN-1"
+    numbers = await case(api, access, "b3-number-format-0000.xlsx", dry_run="true")
+    assert (numbers["created"], numbers["warnings_total"], numbers["warnings"][0]["row"]) == (1, 1, 2)
+    for name in ("c1-shared-strings-capital.xlsx", "c4-strict-ooxml.xlsx", "c5-blank-formatted-row-1048576.xlsx"):
+        assert (await case(api, access, name, dry_run="true"))["errors"] == []
+    old = good(await send(api, access, (CASES / "old-workbook.xls").read_bytes(), XLS, dry_run="true"))
+    assert (old["file"]["format"], old["file"]["errors_read_as_empty"]) == ("xls", True)
+    assert [(one["row"], one["field"]) for one in old["errors"]] == [(4, "name_zh"), (4, "city")]
+    csv = good(await send(api, access, (HEAD + ONE).encode("gbk"), dry_run="true"))
+    assert (csv["file"]["encoding"], csv["sample"][1][1]) == ("gb18030", "外滩店")
+
+
+async def test_an_encoding_that_is_not_clear_is_asked_for_and_can_be_declared(api: Api) -> None:
+    _, access = await opened(api)
+    body = (CASES / "d1-big5.csv").read_bytes()
+    asked = await send(api, access, body)
+    assert (asked.status_code, asked.json()["code"]) == (400, "encoding_unclear"), asked.text
+    assert "big5" in asked.json()["encodings"]
+    assert (await send(api, access, b"\xff\xff\xff")).json()["code"] == "encoding_unclear"
+    done = good(await send(api, access, body, "text/csv; charset=Big5"))
+    assert (done["created"], done["file"]["encoding"]) == (1, "big5")
+    assert await DB.fetchval("SELECT name_zh || city FROM partner_location") == "雲棲酒店臺北"
+    wrong = await send(api, access, body, "text/csv; charset=utf-8")
+    assert (wrong.status_code, wrong.json()["code"]) == (400, "file_unreadable")
+
+
+async def test_no_cell_is_dropped_without_a_word(api: Api) -> None:
+    _, access = await opened(api)
+    more = await case(api, access, "d4-more-cells-than-columns.csv", partial="true")
+    assert [(one["row"], one["field"]) for one in more["errors"]] == [(2, "E")]
+    assert await DB.fetchval("SELECT count(*) FROM partner_location") == 0
+    untitled = (
+        await send(api, access, "id,name_zh,,city,address\nA-1,店,二楼,上海,路\nA-2,店,,上海,路\n", partial="true")
+    ).json()
+    assert ([(one["row"], one["field"]) for one in untitled["errors"]], untitled["created"]) == ([(2, "C")], 1)
+
+
+async def test_invisible_names_are_refused_in_files_too(api: Api) -> None:
+    _, access = await opened(api)
+    report = await case(api, access, "e1-invisible-names.csv", partial="true")
+    assert ({one["field"] for one in report["errors"]}, report["created"]) == ({"name_zh", "city", "address"}, 0)
 
 
 async def test_a_partner_touches_its_own_only(api: Api) -> None:

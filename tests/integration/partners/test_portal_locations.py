@@ -19,6 +19,7 @@ from tests.support.portal import Portal, joined_owner
 from tests.support.web import form_fields, hidden
 
 AT = "/partner/locations"
+CASES = Path(__file__).parents[2] / "cases"
 IMPORT = f"{AT}/import"
 ONE = {"id": "SH-1", "name_zh": "外滩店", "name_en": "The Bund", "city": "上海", "address": "中山东一路 1 号"}
 HEADER = "id,name_zh,name_en,region,city,address,latitude,longitude,state\n"
@@ -164,12 +165,12 @@ async def test_what_is_no_file_is_said(owner: Portal) -> None:
     for body, why in (
         (b"", "请选择文件"),
         (b"PK\x03\x04nothing", "不是有效的 XLSX"),
-        (b"\xff" * 10, "编码应为"),
         (b"id,name_zh\n" + b"a,b\n" * 10_001, "最多 10000 行"),
         (b"x" * (2 * 2**20 + 1), "不能超过 2 MiB"),
     ):
         page = await upload(owner, body)
         assert (page.status_code, why in page.text) == (400, True), why
+    assert "无法确定文件的编码" in (await upload(owner, b"\xff" * 10)).text
     form = form_fields((await owner.get(IMPORT)).text)
     assert (await owner.post(IMPORT, data=form)).status_code == 400, "no file at all"
     assert (await owner.post(IMPORT, data=form | {"file": "x"})).status_code == 400
@@ -177,6 +178,28 @@ async def test_what_is_no_file_is_said(owner: Portal) -> None:
         page = await owner.post(f"{IMPORT}/confirm", data=form | {"packed": packed})
         assert (page.status_code, "请重新选择文件" in page.text or "请选择文件" in page.text) == (400, True), packed
     assert (await upload(owner, b"x" * (5 * 2**20), form=form)).status_code == 413
+
+
+async def test_the_encoding_is_chosen_by_looking(owner: Portal) -> None:
+    asked = await upload(owner, (CASES / "d1-big5.csv").read_bytes())
+    assert ("雲棲酒店" in asked.text, "繁体中文（Big5）" in asked.text) == (True, True)
+    assert await rows() == []
+    kept = form_fields(asked.text) | {name: hidden(asked.text, name) for name in ("packed", "name")}
+    looked = await owner.post(IMPORT, data=kept | {"encoding": "big5"})
+    assert (looked.status_code, "繁体中文（Big5）" in looked.text, "中山北路一號" in looked.text) == (200, True, True)
+    done = await confirm(owner, looked, encoding=hidden(looked.text, "encoding"))
+    assert "新增 1" in done.text
+    assert [row[:2] for row in await rows()] == [("BIG5-1", "雲棲酒店")]
+
+
+async def test_the_first_rows_and_what_was_passed_over_stand_before_the_yes(owner: Portal) -> None:
+    looked = await upload(owner, (CASES / "b8-hidden-first-sheet.xlsx").read_bytes(), "店.xlsx")
+    for shown in ("SHOWN-1", "看得见的店", "已读取工作表", "门店", "已跳过隐藏的工作表：old"):
+        assert shown in looked.text, shown
+    numbers = await upload(owner, (CASES / "b3-number-format-0000.xlsx").read_bytes(), "店.xlsx")
+    assert "前导零" in numbers.text
+    old = await upload(owner, (CASES / "old-workbook.xls").read_bytes(), "店.xls")
+    assert "出错的单元格读作空白" in old.text
 
 
 async def test_ten_thousand_go_through(owner: Portal) -> None:
@@ -247,5 +270,6 @@ async def test_in_english(api: Api, here: Settings, clock: Clock) -> None:
         pages += [await upload(browser, b"", "x.csv"), await confirm(browser, pages[5], partial="yes")]
         pages.append(await browser.get(f"{AT}/at/SH-1"))
         for page in pages:
-            text = re.sub(r"中文|李娜", "", re.sub(r"<[^>]+>", "", page.text))
+            ours = re.sub(r'<div class="sample".*?</div>', "", page.text, flags=re.DOTALL)
+            text = re.sub(r"中文|李娜", "", re.sub(r"<[^>]+>", "", ours))
             assert not re.search(r"[\u4e00-\u9fff]", text), re.search(r".{30}[\u4e00-\u9fff]+.{20}", text)
