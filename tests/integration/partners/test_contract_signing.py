@@ -199,7 +199,7 @@ async def test_paper_needs_another_person(api: Api) -> None:
     assert signed["status"] == "signed"
     (theirs,) = [one for one in signed["signatures"] if one["party"] == "partner"]
     assert (theirs["method"], theirs["signed_by"], theirs["document_reference"]) == ("paper", "李娜", "CT-7")
-    other = await Paper.draft(api, paper.partner_id, starts_on="2027-01-01")
+    other = await Paper.draft(api, paper.partner_id, starts_on="2091-01-01")
     await other.step("offer")
     await other.on_paper()
     mine = await other.oem_signs(subject="staff-2")

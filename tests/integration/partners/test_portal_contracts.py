@@ -16,7 +16,7 @@ from tests.support.partners import CONTRACT, approved_partner, signed_contract
 from tests.support.portal import Portal, joined_owner
 
 RICH: dict[str, Any] = {
-    "starts_on": "2027-01-01",
+    "starts_on": "2091-01-01",
     "settlement_price": None,
     "per_point_micros": 1_500_000,
     "max_settlement_price": None,
@@ -83,7 +83,7 @@ async def test_read_compared_and_signed(api: Api, owner: Portal) -> None:
     assert "生效中" in page.text
     at = f"/partner/contracts/{version['id']}"
     shown = (await owner.get(at)).text
-    for words in ("2027年1月1日 起，长期有效", "食：每积分 0.012", "住、游：280.00 CNY", "每旬", "15 分钟", "最高 9.00",
+    for words in ("2091年1月1日 起，长期有效", "食：每积分 0.012", "住、游：280.00 CNY", "每旬", "15 分钟", "最高 9.00",
                   "经销商 D-0042", "70 %", "后付积分单价", "每积分 0.008", "与第 1 版相比",
                   "华住酒店集团有限公司 · 91310000", "权益平台 Benefits",
                   version["content_hash"]):  # fmt: skip
