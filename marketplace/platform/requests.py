@@ -45,6 +45,9 @@ _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$", re.ASCII)
 _bodies: WeakKeyDictionary[object, Body] = WeakKeyDictionary()
 
 
+_FORM = "form"
+"""Where a request's state keeps its form."""
+
 CLIENT_GONE = 499
 """Of no RFC: what servers write into their logs for a client that left before it was answered. Nobody reads the answer."""
 
@@ -95,7 +98,7 @@ class StrictRequest(Request[Any, Any, Any]):
         The readers of forms raise errors of many kinds on what no browser sends.
         """
         try:
-            return await super().form()
+            form = await super().form()
         except HTTPException:
             raise
         except Exception as error:
@@ -105,6 +108,8 @@ class StrictRequest(Request[Any, Any, Any]):
                 "cannot be read: it must be a form as browsers send it, in UTF-8.",
             )
             raise InvalidFields([fault]) from error
+        self.scope["state"][_FORM] = form  # anybody may send files to any form; `Answering` closes them
+        return form
 
     async def json(self) -> Any:
         """Return the body as the handler's own type, or as plain values for a handler that takes none.
@@ -205,6 +210,8 @@ class Answering:
             else:
                 await self._refuse(mark, verdict, request_id)
         finally:
+            if _FORM in state:
+                await state[_FORM].close()
             _note(scope, method, status, time.perf_counter() - started, request_id)
 
     async def _refuse(self, send: Send, verdict: Verdict, request_id: str) -> None:

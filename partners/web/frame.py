@@ -259,13 +259,8 @@ async def _check_token(
     form = await request.form()
     given = str(form.get("csrf_token", ""))
     if not wanted or not hmac.compare_digest(given.encode(), wanted.encode()):
-        await form.close()  # the framework lets go of files only behind its guards
         raise PortalFormExpired
-    try:
-        await claim_form(request, handler, wanted, PortalFormExpired, answers=ANSWERS)
-    except (FormAnswered, Fact):
-        await form.close()
-        raise
+    await claim_form(request, handler, wanted, PortalFormExpired, answers=ANSWERS)
 
 
 def _strangers_token(settings: Settings, kept: str) -> str:
