@@ -4,11 +4,12 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from difflib import get_close_matches
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 
@@ -17,6 +18,7 @@ from marketplace.kernel.addresses import Network, networks
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.clock import shift_process
 from marketplace.kernel.errors import OperatorError
+from marketplace.kernel.money import EXPONENTS
 
 DEFAULT_PACKAGES = "partners.plugin:Partners,benefits.plugin:Benefits,settlement.plugin:Settlement"
 """The packages plugged into the frame, in the order of the floors. This is the one place that names them."""
@@ -27,6 +29,9 @@ _MIN_SECRET_DIFFERENT = 10
 """A random key of 32 hexadecimal digits has fewer about once in ten million."""
 
 _MIN_METRICS_LETTERS = 16
+_NO_PLACES = {"Factory", "localtime"}
+"""Names of the zone database that mean whatever the machine was set to."""
+
 _THIS_MACHINE = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -205,18 +210,17 @@ def _check(settings: Settings) -> None:
         value = getattr(settings, field)
         if value not in allowed:
             raise SettingsError(VARIABLES[field], f"must be one of {', '.join(allowed)}, not {value!r}")
-    try:
-        ZoneInfo(settings.zone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise SettingsError(VARIABLES["zone"], f"is no time zone: {settings.zone!r}; try Asia/Shanghai") from error
+    if settings.zone not in available_timezones() - _NO_PLACES:
+        near = get_close_matches(settings.zone, available_timezones(), 1) or ["Asia/Shanghai"]
+        raise SettingsError(VARIABLES["zone"], f"is no time zone: {settings.zone!r}; try {near[0]}")
     _check_base_url(settings.base_url)
     if settings.database_url and (wrong := database_urls.complaint(settings.database_url)):
         raise SettingsError("DATABASE_URL", wrong)
     _check_owner(settings)
     if not 1 <= len(settings.oem_name) <= 200 or not settings.oem_name.isprintable():
         raise SettingsError(VARIABLES["oem_name"], "must be one line of 1 to 200 letters")
-    if len(settings.currency) != 3 or not settings.currency.isupper():
-        raise SettingsError(VARIABLES["currency"], "must be an ISO 4217 code such as CNY")
+    if settings.currency not in EXPONENTS:
+        raise SettingsError(VARIABLES["currency"], f"must be an ISO 4217 code such as CNY, not {settings.currency!r}")
     if not settings.database_role.isidentifier():
         raise SettingsError(VARIABLES["database_role"], "must be a plain role name")
     _check_metrics(settings)

@@ -9,7 +9,7 @@ import rich_click as click
 from marketplace.demo.oneid import UnknownPersonError, read_people
 from marketplace.kernel.calendar import END, FIRST, Month, NotAMonthError, is_taken
 from marketplace.kernel.clock import WALL
-from marketplace.kernel.money import format_minor
+from marketplace.kernel.money import format_amount
 from marketplace.kernel.periods import Period
 from marketplace.platform.commands import data_option, open_database, progress, run, settings_for
 from marketplace.platform.database import unit_of_work
@@ -40,7 +40,7 @@ def close(month: str | None, ten_days: str | None, week: str | None, who: str | 
     period = _period(month, ten_days, week)
     statements = run(_close(period, who, data))
     for statement in statements:
-        amount = f"{format_minor(statement.total_minor)} {statement.currency}"
+        amount = f"{format_amount(statement.total_minor, statement.currency)} {statement.currency}"
         click.echo(
             f"{statement.id}  {statement.partner_id}  {statement.lines:>8} lines  {amount:>20}  {statement.status}"
         )
@@ -107,7 +107,7 @@ def _actor(settings: Settings, who: str | None) -> str:
 def export(statement: str, file_format: FileFormat, out: Path, language: str, data: Path | None) -> None:
     """Write a statement's lines into a file, CSV or XLSX."""
     written = run(_export(statement, file_format, out, language, data))
-    amount = f"{format_minor(written.total_minor)} {written.currency}"
+    amount = f"{format_amount(written.total_minor, written.currency)} {written.currency}"
     click.echo(f"{out}: {written.lines} lines, {amount}")
 
 

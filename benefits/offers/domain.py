@@ -183,7 +183,7 @@ class SettlementPriceTooHigh(Fact):
     """The offer asks for more per unit than the contract allows."""
 
     code = "settlement_price_too_high"
-    zh = "结算价 {wanted} 超过合同上限 {found}（分）。"
+    zh = "结算价 {wanted} 超过合同上限 {found}（最小货币单位）。"
     en = "The settlement price {wanted} is above the contract's maximum {found} (minor units)."
 
 

@@ -1,22 +1,33 @@
 """Money: whole minor units of a named currency. No floats, ever."""
 
+from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated
 
 import msgspec
+from iso4217 import Currency as IsoCurrency
 
 from marketplace.kernel.text import marked
 
 MAX_MINOR = 10**13
 """The largest single amount, in minor units (100 billion yuan): far above any real one, far below a bigint's end."""
 
-AmountMinor = Annotated[int, msgspec.Meta(ge=0, le=MAX_MINOR, description="Amount in minor units (fen for CNY).")]
+AmountMinor = Annotated[
+    int, msgspec.Meta(ge=0, le=MAX_MINOR, description="Amount in minor units: fen for CNY, whole yen for JPY.")
+]
+EXPONENTS: dict[str, int] = {one.code: one.exponent for one in IsoCurrency if one.exponent is not None}
+"""Each currency and the number of its decimals, from ISO 4217's own list.
+
+Metals, units of account and the codes for tests and for no currency have no minor unit there, and are no currencies here.
+"""
+
 Currency = Annotated[
     str,
     msgspec.Meta(
-        pattern=r"^[A-Z]{3}$(?!\n)",
-        description="ISO 4217 code.",
+        pattern=rf"^(?:{'|'.join(sorted(EXPONENTS))})$(?!\n)",
+        description="ISO 4217 code of a currency that has a minor unit.",
         examples=["CNY"],
-        extra=marked(words=("币种代码，如 CNY", "the code of a currency, such as CNY")),
+        extra=marked(words=("ISO 4217 币种代码，如 CNY", "the ISO 4217 code of a currency, such as CNY")),
     ),
 ]
 
@@ -40,8 +51,12 @@ def tax_included(gross_minor: int, rate_ppm: int) -> int:
     return (2 * gross_minor * rate_ppm + divisor) // (2 * divisor)
 
 
-def format_minor(amount_minor: int) -> str:
-    """Return the amount with two decimals, as exports and pages print it: `12900` is `129.00`."""
-    sign = "-" if amount_minor < 0 else ""
-    whole, cents = divmod(abs(amount_minor), 100)
-    return f"{sign}{whole}.{cents:02d}"
+def in_units(amount_minor: int, currency: str) -> Decimal:
+    """Return the amount in units of the currency, exactly, with all its decimals: 12900 is 129.00 CNY and 12900 JPY."""
+    return Decimal(amount_minor).scaleb(-EXPONENTS[currency])
+
+
+@lru_cache(maxsize=4096)
+def format_amount(amount_minor: int, currency: str) -> str:
+    """Return the amount with all decimals of its currency, as exports print it: `129.00` for CNY, `12900` for JPY."""
+    return f"{in_units(amount_minor, currency):f}"

@@ -21,7 +21,7 @@ from litestar.types import Guard
 
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.ends import said_day, said_end
-from marketplace.kernel.money import format_minor
+from marketplace.kernel.money import format_amount
 from marketplace.platform.identity import KeySource
 from marketplace.platform.package import Package
 from marketplace.settings import Settings
@@ -127,7 +127,7 @@ def environment(folders: Sequence[Path], static: Callable[[str], str], calendar:
         """Return the same with the zone's name, for readers who may be in another one."""
         return said_end(value, language, calendar.zone, named=True)
 
-    jinja.filters |= {"points": _points, "money": _money, "day": day, "instant": instant}
+    jinja.filters |= {"points": _points, "money": _money, "price_tag": _price_tag, "day": day, "instant": instant}
     jinja.filters |= {"until": until, "until_in_zone": until_in_zone}
     return jinja
 
@@ -137,6 +137,13 @@ def _points(points: int) -> str:
 
 
 def _money(amount_minor: int, currency: str) -> str:
-    whole, cents = format_minor(abs(amount_minor)).split(".")
-    shown = f"{int(whole):,}" + ("" if cents == "00" else f".{cents}")
+    """Return an amount with all its digits, as ledgers and statements show it: ¥37,584.00."""
+    whole, _, decimals = format_amount(abs(amount_minor), currency).partition(".")
+    shown = f"{int(whole):,}" + (f".{decimals}" if decimals else "")
     return f"{'−' if amount_minor < 0 else ''}{_SYMBOLS.get(currency, currency + ' ')}{shown}"
+
+
+def _price_tag(amount_minor: int, currency: str) -> str:
+    """Return an amount as a shop shows it: without decimals that say nothing, ¥429."""
+    shown = _money(amount_minor, currency)
+    return shown.rstrip("0").removesuffix(".") if shown.partition(".")[2].strip("0") == "" and "." in shown else shown

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from marketplace.kernel.money import Money, format_minor
+from marketplace.kernel.money import EXPONENTS, Money, format_amount
 from marketplace.kernel.text import Text
 from partners.contracts.agreement import CommissionRule, Funding, Packs, PriceRule, Proposal
 from partners.contracts.schemas import FieldDifference
@@ -17,7 +18,8 @@ class Field(msgspec.Struct, frozen=True):
     """How a field is called, and how its value is said."""
 
     title: Text
-    say: Callable[[Any], Text]
+    say: Callable[[Any, str], Text]
+    """What a value is in words, in a contract of the currency."""
 
 
 _WORDS = {
@@ -42,8 +44,8 @@ def _both(words: str) -> Text:
     return Text(words, words)
 
 
-def _money(value: Money) -> Text:
-    return _both(f"{format_minor(value.amount)} {value.currency}")
+def _money(value: Money, _currency: str = "") -> Text:
+    return _both(f"{format_amount(value.amount, value.currency)} {value.currency}")
 
 
 def rate(ppm: int) -> str:
@@ -52,17 +54,17 @@ def rate(ppm: int) -> str:
     return f"{whole}.{rest:04d}".rstrip("0").rstrip(".") + " %"
 
 
-def _per_point(micros: int) -> Text:
-    whole, rest = divmod(micros, 100_000_000)
-    value = f"{whole}.{rest:08d}".rstrip("0").rstrip(".")
+def _per_point(micros: int, currency: str) -> Text:
+    value = f"{Decimal(micros).scaleb(-6 - EXPONENTS[currency]):f}"
+    value = value.rstrip("0").rstrip(".") if "." in value else value
     return Text(f"每积分 {value}", f"{value} a point")
 
 
-def _days(value: int) -> Text:
+def _days(value: int, _currency: str = "") -> Text:
     return Text(f"{value} 天", f"{value} days")
 
 
-def _funding(value: Funding) -> Text:
+def _funding(value: Funding, _currency: str = "") -> Text:
     oem, partner, dealer = (rate(ppm) for ppm in (value.oem_ppm, value.partner_ppm, value.dealer_ppm))
     name = f" {value.dealer}" if value.dealer else ""
     return Text(
@@ -80,14 +82,14 @@ def _scope(rule: PriceRule | CommissionRule) -> Text:
     return Text("、".join(one.zh for one in named), ", ".join(one.en for one in named))
 
 
-def say_price_rule(rule: PriceRule) -> Text:
+def say_price_rule(rule: PriceRule, currency: str) -> Text:
     """Return a rule of prices in words: for what, and the price."""
-    said = _per_point(rule.per_point_micros or 0) if rule.price is None else _money(rule.price)
+    said = _per_point(rule.per_point_micros or 0, currency) if rule.price is None else _money(rule.price)
     scope = _scope(rule)
     return Text(f"{scope.zh}：{said.zh}", f"{scope.en}: {said.en}")
 
 
-def say_commission_rule(rule: CommissionRule) -> Text:
+def say_commission_rule(rule: CommissionRule, currency: str) -> Text:
     """Return a rule of commission in words: for what, on what, and how much."""
     scope, cash = _scope(rule), rule.on == "cash"
     zh, en = [rate(rule.rate_ppm)], [rate(rule.rate_ppm)]
@@ -97,44 +99,44 @@ def say_commission_rule(rule: CommissionRule) -> Text:
         (rule.cap_minor or 0, "最高", "at most"),
     ):
         if minor or (chinese == "最高" and rule.cap_minor is not None):
-            zh.append(f"{chinese} {format_minor(minor)}")
-            en.append(f"{english} {format_minor(minor)}")
+            zh.append(f"{chinese} {format_amount(minor, currency)}")
+            en.append(f"{english} {format_amount(minor, currency)}")
     return Text(
         f"{scope.zh}（{'现金' if cash else '积分'}）：{'，'.join(zh)}",
         f"{scope.en} ({'cash' if cash else 'points'}): {', '.join(en)}",
     )
 
 
-def _packs(value: Packs) -> Text:
-    price, low = f"{format_minor(value.price.amount)} {value.price.currency}", value.low_balance_points
+def _packs(value: Packs, _currency: str) -> Text:
+    price, low = _money(value.price).en, value.low_balance_points
     return Text(
         f"每包 {value.points} 积分，{price}；余额低于 {low} 时提醒",
         f"{value.points} points for {price}; a warning below {low}",
     )
 
 
-def _list(say: Callable[[Any], Text]) -> Callable[[Sequence[Any]], Text]:
-    def say_all(values: Sequence[Any]) -> Text:
+def _list(say: Callable[[Any, str], Text]) -> Callable[[Sequence[Any], str], Text]:
+    def say_all(values: Sequence[Any], currency: str) -> Text:
         if not values:
             return Text("无", "none")
-        said = [say(value) for value in values]
+        said = [say(value, currency) for value in values]
         numbered = [(f"{place}. {one.zh}", f"{place}. {one.en}") for place, one in enumerate(said, start=1)]
         return Text("；".join(zh for zh, _ in numbered), "; ".join(en for _, en in numbered))
 
     return say_all
 
 
-def _word(value: str) -> Text:
+def _word(value: str, _currency: str = "") -> Text:
     return _WORDS[value]
 
 
-def _plain(value: object) -> Text:
+def _plain(value: object, _currency: str = "") -> Text:
     return _both(str(value))
 
 
 FIELDS: Mapping[str, Field] = {
     "starts_on": Field(Text("生效日", "First day"), _plain),
-    "ends_on": Field(Text("截止日", "Last day"), lambda end: _both(str(end - timedelta(days=1)))),
+    "ends_on": Field(Text("截止日", "Last day"), lambda end, _: _both(str(end - timedelta(days=1)))),
     "role": Field(Text("角色", "Role"), _word),
     "settlement_basis": Field(Text("结算时点", "Owed from"), _word),
     "settlement_price": Field(Text("默认结算价", "Price of a unit"), _money),
@@ -142,9 +144,9 @@ FIELDS: Mapping[str, Field] = {
     "max_settlement_price": Field(Text("结算价上限", "Highest price of a unit"), _money),
     "prices": Field(Text("结算价规则", "Rules of prices"), _list(say_price_rule)),
     "funding": Field(Text("费用分摊", "Funding split"), _funding),
-    "commission_ppm": Field(Text("现金默认佣金", "Commission on cash without a rule"), lambda ppm: _both(rate(ppm))),
+    "commission_ppm": Field(Text("现金默认佣金", "Commission on cash without a rule"), lambda ppm, _: _both(rate(ppm))),
     "commission": Field(Text("佣金规则", "Rules of commission"), _list(say_commission_rule)),
-    "tax_rate_ppm": Field(Text("增值税税率", "VAT rate"), lambda ppm: _both(rate(ppm))),
+    "tax_rate_ppm": Field(Text("增值税税率", "VAT rate"), lambda ppm, _: _both(rate(ppm))),
     "tax": Field(Text("计税方式", "VAT is"), _word),
     "invoiced_by": Field(Text("开票方", "Invoices are written by"), _word),
     "currency": Field(Text("币种", "Currency"), _plain),
@@ -153,7 +155,7 @@ FIELDS: Mapping[str, Field] = {
     "payment_terms_days": Field(Text("账期", "Payment within"), _days),
     "minimum_payout": Field(Text("最低付款额", "Smallest payout"), _money),
     "counter_cancel_minutes": Field(
-        Text("核销可撤销", "A use can be undone for"), lambda value: Text(f"{value} 分钟", f"{value} minutes")
+        Text("核销可撤销", "A use can be undone for"), lambda value, _: Text(f"{value} 分钟", f"{value} minutes")
     ),
     "packs": Field(Text("预付积分包", "Prepaid packs of points"), _packs),
     "grant_per_point_micros": Field(Text("后付积分单价", "Rate for a point granted, postpaid"), _per_point),
@@ -168,7 +170,10 @@ def difference(before: Proposal | None, after: Proposal) -> list[FieldDifference
         old = None if before is None else getattr(before, name)
         new = getattr(after, name)
         if before is None or old != new:
-            said = [None if value is None else field.say(value) for value in (old, new)]
+            said = [
+                None if value is None else field.say(value, of.currency)
+                for value, of in ((old, before or after), (new, after))
+            ]
             if said != [None, None]:
                 changes.append(FieldDifference(name, field.title, *said))
     return changes

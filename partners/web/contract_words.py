@@ -110,8 +110,8 @@ def _said(contract: ContractView, name: str) -> Said | None:
     if name == "counter_cancel_minutes" and value == 0:
         return Said(title, [Text("不可撤销", "not at all")])
     if name in _RULES:
-        return Said(title, [_RULES[name](rule) for rule in value])
-    return Said(title, [FIELDS[name].say(value)])
+        return Said(title, [_RULES[name](rule, contract.currency) for rule in value])
+    return Said(title, [FIELDS[name].say(value, contract.currency)])
 
 
 def _matters(contract: ContractView, name: str) -> bool:
@@ -121,4 +121,4 @@ def _matters(contract: ContractView, name: str) -> bool:
     return name != "settlement_price" or contract.per_point_micros is None
 
 
-_RULES: Mapping[str, Callable[[Any], Text]] = {"prices": say_price_rule, "commission": say_commission_rule}
+_RULES: Mapping[str, Callable[[Any, str], Text]] = {"prices": say_price_rule, "commission": say_commission_rule}

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from marketplace.kernel.calendar import Calendar
+from marketplace.kernel.money import in_units
 from marketplace.kernel.text import Text
 from settlement.books.domain import Posting, PostingCode
 
@@ -22,7 +23,7 @@ class CellKind(Enum):
     INSTANT = auto()
     """A business time, without its zone: the header names it."""
     AMOUNT = auto()
-    """Currency units with two decimals."""
+    """Currency units with all decimals of the currency."""
     WHOLE = auto()
     """A whole number."""
 
@@ -42,8 +43,8 @@ _QUANTITY = Column(Text("数量", "Quantity"), CellKind.WHOLE, 9)
 AMOUNT = Column(Text("金额（含税）", "Amount (tax included)"), CellKind.AMOUNT, 18)
 TAX = Column(Text("其中税额", "Tax included"), CellKind.AMOUNT, 14)
 _CURRENCY = Column(Text("币种", "Currency"), CellKind.TEXT, 9)
-AMOUNT_MINOR = Column(Text("金额（分）", "Amount (minor units)"), CellKind.WHOLE, 16)
-TAX_MINOR = Column(Text("税额（分）", "Tax (minor units)"), CellKind.WHOLE, 16)
+AMOUNT_MINOR = Column(Text("金额（最小单位）", "Amount (minor units)"), CellKind.WHOLE, 16)
+TAX_MINOR = Column(Text("税额（最小单位）", "Tax (minor units)"), CellKind.WHOLE, 16)
 _REFERENCE = Column(Text("伙伴参考号", "Partner reference"), CellKind.TEXT, 22)
 _LOCATION = Column(Text("门店", "Location"), CellKind.TEXT, 16)
 _REDEMPTION = Column(Text("兑换编号", "Redemption id"), CellKind.TEXT, 38)
@@ -79,11 +80,6 @@ def headers(language: str, zone: ZoneInfo) -> list[str]:
     return [column.header.in_language(language).format(zone=zone.key) for column in COLUMNS]
 
 
-def amount(minor: int) -> Decimal:
-    """Return minor units as currency units with two decimals, exactly."""
-    return Decimal(minor).scaleb(-2)
-
-
 def cells(posting: Posting, title: Text | None, language: str, zone: ZoneInfo) -> list[Cell]:
     """Return a line's cells, in the order of COLUMNS; what reverses is negative."""
     signed, tax = posting.sign * posting.amount_minor, posting.sign * posting.tax_minor
@@ -92,8 +88,8 @@ def cells(posting: Posting, title: Text | None, language: str, zone: ZoneInfo) -
         _TYPES[posting.code].in_language(language),
         title.in_language(language) if title else "",
         posting.quantity,
-        amount(signed),
-        amount(tax),
+        in_units(signed, posting.currency),
+        in_units(tax, posting.currency),
         posting.currency,
         signed,
         tax,

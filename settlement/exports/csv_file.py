@@ -42,4 +42,4 @@ def _printed(cell: Cell) -> str | int:
         case int():
             return cell
         case _:
-            return f"{cell:.2f}"
+            return f"{cell:f}"

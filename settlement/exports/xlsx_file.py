@@ -1,17 +1,19 @@
-"""XLSX: the lines with a header and a totals row, and a summary; amounts are numbers with two decimals."""
+"""XLSX: the lines with a header and a totals row, and a summary; amounts are numbers with all decimals of their currency."""
 
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import IO, Any
 from zoneinfo import ZoneInfo
 
 import xlsxwriter
 
 from marketplace.kernel.calendar import Calendar
+from marketplace.kernel.money import EXPONENTS, in_units
 from marketplace.kernel.text import Text
-from settlement.exports.columns import AMOUNT, AMOUNT_MINOR, COLUMNS, TAX, TAX_MINOR, Cell, CellKind, amount, headers
+from settlement.exports.columns import AMOUNT, AMOUNT_MINOR, COLUMNS, TAX, TAX_MINOR, Cell, CellKind, headers
 from settlement.statements.statements import Statement
 
 SHEET_ROWS = 1_000_000
@@ -21,12 +23,15 @@ _SHEET = Text("明细", "Lines")
 _SUMMARY_SHEET = Text("汇总", "Summary")
 _TOTAL = Text("合计", "Total")
 
-_FORMATS = {
-    CellKind.TEXT: {},
-    CellKind.INSTANT: {"num_format": "yyyy-mm-dd hh:mm:ss"},
-    CellKind.AMOUNT: {"num_format": "#,##0.00;[Red]-#,##0.00"},
-    CellKind.WHOLE: {"num_format": "0"},
-}
+
+def _looks(currency: str) -> dict[CellKind, dict[str, Any]]:
+    digits = f"#,##0.{'0' * EXPONENTS[currency]}".rstrip(".")
+    return {
+        CellKind.TEXT: {},
+        CellKind.INSTANT: {"num_format": "yyyy-mm-dd hh:mm:ss"},
+        CellKind.AMOUNT: {"num_format": f"{digits};[Red]-{digits}"},
+        CellKind.WHOLE: {"num_format": "0"},
+    }
 
 
 async def write_xlsx(
@@ -55,8 +60,9 @@ class _Book:
         options = dict.fromkeys(("strings_to_formulas", "strings_to_urls", "strings_to_numbers"), False)
         self._book = xlsxwriter.Workbook(target, {"constant_memory": True, "tmpdir": folder} | options)
         self._book.set_properties({"title": f"{statement.days} {statement.id}", "created": statement.closed_at})
-        self._formats = {kind: self._book.add_format(look) for kind, look in _FORMATS.items()}
-        self._bold = {kind: self._book.add_format(look | {"bold": True, "top": 1}) for kind, look in _FORMATS.items()}
+        looks = _looks(statement.currency)
+        self._formats = {kind: self._book.add_format(look) for kind, look in looks.items()}
+        self._bold = {kind: self._book.add_format(look | {"bold": True, "top": 1}) for kind, look in looks.items()}
         self._header = self._book.add_format({"bold": True, "bg_color": "#E8EDF3", "text_wrap": True, "valign": "top"})
         self._statement, self._language, self._zone = statement, language, zone
         self._sheets = 0
@@ -84,8 +90,8 @@ class _Book:
         statement = self._statement
         # The statement's own totals, not a formula: a spreadsheet would add the amounts as floating point.
         totals: dict[int, Cell] = {
-            COLUMNS.index(AMOUNT): amount(statement.total_minor),
-            COLUMNS.index(TAX): amount(statement.tax_minor),
+            COLUMNS.index(AMOUNT): in_units(statement.total_minor, statement.currency),
+            COLUMNS.index(TAX): in_units(statement.tax_minor, statement.currency),
             COLUMNS.index(AMOUNT_MINOR): statement.total_minor,
             COLUMNS.index(TAX_MINOR): statement.tax_minor,
         }
@@ -110,6 +116,9 @@ class _Book:
 
 
 def _summary_rows(statement: Statement, language: str, zone: ZoneInfo) -> list[tuple[Text, CellKind, Cell]]:
+    def money(minor: int) -> Decimal:
+        return in_units(minor, statement.currency)
+
     closed_at = Calendar(zone).local(statement.closed_at).replace(tzinfo=None)
     return [
         (Text("账单编号", "Statement id"), CellKind.TEXT, str(statement.id)),
@@ -117,15 +126,31 @@ def _summary_rows(statement: Statement, language: str, zone: ZoneInfo) -> list[t
         (Text("账期", "Period"), CellKind.TEXT, statement.days.said(language)),
         (Text("币种", "Currency"), CellKind.TEXT, statement.currency),
         (Text("行数", "Lines"), CellKind.WHOLE, statement.lines),
-        (Text("应付", "Owed"), CellKind.AMOUNT, amount(statement.gross_minor)),
-        (Text("冲销", "Reversed"), CellKind.AMOUNT, amount(-statement.reversed_minor)),
-        (Text("合作方承担", "Borne by the partner"), CellKind.AMOUNT, amount(-statement.partner_share_minor)),
-        (Text("佣金", "Commission"), CellKind.AMOUNT, amount(-statement.commission_minor)),
-        (Text("发放积分应收", "Points granted"), CellKind.AMOUNT, amount(-statement.granted_minor)),
-        (Text("其中经销商承担", "Of it borne by dealers"), CellKind.AMOUNT, amount(statement.dealer_share_minor)),
-        (Text("合计（含税）", "Total (tax included)"), CellKind.AMOUNT, amount(statement.total_minor)),
-        (Text("其中税额", "Tax included"), CellKind.AMOUNT, amount(statement.tax_minor)),
-        (Text("合计（分）", "Total (minor units)"), CellKind.WHOLE, statement.total_minor),
+        (Text("应付", "Owed"), CellKind.AMOUNT, money(statement.gross_minor)),
+        (Text("冲销", "Reversed"), CellKind.AMOUNT, money(-statement.reversed_minor)),
+        (
+            Text("合作方承担", "Borne by the partner"),
+            CellKind.AMOUNT,
+            money(-statement.partner_share_minor),
+        ),
+        (Text("佣金", "Commission"), CellKind.AMOUNT, money(-statement.commission_minor)),
+        (
+            Text("发放积分应收", "Points granted"),
+            CellKind.AMOUNT,
+            money(-statement.granted_minor),
+        ),
+        (
+            Text("其中经销商承担", "Of it borne by dealers"),
+            CellKind.AMOUNT,
+            money(statement.dealer_share_minor),
+        ),
+        (
+            Text("合计（含税）", "Total (tax included)"),
+            CellKind.AMOUNT,
+            money(statement.total_minor),
+        ),
+        (Text("其中税额", "Tax included"), CellKind.AMOUNT, money(statement.tax_minor)),
+        (Text("合计（最小单位）", "Total (minor units)"), CellKind.WHOLE, statement.total_minor),
         (Text("状态", "Status"), CellKind.TEXT, statement.status.value),
         (Text("关账时间", "Closed at"), CellKind.INSTANT, closed_at),
         (Text("内容哈希（SHA-256）", "Content hash (SHA-256)"), CellKind.TEXT, statement.content_hash),

@@ -83,18 +83,18 @@ async def test_from_closed_to_paid(api: Api, owner: Portal) -> None:
     assert "没有账单" in (await owner.get(AT)).text
     statement = await settled(api, await DB.fetchval("SELECT id FROM partner"))
     listed = text_of(await owner.get(AT))
-    assert "2026年10月 3 行 ¥12,345 待主机厂审批" in listed
+    assert "2026年10月 3 行 ¥12,345.00 待主机厂审批" in listed
     at = f"{AT}/{statement['id']}"
     shown = text_of(await owner.get(at))
-    for words in ("权益金额 ¥12,395", "减：冲销 − ¥50", "应付合计 ¥12,345", "审批 待审批", "核销", "房 301 · L-1",
-                  "兑换冲销", "−¥50", statement["content_hash"]):  # fmt: skip
+    for words in ("权益金额 ¥12,395.00", "减：冲销 − ¥50.00", "应付合计 ¥12,345.00", "审批 待审批", "核销", "房 301 · L-1",
+                  "兑换冲销", "−¥50.00", statement["content_hash"]):  # fmt: skip
         assert words in shown, words
     await approve(api, statement["id"])
     assert "应付日 2026年11月" in text_of(await owner.get(AT))
     assert (await pay(api, statement["id"])).status_code == 201
     shown = text_of(await owner.get(at))
     assert "已付款" in shown
-    assert "付款 ¥12,345 2026年11月5日 · ICBC-42" in shown
+    assert "付款 ¥12,345.00 2026年11月5日 · ICBC-42" in shown
     tabs = ["2026年10月" in (await owner.get(f"{AT}?status={tab}")).text for tab in ("paid", "closed", "nonsense")]
     assert tabs == [True, False, True]
     csv = await owner.get(f"{at}/lines.csv")

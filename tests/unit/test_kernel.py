@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from marketplace.kernel.calendar import Calendar, Month, NotAMonthError
 from marketplace.kernel.codes import UnreadableCodeError, new_code, read_code
 from marketplace.kernel.ids import bucket_of, uuid7
-from marketplace.kernel.money import format_minor, tax_included
+from marketplace.kernel.money import EXPONENTS, Money, format_amount, tax_included
 from marketplace.kernel.text import preferred_language, query_terms, search_terms
 
 pytestmark = pytest.mark.dates
@@ -68,7 +69,8 @@ def test_tax_is_the_nearest_fen(gross: int, rate_ppm: int) -> None:
 
 
 def test_amounts_are_printed_with_two_places() -> None:
-    assert [format_minor(n) for n in (0, 5, 12_900, -1, -12_345)] == ["0.00", "0.05", "129.00", "-0.01", "-123.45"]
+    cny = [format_amount(n, "CNY") for n in (0, 5, 12_900, -1, -12_345)]
+    assert cny == ["0.00", "0.05", "129.00", "-0.01", "-123.45"]
 
 
 def test_a_month_begins_at_midnight_of_the_business_zone() -> None:
@@ -115,3 +117,18 @@ def test_search_in_both_languages(title: str, query: str, found: bool | None) ->
 )  # fmt: skip
 def test_the_language_that_is_asked_for(header: str | None, language: str) -> None:
     assert preferred_language(header) == language
+
+
+@pytest.mark.parametrize(
+    ("currency", "shown"), [("JPY", "12900"), ("KWD", "12.900"), ("CLF", "1.2900"), ("ISK", "12900"), ("UGX", "12900")]
+)
+def test_amounts_have_the_decimals_of_iso_4217(currency: str, shown: str) -> None:
+    assert format_amount(12_900, currency) == shown
+    assert msgspec.convert({"amount": 1, "currency": currency}, Money).currency == currency
+
+
+@pytest.mark.parametrize("code", ["ZZZ", "XAU", "XXX", "XTS", "cny", "CNY\n", "CN", "DEM", "人民币"])
+def test_what_is_no_currency_is_refused(code: str) -> None:
+    assert code not in EXPONENTS
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"amount": 1, "currency": code}, Money)

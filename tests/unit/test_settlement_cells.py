@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from marketplace.kernel.money import in_units
 from marketplace.kernel.text import Text
 from settlement.books.domain import PostingCode, postings_for
-from settlement.exports.columns import _TYPES, COLUMNS, Cell, amount, cells, headers
+from settlement.exports.columns import _TYPES, COLUMNS, Cell, cells, headers
 from settlement.exports.csv_file import csv_chunks, safe_text
 from tests.support.settlement import Sale
 
@@ -50,14 +51,14 @@ def test_safe_text(text: str, expected: str) -> None:
     ],
 )
 def test_amount(minor: int, expected: str) -> None:
-    assert f"{amount(minor):.2f}" == expected
-    assert amount(minor) * 100 == minor
+    assert f"{in_units(minor, 'CNY'):f}" == expected
+    assert in_units(minor, "CNY") * 100 == minor
 
 
 async def test_csv_quotes_and_keeps_numbers_bare() -> None:
     async def rows() -> AsyncIterator[list[list[Cell]]]:
         yield [["a,b", 'say "hi"', Decimal("-0.05"), -5, None, datetime(2026, 10, 31, 23, 59, 59)]]  # noqa: DTZ001
-        yield [["=cmd|' /C calc'!A0", "line\nbreak", Decimal(1), 1, "", None]]
+        yield [["=cmd|' /C calc'!A0", "line\nbreak", Decimal("1.00"), 1, "", None]]
 
     content = b"".join([piece async for piece in csv_chunks(["甲", "b", "c", "d", "e", "f"], rows())])
     assert content.startswith(b"\xef\xbb\xbf")

@@ -11,7 +11,7 @@ from benefits.redemptions.schemas import ReasonView
 from benefits.web import views
 from benefits.web.shop import _quantity, _scenario
 from marketplace.kernel.calendar import Calendar, Month
-from marketplace.web.frame import _money
+from marketplace.web.frame import _money, _price_tag
 from marketplace.web.local_path import local_path
 
 pytestmark = pytest.mark.dates
@@ -107,9 +107,9 @@ def test_a_scenario_is_one_of_ten_or_none() -> None:
 @pytest.mark.parametrize(
     ("minor", "currency", "shown"),
     [
-        (12_900, "CNY", "¥129"),
+        (12_900, "CNY", "¥129.00"),
         (12_905, "CNY", "¥129.05"),
-        (123_456_700, "CHF", "CHF 1,234,567"),
+        (123_456_700, "CHF", "CHF 1,234,567.00"),
         (-50, "CNY", "−¥0.50"),
     ],
 )
@@ -127,3 +127,20 @@ def test_local_paths_stay(path: str) -> None:
 )
 def test_other_paths_lead_home(path: str | None) -> None:
     assert local_path(path) == "/"
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "ledger", "shop"),
+    [
+        (3_758_400, "CNY", "¥37,584.00", "¥37,584"),
+        (12_950, "CNY", "¥129.50", "¥129.50"),
+        (12_900, "JPY", "JP¥12,900", "JP¥12,900"),
+        (100, "JPY", "JP¥100", "JP¥100"),
+        (12_900_000, "KWD", "KWD 12,900.000", "KWD 12,900"),
+        (1_000, "CNY", "¥10.00", "¥10"),
+    ],
+)
+def test_ledgers_show_all_digits_and_shops_those_that_say_something(
+    minor: int, currency: str, ledger: str, shop: str
+) -> None:
+    assert (_money(minor, currency), _price_tag(minor, currency)) == (ledger, shop)
