@@ -97,12 +97,25 @@ class CodesIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     codes: Annotated[list[PoolCode], msgspec.Meta(min_length=1, max_length=MAX_CODES)]
 
 
+class SkippedCode(msgspec.Struct, frozen=True):
+    """A code that was not added: its place in the call from 0, and why.
+
+    `repeated`: it stands in the call before; `uploaded_before`: for this offer; `uploaded_for_other_offer`: for `offer_id`.
+    """
+
+    index: int
+    code: str
+    reason: Literal["repeated", "uploaded_before", "uploaded_for_other_offer"]
+    offer_id: UUID | None = None
+
+
 class CodesView(msgspec.Struct, frozen=True):
-    """How many codes came new, how many were there before, and how many wait to be handed out."""
+    """How many codes came new, how many did not, which and why, and how many wait to be handed out."""
 
     added: int
     known: int
     remaining: int
+    skipped: list[SkippedCode] = []
 
 
 class ReasonIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

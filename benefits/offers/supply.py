@@ -1,11 +1,11 @@
 """How many units there are: a stock that the partner sets, or one that its uploaded codes make up."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from benefits.offers.domain import Content, StockBelowSold
-from benefits.offers.schemas import CodesView
+from benefits.offers.schemas import CodesView, SkippedCode
 from benefits.offers.stock import share, slices_for
 from marketplace.kernel.facts import Fact, InvalidField, NotFound
 from marketplace.platform.database import UnitOfWork
@@ -24,7 +24,7 @@ FROM unnest($2::smallint[], $3::bigint[]) AS part (slice, units) WHERE s.offer_i
 _UPLOAD = """
 INSERT INTO offer_code (offer_id, partner_id, code, state, uploaded_at)
 SELECT $1, $2, code, 'free', $4 FROM unnest($3::text[]) WITH ORDINALITY AS given (code, place) ORDER BY place
-ON CONFLICT (partner_id, code) DO NOTHING RETURNING 1
+ON CONFLICT (partner_id, code) DO NOTHING RETURNING code
 """
 
 
@@ -94,20 +94,43 @@ async def change_stock(work: UnitOfWork, offer_id: UUID, total: int | None, slic
 async def add_codes(
     work: UnitOfWork, partner_id: UUID, offer_id: UUID, codes: Sequence[str], now: datetime
 ) -> CodesView:
-    """Add codes to the offer's pool, in their order, and return how many were new. Raises NotFound, NotAPool.
+    """Add codes to the offer's pool, in their order, and return which were not new, and why. Raises NotFound, NotAPool.
 
     A code that the partner uploaded before, for whatever offer, is not added again.
     """
     if await _touch(work, partner_id, offer_id) != "partner":
         raise NotAPool
-    added = len(await work.fetch(_UPLOAD, offer_id, partner_id, list(dict.fromkeys(codes)), now))
+    fresh = {row["code"] for row in await work.fetch(_UPLOAD, offer_id, partner_id, list(dict.fromkeys(codes)), now)}
+    skipped = await _skipped(work, partner_id, offer_id, codes, fresh)
     remaining = await work.fetchval(
         "INSERT INTO stock (offer_id, slice, initial, remaining, held, sold) VALUES ($1, 0, $2, $2, 0, 0)"
         " ON CONFLICT (offer_id, slice) DO UPDATE SET initial = stock.initial + $2, remaining = stock.remaining + $2"
         " RETURNING remaining",
-        offer_id, added,
+        offer_id, len(fresh),
     )  # fmt: skip
-    return CodesView(added, len(codes) - added, remaining)
+    return CodesView(len(fresh), len(skipped), remaining, skipped)
+
+
+async def _skipped(
+    work: UnitOfWork, partner_id: UUID, offer_id: UUID, codes: Sequence[str], fresh: Collection[str]
+) -> list[SkippedCode]:
+    """Return the codes of a call that were not added, in the call's order."""
+    old = [code for code in codes if code not in fresh]
+    rows = await work.fetch(
+        "SELECT code, offer_id FROM offer_code WHERE partner_id = $1 AND code = ANY($2)", partner_id, old
+    )
+    offers = {row["code"]: row["offer_id"] for row in rows}
+    seen: set[str] = set()
+    found = []
+    for index, code in enumerate(codes):
+        if code in seen:
+            found.append(SkippedCode(index, code, "repeated"))
+        elif code not in fresh and offers[code] == offer_id:
+            found.append(SkippedCode(index, code, "uploaded_before"))
+        elif code not in fresh:
+            found.append(SkippedCode(index, code, "uploaded_for_other_offer", offers[code]))
+        seen.add(code)
+    return found
 
 
 async def _touch(work: UnitOfWork, partner_id: UUID, offer_id: UUID) -> str:

@@ -1,7 +1,6 @@
 """May this earning be credited. Pure: what the reference, the clock and the lot's lifetime say."""
 
 from datetime import datetime, timedelta
-from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -23,6 +22,7 @@ from benefits.points.domain import (
 from benefits.points.events import PointsCredited
 from benefits.points.schemas import EarningIn, EarningResult
 from benefits.rules import Rules
+from marketplace.kernel.text import Text
 
 _CLOCK_SKEW = timedelta(minutes=5)
 """How far an OEM system's clock may run ahead of ours."""
@@ -49,15 +49,17 @@ def decide_earning(
     `before` is what the member has under that reference already; `ids` are those of the sweep and of the earning.
     """
     if member is None:
-        return _answer(earning, "refused", UnknownMember.code, None)
+        return _refused(earning, UnknownMember, None)
     if before is not None:
         same = (before.points, before.kind, before.occurred_at) == (earning.points, earning.kind, earning.occurred_at)
-        return _answer(earning, "replayed" if same else "refused", None if same else ReferenceReused.code, member)
+        if not same:
+            return _refused(earning, ReferenceReused, member)
+        return Credited(EarningResult(earning.reference, "replayed", None, member.wallet.balance), [])
     expires_on = expiry_day(earning.occurred_at, rules.calendar, rules.lifetime_months)
     today = rules.calendar.day_of(now)
     refusal = _refusal(earning, expires_on <= today, now)
     if refusal is not None:
-        return _answer(earning, "refused", refusal.code, member)
+        return _refused(earning, refusal, member)
     swept = sweep(member.wallet, ids[0], today, now)
     member.wallet.put(LotPart(expires_on, earning.points))
     credited = Posting(
@@ -88,8 +90,6 @@ def _refusal(earning: EarningIn, expired: bool, now: datetime) -> type[EarningRe
     return AlreadyExpired if expired else None
 
 
-def _answer(
-    earning: EarningIn, status: Literal["replayed", "refused"], code: str | None, member: MemberState | None
-) -> Credited:
+def _refused(earning: EarningIn, why: type[EarningRefusal], member: MemberState | None) -> Credited:
     balance = member.wallet.balance if member else None
-    return Credited(EarningResult(earning.reference, status, code, balance), [])
+    return Credited(EarningResult(earning.reference, "refused", why.code, balance, Text(why.zh, why.en)), [])

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from benefits.points.domain import MAX_POINTS
-from marketplace.kernel.text import marked
+from marketplace.kernel.text import Text, marked
 
 Points = Annotated[int, msgspec.Meta(ge=1, le=MAX_POINTS, description="Whole points.")]
 Reference = Annotated[
@@ -46,7 +46,7 @@ class EarningsIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EarningResult(msgspec.Struct, frozen=True):
-    """What became of one earning: credited, replayed (it was here before), or refused with a code.
+    """What became of one earning: credited, replayed (it was here before), or refused with a code and the reason in words.
 
     `balance` is the member's after it; null where the member is unknown.
     """
@@ -55,6 +55,7 @@ class EarningResult(msgspec.Struct, frozen=True):
     status: Literal["credited", "replayed", "refused"]
     code: str | None
     balance: int | None
+    message: Text | None = None
 
 
 class EarningResults(msgspec.Struct, frozen=True):

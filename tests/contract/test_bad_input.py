@@ -174,6 +174,8 @@ async def test_each_earning_is_answered_by_itself(scene: Scene) -> None:
         ("replayed", None),
         ("refused", "reference_reused"),
     ]
+    assert answer["results"][1]["message"] == {"zh-CN": "没有该会员。", "en": "There is no such member."}
+    assert [r["message"] is None for r in answer["results"]] == [r["status"] != "refused" for r in answer["results"]]
     assert good(await scene.api.get("/v1/me", headers=scene.member))["points"]["balance"] == 1005
 
 

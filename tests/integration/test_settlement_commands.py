@@ -92,7 +92,9 @@ def test_close_and_export(demo: Path, last_month: Month, tmp_path: Path) -> None
         assert result.exit_code == 0, result.output
         assert "3 lines, 30.03 CNY" in result.stdout
     rows = list(csv.DictReader(io.StringIO((tmp_path / "lines.csv").read_bytes().decode("utf-8-sig"))))
-    assert [int(row["金额（最小单位）"]) for row in rows] == sorted(int(row["金额（最小单位）"]) for row in rows) or len(rows) == 3
+    assert [int(row["金额（最小单位）"]) for row in rows] == sorted(
+        int(row["金额（最小单位）"]) for row in rows
+    ) or len(rows) == 3
     assert sum(int(row["金额（最小单位）"]) for row in rows) == 3_003
     assert openpyxl.load_workbook(tmp_path / "lines.xlsx").sheetnames == ["明细", "汇总"]
 

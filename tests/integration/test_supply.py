@@ -59,9 +59,21 @@ async def test_codes_are_handed_out_in_upload_order_and_are_the_stock(shop: Shop
     assert (await shop.redeem(offer))["code"] == "sold_out"
     first = good(await shop.upload(offer, ["ALPHA-1", "ALPHA-2"]))
     again = good(await shop.upload(offer, ["ALPHA-2", "BETA-1", "BETA-1"]))
-    assert (first, again) == (
-        {"added": 2, "known": 0, "remaining": 2}, {"added": 1, "known": 2, "remaining": 3},
-    )  # fmt: skip
+    assert first == {"added": 2, "known": 0, "remaining": 2, "skipped": []}
+    assert again == {
+        "added": 1,
+        "known": 2,
+        "remaining": 3,
+        "skipped": [
+            {"index": 0, "code": "ALPHA-2", "reason": "uploaded_before", "offer_id": None},
+            {"index": 2, "code": "BETA-1", "reason": "repeated", "offer_id": None},
+        ],
+    }
+    other = (await shop.partner.offer(points=10, codes="partner"))["id"]
+    elsewhere = good(await shop.upload(other, ["ALPHA-1", "GAMMA-1"]))
+    assert elsewhere["skipped"] == [
+        {"index": 0, "code": "ALPHA-1", "reason": "uploaded_for_other_offer", "offer_id": offer}
+    ]
     one, two = await shop.redeem(offer), await shop.redeem(offer, 2)
     assert one["voucher"]["partner_codes"] == ["ALPHA-1"]
     assert two["voucher"]["partner_codes"] == ["ALPHA-2", "BETA-1"]
