@@ -1,7 +1,7 @@
 """Small worlds for tests: a partner with a contract, members with points, live offers; made through the use cases."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -26,7 +26,6 @@ from marketplace.platform.desk import Desk
 from marketplace.platform.idempotency import Outcome
 from marketplace.platform.invariants import Invariant
 from marketplace.settings import Settings
-from tests.support import today
 from tests.support.sellers import active_partner
 
 
@@ -84,8 +83,7 @@ class World:
 
     async def offer(self, *, live: bool = True, points: int = 100, **fields: Any) -> UUID:
         """Register an offer and put it on sale."""
-        sale = {"starts_at": (self.now - timedelta(days=400)).isoformat(), "ends_at": None}
-        body = msgspec.convert(offer_json(points=points, **{"sale": sale} | fields), OfferIn)
+        body = msgspec.convert(offer_json(points=points, **fields), OfferIn)
         async with unit_of_work() as work:
             offer_id = await register(work, self.partner_id, body, "partner:test", self.offer_rules, self.now)
             if live:
@@ -106,7 +104,6 @@ class World:
 
 def offer_json(*, points: int = 100, **fields: Any) -> dict[str, Any]:
     """A good offer, as JSON values."""
-    start = (today.now() - timedelta(days=400)).isoformat()
     return {
         "sku": f"SKU-{uuid4().hex[:12]}",
         "scenario": "lodging",
@@ -114,7 +111,7 @@ def offer_json(*, points: int = 100, **fields: Any) -> dict[str, Any]:
         "description": {"zh-CN": "标准间。", "en": "A standard room."},
         "terms": {"zh-CN": "提前一天预订。", "en": "Book a day ahead."},
         "price": {"points": points, "cash": None},
-        "sale": {"starts_at": start, "ends_at": None},
+        "sale": {"starts_at": "2020-01-01T00:00:00+00:00", "ends_at": None},
         "voucher_days": 30,
         "stock": None,
     } | fields
