@@ -10,7 +10,8 @@ import msgspec
 from benefits.offers.domain import Content, Scenario
 from benefits.offers.schemas import OfferView, PartnerOfferView, PartnerRef, StockView
 from marketplace.kernel.facts import InvalidField, NotFound
-from marketplace.kernel.text import Text, query_terms
+from marketplace.kernel.search import query_terms
+from marketplace.kernel.text import Text
 from marketplace.platform.database import DB
 from marketplace.platform.paging import Cursors, Page
 
@@ -81,7 +82,7 @@ async def _find(
 ) -> tuple[list[asyncpg.Record], str | None]:
     kind = f"offers:{scenario}:{query}:{max_points}"
     after_at, after_id = _position(cursors, kind, cursor)
-    terms = query_terms(query) if query else None
+    terms = list(query_terms(query)) if query else None
     if terms == []:
         return [], None
     # Only what is asked for is said: a statement with "or it is null" in it has to be planned anew for each reading.

@@ -14,8 +14,9 @@ from benefits.points.domain import MAX_POINTS
 from marketplace.kernel.calendar import Calendar, in_utc
 from marketplace.kernel.facts import Fact, InvalidField, Kind, refuse_all
 from marketplace.kernel.money import Money
+from marketplace.kernel.search import search_terms
 from marketplace.kernel.states import Transitions
-from marketplace.kernel.text import Text, search_terms
+from marketplace.kernel.text import Text
 from partners.contracts.domain import PartnerTerms
 from partners.contracts.pricing import Unit
 from partners.fields import SCENARIOS

@@ -12,6 +12,7 @@ from benefits.redemptions.schemas import UseIn
 from marketplace.kernel.codes import UnreadableCodeError, read_code
 from marketplace.kernel.facts import Fact, InvalidField, Kind
 from marketplace.kernel.states import TransitionRefusedError
+from marketplace.kernel.typed_text import typed_plain
 from marketplace.platform.paging import Cursors
 
 _TOKEN_LIFE = timedelta(minutes=10)
@@ -164,8 +165,8 @@ def new_token(code: str, partner_id: UUID, now: datetime, cursors: Cursors) -> s
 
 
 def spelled(code: str) -> str:
-    """Return a code as it is stored: ours as they are grouped, a partner's own as it was typed."""
+    """Return a code as it is stored: ours as they are grouped, a partner's own in the letters that were meant, without blanks."""
     try:
         return read_code(code)[0]
     except UnreadableCodeError:
-        return code.strip()
+        return typed_plain(code).replace(" ", "")

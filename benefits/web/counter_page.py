@@ -23,7 +23,7 @@ from partners.oauth.callers import PartnerCaller
 from partners.staff.domain import SignedIn
 from partners.web.acting import acting
 from partners.web.forms import typed, wire
-from partners.web.frame import HttpRequest, field, portal_page, portal_router, words
+from partners.web.frame import HttpRequest, portal_page, portal_router, typed_field, words
 from partners.web.places import Place, leads_to
 
 _LOOK, _TAKE = "vouchers:verify", "vouchers:use"
@@ -84,7 +84,7 @@ async def verify(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | 
     here = await where(request, partner)
     if here is None:
         return choose()
-    code = field(await request.form(), "code", 100)
+    code = typed_field(await request.form(), "code", 100)
     try:
         body = _wire(VerifyIn, code=code, location_id=here.location_id)
         return await _look(request, partner, here, body)
@@ -99,7 +99,7 @@ async def use(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Res
     here = await where(request, partner)
     if here is None:
         return choose()
-    code, reference = field(form, "code", 100), typed(form, "reference", 200)
+    code, reference = typed_field(form, "code", 100), typed(form, "reference", 200)
     said = {"code": code, "reference": reference, "location_id": here.location_id}
     try:
         body = _wire(UseIn, **said, use_token=str(form.get("use_token", ""))[:500] or None)
@@ -127,7 +127,7 @@ async def undo(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Re
     here = await where(request, partner)
     if here is None:
         return choose()
-    code, reason = field(form, "code", 100), typed(form, "reason", 200)
+    code, reason = typed_field(form, "code", 100), typed(form, "reason", 200)
     try:
         body = _wire(UndoUseIn, code=code, reason=reason or "-", location_id=here.location_id)
         key = request_key(request, partner.actor, str(form.get("idempotency_key", "")), body)

@@ -7,6 +7,8 @@ Two characters of bucket, nine random ones (45 bits), one check character, in Cr
 import secrets
 from operator import mul
 
+from marketplace.kernel.typed_text import typed_plain
+
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
 _READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1", "-": "", " ": ""})
@@ -38,7 +40,7 @@ def read_code(text: str) -> tuple[str, int]:
 
     Raises UnreadableCodeError.
     """
-    letters = text.strip().upper().translate(_READ_AS)
+    letters = typed_plain(text).upper().translate(_READ_AS)
     if len(letters) != _LENGTH or any(letter not in _VALUES for letter in letters):
         raise UnreadableCodeError(text)
     if _check(letters[:-1]) != letters[-1]:

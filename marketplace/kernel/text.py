@@ -1,4 +1,4 @@
-"""Texts in the product's two languages, what a text from outside may have, and the bigrams that make texts searchable.
+"""Texts in the product's two languages, and what a text from outside may have.
 
 Every text from outside is one of these kinds, by the `text` mark of its type (`line` where there is none):
 
@@ -11,7 +11,6 @@ Every text from outside is one of these kinds, by the `text` mark of its type (`
 """
 
 import re
-import unicodedata
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -21,9 +20,6 @@ from marketplace.kernel.letters import Words, complaint, with_plain_line_ends
 
 Language = Literal["zh-CN", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh-CN", "en")
-
-_WORD = re.compile(r"[a-z0-9]+|[\u3400-\u9fff]+")
-_MAX_TERM = 30
 
 TextKind = Literal["line", "paragraphs", "typed", "raw"]
 
@@ -87,35 +83,3 @@ def preferred_language(accept_language: str | None) -> Language:
         elif weight > 0 and name.startswith("zh"):
             ranked.append((-weight, place, "zh-CN"))
     return min(ranked)[2] if ranked else "zh-CN"
-
-
-def search_terms(text: str) -> list[str]:
-    """Return the terms under which a text is found, sorted, each once.
-
-    Latin words and numbers stand as they are, folded to lower case; a run of Chinese gives each character and each
-    pair of neighbours. PostgreSQL's own parser keeps a Chinese run whole and trigrams need three characters, so neither
-    finds 酒店; bigrams in an array under a GIN index do.
-    """
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    terms: set[str] = set()
-    for run in _WORD.findall(folded):
-        if run[0] < "\u3400":
-            terms.add(run[:_MAX_TERM])
-        else:
-            terms.update(run)
-            terms.update(run[start : start + 2] for start in range(len(run) - 1))
-    return sorted(terms)
-
-
-def query_terms(query: str) -> list[str]:
-    """Return the terms that a found text must all have: a Chinese run of two or more is asked by its pairs only."""
-    folded = unicodedata.normalize("NFKC", query).casefold()
-    terms: set[str] = set()
-    for run in _WORD.findall(folded):
-        if run[0] < "\u3400":
-            terms.add(run[:_MAX_TERM])
-        elif len(run) == 1:
-            terms.add(run)
-        else:
-            terms.update(run[start : start + 2] for start in range(len(run) - 1))
-    return sorted(terms)

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.hotp import HOTP
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
+from marketplace.kernel.typed_text import typed_plain
 from marketplace.platform.secretbox import decrypt, encrypt
 
 STEP_S = 30
@@ -43,7 +44,7 @@ def open_secret(secret_key: str, sealed: bytes) -> bytes:
 
 def matching_step(secret: bytes, code: str, at: datetime) -> int | None:
     """Return the step whose code this is, or None. Whether that step was used before is for the database to say."""
-    digits = code.strip().replace(" ", "")
+    digits = typed_plain(code).replace(" ", "").replace("-", "")
     if not (len(digits) == DIGITS and digits.isascii() and digits.isdigit()):
         return None
     now = int(at.timestamp()) // STEP_S
@@ -94,6 +95,6 @@ def new_recovery_codes() -> list[str]:
 
 
 def recovery_hash(code: str) -> str:
-    """Return what is kept of a recovery code; case, blanks and dashes do not count."""
-    plain = "".join(letter for letter in code.upper() if letter.isalnum())
+    """Return what is kept of a recovery code; case, blanks, dashes and how a keyboard writes its letters do not count."""
+    plain = "".join(letter for letter in typed_plain(code).upper() if letter.isalnum())
     return hashlib.sha256(plain.encode()).hexdigest()

@@ -19,7 +19,7 @@ from partners.staff.authenticate import Candidate, TooManyGuesses, check_code, c
 from partners.staff.company_address import company_of
 from partners.staff.devices import device_of, known_from_now
 from partners.staff.throttle import Throttle
-from partners.web.frame import HttpRequest, field, go, safe_path, sign_in_of, strangers_page, words
+from partners.web.frame import HttpRequest, go, safe_path, sign_in_of, strangers_page, typed_field, words
 
 STEP_LIFETIME_S = 600
 """How long somebody may take from the password to the second factor."""
@@ -55,7 +55,7 @@ async def sign_in(
 ) -> Page | Response[Any]:
     """Look at the password, and go on to the second factor. A refusal says the same whatever was wrong."""
     form = await request.form()
-    target, email = safe_path(str(form.get("return_to", ""))), field(form, "email", 254)
+    target, email = safe_path(str(form.get("return_to", ""))), typed_field(form, "email", 254)
     password, throttle, now = str(form.get("password", ""))[:500], throttle_of(request), clock.now()
     device = device_of(request, settings, email, now)
     try:

@@ -24,6 +24,7 @@ from litestar.types import ControllerRouterHandler
 from marketplace.kernel.facts import Fact, Kind
 from marketplace.kernel.letters import complaint
 from marketplace.kernel.states import TransitionRefusedError
+from marketplace.kernel.typed_text import typed_plain
 from marketplace.platform.problems import handle_fact
 from marketplace.platform.secretbox import derive
 from marketplace.settings import Settings
@@ -175,6 +176,12 @@ def field(form: Mapping[str, Any], name: str, most: int) -> str:
     """Return a one-line field of a form; what cannot be seen, or too much of it, is nothing."""
     text = str(form.get(name, "")).strip()
     return text if len(text) <= most and complaint(text) is None else ""
+
+
+def typed_field(form: Mapping[str, Any], name: str, most: int) -> str:
+    """Return a code or an address of a form in the letters that were meant, whatever keyboard typed them."""
+    text = typed_plain(str(form.get(name, "")))
+    return text if text.isprintable() and len(text) <= most else ""
 
 
 def cursor_of(request: HttpRequest) -> str | None:

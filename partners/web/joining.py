@@ -26,7 +26,7 @@ from partners.staff.passwords import hash_password
 from partners.staff.second_factor import new_secret, readable, setup_address, setup_picture
 from partners.staff.throttle import BY_ADDRESS, BY_MAILBOX
 from partners.web.entering import throttle_of
-from partners.web.frame import HttpRequest, field, sign_in_of, strangers_page, words
+from partners.web.frame import HttpRequest, sign_in_of, strangers_page, typed_field, words
 
 ISSUER = "Benefits Marketplace"
 """The name beside the code in the authenticator app; ASCII, as older apps want it."""
@@ -87,7 +87,7 @@ async def forgotten(request: HttpRequest, settings: NamedDependency[Settings], c
 async def mail_if_known(request: HttpRequest, settings: Settings, clock: Clock, send: SendTo) -> None:
     """Have something sent to the address in the form, if it is somebody's; how long it takes tells nothing of that."""
     started, now, throttle = time.monotonic(), clock.now(), throttle_of(request)
-    email = normal_email(field(await request.form(), "email", 254))
+    email = normal_email(typed_field(await request.form(), "email", 254))
     by_address = await throttle.allows(BY_ADDRESS, address_of(request), now)
     if await throttle.allows(BY_MAILBOX, email, now) and by_address:
         async with unit_of_work() as work:

@@ -126,6 +126,17 @@ async def test_the_counter_says_the_last_day_that_the_member_sees(shop: Shop) ->
     assert f"有效期至 {said}" in undone.text
 
 
+async def test_a_code_is_found_as_any_keyboard_types_it(shop: Shop) -> None:
+    await shop.stand("SH-1")
+    code = await shop.voucher()
+    wide = "".join(chr(ord(letter) + 0xFEE0) for letter in code)
+    for typed in (code.replace("-", "－"), wide, code.replace("-", "—"), f"\u200b{code}", code.replace("-", "　")):
+        page = await shop.verify(typed)
+        assert (page.status_code, "可以核销" in page.text) == (200, True), typed
+        body = {"code": typed, "location_id": "SH-1"}
+        assert good(await shop.api.post("/v1/partner/vouchers/verify", json=body, headers=shop.partner.headers))
+
+
 async def test_one_that_has_expired(shop: Shop) -> None:
     await shop.stand("SH-1")
     code = await shop.voucher()

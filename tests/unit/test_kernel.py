@@ -12,7 +12,9 @@ from marketplace.kernel.calendar import Calendar, Month, NotAMonthError
 from marketplace.kernel.codes import UnreadableCodeError, new_code, read_code
 from marketplace.kernel.ids import bucket_of, uuid7
 from marketplace.kernel.money import EXPONENTS, Money, format_amount, tax_included
-from marketplace.kernel.text import preferred_language, query_terms, search_terms
+from marketplace.kernel.search import query_terms, search_terms
+from marketplace.kernel.text import preferred_language
+from marketplace.kernel.typed_text import typed_address
 
 pytestmark = pytest.mark.dates
 
@@ -106,6 +108,79 @@ def test_months_count_across_years() -> None:
 def test_search_in_both_languages(title: str, query: str, found: bool | None) -> None:
     wanted = query_terms(query)
     assert (set(wanted) <= set(search_terms(title)) if wanted else None) is found
+
+
+@pytest.mark.parametrize(
+    ("title", "query"),
+    [
+        ("咖啡 Café crème", "cafe"),
+        ("咖啡 Cafe creme", "crème"),
+        ("Citroën", "citroen"),
+        ("Ærø Smørrebrød", "aero smorrebrod"),
+        ("Łódź", "lodz"),
+        ("STRASSE", "straße"),
+        ("Straße", "strasse"),
+        ("İstanbul", "istanbul"),
+        ("Kırmızı", "kirmizi"),
+        ("ユニクロ商品券", "ユニクロ"),
+        ("ユニクロ商品券", "ﾕﾆｸﾛ"),
+        ("ユニクロ商品券", "ゆにくろ"),
+        ("ラーメン", "らーめん"),
+        ("ガス", "ガス"),
+        ("서울 호텔 숙박권", "호텔"),
+        ("서울 호텔", "서울"),
+        ("Ресторан Йорк", "ресторан"),
+        ("Ресторан Йорк", "йорк"),
+        ("Ёлка", "елка"),
+        ("Αθήνα", "αθηνα"),
+        ("𠮷野家双人套餐", "𠮷野家"),
+        ("喆堃酒店", "喆堃"),
+        ("㐂寿司", "㐂"),
+        ("各々の人々", "人々"),
+        ("二〇二六", "二〇"),
+        ("สปา กรุงเทพ", "กรุง"),
+        ("ＫＦＣ 套餐", "kfc"),
+        ("Vietnam Phở", "pho"),
+        ("Müller", "mu\u0308ller"),
+        ("123 Hotel", "１２３"),
+    ],
+)
+def test_every_script_is_found(title: str, query: str) -> None:
+    wanted = query_terms(query)
+    assert wanted
+    assert set(wanted) <= set(search_terms(title))
+
+
+@pytest.mark.parametrize(("title", "query"), [("カス", "ガス"), ("호텔", "호두"), ("酒店", "店酒"), ("Café", "caff")])
+def test_what_is_another_word_is_not_found(title: str, query: str) -> None:
+    assert not set(query_terms(query)) <= set(search_terms(title))
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "{code}", " {code} ", "{lower}", "{bare}", "{wide}", "{code}\u200b", "\ufeff{code}",
+        *(f"{{dash:{dash}}}" for dash in "－—–‐‑‒―−﹣ー"), "{dash: }", "{dash:　}", "{dash:\u00ad}", "{code}\ufe0f",
+    ],
+)  # fmt: skip
+def test_a_code_is_read_as_any_keyboard_types_it(typed: str) -> None:
+    code = new_code(7)
+    kinds = {"code": code, "lower": code.lower(), "bare": code.replace("-", "")}
+    kinds["wide"] = "".join(chr(ord(letter) + 0xFEE0) for letter in code)
+    text = code.replace("-", typed[6:-1]) if typed.startswith("{dash:") else typed.format(**kinds)
+    assert read_code(text) == (code, 7)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("Zhou@Huazhu.example", "zhou@huazhu.example"), ("ｚｈｏｕ＠ｈｕａｚｈｕ．ｅｘａｍｐｌｅ", "zhou@huazhu.example"),
+        (" zhou@huazhu。example ", "zhou@huazhu.example"), ("zhou\u200b@huazhu.example", "zhou@huazhu.example"),
+        ("a－b@x.example", "a-b@x.example"),
+    ],
+)  # fmt: skip
+def test_an_address_is_read_as_any_keyboard_types_it(typed: str, meant: str) -> None:
+    assert typed_address(typed) == meant
 
 
 @pytest.mark.parametrize(

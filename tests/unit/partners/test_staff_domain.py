@@ -24,6 +24,7 @@ from partners.staff.second_factor import (
     code_at,
     matching_step,
     new_recovery_codes,
+    new_secret,
     recovery_hash,
     setup_address,
     setup_picture,
@@ -130,3 +131,22 @@ def test_devices_are_called_what_people_call_them() -> None:
         == "Safari · iPhone"
     )
     assert not device("<script>")
+
+
+def test_second_factors_and_recovery_codes_are_read_as_any_keyboard_types_them() -> None:
+    secret, now = new_secret(), datetime(2026, 11, 30, 12, tzinfo=UTC)
+    code = code_at(secret, now)
+    wide = "".join(chr(ord(digit) + 0xFEE0) for digit in code)
+    for typed in (
+        code,
+        wide,
+        f"{code[:3]} {code[3:]}",
+        f"{wide[:3]}　{wide[3:]}",
+        f"{code[:3]}－{code[3:]}",
+        f"\u200b{code}",
+    ):
+        assert matching_step(secret, typed, now) is not None, typed
+    (recovery,) = new_recovery_codes()[:1]
+    wide = "".join(chr(ord(letter) + 0xFEE0) for letter in recovery)
+    for typed in (recovery.lower(), wide, recovery.replace("-", "—"), recovery.replace("-", "　"), recovery + "\u2060"):
+        assert recovery_hash(typed) == recovery_hash(recovery), typed

@@ -1,0 +1,34 @@
+"""What a person types off paper or a screen, made plain before it is compared: codes, second factors, addresses.
+
+A Chinese keyboard types full-width letters and digits, its own dashes and stops, and wide blanks; what is copied out of a
+chat brings invisible letters along. None of them is ever meant.
+(Unicode's compatibility composition, UAX #15; dashes are category Pd.)
+"""
+
+import unicodedata
+
+_MORE_DASHES = "\u2212\u30fc\u2043\u02d7"  # minus, the long vowel of kana, the hyphen bullet, the modifier minus
+
+
+def typed_plain(text: str) -> str:
+    """Return the text in the letters that were meant: no full-width forms, one sort of dash, single blanks, nothing invisible."""
+    if not text.isascii():
+        text = "".join(map(_plain, unicodedata.normalize("NFKC", text)))
+    return " ".join(text.split())
+
+
+def typed_address(text: str) -> str:
+    """Return a mail address in the letters that were meant, in lower case: an address has no blanks, and its stops are dots."""
+    return typed_plain(text).replace(" ", "").replace("\u3002", ".").lower()
+
+
+def _plain(letter: str) -> str:
+    if letter.isascii():
+        return letter
+    category = unicodedata.category(letter)
+    if category == "Pd" or letter in _MORE_DASHES:
+        return "-"
+    if letter.isspace():
+        return " "
+    # Format and control characters, and the selectors of how a letter looks.
+    return "" if category in {"Cf", "Cc"} or "\ufe00" <= letter <= "\ufe0f" else letter
