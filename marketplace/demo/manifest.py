@@ -97,6 +97,9 @@ def demo_settings(folder: Path, base_url: str) -> Settings:
     overrides: dict[str, Any] = {"mode": "demo", "data": folder, "base_url": base_url, "oneid_issuer": ""}
     if not environment.get("MARKETPLACE_SECRET_KEY"):
         overrides["secret_key"] = _secret(folder)
+    if not environment.get("MARKETPLACE_OUTBOUND_ALLOW"):
+        # Who tries webhooks tries them on the same machine. No other mode allows it by itself.
+        overrides["outbound_allow"] = "127.0.0.0/8,::1/128"
     if not environment.get("MARKETPLACE_LOG_LEVEL"):
         overrides["log_level"] = "warning"
     if not environment.get("MARKETPLACE_LOG_FORMAT"):

@@ -8,6 +8,18 @@ from litestar.datastructures import Cookie
 from litestar.response.base import ASGIResponse
 from litestar.types import Message, Receive, Scope, Send
 
+PROBLEM = "application/problem+json"
+
+
+def with_request_id(problem: bytes, request_id: str) -> bytes:
+    """Return an encoded problem document with the number of the request that it answers.
+
+    A refusal that is kept for its idempotency key is encoded without one, since each request that is told of it has its own.
+    """
+    if not request_id or not problem.endswith(b"}") or b'"request_id"' in problem:
+        return problem
+    return problem[:-1] + b',"request_id":"' + request_id.encode() + b'"}'
+
 
 class Answer(Response[bytes]):
     """A body with its status, media type and headers.
@@ -38,6 +50,8 @@ class Answer(Response[bytes]):
         """Return what sends it; a route that adds cookies or background tasks of its own gets the framework's."""
         if cookies or others.get("background") or others.get("is_head_response"):
             return super().to_asgi_response(app, request, cookies=cookies, headers=headers, **others)
+        if self.media_type == PROBLEM:
+            self.content = with_request_id(self.content, str(request.scope["state"].get("request_id", "")))
         fields = {**headers, **self.headers} if headers else self.headers
         raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in fields.items()]
         raw.append((b"content-type", str(self.media_type).encode()))

@@ -76,6 +76,17 @@ _WORDS: dict[Reason, tuple[str, str]] = {
 }
 
 
+_ALLOW = (
+    "（演示与测试模式下可用 MARKETPLACE_OUTBOUND_ALLOW 放行，例如 127.0.0.0/8）",
+    " (in demo and test, MARKETPLACE_OUTBOUND_ALLOW lets networks such as 127.0.0.0/8 in)",
+)
+_HINTS: dict[Reason, tuple[str, str]] = {
+    Reason.NOT_PUBLIC: _ALLOW,
+    Reason.NOT_HTTPS: _ALLOW,
+    Reason.PORT: ("（由 MARKETPLACE_OUTBOUND_PORTS 设定）", " (MARKETPLACE_OUTBOUND_PORTS says which)"),
+}
+
+
 class OutboundError(Exception):
     """There is no answer; `reason` says why, `detail` may be shown to whoever gave the address."""
 
@@ -178,8 +189,10 @@ class Outbound:
         resolver: Resolver | None = None,
         trust: ssl.SSLContext | None = None,
         seconds: float = SECONDS,
+        hints: Mapping[Reason, tuple[str, str]] | None = None,
     ) -> None:
-        """Keep the rules; `resolver` replaces the system's, `trust` the public certificate authorities."""
+        """Keep the rules; `resolver` replaces the system's, `trust` the public certificate authorities, `hints` say more."""
+        self._hints = hints or {}
         self._ports = frozenset(ports)
         self._allowed = tuple(allowed)
         self._resolver = resolver or Lookups()
@@ -189,7 +202,9 @@ class Outbound:
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Return the way out as the settings have it."""
-        return cls(ports=settings.outbound_port_list, allowed=settings.outbound_allowed_networks)
+        # In production nothing could be set, and a partner has no business with our settings.
+        hints = None if settings.mode == "production" else _HINTS
+        return cls(ports=settings.outbound_port_list, allowed=settings.outbound_allowed_networks, hints=hints)
 
     def check(self, field: str, url: str) -> None:
         """Refuse, before it is stored, an address that could never be used; no name is resolved. Raises InvalidField."""
@@ -203,7 +218,10 @@ class Outbound:
         except OutboundError as error:
             chinese, english = _WORDS[error.reason]
             ports = ", ".join(map(str, sorted(self._ports)))
-            raise InvalidField(field, chinese.format(ports=ports), english.format(ports=ports)) from error
+            hint = self._hints.get(error.reason, ("", ""))
+            raise InvalidField(
+                field, f"{chinese.format(ports=ports)}{hint[0]}", f"{english.format(ports=ports)}{hint[1]}"
+            ) from error
 
     async def send(
         self,

@@ -8,9 +8,10 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.kernel.facts import InvalidField, NotFound
+from marketplace.kernel.facts import Fact, InvalidField, NotFound
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.text import Text
+from marketplace.platform import audit
 from marketplace.platform.database import DB, UnitOfWork
 from marketplace.platform.events import publish
 from partners.contracts.void import void_agreements
@@ -73,13 +74,35 @@ async def resubmit(work: UnitOfWork, partner_id: UUID, amended: Resubmission, no
     await attest(work, partner_id, amended.attestations, now)
     await require_gate(partner_id, "submit")
     await move(work, partner_id, APPLICANT, "resubmit", before, after, amended.reply, now)
-    return await _status(partner_id)
+    return await application_status(partner_id)
+
+
+AMENDABLE = frozenset({PartnerStatus.APPLIED, PartnerStatus.IN_REVIEW, PartnerStatus.CHANGES_REQUESTED})
+"""States in which the application's token is of use."""
+
+
+class NotAmendable(Fact):
+    """The application was decided: a token would open nothing."""
+
+    code = "application_decided"
+    zh = "申请已有结果，不再需要申请令牌。"
+    en = "The application was decided; a token would open nothing."
+
+
+async def new_token(work: UnitOfWork, partner_id: UUID, now: datetime) -> str:
+    """Give an application a new token in the place of the one before, and return it. Raises NotFound, NotAmendable."""
+    if await lock_partner(work, partner_id) not in AMENDABLE:
+        raise NotAmendable
+    token = _TOKEN_PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
+    await work.execute("UPDATE partner SET application_token_hash = $2 WHERE id = $1", partner_id, _hash(token))
+    await audit.record(work, APPLICANT, "application.new_token", f"partner:{partner_id}", now)
+    return token
 
 
 async def look(partner_id: UUID, token: str) -> ApplicationStatus:
     """Return how far an application is. Raises NotFound alike for an unknown application and for a wrong token."""
     await prove(partner_id, token)
-    return await _status(partner_id)
+    return await application_status(partner_id)
 
 
 async def prove(partner_id: UUID, token: str) -> None:
@@ -89,7 +112,8 @@ async def prove(partner_id: UUID, token: str) -> None:
         raise NotFound
 
 
-async def _status(partner_id: UUID) -> ApplicationStatus:
+async def application_status(partner_id: UUID) -> ApplicationStatus:
+    """Return how far an application is. Raises NotFound."""
     row = await reader().fetchrow(
         "SELECT id, status, name_zh, name_en, applied_at, changed_at FROM partner WHERE id = $1", partner_id
     )

@@ -30,9 +30,9 @@ _SUBJECTS: dict[Kind, Text] = {
 }
 _TEXTS: dict[Kind, Text] = {
     "changes_requested": Text(
-        "运营审核后请您补正入驻申请：\n\n{reason}\n\n请修改后用申请令牌重新提交。",
+        "运营审核后请您补正入驻申请：\n\n{reason}\n\n请在下面的页面查看申请，修改后用申请令牌重新提交。",
         "Operations have looked at your application and ask for a change:\n\n{reason}\n\n"
-        "Please put it right and hand it in again with the application token.",
+        "The page below shows the application. Please put it right and hand it in again with the application token.",
     ),
     "approved": Text(
         "您的入驻申请已通过。门户的邀请链接另行发送给负责人。",

@@ -17,6 +17,7 @@ from marketplace.platform.events import StoredEvent
 from marketplace.platform.mail import post_mail
 from marketplace.settings import Settings
 from partners.onboarding.domain import PartnerStatus
+from partners.staff.application_link import application_link
 from partners.staff.domain import StaffRole
 from partners.staff.notice_words import Kind, notice_mail
 
@@ -68,12 +69,13 @@ class Notifier:
             if found is None or event.occurred_at < since:
                 continue
             kind, roles = found
-            # Whose application is under review has no portal yet, but the token of the application.
-            place = "/partner" if roles else f"/v1/partner/applications/{event.payload['partner_id']}"
-            for one in await _addressees(work, UUID(event.payload["partner_id"]), roles):
-                subject, text = notice_mail(
-                    kind, one.name, one.partner_zh, one.partner_en, f"{self._settings.base_url}{place}", event.payload
-                )
+            partner_id, now = UUID(event.payload["partner_id"]), self._clock.now()
+            # Whose application is under review has no portal yet, but a page about the application.
+            address = (
+                f"{self._settings.base_url}/partner" if roles else application_link(self._settings, partner_id, now)
+            )
+            for one in await _addressees(work, partner_id, roles):
+                subject, text = notice_mail(kind, one.name, one.partner_zh, one.partner_en, address, event.payload)
                 await post_mail(
                     work, self._settings.secret_key, one.email, subject, text, self._clock.now(), _id(event, one.email)
                 )

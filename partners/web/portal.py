@@ -5,6 +5,7 @@ from litestar import Router
 from partners.web import (
     account,
     answers,
+    application,
     company,
     contracts,
     credentials,
@@ -32,6 +33,8 @@ def routes() -> list[Router]:
             company.callback,
             company.find_company,
             answers.answer,
+            application.application,
+            application.token,
             joining.join_form,
             joining.join_deed,
             joining.forgotten_form,

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
+from marketplace.demo.manifest import demo_settings
 from marketplace.kernel.addresses import networks
 from marketplace.kernel.facts import InvalidField
 from marketplace.platform import lookups, outbound
@@ -372,3 +374,33 @@ async def test_an_allowed_address_does_not_carry_another_in() -> None:
     names = Names(["127.0.0.1", "10.0.0.1"])
     assert await refused(local(names), "https://hook.example/") == Reason.NOT_PUBLIC
     assert await refused(local(names), "http://hook.example/") == Reason.NOT_HTTPS
+
+
+def test_the_refusal_names_the_setting_but_in_production(settings: Settings) -> None:
+    """Whoever tried the webhook chapter on a laptop was told that the address must be public, and not what to do."""
+    strict = Outbound.of(msgspec.structs.replace(settings, outbound_allow=""))
+    for url, setting in (
+        ("http://127.0.0.1:8080/hook", "MARKETPLACE_OUTBOUND_ALLOW"),
+        ("https://10.0.0.1/hook", "MARKETPLACE_OUTBOUND_ALLOW"),
+        ("https://hooks.example.com:9000/hook", "MARKETPLACE_OUTBOUND_PORTS"),
+    ):
+        with pytest.raises(InvalidField) as refused:
+            strict.check("url", url)
+        assert all(setting in str(refused.value.details[words]) for words in ("zh_reason", "en_reason")), url
+        production = Outbound.of(msgspec.structs.replace(settings, mode="production", outbound_allow=""))
+        with pytest.raises(InvalidField) as refused:
+            production.check("url", url)
+        assert "MARKETPLACE" not in str(refused.value.details)
+
+
+def test_the_demo_allows_its_own_machine_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MARKETPLACE_OUTBOUND_ALLOW", "DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    demo = Outbound.of(demo_settings(tmp_path, "http://127.0.0.1:8000"))
+    for url in ("http://127.0.0.1:8080/hook", "http://[::1]:3000/"):
+        demo.check("url", url)
+    for url in ("http://192.168.1.7:8080/hook", "https://169.254.169.254/latest"):
+        with pytest.raises(InvalidField):
+            demo.check("url", url)
+    monkeypatch.setenv("MARKETPLACE_OUTBOUND_ALLOW", "192.168.0.0/16")
+    Outbound.of(demo_settings(tmp_path, "http://127.0.0.1:8000")).check("url", "http://192.168.1.7:8080/hook")

@@ -13,7 +13,8 @@ from marketplace.platform import logs
 from marketplace.platform.requests import REQUESTS
 from marketplace.server import config, reserve
 from marketplace.settings import Settings
-from tests.support.app import Api, running_app
+from tests.support.app import Api, fresh_key, running_app
+from tests.support.flow import Partner, good
 
 
 @pytest.fixture
@@ -54,6 +55,22 @@ async def test_every_answer_has_the_id_of_its_line(
     told = {"event": "request", "level": "info", "method": method, "path": path, "status": status}
     assert told.items() <= line.items()
     assert line["request_id"] == "asked-by-me-1"
+
+
+async def test_a_refused_redemption_has_the_id_of_each_request_that_is_told_of_it(settings: Settings, dsn: str) -> None:
+    """A refusal that is kept for its key was told without a request id."""
+    async with running_app(settings, dsn) as api:
+        partner = await Partner(api).open()
+        offer = await partner.offer(points=500)
+        member = api.member("poor")
+        good(await api.get("/v1/me", headers=member))
+        key, body = fresh_key(), {"offer_id": offer["id"], "quantity": 1}
+        for number in (1, 2):
+            headers = member | key | {"X-Request-Id": f"asked-by-me-{number}"}
+            refused = await api.post("/v1/redemptions", json=body, headers=headers)
+            assert (refused.status_code, refused.json()["code"]) == (409, "insufficient_points")
+            assert refused.json()["request_id"] == f"asked-by-me-{number}"
+            assert (refused.headers.get("Idempotency-Replayed") == "true") is (number == 2)
 
 
 @pytest.mark.parametrize("given", ["short", "with space in it", "x" * 65, "ärger-ärger"])

@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import msgspec
@@ -17,10 +18,13 @@ from marketplace.app import create_app
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import DB
 from marketplace.settings import Settings
-from tests.support.app import Api
+from partners.staff.application_link import application_link
+from tests.support.app import Api, fresh_key
 from tests.support.browsing import ARGUMENTS, SIZES, fits, person
 from tests.support.chromium import chromium
+from tests.support.flow import good
 from tests.support.portal import Portal
+from tests.support.sellers import application_json
 from tests.support.shop import Shop
 from tests.support.tokens import Issuer
 
@@ -136,6 +140,27 @@ async def test_a_voucher_is_taken_and_given_back(shop: Shop, browser: Browser, s
         await look(page, "counter-undone", size, language)
         assert complaints == []
     assert await DB.fetchval("SELECT status FROM voucher WHERE code = $1", code) == "issued"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("size", SIZES)
+async def test_an_application_is_opened_from_its_message(
+    shop: Shop, browser: Browser, clock: Clock, size: str, language: str
+) -> None:
+    address = shop.browser.settings.base_url
+    applied = good(await shop.api.post("/v1/partner/applications", json=application_json(), headers=fresh_key()), 201)
+    at = f"/v1/admin/partners/{applied['id']}"
+    for step, body in (("take_up", {}), ("request_changes", {"reason": "营业执照已过期，请补交。"})):
+        good(await shop.api.post(f"{at}/{step}", json=body, headers=shop.partner.operations | fresh_key()))
+    link = application_link(shop.browser.settings, UUID(applied["id"]), clock.now())
+    async with person(browser, address, size, locale=language) as (page, complaints):
+        await page.goto(link)
+        await expect(page.locator(".prose-lines")).to_contain_text("营业执照已过期")
+        await look(page, "application", size, language)
+        await page.get_by_role("button").last.click()
+        await expect(page.locator("#application-token")).to_contain_text("mpa_")
+        await look(page, "application-token", size, language)
+        assert complaints == []
 
 
 async def test_back_and_reload_send_nothing_again(shop: Shop, browser: Browser) -> None:

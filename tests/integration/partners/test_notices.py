@@ -1,5 +1,6 @@
 """What a partner's people are told by e-mail, and what they are not."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -66,17 +67,44 @@ async def tell(event: Any, clock: Clock) -> None:
         await publish(work, [event], clock.now())
 
 
-async def test_an_applicant_is_told_what_was_decided_and_why(api: Api, post: Post) -> None:
-    identifier = (await apply(api))["id"]
+async def test_an_applicant_is_told_what_was_decided_and_why_and_opens_the_application_again(
+    api: Api, post: Post, here: Settings, clock: Clock
+) -> None:
+    applied = await apply(api)
+    identifier = applied["id"]
     at = f"/v1/admin/partners/{identifier}"
     await staff_post(api, f"{at}/take_up", {})
     assert await post.fresh() == [], "nothing that anybody has to do"
     await staff_post(api, f"{at}/request_changes", {"reason": "公司名称 {name} 与执照不符"})
     text = await post.only(OWNER, "需要补正", "needs a change")
     assert text.count("公司名称 {name} 与执照不符") == 2, "in both languages, as it was written"
-    assert f"/v1/partner/applications/{identifier}\n" in text, "not to the portal, which opens with the approval"
-    await staff_post(api, f"{at}/reject", {"reason": "资料不全"})
-    assert "资料不全" in await post.only(OWNER, "未通过", "declined")
+    (page,) = set(re.findall(r"https?://\S+", text))
+    assert "/partner/application?token=" in page, "a page, and not the portal, which opens with the approval"
+    async with Portal.of(api.app, here, clock) as browser:
+        shown = await browser.get(page)
+        for words in ("公司名称 {name} 与执照不符", "需要补正", identifier):
+            assert words in shown.text
+        made = await browser.fill(shown, "/partner/application/token")
+        found = re.search(r'id="application-token">([^<]+)<', made.text)
+        assert found, made.text
+        status = f"/v1/partner/applications/{identifier}"
+        assert (await api.get(status, headers={"Authorization": f"Bearer {found[1]}"})).json()["id"] == identifier
+        assert (
+            await api.get(status, headers={"Authorization": f"Bearer {applied['application_token']}"})
+        ).status_code == 404
+        assert (await browser.get(str(made.url))).status_code == 410, "the token is shown once"
+        late = await browser.get(page)
+        await staff_post(api, f"{at}/reject", {"reason": "资料不全"})
+        declined = await post.only(OWNER, "未通过", "declined")
+        assert "资料不全" in declined
+        (page,) = set(re.findall(r"https?://\S+", declined))
+        last = await browser.get(page)
+        assert ("资料不全" in last.text, "未通过" in last.text, "生成新的申请令牌" in last.text) == (True, True, False)
+        assert (await browser.fill(late, "/partner/application/token")).status_code == 409
+        for wrong in ("", "x", page.partition("token=")[2][:-4]):
+            assert (await browser.get(f"/partner/application?token={wrong}")).status_code == 404
+        clock.offset += timedelta(days=31)
+        assert (await browser.get(page)).status_code == 404
 
 
 async def test_owners_are_told_what_stops_them_and_what_waits(

@@ -1,0 +1,28 @@
+"""The link by which an application's contact opens it again: sealed, so that nothing about it has to be kept."""
+
+from datetime import datetime
+from urllib.parse import quote
+from uuid import UUID
+
+import msgspec
+
+from marketplace.platform.secretbox import encrypt
+from marketplace.settings import Settings
+
+LINK_PURPOSE = "application link"
+_DAYS = 30
+
+
+class ApplicationLink(msgspec.Struct, frozen=True):
+    """Which application, when the message was sent, and for how many days the link is good."""
+
+    partner_id: UUID
+    sent_at: datetime
+    days: int = _DAYS
+
+
+def application_link(settings: Settings, partner_id: UUID, now: datetime) -> str:
+    """Return the address of the page for a message."""
+    plain = msgspec.json.encode(ApplicationLink(partner_id, now))
+    sealed = encrypt(settings.secret_key, LINK_PURPOSE, plain).decode()
+    return f"{settings.base_url}/partner/application?token={quote(sealed, safe='')}"

@@ -1,0 +1,91 @@
+"""An application as its contact sees it, behind the link of a message: how far it is, and a token to hand it in again.
+
+The link needs no account, since an applicant has none. The page shows the state and the reason that operations gave, and,
+while the application can still be handed in again, makes a new application token, shown once.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.facts import Fact, Kind
+from marketplace.platform.database import unit_of_work
+from marketplace.platform.secretbox import WrongSecretError, decrypt
+from marketplace.settings import Settings
+from marketplace.web.form_answers import show_once
+from marketplace.web.pages import Page
+from partners.onboarding.apply import AMENDABLE, application_status, new_token
+from partners.onboarding.schemas import ApplicationStatus
+from partners.staff.application_link import LINK_PURPOSE, ApplicationLink
+from partners.web.frame import HttpRequest, strangers_page
+
+_MOST_LINK = 600
+
+STATES: dict[str, tuple[str, str]] = {
+    "applied": ("已提交，等待审核", "Handed in, waiting to be looked at"),
+    "in_review": ("审核中", "In review"),
+    "changes_requested": ("需要补正", "A change is asked for"),
+    "approved": ("已通过", "Approved"),
+    "active": ("合作中", "Active"),
+    "suspended": ("已暂停", "Suspended"),
+    "terminated": ("已终止", "Ended"),
+    "rejected": ("未通过", "Declined"),
+}
+
+
+class LinkGone(Fact):
+    """The link is not one of ours, or too old."""
+
+    kind = Kind.NOT_FOUND
+    code = "link_gone"
+    way_out = "partner"
+    zh = "链接已失效，请使用最近一封邮件中的链接。"
+    en = "This link is no longer good; use the one in the latest message."
+
+
+@get("/partner/application")
+async def application(request: HttpRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]) -> Page:
+    """Show how far the application is."""
+    text = request.query_params.get("token", "")
+    return await _page(request, await _found(settings, clock, text), text)
+
+
+@post("/partner/application/token", status_code=200)
+async def token(
+    request: HttpRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
+) -> Page | Response[Any]:
+    """Give the application a new token in the place of the one before, and show it this once."""
+    text = str((await request.form()).get("token", ""))
+    found = await _found(settings, clock, text)
+    async with unit_of_work() as work:
+        made = await new_token(work, found.id, clock.now())
+    show_once(request)
+    return await _page(request, found, text, made=made)
+
+
+async def _found(settings: Settings, clock: Clock, text: str) -> ApplicationStatus:
+    """Return the application of a link. Raises LinkGone."""
+    try:
+        plain = decrypt(settings.secret_key, LINK_PURPOSE, text[:_MOST_LINK].encode())
+    except WrongSecretError as error:
+        raise LinkGone from error
+    link = msgspec.json.decode(plain, type=ApplicationLink)
+    if clock.now() > link.sent_at + timedelta(days=link.days):
+        raise LinkGone
+    return await application_status(link.partner_id)
+
+
+async def _page(request: HttpRequest, found: ApplicationStatus, text: str, *, made: str = "") -> Page:
+    return await strangers_page(
+        request,
+        "partner/application.html",
+        application=found,
+        states=STATES,
+        amendable=found.status in AMENDABLE,
+        token=text,
+        made=made,
+    )
