@@ -4,7 +4,7 @@ import secrets
 
 from partners.fields import SCENARIOS
 from tests.bench.books import only
-from tests.bench.plan import Measured, Plan, Product
+from tests.bench.plan import HOST, Measured, Plan, Product
 from tests.bench.rounds import Result, alternate, busiest, compare, rates
 from tests.bench.scene import Members, Scene
 
@@ -59,7 +59,7 @@ async def _browse(scene: Scene, members: Members, path: str, rate: float = 0.0) 
         port=members.server.port,
         script=Product(
             heads=[
-                f"GET {path}?{query} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer ".encode() for query in _QUERIES
+                f"GET {path}?{query} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer ".encode() for query in _QUERIES
             ],
             tails=[f"{token}\r\n\r\n".encode() for token in members.world.tokens],
             seed=secrets.randbits(32),

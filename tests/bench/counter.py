@@ -7,7 +7,7 @@ import asyncpg
 import httpx
 
 from tests.bench.books import audit, count, only
-from tests.bench.plan import Counters, Measured, Plan
+from tests.bench.plan import HOST, Counters, Measured, Plan
 from tests.bench.rounds import Result, alternate, busiest, compare, rates
 from tests.bench.scene import REDEEM, Members, Scene
 from tests.bench.server import HarnessError, Serving
@@ -52,7 +52,7 @@ async def counter(scene: Scene) -> list[Result]:
 
 async def _at_counter(scene: Scene, members: Members, below: str, codes: list[str]) -> Measured:
     token = await access_token(members.server, members.world.counter)
-    head = f"HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nAuthorization: Bearer {token}\r\n"
+    head = f"HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\nAuthorization: Bearer {token}\r\n"
     plan = Plan(
         port=members.server.port,
         script=Counters(

@@ -12,7 +12,7 @@ import asyncpg
 from marketplace.kernel.ids import bucket_of, uuid7
 from tests.bench.books import audit, count, only
 from tests.bench.counter import access_token
-from tests.bench.plan import Earnings, Measured, Plan
+from tests.bench.plan import HOST, Earnings, Measured, Plan
 from tests.bench.rounds import Result, Sizes, alternate, busiest, compare
 from tests.bench.scene import Members, Scene
 from tests.bench.server import HarnessError
@@ -79,7 +79,7 @@ async def _credit(scene: Scene, members: Members, connections: int) -> Measured:
         port=members.server.port,
         script=Earnings(
             head=(
-                "POST /v1/points/earnings HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+                f"POST /v1/points/earnings HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\n"
                 f"Authorization: Bearer {token}\r\n"
             ).encode(),
             members=[str(member_id) for member_id in members.world.members],

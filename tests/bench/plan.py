@@ -8,6 +8,9 @@ from itertools import count
 
 import msgspec
 
+HOST = "127.0.0.1:1"
+"""What requests name as their host: that of the base URL which a serving process is given, as its clients would."""
+
 WINDOW_S = 0.5
 """A paced run is looked at by half seconds: was the machine given its processors?"""
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 from tests.bench.books import only
-from tests.bench.plan import Measured, Plan, Product
+from tests.bench.plan import HOST, Measured, Plan, Product
 from tests.bench.rounds import Sizes, terminal
 from tests.bench.server import Serving, Stage
 from tests.bench.worlds import Filled, fill
@@ -75,7 +75,7 @@ class Members:
         connections: int = 0,
     ) -> Measured:
         """Let the members ask for the offers. Raises HarnessError for any answer but 201."""
-        head = f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nAuthorization: Bearer "
+        head = f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\nAuthorization: Bearer "
         tails = []
         for offer_id in offers:
             body = f'{{"offer_id":"{offer_id}","quantity":1}}'

@@ -18,13 +18,13 @@ from marketplace.platform.embedded import EmbeddedServer
 from marketplace.platform.migrate import create_database, migrate
 from marketplace.platform.runtime import table_rights, with_database
 from marketplace.settings import Settings
-from tests.bench.plan import Measured, Plan
+from tests.bench.plan import HOST, Measured, Plan
 from tests.support.tokens import Issuer
 
 SETTINGS = Settings(
     mode="test",
     secret_key="a-secret-for-benchmarks-0123456789abcdef",
-    base_url="http://127.0.0.1:1",
+    base_url=f"http://{HOST}",
     rate_client=100_000_000,
     rate_address=100_000_000,
 )

@@ -11,7 +11,7 @@ from marketplace.sandbox import SandboxMiddleware
 from partners.oauth.callers import partner_caller
 from tests.bench.books import only
 from tests.bench.counter import access_token
-from tests.bench.plan import Measured, Plan, Product
+from tests.bench.plan import HOST, Measured, Plan, Product
 from tests.bench.rounds import Result, alternate, busiest, compare, rates
 from tests.bench.scene import ECHO, Members, Scene
 from tests.bench.server import SETTINGS
@@ -45,7 +45,7 @@ async def _ask(scene: Scene, members: Members) -> Measured:
     client, sizes = members.world.counter, scene.sizes
     basic = b64encode(f"{client.client_id}:{client.secret}".encode()).decode()
     head = (
-        "POST /oauth/token HTTP/1.1\r\nHost: bench\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        f"POST /oauth/token HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
         f"Authorization: Basic {basic}\r\nContent-Length: {len(_FORM)}\r\n\r\n"
     )
     plan = Plan(
@@ -97,7 +97,7 @@ async def _spent(api: Api, access: str) -> float:
         for handler in getattr(route, "route_handlers", ())
         if route.path == "/v1/partner/bench" and "GET" in handler.http_methods
     )
-    headers = [(b"host", b"bench"), (b"authorization", f"Bearer {access}".encode()), (b"accept", b"*/*")]
+    headers = [(b"host", HOST.encode()), (b"authorization", f"Bearer {access}".encode()), (b"accept", b"*/*")]
     spent = []
     for number in range(_REQUESTS):
         scope: Any = {  # as much of a scope as is asked for
