@@ -13,7 +13,7 @@ from marketplace.kernel.facts import Fact, Kind, NotFound
 from marketplace.kernel.text import marked
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
-from marketplace.platform.editions import Editions
+from marketplace.platform.editions import ANY, Editions, only
 from marketplace.platform.events import publish
 from marketplace.platform.secretbox import encrypt
 from partners.contracts.events import PayoutAccountChanged
@@ -77,9 +77,10 @@ async def set_payout_account(
     """
     await lock_partner(work, partner_id)
     present = await work.fetchval("SELECT version FROM payout_account WHERE partner_id = $1", partner_id)
-    if (present is None) != (editions is None) or (editions is not None and present not in editions):
-        raise AccountChanged
     version, last_four = present or 0, account.number[-4:]
+    # "0" is the edition of none yet; `*` is none of what is not there.
+    if version not in (only(0) if editions is None else editions) or (present is None and editions is ANY):
+        raise AccountChanged
     written = await work.fetchval(
         "INSERT INTO payout_account AS a (partner_id, version, holder, bank, number_sealed, last_four, document_reference,"
         " changed_by, changed_at) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8)"
