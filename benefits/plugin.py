@@ -78,7 +78,7 @@ class Benefits(Package):
         self.cache = OfferCache()
         rules = Rules.of(settings)
         self.granting = points = PointsDesk(rules, self.cache, clock, settings.first_worker + worker_number())
-        counter = CounterDesk(clock, Cursors(settings.secret_key))
+        counter = CounterDesk(clock, Cursors(settings.keys))
         sizes = {"batch": settings.desk_batch, "queue": settings.desk_queue}
         self.points_desk: Desk[PointsErrand] = Desk("points", points.decide, **sizes)
         self.counter_desk: Desk[CounterErrand] = Desk("counter", counter.decide, **sizes)
@@ -142,7 +142,7 @@ class Benefits(Package):
         async def serve() -> AsyncIterator[None]:
             app.state.members = Directory(self.clock)
             app.state.granting = self.granting
-            app.state.listing = Listing(self.clock, Cursors(self.settings.secret_key))
+            app.state.listing = Listing(self.clock, Cursors(self.settings.keys))
             app.state.points_desk, app.state.counter_desk = self.points_desk, self.counter_desk
             expiring = asyncio.create_task(keep_expiring(self.points_desk, self.clock))
             try:

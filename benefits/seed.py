@@ -121,7 +121,7 @@ class _History:
         self.context, self.calendar = context, settings.calendar
         self.members, self.offers = members, offers
         self.desk = PointsDesk(Rules.of(settings), OfferCache(), context.clock)
-        self.counter = CounterDesk(context.clock, Cursors(settings.secret_key))
+        self.counter = CounterDesk(context.clock, Cursors(settings.keys))
         self.issued: dict[int, tuple[UUID, UUID, RedemptionView]] = {}
 
     async def run(self, history: Sequence[Moment], whole: int) -> None:

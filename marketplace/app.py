@@ -22,6 +22,7 @@ from marketplace.platform.numbering import worker_number
 from marketplace.platform.package import Package, load_packages
 from marketplace.platform.paging import Cursors
 from marketplace.platform.problems import EXCEPTION_HANDLERS
+from marketplace.platform.secret_keys import load
 from marketplace.platform.spreadsheets.reader import SpreadsheetReader
 from marketplace.platform.worker import beside_the_server
 from marketplace.sandbox import Introduced, Sandboxes, SandboxMiddleware
@@ -64,7 +65,7 @@ def create_app(
         dependencies={
             "settings": Provide(lambda: settings, sync_to_thread=False),
             "clock": Provide(lambda: clock, sync_to_thread=False),
-            "cursors": Provide(_constant(Cursors(settings.secret_key)), sync_to_thread=False),
+            "cursors": Provide(_constant(Cursors(settings.keys)), sync_to_thread=False),
             "staff": Provide(admin),
         },
         openapi_config=description,
@@ -125,6 +126,8 @@ def _open(settings: Settings, dsn: str, packages: Sequence[Package], client: htt
             await DB.open(dsn, settings.database_role, settings.pool_size)
             stack.push_async_callback(DB.close)
             stack.push_async_callback(client.aclose)
+            if app.state.host is None:  # a sandbox has the lasting keys of its host
+                await load(DB, settings.keys)
             for package in packages:
                 opened = package.lifespan(app)
                 if opened is not None:

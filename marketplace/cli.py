@@ -129,6 +129,18 @@ def migrate(data: Path | None) -> None:
     out.print("\n".join(ran) if ran else "The database is up to date.")
 
 
+@main.command("rotate-secret-key")
+@data_option
+def rotate_secret_key(data: Path | None) -> None:
+    """Encrypt everything that is stored, in all sandboxes too, to the present MARKETPLACE_SECRET_KEY.
+
+    Run it when every process has the new key; broken off, it is run again. In the end it says that the old keys may go.
+    """
+    from marketplace.platform.key_rotation import rotate_everything
+
+    out.print(run(rotate_everything(settings_for(data))))
+
+
 @main.command()
 @data_option
 def doctor(data: Path | None) -> None:

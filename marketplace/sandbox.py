@@ -36,6 +36,7 @@ from marketplace.platform.pauses import pause
 from marketplace.platform.problems import handle_fact
 from marketplace.platform.requests import SANDBOXED
 from marketplace.platform.runtime import table_rights, with_database
+from marketplace.platform.secret_keys import settle
 from marketplace.settings import Settings
 
 MOST = 4
@@ -231,8 +232,7 @@ class Sandboxes:
     async def _database(self, one: Sandbox) -> str:
         # The owner makes it, as it migrates the live one; the sandbox itself is served by the user for serving.
         owner = self._settings.owner_url or self._dsn
-        live = urlsplit(self._dsn).path.lstrip("/")
-        name = f"{live[:26]}_sbx_{one.partner_id.hex}"  # PostgreSQL's names have 63 letters at the most
+        name = sandbox.database_name(urlsplit(self._dsn).path.lstrip("/"), one.partner_id)
         try:
             await create_database(owner, name)
         except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
@@ -247,6 +247,7 @@ class Sandboxes:
                 table_rights(self._settings),
                 with_role=not self._settings.owner_url,
             )
+            await settle(with_database(owner, name), self._settings)
         except OperatorError as error:
             logger.exception("sandbox_not_migrated", error=str(error))
             raise SandboxUnavailable from error
@@ -277,7 +278,7 @@ class SandboxMiddleware(ASGIMiddleware):
 
     def __init__(self, settings: Settings) -> None:
         """Keep what opens test members' tokens."""
-        self._secret_key = settings.secret_key
+        self._ring = settings.keys
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Pass the request on, here or there."""
@@ -303,7 +304,7 @@ class SandboxMiddleware(ASGIMiddleware):
 
     async def _introduce(self, request: ASGIConnection[Any, Any, Any, Any], token: str) -> tuple[Caller, UUID] | None:
         if token.startswith(sandbox.TOKEN_PREFIX):
-            found = sandbox.read_member_token(self._secret_key, token)
+            found = sandbox.read_member_token(self._ring, token)
             if found is not None:
                 admits: sandbox.Admits = request.app.state.sandbox_admits
                 await admits(found[1])

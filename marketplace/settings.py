@@ -18,6 +18,7 @@ from marketplace.kernel.addresses import Network, networks
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.clock import shift_process
 from marketplace.kernel.errors import OperatorError
+from marketplace.kernel.keyring import KeyRing, key_ring
 from marketplace.kernel.money import EXPONENTS
 
 DEFAULT_PACKAGES = "partners.plugin:Partners,benefits.plugin:Benefits,settlement.plugin:Settlement"
@@ -56,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pool_size: int = 10
     base_url: str = "http://127.0.0.1:8000"
     secret_key: str = ""
+    secret_keys_old: tuple[str, ...] = ()
     oneid_issuer: str = ""
     oneid_client_id: str = "marketplace"
     oneid_client_secret: str = ""
@@ -87,6 +89,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def calendar(self) -> Calendar:
         """The business calendar of the configured zone."""
         return Calendar(ZoneInfo(self.zone))
+
+    @property
+    def keys(self) -> KeyRing:
+        """The secret key and the old ones: whatever is encrypted, signed or derived comes from here."""
+        return key_ring(self.secret_key, self.secret_keys_old)
 
     @property
     def outbound_port_list(self) -> tuple[int, ...]:
@@ -176,8 +183,10 @@ def _parse(field: str, variable: str, text: str) -> Any:
         if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
             raise SettingsError(variable, f"must be a whole number from {low} to {high}, not {text!r}")
         return int(text)
-    if field == "packages":
-        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if field in {"packages", "secret_keys_old"}:
+        # One a line, a key may have a comma.
+        apart = "\n" if field == "secret_keys_old" and "\n" in text else ","
+        return tuple(part.strip() for part in text.split(apart) if part.strip())
     if field == "data":
         return Path(text).expanduser()
     if field == "base_url":
@@ -316,16 +325,9 @@ def _check_mail(settings: Settings) -> None:
 
 
 def _check_production(settings: Settings) -> None:
-    if len(settings.secret_key) < _MIN_SECRET_LETTERS:
-        raise SettingsError(
-            VARIABLES["secret_key"],
-            f"must have at least {_MIN_SECRET_LETTERS} characters; make one with: openssl rand -hex 32",
-        )
-    if len(set(settings.secret_key)) < _MIN_SECRET_DIFFERENT:
-        raise SettingsError(
-            VARIABLES["secret_key"],
-            f"must have at least {_MIN_SECRET_DIFFERENT} different characters; make one with: openssl rand -hex 32",
-        )
+    _check_secret("secret_key", settings.secret_key)
+    for key in settings.secret_keys_old:
+        _check_secret("secret_keys_old", key)
     if not settings.base_url.startswith("https://") and urlsplit(settings.base_url).hostname not in _THIS_MACHINE:
         raise SettingsError(VARIABLES["base_url"], "must begin with https://: tokens would travel in the clear")
     if not settings.oneid_issuer:
@@ -338,3 +340,17 @@ def _check_production(settings: Settings) -> None:
         raise SettingsError(VARIABLES["oneid_client_secret"], "must be the secret that ONE ID gave this program")
     if settings.clock:
         raise SettingsError(VARIABLES["clock"], "must be empty in production: it moves the time")
+
+
+def _check_secret(field: str, key: str) -> None:
+    what = "must" if field == "secret_key" else "each key must"
+    if len(key) < _MIN_SECRET_LETTERS:
+        raise SettingsError(
+            VARIABLES[field],
+            f"{what} have at least {_MIN_SECRET_LETTERS} characters; make one with: openssl rand -hex 32",
+        )
+    if len(set(key)) < _MIN_SECRET_DIFFERENT:
+        raise SettingsError(
+            VARIABLES[field],
+            f"{what} have at least {_MIN_SECRET_DIFFERENT} different characters; make one with: openssl rand -hex 32",
+        )

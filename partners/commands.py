@@ -108,7 +108,7 @@ def rotate_references_command(data: Path | None) -> None:
 async def _rotate_references(data: Path | None) -> int:
     settings = settings_for(data)
     async with open_database(settings), unit_of_work() as work:
-        return await rotate_reference_key(work, settings.secret_key, "operator", WALL.now())
+        return await rotate_reference_key(work, settings.keys, "operator", WALL.now())
 
 
 @click.command("member-of-reference")
@@ -129,7 +129,7 @@ def member_of_reference_command(partner: str, reference: str, data: Path | None)
 async def _member_of(partner_id: UUID, reference: str, data: Path | None) -> UUID | None:
     settings = settings_for(data)
     async with open_database(settings), unit_of_work() as work:
-        return await member_of(work, settings.secret_key, partner_id, reference)
+        return await member_of(work, settings.keys, partner_id, reference)
 
 
 ALL = (portal_code, invite_owner_command, reset_owner_command, rotate_references_command, member_of_reference_command)

@@ -13,9 +13,13 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.platform.secretbox import derive
+from marketplace.kernel.keyring import KeyRing, Lasting
 
 SUBJECT_VERSION = 1
+MEMBERS = Lasting("pairwise member reference 1")
+"""Partners keep references in their own books: a new secret key changes none."""
+SUBJECTS = Lasting(f"pairwise subject {SUBJECT_VERSION}")
+"""By the subject an application knows its users, for as long as it has them (OpenID Connect Core §8)."""
 _BYTES = 10
 _REFERENCE = re.compile(r"m([1-9][0-9]{0,3})_[A-Z2-7]{16}", re.ASCII)
 
@@ -27,9 +31,9 @@ class ReferenceKey(msgspec.Struct, frozen=True):
     key: bytes
 
 
-def first_key(secret_key: str) -> ReferenceKey:
-    """Return the key of version 1, which follows from the program's secret; later ones are made and kept."""
-    return ReferenceKey(1, derive(secret_key, "pairwise member reference 1"))
+def first_key(ring: KeyRing) -> ReferenceKey:
+    """Return the key of version 1, which followed from the first secret key; later ones are made and kept."""
+    return ReferenceKey(1, ring.lasting(MEMBERS))
 
 
 def member_reference(key: ReferenceKey, partner_id: UUID, member_id: UUID) -> str:
@@ -44,8 +48,7 @@ def version_of(reference: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def subject_reference(secret_key: str, client_id: str, staff_id: UUID) -> str:
+def subject_reference(ring: KeyRing, client_id: str, staff_id: UUID) -> str:
     """Return the name of a partner's person towards one application, such as `s1_4FJ3Q7ZK2VXN5T6B`."""
-    key = derive(secret_key, f"pairwise subject {SUBJECT_VERSION}")
-    digest = hmac.new(key, client_id.encode() + b"\0" + staff_id.bytes, hashlib.sha256).digest()
+    digest = hmac.new(ring.lasting(SUBJECTS), client_id.encode() + b"\0" + staff_id.bytes, hashlib.sha256).digest()
     return f"s{SUBJECT_VERSION}_{b32encode(digest[:_BYTES]).decode()}"

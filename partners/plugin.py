@@ -13,6 +13,7 @@ from litestar.types import ControllerRouterHandler
 
 from marketplace.kernel.announced import Announced
 from marketplace.kernel.clock import WALL, Clock
+from marketplace.kernel.keyring import Lasting, Purpose
 from marketplace.platform.events import Consumer
 from marketplace.platform.invariants import Invariant
 from marketplace.platform.jobs import Job
@@ -20,11 +21,12 @@ from marketplace.platform.outbound import Outbound
 from marketplace.platform.package import Package, SeedContext, Service
 from marketplace.platform.sandbox import SandboxContext
 from marketplace.settings import Settings
-from partners import commands, invariants
+from partners import commands, invariants, pairwise, secrets_once
+from partners.contracts import payout_account
 from partners.contracts.signing_api import ROUTES as CONTRACTS
 from partners.oauth import announced as oauth_announced
 from partners.oauth import api as oauth
-from partners.oauth import consent, gate
+from partners.oauth import consent, gate, keys, posting
 from partners.oauth.admin_api import AdminClients
 from partners.oauth.callers import (
     need_admitted_partner,
@@ -47,13 +49,14 @@ from partners.rights import TABLES
 from partners.sandbox import make as sandbox
 from partners.sandbox.api import SandboxApi
 from partners.staff import api as staff
+from partners.staff import provider, second_factor
 from partners.staff.invitations import Inviter
 from partners.staff.notices import Notifier
 from partners.staff.provider import Providers
 from partners.staff.sign_in import PartnerSignIn, forget_sessions
 from partners.staff.throttle import Throttle, forget_guesses
 from partners.web import portal
-from partners.webhooks import announced
+from partners.webhooks import announced, reference_keys, signing
 from partners.webhooks import api as webhooks
 from partners.webhooks.catalogue import catalogue_of, described
 from partners.webhooks.consumer import Announcer
@@ -68,6 +71,17 @@ class Partners(Package):
     name = "partners"
     scopes: ClassVar[Mapping[str, str]] = PARTNER_SCOPES | OEM_SCOPES
     rights: ClassVar[Mapping[str, str]] = TABLES
+    sealed: ClassVar[Sequence[Purpose]] = (
+        keys.PURPOSE,
+        posting.ANSWER_PURPOSE,
+        payout_account.PURPOSE,
+        provider.PURPOSE,
+        reference_keys.PURPOSE,
+        second_factor.PURPOSE,
+        secrets_once.PURPOSE,
+        signing.PURPOSE,
+    )
+    lasting: ClassVar[Sequence[Lasting]] = (pairwise.MEMBERS, pairwise.SUBJECTS)
     announced: ClassVar[Sequence[Announced]] = (*announced.ALL, *oauth_announced.ALL)
     commands: ClassVar[Sequence[click.Command]] = commands.ALL
     invariants: ClassVar[Sequence[Invariant]] = invariants.ALL
@@ -111,12 +125,12 @@ class Partners(Package):
 
     def consumers(self) -> Sequence[Consumer]:
         """Return what lays up for each partner what it is told, and for its people their messages."""
-        announcer = Announcer(catalogue_of(self.settings.packages), self.settings.secret_key)
+        announcer = Announcer(catalogue_of(self.settings.packages), self.settings.keys)
         return [announcer, Inviter(self.settings, self.clock), Notifier(self.settings, self.clock)]
 
     def services(self) -> Sequence[Service]:
         """Return the sender of webhooks, which keeps the receivers' time and not a sandbox's."""
-        return [Sender(self.outbound, self.settings.secret_key, Clock()).run]
+        return [Sender(self.outbound, self.settings.keys, Clock()).run]
 
     def jobs(self) -> Sequence[Job]:
         """Return the hourly sweeps, and the daily looks at secrets that end and at the age of the signing key."""
@@ -129,7 +143,7 @@ class Partners(Package):
             await warn_of_ends(self.clock.now())
 
         async def rotate_signing_key() -> None:
-            await rotate_if_old(self.settings.secret_key, self.clock.now())
+            await rotate_if_old(self.settings.keys, self.clock.now())
 
         async def forget_webhooks() -> None:
             await forget(WALL.now())  # laid up by that time, too
@@ -173,12 +187,12 @@ class Partners(Package):
     @asynccontextmanager
     async def _open(self, app: Litestar) -> AsyncIterator[None]:
         settings = self.settings
-        await ensure_signing_key(settings.secret_key, self.clock.now())
+        await ensure_signing_key(settings.keys, self.clock.now())
         app.state.partner_sign_in = PartnerSignIn(settings, self.clock)
         app.state.partner_outbound = self.outbound
         app.state.partner_providers = Providers(settings, self.outbound)
-        app.state.partner_throttle = Throttle(settings.secret_key)
-        app.state.webhook_endpoints = Endpoints(catalogue_of(settings.packages), self.outbound, settings.secret_key)
+        app.state.partner_throttle = Throttle(settings.keys)
+        app.state.webhook_endpoints = Endpoints(catalogue_of(settings.packages), self.outbound, settings.keys)
         gate.install(app, settings.mode)
         app.state.sandbox_partner_of, app.state.sandbox_admits = sandboxed_partner, need_admitted_partner
         keys = LocalKeys()
@@ -186,7 +200,7 @@ class Partners(Package):
             settings,
             self.clock,
             app.state.oauth_gate,
-            SigningKeys(settings.secret_key),
+            SigningKeys(settings.keys),
             keys,
             RemoteKeySets(self.outbound),
         )

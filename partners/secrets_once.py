@@ -4,10 +4,10 @@ import msgspec
 from litestar import Response
 
 from marketplace.kernel.facts import Fact
+from marketplace.kernel.keyring import InsideJson, KeyRing
 from marketplace.platform.idempotency import Outcome
-from marketplace.platform.secretbox import decrypt, encrypt
 
-_PURPOSE = "secret in a stored answer"
+PURPOSE = InsideJson("secret in a stored answer", ("idempotency.body",))
 
 MOST_OLD_SECRETS = 3
 """Replaced secrets of one client or endpoint that still work, each until the end that was promised for it."""
@@ -25,26 +25,26 @@ class TooManySecrets(Fact):
         super().__init__(most=MOST_OLD_SECRETS)
 
 
-def seal(secret_key: str, secret: str) -> str:
+def seal(ring: KeyRing, secret: str) -> str:
     """Return the secret encrypted, as it stands in a stored answer.
 
     A replay must give the same answer, with its secret; in the database no credential stands in the clear.
     """
-    return encrypt(secret_key, _PURPOSE, secret.encode()).decode()
+    return ring.encrypt(PURPOSE, secret.encode()).decode()
 
 
-def unseal(secret_key: str, sealed: str) -> str:
+def unseal(ring: KeyRing, sealed: str) -> str:
     """Return what `seal` sealed."""
-    return decrypt(secret_key, _PURPOSE, sealed.encode()).decode()
+    return ring.decrypt(PURPOSE, sealed.encode()).decode()
 
 
-def reveal(outcome: Outcome, field: str, secret_key: str) -> Response[bytes]:
+def reveal(outcome: Outcome, field: str, ring: KeyRing) -> Response[bytes]:
     """Return the answer as HTTP with the sealed field opened, never to be cached on the way."""
     response = outcome.response()
     if outcome.status < 400:
         body = msgspec.json.decode(outcome.body)
         if body.get(field) is not None:
-            body[field] = unseal(secret_key, body[field])
+            body[field] = unseal(ring, body[field])
         response.content = msgspec.json.encode(body)
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -84,7 +84,7 @@ async def _people(
         " WHERE partner_id = $1 RETURNING email, roles",
         partner_id,
         password_hash,
-        seal_secret(context.settings.secret_key, PORTAL_SECRET),
+        seal_secret(context.settings.keys, PORTAL_SECRET),
         joined_at,
     )
     secret = b32encode(PORTAL_SECRET).decode()

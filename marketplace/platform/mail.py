@@ -23,11 +23,11 @@ import structlog
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import uuid7
+from marketplace.kernel.keyring import KeyRing, Purpose, WrongSecretError
 from marketplace.platform.away import is_away
 from marketplace.platform.database import DB, UnitOfWork, unit_of_work
 from marketplace.platform.database_time import database_time
 from marketplace.platform.pauses import pause
-from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
 from marketplace.settings import Settings
 
 FOLDER = "mail"
@@ -35,7 +35,7 @@ FOLDER = "mail"
 
 DEMO_SENDER = "Marketplace <no-reply@marketplace.example>"
 
-_PURPOSE = "waiting mail"
+PURPOSE = Purpose("waiting mail", ("outgoing_mail.text_sealed",))
 _TIMEOUT_S = 20.0
 _CLAIM = timedelta(minutes=5)
 """Longer than a server may take for all the steps of one message: whoever died with it in hand leaves it to the next."""
@@ -65,7 +65,7 @@ RETURNING m.id, m.recipient, m.subject, m.text_sealed, m.claim, m.created_at, m.
 
 async def post_mail(
     work: UnitOfWork,
-    secret_key: str,
+    ring: KeyRing,
     recipient: str,
     subject: str,
     text: str,
@@ -80,7 +80,7 @@ async def post_mail(
         identifier,
         recipient,
         subject,
-        encrypt(secret_key, _PURPOSE, text.encode()),
+        ring.encrypt(PURPOSE, text.encode()),
         now,
     )
     return identifier
@@ -158,7 +158,7 @@ class MailSender:
             )
 
     def _message(self, row: Any) -> EmailMessage:
-        text = decrypt(self._settings.secret_key, _PURPOSE, row["text_sealed"]).decode()
+        text = self._settings.keys.decrypt(PURPOSE, row["text_sealed"]).decode()
         sender = self._settings.mail_from or DEMO_SENDER
         message = EmailMessage()
         message["From"] = sender

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 import asyncpg
 from pgqueuer.db import AsyncpgDriver
@@ -59,6 +59,16 @@ async def migrate(dsn: str, role: str, rights: Mapping[str, str], *, with_role: 
         return sorted(await _applied(guard) - before)
     finally:
         await guard.close()
+
+
+@contextlib.asynccontextmanager
+async def connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    """Give a connection to the database. Raises MigrationFailedError if it cannot be reached."""
+    connection = await _connect(dsn)
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 async def _connect(dsn: str) -> asyncpg.Connection:

@@ -16,6 +16,7 @@ from litestar.types import ControllerRouterHandler
 
 from marketplace.kernel.announced import Announced
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.keyring import Lasting, Purpose
 from marketplace.platform.events import Consumer
 from marketplace.platform.invariants import Check, Invariant
 from marketplace.platform.jobs import Job
@@ -51,6 +52,10 @@ class Package:
     """Scope -> a sentence of what it allows."""
     rights: ClassVar[Mapping[str, str]] = {}
     """Table of the package -> what the role for serving may do with it (rights.py); one that is missing may not be read."""
+    sealed: ClassVar[Sequence[Purpose]] = ()
+    """What is stored encrypted in the package's tables, and in the platform's on its behalf; a new secret key reaches these."""
+    lasting: ClassVar[Sequence[Lasting]] = ()
+    """Keys of the package that a new secret key does not change."""
     invariants: ClassVar[Sequence[Check]] = ()
     """What must always hold of the package's tables; the running checks go through them (checker.py)."""
     announced: ClassVar[Sequence[Announced]] = ()

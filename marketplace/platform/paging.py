@@ -9,6 +9,7 @@ import msgspec
 from litestar.params import QueryParameter
 
 from marketplace.kernel.facts import InvalidField
+from marketplace.kernel.keyring import KeyRing, Lasting
 
 Item = TypeVar("Item")
 
@@ -22,6 +23,9 @@ CursorText = Annotated[str | None, QueryParameter(max_length=1000, description="
 
 _SIGNATURE_BYTES = 16
 
+KEY = Lasting("cursors", lambda secret_key: hashlib.sha256(b"cursor:" + secret_key.encode()).digest())
+"""It outlives the secret key: a partner that keeps its place in the list of events comes back with it weeks later."""
+
 
 class Page(msgspec.Struct, Generic[Item], frozen=True):
     """One page of a list; `next_cursor` is null on the last."""
@@ -33,9 +37,9 @@ class Page(msgspec.Struct, Generic[Item], frozen=True):
 class Cursors:
     """Makes and reads cursors. The signature keeps a caller from making positions up."""
 
-    def __init__(self, secret_key: str) -> None:
-        """Derive the signing key from the program's secret."""
-        self._key = hashlib.sha256(b"cursor:" + secret_key.encode()).digest()
+    def __init__(self, ring: KeyRing) -> None:
+        """Keep the ring, which has the signing key."""
+        self._ring = ring
 
     def make(self, kind: str, position: list[Any]) -> str:
         """Return a cursor for a list of that kind."""
@@ -58,4 +62,4 @@ class Cursors:
         return position
 
     def _sign(self, body: bytes) -> bytes:
-        return hmac.new(self._key, body, hashlib.sha256).digest()[:_SIGNATURE_BYTES]
+        return hmac.new(self._ring.lasting(KEY), body, hashlib.sha256).digest()[:_SIGNATURE_BYTES]

@@ -30,6 +30,7 @@ PLATFORM: Mapping[str, str] = {
     "idempotency": f"{SWEPT}, UPDATE (status, body)",
     "invariant_slice": ALL,
     "invariant_watch": f"{READ}, UPDATE (noticed_at, snapshot)",
+    "lasting_key": READ,
     "migration": READ,
     "outgoing_mail": ALL,
     "pgqueuer": ALL,
@@ -38,6 +39,7 @@ PLATFORM: Mapping[str, str] = {
     "pgqueuer_statistics": ALL,
     "rate_window": ALL,
     "sandbox_state": f"{ADD}, UPDATE (ahead)",
+    "secret_key_mark": READ,
     "web_session": f"{SWEPT}, UPDATE (expires_at)",
 }
 

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
+from marketplace.platform import secret_keys
 from marketplace.platform.embedded import EmbeddedServer, check_folder
-from marketplace.platform.migrate import check_serving_user, create_database, let_sign_in, migrate
+from marketplace.platform.migrate import check_serving_user, connected, create_database, let_sign_in, migrate
 from marketplace.platform.package import package_classes
 from marketplace.platform.rights import PLATFORM
 from marketplace.settings import Settings
@@ -78,11 +79,23 @@ class Addresses(NamedTuple):
 async def prepare(settings: Settings, server_dsn: str) -> tuple[Addresses, list[str]]:
     """Create the database if it is ours to create, migrate it, and return its addresses and the migrations that ran.
 
-    Raises MigrationFailedError.
+    Raises MigrationFailedError, and SettingsError when the secret key is not the database's: then nothing was changed.
     """
-    role, rights = settings.database_role, table_rights(settings)
     if not settings.database_url:
         await create_database(server_dsn, DATABASE_NAME)
+    owner = settings.owner_url or settings.database_url or with_database(server_dsn, DATABASE_NAME)
+    async with connected(owner) as connection:
+        await secret_keys.check(connection, settings.keys)
+    addresses, ran = await _migrated(settings, server_dsn)
+    await secret_keys.settle(owner, settings)
+    async with connected(owner) as connection:
+        await secret_keys.load(connection, settings.keys)
+    return addresses, ran
+
+
+async def _migrated(settings: Settings, server_dsn: str) -> tuple[Addresses, list[str]]:
+    role, rights = settings.database_role, table_rights(settings)
+    if not settings.database_url:
         owner = with_database(server_dsn, DATABASE_NAME)
         ran = await migrate(owner, role, rights)
         await let_sign_in(owner, role)

@@ -4,6 +4,7 @@ Sandboxes have the same code, tables and rules; nothing in them is ever read tog
 (docs/decisions/0017-sandbox.md). `marketplace/sandbox.py` opens them.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,9 +15,9 @@ from litestar.connection import ASGIConnection
 
 from marketplace.kernel.clock import WALL, Clock
 from marketplace.kernel.facts import Fact, InvalidField, Kind
+from marketplace.kernel.keyring import KeyRing, Purpose, WrongSecretError
 from marketplace.platform.database import DB, UnitOfWork
 from marketplace.platform.identity import Caller
-from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
 from marketplace.settings import Settings
 
 TOKEN_PREFIX = "sbx_"  # noqa: S105 - how a test member's token begins
@@ -24,7 +25,9 @@ TOKEN_LIFETIME_S = 3600
 MOST_AHEAD = timedelta(days=3660)
 """How far a sandbox's clock may be moved in all."""
 
-_PURPOSE = "sandbox-member"
+_PURPOSE = Purpose("sandbox-member")
+_MOST_OF_NAME = 26
+"""PostgreSQL's names have 63 letters at the most."""
 
 
 class SandboxOnly(Fact):
@@ -92,6 +95,16 @@ async def move_ahead(work: UnitOfWork, by: timedelta) -> timedelta:
     return moved
 
 
+def database_name(live: str, partner_id: UUID) -> str:
+    """Return the name of the database of a partner's sandbox, next to the live one of that name."""
+    return f"{live[:_MOST_OF_NAME]}_sbx_{partner_id.hex}"
+
+
+def database_pattern(live: str) -> str:
+    """Return the regular expression that the names of all its sandboxes' databases match."""
+    return f"^{re.escape(live[:_MOST_OF_NAME])}_sbx_[0-9a-f]{{32}}$"
+
+
 class _Member(msgspec.Struct, frozen=True):
     partner_id: UUID
     subject: str
@@ -99,16 +112,16 @@ class _Member(msgspec.Struct, frozen=True):
     expires_at: float
 
 
-def member_token(secret_key: str, partner_id: UUID, subject: str, name: str) -> str:
+def member_token(ring: KeyRing, partner_id: UUID, subject: str, name: str) -> str:
     """Return a token of one of the sandbox's test members, good for TOKEN_LIFETIME_S and nowhere but there."""
     plain = msgspec.json.encode(_Member(partner_id, subject, name, WALL.unix_s() + TOKEN_LIFETIME_S))
-    return TOKEN_PREFIX + encrypt(secret_key, _PURPOSE, plain).decode()
+    return TOKEN_PREFIX + ring.encrypt(_PURPOSE, plain).decode()
 
 
-def read_member_token(secret_key: str, token: str) -> tuple[Caller, UUID] | None:
+def read_member_token(ring: KeyRing, token: str) -> tuple[Caller, UUID] | None:
     """Return the test member whose token it is, with the partner whose sandbox it is; None for one that is not good."""
     try:
-        plain = decrypt(secret_key, _PURPOSE, token.removeprefix(TOKEN_PREFIX).encode())
+        plain = ring.decrypt(_PURPOSE, token.removeprefix(TOKEN_PREFIX).encode())
         member = msgspec.json.decode(plain, type=_Member)
     except (WrongSecretError, msgspec.MsgspecError):
         return None

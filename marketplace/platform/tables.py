@@ -114,6 +114,20 @@ class OutgoingMail(Table, db=DB):
     error = Text(null=False, default="")
 
 
+class SecretKeyMark(Table, db=DB):
+    """A fingerprint of each secret key under which something here is encrypted (secret_keys.py)."""
+
+    fingerprint = Bytea(primary_key=True, null=False, default=None)
+    since = Timestamptz(null=False, default=None)
+
+
+class LastingKey(Table, db=DB):
+    """A key that was derived from the first secret key, and that later ones do not change."""
+
+    name = Text(primary_key=True, null=False, default=None)
+    key_sealed = Bytea(null=False, default=None)
+
+
 class FormAnswer(Table, db=DB):
     """What a sent form of a page led to: an address, or a page that waits, encrypted, at an address of its own."""
 

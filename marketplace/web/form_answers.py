@@ -33,7 +33,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.facts import Fact, Kind
 from marketplace.platform.database import DB, unit_of_work
 from marketplace.platform.problems import parse_id
-from marketplace.platform.secretbox import decrypt, encrypt
+from marketplace.platform.secret_keys import FORM_ANSWER
 from marketplace.web.local_path import local_path
 
 KEY_LIFE = timedelta(hours=24)
@@ -47,7 +47,6 @@ _AHEAD_MINUTES = 5
 
 _WAIT_S = 10.0
 _LOOK_AGAIN_S = 0.2
-_PURPOSE = "answer to a form"
 _CLAIM, _ONCE, _PAGE, _GIVEN = "form_claim", "form_once", "form_page", "form_key"
 _NOT_KEPT = {b"set-cookie", b"content-length", b"x-request-id"}
 
@@ -259,7 +258,7 @@ async def _answered(scope: Scope, claim: _Claim, messages: list[Any]) -> list[An
     ]
     answer = _Answer(status=status, headers=kept, form_key=state.get(_GIVEN, ""), once=bool(state.get(_ONCE)))
     packed = len(encoded := msgspec.json.encode(answer)).to_bytes(4) + encoded + body
-    sealed = encrypt(settings.secret_key, _PURPOSE, zlib.compress(packed))
+    sealed = settings.keys.encrypt(FORM_ANSWER, zlib.compress(packed))
     await _store(claim, now, status=status, sealed=sealed, once=answer.once)
     cookies = [header for header in start["headers"] if header[0].lower() == b"set-cookie"]
     headers = [
@@ -314,7 +313,7 @@ async def open_answer(
         sealed = await _take(identifier, now)
     if sealed is None:
         return ShownBefore(row["page"])
-    packed = zlib.decompress(decrypt(request.app.state.settings.secret_key, _PURPOSE, bytes(sealed)))
+    packed = zlib.decompress(request.app.state.settings.keys.decrypt(FORM_ANSWER, bytes(sealed)))
     length = int.from_bytes(packed[:4])
     answer = msgspec.json.decode(packed[4 : 4 + length], type=_Answer)
     body = packed[4 + length :]

@@ -13,10 +13,10 @@ from authlib.deprecate import AuthlibDeprecationWarning
 
 from marketplace.kernel.clock import WALL
 from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.keyring import Purpose
 from marketplace.kernel.text import line_or
 from marketplace.platform.foreign import UnreadableError, reading, verify_jwt
 from marketplace.platform.identity import IdentityUnavailable, KeySource
-from marketplace.platform.secretbox import derive
 from marketplace.settings import Settings
 
 with warnings.catch_warnings():
@@ -26,6 +26,8 @@ with warnings.catch_warnings():
     from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 SCOPE = "openid profile"
+
+_DEMO_CLIENT = Purpose("demo ONE ID client")
 
 _LEEWAY_S = 10
 _VERIFIER_BYTES = 48
@@ -71,7 +73,7 @@ def new_flow(return_to: str) -> Flow:
 
 def client_secret(settings: Settings) -> str:
     """Return our secret at ONE ID: the configured one, or (demo and tests) one that both sides derive."""
-    return settings.oneid_client_secret or derive(settings.secret_key, "demo ONE ID client").hex()
+    return settings.oneid_client_secret or settings.keys.fleeting(_DEMO_CLIENT).hex()
 
 
 class RelyingParty:

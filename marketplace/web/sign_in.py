@@ -10,8 +10,8 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from marketplace.kernel.clock import WALL, Clock
+from marketplace.kernel.keyring import Purpose, WrongSecretError
 from marketplace.platform.admission import ONCE
-from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
 from marketplace.settings import Settings
 from marketplace.web.language import language_cookie
 from marketplace.web.local_path import local_path
@@ -21,7 +21,7 @@ from marketplace.web.sessions import LIFETIME, close_session, cookie_name, open_
 FLOW_LIFETIME_S = 600
 """How long somebody may take at ONE ID."""
 
-_FLOW_PURPOSE = "sign-in"
+_FLOW_PURPOSE = Purpose("sign-in")
 
 
 @get("/auth/sign-in")
@@ -34,7 +34,7 @@ async def begin(
         # ONE ID sends people back to base_url, where a cookie of another name for this machine would be missing.
         return Redirect(f"{settings.base_url}/auth/sign-in?return_to={quote(target, safe='')}", status_code=303)
     flow = new_flow(target)
-    sealed = encrypt(settings.secret_key, _FLOW_PURPOSE, msgspec.json.encode(flow)).decode()
+    sealed = settings.keys.encrypt(_FLOW_PURPOSE, msgspec.json.encode(flow)).decode()
     url = await oneid.authorization_url(flow)
     return Redirect(url, status_code=303, cookies=[secure_cookie(settings, "sign-in", sealed, FLOW_LIFETIME_S)])
 
@@ -62,7 +62,7 @@ def _flow_of(request: Request[Any, Any, Any], settings: Settings) -> Flow:
     """Return the sign-in that this browser began. Raises SignInFailed."""
     sealed = request.cookies.get(cookie_name(settings, "sign-in"), "")
     try:
-        flow = msgspec.json.decode(decrypt(settings.secret_key, _FLOW_PURPOSE, sealed.encode()), type=Flow)
+        flow = msgspec.json.decode(settings.keys.decrypt(_FLOW_PURPOSE, sealed.encode()), type=Flow)
     except (WrongSecretError, msgspec.MsgspecError) as error:
         raise SignInFailed("登录会话不存在", "this browser began no sign-in") from error
     if flow.started_at + FLOW_LIFETIME_S < WALL.unix_s():

@@ -10,18 +10,18 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.facts import Fact, Kind, NotFound
+from marketplace.kernel.keyring import KeyRing, Purpose
 from marketplace.kernel.text import marked
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.editions import ANY, Editions, only
 from marketplace.platform.events import publish
-from marketplace.platform.secretbox import encrypt
 from partners.contracts.events import PayoutAccountChanged
 from partners.fields import Line, Reference
 from partners.onboarding.history import lock_partner
 from partners.reading import reader
 
-_PURPOSE = "payout account"
+PURPOSE = Purpose("payout account", ("payout_account.number_sealed",))
 
 AccountNumber = Annotated[
     str,
@@ -67,7 +67,7 @@ async def set_payout_account(
     partner_id: UUID,
     account: NewPayoutAccount,
     editions: Editions | None,
-    secret_key: str,
+    ring: KeyRing,
     actor: str,
     now: datetime,
 ) -> PayoutAccountView:
@@ -87,7 +87,7 @@ async def set_payout_account(
         " ON CONFLICT (partner_id) DO UPDATE SET version = a.version + 1, holder = $2, bank = $3, number_sealed = $4,"
         " last_four = $5, document_reference = $6, changed_by = $7, changed_at = $8 WHERE a.version = $9"
         " RETURNING version",
-        partner_id, account.holder, account.bank, encrypt(secret_key, _PURPOSE, account.number.encode()), last_four,
+        partner_id, account.holder, account.bank, ring.encrypt(PURPOSE, account.number.encode()), last_four,
         account.document_reference, actor, now, version,
     )  # fmt: skip
     if written != version + 1:

@@ -44,7 +44,7 @@ class AdminPayoutAccount(Controller):
         identifier, editions = path_id(partner_id), editions_of(if_match) if if_match else None
         async with unit_of_work() as work:
             account = await set_payout_account(
-                work, identifier, data, editions, settings.secret_key, staff.actor, clock.now()
+                work, identifier, data, editions, settings.keys, staff.actor, clock.now()
             )
         return _with_etag(account)
 

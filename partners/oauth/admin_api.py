@@ -72,7 +72,7 @@ class AdminClients(Controller):
 
         whole = request_key(request, staff.actor, key, data)
         outcome = await once(whole, language_of(request), register, status=201, now=now)
-        return reveal(outcome, "client_secret", settings.secret_key)
+        return reveal(outcome, "client_secret", settings.keys)
 
     @get(
         "/partners/{partner_id:str}/clients",
@@ -117,7 +117,7 @@ class AdminClients(Controller):
 
         whole = request_key(request, staff.actor, key, data)
         outcome = await once(whole, language_of(request), register, status=201, now=now)
-        return reveal(outcome, "client_secret", settings.secret_key)
+        return reveal(outcome, "client_secret", settings.keys)
 
     @get(
         "/oem-clients",
@@ -159,7 +159,7 @@ class AdminClients(Controller):
 
         whole = request_key(request, staff.actor, key, data)
         outcome = await once(whole, language_of(request), register, status=201, now=now)
-        return reveal(outcome, "client_secret", settings.secret_key)
+        return reveal(outcome, "client_secret", settings.keys)
 
     @get(
         "/integrator-clients",
@@ -222,12 +222,12 @@ class AdminClients(Controller):
 
         async def make(work: UnitOfWork) -> InitialToken:
             made = await make_initial_token(work, settings, data, staff.actor, now)
-            sealed = seal(settings.secret_key, made.initial_access_token)
+            sealed = seal(settings.keys, made.initial_access_token)
             return msgspec.structs.replace(made, initial_access_token=sealed)
 
         whole = request_key(request, staff.actor, key, data)
         outcome = await once(whole, language_of(request), make, status=201, now=now)
-        return reveal(outcome, "initial_access_token", settings.secret_key)
+        return reveal(outcome, "initial_access_token", settings.keys)
 
     @post(
         "/signing-keys/rotate",
@@ -248,7 +248,7 @@ class AdminClients(Controller):
         now = clock.now()
 
         async def rotate(work: UnitOfWork) -> SigningKeyView:
-            return await rotate_signing_key(work, settings.secret_key, staff.actor, now)
+            return await rotate_signing_key(work, settings.keys, staff.actor, now)
 
         whole = request_key(request, staff.actor, key, None)
         outcome = await once(whole, language_of(request), rotate, status=201, now=now)
@@ -302,13 +302,13 @@ async def answer_rotation(
 
     outcome = await once(request_key(request, actor, key, data), language_of(request), rotate, now=now)
     gate_of(request).forget()
-    return reveal(outcome, "client_secret", settings.secret_key)
+    return reveal(outcome, "client_secret", settings.keys)
 
 
 def _sealed(settings: Settings, issued: IssuedClient) -> IssuedClient:
     if issued.client_secret is None:
         return issued
-    return msgspec.structs.replace(issued, client_secret=seal(settings.secret_key, issued.client_secret))
+    return msgspec.structs.replace(issued, client_secret=seal(settings.keys, issued.client_secret))
 
 
 def _known_letters(client_id: str) -> str:

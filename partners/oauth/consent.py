@@ -12,9 +12,9 @@ from litestar.response import Redirect, Template
 
 from marketplace.kernel.facts import NotFound
 from marketplace.kernel.ids import uuid7
+from marketplace.kernel.keyring import Purpose, WrongSecretError
 from marketplace.platform.admission import ONCE
 from marketplace.platform.problems import HttpRequest
-from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
 from marketplace.web.language import page_language
 from marketplace.web.pages import SECURITY_HEADERS, page, page_router
 from marketplace.web.sessions import cookie_name, secure_cookie
@@ -41,14 +41,14 @@ from partners.staff.domain import SignedIn
 SIGN_IN = "/partner/sign-in"
 REFUSED = f"{PATH}/refused"
 
-_PURPOSE = "consent page"
-_REFUSED_PURPOSE = "refused consent"
+_PURPOSE = Purpose("consent page")
+_REFUSED_PURPOSE = Purpose("refused consent")
 _COUNTED = {"counted": True}  # by address: anybody's browser may come
 
 _LONGEST = 800
 """A longer request waits in the browser while the person signs in: addresses to come back to have a limit."""
 
-_LEFT_PURPOSE = "authorization request that waits"
+_LEFT_PURPOSE = Purpose("authorization request that waits")
 _LEFT_COOKIE = "oauth-request"
 _LEFT_NAME = "waiting"
 _MOST_LEFT = 3600
@@ -140,7 +140,7 @@ async def refused(request: Request[Any, Any, Any]) -> Template:
     """Show why a form was refused, at an address that can be loaded again."""
     told = request.query_params.get("told", "")[:_LONGEST]
     try:
-        sealed = decrypt(parts_of(request).settings.secret_key, _REFUSED_PURPOSE, told.encode())
+        sealed = parts_of(request).settings.keys.decrypt(_REFUSED_PURPOSE, told.encode())
     except WrongSecretError as error:
         raise NotFound from error
     found = msgspec.json.decode(sealed, type=_Refusal)
@@ -170,7 +170,7 @@ def _to_sign_in(
     if len(query) > _LONGEST:
         reference = new_token("")
         left = msgspec.json.encode(_Left(reference, asked_for, now))
-        sealed = encrypt(parts.settings.secret_key, _LEFT_PURPOSE, left).decode()
+        sealed = parts.settings.keys.encrypt(_LEFT_PURPOSE, left).decode()
         if len(sealed) > _MOST_LEFT:
             raise _too_long(wanted)
         cookies.append(secure_cookie(parts.settings, _LEFT_COOKIE, sealed, int(PAGE_LIFE.total_seconds())))
@@ -192,7 +192,7 @@ def _asked_for(request: HttpRequest, parts: OauthParts, now: datetime) -> dict[s
         return parameters
     sealed = request.cookies.get(cookie_name(parts.settings, _LEFT_COOKIE), "")
     try:
-        left = msgspec.json.decode(decrypt(parts.settings.secret_key, _LEFT_PURPOSE, sealed.encode()), type=_Left)
+        left = msgspec.json.decode(parts.settings.keys.decrypt(_LEFT_PURPOSE, sealed.encode()), type=_Left)
     except (WrongSecretError, msgspec.MsgspecError) as error:
         raise InvalidRequestError("Start again at the application.") from error
     # Another tab of the same browser may have left another request since.
@@ -204,7 +204,7 @@ def _asked_for(request: HttpRequest, parts: OauthParts, now: datetime) -> dict[s
 def _page(request: HttpRequest, parts: OauthParts, consent: Consent, person: SignedIn, asked: _Asked) -> Template:
     language = page_language(request)
     target = consent.wanted.redirect_uri
-    sealed = encrypt(parts.settings.secret_key, _PURPOSE, msgspec.json.encode(asked)).decode()
+    sealed = parts.settings.keys.encrypt(_PURPOSE, msgspec.json.encode(asked)).decode()
     shown = page(
         request,
         "oauth/consent.html",
@@ -232,7 +232,7 @@ def _sentences(scopes: list[str], language: str) -> list[tuple[str, str]]:
 
 def _open(parts: OauthParts, sealed: str) -> _Asked:
     try:
-        return msgspec.json.decode(decrypt(parts.settings.secret_key, _PURPOSE, sealed.encode()), type=_Asked)
+        return msgspec.json.decode(parts.settings.keys.decrypt(_PURPOSE, sealed.encode()), type=_Asked)
     except (WrongSecretError, msgspec.MsgspecError) as error:
         raise InvalidRequestError("The form did not come from a page of ours.") from error
 
@@ -254,7 +254,7 @@ def _refused_form(request: HttpRequest, parts: OauthParts, error: OAuth2Error) -
     if isinstance(answer, Response) and not isinstance(answer, Template):
         return answer
     told = msgspec.json.encode(_Refusal(error.error, str(error.get_error_description() or "")))
-    sealed = encrypt(parts.settings.secret_key, _REFUSED_PURPOSE, told).decode()
+    sealed = parts.settings.keys.encrypt(_REFUSED_PURPOSE, told).decode()
     return Redirect(f"{REFUSED}?told={quote(sealed, safe='')}", status_code=303)
 
 

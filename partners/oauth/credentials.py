@@ -110,7 +110,7 @@ async def rotate_secret(
     details = {"secret": identifier, "grace_hours": grace_hours}
     await audit.record(work, actor, "client.rotate_secret", f"client:{client_id}", now, **details)
     await publish(work, [CredentialRotated(row["partner_id"], client_id, identifier, old_until, now)], now)
-    sealed = seal(settings.secret_key, secret)
+    sealed = seal(settings.keys, secret)
     return RotatedSecret(client_id=client_id, client_secret=sealed, expires_at=ends, old_until=old_until)
 
 

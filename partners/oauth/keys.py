@@ -20,10 +20,10 @@ from joserfc.jwk import ECKey, KeySet, KeySetSerialization, RSAKey
 
 from marketplace.kernel.clock import WALL
 from marketplace.kernel.facts import Fact
+from marketplace.kernel.keyring import KeyRing, Purpose
 from marketplace.platform import audit
 from marketplace.platform.database import DB, UnitOfWork, unit_of_work
 from marketplace.platform.foreign import import_jwks
-from marketplace.platform.secretbox import decrypt, encrypt
 
 ALGORITHM = "ES256"
 
@@ -36,7 +36,7 @@ KEEP_S = 300
 MOST_AGE = timedelta(days=90)
 """When a key is this old, the next one is made by itself."""
 
-_PURPOSE = "oauth signing key"
+PURPOSE = Purpose("oauth signing key", ("oauth_signing_key.private_sealed",))
 _REFETCH_S = 5.0
 _FRESH_S = 60.0
 _MEMBERS: Mapping[str, tuple[str, ...]] = {
@@ -82,15 +82,15 @@ class SigningKeyView(msgspec.Struct, frozen=True):
     retired_at: datetime | None
 
 
-async def ensure_signing_key(secret_key: str, now: datetime) -> None:
+async def ensure_signing_key(ring: KeyRing, now: datetime) -> None:
     """Make the first signing key unless there is one; of several processes one is first, the others take its key."""
     if await DB.fetchval("SELECT 1 FROM oauth_signing_key LIMIT 1") is None:
         fresh = await asyncio.to_thread(_generate)
         async with unit_of_work() as work:
-            await _insert(work, secret_key, fresh, now, now)
+            await _insert(work, ring, fresh, now, now)
 
 
-async def rotate_signing_key(work: UnitOfWork, secret_key: str, actor: str, now: datetime) -> SigningKeyView:
+async def rotate_signing_key(work: UnitOfWork, ring: KeyRing, actor: str, now: datetime) -> SigningKeyView:
     """Make the next key, which is published with the commit and signs LEAD later. Raises RotationUnderWay."""
     fresh = await asyncio.to_thread(_generate)
     row = await work.fetchrow("SELECT kid, signs_from FROM oauth_signing_key WHERE retired_at IS NULL FOR UPDATE")
@@ -99,7 +99,7 @@ async def rotate_signing_key(work: UnitOfWork, secret_key: str, actor: str, now:
         if row["signs_from"] is not None and row["signs_from"] > now:
             raise RotationUnderWay(signs_from=row["signs_from"].isoformat(timespec="seconds"))
         await work.execute("UPDATE oauth_signing_key SET retired_at = $2 WHERE kid = $1", row["kid"], signs_from)
-    if not await _insert(work, secret_key, fresh, now, signs_from):
+    if not await _insert(work, ring, fresh, now, signs_from):
         # Another rotation was first: its key was not there yet when we asked, and then we waited for its commit.
         first = await work.fetchval("SELECT signs_from FROM oauth_signing_key WHERE retired_at IS NULL")
         raise RotationUnderWay(signs_from=first.isoformat(timespec="seconds"))
@@ -107,7 +107,7 @@ async def rotate_signing_key(work: UnitOfWork, secret_key: str, actor: str, now:
     return SigningKeyView(fresh["kid"], ALGORITHM, now, signs_from, None)
 
 
-async def rotate_if_old(secret_key: str, now: datetime) -> None:
+async def rotate_if_old(ring: KeyRing, now: datetime) -> None:
     """Make the next key when the present one is MOST_AGE old: the daily job."""
     async with unit_of_work() as work:
         old = await work.fetchval(
@@ -115,10 +115,10 @@ async def rotate_if_old(secret_key: str, now: datetime) -> None:
             now - MOST_AGE,
         )
         if old is not None:
-            await rotate_signing_key(work, secret_key, "job:partners.rotate_signing_key", now)
+            await rotate_signing_key(work, ring, "job:partners.rotate_signing_key", now)
 
 
-async def _insert(work: UnitOfWork, secret_key: str, jwk: dict[str, Any], now: datetime, signs_from: datetime) -> bool:
+async def _insert(work: UnitOfWork, ring: KeyRing, jwk: dict[str, Any], now: datetime, signs_from: datetime) -> bool:
     """Keep a key; return whether it is there: at most one is not retired (a unique index says so), and the first stays."""
     inserted = await work.fetchval(
         "INSERT INTO oauth_signing_key (kid, algorithm, public_jwk, private_sealed, created_at, signs_from)"
@@ -126,7 +126,7 @@ async def _insert(work: UnitOfWork, secret_key: str, jwk: dict[str, Any], now: d
         jwk["kid"],
         ALGORITHM,
         {name: jwk[name] for name in _MEMBERS[ALGORITHM]},
-        encrypt(secret_key, _PURPOSE, msgspec.json.encode(jwk)),
+        ring.encrypt(PURPOSE, msgspec.json.encode(jwk)),
         now,
         signs_from,
     )
@@ -150,9 +150,9 @@ async def public_jwks() -> KeySetSerialization:
 class SigningKeys:
     """The keys with which this process signs, looked up again each minute: a new one is known long before it signs."""
 
-    def __init__(self, secret_key: str) -> None:
+    def __init__(self, ring: KeyRing) -> None:
         """Begin with none; the first token brings them."""
-        self._secret_key = secret_key
+        self._ring = ring
         self._keys: dict[str, SigningKey] = {}
         self._read_at = float("-inf")
 
@@ -184,7 +184,7 @@ class SigningKeys:
 
     def _open(self, row: Any) -> SigningKey:
         known = self._keys.get(row["kid"])
-        key = known.key if known else _import(decrypt(self._secret_key, _PURPOSE, row["private_sealed"]))
+        key = known.key if known else _import(self._ring.decrypt(PURPOSE, row["private_sealed"]))
         # Keys of the first version have no `signs_from`: they signed from the beginning.
         begin = row["signs_from"] or datetime.min.replace(tzinfo=UTC)
         return SigningKey(row["kid"], row["algorithm"], key, begin, row["retired_at"])

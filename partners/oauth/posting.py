@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 from authlib.oauth2.rfc6749 import InvalidClientError, OAuth2Error
 
+from marketplace.kernel.keyring import Purpose
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.events import publish
-from marketplace.platform.secretbox import encrypt
 from marketplace.settings import Settings
 from partners.oauth.assertions import UsedAssertion
 from partners.oauth.credentials import note_reuse
@@ -32,7 +32,7 @@ from partners.oauth.server import TokenAnswer, refusal
 IDLE = timedelta(days=30)
 """A refresh token that nobody uses ends after this."""
 
-ANSWER_PURPOSE = "answer to a refresh"
+ANSWER_PURPOSE = Purpose("answer to a refresh", ("oauth_refresh_token.answer_sealed",))
 
 _CODE = (
     "SELECT c.digest, c.client_id AS code_client_id, c.redirect_uri, c.challenge, c.jkt AS code_jkt,"
@@ -134,7 +134,7 @@ async def _write(work: UnitOfWork, settings: Settings, effect: Any, now: datetim
                 now + IDLE,
             )
         case Rotated(digest, successor, asked, given):
-            sealed = encrypt(settings.secret_key, ANSWER_PURPOSE, msgspec.json.encode(given))
+            sealed = settings.keys.encrypt(ANSWER_PURPOSE, msgspec.json.encode(given))
             await _guarded(
                 work,
                 "UPDATE oauth_refresh_token SET rotated_at = $2, successor = $3, asked = $4, answer_sealed = $5"

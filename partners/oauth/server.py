@@ -174,7 +174,7 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib has no types
 
     def person(self, grant: Grant) -> Person:
         """Return the person of a grant as the application knows them."""
-        return Person(grant, subject_reference(self.settings.secret_key, grant.client_id, grant.staff_id))
+        return Person(grant, subject_reference(self.settings.keys, grant.client_id, grant.staff_id))
 
     def query_client(self, client_id: str) -> LoadedClient:
         """Return the loaded client."""

@@ -9,7 +9,6 @@ from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error
 
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import unit_of_work
-from marketplace.platform.secretbox import decrypt
 from marketplace.settings import Settings
 from partners.oauth.domain import Client
 from partners.oauth.dpop import Proof, at_token_endpoint
@@ -132,6 +131,6 @@ def _given_before(settings: Settings, token: Refresh, now: datetime) -> dict[str
     """Return the answer that was given when the token was rotated, by now a little nearer to its end."""
     if token.answer_sealed is None or token.rotated_at is None:
         raise InvalidRequestError
-    given: dict[str, Any] = msgspec.json.decode(decrypt(settings.secret_key, ANSWER_PURPOSE, token.answer_sealed))
+    given: dict[str, Any] = msgspec.json.decode(settings.keys.decrypt(ANSWER_PURPOSE, token.answer_sealed))
     gone = max(0, int((now - token.rotated_at).total_seconds()))
     return given | {"expires_in": max(1, TOKEN_LIFETIME_S - gone)}

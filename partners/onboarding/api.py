@@ -77,11 +77,11 @@ class Applications(Controller):
 
         async def record(work: UnitOfWork) -> ApplicationReceipt:
             receipt = await apply(work, data, now)
-            return replace(receipt, application_token=seal(settings.secret_key, receipt.application_token))
+            return replace(receipt, application_token=seal(settings.keys, receipt.application_token))
 
         whole = request_key(request, APPLICANT, key, data)
         outcome = await once(whole, language_of(request), record, status=201, now=now)
-        return reveal(outcome, "application_token", settings.secret_key)
+        return reveal(outcome, "application_token", settings.keys)
 
     @get("/{application_id:str}", operation_id="get_application", summary="How far is our application")
     async def status(self, application_id: FromPath[str], authorization: ApplicationToken = None) -> ApplicationStatus:

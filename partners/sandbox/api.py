@@ -87,7 +87,7 @@ class SandboxApi(Controller):
         """A token such as the OEM's app would have of ONE ID, good in this sandbox only."""
         found = await sandbox.state()
         subject, name = _member(found.made, data.member_id)
-        token = sandbox.member_token(settings.secret_key, partner.partner_id, subject, name)
+        token = sandbox.member_token(settings.keys, partner.partner_id, subject, name)
         return MemberToken(access_token=token, expires_in=sandbox.TOKEN_LIFETIME_S)
 
 

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.platform.secretbox import encrypt
+from marketplace.kernel.keyring import Purpose
 from marketplace.settings import Settings
 
-LINK_PURPOSE = "application link"
+LINK_PURPOSE = Purpose("application link")
 _DAYS = 30
 
 
@@ -24,5 +24,5 @@ class ApplicationLink(msgspec.Struct, frozen=True):
 def application_link(settings: Settings, partner_id: UUID, now: datetime) -> str:
     """Return the address of the page for a message."""
     plain = msgspec.json.encode(ApplicationLink(partner_id, now))
-    sealed = encrypt(settings.secret_key, LINK_PURPOSE, plain).decode()
+    sealed = settings.keys.encrypt(LINK_PURPOSE, plain).decode()
     return f"{settings.base_url}/partner/application?token={quote(sealed, safe='')}"

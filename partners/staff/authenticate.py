@@ -140,7 +140,7 @@ async def check_code(
         )
         if row is None or _mark(row["password_hash"]) != candidate.mark:
             continue
-        if await _spend(work, candidate.staff_id, open_secret(settings.secret_key, row["totp_sealed"]), code, now):
+        if await _spend(work, candidate.staff_id, open_secret(settings.keys, row["totp_sealed"]), code, now):
             return candidate.staff_id
     raise CodeRefused
 
@@ -148,7 +148,7 @@ async def check_code(
 async def spend_code(work: UnitOfWork, settings: Settings, staff_id: UUID, code: str, now: datetime) -> None:
     """Spend a code of somebody who is signed in, before something that needs them to be there. Raises CodeRefused."""
     sealed = await work.fetchval("SELECT totp_sealed FROM partner_staff WHERE id = $1 FOR UPDATE", staff_id)
-    if sealed is None or not await _spend(work, staff_id, open_secret(settings.secret_key, sealed), code, now):
+    if sealed is None or not await _spend(work, staff_id, open_secret(settings.keys, sealed), code, now):
         raise CodeRefused
 
 

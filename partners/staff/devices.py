@@ -14,7 +14,7 @@ import msgspec
 from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
 
-from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
+from marketplace.kernel.keyring import Purpose, WrongSecretError
 from marketplace.settings import Settings
 from marketplace.web.sessions import cookie_name, secure_cookie
 from partners.staff.domain import normal_email
@@ -23,7 +23,7 @@ LIFETIME = timedelta(days=180)
 """After the last full sign-in."""
 
 _COOKIE = "partner-device"
-_PURPOSE = "browser in which a partner's person signed in"
+_PURPOSE = Purpose("browser in which a partner's person signed in")
 _MOST_ACCOUNTS = 5
 """At a counter several people share a browser."""
 
@@ -52,7 +52,7 @@ def known_from_now(
     account = _account(email)
     others = [each for each in _kept(request, settings, now) if each.account != account]
     mine = Device(account, secrets.token_urlsafe(16), int(now.timestamp()))
-    sealed = encrypt(settings.secret_key, _PURPOSE, msgspec.json.encode([mine, *others][:_MOST_ACCOUNTS])).decode()
+    sealed = settings.keys.encrypt(_PURPOSE, msgspec.json.encode([mine, *others][:_MOST_ACCOUNTS])).decode()
     return secure_cookie(settings, _COOKIE, sealed, int(LIFETIME.total_seconds()))
 
 
@@ -61,7 +61,7 @@ def _kept(request: ASGIConnection[Any, Any, Any, Any], settings: Settings, now: 
     if not sealed or len(sealed) > _MOST_COOKIE:
         return []
     try:
-        found = msgspec.json.decode(decrypt(settings.secret_key, _PURPOSE, sealed.encode()), type=list[Device])
+        found = msgspec.json.decode(settings.keys.decrypt(_PURPOSE, sealed.encode()), type=list[Device])
     except (WrongSecretError, msgspec.MsgspecError):
         return []
     since = (now - LIFETIME).timestamp()

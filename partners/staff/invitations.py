@@ -145,7 +145,7 @@ class Inviter:
         company = await company_of(str(row["partner_id"]))
         address = sign_in_address(self._settings, company) if company else ""
         subject, text = invitation_mail(row["name"], row["partner_zh"], row["partner_en"], link, address)
-        await post_mail(work, self._settings.secret_key, row["email"], subject, text, now)
+        await post_mail(work, self._settings.keys, row["email"], subject, text, now)
         return link
 
 
@@ -160,7 +160,7 @@ async def send_new_password(work: UnitOfWork, settings: Settings, email: str, no
             token = await make_link(work, row["id"], "password", now)
             link = f"{settings.base_url}/partner/new-password?token={token}"
             subject, text = password_mail(found["name"], found["partner_zh"], found["partner_en"], link)
-            await post_mail(work, settings.secret_key, email, subject, text, now)
+            await post_mail(work, settings.keys, email, subject, text, now)
 
 
 async def send_company_address(work: UnitOfWork, settings: Settings, email: str, now: datetime) -> None:
@@ -170,7 +170,7 @@ async def send_company_address(work: UnitOfWork, settings: Settings, email: str,
             return
         address = sign_in_address(settings, company)
         subject, text = company_mail(name, company.name.zh, company.name.en, address)
-        await post_mail(work, settings.secret_key, email, subject, text, now)
+        await post_mail(work, settings.keys, email, subject, text, now)
 
 
 async def _waiting(work: UnitOfWork, staff_id: UUID, status: str) -> Any:

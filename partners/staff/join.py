@@ -31,7 +31,7 @@ async def join(
         " recovery_hashes = $5, version = version + 1, changed_at = $6 WHERE id = $1 AND status = 'invited' RETURNING 1",
         found.staff_id,
         password_hash,
-        seal_secret(settings.secret_key, secret),
+        seal_secret(settings.keys, secret),
         step,
         [recovery_hash(code) for code in codes],
         now,
@@ -76,7 +76,7 @@ async def change_second_factor(
         "UPDATE partner_staff SET totp_sealed = $2, totp_step = $3, recovery_hashes = $4, version = version + 1,"
         " changed_at = $5 WHERE id = $1 AND status = 'active' AND password_hash IS NOT NULL",
         staff_id,
-        seal_secret(settings.secret_key, secret),
+        seal_secret(settings.keys, secret),
         step,
         [recovery_hash(code) for code in codes],
         now,

@@ -13,6 +13,7 @@ from uuid import UUID
 import httpx
 
 from marketplace.kernel.facts import Fact, InvalidField, Kind, NotFound
+from marketplace.kernel.keyring import Purpose
 from marketplace.kernel.text import Text
 from marketplace.platform import audit
 from marketplace.platform.database import DB, UnitOfWork
@@ -21,7 +22,6 @@ from marketplace.platform.identity import IdentityUnavailable
 from marketplace.platform.issuer_keys import RemoteKeys
 from marketplace.platform.outbound import Outbound
 from marketplace.platform.outbound_client import OutboundTransport
-from marketplace.platform.secretbox import decrypt, encrypt
 from marketplace.settings import Settings
 from marketplace.web.oidc import RelyingParty, new_flow
 from partners.onboarding.history import lock_partner
@@ -40,7 +40,7 @@ KEPT_S = 300.0
 
 _MOST_KEPT = 1000
 _SCOPE = "openid profile email"
-_PURPOSE = "secret at a partner's identity provider"
+PURPOSE = Purpose("secret at a partner's identity provider", ("partner_identity_provider.secret_sealed",))
 _TIMEOUT_S = 10
 _MAX_SUBJECT = 255  # OpenID Connect Core 1.0 §2
 
@@ -106,7 +106,7 @@ async def set_provider(
     sealed = (
         before["secret_sealed"]
         if said.client_secret is None and before is not None
-        else encrypt(settings.secret_key, _PURPOSE, str(said.client_secret).encode())
+        else settings.keys.encrypt(PURPOSE, str(said.client_secret).encode())
     )
     await work.execute(
         "INSERT INTO partner_identity_provider AS i (partner_id, issuer, client_id, secret_sealed, version, changed_at,"
@@ -164,7 +164,7 @@ class _Kept(NamedTuple):
 def _our_side(settings: Settings, outbound: Outbound, row: Any) -> tuple[RelyingParty, RemoteKeys]:
     transport = OutboundTransport(outbound, str(row["partner_id"]))
     client = httpx.AsyncClient(transport=transport, timeout=_TIMEOUT_S, trust_env=False)
-    secret = decrypt(settings.secret_key, _PURPOSE, row["secret_sealed"]).decode()
+    secret = settings.keys.decrypt(PURPOSE, row["secret_sealed"]).decode()
     redirect_uri, keys = f"{settings.base_url}{CALLBACK}", RemoteKeys(row["issuer"], client)
     return RelyingParty(row["issuer"], row["client_id"], secret, redirect_uri, _SCOPE, keys, client, transport), keys
 

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.hotp import HOTP
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
+from marketplace.kernel.keyring import KeyRing, Purpose
 from marketplace.kernel.typed_text import typed_plain
-from marketplace.platform.secretbox import decrypt, encrypt
 
 STEP_S = 30
 DIGITS = 6
@@ -24,7 +24,7 @@ _RECOVERY_BYTES = 10  # 80 bits: one fast hash is enough for what no dictionary 
 _DRIFT = (-1, 0, 1)
 """Steps that a phone's clock may be off (RFC 6238 §5.2 recommends one)."""
 
-_PURPOSE = "second factor"
+PURPOSE = Purpose("second factor", ("partner_staff.totp_sealed",))
 
 
 def new_secret() -> bytes:
@@ -32,14 +32,14 @@ def new_secret() -> bytes:
     return secrets.token_bytes(_SECRET_BYTES)
 
 
-def seal_secret(secret_key: str, secret: bytes) -> bytes:
+def seal_secret(ring: KeyRing, secret: bytes) -> bytes:
     """Return the secret as it is kept."""
-    return encrypt(secret_key, _PURPOSE, secret)
+    return ring.encrypt(PURPOSE, secret)
 
 
-def open_secret(secret_key: str, sealed: bytes) -> bytes:
+def open_secret(ring: KeyRing, sealed: bytes) -> bytes:
     """Return a kept secret. Raises WrongSecretError."""
-    return decrypt(secret_key, _PURPOSE, sealed)
+    return ring.decrypt(PURPOSE, sealed)
 
 
 def matching_step(secret: bytes, code: str, at: datetime) -> int | None:

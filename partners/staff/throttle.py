@@ -11,10 +11,13 @@ from datetime import datetime, timedelta
 import msgspec
 
 from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.keyring import KeyRing, Purpose
 from marketplace.platform.database import DB, UnitOfWork, unit_of_work
-from marketplace.platform.secretbox import derive
 
 WINDOW = timedelta(minutes=15)
+
+_PURPOSE = Purpose("throttle of guesses")
+"""Under a new secret key the windows begin again: whoever guesses has one more of each."""
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -94,9 +97,9 @@ async def _count(work: UnitOfWork, limit: Limit, key: bytes, now: datetime) -> b
 class Throttle:
     """Counts guesses."""
 
-    def __init__(self, secret_key: str) -> None:
+    def __init__(self, ring: KeyRing) -> None:
         """Derive the key under which the counted things are hashed."""
-        self._key = derive(secret_key, "throttle of guesses")
+        self._key = ring.fleeting(_PURPOSE)
 
     async def allows(self, limit: Limit, thing: str, now: datetime) -> bool:
         """Count one guess and return whether it may be looked at."""

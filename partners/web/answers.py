@@ -8,7 +8,7 @@ from litestar.params import FromPath
 from marketplace.platform.admission import ONCE
 from marketplace.web.form_answers import AnswerGone, ShownBefore, open_answer
 from marketplace.web.pages import Page
-from partners.web.frame import ANSWERS, HttpRequest, portal_page, sign_in_of, strangers_token
+from partners.web.frame import ANSWERS, HttpRequest, portal_page, sign_in_of, strangers_tokens
 
 
 class PortalAnswerGone(AnswerGone):
@@ -21,7 +21,7 @@ class PortalAnswerGone(AnswerGone):
 async def answer(request: HttpRequest, answer_id: FromPath[str]) -> Page | Response[Any]:
     """Show what a form of this browser led to: one for signed-in people, or one that needs no session."""
     browser = await sign_in_of(request).browser(request)
-    owners = [browser.csrf if browser else "", strangers_token(request)]
+    owners = [browser.csrf if browser else "", *strangers_tokens(request)]
     found = await open_answer(request, answer_id, owners, gone=PortalAnswerGone)
     if isinstance(found, ShownBefore):
         return await portal_page(request, "shown_before.html", status=410, base="partner/base.html", back=found.page)

@@ -13,8 +13,8 @@ from litestar.di import NamedDependency
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.keyring import WrongSecretError
 from marketplace.platform.database import unit_of_work
-from marketplace.platform.secretbox import WrongSecretError, decrypt
 from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
 from marketplace.web.pages import Page
@@ -70,7 +70,7 @@ async def token(
 async def _found(settings: Settings, clock: Clock, text: str) -> ApplicationStatus:
     """Return the application of a link. Raises LinkGone."""
     try:
-        plain = decrypt(settings.secret_key, LINK_PURPOSE, text[:_MOST_LINK].encode())
+        plain = settings.keys.decrypt(LINK_PURPOSE, text[:_MOST_LINK].encode())
     except WrongSecretError as error:
         raise LinkGone from error
     link = msgspec.json.decode(plain, type=ApplicationLink)

@@ -10,9 +10,9 @@ from litestar.params import FromPath
 
 from marketplace.kernel.clock import WALL, Clock
 from marketplace.kernel.facts import NotFound
+from marketplace.kernel.keyring import Purpose, WrongSecretError
 from marketplace.platform.admission import ONCE
 from marketplace.platform.database import unit_of_work
-from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
 from marketplace.settings import Settings
 from marketplace.web.oidc import Flow, SignInFailed, check_answer, new_flow
 from marketplace.web.pages import Page
@@ -27,7 +27,7 @@ from partners.web.joining import mail_if_known
 
 _COOKIE = "partner-company"
 _COUNTED = {"counted": True}  # by address: each of these makes us call another house
-_PURPOSE = "sign-in at a partner's provider"
+_PURPOSE = Purpose("sign-in at a partner's provider")
 _KNOWN_AGE_S = 365 * 86400
 
 
@@ -56,7 +56,7 @@ async def begin(word: FromPath[str], request: HttpRequest, settings: NamedDepend
     flow = new_flow(safe_path(request.query_params.get("return_to")))
     url = await _providers(request).of(identifier, row).authorization_url(flow)
     begun = CompanyFlow(identifier, row["issuer"], flow)
-    sealed = encrypt(settings.secret_key, _PURPOSE, msgspec.json.encode(begun)).decode()
+    sealed = settings.keys.encrypt(_PURPOSE, msgspec.json.encode(begun)).decode()
     return go(url, secure_cookie(settings, _COOKIE, sealed, FLOW_LIFETIME_S))
 
 
@@ -100,7 +100,7 @@ async def _proved(party: Any, request: HttpRequest, begun: CompanyFlow) -> dict[
 def _begun(request: HttpRequest, settings: Settings) -> CompanyFlow:
     sealed = request.cookies.get(cookie_name(settings, _COOKIE), "")
     try:
-        begun = msgspec.json.decode(decrypt(settings.secret_key, _PURPOSE, sealed.encode()), type=CompanyFlow)
+        begun = msgspec.json.decode(settings.keys.decrypt(_PURPOSE, sealed.encode()), type=CompanyFlow)
     except (WrongSecretError, msgspec.MsgspecError) as error:
         raise CompanySignInFailed("登录会话不存在", "this browser began no sign-in") from error
     if begun.flow.started_at + FLOW_LIFETIME_S < WALL.unix_s():

@@ -128,7 +128,7 @@ async def deed(
         if isinstance(refused, NotFound):
             raise
         return await _list(request, me, cursors, error=why(request, refused))
-    secret = unseal(settings.secret_key, rotated.client_secret)
+    secret = unseal(settings.keys, rotated.client_secret)
     return await _told(request, settings, client_id, secret, client.livemode, rotated=True)
 
 

@@ -9,9 +9,9 @@ from litestar.di import NamedDependency
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.facts import Fact
+from marketplace.kernel.keyring import Purpose, WrongSecretError
 from marketplace.platform.database import unit_of_work
 from marketplace.platform.limits import address_of
-from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
 from marketplace.settings import Settings
 from marketplace.web.pages import Page
 from marketplace.web.sessions import cookie_name, secure_cookie
@@ -28,7 +28,7 @@ KNOWN_COOKIE = "partner-known-company"
 """Says by which company's provider somebody signed in here before. It opens nothing."""
 
 _STEP_COOKIE = "partner-step"
-_PURPOSE = "half-done sign-in of a partner's person"
+_PURPOSE = Purpose("half-done sign-in of a partner's person")
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -63,7 +63,7 @@ async def sign_in(
     except Fact as refused:
         return await _sign_in_page(request, target, email, words(request, refused), _status(refused))
     step = Step(found, target, int(now.timestamp()), email)
-    sealed = encrypt(settings.secret_key, _PURPOSE, msgspec.json.encode(step)).decode()
+    sealed = settings.keys.encrypt(_PURPOSE, msgspec.json.encode(step)).decode()
     return go("/partner/sign-in/code", secure_cookie(settings, _STEP_COOKIE, sealed, STEP_LIFETIME_S))
 
 
@@ -127,7 +127,7 @@ def _step_of(request: HttpRequest, settings: Settings, now: datetime) -> Step | 
     """Return the sign-in that this browser has half done, or None."""
     sealed = request.cookies.get(cookie_name(settings, _STEP_COOKIE), "")
     try:
-        step = msgspec.json.decode(decrypt(settings.secret_key, _PURPOSE, sealed.encode()), type=Step)
+        step = msgspec.json.decode(settings.keys.decrypt(_PURPOSE, sealed.encode()), type=Step)
     except (WrongSecretError, msgspec.MsgspecError):
         return None
     return step if step.at + STEP_LIFETIME_S > now.timestamp() else None

@@ -5,7 +5,6 @@ There are two kinds of forms. One on a page for signed-in people carries its ses
 sent, not even to sign a victim in as somebody else.
 """
 
-import hashlib
 import hmac
 import re
 import secrets
@@ -22,11 +21,11 @@ from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
 from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.keyring import Purpose
 from marketplace.kernel.letters import complaint
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.typed_text import typed_plain
 from marketplace.platform.problems import handle_fact
-from marketplace.platform.secretbox import derive
 from marketplace.settings import Settings
 from marketplace.web.form_answers import FormAnswered, FormAnswers, claim_form, lead_on, page_address
 from marketplace.web.language import page_language
@@ -43,6 +42,7 @@ ANSWERS = "/partner/answers"
 """Where the portal's pages that answer a form are."""
 
 _FORM_COOKIE = "partner-form"
+_FORMS = Purpose("portal forms")
 _FORM_AGE_S = 12 * 3600
 _FORM_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _TOKEN_BYTES = 32
@@ -146,7 +146,7 @@ async def strangers_page(request: HttpRequest, template: str, *, status: int = 2
     if not _FORM_TOKEN.fullmatch(kept):
         kept = secrets.token_urlsafe(_TOKEN_BYTES)
         cookies = [secure_cookie(settings, _FORM_COOKIE, kept, _FORM_AGE_S)]
-    return _page(request, template, status, cookies, None, _strangers_token(settings, kept), values)
+    return _page(request, template, status, cookies, None, _strangers_tokens(settings, kept)[0], values)
 
 
 def safe_path(path: str | None) -> str:
@@ -242,22 +242,25 @@ async def _check_form(request: ASGIConnection[Any, Any, Any, Any], handler: Base
     browser = await sign_in_of(request).browser(request)
     if browser is None:
         raise PartnerSignInNeeded
-    await _check_token(request, handler, browser.csrf, (_URLENCODED, _MULTIPART))
+    await _check_token(request, handler, (browser.csrf,), (_URLENCODED, _MULTIPART))
 
 
 async def _check_strangers_form(request: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    await _check_token(request, handler, strangers_token(request), (_URLENCODED,))  # no stranger sends files
+    await _check_token(request, handler, strangers_tokens(request), (_URLENCODED,))  # no stranger sends files
 
 
-def strangers_token(request: ASGIConnection[Any, Any, Any, Any]) -> str:
-    """Return the token of this browser's forms that need no session, or nothing for a browser that was given none."""
+def strangers_tokens(request: ASGIConnection[Any, Any, Any, Any]) -> tuple[str, ...]:
+    """Return the tokens that this browser's forms may carry which need no session: one for each secret key."""
     settings: Settings = request.app.state.settings
     kept = request.cookies.get(cookie_name(settings, _FORM_COOKIE), "")
-    return _strangers_token(settings, kept) if _FORM_TOKEN.fullmatch(kept) else ""
+    return _strangers_tokens(settings, kept) if _FORM_TOKEN.fullmatch(kept) else ()
 
 
 async def _check_token(
-    request: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler, wanted: str, forms: tuple[str, ...]
+    request: ASGIConnection[Any, Any, Any, Any],
+    handler: BaseRouteHandler,
+    good: tuple[str, ...],
+    forms: tuple[str, ...],
 ) -> None:
     if not isinstance(request, Request) or request.method in {"GET", "HEAD", "OPTIONS"}:
         return
@@ -265,13 +268,14 @@ async def _check_token(
         raise PortalFormExpired
     form = await request.form()
     given = str(form.get("csrf_token", ""))
-    if not wanted or not hmac.compare_digest(given.encode(), wanted.encode()):
+    token = next((one for one in good if hmac.compare_digest(given.encode(), one.encode())), None)
+    if token is None:
         raise PortalFormExpired
-    await claim_form(request, handler, wanted, PortalFormExpired, answers=ANSWERS)
+    await claim_form(request, handler, token, PortalFormExpired, answers=ANSWERS)
 
 
-def _strangers_token(settings: Settings, kept: str) -> str:
-    return hmac.new(derive(settings.secret_key, "portal forms"), kept.encode(), hashlib.sha256).hexdigest()
+def _strangers_tokens(settings: Settings, kept: str) -> tuple[str, ...]:
+    return settings.keys.signatures(_FORMS, kept.encode())
 
 
 _refusal = human_errors({Fact: handle_fact})[Fact]

@@ -12,9 +12,9 @@ from litestar.di import NamedDependency
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.facts import Fact
+from marketplace.kernel.keyring import Purpose, WrongSecretError
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.limits import address_of
-from marketplace.platform.secretbox import WrongSecretError, decrypt, encrypt
 from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
 from marketplace.web.pages import Page
@@ -37,7 +37,7 @@ _ANSWER_S = 0.4
 SendTo = Callable[[UnitOfWork, Settings, str, datetime], Awaitable[None]]
 """Lays up what is sent to the people of an address, if there are any."""
 
-_PURPOSE = "second factor being set up"
+_PURPOSE = Purpose("second factor being set up")
 _MOST_TOKEN = 100
 
 
@@ -120,13 +120,13 @@ async def new_password(request: HttpRequest, clock: NamedDependency[Clock]) -> P
 
 def sealed_setup(settings: Settings, secret: bytes, bound_to: str) -> str:
     """Return a secret that waits in a form for its first code: encrypted, and good in that form only."""
-    return encrypt(settings.secret_key, _PURPOSE, msgspec.json.encode([bound_to, secret])).decode()
+    return settings.keys.encrypt(_PURPOSE, msgspec.json.encode([bound_to, secret])).decode()
 
 
 def opened(settings: Settings, sealed: str, bound_to: str) -> bytes:
     """Return the secret that waits in a form. Raises LinkUsed for one that is not this form's."""
     try:
-        plain = decrypt(settings.secret_key, _PURPOSE, sealed.encode())
+        plain = settings.keys.decrypt(_PURPOSE, sealed.encode())
     except WrongSecretError as error:
         raise LinkUsed from error
     bound, secret = msgspec.json.decode(plain, type=tuple[str, bytes])

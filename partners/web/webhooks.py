@@ -142,7 +142,7 @@ async def _told(request: HttpRequest, settings: Settings, made: EndpointView, *,
         request,
         "partner/webhook_secret.html",
         endpoint=made,
-        secret=unseal(settings.secret_key, made.secret or ""),
+        secret=unseal(settings.keys, made.secret or ""),
         rotated=rotated_now,
         grace_hours=MAX_GRACE_HOURS,
     )

@@ -72,7 +72,7 @@ class WebhookEndpoints(Controller):
 
         whole = request_key(request, partner.actor, key, data)
         outcome = await once(whole, language_of(request), create, status=201, now=now)
-        return reveal(outcome, "secret", settings.secret_key)
+        return reveal(outcome, "secret", settings.keys)
 
     @get(operation_id="list_webhook_endpoints", summary="Our webhook endpoints")
     async def list_all(
@@ -147,7 +147,7 @@ class WebhookEndpoints(Controller):
             return await endpoints.rotate(work, partner.partner_id, identifier, hours, partner.actor, now)
 
         outcome = await once(request_key(request, partner.actor, key, data), language_of(request), rotate, now=now)
-        return reveal(outcome, "secret", settings.secret_key)
+        return reveal(outcome, "secret", settings.keys)
 
     @post(
         "/{endpoint_id:str}/simulate",

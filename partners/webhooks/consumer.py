@@ -8,6 +8,7 @@ import msgspec
 
 from marketplace.kernel.clock import WALL
 from marketplace.kernel.ids import uuid7
+from marketplace.kernel.keyring import KeyRing
 from marketplace.platform.database import UnitOfWork, columns
 from marketplace.platform.events import StoredEvent
 from partners.pairwise import member_reference
@@ -32,11 +33,11 @@ class Announcer:
 
     name = "partners.webhooks"
 
-    def __init__(self, catalogue: Catalogue, secret_key: str) -> None:
+    def __init__(self, catalogue: Catalogue, ring: KeyRing) -> None:
         """Listen to what the catalogue knows."""
         self.types = catalogue.types
         self._catalogue = catalogue
-        self._secret_key = secret_key
+        self._ring = ring
 
     async def handle(self, work: UnitOfWork, events: Sequence[StoredEvent]) -> None:
         """Number the events, lay them up for reading, and lay up a delivery for each endpoint that wants one.
@@ -71,7 +72,7 @@ class Announcer:
     async def _tell(self, work: UnitOfWork, events: Sequence[StoredEvent]) -> list[Told]:
         subjects = [(UUID(event.payload["partner_id"]), event.aggregate_id) for event in events]
         last, told = await _count(work, subjects), []
-        key = await current_key(work, self._secret_key) if events else None
+        key = await current_key(work, self._ring) if events else None
         for event, subject in zip(events, subjects, strict=True):
             last[subject] += 1
             announced = self._catalogue.by_type[event.type]

@@ -9,6 +9,7 @@ import msgspec
 from marketplace.kernel.clock import WALL
 from marketplace.kernel.facts import Fact, NotFound
 from marketplace.kernel.ids import uuid7
+from marketplace.kernel.keyring import KeyRing
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.editions import ChangedMeanwhile, Editions
@@ -40,11 +41,11 @@ class TooManyEndpoints(Fact):
 class Endpoints:
     """What a partner does with its endpoints: each call is of one partner, and sees no other's."""
 
-    def __init__(self, catalogue: Catalogue, outbound: Outbound, secret_key: str) -> None:
+    def __init__(self, catalogue: Catalogue, outbound: Outbound, ring: KeyRing) -> None:
         """Keep what the rules need."""
         self.catalogue = catalogue
         self._outbound = outbound
-        self._secret_key = secret_key
+        self._ring = ring
 
     async def create(
         self, work: UnitOfWork, partner_id: UUID, new: NewEndpoint, actor: str, now: datetime
@@ -67,7 +68,7 @@ class Endpoints:
             new.url,
             new.description,
             types,
-            seal_keys(self._secret_key, keys),
+            seal_keys(self._ring, keys),
             keys.public_key,
             now,
             actor,
@@ -130,7 +131,7 @@ class Endpoints:
         await work.execute(
             "UPDATE webhook_endpoint SET keys_sealed = $2, public_key = $3, version = version + 1 WHERE id = $1",
             endpoint_id,
-            seal_keys(self._secret_key, keys),
+            seal_keys(self._ring, keys),
             keys.public_key,
         )
         await audit.record(work, actor, "webhook.rotate", f"endpoint:{endpoint_id}", now, grace_hours=grace_hours)
@@ -138,7 +139,7 @@ class Endpoints:
 
     async def _with_secret(self, partner_id: UUID, endpoint_id: UUID, secret: str) -> EndpointView:
         view = await see_endpoint(partner_id, endpoint_id)
-        return msgspec.structs.replace(view, secret=seal(self._secret_key, secret))
+        return msgspec.structs.replace(view, secret=seal(self._ring, secret))
 
 
 async def _keep_old_keys(work: UnitOfWork, endpoint_id: UUID, hours: int) -> None:

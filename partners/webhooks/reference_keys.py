@@ -1,6 +1,6 @@
 """The keys of members' references: the newest makes them, all of them recognise what they made.
 
-Version 1 follows from the program's secret; later keys are random and lie sealed in the database. Who tells partners reads the
+Version 1 followed from the first secret key; later keys are random and lie sealed in the database. Who tells partners reads the
 newest one in the transaction of the telling, so that all processes change over with the rotation's commit.
 """
 
@@ -9,26 +9,26 @@ import secrets
 from datetime import datetime
 from uuid import UUID
 
+from marketplace.kernel.keyring import KeyRing, Purpose
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
-from marketplace.platform.secretbox import decrypt, encrypt
 from partners.pairwise import ReferenceKey, first_key, member_reference, version_of
 
-_PURPOSE = "pairwise member reference"
+PURPOSE = Purpose("pairwise member reference", ("member_reference_key.key_sealed",))
 _BYTES = 32
 
 
-async def current_key(work: UnitOfWork, secret_key: str) -> ReferenceKey:
+async def current_key(work: UnitOfWork, ring: KeyRing) -> ReferenceKey:
     """Return the key that makes references now."""
     row = await work.fetchrow("SELECT version, key_sealed FROM member_reference_key ORDER BY version DESC LIMIT 1")
     if row is None:
-        return first_key(secret_key)
-    return ReferenceKey(row["version"], decrypt(secret_key, _PURPOSE, row["key_sealed"]))
+        return first_key(ring)
+    return ReferenceKey(row["version"], ring.decrypt(PURPOSE, row["key_sealed"]))
 
 
-async def rotate_reference_key(work: UnitOfWork, secret_key: str, actor: str, now: datetime) -> int:
+async def rotate_reference_key(work: UnitOfWork, ring: KeyRing, actor: str, now: datetime) -> int:
     """Make the next key and return its version: from the commit on, partners hear of members under new references."""
-    sealed = encrypt(secret_key, _PURPOSE, secrets.token_bytes(_BYTES))
+    sealed = ring.encrypt(PURPOSE, secrets.token_bytes(_BYTES))
     version: int = await work.fetchval(
         "INSERT INTO member_reference_key (version, key_sealed, made_by, made_at)"
         " SELECT coalesce(max(version), 1) + 1, $1, $2, $3 FROM member_reference_key RETURNING version",
@@ -38,16 +38,16 @@ async def rotate_reference_key(work: UnitOfWork, secret_key: str, actor: str, no
     return version
 
 
-async def member_of(work: UnitOfWork, secret_key: str, partner_id: UUID, reference: str) -> UUID | None:
+async def member_of(work: UnitOfWork, ring: KeyRing, partner_id: UUID, reference: str) -> UUID | None:
     """Return the member whom the partner knows by the reference, under whichever key it was made, or None.
 
     A reference cannot be turned back: it is made again for each member who had to do with the partner, and compared.
     """
     version = version_of(reference)
-    key = first_key(secret_key) if version == 1 else None
+    key = first_key(ring) if version == 1 else None
     if version is not None and version > 1:
         sealed = await work.fetchval("SELECT key_sealed FROM member_reference_key WHERE version = $1", version)
-        key = None if sealed is None else ReferenceKey(version, decrypt(secret_key, _PURPOSE, sealed))
+        key = None if sealed is None else ReferenceKey(version, ring.decrypt(PURPOSE, sealed))
     if key is None:
         return None
     rows = await work.fetch(

@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 import structlog
 
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.keyring import KeyRing
 from marketplace.platform.away import is_away
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.database_time import database_time
@@ -97,11 +98,11 @@ class Sender:
     """Sends what is due."""
 
     def __init__(
-        self, outbound: Outbound, secret_key: str, clock: Clock, luck: Callable[[], float] = random.random
+        self, outbound: Outbound, ring: KeyRing, clock: Clock, luck: Callable[[], float] = random.random
     ) -> None:
         """`luck` gives the jitter of each delay, 0 to 1; `clock` is moved by tests alone."""
         self._outbound = outbound
-        self._secret_key = secret_key
+        self._ring = ring
         self._clock = clock
         self._luck = luck
 
@@ -145,7 +146,7 @@ class Sender:
     async def deliver(self, row: Any) -> None:
         """Send one claimed delivery and record what came of it."""
         at = self._clock.now()
-        keys = [open_keys(self._secret_key, sealed) for sealed in (row["keys_sealed"], *row["old_keys"])]
+        keys = [open_keys(self._ring, sealed) for sealed in (row["keys_sealed"], *row["old_keys"])]
         body = row["body"].encode()
         headers = message_headers(str(row["message_id"]), at, body, keys)
         headers["Content-Type"] = "application/json"

@@ -8,10 +8,10 @@ from datetime import datetime
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from marketplace.platform.secretbox import decrypt, encrypt
+from marketplace.kernel.keyring import KeyRing, Purpose
 from partners.webhooks.domain import shown_secret, signature_v1, signed_content
 
-_PURPOSE = "webhook endpoint keys"
+PURPOSE = Purpose("webhook endpoint keys", ("webhook_endpoint.keys_sealed", "webhook_old_keys.keys_sealed"))
 _BYTES = 32
 
 
@@ -43,14 +43,14 @@ def new_keys() -> Keys:
     return Keys(secrets.token_bytes(_BYTES), secrets.token_bytes(_BYTES))
 
 
-def seal_keys(secret_key: str, keys: Keys) -> bytes:
+def seal_keys(ring: KeyRing, keys: Keys) -> bytes:
     """Return the keys encrypted, as they are stored."""
-    return encrypt(secret_key, _PURPOSE, msgspec.json.encode(keys))
+    return ring.encrypt(PURPOSE, msgspec.json.encode(keys))
 
 
-def open_keys(secret_key: str, sealed: bytes) -> Keys:
+def open_keys(ring: KeyRing, sealed: bytes) -> Keys:
     """Return stored keys. Raises WrongSecretError."""
-    return msgspec.json.decode(decrypt(secret_key, _PURPOSE, sealed), type=Keys)
+    return msgspec.json.decode(ring.decrypt(PURPOSE, sealed), type=Keys)
 
 
 def message_headers(message_id: str, at: datetime, body: bytes, keys: Sequence[Keys]) -> dict[str, str]:

@@ -190,10 +190,10 @@ async def _one_row(world: MatrixWorld, row: Row, asker: Asker) -> None:
 
 
 async def _told(world: MatrixWorld, settings: Settings, receiver: Receiver) -> None:
-    announcer = Announcer(catalogue_of(settings.packages), settings.secret_key)
+    announcer = Announcer(catalogue_of(settings.packages), settings.keys)
     await catch_up(announcer)
     allowed = Outbound.of(msgspec.structs.replace(settings, outbound_allow="127.0.0.0/8"))
-    sender = Sender(allowed, settings.secret_key, world.clock, luck=lambda: 0.0)
+    sender = Sender(allowed, settings.keys, world.clock, luck=lambda: 0.0)
     while await sender.once():
         pass
 
@@ -237,7 +237,7 @@ async def test_no_partner_is_told_who_a_member_is(day: MatrixWorld, overheard: O
 async def test_each_partner_knows_a_member_by_a_name_of_its_own(
     day: MatrixWorld, settings: Settings, receiver: Receiver
 ) -> None:
-    key, member_id = first_key(settings.secret_key), UUID(day.ids["member_id"])
+    key, member_id = first_key(settings.keys), UUID(day.ids["member_id"])
     own = member_reference(key, UUID(day.ids["partner_id"]), member_id)
     others = member_reference(key, UUID(day.ids["other_partner"]), member_id)
     named = {got.message["data"].get("member_reference") for got in receiver.got}

@@ -12,6 +12,7 @@ from benefits.redemptions.redeem import cancel_errand
 from benefits.redemptions.schemas import CancelIn, UseIn, VerifyIn
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.codes import new_code
+from marketplace.kernel.keyring import KeyRing
 from marketplace.platform.database import DB, unit_of_work
 from marketplace.platform.desk import Desk
 from marketplace.platform.idempotency import KeyReused, Outcome, key_for
@@ -37,7 +38,7 @@ def use(world: World, code: str, reference: str = "till-1", partner_id: UUID | N
 
 
 async def take(world: World, *errands: CounterErrand) -> list[Outcome]:
-    desk = CounterDesk(world.clock, Cursors("x" * 32))
+    desk = CounterDesk(world.clock, Cursors(KeyRing("x" * 32)))
     async with unit_of_work() as work:
         decided = await desk.decide(work, errands)
         await decided.post()
@@ -95,7 +96,7 @@ async def test_one_key_for_two_vouchers_in_batches_that_overlap_is_used_once(
 ) -> None:
     """They share no lock but the key's own row, so the second is decided before the first has committed."""
     world, codes = vouchers
-    counter = CounterDesk(world.clock, Cursors("x" * 32))
+    counter = CounterDesk(world.clock, Cursors(KeyRing("x" * 32)))
     for _ in range(2):
         desk: Desk[CounterErrand] = Desk("counter", counter.decide, batch=1, queue=100)
         key = uuid4().hex

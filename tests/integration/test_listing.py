@@ -11,13 +11,14 @@ from benefits.offers.register import take_step
 from benefits.offers.schemas import OfferView
 from benefits.offers.supply import set_stock
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.keyring import KeyRing
 from marketplace.platform.database import unit_of_work
 from marketplace.platform.paging import Cursors, Page
 from marketplace.platform.shared_reads import SharedReads
 from marketplace.settings import Settings
 from tests.support.world import World
 
-CURSORS = Cursors("x" * 32)
+CURSORS = Cursors(KeyRing("x" * 32))
 
 
 @pytest.fixture

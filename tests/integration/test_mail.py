@@ -95,7 +95,7 @@ def by(settings: Settings, url: str) -> Settings:
 
 async def wrote(settings: Settings, clock: Clock, text: str = "你好\nhello https://x.example/?a=1") -> None:
     async with unit_of_work() as work:
-        await post_mail(work, settings.secret_key, "li.na@example.com", "邀请 · Invitation", text, clock.now())
+        await post_mail(work, settings.keys, "li.na@example.com", "邀请 · Invitation", text, clock.now())
 
 
 async def state() -> tuple[Any, ...]:
@@ -226,7 +226,7 @@ async def test_two_senders_send_each_message_once(database: str, settings: Setti
 async def test_what_is_undone_is_not_sent(database: str, settings: Settings, clock: Clock) -> None:
     with pytest.raises(RuntimeError):
         async with unit_of_work() as work:
-            await post_mail(work, settings.secret_key, "a@example.com", "x", "y", clock.now())
+            await post_mail(work, settings.keys, "a@example.com", "x", "y", clock.now())
             raise RuntimeError
     assert await DB.fetchval("SELECT count(*) FROM outgoing_mail") == 0
 

@@ -50,13 +50,13 @@ async def _fill(folder: Path) -> UUID:
 async def _reference(folder: Path, member_id: UUID) -> str:
     settings = settings_for(folder)
     async with open_database(settings), unit_of_work() as work:
-        return member_reference(await current_key(work, settings.secret_key), PARTNER, member_id)
+        return member_reference(await current_key(work, settings.keys), PARTNER, member_id)
 
 
 def test_a_rotation_and_who_was_meant(folder: Path) -> None:
     member_id = run(_fill(folder))
     old = run(_reference(folder, member_id))
-    assert old == member_reference(first_key(settings_for(folder).secret_key), PARTNER, member_id)
+    assert old == member_reference(first_key(settings_for(folder).keys), PARTNER, member_id)
     rotated = invoke(rotate_references_command, "--data", folder)
     assert (rotated.exit_code, rotated.output) == (0, "references are m2_… from now on\n")
     new = run(_reference(folder, member_id))

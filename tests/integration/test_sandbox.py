@@ -12,6 +12,7 @@ import pytest
 
 from benefits.sandbox import magic
 from marketplace import sandbox
+from marketplace.kernel.keyring import KeyRing
 from marketplace.platform import desk
 from marketplace.platform.sandbox import member_token
 from marketplace.settings import Settings
@@ -87,7 +88,7 @@ async def test_credentials_of_one_side_are_nothing_on_the_other(api: Api, settin
     assert (await api.get("/v1/partner/offers", headers=member)).status_code == 401
     assert (await api.get("/v1/me", headers=engineer.headers)).status_code == 401
     assert (await api.get("/v1/admin/partners", headers=engineer.headers)).status_code == 401
-    for forged in ("sbx_nonsense", member_token("another" * 8, UUID(partner_id), "s", "n")):
+    for forged in ("sbx_nonsense", member_token(KeyRing("another" * 8), UUID(partner_id), "s", "n")):
         assert (await api.get("/v1/me", headers=bearer(forged))).status_code == 401
     person = api.member("one-1")
     points = (await api.get("/v1/me", headers=person)).json()["points"]["balance"]

@@ -24,12 +24,12 @@ async def test_a_redemption_names_its_member_by_reference_only(database: str, se
     members = await world.members(3, points=1000)
     for member in (*members, members[0]):
         await desk.ask(world.request(member, offer))
-    announcer = Announcer(catalogue_of(settings.packages), settings.secret_key)
+    announcer = Announcer(catalogue_of(settings.packages), settings.keys)
     await catch_up(announcer)
     rows = await DB.fetch("SELECT partner_id, body FROM partner_event WHERE type = 'redemption.issued' ORDER BY seq")
     told = [json.loads(row["body"])["data"] for row in rows]
     assert {row["partner_id"] for row in rows} == {world.partner_id}
-    key = first_key(settings.secret_key)
+    key = first_key(settings.keys)
     wanted = [member_reference(key, world.partner_id, member) for member in (*members, members[0])]
     assert sorted(each["member_reference"] for each in told) == sorted(wanted)
     everything = " ".join(row["body"] for row in await DB.fetch("SELECT body FROM partner_event"))
@@ -51,7 +51,7 @@ class Two:
         self.worlds = [await World(self.settings, self.clock).open() for _ in range(2)]
         self.offers = [await world.offer() for world in self.worlds]
         self.members = await self.worlds[0].members(2, points=5000)
-        self.announcer = Announcer(catalogue_of(self.settings.packages), self.settings.secret_key)
+        self.announcer = Announcer(catalogue_of(self.settings.packages), self.settings.keys)
         return self
 
     async def references(self) -> list[list[str]]:
@@ -67,11 +67,11 @@ class Two:
 
     async def rotate(self) -> int:
         async with unit_of_work() as work:
-            return await rotate_reference_key(work, self.settings.secret_key, "operator", self.clock.now())
+            return await rotate_reference_key(work, self.settings.keys, "operator", self.clock.now())
 
     async def member_of(self, partner_id: UUID, reference: str) -> UUID | None:
         async with unit_of_work() as work:
-            return await member_of(work, self.settings.secret_key, partner_id, reference)
+            return await member_of(work, self.settings.keys, partner_id, reference)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from benefits.offers.cache import OfferCache
 from benefits.redemptions.counter_desk import CounterDesk, Use
 from benefits.redemptions.schemas import RedemptionView, UseIn
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.keyring import KeyRing
 from marketplace.kernel.money import PPM, Money
 from marketplace.kernel.periods import Period
 from marketplace.platform.database import DB, unit_of_work
@@ -100,7 +101,7 @@ class Shop:
         self.codes.append(msgspec.json.decode(outcome.body, type=RedemptionView).voucher.code)
 
     async def use_all(self, at: datetime) -> None:
-        counter = CounterDesk(self.world.clock, Cursors("x" * 32))
+        counter = CounterDesk(self.world.clock, Cursors(KeyRing("x" * 32)))
         uses = [Use(self.world.partner_id, UseIn(code=code, reference="R-1"), None, "en") for code in self.codes]
         async with unit_of_work() as work:
             outcomes = await counter.take_at(work, uses, at)

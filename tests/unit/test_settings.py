@@ -103,3 +103,17 @@ def test_the_readme_has_a_row_for_each() -> None:
         shown, value = rows[variable].strip(), getattr(defaults, field)
         if field != "packages":
             assert shown == (str(value or "") or "–"), variable
+
+
+def test_old_secret_keys_are_held_to_the_rules_of_the_key() -> None:
+    first, second = "0123456789abcdef" * 2, "fedcba9876543210" * 2
+    for text in (f"{first},{second}", f" {first} \n{second}\n", f"{first}\r\n{second}"):
+        settings = load({**GOOD, "MARKETPLACE_SECRET_KEYS_OLD": text})
+        assert settings.secret_keys_old == (first, second)
+        assert settings.keys.all == (settings.secret_key, first, second)
+        assert settings.keys is load({**GOOD, "MARKETPLACE_SECRET_KEYS_OLD": text}).keys
+    comma = "a key, with a comma in it 0123456789"
+    assert load({**GOOD, "MARKETPLACE_SECRET_KEYS_OLD": f"{comma}\n"}).secret_keys_old == (comma,)
+    for text, why in ((f"{first},short", "at least 32 characters"), ("x" * 40, "different characters")):
+        with pytest.raises(SettingsError, match=rf"^MARKETPLACE_SECRET_KEYS_OLD: each key must have .*{why}"):
+            load({**GOOD, "MARKETPLACE_SECRET_KEYS_OLD": text})

@@ -71,7 +71,7 @@ async def test_two_processes_that_start_together_agree_on_one_key(partners_only:
     from marketplace.kernel.clock import Clock
     from partners.oauth.keys import ensure_signing_key
 
-    await asyncio.gather(*[ensure_signing_key(partners_only.secret_key, Clock().now()) for _ in range(5)])
+    await asyncio.gather(*[ensure_signing_key(partners_only.keys, Clock().now()) for _ in range(5)])
     assert await DB.fetchval("SELECT count(*) FROM oauth_signing_key") == 1
 
 

@@ -352,11 +352,11 @@ async def test_of_rotations_that_come_together_one_is_first(api: Api) -> None:
 
 async def test_an_old_signing_key_is_followed_by_itself(api: Api, partners_only: Any) -> None:
     now = api.app.state.clock.now()
-    await rotate_if_old(partners_only.secret_key, now)
+    await rotate_if_old(partners_only.keys, now)
     assert await DB.fetchval("SELECT count(*) FROM oauth_signing_key") == 1
-    await rotate_if_old(partners_only.secret_key, now + MOST_AGE + timedelta(days=1))
+    await rotate_if_old(partners_only.keys, now + MOST_AGE + timedelta(days=1))
     assert await DB.fetchval("SELECT count(*) FROM oauth_signing_key") == 2
-    await rotate_if_old(partners_only.secret_key, now + MOST_AGE + timedelta(days=1))
+    await rotate_if_old(partners_only.keys, now + MOST_AGE + timedelta(days=1))
     assert await DB.fetchval("SELECT count(*) FROM oauth_signing_key") == 2
 
 

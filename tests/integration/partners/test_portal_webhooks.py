@@ -60,7 +60,7 @@ async def added(owner: Portal, url: str) -> str:
 
 async def sent(owner: Portal) -> int:
     settings = owner.settings
-    return await Sender(Outbound.of(settings), settings.secret_key, owner.clock, luck=lambda: 0.0).once()
+    return await Sender(Outbound.of(settings), settings.keys, owner.clock, luck=lambda: 0.0).once()
 
 
 async def test_added_tried_looked_at_and_sent_again(owner: Portal, receiver: Receiver) -> None:

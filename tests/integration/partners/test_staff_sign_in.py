@@ -165,7 +165,7 @@ async def test_suspended_partners_people_may_look_and_terminated_ones_may_not(
             await decide(work, boss.partner_id, decision, "admin:ops", "x", clock.now())  # type: ignore[arg-type]
         assert (await who(settings, clock, token) is not None) is stays, decision
     with pytest.raises(SignInRefused):
-        await check_password(settings, Throttle(settings.secret_key), boss.email, PASSWORD, "::1", clock.now())
+        await check_password(settings, Throttle(settings.keys), boss.email, PASSWORD, "::1", clock.now())
 
 
 async def test_a_new_session_ends_the_one_that_the_browser_had(database: str, settings: Settings, clock: Clock) -> None:
@@ -195,7 +195,7 @@ async def test_sessions_are_ended_one_by_one_or_all_but_one(database: str, setti
 
 
 async def test_wrong_password_and_unknown_address_are_the_same(database: str, settings: Settings, clock: Clock) -> None:
-    boss, throttle = await owner(settings, clock), Throttle(settings.secret_key)
+    boss, throttle = await owner(settings, clock), Throttle(settings.keys)
     said = []
     for email, password in ((boss.email, "wrong wrong wrong"), ("nobody@example.com", PASSWORD)):
         with pytest.raises(SignInRefused) as refused:
@@ -207,7 +207,7 @@ async def test_wrong_password_and_unknown_address_are_the_same(database: str, se
 
 
 async def test_a_step_and_a_recovery_code_are_good_once(database: str, settings: Settings, clock: Clock) -> None:
-    boss, throttle = await owner(settings, clock), Throttle(settings.secret_key)
+    boss, throttle = await owner(settings, clock), Throttle(settings.keys)
     found = await check_password(settings, throttle, boss.email, PASSWORD, "::1", clock.now())
 
     async def enter(code: str) -> UUID:
@@ -236,7 +236,7 @@ async def test_a_step_and_a_recovery_code_are_good_once(database: str, settings:
 
 
 async def test_a_new_password_makes_a_half_done_sign_in_void(database: str, settings: Settings, clock: Clock) -> None:
-    boss, throttle = await owner(settings, clock), Throttle(settings.secret_key)
+    boss, throttle = await owner(settings, clock), Throttle(settings.keys)
     found = await check_password(settings, throttle, boss.email, PASSWORD, "::1", clock.now())
     async with unit_of_work() as work:
         await work.execute("UPDATE partner_staff SET password_hash = $1", await hash_password("another password"))
@@ -247,7 +247,7 @@ async def test_a_new_password_makes_a_half_done_sign_in_void(database: str, sett
 
 
 async def test_guesses_are_counted_before_they_are_looked_at(database: str, settings: Settings, clock: Clock) -> None:
-    boss, throttle = await owner(settings, clock), Throttle(settings.secret_key)
+    boss, throttle = await owner(settings, clock), Throttle(settings.keys)
 
     async def guess(email: str, password: str = "wrong" * 3) -> str:
         try:
@@ -378,7 +378,7 @@ async def test_nobody_reaches_anothers_people_or_places(database: str, settings:
 
 
 async def test_a_demos_people_are_nobody_in_production(database: str, settings: Settings, clock: Clock) -> None:
-    boss, throttle = await owner(settings, clock), Throttle(settings.secret_key)
+    boss, throttle = await owner(settings, clock), Throttle(settings.keys)
     token = await signed_in(settings, clock, boss)
     async with unit_of_work() as work:
         await work.execute("UPDATE partner_staff SET demo = true")

@@ -35,8 +35,8 @@ class House:
 
     def __init__(self, api: Api, settings: Settings, clock: Clock, receiver: Receiver) -> None:
         self.api, self.clock, self.receiver, self.settings = api, clock, receiver, settings
-        self.announcer = Announcer(catalogue_of(settings.packages), settings.secret_key)
-        self.sender = Sender(Outbound.of(settings), settings.secret_key, clock, luck=lambda: 0.0)
+        self.announcer = Announcer(catalogue_of(settings.packages), settings.keys)
+        self.sender = Sender(Outbound.of(settings), settings.keys, clock, luck=lambda: 0.0)
         self.headers: dict[str, str] = {}
         self.partner_id = ""
 
@@ -413,7 +413,7 @@ async def test_an_endpoint_inside_the_house_is_not_reached(house: House) -> None
     endpoint = await house.endpoint()
     await house.location("SH-1")
     strict = msgspec.structs.replace(house.settings, outbound_allow="")
-    house.sender = Sender(Outbound.of(strict), strict.secret_key, house.clock)
+    house.sender = Sender(Outbound.of(strict), strict.keys, house.clock)
     assert await house.tell() == 1
     assert house.receiver.got == []
     shown = await house.delivery(endpoint)
@@ -515,7 +515,7 @@ async def test_claims_go_by_the_databases_clock(house: House) -> None:
     await house.location("SH-1")
     await catch_up(house.announcer)
     assert len(await house.sender.claim(5)) == 1
-    assert await Sender(Outbound.of(house.settings), house.settings.secret_key, Ahead()).claim(5) == []
+    assert await Sender(Outbound.of(house.settings), house.settings.keys, Ahead()).claim(5) == []
 
 
 async def test_the_service_sends_by_itself_and_stops(house: House) -> None:

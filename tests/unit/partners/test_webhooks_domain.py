@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from marketplace.kernel.announced import SAMPLE_REFERENCE, Announced
 from marketplace.kernel.facts import InvalidField
+from marketplace.kernel.keyring import KeyRing
 from marketplace.settings import Settings
 from partners.pairwise import ReferenceKey, first_key, member_reference, version_of
 from partners.webhooks.catalogue import catalogue_of, schema_of
@@ -126,7 +127,9 @@ def test_the_signature_is_that_of_standard_webhooks() -> None:
 @given(st.binary(max_size=200), st.uuids())
 def test_each_key_signs_and_the_seal_keeps_them(body: bytes, message_id: UUID) -> None:
     old, new = new_keys(), new_keys()
-    headers = message_headers(str(message_id), NOW, body, [new, open_keys("k" * 32, seal_keys("k" * 32, old))])
+    headers = message_headers(
+        str(message_id), NOW, body, [new, open_keys(KeyRing("k" * 32), seal_keys(KeyRing("k" * 32), old))]
+    )
     content = f"{message_id}.{int(NOW.timestamp())}.".encode() + body
     found = headers["webhook-signature"].split(" ")
     for keys in (new, old):
@@ -137,7 +140,7 @@ def test_each_key_signs_and_the_seal_keeps_them(body: bytes, message_id: UUID) -
 
 def test_a_reference_is_of_one_member_at_one_partner_under_one_key() -> None:
     member, partner, other = uuid4(), uuid4(), uuid4()
-    key, later = first_key("k" * 32), ReferenceKey(2, b"l" * 32)
+    key, later = first_key(KeyRing("k" * 32)), ReferenceKey(2, b"l" * 32)
     reference = member_reference(key, partner, member)
     assert reference == member_reference(key, partner, member)
     assert reference.startswith("m1_")
@@ -145,7 +148,7 @@ def test_a_reference_is_of_one_member_at_one_partner_under_one_key() -> None:
     others = {
         member_reference(key, other, member),
         member_reference(key, partner, other),
-        member_reference(first_key("x" * 32), partner, member),
+        member_reference(first_key(KeyRing("x" * 32)), partner, member),
         member_reference(later, partner, member),
     }
     assert len(others | {reference}) == 5
