@@ -21,19 +21,33 @@ _LOCK = 0x4D4B5450
 """The advisory lock of the migrators (`MKTP`): two at once would race in Piccolo's bookkeeping."""
 
 
+LIBC_LOCALE = "C.UTF-8"
+_OWN_LOCALES = 17
+"""The first PostgreSQL with locales of its own, which are the same on every machine."""
+
+
 class MigrationFailedError(OperatorError):
     """A migration did not go through; what it printed is the message."""
 
 
 async def create_database(server_dsn: str, name: str) -> None:
-    """Create a database in which text behaves the same on every machine (built-in C.UTF-8), unless it is there."""
+    """Create a database in which text sorts by code point and has the case of every script, unless it is there.
+
+    That is C.UTF-8: PostgreSQL's own from 17 on, before that the operating system's. Where it has none, ICU's root locale
+    takes its place, which sorts as dictionaries do (docs/decisions/0028-older-postgresql.md).
+    """
     connection = await asyncpg.connect(server_dsn)
     try:
         if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
             return
-        await connection.execute(
-            f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'"
-        )
+        create = f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'"
+        if connection.get_server_version().major >= _OWN_LOCALES:
+            await connection.execute(f"{create} LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'")
+            return
+        try:
+            await connection.execute(f"{create} LOCALE_PROVIDER libc LOCALE '{LIBC_LOCALE}'")
+        except asyncpg.WrongObjectTypeError:  # "invalid locale name"
+            await connection.execute(f"{create} LOCALE_PROVIDER icu ICU_LOCALE 'und' LOCALE 'C'")
     finally:
         await connection.close()
 
