@@ -12,7 +12,7 @@ from benefits.seed import offer_body
 from marketplace.demo.world import build_world
 from marketplace.demo.world_people import FEATURED
 from marketplace.demo.world_things import World
-from marketplace.kernel.text import query_terms
+from marketplace.kernel.search import query_terms
 from marketplace.settings import Settings
 from partners.fields import SCENARIOS
 
