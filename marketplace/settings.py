@@ -19,6 +19,7 @@ from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.clock import shift_process
 from marketplace.kernel.errors import OperatorError
 from marketplace.kernel.keyring import KeyRing, key_ring
+from marketplace.kernel.mail_addresses import mail_address
 from marketplace.kernel.money import EXPONENTS
 
 DEFAULT_PACKAGES = "partners.plugin:Partners,benefits.plugin:Benefits,settlement.plugin:Settlement"
@@ -301,8 +302,10 @@ def _check_outbound(settings: Settings) -> None:
 
 def _check_mail(settings: Settings) -> None:
     sender = parseaddr(settings.mail_from)[1]
-    if settings.mail_from and not re.fullmatch(r"[^@\s]+@[^@\s]+", sender):
-        raise SettingsError(VARIABLES["mail_from"], "must be an address such as Marketplace <no-reply@example.com>")
+    if settings.mail_from and (mail_address(sender) or "").lower() != sender.lower():
+        raise SettingsError(
+            VARIABLES["mail_from"], "must be an address that takes mail, such as Marketplace <no-reply@example.com>"
+        )
     if not settings.smtp_url:
         return
     parts = urlsplit(settings.smtp_url)

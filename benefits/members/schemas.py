@@ -7,6 +7,7 @@ import msgspec
 
 from benefits.members.domain import MemberStatus, Subject, Tier
 from benefits.points.schemas import PointsView
+from marketplace.kernel.text import marked
 
 MAX_MEMBERS = 1000
 MOST_NAME = 100
@@ -19,7 +20,17 @@ class MemberIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_NAME)]
     tier: Tier = "standard"
     status: MemberStatus = MemberStatus.ACTIVE
-    phone: Annotated[str, msgspec.Meta(max_length=30)] = ""
+    phone: Annotated[
+        str,
+        msgspec.Meta(
+            max_length=32,
+            examples=["138 0013 8000"],
+            description="A telephone number as people write it, a Chinese one without a country's code; may be empty.",
+            extra=marked(
+                "phone", ("电话号码，如 138 0013 8000，或留空", "a telephone number such as 138 0013 8000, or empty")
+            ),
+        ),
+    ] = ""
     vehicle: Annotated[str, msgspec.Meta(max_length=100)] = ""
 
 

@@ -4,6 +4,8 @@ Every text from outside is one of these kinds, by the `text` mark of its type (`
 
 - `line`: one line of letters that can be seen (`letters.py`), without a blank at either end;
 - `paragraphs`: the same with line feeds and tabs; CR LF and CR become LF;
+- `mail`: a mail address that a message can be sent to (`mail_addresses.py`), kept in the form in which it is sent to;
+- `phone`: a telephone number as people write it (`phones.py`), kept in its international form;
 - `typed`: what a person types off paper, such as a code, which is made plain before it is compared;
 - `raw`: no words, such as a picture; only U+0000 is refused, which the database cannot keep.
 
@@ -17,11 +19,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from marketplace.kernel.letters import Words, complaint, with_plain_line_ends
+from marketplace.kernel.mail_addresses import address_refusal, mail_address
+from marketplace.kernel.phones import phone_number, phone_refusal
 
 Language = Literal["zh-CN", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh-CN", "en")
 
-TextKind = Literal["line", "paragraphs", "typed", "raw"]
+TextKind = Literal["line", "paragraphs", "mail", "phone", "typed", "raw"]
 
 
 def marked(kind: TextKind = "line", words: Words | None = None) -> dict[str, Any]:
@@ -31,13 +35,22 @@ def marked(kind: TextKind = "line", words: Words | None = None) -> dict[str, Any
 
 def settled(text: str, kind: TextKind) -> str:
     """Return a text from outside as it is kept."""
-    return with_plain_line_ends(text) if kind == "paragraphs" else text
+    if kind == "paragraphs":
+        return with_plain_line_ends(text)
+    if kind == "phone":
+        return phone_number(text) or text
+    # An address with letters that nobody can see stays as it is, and is refused for them.
+    return mail_address(text) or text if kind == "mail" and address_refusal(text) is None else text
 
 
 def refusal(text: str, kind: TextKind) -> Words | None:
     """Return why a settled text cannot be one of its kind, in both languages, or None."""
     if kind in {"typed", "raw"}:
         return ("不能含有字符 U+0000。", "must not have the character U+0000.") if "\0" in text else None
+    if kind == "mail":
+        return address_refusal(text)
+    if kind == "phone":
+        return phone_refusal(text)
     if kind == "line" and text != text.strip() and not text.isspace():
         return "开头和结尾不能有空白。", "must not begin or end with a blank."
     return complaint(text, lines=kind == "paragraphs")

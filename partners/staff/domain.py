@@ -7,8 +7,8 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.facts import InvalidField
+from marketplace.kernel.mail_addresses import address_key
 from marketplace.kernel.states import Transitions
-from marketplace.kernel.typed_text import typed_address
 from partners.onboarding.domain import PartnerStatus
 
 
@@ -93,7 +93,7 @@ _LEAST_NAME = 4
 
 def normal_email(email: str) -> str:
     """Return the address as it is kept and looked for: addresses that differ in case only reach the same mailbox."""
-    return typed_address(email)
+    return address_key(email)
 
 
 def check_password(password: str, email: str) -> None:

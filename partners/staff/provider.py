@@ -14,6 +14,7 @@ import httpx
 
 from marketplace.kernel.facts import Fact, InvalidField, Kind, NotFound
 from marketplace.kernel.keyring import Purpose
+from marketplace.kernel.mail_addresses import address_refusal
 from marketplace.kernel.text import Text
 from marketplace.platform import audit
 from marketplace.platform.database import DB, UnitOfWork
@@ -219,7 +220,7 @@ async def admit(work: UnitOfWork, partner_id: UUID, issuer: str, claims: dict[st
     if known is not None:
         return known
     email = claims.get("email")
-    if claims.get("email_verified") is not True or not isinstance(email, str) or not email.isprintable():
+    if claims.get("email_verified") is not True or not isinstance(email, str) or address_refusal(email):
         raise NotInvited
     row = await work.fetchrow(
         "SELECT id, status, roles FROM partner_staff WHERE partner_id = $1 AND email = $2"
