@@ -24,6 +24,7 @@ import structlog
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.keyring import KeyRing, Purpose, WrongSecretError
+from marketplace.kernel.mail_addresses import mail_address
 from marketplace.platform.away import is_away
 from marketplace.platform.database import DB, UnitOfWork, unit_of_work
 from marketplace.platform.database_time import database_time
@@ -47,11 +48,17 @@ _KEPT = timedelta(days=30)
 _IDLE_S = 1.0
 _RETRY_S = 5.0
 _MOST_ERROR = 300
+_FOR_GOOD = 500
 
 logger = structlog.get_logger()
 
 Send = Callable[[EmailMessage], None]
 """Hands one message over; blocks, and raises OSError or SMTPException."""
+
+
+class UnusableAddressError(ValueError):
+    """No message can be sent to the address."""
+
 
 _TAKE = """
 WITH due AS (
@@ -132,13 +139,13 @@ class MailSender:
 
     async def _deliver(self, row: Any, send: Send) -> None:
         """Hand one message over, outside of any transaction, and record what came of it."""
-        error = ""
+        error, final = "", False
         try:
             await asyncio.to_thread(send, self._message(row))
         except (OSError, smtplib.SMTPException, MessageError, ValueError, WrongSecretError) as failure:
-            error = _readable(failure)
+            error, final = _readable(failure), is_final(failure)
             logger.warning("mail_not_sent", mail=str(row["id"]), error=error)
-        last = row["tries"] >= len(_PAUSES)
+        last = final or row["tries"] >= len(_PAUSES)
         status = "sent" if not error else "failed" if last else "waiting"
         pause_s = 0 if status != "waiting" else _PAUSES[row["tries"]]
         async with unit_of_work() as work:
@@ -158,11 +165,14 @@ class MailSender:
             )
 
     def _message(self, row: Any) -> EmailMessage:
+        recipient = mail_address(row["recipient"])
+        if recipient is None:  # kept before addresses were checked as they are now
+            raise UnusableAddressError("no message can be sent to this address")
         text = self._settings.keys.decrypt(PURPOSE, row["text_sealed"]).decode()
         sender = self._settings.mail_from or DEMO_SENDER
         message = EmailMessage()
         message["From"] = sender
-        message["To"] = Address(addr_spec=row["recipient"])
+        message["To"] = Address(addr_spec=recipient)
         message["Subject"] = row["subject"]
         message["Date"] = format_datetime(row["created_at"])
         # The same at each try: a server that took it before knows it again.
@@ -206,6 +216,21 @@ def into_folder(folder: Path, message: EmailMessage) -> None:
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(bytes(message))  # its links let somebody in: for the owner's eyes
     draft.replace(folder / f"{name}.eml")
+
+
+def is_final(failure: Exception) -> bool:
+    """Tell whether further tries are in vain: the address is unusable, or a server refused it for good (RFC 5321 §4.2.1).
+
+    A refusal by policy (5.7.x, RFC 3463 §3.8) is mostly about us, such as a relay that does not know us yet: it is tried again.
+    """
+    if isinstance(failure, smtplib.SMTPRecipientsRefused):
+        answers: list[tuple[int, bytes | str]] = list(failure.recipients.values())
+    elif isinstance(failure, smtplib.SMTPDataError):
+        answers = [(failure.smtp_code, failure.smtp_error)]
+    else:
+        return isinstance(failure, UnusableAddressError)
+    texts = [text if isinstance(text, bytes) else text.encode() for _, text in answers]
+    return all(code >= _FOR_GOOD for code, _ in answers) and not any(text.startswith(b"5.7.") for text in texts)
 
 
 async def forget_mail(now: datetime) -> None:

@@ -16,6 +16,7 @@ import structlog
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.ids import uuid7
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.events import StoredEvent
 from marketplace.platform.mail import post_mail
@@ -60,18 +61,24 @@ class Invited(msgspec.Struct, frozen=True, kw_only=True):
     has_provider: bool
 
 
-async def make_link(work: UnitOfWork, staff_id: UUID, purpose: Purpose, now: datetime) -> str:
-    """Make a link's token and return it; the person's earlier links of the purpose are void from now on."""
+async def make_link(
+    work: UnitOfWork, staff_id: UUID, purpose: Purpose, now: datetime, mail_id: UUID | None = None
+) -> str:
+    """Make a link's token and return it; the person's earlier links of the purpose are void from now on.
+
+    `mail_id` is the message that takes it to them.
+    """
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     await work.execute("DELETE FROM partner_staff_invitation WHERE staff_id = $1 AND purpose = $2", staff_id, purpose)
     await work.execute(
-        "INSERT INTO partner_staff_invitation (token_hash, staff_id, purpose, created_at, expires_at)"
-        " VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO partner_staff_invitation (token_hash, staff_id, purpose, created_at, expires_at, mail_id)"
+        " VALUES ($1, $2, $3, $4, $5, $6)",
         _hash(token),
         staff_id,
         purpose,
         now,
         now + LIFETIME[purpose],
+        mail_id,
     )
     return token
 
@@ -141,11 +148,12 @@ class Inviter:
         if not await count_link(work, row["email"], now):
             logger.warning("invitation_not_sent", staff_id=str(staff_id), reason="its mailbox was sent enough today")
             return None
-        link = f"{self._settings.base_url}/partner/join?token={await make_link(work, staff_id, 'join', now)}"
+        mail_id = uuid7()
+        link = f"{self._settings.base_url}/partner/join?token={await make_link(work, staff_id, 'join', now, mail_id)}"
         company = await company_of(str(row["partner_id"]))
         address = sign_in_address(self._settings, company) if company else ""
         subject, text = invitation_mail(row["name"], row["partner_zh"], row["partner_en"], link, address)
-        await post_mail(work, self._settings.keys, row["email"], subject, text, now)
+        await post_mail(work, self._settings.keys, row["email"], subject, text, now, mail_id)
         return link
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from marketplace.kernel.facts import NotFound
+from marketplace.platform.mail_view import mail_view
 from marketplace.platform.paging import Cursors, Page
 from partners.reading import reader
 from partners.staff.domain import StaffRole, StaffStatus
@@ -16,8 +17,12 @@ SELECT f.id, f.email, f.name, f.roles, f.status, f.created_at, f.changed_at, f.v
     ARRAY(SELECT location_id FROM partner_staff_location l WHERE l.staff_id = f.id ORDER BY location_id) AS locations,
     CASE WHEN f.password_hash IS NOT NULL THEN 'password' WHEN f.provider_subject IS NOT NULL THEN 'provider' END AS signs_in_by,
     (SELECT count(*) FROM partner_staff_session s WHERE s.staff_id = f.id AND s.ended_at IS NULL AND s.expires_at > $2
-     AND s.seen_at > $3) AS sessions
-FROM partner_staff f WHERE f.partner_id = $1
+     AND s.seen_at > $3) AS sessions,
+    m.status AS mail_status, coalesce(m.ended_at, m.created_at) AS mail_at, m.error AS mail_error
+FROM partner_staff f
+LEFT JOIN partner_staff_invitation v ON v.staff_id = f.id AND v.purpose = 'join' AND f.status = 'invited'
+LEFT JOIN outgoing_mail m ON m.id = v.mail_id
+WHERE f.partner_id = $1
 """
 
 
@@ -44,6 +49,8 @@ async def list_staff(
 
 def _view(row: Any) -> StaffView:
     fields = dict(row)
+    status, at, error = (fields.pop(f"mail_{name}") for name in ("status", "at", "error"))
+    fields["mail"] = status and mail_view(status, at, error)
     fields["roles"] = [StaffRole(role) for role in row["roles"]]
     fields["status"] = StaffStatus(row["status"])
     fields["locations"] = list(row["locations"])

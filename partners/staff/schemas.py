@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.text import marked
+from marketplace.platform.mail_view import MailView
 from partners.fields import Line, Reference, ShortLine
 from partners.onboarding.schemas import Email
 from partners.staff.domain import StaffRole, StaffStatus
@@ -83,6 +84,8 @@ class StaffView(msgspec.Struct, frozen=True, kw_only=True):
     signs_in_by: str | None
     """`password`, `provider`, or null for somebody who cannot sign in."""
     sessions: int
+    mail: MailView | None
+    """The message with the invitation, until the person accepts it; null before it is written and after it is forgotten."""
     created_at: datetime
     changed_at: datetime
     version: int

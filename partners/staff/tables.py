@@ -44,6 +44,8 @@ class PartnerStaffInvitation(Table, db=DB):
     created_at = Timestamptz(null=False, default=None)
     expires_at = Timestamptz(null=False, default=None)
     used_at = Timestamptz(null=True, default=None)
+    mail_id = UUID(null=True, default=None)
+    """The message with the link; messages are forgotten some time after they ended."""
 
 
 class PartnerStaffSession(Table, db=DB):

@@ -27,12 +27,21 @@ SENDER = "权益平台 <no-reply@marketplace.example>"
 
 
 class Inbox:
-    """What the server took; `answers` are given first, such as a refusal for now."""
+    """What the server took; `answers` are given first, such as a refusal for now; `refusals` to recipients."""
 
     def __init__(self) -> None:
         self.taken: list[Envelope] = []
         self.answers: list[str] = []
+        self.refusals: list[str] = []
         self.people: list[bytes] = []
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self, _server: Any, _session: Any, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        if self.refusals:
+            return self.refusals.pop(0)
+        envelope.rcpt_tos.append(address)
+        return "250 taken"
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         if self.answers:
@@ -208,6 +217,41 @@ async def test_a_server_that_is_away_is_tried_again_for_two_days(
     assert await DB.fetchval("SELECT count(*) FROM outgoing_mail") == 0
 
 
+@pytest.mark.parametrize(
+    ("refusal", "status"),
+    [
+        ("550 5.1.1 no such mailbox", "failed"),
+        ("550 no such mailbox", "failed"),
+        ("553 5.1.3 bad address", "failed"),
+        ("450 4.2.0 greylisted", "waiting"),
+        ("554 5.7.1 relay access denied", "waiting"),  # the server does not know us yet
+    ],
+)
+@pytest.mark.parametrize("at", ["recipient", "data"])
+async def test_a_refusal_for_good_ends_the_tries(
+    database: str, settings: Settings, clock: Clock, refusal: str, status: str, at: str
+) -> None:
+    inbox = Inbox()
+    (inbox.answers if at == "data" else inbox.refusals).append(refusal)
+    await wrote(settings, clock)
+    with smtp(inbox) as port:
+        assert await MailSender(by(settings, f"smtp+plain://127.0.0.1:{port}"), clock).once() == 1
+    assert inbox.taken == []
+    assert await state() == (status, 1, status == "failed")
+
+
+async def test_an_address_that_cannot_be_mailed_is_given_up_at_once(
+    database: str, settings: Settings, clock: Clock
+) -> None:
+    inbox = Inbox()
+    async with unit_of_work() as work:  # as an older version took it
+        await post_mail(work, settings.keys, "周@huazhu.example", "邀请", "你好", clock.now())
+    with smtp(inbox) as port:
+        assert await MailSender(by(settings, f"smtp+plain://127.0.0.1:{port}"), clock).once() == 1
+    assert inbox.taken == []
+    assert await state() == ("failed", 1, True)
+
+
 async def test_two_senders_send_each_message_once(database: str, settings: Settings, clock: Clock) -> None:
     inbox = Inbox()
     for number in range(20):
@@ -262,6 +306,8 @@ async def test_a_demo_writes_files_and_production_waits(
         ),
         ({"MARKETPLACE_SMTP_URL": "smtps://mail.example.com"}, "MARKETPLACE_MAIL_FROM"),
         ({"MARKETPLACE_MAIL_FROM": "nobody"}, "MARKETPLACE_MAIL_FROM"),
+        ({"MARKETPLACE_MAIL_FROM": "平台 <周@example.com>"}, "MARKETPLACE_MAIL_FROM"),
+        ({"MARKETPLACE_MAIL_FROM": "no-reply@mail.local"}, "MARKETPLACE_MAIL_FROM"),
     ],
 )
 def test_wrong_settings_stop_the_program(change: dict[str, str], variable: str) -> None:

@@ -1,0 +1,52 @@
+"""What became of a message, for whoever asked for it: in words, without what a server says in its own."""
+
+import re
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from marketplace.kernel.text import Text
+
+
+class MailView(msgspec.Struct, frozen=True):
+    """A message's state. `at` is when it was sent or given up; while it waits, when it was asked for.
+
+    `reason` says why it is not delivered: of one that `failed`, and of one that waits after a try that did not succeed.
+    """
+
+    status: Literal["waiting", "sent", "failed"]
+    at: datetime
+    reason: Text | None
+
+
+_UNUSABLE = Text(
+    "此地址收不到邮件。请停用此人，再用正确的地址邀请。",
+    "This address receives no mail. Disable this person and invite them by the right address.",
+)
+_GIVEN_UP = Text(
+    "两天内多次尝试均未送出。请重新发送；若仍失败，请联系平台运营。",
+    "It could not be sent in two days of tries. Send it again; if that fails too, ask the marketplace's operations.",
+)
+_LATER = Text("暂时未能送出，系统会继续尝试。", "It could not be sent yet; further tries follow.")
+_REFUSED = re.compile(r"^SMTP(?:RecipientsRefused|DataError): .*?\(([45][0-9]{2}), ")
+
+
+def mail_view(status: Literal["waiting", "sent", "failed"], at: datetime, error: str) -> MailView:
+    """Return a message's state; `error` is what the last try ended with, as it is kept, or empty."""
+    if status == "sent" or not error:
+        return MailView(status, at, None)
+    refused = _REFUSED.match(error)
+    if refused is not None and refused[1].startswith("5"):
+        return MailView(status, at, _refused(refused[1]))
+    if status == "waiting":
+        return MailView(status, at, _LATER)
+    return MailView(status, at, _UNUSABLE if error.startswith("UnusableAddressError") else _GIVEN_UP)
+
+
+def _refused(code: str) -> Text:
+    return Text(
+        f"邮件服务器拒收此地址的邮件（{code}）。请核对地址：地址无误时重新发送，否则停用此人后用正确的地址邀请。",
+        f"The mail server refused the message for this address ({code}). If the address is right, send it again; if not,"
+        " disable this person and invite them by the right one.",
+    )
