@@ -28,7 +28,7 @@ _GIVEN_UP = Text(
     "两天内多次尝试均未送出。请重新发送；若仍失败，请联系平台运营。",
     "It could not be sent in two days of tries. Send it again; if that fails too, ask the marketplace's operations.",
 )
-_LATER = Text("暂时未能送出，系统会继续尝试。", "It could not be sent yet; further tries follow.")
+_LATER = Text("邮件暂时未能送出，系统会继续尝试。", "The message could not be sent yet; further tries follow.")
 _REFUSED = re.compile(r"^SMTP(?:RecipientsRefused|DataError): .*?\(([45][0-9]{2}), ")
 
 
