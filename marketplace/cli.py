@@ -142,12 +142,13 @@ def rotate_secret_key(data: Path | None) -> None:
 
 
 @main.command()
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Those of `serve`.")
 @data_option
-def doctor(data: Path | None) -> None:
-    """Check Python, settings, database and migrations, and say what to do."""
+def doctor(workers: int, data: Path | None) -> None:
+    """Check Python, settings, database, secret key, mail and ONE ID, and say what to do."""
     from marketplace.platform.doctor import diagnose
 
-    findings = run(diagnose(data))
+    findings = run(diagnose(data, workers))
     for finding in findings:
         mark = "[green]✓[/]" if finding.good else "[red]✗[/]"
         out.print(f"{mark} {finding.what}" + (f"\n  [yellow]→ {finding.remedy}[/]" if finding.remedy else ""))

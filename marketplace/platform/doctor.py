@@ -1,15 +1,17 @@
 """Is everything there that the program needs? Each finding says what to do."""
 
+import asyncio
 import sys
 from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
-import msgspec
 
 from marketplace.kernel.clock import WALL
+from marketplace.platform import doctor_checks
 from marketplace.platform.commands import settings_for
 from marketplace.platform.database import connection_config
+from marketplace.platform.doctor_checks import Finding
 from marketplace.platform.embedded import EmbeddedServer, EmbeddedServerError, check_folder
 from marketplace.platform.interpreter import LOWEST, built_for_speed
 from marketplace.platform.invariant_report import TRUSTED_H
@@ -22,16 +24,8 @@ from marketplace.settings import VARIABLES, Settings, SettingsError
 LOWEST_POSTGRESQL = 15
 
 
-class Finding(msgspec.Struct, frozen=True):
-    """One thing that was looked at."""
-
-    good: bool
-    what: str
-    remedy: str = ""
-
-
-async def diagnose(data: Path | None) -> list[Finding]:
-    """Look at Python, settings, data folder, database, role and migrations; never changes anything."""
+async def diagnose(data: Path | None, workers: int = 1) -> list[Finding]:
+    """Look at Python, settings, database, mail and ONE ID for that many workers of `serve`; never changes anything."""
     findings = [_python()]
     try:
         settings = settings_for(data)
@@ -39,6 +33,7 @@ async def diagnose(data: Path | None) -> list[Finding]:
     except SettingsError as error:
         return [*findings, Finding(good=False, what="settings", remedy=str(error))]
     findings.append(Finding(good=True, what=f"settings ({settings.mode})"))
+    findings += await asyncio.gather(doctor_checks.mail_server(settings), doctor_checks.one_id(settings))
     try:
         dsn = _address(settings)
     except EmbeddedServerError as error:
@@ -46,7 +41,7 @@ async def diagnose(data: Path | None) -> list[Finding]:
     if dsn is None:
         remedy = "start it with `marketplace demo` or `marketplace serve`, or set DATABASE_URL"
         return [*findings, Finding(good=False, what="database: the embedded server is not running", remedy=remedy)]
-    return [*findings, *await _database(settings, dsn)]
+    return [*findings, *await _database(settings, dsn, workers)]
 
 
 def _python() -> Finding:
@@ -67,7 +62,7 @@ def _address(settings: Settings) -> str | None:
     return with_database(server.start(), DATABASE_NAME) if server.is_running() else None
 
 
-async def _database(settings: Settings, dsn: str) -> list[Finding]:
+async def _database(settings: Settings, dsn: str, workers: int = 1) -> list[Finding]:
     try:
         connection = await asyncpg.connect(**connection_config(dsn))
     except (OSError, asyncpg.PostgresError) as error:
@@ -82,6 +77,8 @@ async def _database(settings: Settings, dsn: str) -> list[Finding]:
         )
         if not missing:
             found += [await _role(connection, settings), await _users(connection, settings), await _checks(connection)]
+            found += [await check(connection, settings) for check in doctor_checks.OF_DATABASE]
+            found.append(await doctor_checks.connections(connection, settings, workers))
         return found
     finally:
         await connection.close()

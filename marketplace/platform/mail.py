@@ -8,7 +8,8 @@ import asyncio
 import os
 import smtplib
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from email.errors import MessageError
 from email.headerregistry import Address
@@ -191,7 +192,14 @@ def _way(settings: Settings, trust: ssl.SSLContext | None) -> Send | None:
 
 
 def by_smtp(url: str, message: EmailMessage, trust: ssl.SSLContext | None = None) -> None:
-    """Hand the message to the server. `smtps` speaks TLS from the start, `smtp` by STARTTLS or not at all, and only
+    """Hand the message to the server. Raises OSError or SMTPException."""
+    with session(url, trust) as server:
+        server.send_message(message)
+
+
+@contextmanager
+def session(url: str, trust: ssl.SSLContext | None = None) -> Iterator[smtplib.SMTP]:
+    """Give a server that lets us in. `smtps` speaks TLS from the start, `smtp` by STARTTLS or not at all, and only
     `smtp+plain` in the clear. Raises OSError or SMTPException.
     """
     parts = urlsplit(url)
@@ -205,7 +213,7 @@ def by_smtp(url: str, message: EmailMessage, trust: ssl.SSLContext | None = None
             server.starttls(context=trust)  # raises where the server has none: nothing goes out in the clear
         if parts.username:
             server.login(unquote(parts.username), unquote(parts.password or ""))
-        server.send_message(message)
+        yield server
 
 
 def into_folder(folder: Path, message: EmailMessage) -> None:

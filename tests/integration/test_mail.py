@@ -18,6 +18,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
 
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import DB, unit_of_work
+from marketplace.platform.doctor_checks import mail_server
 from marketplace.platform.mail import FOLDER, MailSender, forget_mail, post_mail
 from marketplace.settings import Settings, SettingsError, load
 from tests.support.authority import Authority
@@ -314,3 +315,15 @@ def test_wrong_settings_stop_the_program(change: dict[str, str], variable: str) 
     with pytest.raises(SettingsError) as refused:
         load(GOOD | change)
     assert refused.value.variable == variable
+
+
+async def test_doctor_signs_in_at_the_mail_server_and_sends_nothing(settings: Settings) -> None:
+    inbox = Inbox()
+    with smtp(inbox) as port:
+        good = await mail_server(by(settings, f"smtp+plain://post:p%40ss%20word@127.0.0.1:{port}"))
+        wrong = await mail_server(by(settings, f"smtp+plain://post:another@127.0.0.1:{port}"))
+    assert (good.good, wrong.good) == (True, False)
+    assert wrong.remedy.startswith("MARKETPLACE_SMTP_URL: ")
+    assert "535" in wrong.remedy
+    assert set(inbox.people) == {b"post"}
+    assert inbox.taken == []
