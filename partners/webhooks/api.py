@@ -244,8 +244,8 @@ class PartnerEvents(Controller):
         cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> EventPage:
-        """Each entry is the body of the webhook, of the last 30 days. Send `next_cursor` as `cursor` for what follows. There
-        always is one, to ask with again later; `more` says whether something is there already.
+        """Each entry is the body of a webhook, of the last 30 days. Send `next_cursor` as `cursor` until it is null, as in every
+        list. Keep `resume_cursor`, and send it as `cursor` when you ask again later: it is null only before the first event.
         """
         return await read_events(partner.partner_id, cursors, cursor, limit)
 

@@ -24,5 +24,6 @@ async def read_events(partner_id: UUID, cursors: Cursors, cursor: str | None, li
         limit + 1,
     )
     page = rows[:limit]
-    following = cursors.make(kind, [page[-1]["seq"]]) if page else cursor
-    return EventPage([msgspec.Raw(row["body"].encode()) for row in page], following, len(rows) > limit)
+    resume = cursors.make(kind, [page[-1]["seq"]]) if page else cursor
+    following = resume if len(rows) > limit else None
+    return EventPage([msgspec.Raw(row["body"].encode()) for row in page], following, resume)

@@ -109,11 +109,11 @@ class DeliveryDetail(DeliveryView, frozen=True, kw_only=True):
 
 
 class EventPage(msgspec.Struct, frozen=True):
-    """Messages in order. `next_cursor` goes into `cursor` of the next question, also when there is nothing `more` yet."""
+    """Messages in order. `next_cursor` is null at the end, as in every list; `resume_cursor` is where to ask again later."""
 
     data: list[Any]
     next_cursor: str | None
-    more: bool
+    resume_cursor: str | None
 
 
 class EventTypeView(msgspec.Struct, frozen=True):

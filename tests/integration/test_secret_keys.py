@@ -264,7 +264,7 @@ async def test_partners_notice_nothing_of_a_rotation(house: Settings, postgres: 
         body = {"name": "next", "scopes": ALL_SCOPES}
         path = f"/v1/admin/partners/{partner_id}/clients"
         first = await api.post(path, json=body, headers=api.staff("operations") | key)
-        cursor = (await api.get("/v1/partner/events", headers=mine)).json()["next_cursor"]
+        cursor = (await api.get("/v1/partner/events", headers=mine)).json()["resume_cursor"]
         reference, subject = first_key(house.keys), subject_reference(house.keys, "c", UUID(partner_id))
     rotating, alone = with_keys(house, NEXT, house.secret_key), with_keys(house, NEXT)
 

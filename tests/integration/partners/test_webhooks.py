@@ -322,12 +322,13 @@ async def test_events_can_be_asked_for(house: House) -> None:
         page = await house.get("/v1/partner/events", limit=2, **({"cursor": cursor} if cursor else {}))
         seen += page["data"]
         cursor = page["next_cursor"]
-        if not page["more"]:
+        if cursor is None:  # as every list ends: a client that goes on until then looped for ever
+            cursor = page["resume_cursor"]
             break
     locations = [each["data"]["location_id"] for each in seen if each["type"] == "partner.location_added"]
     assert locations == [f"SH-{number}" for number in range(5)]
     empty = await house.get("/v1/partner/events", cursor=cursor)
-    assert (empty["data"], empty["next_cursor"], empty["more"]) == ([], cursor, False)
+    assert (empty["data"], empty["next_cursor"], empty["resume_cursor"]) == ([], None, cursor)
     await house.location("SH-9")
     await catch_up(house.announcer)
     assert [each["data"]["location_id"] for each in (await house.get("/v1/partner/events", cursor=cursor))["data"]] == [
@@ -378,7 +379,7 @@ async def test_another_partner_sees_and_changes_nothing(house: House) -> None:
     assert (await DB.fetch("SELECT * FROM webhook_endpoint"), await DB.fetch("SELECT * FROM webhook_delivery")) == kept
     listed = await house.api.get(ENDPOINTS, headers=stranger)
     assert listed.json()["data"] == []
-    foreign = (await house.get("/v1/partner/events"))["next_cursor"]
+    foreign = (await house.get("/v1/partner/events"))["resume_cursor"]
     answer = await house.api.get("/v1/partner/events", params={"cursor": foreign}, headers=stranger)
     assert answer.status_code == 400, "a cursor of another partner"
     client = await partner_client(house.api, house.partner_id, scopes=["offers:read"])
