@@ -137,7 +137,9 @@ async def test_the_whole_matrix(shop: Shop, name: str) -> None:
     refused = await shop.post(call, call.state, "state")
     assert refused.status_code in {404, 409}
     stored = await shop.post(call, call.state, "state")
-    assert (stored.content, stored.headers[REPLAYED]) == (refused.content, "true")
+    # The same refusal to the byte, but for the number of the request that is told of it.
+    told = [answer.content.replace(answer.headers["X-Request-Id"].encode(), b"") for answer in (stored, refused)]
+    assert (told[0], stored.headers[REPLAYED]) == (told[1], "true")
 
     invalid = await shop.post(call, call.invalid, "invalid")
     assert invalid.status_code == 400

@@ -206,6 +206,8 @@ class Digest:
                 f"SELECT '{row['name']}' AS name, count(*) AS rows, {mark} AS mark FROM \"{row['name']}\""
                 for row in rows
             )
+            # Without an order a parallel plan gives the tables as their scans end.
+            self._statement = f"SELECT * FROM ({self._statement}) AS marks ORDER BY name"
         return [(row["name"], row["rows"], row["mark"]) for row in await DB.fetch(self._statement)]
 
 
