@@ -61,7 +61,9 @@ async def _member_with_points(api: Api, points: int) -> dict[str, str]:
         "occurred_at": now,
     }
     credited = good(await api.post("/v1/points/earnings", json={"earnings": [earning]}, headers=system))
-    assert credited["results"] == [{"reference": "visit-1", "status": "credited", "code": None, "balance": points}]
+    assert credited["results"] == [
+        {"reference": "visit-1", "status": "credited", "code": None, "balance": points, "message": None}
+    ]
     headers = api.member("one-1")
     me = good(await api.get("/v1/me", headers=headers))
     assert (me["member"]["tier"], me["points"]["balance"]) == ("gold", points)
