@@ -205,8 +205,8 @@ def machine_for(service: Service) -> type[RuleBasedStateMachine]:
             assert again.status_code == before.status_code
             if "Idempotency-Key" in headers:
                 # The same answer, but for the number of the request that a refusal is told with.
-            told = [{name: said for name, said in one.json().items() if name != "request_id"} for one in (again, before)]
-            assert told[0] == told[1]
+                told = [{k: v for k, v in one.json().items() if k != "request_id"} for one in (again, before)]
+                assert told[0] == told[1]
                 assert again.headers["Idempotency-Replayed"] == "true"
             else:
                 statuses = [(r["status"], r["code"]) for r in again.json()["results"]]
