@@ -2,7 +2,7 @@
 
 An encoding is never guessed behind the reader's back. In this order: a byte order mark, the declared charset, strict UTF-8,
 GB18030. Almost any bytes decode as GB18030, so what comes out is looked at: letters that nobody writes, or more than a few rare
-ones, mean another encoding, and whoever sent the file is asked which.
+ones, mean another encoding, and the sender is asked which.
 """
 
 import csv
