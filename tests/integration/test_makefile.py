@@ -11,9 +11,11 @@ ROOT = Path(__file__).parents[2]
 
 
 def make(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run make as a person does: under `make test` it would inherit that run's level, flags and variables."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     return subprocess.run(
         ["make", "--no-print-directory", str(tmp_path / "new/.installed"), f"VENV={tmp_path / 'new'}", *arguments],
-        cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False,
+        cwd=ROOT, env=own | environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
