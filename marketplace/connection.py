@@ -20,6 +20,7 @@ MAX_HEAD = 64 * 1024
 _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _REQUEST_LINE = re.compile(rb"[A-Z]{3,7} /")
+_ABSOLUTE = re.compile(rb"[a-z][a-z0-9+.-]*://(?P<host>[^/?#]*)", re.IGNORECASE)
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _BODY = (b"content-length", b"transfer-encoding")
 _PHRASES = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
@@ -45,6 +46,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._arriving = False
         self._in_head = False
+        self._has_content = False
         self._head = 0
         self._arrival: asyncio.TimerHandle | None = None
         self._untaken: asyncio.TimerHandle | None = None
@@ -65,8 +67,9 @@ class Connection(HttpToolsProtocol):
         if not data.isascii() and (self.cycle is None or not self.cycle.more_body) and _REQUEST_LINE.match(data):
             line, end, rest = data.partition(b"\r\n")
             data = _BEYOND_ASCII.sub(lambda found: b"%%%02X" % found[0][0], line) + end + rest
+        self._has_content = False
         super().data_received(data)
-        if self._in_head:
+        if self._in_head or (self._arriving and not self._has_content):
             self._head += len(data)
             if self._head > MAX_HEAD:
                 self._refuse(431)
@@ -82,6 +85,16 @@ class Connection(HttpToolsProtocol):
         self._head = 0
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field of the head. One behind the body is none: nobody has checked it (RFC 9110 §6.5.1)."""
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._has_content = True
+        super().on_body(body)
+
     def on_headers_complete(self) -> None:
         """Note that its head is here. Who asks for another protocol is answered in this one, and the connection closed.
 
@@ -92,10 +105,15 @@ class Connection(HttpToolsProtocol):
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEAD:
             self._refuse(431)
             raise ValueError("the head is too large")
-        self._in_head = False
+        absolute = _ABSOLUTE.match(self.url)
+        if absolute and any(
+            name == b"host" and value.lower() != absolute["host"].lower() for name, value in self.headers
+        ):
+            raise ValueError("the address and the Host field name two hosts")
         leaves = self.parser.should_upgrade()
         if leaves and any(name in _BODY and value != b"0" for name, value in self.headers):
             raise ValueError("a request to upgrade has a body")
+        self._in_head, self._head = False, 0
         super().on_headers_complete()
         if self.scope["method"] != "HEAD":  # such an answer ends with its head
             self.cycle.transport = _Together(self.transport)  # type: ignore[assignment]  # all that uvicorn wants of it
@@ -146,7 +164,8 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words; it has logged them
         """Answer bytes that the parser does not take for a request, unless an answer has begun, and close."""
-        self._arriving = self._in_head = True
+        if not self._arriving:
+            self._arriving = self._in_head = True
         self._refuse(400)
 
     def _behind_another(self) -> bool:
