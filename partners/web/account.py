@@ -13,7 +13,7 @@ from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
 from marketplace.web.pages import Page
 from partners.onboarding.history import reason_of
-from partners.staff.authenticate import TooManyGuesses, spend_code
+from partners.staff.authenticate import CodeRefused, TooManyGuesses, spend_code
 from partners.staff.domain import LEAST_PASSWORD, SignedIn, check_password
 from partners.staff.join import change_password, change_second_factor
 from partners.staff.passwords import hash_password
@@ -22,7 +22,8 @@ from partners.staff.second_factor import new_secret
 from partners.staff.sign_in import end_sessions, list_sessions
 from partners.staff.throttle import BY_PERSON
 from partners.web.entering import throttle_of
-from partners.web.frame import HttpRequest, go, portal_page, words
+from partners.web.forms import errors_of
+from partners.web.frame import HttpRequest, go, portal_page, why
 from partners.web.joining import opened, setup_values
 
 
@@ -80,7 +81,9 @@ async def password(
             await spend_code(work, settings, me.staff_id, code, now)
             await change_password(work, me.staff_id, hashed, me.session_id, now)
     except Fact as refused:
-        return await _account(request, me, clock, words(request, refused))
+        return await _account(
+            request, me, clock, errors_of(request, refused, ("password",), general=_place(refused, "code"))
+        )
     await throttle.forgive(BY_PERSON, str(me.staff_id))
     return go("/partner/account?done=password")
 
@@ -93,7 +96,7 @@ async def second_factor_form(
     settings: NamedDependency[Settings],
 ) -> Page:
     """Show a new secret for the authenticator app."""
-    return await _second_factor(request, me, clock, settings, new_secret(), "")
+    return await _second_factor(request, me, clock, settings, new_secret())
 
 
 @post("/partner/account/second-factor", status_code=200)
@@ -105,16 +108,19 @@ async def second_factor(
 ) -> Page:
     """Take the new secret; the old one's code is asked for, and new recovery codes are shown, this once."""
     form, now, throttle = await request.form(), clock.now(), throttle_of(request)
-    secret = opened(settings, str(form.get("setup", "")), str(me.session_id))
+    secret, tried = opened(settings, str(form.get("setup", "")), str(me.session_id)), "old_code"
     try:
         if not await throttle.allows(BY_PERSON, str(me.staff_id), now):
             raise TooManyGuesses
         async with unit_of_work() as work:
             await spend_code(work, settings, me.staff_id, str(form.get("old_code", ""))[:100], now)
+            tried = "code"
             code = str(form.get("code", ""))[:20]
             codes = await change_second_factor(work, settings, me.staff_id, secret, code, me.session_id, now)
     except Fact as refused:
-        return await _second_factor(request, me, clock, settings, secret, words(request, refused))
+        return await _second_factor(
+            request, me, clock, settings, secret, {_place(refused, tried): why(request, refused)}
+        )
     await throttle.forgive(BY_PERSON, str(me.staff_id))
     show_once(request)
     return await portal_page(request, "partner/recovery_codes.html", codes=codes, first=False)
@@ -134,24 +140,35 @@ def device(user_agent: str) -> str:
     return " · ".join(_CALLED.get(name, name) for name in found if name)
 
 
-async def _account(request: HttpRequest, me: SignedIn, clock: Clock, error: str = "") -> Page:
+async def _account(request: HttpRequest, me: SignedIn, clock: Clock, errors: dict[str, str] | None = None) -> Page:
     now = clock.now()
     return await portal_page(
         request,
         "partner/account.html",
-        status=400 if error else 200,
+        status=400 if errors else 200,
         account=await see_staff(me.partner_id, me.staff_id, now),
         sessions=await list_sessions(me.staff_id, now),
         device=device,
         least=LEAST_PASSWORD,
-        error=error,
+        errors=errors or {},
         done=request.query_params.get("done") == "password",
     )
 
 
 async def _second_factor(
-    request: HttpRequest, me: SignedIn, clock: Clock, settings: Settings, secret: bytes, error: str
+    request: HttpRequest,
+    me: SignedIn,
+    clock: Clock,
+    settings: Settings,
+    secret: bytes,
+    errors: dict[str, str] | None = None,
 ) -> Page:
     person = await see_staff(me.partner_id, me.staff_id, clock.now())
     values = setup_values(settings, secret, person.email, str(me.session_id))
-    return await portal_page(request, "partner/second_factor.html", status=400 if error else 200, error=error, **values)
+    status = 400 if errors else 200
+    return await portal_page(request, "partner/second_factor.html", status=status, errors=errors or {}, **values)
+
+
+def _place(refused: Fact, code: str) -> str:
+    """Return the field that a refusal stands beside: that of the code, or none."""
+    return code if isinstance(refused, CodeRefused) else ""

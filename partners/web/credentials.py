@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, InvalidField, Kind, NotFound
+from marketplace.kernel.facts import Fact, Kind, NotFound
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
 from marketplace.platform.database import unit_of_work
@@ -25,8 +25,8 @@ from partners.oauth.schemas import NewClient
 from partners.oauth.shape import SECRET_METHODS
 from partners.secrets_once import unseal
 from partners.staff.domain import SignedIn, StaffRole, scopes_of
-from partners.web.forms import typed, wire
-from partners.web.frame import HttpRequest, RoleNeeded, go, portal_page, why
+from partners.web.forms import errors_of, typed, wire
+from partners.web.frame import HttpRequest, RoleNeeded, go, portal_page
 from partners.web.places import Place, leads_to
 
 ON_A_PAGE = 50
@@ -83,14 +83,14 @@ async def make(
         "livemode": form.get("livemode") == "live",
     }
     try:
-        new = _wire(said)
+        new = wire(NewClient, said, _FIELD_WORDS, "scopes")
         beyond = set(new.scopes) - scopes_of(me.roles)
         if new.livemode and beyond:
             raise MoreThanYourRole(beyond)
         async with unit_of_work() as work:
             issued = await register_client(work, settings, new, me.partner_id, me.actor, clock.now())
     except (Fact, TransitionRefusedError) as refused:
-        return await _list(request, me, cursors, said, why(request, refused))
+        return await _list(request, me, cursors, said, errors_of(request, refused, _FIELD_WORDS))
     return await _told(request, settings, issued.client_id, issued.client_secret or "", new.livemode)
 
 
@@ -127,7 +127,7 @@ async def deed(
     except Fact as refused:
         if isinstance(refused, NotFound):
             raise
-        return await _list(request, me, cursors, error=why(request, refused))
+        return await _list(request, me, cursors, errors=errors_of(request, refused, ()))
     secret = unseal(settings.keys, rotated.client_secret)
     return await _told(request, settings, client_id, secret, client.livemode, rotated=True)
 
@@ -143,7 +143,11 @@ async def _told(
 
 
 async def _list(
-    request: HttpRequest, me: SignedIn, cursors: Cursors, said: dict[str, Any] | None = None, error: str = ""
+    request: HttpRequest,
+    me: SignedIn,
+    cursors: Cursors,
+    said: dict[str, Any] | None = None,
+    errors: dict[str, str] | None = None,
 ) -> Page:
     cursor = request.query_params.get("cursor") or None
     found = await list_clients(me.partner_id, cursors, cursor and cursor[:1000], ON_A_PAGE)
@@ -151,13 +155,13 @@ async def _list(
     return await portal_page(
         request,
         "partner/credentials.html",
-        status=400 if error else 200,
+        status=400 if errors else 200,
         clients=found.data,
         next_page=f"/partner/credentials?cursor={found.next_cursor}" if found.next_cursor else "",
         with_secret=SECRET_METHODS,
         scopes=[(scope, text.in_language(language), scope in mine) for scope, text in PARTNER_SCOPE_TEXTS.items()],
         said=said or {"name": "", "scopes": [], "livemode": False},
-        error=error,
+        errors=errors or {},
         done=request.query_params.get("done", ""),
     )
 
@@ -167,14 +171,10 @@ def _need_developer(me: SignedIn) -> None:
         raise RoleNeeded
 
 
-def _wire(said: dict[str, Any]) -> NewClient:
-    """Return the form as the API takes it. Raises InvalidField with words for who filled the form in."""
-    if not said["name"]:
-        raise InvalidField("name", "请填写名称，例如系统名。", "Please give it a name, such as the system's.")
-    return wire(NewClient, said, _FIELD_WORDS, "scopes")
-
-
 _FIELD_WORDS = {
-    "name": ("名称最多 80 个字符。", "The name may have 80 characters."),
+    "name": (
+        "请填写名称，例如系统名，最多 80 个字符。",
+        "Please give it a name, such as the system's, of 80 characters at the most.",
+    ),
     "scopes": ("请至少选择一项权限。", "Please choose at least one permission."),
 }

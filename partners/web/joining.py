@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -11,21 +11,23 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact
+from marketplace.kernel.facts import Fact, InvalidField, refuse_all
 from marketplace.kernel.keyring import Purpose, WrongSecretError
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.limits import address_of
 from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
 from marketplace.web.pages import Page
+from partners.staff.authenticate import CodeRefused
 from partners.staff.devices import known_from_now
 from partners.staff.domain import LEAST_PASSWORD, check_password, normal_email
 from partners.staff.invitations import Invited, LinkUsed, holder, send_new_password
 from partners.staff.join import choose_password, join
 from partners.staff.passwords import hash_password
-from partners.staff.second_factor import new_secret, readable, setup_address, setup_picture
+from partners.staff.second_factor import matching_step, new_secret, readable, setup_address, setup_picture
 from partners.staff.throttle import BY_ADDRESS, BY_MAILBOX
 from partners.web.entering import throttle_of
+from partners.web.forms import errors_of
 from partners.web.frame import HttpRequest, sign_in_of, strangers_page, typed_field, words
 
 ISSUER = "Benefits Marketplace"
@@ -54,12 +56,12 @@ async def join_deed(request: HttpRequest, settings: NamedDependency[Settings], c
     form, now = await request.form(), clock.now()
     token, password = str(form.get("token", ""))[: _MOST_TOKEN + 1], str(form.get("password", ""))[:500]
     found = await holder(token, "join", now)
-    secret = opened(settings, str(form.get("setup", "")), token)
+    secret, code = opened(settings, str(form.get("setup", "")), token), str(form.get("code", ""))[:20]
     try:
-        check_password(password, found.email)
+        refuse_all(_faults(password, found.email, secret, code, now))
         hashed = await hash_password(password)
         async with unit_of_work() as work:
-            _, codes = await join(work, settings, token, hashed, secret, str(form.get("code", ""))[:20], now)
+            _, codes = await join(work, settings, token, hashed, secret, code, now)
             session = await sign_in_of(request).open(work, found.staff_id, request)
     except LinkUsed:
         raise
@@ -154,8 +156,7 @@ async def _join_page(
         invited=found,
         token=token,
         least=LEAST_PASSWORD,
-        wrong=_place(refused),
-        error=words(request, refused) if refused else "",
+        errors=errors_of(request, refused, ("password", "code")) if refused else {},
         **setup_values(settings, secret, found.email, token),
     )
 
@@ -172,6 +173,11 @@ async def _password_page(request: HttpRequest, found: Invited, token: str, refus
     )
 
 
-def _place(refused: Fact | None) -> str:
-    """Return the field that an error stands beside."""
-    return str(refused.details.get("field", "code")) if refused else ""
+def _faults(password: str, email: str, secret: bytes, code: str, now: datetime) -> Iterator[InvalidField]:
+    """Tell what is wrong with what an invited person chose. The code is of their own new secret: trying it spends nothing."""
+    try:
+        check_password(password, email)
+    except InvalidField as fault:
+        yield fault
+    if matching_step(secret, code, now) is None:
+        yield InvalidField("code", CodeRefused.zh, CodeRefused.en)

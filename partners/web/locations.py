@@ -26,8 +26,8 @@ from partners.onboarding.locations import (
 from partners.onboarding.schemas import LocationState, LocationView, NewLocation
 from partners.staff.domain import SignedIn
 from partners.web.acting import acting
-from partners.web.forms import said_to_people, typed, wire
-from partners.web.frame import HttpRequest, cursor_of, go, portal_page, why
+from partners.web.forms import errors_of, said_to_people, typed, wire
+from partners.web.frame import HttpRequest, cursor_of, go, portal_page
 from partners.web.places import Place, leads_to
 
 _SCOPE = "locations:write"
@@ -180,6 +180,7 @@ def _degrees(text: str) -> float | str:
 _FIELD_WORDS = {
     "id": ("须为 1 至 64 个字母、数字、点、下划线或连字符。", "Please give 1 to 64 letters, digits, dots or hyphens."),
     "name": ("请填写中文名称，最多 80 个字符。", "Please give a Chinese name, of 80 characters at the most."),
+    "name.en": ("最多 80 个字符。", "It may have 80 characters at the most."),
     "region": ("最多 80 个字符。", "It may have 80 characters at the most."),
     "city": ("请填写城市，最多 80 个字符。", "Please give the city, in 80 characters at the most."),
     "address": ("请填写地址，最多 200 个字符。", "Please give the address, in 200 characters at the most."),
@@ -198,7 +199,4 @@ def _given(said: Mapping[str, Any]) -> dict[str, Any]:
 
 def _wrong(request: HttpRequest, refused: Fact | TransitionRefusedError) -> dict[str, str]:
     """Return why, by the field that it is about, or by none."""
-    named = str(refused.details.get("field", "")) if isinstance(refused, Fact) else ""
-    if isinstance(refused, LocationExists):
-        named = "id"
-    return {named if named in _FIELD_WORDS else "": why(request, refused)}
+    return errors_of(request, refused, _FIELD_WORDS, general="id" if isinstance(refused, LocationExists) else "")

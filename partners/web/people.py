@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact
+from marketplace.kernel.facts import Fact, InvalidField
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
 from marketplace.platform.database import UnitOfWork, unit_of_work
@@ -23,8 +23,8 @@ from partners.staff.domain import STAFF, SignedIn, StaffRole
 from partners.staff.people import change, disable, invite, invite_again, sign_out_everywhere
 from partners.staff.read import list_staff, see_staff
 from partners.staff.schemas import NewStaff, StaffView
-from partners.web.forms import said_to_people, typed, wire
-from partners.web.frame import HttpRequest, field, go, need, portal_page, why
+from partners.web.forms import errors_of, said_to_people, typed, wire
+from partners.web.frame import HttpRequest, field, go, need, portal_page
 from partners.web.places import Place, leads_to
 
 PEOPLE_ON_A_PAGE = 50
@@ -71,7 +71,7 @@ async def invite_somebody(
         async with unit_of_work() as work:
             await invite(work, me.partner_id, new, me.actor, clock.now())
     except (Fact, TransitionRefusedError) as refused:
-        return await _people(request, me, clock, cursors, said, why(request, refused))
+        return await _people(request, me, clock, cursors, said, errors_of(request, refused, _FIELD_WORDS))
     return go("/partner/people?done=invited")
 
 
@@ -81,7 +81,7 @@ async def person(
 ) -> Page:
     """Show one person, with what can be done."""
     need(me, _SCOPE)
-    return await _person(request, me, await see_staff(me.partner_id, path_id(staff_id), clock.now()), "")
+    return await _person(request, me, await see_staff(me.partner_id, path_id(staff_id), clock.now()))
 
 
 @post("/partner/people/{staff_id:str}", status_code=200)
@@ -102,7 +102,9 @@ async def change_person(
         gate_of(request).forget()  # what they let applications do changes with their roles
     except Fact as refused:
         shown = await see_staff(me.partner_id, identifier, clock.now())
-        return await _person(request, me, shown, why(request, refused))
+        # After somebody else's change the form shows that one: saving again must not undo it unseen.
+        kept = said if isinstance(refused, InvalidField) else None
+        return await _person(request, me, shown, errors_of(request, refused, _FIELD_WORDS), kept)
     return go("/partner/people?done=changed")
 
 
@@ -126,7 +128,7 @@ async def deed(
             await carry_out(work, me.partner_id, identifier, me.actor, clock.now())
         gate_of(request).forget()
     except (Fact, TransitionRefusedError) as refused:
-        return await _person(request, me, shown, why(request, refused))
+        return await _person(request, me, shown, errors_of(request, refused, ()))
     return go(f"/partner/people?done={deed}")
 
 
@@ -136,29 +138,36 @@ async def _people(
     clock: Clock,
     cursors: Cursors,
     said: dict[str, Any] | None = None,
-    error: str = "",
+    errors: dict[str, str] | None = None,
 ) -> Page:
     cursor = request.query_params.get("cursor") or None
     found = await list_staff(me.partner_id, cursors, cursor and cursor[:1000], PEOPLE_ON_A_PAGE, clock.now())
     return await portal_page(
         request,
         "partner/people.html",
-        status=400 if error else 200,
+        status=400 if errors else 200,
         people=found.data,
         next_page=f"/partner/people?cursor={found.next_cursor}" if found.next_cursor else "",
         said=said or {"email": "", "name": "", "roles": []},
-        error=error,
+        errors=errors or {},
         done=request.query_params.get("done", ""),
     )
 
 
-async def _person(request: HttpRequest, me: SignedIn, shown: StaffView, error: str) -> Page:
+async def _person(
+    request: HttpRequest,
+    me: SignedIn,
+    shown: StaffView,
+    errors: dict[str, str] | None = None,
+    said: dict[str, Any] | None = None,
+) -> Page:
     return await portal_page(
         request,
         "partner/person.html",
-        status=400 if error else 200,
+        status=400 if errors else 200,
         shown=shown,
-        error=error,
+        said=said or {"name": shown.name, "roles": shown.roles, "locations": shown.locations},
+        errors=errors or {},
         myself=shown.id == me.staff_id,
         works_at=await named_locations(me.partner_id, shown.locations),
         actions=STAFF.actions(shown.status),

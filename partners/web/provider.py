@@ -16,7 +16,7 @@ from partners.staff.domain import SignedIn
 from partners.staff.provider import CALLBACK, delete_provider, see_provider, set_provider, try_provider
 from partners.staff.schemas import ProviderIn, ProviderView
 from partners.web.acting import acting
-from partners.web.forms import typed, wire
+from partners.web.forms import errors_of, typed, wire
 from partners.web.frame import HttpRequest, field, go, portal_page, why
 
 _SCOPE = "staff:manage"
@@ -50,7 +50,7 @@ async def keep(
                 work, settings, _outbound(request), partner.partner_id, wanted, read, partner.actor, clock.now()
             )
     except Fact as refused:
-        return await _page(request, me, settings, said, _wrong(request, refused))
+        return await _page(request, me, settings, said, errors_of(request, refused, _FIELD_WORDS))
     return go("/partner/company-sign-in?done=set")
 
 
@@ -119,9 +119,3 @@ _FIELD_WORDS = {
     "client_id": ("请填写在登录服务登记的 client_id。", "Please give the client_id that you registered there."),
     "client_secret": ("密钥含有不能识别的字符。", "The secret has characters that cannot be right."),
 }
-
-
-def _wrong(request: HttpRequest, refused: Fact) -> dict[str, str]:
-    """Return why, by the field that it is about, or by none."""
-    named = str(refused.details.get("field", ""))
-    return {named if named in _FIELD_WORDS else "": why(request, refused)}

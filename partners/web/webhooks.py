@@ -21,7 +21,7 @@ from partners.secrets_once import unseal
 from partners.staff.domain import SignedIn
 from partners.web.acting import acting
 from partners.web.deliveries import endpoint_page
-from partners.web.forms import said_to_people, typed, wire
+from partners.web.forms import errors_of, said_to_people, typed, wire
 from partners.web.frame import HttpRequest, field, go, portal_page, why
 from partners.web.places import Place, leads_to
 from partners.webhooks.api import endpoints_of
@@ -64,7 +64,7 @@ async def add(
         async with unit_of_work() as work:
             made = await endpoints_of(request).create(work, partner.partner_id, new, partner.actor, clock.now())
     except (Fact, TransitionRefusedError) as refused:
-        return await _list(request, me, cursors, said, _wrong(request, refused))
+        return await _list(request, me, cursors, said, errors_of(request, refused, _FIELD_WORDS))
     return await _told(request, settings, made)
 
 
@@ -98,7 +98,9 @@ async def change(
                     work, partner.partner_id, shown.id, said, read, partner.actor, clock.now()
                 )
     except (Fact, TransitionRefusedError) as refused:
-        return await endpoint_page(request, partner, shown, cursors, said=said, errors=_wrong(request, refused))
+        return await endpoint_page(
+            request, partner, shown, cursors, said=said, errors=errors_of(request, refused, _FIELD_WORDS)
+        )
     return go(f"/partner/webhooks/{shown.id}?done=changed")
 
 
@@ -183,9 +185,3 @@ _FIELD_WORDS = {
     "description": ("说明最多 200 个字符。", "The description may have 200 characters."),
     "event_types": ("请至少选择一种事件。", "Please choose at least one type."),
 }
-
-
-def _wrong(request: HttpRequest, refused: Fact | TransitionRefusedError) -> dict[str, str]:
-    """Return why, by the field that it is about, or by none."""
-    named = str(refused.details.get("field", "")).partition("[")[0] if isinstance(refused, Fact) else ""
-    return {named if named in _FIELD_WORDS else "": why(request, refused)}
