@@ -19,7 +19,10 @@ DEFAULT_LIMIT = 20
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)]
 """How many items a page has. (Litestar does not heed the bounds of a msgspec.Meta on what is not in the body.)"""
 
-CursorText = Annotated[str | None, QueryParameter(max_length=1000, description="`next_cursor` of the page before.")]
+CursorText = Annotated[
+    str | None, QueryParameter(min_length=1, max_length=1000, description="`next_cursor` of the page before.")
+]
+"""An empty one is refused: a client that makes it of the null at the list's end would begin again, and never end."""
 
 _SIGNATURE_BYTES = 16
 

@@ -12,6 +12,7 @@ from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, 
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from marketplace.kernel.clock import Clock
+from marketplace.platform.admission import RAW_BODY
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
@@ -107,7 +108,7 @@ class Locations(Controller):
         "/import",
         operation_id="import_locations",
         summary="Add and change locations by a file",
-        opt=_WRITE,
+        opt=_WRITE | {RAW_BODY: True},
         status_code=200,
         operation_class=ImportOperation,
         responses={200: ResponseSpec(ImportReport, description="What was done", generate_examples=False)},

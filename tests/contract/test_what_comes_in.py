@@ -1,5 +1,6 @@
 """Texts and queries over HTTP: refused in the caller's language, every fault at once, and nothing half-done."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -110,6 +111,28 @@ async def test_a_query_says_only_what_the_operation_knows_each_once(api: Api) ->
     assert "direction" in told(searched)["q"]
 
 
+async def test_no_list_begins_again_with_an_empty_cursor(api: Api) -> None:
+    partner = await Partner(api).open()
+    callers = {
+        "/v1/admin/": partner.operations, "/v1/finance/": api.staff("finance"), "/v1/partner/": partner.headers,
+        "/v1/": api.member("m-1"),
+    }  # fmt: skip
+    named = {"partner_id": partner.id}
+    found = (await api.get("/docs/openapi.json")).json()["paths"]
+    lists = [
+        path for path, methods in found.items()
+        if any(one["name"] == "cursor" for one in methods.get("get", {}).get("parameters", ()))
+    ]  # fmt: skip
+    asked = 0
+    for path in lists:
+        headers = next(headers for prefix, headers in callers.items() if path.startswith(prefix))
+        at = re.sub(r"{(\w+)}", lambda name: named.get(name[1], "01a22ed8-1ffe-786f-839a-bb2e660be211"), path)
+        answer = await api.get(f"{at}?cursor=", headers=headers)
+        assert answer.status_code in {400, 403}, (path, answer.status_code)  # 403: the partner's client lacks the scope
+        asked += answer.status_code == 400
+    assert asked >= 15
+
+
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/.well-known/oauth-authorization-server", "/docs"])
 async def test_what_other_programs_link_to_passes_over_what_it_does_not_know(api: Api, path: str) -> None:
     assert (await api.get(f"{path}?utm_source=mail")).status_code == 200
@@ -126,3 +149,22 @@ async def test_a_name_twice_moves_nothing(api: Api) -> None:
     empty = await api.post("/v1/redemptions", headers=api.member("m-1") | fresh_key() | ENGLISH)
     assert told(empty) == {"body": "is empty: send a JSON object."}
     assert await DB.fetchval("SELECT count(*) FROM redemption") == 0
+
+
+async def test_a_body_where_none_is_taken_is_not_passed_over(api: Api) -> None:
+    """As `?dryrun=true`: who sends `{"dry_run": true}` wants to try, and not to do."""
+    partner = await Partner(api).open()
+    made = good(await api.post("/v1/partner/offers", json=offer_json(), headers=partner.headers | fresh_key()), 201)
+    at = f"/v1/partner/offers/{made['id']}"
+    for body in (b'{"dry_run": true}', b"[1]", b"false", b"{", b"x=1"):
+        headers = partner.headers | fresh_key() | ENGLISH | {"Content-Type": "application/json"}
+        refused = await api.post(f"{at}/submit", content=body, headers=headers)
+        assert told(refused) == {"body": "is not taken here: send none, or an empty object."}, body
+    assert good(await api.get(at, headers=partner.headers))["status"] == "draft"
+    for body in (b" {} ", b"null", b""):
+        headers = partner.headers | fresh_key() | {"Content-Type": "application/json"}
+        tried = await api.post(f"{at}/submit", content=body, headers=headers)
+        assert tried.status_code in {200, 409}, tried.text
+    assert good(await api.get(at, headers=partner.headers))["status"] == "in_review"
+    stranger = await api.post(f"{at}/submit", content=b"{}", headers=fresh_key())
+    assert stranger.status_code == 401
