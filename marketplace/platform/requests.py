@@ -185,6 +185,7 @@ class Answering:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
+        scope["headers"] = _with_lists_joined(scope["headers"])
         request_id = _request_id(scope["headers"])
         state, method = scope["state"], str(scope["method"])
         if method == "HEAD":
@@ -200,7 +201,8 @@ class Answering:
                 standing = _answerer(scope)["state"].get("rate")
                 counted = () if standing is None else standing.headers()
                 added = [*self._added, *(_private(message["headers"]) if scope["path"].startswith("/v1/") else ())]
-                message["headers"] = [*message["headers"], *added, (b"x-request-id", request_id.encode()), *counted]
+                headers = _with_head(message["headers"]) if status == 405 or method == "OPTIONS" else message["headers"]
+                message["headers"] = [*headers, *added, (b"x-request-id", request_id.encode()), *counted]
             await send(message)
 
         verdict = self._hosts.judge(scope["path"], scope["headers"])
@@ -255,6 +257,32 @@ def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
                 return given
     # A name and no secret: the system's own draw costs several times as much.
     return f"{random.getrandbits(128):032x}"
+
+
+_LISTS = frozenset({b"if-match", b"accept-language"})
+"""The fields that are lists and that we read: where one has several lines, they are one list (RFC 9110 §5.3)."""
+
+
+def _with_lists_joined(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
+    """Return the request's headers with one line for each list; the framework reads the first of several lines."""
+    names = [name for name, _ in headers if name in _LISTS]
+    if len(names) == len(set(names)):
+        return headers
+    joined = [
+        (name, b", ".join(value for other, value in headers if other == name and value.strip()))
+        for name in dict.fromkeys(names)
+    ]
+    return [*(line for line in headers if line[0] not in _LISTS), *joined]
+
+
+def _with_head(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return an answer's headers with HEAD among the methods of `Allow` wherever GET is (RFC 9110 §10.2.1)."""
+    return [(name, _allowed(value) if name.lower() == b"allow" else value) for name, value in headers]
+
+
+def _allowed(methods: bytes) -> bytes:
+    names = {name.strip() for name in methods.split(b",")}
+    return b", ".join(sorted(names | {b"HEAD"} if b"GET" in names else names))
 
 
 HEAD = "head"

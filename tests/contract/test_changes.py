@@ -109,6 +109,31 @@ async def test_if_match(api: Api) -> None:
         assert (answer.status_code, answer.json().get("code")) == (status, code), (tags, answer.text)
 
 
+async def test_if_match_in_several_lines_is_one_list(api: Api) -> None:
+    partner = await Partner(api).open()
+    made = good(await api.post("/v1/partner/offers", json=offer_json(), headers=partner.headers | fresh_key()), 201)
+    at = f"/v1/partner/offers/{made['id']}"
+    for tags, status in [(('"8"', '"1"'), 200), (('W/"2"', '"2"'), 200), (('"8"', '"9"'), 412), (("", '"3"'), 200)]:
+        headers = [*partner.headers.items(), *(("If-Match", tag) for tag in tags)]
+        answer = await api.patch(at, json={"voucher_days": 30}, headers=headers)  # type: ignore[arg-type]
+        assert answer.status_code == status, (tags, answer.text)
+
+
+async def test_languages_in_several_lines_are_one_list(api: Api) -> None:
+    answer = await api.get("/v1/me", headers=[("Accept-Language", "fr"), ("Accept-Language", "en")])  # type: ignore[arg-type]
+    assert "token" in answer.json()["title"], answer.text
+
+
+async def test_head_is_named_where_get_is(api: Api) -> None:
+    member = api.member("m-1")
+    for answer, methods in [
+        (await api.post("/v1/offers", json={}, headers=member), {"GET", "HEAD", "OPTIONS"}),
+        (await api.request("OPTIONS", "/v1/offers", headers=member), {"GET", "HEAD", "OPTIONS"}),
+        (await api.get("/v1/redemptions/x/cancel", headers=member), {"OPTIONS", "POST"}),
+    ]:
+        assert {name.strip() for name in answer.headers["allow"].split(",")} == methods, answer.status_code
+
+
 async def test_a_head_is_a_get_without_its_body(api: Api) -> None:
     partner = await with_location(api)
     offer = await partner.offer(points=100, stock=10)

@@ -361,3 +361,23 @@ async def test_webhooks_keep_the_receivers_time_where_the_sandboxs_is_ahead(
         again = await engineer.post(f"/v1/partner/webhook-deliveries/{waiting['id']}/resend")
         assert datetime.fromisoformat(again["due_at"]) <= today.now() + timedelta(minutes=1)
         assert (await engineer.get(there))["status"] == "enabled"
+
+
+async def test_a_head_is_answered_in_a_sandbox_as_a_get(api: Api) -> None:
+    engineer = await sandboxed(api, await active_partner(api))
+    offer_id = await engineer.offer(stock=5)
+    member = await engineer.member()
+    of_each, statuses = {"x-request-id", "ratelimit", "date"}, []
+    for path, headers in [
+        (f"/v1/partner/offers/{offer_id}", engineer.headers),
+        ("/v1/partner/sandbox", engineer.headers),
+        ("/v1/partner/offers?status=king", engineer.headers),
+        (f"/v1/offers/{offer_id}", member),
+        ("/v1/nothing", member),
+    ]:
+        got, headed = await api.get(path, headers=headers), await api.head(path, headers=headers)
+        statuses.append(got.status_code)
+        assert (headed.status_code, headed.content) == (got.status_code, b""), path
+        kept = {name: value for name, value in got.headers.items() if name not in of_each}
+        assert {name: value for name, value in headed.headers.items() if name not in of_each} == kept, path
+    assert statuses == [200, 200, 400, 200, 404]
