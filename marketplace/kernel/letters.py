@@ -67,11 +67,11 @@ _NEEDED = re.compile(
     )
 )
 
-_LINE_ENDS = re.compile("\r\n|[\r\u2028\u2029]")
+_LINE_ENDS = re.compile("\r\n|[\r\x85\u2028\u2029]")  # UAX #14, but for what only moves the paper
 
 
 def with_plain_line_ends(text: str) -> str:
-    """Return the text with a line feed for each CR LF, CR, and line or paragraph separator."""
+    """Return the text with a line feed for each CR LF, CR, NEL, and line or paragraph separator."""
     return _LINE_ENDS.sub("\n", text)
 
 
@@ -88,6 +88,11 @@ def complaint(text: str, *, lines: bool = False) -> Words | None:
     if plain and not any(map(_is_seen, plain)):
         return "须含有可见的文字。", "must have at least one letter that can be seen."
     return None
+
+
+def is_hidden(letter: str) -> bool:
+    """Return whether the letter cannot be seen, though it is neither a format character nor a blank."""
+    return _HIDDEN.match(letter) is not None
 
 
 def _hold_the_place(found: re.Match[str]) -> str:

@@ -20,7 +20,7 @@ _RUN_ON = (
 _RUN = re.compile(f"[{_RUN_ON}]+|[^\\W_{_RUN_ON}]+")
 _IS_RUN_ON = re.compile(f"[{_RUN_ON}]")
 
-_ACCENTED = ("LATIN", "GREEK", "CYRILLIC")
+_ACCENTED = ("LATIN", "GREEK", "CYRILLIC", "HEBREW", "ARABIC")  # the last two: points that say how a word sounds
 _NOT_TAKEN_APART = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h", "ŧ": "t", "ё": "е"}
 )

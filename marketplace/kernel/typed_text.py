@@ -7,6 +7,8 @@ chat brings invisible letters along. None of them is ever meant.
 
 import unicodedata
 
+from marketplace.kernel.letters import is_hidden
+
 _MORE_DASHES = "\u2212\u30fc\u2043\u02d7"  # minus, the long vowel of kana, the hyphen bullet, the modifier minus
 
 
@@ -30,5 +32,4 @@ def _plain(letter: str) -> str:
         return "-"
     if letter.isspace():
         return " "
-    # Format and control characters, and the selectors of how a letter looks.
-    return "" if category in {"Cf", "Cc"} or "\ufe00" <= letter <= "\ufe0f" else letter
+    return "" if category in {"Cf", "Cc"} or is_hidden(letter) else letter

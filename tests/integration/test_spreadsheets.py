@@ -17,6 +17,7 @@ from marketplace.platform.spreadsheets import child, reader
 from marketplace.platform.spreadsheets.csv_text import EncodingUnclear, read_csv, samples
 from marketplace.platform.spreadsheets.reader import ReaderBusy, SpreadsheetReader
 from marketplace.platform.spreadsheets.table import CSV, ODS, XLS, XLSX, FileUnreadable, Table
+from marketplace.platform.spreadsheets.typed import number_complaint, text_complaint
 
 CASES = Path(__file__).parents[1] / "cases"
 
@@ -103,6 +104,27 @@ async def test_escapes_are_undone_and_hidden_sheets_passed_over() -> None:
     )
     with pytest.raises(FileUnreadable, match="no sheet that is not hidden"):
         await SpreadsheetReader().read(XLSX, body)
+
+
+async def test_parts_may_be_named_as_windows_names_files() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(PLAIN)) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+        for part in source.infolist():
+            named = zipfile.ZipInfo("part")
+            named.filename = part.filename.replace("/", "\\")
+            target.writestr(named, source.read(part))
+    assert texts(await SpreadsheetReader().read(XLSX, out.getvalue())) == [["id", "name"]]
+
+
+@pytest.mark.parametrize(
+    ("value", "refused"), [("123456789012345", False), ("1234567890123456", True), ("1E+20", True)]
+)
+async def test_a_number_that_lost_digits_is_no_text(value: str, refused: bool) -> None:
+    """Office programs keep 15 significant digits of a number, so that a longer code ends in zeros that nobody typed."""
+    body = sheet_of(f'<row r="1"><c r="A1"><v>{value}</v></c></row>')
+    ((cell,),) = [row.cells for row in (await SpreadsheetReader().read(XLSX, body)).rows]
+    assert (text_complaint(cell) is not None) is refused
+    assert number_complaint(cell) is None
 
 
 async def test_rows_and_columns_keep_their_numbers() -> None:
@@ -317,6 +339,27 @@ def test_an_encoding_that_is_not_clear_is_asked_for(body: bytes) -> None:
     with pytest.raises(EncodingUnclear) as refused:
         read_csv(body)
     assert "big5" in refused.value.details["encodings"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "id;name\r\nA-1;x, y\r\n",
+        "sep=;\r\nid;name\r\nA-1;x, y\r\n",  # the line with which Excel is told the delimiter
+        'id;"name"\nA-1;"x, y"\n',
+        "id\tname\rA-1\tx, y\r",
+    ],
+    ids=ascii,
+)
+def test_the_delimiter_is_the_one_of_the_first_row(body: str) -> None:
+    table = read_csv(body.encode())
+    assert [(row.number, [cell.text for cell in row.cells]) for row in table.rows] == [
+        (1, ["id", "name"]), (2, ["A-1", "x, y"]),
+    ]  # fmt: skip
+
+
+def test_a_delimiter_within_quotes_does_not_count() -> None:
+    assert texts(read_csv(b'"id, ours, and theirs";name\nA-1;x\n')) == [["id, ours, and theirs", "name"], ["A-1", "x"]]
 
 
 def test_rare_letters_in_much_text_are_gb18030() -> None:

@@ -143,6 +143,8 @@ def test_search_in_both_languages(title: str, query: str, found: bool | None) ->
         ("Vietnam Phở", "pho"),
         ("Müller", "mu\u0308ller"),
         ("123 Hotel", "１２３"),
+        ("שָׁלוֹם", "שלום"),
+        ("مَطْعَم", "مطعم"),
     ],
 )
 def test_every_script_is_found(title: str, query: str) -> None:
@@ -161,6 +163,7 @@ def test_what_is_another_word_is_not_found(title: str, query: str) -> None:
     [
         "{code}", " {code} ", "{lower}", "{bare}", "{wide}", "{code}\u200b", "\ufeff{code}",
         *(f"{{dash:{dash}}}" for dash in "－—–‐‑‒―−﹣ー"), "{dash: }", "{dash:　}", "{dash:\u00ad}", "{code}\ufe0f",
+        *(f"{{dash:{unseen}}}" for unseen in "\u3164\u115f\u2800\u034f\u17b4\uffa0"), "{code}\u3164",
     ],
 )  # fmt: skip
 def test_a_code_is_read_as_any_keyboard_types_it(typed: str) -> None:

@@ -79,6 +79,7 @@ def test_paragraphs_are_refused_for_the_same(text: str) -> None:
 
 def test_line_ends_become_line_feeds_in_paragraphs_only() -> None:
     assert settled("第一段\r\n第二段\r第三段\u2029", "paragraphs") == "第一段\n第二段\n第三段\n"
+    assert settled("a\x85b", "paragraphs") == "a\nb"  # NEL ends a line, too (UAX #14)
     assert settled("a\r\nb", "line") == "a\r\nb"
 
 

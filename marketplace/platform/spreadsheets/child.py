@@ -67,7 +67,8 @@ def read(body: bytes) -> Table:
         return _read(body, "xls", None)
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
         _check_archive(archive)
-        parts = {name.lstrip("/").lower(): name for name in archive.namelist()}
+        # Some programs on Windows name parts with its separator; calamine reads them, too.
+        parts = {name.replace("\\", "/").lstrip("/").lower(): name for name in archive.namelist()}
         if "xl/workbook.xml" in parts:
             return _read(body, "xlsx", _Package(archive, parts))
         if "content.xml" in parts:

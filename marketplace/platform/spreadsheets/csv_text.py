@@ -7,6 +7,7 @@ ones, mean another encoding, and the sender is asked which.
 
 import csv
 import io
+import re
 import unicodedata
 from collections.abc import Iterator
 
@@ -48,6 +49,13 @@ _MOST_RARE = 0.02
 """Part of the Han letters that may lie outside GB 2312, which has all but 0.25 % of running text in simplified Chinese."""
 
 _SAMPLE_ROWS = 4
+
+_DELIMITER = re.compile("sep=([,;\t])(?:\r\n|\r|\n)", re.IGNORECASE)
+"""The line with which Excel is told the delimiter; Excel does not count it as a row."""
+
+_QUOTED = re.compile('"[^"]*"')
+_MOST_FIRST = 64 * 1024
+"""Letters in which the first row is looked for."""
 
 
 class EncodingUnclear(Fact):
@@ -162,9 +170,12 @@ def _in_gb2312(letter: str) -> bool:
 
 
 def _rows(text: str) -> Iterator[Row]:
-    first = text.partition("\n")[0]
     # Excel writes what the machine's region has: commas, semicolons, or tabs in "Unicode text".
-    delimiter = max(",;\t", key=first.count)
+    if said := _DELIMITER.match(text):
+        delimiter, text = said[1], text[said.end() :]
+    else:
+        first = _QUOTED.sub("", text[:_MOST_FIRST]).partition("\n")[0]
+        delimiter = max(",;\t", key=first.count)
     try:
         for number, cells in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), 1):
             yield Row(number, [Cell(cell.strip()) for cell in cells])

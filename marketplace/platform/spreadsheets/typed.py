@@ -13,6 +13,14 @@ _NO_TEXT: dict[str, Words] = {
     "number": (f"是小数而不是文字；{_AS_TEXT[0]}", f"is a number with decimals, and no text: {_AS_TEXT[1]}"),
 }
 
+_MOST_DIGITS = 15
+"""Significant digits of a number that office programs keep: behind them a longer code has zeros that nobody typed."""
+
+_LONG: Words = (
+    f"是超过 {_MOST_DIGITS} 位的数字，其后各位已丢失；{_AS_TEXT[0]}",
+    f"is a number of more than {_MOST_DIGITS} digits, of which the others are lost: {_AS_TEXT[1]}",
+)
+
 LEADING_ZEROS: Words = (
     "是数字，前导零（如 0012）已丢失；如有前导零，请将该列设为“文本”。",
     "is a number: leading zeros such as in 0012 are lost. If there were any, format the column as text.",
@@ -21,8 +29,8 @@ LEADING_ZEROS: Words = (
 
 def text_complaint(cell: Cell) -> Words | None:
     """Return why the cell cannot be taken as a text, or None. A whole number is taken as its digits."""
-    if cell.kind == "number" and cell.text.lstrip("-").isdigit():
-        return None
+    if cell.kind == "number" and (digits := cell.text.lstrip("-")).isdigit():
+        return _LONG if len(digits) > _MOST_DIGITS else None
     return _NO_TEXT.get(cell.kind)
 
 
