@@ -12,6 +12,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.facts import Fact, InvalidField
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
+from marketplace.kernel.typed_text import typed_plain
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.editions import only
 from marketplace.platform.paging import Cursors
@@ -28,6 +29,9 @@ from partners.web.frame import HttpRequest, field, go, need, portal_page
 from partners.web.places import Place, leads_to
 
 PEOPLE_ON_A_PAGE = 50
+
+_SEPARATORS = str.maketrans(",;、", "   ")
+"""What people write between ids."""
 _SCOPE = "staff:manage"
 
 Deed = Callable[[UnitOfWork, UUID, UUID, str, Any], Awaitable[Any]]
@@ -91,7 +95,7 @@ async def change_person(
     """Change name, roles and places. The form carries the version that it showed."""
     need(me, _SCOPE)
     form, identifier = await request.form(), path_id(staff_id)
-    places = typed(form, "locations", 4000).replace(",", " ").replace("，", " ").split()
+    places = typed_plain(typed(form, "locations", 4000)).translate(_SEPARATORS).split()
     said = {"name": typed(form, "name", 80), "roles": form.getall("roles", []), "locations": places}
     version = field(form, "version", 18)
     try:

@@ -123,3 +123,12 @@ async def test_an_account_shows_an_error_at_its_field(owner: Portal) -> None:
     assert list(errors(old)) == ["old_code"]
     new = await owner.fill("/partner/account/second-factor", old_code=owner.code(), code="12")
     assert list(errors(new)) == ["code"]
+
+
+async def test_location_ids_are_read_as_a_chinese_keyboard_types_them(owner: Portal) -> None:
+    for name in ("SH-1", "SH-2", "SH-3"):
+        await owner.fill("/partner/locations/new", id=name, name_zh="店", city="上海", address="路", state="open")
+    staff_id = await DB.fetchval("SELECT id FROM partner_staff")
+    await owner.fill(f"/partner/people/{staff_id}", name="周", roles=["owner"], locations="ＳＨ－１、SH-2；SH—3")
+    shown = await owner.get(f"/partner/people/{staff_id}")
+    assert 'value="SH-1, SH-2, SH-3"' in shown.text
