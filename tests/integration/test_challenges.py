@@ -6,9 +6,12 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet
 
 from marketplace import sandbox
 from marketplace.platform import identity
+from marketplace.platform.foreign import verify_jwt
 from marketplace.settings import Settings, SettingsError, load
 from tests.support.app import Api, running_app
 from tests.support.dpop import Holder
@@ -90,6 +93,32 @@ async def test_a_member_whose_token_expired_is_nobody_who_guesses(dsn: str, sett
             answer = await api.get("/v1/me", headers=api.member(f"m-{number}", exp=1))
             assert answer.status_code == 401
         assert (await api.get("/v1/offers", headers=api.member("m-9"))).status_code == 200
+
+
+async def test_an_expired_token_that_is_sent_again_has_no_signature_verified(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not counted, so it must not cost more than a look."""
+    verified: list[str] = []
+
+    def count(token: str, keys: KeySet) -> jwt.Token:
+        verified.append(token)
+        return verify_jwt(token, keys)
+
+    monkeypatch.setattr(identity, "verify_jwt", count)
+    headers = api.member("m-1", exp=1)
+    for _ in range(5):
+        answer = await api.get("/v1/me", headers=headers)
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, BAD)
+    assert len(verified) == 1
+
+
+async def test_a_token_without_an_end_is_no_expired_one(dsn: str, settings: Settings) -> None:
+    few = msgspec.structs.replace(settings, rate_address=3)
+    async with running_app(few, dsn) as api:
+        await whole_minute()
+        answers = [await api.get("/v1/me", headers=api.member(f"m-{number}", exp="never")) for number in range(5)]
+        assert [one.status_code for one in answers] == [401] * 3 + [429] * 2
 
 
 async def test_nothing_is_kept_of_a_token_that_was_not_good(api: Api) -> None:

@@ -24,6 +24,7 @@ from marketplace.settings import Settings
 from settlement import plugin as settlement
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.dpop import BASE, Holder
+from tests.support.minutes import whole_minute
 from tests.support.oauth import ask, basic
 from tests.support.partners import active_partner, bearer, partner_client, token
 from tests.support.sandboxes import SCOPES, InSandbox, app_with_sandboxes, drop_sandboxes, sandboxed
@@ -255,6 +256,17 @@ async def test_test_members_are_counted_together(dsn: str, settings: Settings, p
         answers = [await api.get("/v1/me", headers=members[place % 2]) for place in range(30)]
         assert answers[0].headers["RateLimit-Policy"] == f'"client";q=20;w={WINDOW_S}'
         assert 429 in {one.status_code for one in answers}
+
+
+async def test_test_members_at_other_doors_are_counted_as_well(dsn: str, settings: Settings, postgres: str) -> None:
+    few = msgspec.structs.replace(settings, rate_client=5)
+    async with app_with_sandboxes(few, dsn, postgres) as api:
+        engineer = await sandboxed(api, await active_partner(api))
+        member = await engineer.member(0)
+        doors = ["/v1/partner/profile", "/v1/admin/partners", "/v1/finance/payouts"] * 4
+        await whole_minute()
+        answers = [await api.get(path, headers=member) for path in doors]
+        assert [one.status_code for one in answers] == [401] * 5 + [429] * 7
 
 
 async def test_a_sandboxs_numbers_are_not_the_live_ones(api: Api) -> None:
