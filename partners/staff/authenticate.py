@@ -101,9 +101,8 @@ async def _count_password(
     """
     if device is not None and await throttle.allows(BY_DEVICE, device, now):
         return BY_DEVICE, device
-    by_address = await throttle.allows(BY_ADDRESS, address, now)
-    by_email = await throttle.allows(BY_EMAIL, email, now)
-    if not (by_address and by_email):
+    # In this order: an address that guesses too much may not use up everybody's guesses besides.
+    if not (await throttle.allows(BY_ADDRESS, address, now) and await throttle.allows(BY_EMAIL, email, now)):
         raise TooManyGuesses
     return BY_EMAIL, email
 
@@ -121,6 +120,20 @@ async def count_code(
             counted.append((BY_PERSON, person))
         else:
             raise TooManyGuesses
+    return counted
+
+
+async def count_fresh_code(
+    throttle: Throttle, staff_id: UUID, now: datetime, device: str | None = None
+) -> tuple[Limit, str]:
+    """Count a try of somebody who is signed in and asked for a fresh code, and return under what. Raises TooManyGuesses.
+
+    A known browser has its own count, and that alone: whoever has the password elsewhere cannot keep its person from changing it.
+    """
+    person, here = str(staff_id), f"{staff_id} {device}"
+    counted = (BY_PERSON, person) if device is None else (BY_PERSON_AND_DEVICE, here)
+    if not await throttle.allows(*counted, now):
+        raise TooManyGuesses
     return counted
 
 

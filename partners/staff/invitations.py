@@ -157,24 +157,31 @@ class Inviter:
         return link
 
 
-async def send_new_password(work: UnitOfWork, settings: Settings, email: str, now: datetime) -> None:
-    """Lay up a message with a link for each person of that address who has a password; nobody is told whether there is one."""
+async def send_new_password(
+    work: UnitOfWork, settings: Settings, email: str, now: datetime, device: str | None
+) -> None:
+    """Lay up a message with a link for each person of that address who has a password; nobody is told whether there is one.
+
+    `device` is what a known browser that asks is counted under.
+    """
     rows = await work.fetch(
         "SELECT id FROM partner_staff WHERE email = $1 AND password_hash IS NOT NULL ORDER BY id LIMIT 10", email
     )
     for row in rows:
         found = await _waiting(work, row["id"], "active")
-        if found is not None and await count_link(work, email, now):
+        if found is not None and await count_link(work, email, now, device):
             token = await make_link(work, row["id"], "password", now)
             link = f"{settings.base_url}/partner/new-password?token={token}"
             subject, text = password_mail(found["name"], found["partner_zh"], found["partner_en"], link)
             await post_mail(work, settings.keys, email, subject, text, now)
 
 
-async def send_company_address(work: UnitOfWork, settings: Settings, email: str, now: datetime) -> None:
+async def send_company_address(
+    work: UnitOfWork, settings: Settings, email: str, now: datetime, device: str | None
+) -> None:
     """Lay up a message for each person of that address whose company has a provider, and say where they sign in."""
     for name, company in await companies_at(work, email):
-        if not await count_link(work, email, now):
+        if not await count_link(work, email, now, device):
             return
         address = sign_in_address(settings, company)
         subject, text = company_mail(name, company.name.zh, company.name.en, address)

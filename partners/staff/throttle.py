@@ -53,6 +53,9 @@ A_DAY = timedelta(days=1)
 LINKS_A_DAY = Limit("links", 5, A_DAY)
 """Messages with a link to one mailbox in a day: invitations of all partners, repeated ones, new passwords."""
 
+LINKS_A_DAY_OF_DEVICE = Limit("links from a device", 3, A_DAY)
+"""Those that a browser asks for in which the person signed in before: strangers who ask cannot use these up."""
+
 
 class TooManyMessages(Fact):
     """The mailbox got as many messages with a link as it gets in a day, whoever had them sent."""
@@ -63,8 +66,13 @@ class TooManyMessages(Fact):
     en = "This mailbox was sent {most} messages today, which is the most; have its owner look for them, or try again tomorrow."
 
 
-async def count_link(work: UnitOfWork, email: str, now: datetime) -> bool:
-    """Count a message with a link to the mailbox, in this unit of work, and return whether it may be sent."""
+async def count_link(work: UnitOfWork, email: str, now: datetime, device: str | None = None) -> bool:
+    """Count a message with a link to the mailbox, in this unit of work, and return whether it may be sent.
+
+    `device` is what a known browser that asks for it is counted under (devices.py).
+    """
+    if device is not None and await _count(work, LINKS_A_DAY_OF_DEVICE, _of_device(device), now):
+        return True
     return await _count(work, LINKS_A_DAY, _mailbox(email), now)
 
 
@@ -80,6 +88,10 @@ async def check_links(work: UnitOfWork, email: str, now: datetime) -> None:
 def _mailbox(email: str) -> bytes:
     # No key: the same count is kept by whoever writes to the mailbox, and the address stands on partners' lists anyway.
     return hashlib.sha256(f"{LINKS_A_DAY.what}\n{email}".encode()).digest()
+
+
+def _of_device(device: str) -> bytes:
+    return hashlib.sha256(f"{LINKS_A_DAY_OF_DEVICE.what}\n{device}".encode()).digest()
 
 
 async def _count(work: UnitOfWork, limit: Limit, key: bytes, now: datetime) -> bool:

@@ -13,14 +13,14 @@ from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
 from marketplace.web.pages import Page
 from partners.onboarding.history import reason_of
-from partners.staff.authenticate import CodeRefused, TooManyGuesses, spend_code
+from partners.staff.authenticate import CodeRefused, count_fresh_code, spend_code
+from partners.staff.devices import device_of
 from partners.staff.domain import LEAST_PASSWORD, SignedIn, check_password
 from partners.staff.join import change_password, change_second_factor
 from partners.staff.passwords import hash_password
 from partners.staff.read import see_staff
 from partners.staff.second_factor import new_secret
 from partners.staff.sign_in import end_sessions, list_sessions
-from partners.staff.throttle import BY_PERSON
 from partners.web.entering import throttle_of
 from partners.web.forms import errors_of
 from partners.web.frame import HttpRequest, go, portal_page, why
@@ -74,8 +74,8 @@ async def password(
     person = await see_staff(me.partner_id, me.staff_id, now)
     try:
         check_password(chosen, person.email)
-        if not await throttle.allows(BY_PERSON, str(me.staff_id), now):
-            raise TooManyGuesses
+        device = device_of(request, settings, person.email, now)
+        counted = await count_fresh_code(throttle, me.staff_id, now, device)
         hashed = await hash_password(chosen)
         async with unit_of_work() as work:
             await spend_code(work, settings, me.staff_id, code, now)
@@ -84,7 +84,7 @@ async def password(
         return await _account(
             request, me, clock, errors_of(request, refused, ("password",), general=_place(refused, "code"))
         )
-    await throttle.forgive(BY_PERSON, str(me.staff_id))
+    await throttle.forgive(*counted)
     return go("/partner/account?done=password")
 
 
@@ -109,9 +109,9 @@ async def second_factor(
     """Take the new secret; the old one's code is asked for, and new recovery codes are shown, this once."""
     form, now, throttle = await request.form(), clock.now(), throttle_of(request)
     secret, tried = opened(settings, str(form.get("setup", "")), str(me.session_id)), "old_code"
+    email = (await see_staff(me.partner_id, me.staff_id, now)).email
     try:
-        if not await throttle.allows(BY_PERSON, str(me.staff_id), now):
-            raise TooManyGuesses
+        counted = await count_fresh_code(throttle, me.staff_id, now, device_of(request, settings, email, now))
         async with unit_of_work() as work:
             await spend_code(work, settings, me.staff_id, str(form.get("old_code", ""))[:100], now)
             tried = "code"
@@ -121,7 +121,7 @@ async def second_factor(
         return await _second_factor(
             request, me, clock, settings, secret, {_place(refused, tried): why(request, refused)}
         )
-    await throttle.forgive(BY_PERSON, str(me.staff_id))
+    await throttle.forgive(*counted)
     show_once(request)
     return await portal_page(request, "partner/recovery_codes.html", codes=codes, first=False)
 

@@ -21,10 +21,11 @@ from partners.contracts.rows import difference_of, list_contracts, see_contract
 from partners.contracts.schemas import ContractView, SignIn
 from partners.contracts.sign import Signing, sign_contract
 from partners.oauth.callers import PartnerCaller
-from partners.staff.authenticate import CodeRefused, TooManyGuesses, spend_code
+from partners.staff.authenticate import CodeRefused, TooManyGuesses, count_fresh_code, spend_code
+from partners.staff.devices import device_of
 from partners.staff.domain import SignedIn
 from partners.staff.read import see_staff
-from partners.staff.throttle import BY_PERSON
+from partners.staff.schemas import StaffView
 from partners.web.acting import acting
 from partners.web.contract_words import METHODS, STATUS, WAITING_FOR_PARTNER, funding_bar, sections_of
 from partners.web.entering import throttle_of
@@ -119,20 +120,22 @@ async def sign(
         if form.get("agreed") != "yes":
             raise InvalidField("agreed", "请确认您已阅读并有权签署。", "please say that you read it and may sign it.")
         read = _hash_of(form.get("content_hash", ""))
-        by_password = await _signs_in_by_password(me, clock)
-        if by_password and not await throttle_of(request).allows(BY_PERSON, str(me.staff_id), now):
-            raise TooManyGuesses
+        person = await see_staff(me.partner_id, me.staff_id, now)
+        counted = None
+        if _signs_in_by_password(person):
+            device = device_of(request, settings, person.email, now)
+            counted = await count_fresh_code(throttle_of(request), me.staff_id, now, device)
         signing = Signing(party=Party.PARTNER, content_hash=read, actor=partner.actor)
         async with unit_of_work() as work:
-            if by_password:
+            if counted:
                 await spend_code(work, settings, me.staff_id, str(form.get("code", ""))[:100], now)
             await sign_contract(work, partner.partner_id, shown.id, signing, settings.calendar.day_of(now), now)
     except NotFound:
         raise
     except (Fact, TransitionRefusedError) as refused:
         return await _sign_page(request, me, partner, shown, clock, _wrong(request, refused))
-    if by_password:
-        await throttle_of(request).forgive(BY_PERSON, str(me.staff_id))
+    if counted:
+        await throttle_of(request).forgive(*counted)
     return go(f"/partner/contracts/{shown.id}?done=signed")
 
 
@@ -167,14 +170,14 @@ async def _sign_page(
         "partner/sign_contract.html",
         status=400 if errors else 200,
         **await _values(partner, shown),
-        by_password=await _signs_in_by_password(me, clock),
+        by_password=_signs_in_by_password(await see_staff(me.partner_id, me.staff_id, clock.now())),
         errors=errors or {},
     )
 
 
-async def _signs_in_by_password(me: SignedIn, clock: Clock) -> bool:
+def _signs_in_by_password(person: StaffView) -> bool:
     """Tell whether the person has a second factor of ours; who comes from the company's own provider has none."""
-    return (await see_staff(me.partner_id, me.staff_id, clock.now())).signs_in_by == "password"
+    return person.signs_in_by == "password"
 
 
 def _hash_of(said: Any) -> str:

@@ -19,7 +19,7 @@ from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
 from marketplace.web.pages import Page
 from partners.staff.authenticate import CodeRefused
-from partners.staff.devices import known_from_now
+from partners.staff.devices import device_of, known_from_now
 from partners.staff.domain import LEAST_PASSWORD, check_password, normal_email
 from partners.staff.invitations import Invited, LinkUsed, holder, send_new_password
 from partners.staff.join import choose_password, join
@@ -36,8 +36,8 @@ ISSUER = "Benefits Marketplace"
 _ANSWER_S = 0.4
 """How long asking for a message takes, whether there is such an address or not."""
 
-SendTo = Callable[[UnitOfWork, Settings, str, datetime], Awaitable[None]]
-"""Lays up what is sent to the people of an address, if there are any."""
+SendTo = Callable[[UnitOfWork, Settings, str, datetime, str | None], Awaitable[None]]
+"""Lays up what is sent to the people of an address, if there are any; the last is what a known browser is counted under."""
 
 _PURPOSE = Purpose("second factor being set up")
 _MOST_TOKEN = 100
@@ -90,10 +90,13 @@ async def mail_if_known(request: HttpRequest, settings: Settings, clock: Clock, 
     """Have something sent to the address in the form, if it is somebody's; how long it takes tells nothing of that."""
     started, now, throttle = time.monotonic(), clock.now(), throttle_of(request)
     email = normal_email(typed_field(await request.form(), "email", 254))
-    by_address = await throttle.allows(BY_ADDRESS, address_of(request), now)
-    if await throttle.allows(BY_MAILBOX, email, now) and by_address:
+    device = device_of(request, settings, email, now)
+    # An address that asks too much may not use up the mailbox's count besides.
+    if device is not None or (
+        await throttle.allows(BY_ADDRESS, address_of(request), now) and await throttle.allows(BY_MAILBOX, email, now)
+    ):
         async with unit_of_work() as work:
-            await send(work, settings, email, now)
+            await send(work, settings, email, now, device)
     await asyncio.sleep(max(0.0, _ANSWER_S - (time.monotonic() - started)))
 
 

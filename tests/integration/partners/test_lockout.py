@@ -13,7 +13,17 @@ from marketplace.kernel.clock import Clock
 from marketplace.platform.database import DB, unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.sessions import cookie_name
-from partners.staff.throttle import BY_ADDRESS, BY_DEVICE, BY_EMAIL, BY_PERSON, LINKS_A_DAY, count_link, forget_guesses
+from partners.staff.throttle import (
+    BY_ADDRESS,
+    BY_DEVICE,
+    BY_EMAIL,
+    BY_MAILBOX,
+    BY_PERSON,
+    LINKS_A_DAY,
+    LINKS_A_DAY_OF_DEVICE,
+    count_link,
+    forget_guesses,
+)
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.partners import approved_partner
 from tests.support.portal import PASSWORD, Portal, joined_owner, link_in, post_office
@@ -73,6 +83,71 @@ async def test_whoever_has_the_password_alone_uses_up_no_codes_of_a_known_browse
             statuses.append(page.status_code)
         assert statuses == [401] * BY_PERSON.most + [429]
         assert (await mine.sign_in(OWNER)).url.path == "/partner"
+
+
+async def test_whoever_has_the_password_alone_cannot_keep_its_person_from_changing_it(
+    api: Api, here: Settings, clock: Clock
+) -> None:
+    async with browser(api, here, clock) as mine, browser(api, here, clock) as thief:
+        await joined_owner(api, mine)
+        await thief.fill("/partner/sign-in", email=OWNER, password=PASSWORD)
+        statuses = [
+            (await thief.fill("/partner/sign-in/code", code="000000")).status_code for _ in range(BY_PERSON.most + 1)
+        ]
+        assert statuses == [401] * BY_PERSON.most + [429]
+        clock.offset += timedelta(minutes=1)
+        chosen = {"password": "quite another password 7", "code": mine.code()}
+        page = await mine.fill("/partner/account", "/partner/account/password", **chosen)
+        assert page.url.query == b"done=password", page.text
+
+
+async def test_codes_of_somebody_who_is_signed_in_have_a_limit_of_their_own(
+    api: Api, here: Settings, clock: Clock
+) -> None:
+    async with browser(api, here, clock) as mine:
+        await joined_owner(api, mine)
+        for at in ("/partner/account/password", "/partner/account/second-factor"):
+            clock.offset += timedelta(minutes=16)
+            form = "/partner/account" if at.endswith("password") else at
+            fields = {"password": "quite another password 7", "code": "000000", "old_code": "000000"}
+            said = ["尝试次数过多" in (await mine.fill(form, at, **fields)).text for _ in range(BY_PERSON.most + 2)]
+            assert said == [False] * BY_PERSON.most + [True] * 2, at
+
+
+async def test_an_address_that_guesses_too_much_uses_up_nobodys_guesses(api: Api, here: Settings, clock: Clock) -> None:
+    async with (
+        browser(api, here, clock) as mine,
+        browser(api, here, clock, "198.51.100.1") as stranger,
+        browser(api, here, clock, "203.0.113.5") as new,
+    ):
+        await joined_owner(api, mine)
+        for number in range(BY_ADDRESS.most):
+            await guess(stranger, email=f"nobody-{number}@example.com")
+        assert [await guess(stranger) for _ in range(BY_EMAIL.most)] == [429] * BY_EMAIL.most
+        for _ in range(BY_MAILBOX.most):
+            await stranger.fill("/partner/forgotten", email=OWNER)
+        assert (await guess(new, PASSWORD)) == 200
+        await new.fill("/partner/forgotten", email=OWNER)
+        assert len([message for message in await post_office(here, clock) if message["To"] == OWNER]) == 2
+
+
+async def test_strangers_who_ask_for_new_passwords_keep_nobody_from_asking(
+    api: Api, here: Settings, clock: Clock
+) -> None:
+    """They use up what the mailbox gets in a day; a browser in which the person signed in before has a few of its own."""
+
+    async def received() -> int:
+        return len([message for message in await post_office(here, clock) if message["To"] == OWNER])
+
+    async with browser(api, here, clock) as mine, browser(api, here, clock) as stranger:
+        await joined_owner(api, mine)
+        for _ in range(LINKS_A_DAY.most + 1):
+            clock.offset += timedelta(minutes=16)
+            await stranger.fill("/partner/forgotten", email=OWNER)
+        assert await received() == LINKS_A_DAY.most
+        for _ in range(LINKS_A_DAY_OF_DEVICE.most + 1):
+            await mine.fill("/partner/forgotten", email=OWNER)
+        assert await received() == LINKS_A_DAY.most + LINKS_A_DAY_OF_DEVICE.most
 
 
 async def test_a_known_browser_has_its_own_guesses_and_no_more(api: Api, here: Settings, clock: Clock) -> None:
