@@ -79,17 +79,22 @@ async def post_mail(
     text: str,
     now: datetime,
     identifier: UUID | None = None,
+    about: UUID | None = None,
 ) -> UUID:
-    """Lay a message up to be sent, in this transaction, and return its id; one whose id is there already is not laid up again."""
+    """Lay a message up to be sent, in this transaction, and return its id; one whose id is there already is not laid up again.
+
+    `about` is the id of what it tells of, such as a partner: what became of the message can be shown there.
+    """
     identifier = identifier or uuid7()
     await work.execute(
-        "INSERT INTO outgoing_mail (id, recipient, subject, text_sealed, status, tries, due_at, created_at)"
-        " VALUES ($1, $2, $3, $4, 'waiting', 0, $5, $5) ON CONFLICT DO NOTHING",
+        "INSERT INTO outgoing_mail (id, recipient, subject, text_sealed, status, tries, due_at, created_at, about)"
+        " VALUES ($1, $2, $3, $4, 'waiting', 0, $5, $5, $6) ON CONFLICT DO NOTHING",
         identifier,
         recipient,
         subject,
         ring.encrypt(PURPOSE, text.encode()),
         now,
+        about,
     )
     return identifier
 
@@ -239,6 +244,16 @@ def is_final(failure: Exception) -> bool:
         return isinstance(failure, UnusableAddressError)
     texts = [text if isinstance(text, bytes) else text.encode() for _, text in answers]
     return all(code >= _FOR_GOOD for code, _ in answers) and not any(text.startswith(b"5.7.") for text in texts)
+
+
+async def mails_about(thing: UUID, limit: int) -> list[Any]:
+    """Return the latest messages about the thing, the newest first: recipient, subject, status, at, error."""
+    return await DB.fetch(
+        "SELECT recipient, subject, status, coalesce(ended_at, created_at) AS at, error FROM outgoing_mail"
+        " WHERE about = $1 ORDER BY created_at DESC, id DESC LIMIT $2",
+        thing,
+        limit,
+    )
 
 
 async def forget_mail(now: datetime) -> None:

@@ -20,33 +20,80 @@ class MailView(msgspec.Struct, frozen=True):
     reason: Text | None
 
 
-_UNUSABLE = Text(
-    "此地址收不到邮件。请停用此人，再用正确的地址邀请。",
-    "This address receives no mail. Disable this person and invite them by the right address.",
+class Advice(msgspec.Struct, frozen=True):
+    """What to do about a message that is not delivered. `refused` follows a sentence with the server's code."""
+
+    unusable: Text
+    refused: Text
+    given_up: Text
+
+
+INVITATION = Advice(
+    unusable=Text(
+        "此地址收不到邮件。请停用此人，再用正确的地址邀请。",
+        "This address receives no mail. Disable this person and invite them by the right address.",
+    ),
+    refused=Text(
+        "请核对地址：地址无误时重新发送，否则停用此人后用正确的地址邀请。",
+        "If the address is right, send it again; if not, disable this person and invite them by the right one.",
+    ),
+    given_up=Text(
+        "两天内多次尝试均未送出。请重新发送；若仍失败，请联系平台运营。",
+        "It could not be sent in two days of tries. Send it again; if that fails too, ask the marketplace's operations.",
+    ),
 )
-_GIVEN_UP = Text(
-    "两天内多次尝试均未送出。请重新发送；若仍失败，请联系平台运营。",
-    "It could not be sent in two days of tries. Send it again; if that fails too, ask the marketplace's operations.",
+
+NOTICE = Advice(
+    unusable=Text(
+        "此地址收不到邮件。请更正邮箱地址，并通过其他方式通知。",
+        "This address receives no mail. Correct the e-mail address, and pass the message on in another way.",
+    ),
+    refused=Text(
+        "请核对邮箱地址，并通过其他方式通知。",
+        "Check the e-mail address, and pass the message on in another way.",
+    ),
+    given_up=Text(
+        "两天内多次尝试均未送出。请核对邮箱地址，并通过其他方式通知。",
+        "It could not be sent in two days of tries. Check the e-mail address, and pass the message on in another way.",
+    ),
 )
+"""Of a message that is not sent again by itself: what it tells is true whether it arrives or not."""
+
+APPLICATION = Advice(
+    unusable=Text(
+        "联系邮箱收不到邮件。进展请查看此处；修改申请时请更正联系邮箱。",
+        "The contact's address receives no mail. See here how far it is, and correct the address when you amend the application.",
+    ),
+    refused=Text(
+        "进展请查看此处；修改申请时请更正联系邮箱。",
+        "See here how far it is, and correct the address when you amend the application.",
+    ),
+    given_up=Text(
+        "发给联系邮箱的邮件两天内均未送出。进展请查看此处，并请核对联系邮箱。",
+        "A message to the contact's address could not be sent in two days of tries. See here how far it is, and check the"
+        " address.",
+    ),
+)
+"""The same, for who applied."""
+
 _LATER = Text("邮件暂时未能送出，系统会继续尝试。", "The message could not be sent yet; further tries follow.")
 _REFUSED = re.compile(r"^SMTP(?:RecipientsRefused|DataError): .*?\(([45][0-9]{2}), ")
 
 
-def mail_view(status: Literal["waiting", "sent", "failed"], at: datetime, error: str) -> MailView:
+def mail_view(status: Literal["waiting", "sent", "failed"], at: datetime, error: str, advice: Advice) -> MailView:
     """Return a message's state; `error` is what the last try ended with, as it is kept, or empty."""
     if status == "sent" or not error:
         return MailView(status, at, None)
     refused = _REFUSED.match(error)
     if refused is not None and refused[1].startswith("5"):
-        return MailView(status, at, _refused(refused[1]))
+        return MailView(status, at, _refused(refused[1], advice))
     if status == "waiting":
         return MailView(status, at, _LATER)
-    return MailView(status, at, _UNUSABLE if error.startswith("UnusableAddressError") else _GIVEN_UP)
+    return MailView(status, at, advice.unusable if error.startswith("UnusableAddressError") else advice.given_up)
 
 
-def _refused(code: str) -> Text:
+def _refused(code: str, advice: Advice) -> Text:
     return Text(
-        f"邮件服务器拒收此地址的邮件（{code}）。请核对地址：地址无误时重新发送，否则停用此人后用正确的地址邀请。",
-        f"The mail server refused the message for this address ({code}). If the address is right, send it again; if not,"
-        " disable this person and invite them by the right one.",
+        f"邮件服务器拒收此地址的邮件（{code}）。{advice.refused.zh}",
+        f"The mail server refused the message for this address ({code}). {advice.refused.en}",
     )

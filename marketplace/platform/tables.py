@@ -98,7 +98,7 @@ class InvariantSlice(Table, db=DB):
 
 
 class OutgoingMail(Table, db=DB):
-    """A message to be sent; its text is encrypted while it waits, and gone afterwards."""
+    """A message to be sent; its text is encrypted while it waits, and gone afterwards. `about` is what it tells of, by id."""
 
     id = UUID(primary_key=True, null=False, default=None)
     recipient = Text(null=False, default=None)
@@ -112,6 +112,7 @@ class OutgoingMail(Table, db=DB):
     created_at = Timestamptz(null=False, default=None)
     ended_at = Timestamptz(null=True, default=None)
     error = Text(null=False, default="")
+    about = UUID(null=True, default=None)
 
 
 class SecretKeyMark(Table, db=DB):

@@ -14,6 +14,8 @@ from marketplace.kernel.text import Text
 from marketplace.platform import audit
 from marketplace.platform.database import DB, UnitOfWork
 from marketplace.platform.events import publish
+from marketplace.platform.mail import mails_about
+from marketplace.platform.mail_view import APPLICATION, mail_view
 from partners.contracts.void import void_agreements
 from partners.onboarding.checklist import APPLICANT, attest, forget_verified, require_gate
 from partners.onboarding.domain import PARTNER, PartnerStatus
@@ -121,7 +123,9 @@ async def application_status(partner_id: UUID) -> ApplicationStatus:
         raise NotFound
     name = Text(row["name_zh"], row["name_en"])
     reason = await reason_of(partner_id)
-    return ApplicationStatus(row["id"], row["status"], name, row["applied_at"], row["changed_at"], reason)
+    mails = await mails_about(partner_id, 1)
+    mail = mail_view(mails[0]["status"], mails[0]["at"], mails[0]["error"], APPLICATION) if mails else None
+    return ApplicationStatus(row["id"], row["status"], name, row["applied_at"], row["changed_at"], reason, mail)
 
 
 def _check(application: NewApplication) -> None:

@@ -7,11 +7,15 @@ import asyncpg
 
 from marketplace.kernel.facts import InvalidField, NotFound
 from marketplace.kernel.text import Text
+from marketplace.platform.mail import mails_about
+from marketplace.platform.mail_view import NOTICE, mail_view
 from marketplace.platform.paging import Cursors, Page
 from marketplace.platform.problems import parse_id
 from partners.onboarding.domain import PartnerStatus, decisions
-from partners.onboarding.schemas import HistoryEntry, PartnerDetail, PartnerView, Profile
+from partners.onboarding.schemas import HistoryEntry, NoticeView, PartnerDetail, PartnerView, Profile
 from partners.reading import reader
+
+_MOST_NOTICES = 20
 
 _COLUMNS = (
     "id, status, version, name_zh, name_en, legal_name, registration_number, kind, contact, website, scenarios,"
@@ -43,7 +47,8 @@ async def partner_detail(partner_id: UUID) -> PartnerDetail:
         "SELECT at, actor, action, before, after, reason FROM partner_history WHERE partner_id = $1 ORDER BY seq",
         partner_id,
     )
-    return PartnerDetail(**_fields(row), history=[HistoryEntry(**entry) for entry in entries])
+    notices = [_notice(mail) for mail in await mails_about(partner_id, _MOST_NOTICES)]
+    return PartnerDetail(**_fields(row), history=[HistoryEntry(**entry) for entry in entries], notices=notices)
 
 
 async def profile(partner_id: UUID, client_id: str, scopes: frozenset[str]) -> Profile:
@@ -67,6 +72,11 @@ def status_filter(text: str | None) -> PartnerStatus | None:
         allowed = ", ".join(PartnerStatus)
         raise InvalidField("status", f"必须是 {allowed} 之一。", f"must be one of {allowed}.")
     return PartnerStatus(text)
+
+
+def _notice(mail: Any) -> NoticeView:
+    view = mail_view(mail["status"], mail["at"], mail["error"], NOTICE)
+    return NoticeView(view.status, view.at, view.reason, mail["recipient"], mail["subject"])
 
 
 async def _row(partner_id: UUID) -> asyncpg.Record:

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.text import Text, marked
+from marketplace.platform.mail_view import MailView
 from partners.fields import Line, Name, Paragraphs, Reference, Scenario, ShortLine
 
 PartnerKind = Literal[
@@ -135,6 +136,8 @@ class ApplicationStatus(msgspec.Struct, frozen=True):
     applied_at: datetime
     changed_at: datetime
     reason: str | None
+    mail: MailView | None
+    """What became of the last message about the application, or null while there was none; messages are kept for 30 days."""
 
 
 class Override(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -180,10 +183,18 @@ class PartnerView(msgspec.Struct, frozen=True, kw_only=True):
     actions: list[str]
 
 
+class NoticeView(MailView, frozen=True):
+    """A message that told people of the partner something, and what became of it."""
+
+    email: str
+    subject: str
+
+
 class PartnerDetail(PartnerView, frozen=True, kw_only=True):
-    """The same with its history, oldest step first."""
+    """The same with its history, oldest step first, and the messages of the last 30 days about it, the newest first."""
 
     history: list[HistoryEntry]
+    notices: list[NoticeView]
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):

@@ -77,7 +77,7 @@ class Notifier:
             for one in await _addressees(work, partner_id, roles):
                 subject, text = notice_mail(kind, one.name, one.partner_zh, one.partner_en, address, event.payload)
                 await post_mail(
-                    work, self._settings.keys, one.email, subject, text, self._clock.now(), _id(event, one.email)
+                    work, self._settings.keys, one.email, subject, text, now, _id(event, one.email), partner_id
                 )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from marketplace.kernel.facts import NotFound
-from marketplace.platform.mail_view import mail_view
+from marketplace.platform.mail_view import INVITATION, mail_view
 from marketplace.platform.paging import Cursors, Page
 from partners.reading import reader
 from partners.staff.domain import StaffRole, StaffStatus
@@ -50,7 +50,7 @@ async def list_staff(
 def _view(row: Any) -> StaffView:
     fields = dict(row)
     status, at, error = (fields.pop(f"mail_{name}") for name in ("status", "at", "error"))
-    fields["mail"] = status and mail_view(status, at, error)
+    fields["mail"] = status and mail_view(status, at, error, INVITATION)
     fields["roles"] = [StaffRole(role) for role in row["roles"]]
     fields["status"] = StaffStatus(row["status"])
     fields["locations"] = list(row["locations"])

@@ -16,8 +16,9 @@ from marketplace.platform.events import catch_up
 from marketplace.platform.mail import MailSender
 from marketplace.settings import Settings
 from partners.staff.invitations import Inviter
+from partners.staff.notices import Notifier
 from tests.support.app import Api, fresh_key, running_app
-from tests.support.partners import approved_partner, staff_post
+from tests.support.partners import apply, approved_partner, bearer, staff_post
 from tests.support.portal import Portal, joined_owner, link_in, post_office
 
 NEVER = {
@@ -127,6 +128,36 @@ async def test_operations_see_that_an_owner_was_not_reached(
     sent = await mail_of(api, partner_id)
     assert sent is not None
     assert sent["status"] == "sent"
+
+
+async def test_a_notice_that_was_refused_is_shown_to_operations_and_to_the_applicant(
+    api: Api, portal: Portal, here: Settings, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    applied = await apply(api)
+    at = f"/v1/admin/partners/{applied['id']}"
+    own = bearer(applied["application_token"])
+    status = f"/v1/partner/applications/{applied['id']}"
+    await staff_post(api, f"{at}/take_up", {})
+    assert (await api.get(status, headers=own)).json()["mail"] is None, "nothing was sent yet"
+    await staff_post(api, f"{at}/request_changes", {"reason": "请补充官网"})
+    await catch_up(Notifier(here, clock))
+    link = link_in((await post_office(here, clock))[-1])
+    await staff_post(api, f"{at}/reject", {"reason": "不符合"})
+    await catch_up(Notifier(here, clock))
+    await sent_against(here, clock, REFUSED, monkeypatch)
+    told = (await api.get(at, headers=api.staff("operations"))).json()["notices"]
+    assert [(one["email"], one["status"]) for one in told] == [
+        ("li.na@example.com", "failed"),
+        ("li.na@example.com", "sent"),
+    ]
+    assert "(550)" in told[0]["reason"]["en"]
+    assert "invite" not in told[0]["reason"]["en"]
+    assert told[1]["reason"] is None
+    seen = (await api.get(status, headers=own)).json()["mail"]
+    assert (seen["status"], "550" in seen["reason"]["zh-CN"]) == ("failed", True)
+    assert "internal" not in str(told) + str(seen), "a server's own words name our machines"
+    page = await portal.get(link)
+    assert "邮件服务器拒收此地址的邮件（550）" in page.text
 
 
 async def mail_of(api: Api, partner_id: str) -> dict[str, object] | None:
