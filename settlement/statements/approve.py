@@ -16,7 +16,9 @@ from settlement.statements.statements import COLUMNS, Statement, check_unchanged
 async def approve(
     work: UnitOfWork, statement_id: UUID | None, approver: str, now: datetime, calendar: Calendar
 ) -> Statement:
-    """Approve the statement and return it, with the business day on which it is to be paid; one of zero is settled by that.
+    """Approve the statement and return it, with the business day on which it is to be paid, if anything is.
+
+    One of zero is settled by that. One below zero stays approved: what it says stands in the book (`check_payable`).
 
     Checked in this order: it is there (NotFound), it is closed and not approved yet (TransitionRefusedError), the approver is
     another than the closer (SamePerson), the book still gives the same statement (StatementChanged).
@@ -28,7 +30,7 @@ async def approve(
         status = STATEMENT_STEPS.after(status, "settle")
     check_approver(statement.closed_by, approver)
     await check_unchanged(work, statement)
-    due_on = None if settled else await _due_on(statement, calendar.day_of(now))
+    due_on = await _due_on(statement, calendar.day_of(now)) if statement.total_minor > 0 else None
     # Decided; the writes. The row is locked, and the database itself refuses an approver who is the closer.
     row = await work.fetchrow(
         "UPDATE statement SET status = $3, approved_by = $4, approved_at = $5, due_on = $6"

@@ -51,7 +51,8 @@ class PartnerStatementView(msgspec.Struct, frozen=True, kw_only=True):
 
     The total is gross less what was reversed, what the partner bears itself, the commission, and what it owes for points that
     it granted postpaid; negative where that is more. Of it dealers bear `dealer_share_minor`.
-    Tax is contained in the total. `due_on` is when it is to be paid. One of zero is `settled` with its approval: nothing is due.
+    Tax is contained in the total. `due_on` is when it is to be paid. Nothing is due
+    of one of zero, which is `settled` with its approval, nor of a negative one.
     """
 
     id: UUID

@@ -89,6 +89,16 @@ async def test_nil_and_negative_statements_are_not_paid(api: Api, settings: Sett
     await invariants_hold(api)
 
 
+async def test_nothing_is_due_of_a_statement_below_zero(api: Api, settings: Settings) -> None:
+    sale = Sale(UUID(await active_partner(api)), basis="on_issue", amount_minor=800)
+    await tell_books(settings, [sale.issued(datetime(2026, 9, 15, tzinfo=UTC))])
+    await closed(api, "2026-09")
+    await tell_books(settings, [sale.cancelled()])
+    (statement,) = await closed(api)
+    approved = (await approve(api, statement["id"])).json()
+    assert (approved["total_minor"], approved["status"], approved["due_on"]) == (-800, "approved", None)
+
+
 @pytest.mark.parametrize("with_lines", [False, True])
 async def test_the_approval_of_a_statement_of_zero_settles_it(api: Api, settings: Settings, with_lines: bool) -> None:
     partner = UUID(await active_partner(api))
