@@ -221,7 +221,7 @@ def _check(settings: Settings) -> None:
         if value not in allowed:
             raise SettingsError(VARIABLES[field], f"must be one of {', '.join(allowed)}, not {value!r}")
     if settings.zone not in available_timezones() - _NO_PLACES:
-        near = get_close_matches(settings.zone, available_timezones(), 1) or ["Asia/Shanghai"]
+        near = get_close_matches(settings.zone, available_timezones() - _NO_PLACES, 1) or ["Asia/Shanghai"]
         raise SettingsError(VARIABLES["zone"], f"is no time zone: {settings.zone!r}; try {near[0]}")
     _check_base_url(settings.base_url)
     if settings.database_url and (wrong := database_urls.complaint(settings.database_url)):

@@ -117,3 +117,8 @@ def test_old_secret_keys_are_held_to_the_rules_of_the_key() -> None:
     for text, why in ((f"{first},short", "at least 32 characters"), ("x" * 40, "different characters")):
         with pytest.raises(SettingsError, match=rf"^MARKETPLACE_SECRET_KEYS_OLD: each key must have .*{why}"):
             load({**GOOD, "MARKETPLACE_SECRET_KEYS_OLD": text})
+
+
+def test_a_zone_that_is_refused_is_not_named_as_the_way_out() -> None:
+    with pytest.raises(SettingsError, match="try Asia/Shanghai"):
+        load({"MARKETPLACE_ZONE": "Factory"})
