@@ -99,6 +99,24 @@ async def post_mail(
     return identifier
 
 
+async def post_unsent(work: UnitOfWork, recipient: str, subject: str, why: str, now: datetime) -> UUID:
+    """Keep, in this transaction, that a message was not sent, and return its id: who asked for it sees the reason.
+
+    `why` is one that `mail_view` has words for.
+    """
+    identifier = uuid7()
+    await work.execute(
+        "INSERT INTO outgoing_mail (id, recipient, subject, status, tries, error, created_at, ended_at)"
+        " VALUES ($1, $2, $3, 'failed', 0, $4, $5, $5)",
+        identifier,
+        recipient,
+        subject,
+        why,
+        now,
+    )
+    return identifier
+
+
 class MailSender:
     """Sends what waits."""
 

@@ -76,6 +76,14 @@ APPLICATION = Advice(
 )
 """The same, for who applied."""
 
+MAILBOX_LIMIT = "MailboxLimit"
+"""Of a message that was not sent because its mailbox had got as many that day as it gets."""
+
+_ENOUGH = Text(
+    "该邮箱今天收到的邀请已达上限，本次未发送。请让对方查看收件箱和垃圾邮件，或明天再次邀请。",
+    "This mailbox was sent as many invitations today as it gets, so this one was not sent. Have its owner look for them, or"
+    " invite again tomorrow.",
+)
 _LATER = Text("邮件暂时未能送出，系统会继续尝试。", "The message could not be sent yet; further tries follow.")
 _REFUSED = re.compile(r"^SMTP(?:RecipientsRefused|DataError): .*?\(([45][0-9]{2}), ")
 
@@ -89,6 +97,8 @@ def mail_view(status: Literal["waiting", "sent", "failed"], at: datetime, error:
         return MailView(status, at, _refused(refused[1], advice))
     if status == "waiting":
         return MailView(status, at, _LATER)
+    if error == MAILBOX_LIMIT:
+        return MailView(status, at, _ENOUGH)
     return MailView(status, at, advice.unusable if error.startswith("UnusableAddressError") else advice.given_up)
 
 

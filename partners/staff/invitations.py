@@ -19,7 +19,8 @@ from marketplace.kernel.facts import Fact, Kind
 from marketplace.kernel.ids import uuid7
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.events import StoredEvent
-from marketplace.platform.mail import post_mail
+from marketplace.platform.mail import post_mail, post_unsent
+from marketplace.platform.mail_view import MAILBOX_LIMIT
 from marketplace.settings import Settings
 from partners.reading import reader
 from partners.staff.company_address import companies_at, company_of, sign_in_address
@@ -146,7 +147,7 @@ class Inviter:
         if row is None:
             return None
         if not await count_link(work, row["email"], now):
-            logger.warning("invitation_not_sent", staff_id=str(staff_id), reason="its mailbox was sent enough today")
+            await self._tell_that_none_was_sent(work, staff_id, row, now)
             return None
         mail_id = uuid7()
         link = f"{self._settings.base_url}/partner/join?token={await make_link(work, staff_id, 'join', now, mail_id)}"
@@ -155,6 +156,13 @@ class Inviter:
         subject, text = invitation_mail(row["name"], row["partner_zh"], row["partner_en"], link, address)
         await post_mail(work, self._settings.keys, row["email"], subject, text, now, mail_id)
         return link
+
+    async def _tell_that_none_was_sent(self, work: UnitOfWork, staff_id: UUID, row: Any, now: datetime) -> None:
+        """Keep why the person got no message, where it is looked for: beside a link, which nobody gets."""
+        logger.warning("invitation_not_sent", staff_id=str(staff_id), reason="its mailbox was sent enough today")
+        subject, _ = invitation_mail(row["name"], row["partner_zh"], row["partner_en"], "", "")
+        unsent = await post_unsent(work, row["email"], subject, MAILBOX_LIMIT, now)
+        await make_link(work, staff_id, "join", now, unsent)
 
 
 async def send_new_password(

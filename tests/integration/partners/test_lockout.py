@@ -216,6 +216,9 @@ async def test_a_mailbox_gets_so_many_links_a_day_whoever_sends_them(api: Api, h
     # The owner's invitation of one more partner is not sent, and operations read why when they repeat it.
     third = await approved_partner(api, registration_number="91310000MA1FL0002X")
     assert [str(message["To"]) for message in await post_office(here, clock)].count(OWNER) == 2
+    (listed,) = (await api.get(f"/v1/admin/partners/{third}/staff", headers=api.staff("operations"))).json()["data"]
+    assert listed["mail"]["status"] == "failed"
+    assert "已达上限" in listed["mail"]["reason"]["zh-CN"]
     owner = {"email": OWNER, "name": "李娜"}
     refused = await api.post(
         f"/v1/admin/partners/{third}/staff", json=owner, headers=api.staff("operations") | fresh_key()
@@ -230,6 +233,8 @@ async def test_a_mailbox_gets_so_many_links_a_day_whoever_sends_them(api: Api, h
     messages: Any = [message for message in await post_office(here, clock) if message["To"] == OWNER]
     assert len(messages) == 3
     assert "token=" in link_in(messages[-1])
+    (listed,) = (await api.get(f"/v1/admin/partners/{third}/staff", headers=api.staff("operations"))).json()["data"]
+    assert listed["mail"]["reason"] is None
 
 
 async def test_guesses_of_a_day_are_forgotten(database: str, clock: Clock) -> None:
