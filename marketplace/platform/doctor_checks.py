@@ -14,6 +14,7 @@ from marketplace.kernel.clock import WALL
 from marketplace.platform import mail, secret_keys
 from marketplace.platform.database_time import PRESENT
 from marketplace.platform.foreign import UnreadableError, import_jwks, reading
+from marketplace.platform.migrate import encoding_of
 from marketplace.settings import VARIABLES, Settings, SettingsError
 
 DESKS = 4
@@ -60,9 +61,8 @@ async def creates_databases(connection: asyncpg.Connection, _settings: Settings)
 
 async def encoding(connection: asyncpg.Connection, _settings: Settings) -> Finding:
     """Say whether the database takes all letters."""
-    found = await connection.fetchval("SHOW server_encoding")
-    remedy = "" if found == "UTF8" else "make the database again with ENCODING 'UTF8' TEMPLATE template0"
-    return Finding(found == "UTF8", f"encoding {found}", remedy)
+    found, remedy = await encoding_of(connection)
+    return Finding(not remedy, f"encoding {found}", remedy)
 
 
 async def clock(connection: asyncpg.Connection, _settings: Settings) -> Finding:

@@ -62,6 +62,9 @@ async def migrate(dsn: str, role: str, rights: Mapping[str, str], *, with_role: 
     guard = await _connect(dsn)
     try:
         await guard.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        encoding, remedy = await encoding_of(guard)
+        if remedy:
+            raise MigrationFailedError(f"DATABASE_URL: the database's encoding is {encoding}: {remedy}")
         before = await _applied(guard)
         await DB.open(dsn, pool_size=4, patient=True)
         try:
@@ -83,6 +86,12 @@ async def connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
         yield connection
     finally:
         await connection.close()
+
+
+async def encoding_of(connection: asyncpg.Connection) -> tuple[str, str]:
+    """Return the database's encoding, and for one that does not take all letters the way out."""
+    found: str = await connection.fetchval("SHOW server_encoding")
+    return found, "" if found == "UTF8" else "make the database again with ENCODING 'UTF8' TEMPLATE template0"
 
 
 async def _connect(dsn: str) -> asyncpg.Connection:

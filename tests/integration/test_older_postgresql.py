@@ -7,10 +7,12 @@ import asyncpg
 import msgspec
 import pytest
 
+from marketplace.kernel.clock import Clock
 from marketplace.platform.doctor import _database
-from marketplace.platform.migrate import create_database
+from marketplace.platform.migrate import MigrationFailedError, create_database
 from marketplace.platform.runtime import prepare, with_database, with_user
 from marketplace.settings import Settings
+from tests.journeys.test_application_to_payout import whole_chain
 from tests.support.app import running_app
 from tests.support.cluster import VARIABLE, cluster, programs
 from tests.support.flow import Partner
@@ -86,3 +88,27 @@ async def test_two_users_a_journey_and_a_sandbox(server: str, settings: Settings
         await engineer.offer(title={"zh-CN": "上海酒店一晚", "en": "A night in Shanghai"})
         found = await api.get("/v1/offers", params={"q": "酒店"}, headers=await engineer.member())
         assert "上海酒店一晚" in [offer["title"]["zh-CN"] for offer in found.json()["data"]]
+
+
+@pytest.mark.skipif(PROGRAMS is None, reason=NONE)
+async def test_from_application_to_paid_statement(server: str, settings: Settings, clock: Clock) -> None:
+    """With redemptions, their cancellation and use, the close of a period, the approval and the payment."""
+    await create_database(server, "whole")
+    dsn = with_database(server, "whole")
+    addresses, _ = await prepare(msgspec.structs.replace(settings, database_url=dsn), dsn)
+    async with running_app(settings, addresses.serving, clock) as api:
+        await whole_chain(api, settings, clock)
+
+
+@pytest.mark.skipif(PROGRAMS is None, reason=NONE)
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1", "EUC_CN"])
+async def test_a_database_of_another_encoding_is_not_migrated(server: str, settings: Settings, encoding: str) -> None:
+    admin = await asyncpg.connect(server)
+    await admin.execute(f"CREATE DATABASE other ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
+    await admin.close()
+    other = with_database(server, "other")
+    with pytest.raises(MigrationFailedError, match=f"encoding is {encoding}.*ENCODING 'UTF8'"):
+        await prepare(msgspec.structs.replace(settings, database_url=other), other)
+    found = await asyncpg.connect(other)
+    assert await found.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
+    await found.close()

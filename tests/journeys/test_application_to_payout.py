@@ -20,32 +20,37 @@ TAX_PPM = 60_000
 
 async def test_from_application_to_paid_statement(dsn: str, settings: Settings, clock: Clock) -> None:
     async with running_app(settings, dsn, clock) as api:
-        month = str(settings.calendar.month_of(clock.now()))
-        partner = await Partner(api).open()
-        offer = await partner.offer(points=300, stock=10, per_member=5)
-        member = await _member_with_points(api, 2000)
-        found = good(await api.get("/v1/offers", params={"scenario": "lodging", "q": "酒店"}, headers=member))
-        assert [one["id"] for one in found["data"]] == [offer["id"]]
-        assert good(await api.get("/v1/offers", params={"q": "hanting"}, headers=member))["data"][0]["stock"] == {
-            "remaining": 10
-        }
+        await whole_chain(api, settings, clock)
 
-        kept = await _redeem(api, member, offer["id"], 2)
-        given_back = await _redeem(api, member, offer["id"], 1)
-        await _cancel(api, member, given_back["id"])
-        await _use(partner, kept["voucher"]["code"])
-        me = good(await api.get("/v1/me", headers=member))
-        assert me["points"]["balance"] == 2000 - 600
-        codes = [one["code"] for one in good(await api.get("/v1/me/points/movements", headers=member))["data"]]
-        assert sorted(codes) == ["cancellation", "earning", "redemption", "redemption"]
 
-        clock.offset += timedelta(days=40)
-        statement = await _close(api, partner, month)
-        await _approve_by_another(api, statement["id"])
-        await _check(api)
-        await _pay(api, statement)
-        await _what_the_partner_sees(api, partner, statement)
-        await _check(api)
+async def whole_chain(api: Api, settings: Settings, clock: Clock) -> None:
+    """Go the whole way, to the payment; the clock is in another month afterwards."""
+    month = str(settings.calendar.month_of(clock.now()))
+    partner = await Partner(api).open()
+    offer = await partner.offer(points=300, stock=10, per_member=5)
+    member = await _member_with_points(api, 2000)
+    found = good(await api.get("/v1/offers", params={"scenario": "lodging", "q": "酒店"}, headers=member))
+    assert [one["id"] for one in found["data"]] == [offer["id"]]
+    assert good(await api.get("/v1/offers", params={"q": "hanting"}, headers=member))["data"][0]["stock"] == {
+        "remaining": 10
+    }
+
+    kept = await _redeem(api, member, offer["id"], 2)
+    given_back = await _redeem(api, member, offer["id"], 1)
+    await _cancel(api, member, given_back["id"])
+    await _use(partner, kept["voucher"]["code"])
+    me = good(await api.get("/v1/me", headers=member))
+    assert me["points"]["balance"] == 2000 - 600
+    codes = [one["code"] for one in good(await api.get("/v1/me/points/movements", headers=member))["data"]]
+    assert sorted(codes) == ["cancellation", "earning", "redemption", "redemption"]
+
+    clock.offset += timedelta(days=40)
+    statement = await _close(api, partner, month)
+    await _approve_by_another(api, statement["id"])
+    await _check(api)
+    await _pay(api, statement)
+    await _what_the_partner_sees(api, partner, statement)
+    await _check(api)
 
 
 async def _member_with_points(api: Api, points: int) -> dict[str, str]:
