@@ -72,8 +72,8 @@ async def rotate_secret(
 ) -> RotatedSecret:
     """Give a client a new secret and return it, sealed; the one before ends after the grace time, if it would not sooner.
 
-    Secrets that were replaced before keep the end that was promised for them. No grace ends all of them at once, too: that
-    is for a secret that leaked.
+    `old_until` is when the replaced one really ends: now, where it had ended by itself. Secrets that were replaced before
+    keep the end that was promised for them. No grace ends all of them at once, too: that is for a secret that leaked.
 
     Raises NotFound, ClientRevoked, NoSecret, TooManySecrets.
     """
@@ -86,19 +86,20 @@ async def rotate_secret(
         raise ClientRevoked
     if row["auth_method"] not in SECRET_METHODS:
         raise NoSecret(auth_method=row["auth_method"])
-    secret, old_until = new_secret(), now + timedelta(hours=grace_hours)
+    secret, promised = new_secret(), now + timedelta(hours=grace_hours)
     ends = None if secret_days is None else now + timedelta(days=secret_days)
     identifier = await add_secret(work, client_id, secret, ends, actor, now)
-    await work.execute(
+    replaced = await work.fetch(
         "UPDATE oauth_secret SET successor = coalesce(successor, $2), expires_at = least(coalesce(expires_at, $3), $3)"
         " WHERE client_id = $1 AND id <> $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $4)"
-        " AND (successor IS NULL OR $5)",
+        " AND (successor IS NULL OR $5) RETURNING expires_at",
         client_id,
         identifier,
-        old_until,
+        promised,
         now,
         grace_hours == 0,
     )
+    old_until = max((row["expires_at"] for row in replaced), default=now)
     old = await work.fetchval(
         "SELECT count(*) FROM oauth_secret WHERE client_id = $1 AND successor IS NOT NULL AND revoked_at IS NULL"
         " AND expires_at > $2",

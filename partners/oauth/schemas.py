@@ -110,7 +110,7 @@ class RotatedSecret(msgspec.Struct, frozen=True, kw_only=True):
     client_secret: str
     expires_at: datetime | None
     old_until: datetime
-    """Until when the secrets before work beside it."""
+    """Until when the secret before works beside it: the end of the grace time, or its own end where that is sooner."""
 
 
 class GrantView(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """Credentials for the company's systems, for its developers and owners: made, given a new secret, revoked."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from litestar import Response, get, post
@@ -129,16 +130,22 @@ async def deed(
             raise
         return await _list(request, me, cursors, errors=errors_of(request, refused, ()))
     secret = unseal(settings.keys, rotated.client_secret)
-    return await _told(request, settings, client_id, secret, client.livemode, rotated=True)
+    works_on = rotated.old_until if rotated.old_until > clock.now() else None
+    return await _told(request, settings, client_id, secret, client.livemode, works_on)
 
 
 async def _told(
-    request: HttpRequest, settings: Settings, client_id: str, secret: str, livemode: bool, *, rotated: bool = False
+    request: HttpRequest,
+    settings: Settings,
+    client_id: str,
+    secret: str,
+    livemode: bool,
+    old_until: datetime | None = None,
 ) -> Page:
     show_once(request)
     return await portal_page(
-        request, "partner/secret.html", client_id=client_id, secret=secret, livemode=livemode, rotated=rotated,
-        base_url=settings.base_url, grace_hours=GRACE_HOURS,
+        request, "partner/secret.html", client_id=client_id, secret=secret, livemode=livemode, old_until=old_until,
+        base_url=settings.base_url,
     )  # fmt: skip
 
 

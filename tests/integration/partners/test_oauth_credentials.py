@@ -74,6 +74,22 @@ async def test_a_second_rotation_never_shortens_what_the_first_promised(api: Api
     assert [await _try(api, client, secret) for secret in (*secrets, last["client_secret"])] == [401] * 4 + [200]
 
 
+async def test_no_rotation_promises_more_than_the_old_secret_has(api: Api) -> None:
+    """A secret may end by itself within the grace time, or have ended before."""
+    client = await partner_client(api, await active_partner(api))
+    path = f"/v1/admin/clients/{client['client_id']}/rotate-secret"
+    soon = datetime.fromisoformat((await staff_post(api, path, {"secret_days": 1}))["expires_at"]) - timedelta(hours=1)
+    current = "client_id = $1 AND successor IS NULL"
+    await DB.fetch(f"UPDATE oauth_secret SET expires_at = $2 WHERE {current}", client["client_id"], soon)
+    rotated = await staff_post(api, path, {"grace_hours": 24, "secret_days": 1})
+    assert datetime.fromisoformat(rotated["old_until"]) == soon
+    (_, told) = await events("credential.rotated")
+    assert datetime.fromisoformat(told["old_until"]) == soon
+    await DB.fetch(f"UPDATE oauth_secret SET expires_at = {sql_now()} WHERE {current}", client["client_id"])
+    late = await staff_post(api, path, {"grace_hours": 24})
+    assert datetime.fromisoformat(late["old_until"]) <= api.app.state.clock.now()
+
+
 async def test_without_grace_the_old_secret_ends_at_once_and_its_use_is_told(api: Api) -> None:
     client = await partner_client(api, await active_partner(api))
     access = bearer(await token(api, client))

@@ -12,11 +12,13 @@ import msgspec
 import pytest
 
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.ends import said_end
 from marketplace.platform.database import DB
 from marketplace.settings import Settings
 from tests.support.app import Api, running_app
 from tests.support.partners import approved_partner, bearer, partner_client, signed_contract, staff_post
 from tests.support.portal import Portal, link_in, post_office
+from tests.support.today import ZONE
 
 
 @pytest.fixture
@@ -75,8 +77,11 @@ async def test_made_changed_and_revoked(api: Api, owner: Portal) -> None:
     listed = await owner.get("/partner/credentials")
     assert client_id in listed.text
     assert secret not in listed.text
-    _, following = shown(await owner.fill(listed, f"/partner/credentials/{client_id}/rotate"))
+    told = await owner.fill(listed, f"/partner/credentials/{client_id}/rotate")
+    _, following = shown(told)
     assert following != secret
+    ends = await DB.fetchval("SELECT expires_at FROM oauth_secret WHERE successor IS NOT NULL")
+    assert f"旧密钥在 {said_end(ends, 'zh-CN', ZONE, named=True)} 前仍可使用。" in told.text
     assert [(await ask(api, client_id, one)).status_code for one in (secret, following)] == [200, 200]
     done = await owner.fill("/partner/credentials", f"/partner/credentials/{client_id}/revoke")
     assert "凭证已吊销" in done.text
