@@ -35,5 +35,15 @@ def said_end(end: date | datetime, language: str, zone: ZoneInfo, *, named: bool
         said = f"{said} {local:%H:%M}"
     if not named:
         return said
-    name = _NAMES.get(zone.key, Text(zone.key, zone.key)).in_language(language)
+    name = said_zone(zone, language)
     return f"{said} ({name})" if language == "en" else f"{said}（{name}）"
+
+
+def said_zone(zone: ZoneInfo, language: str) -> str:
+    """Return the zone as people call it: 北京时间, Beijing time; others by their name in the IANA database."""
+    return _NAMES.get(zone.key, Text(zone.key, zone.key)).in_language(language)
+
+
+def both_days(day: date) -> Text:
+    """Return the day as a person reads it, in both languages."""
+    return Text(said_day(day, "zh-CN"), said_day(day, "en"))

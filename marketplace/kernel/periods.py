@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from marketplace.kernel.calendar import Month, day_after
+from marketplace.kernel.ends import said_day
 
 Cycle = Literal["monthly", "ten_day", "weekly"]
 """A month; a ten-day period 旬 (from the 1st, the 11th, and the 21st to the month's end); a week from Monday (ISO 8601)."""
@@ -48,11 +49,12 @@ class Period(msgspec.Struct, frozen=True, order=True):
         return Period(self.cycle, self.end)
 
     def said(self, language: str) -> str:
-        """Return the period as people read it, with its last day: 2026-10, 2026-10-11 至 2026-10-20."""
+        """Return the period as people read it, with its last day: 2026年10月, 2026年10月11日 至 2026年10月20日."""
         if self.cycle == "monthly":
-            return str(self)
-        last = day_after(self.end, -1)
-        return f"{self.first_day} to {last}" if language == "en" else f"{self.first_day} 至 {last}"
+            month = Month.of(self.first_day)
+            return str(month) if language == "en" else f"{month.year}年{month.month}月"
+        first, last = (said_day(day, language) for day in (self.first_day, day_after(self.end, -1)))
+        return f"{first} to {last}" if language == "en" else f"{first} 至 {last}"
 
     def __str__(self) -> str:
         if self.cycle == "monthly":

@@ -1,12 +1,13 @@
 """What a version changes of the one before it: field by field, in words of both languages. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
+from marketplace.kernel.calendar import day_after
+from marketplace.kernel.ends import both_days
 from marketplace.kernel.money import EXPONENTS, Money, format_amount
 from marketplace.kernel.text import Text
 from partners.contracts.agreement import CommissionRule, Funding, Packs, PriceRule, Proposal
@@ -135,8 +136,8 @@ def _plain(value: object, _currency: str = "") -> Text:
 
 
 FIELDS: Mapping[str, Field] = {
-    "starts_on": Field(Text("生效日", "First day"), _plain),
-    "ends_on": Field(Text("截止日", "Last day"), lambda end, _: _both(str(end - timedelta(days=1)))),
+    "starts_on": Field(Text("生效日", "First day"), lambda start, _: both_days(start)),
+    "ends_on": Field(Text("截止日", "Last day"), lambda end, _: both_days(day_after(end, -1))),
     "role": Field(Text("角色", "Role"), _word),
     "settlement_basis": Field(Text("结算时点", "Owed from"), _word),
     "settlement_price": Field(Text("默认结算价", "Price of a unit"), _money),

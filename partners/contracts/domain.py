@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
 import msgspec
 
+from marketplace.kernel.calendar import day_after
+from marketplace.kernel.ends import both_days
 from marketplace.kernel.facts import Fact, InvalidField
 from marketplace.kernel.periods import Cycle
 from marketplace.kernel.states import Transitions
@@ -92,21 +94,27 @@ class ContractOverlaps(Fact):
     """The version would change what holds today, or held before."""
 
     code = "contract_overlaps"
-    zh = "与第 {version} 版合同（{starts_on} 起，{zh_end}）重叠：新版最早自 {earliest} 起取代它。"
+    zh = "与第 {version} 版合同（{zh_start} 起，{zh_end}）重叠：新版最早自 {zh_earliest} 起取代它。"
     en = (
-        "Version {version} (from {starts_on}, {en_end}) is in force on some of these days; a new one takes its place from"
-        " {earliest} at the earliest."
+        "Version {version} (from {en_start}, {en_end}) is in force on some of these days; a new one takes its place from"
+        " {en_earliest} at the earliest."
     )
 
     def __init__(self, version: int, starts_on: date, ends_on: date | None, earliest: date) -> None:
         """Say which version, its days, and the first day that is free."""
+        first, free = both_days(starts_on), both_days(earliest)
+        last = None if ends_on is None else both_days(day_after(ends_on, -1))
         super().__init__(
             version=version,
             starts_on=str(starts_on),
             ends_on=None if ends_on is None else str(ends_on),
             earliest=str(earliest),
-            zh_end="长期有效" if ends_on is None else f"至 {ends_on - timedelta(days=1)}",
-            en_end="open-ended" if ends_on is None else f"to {ends_on - timedelta(days=1)}",
+            zh_start=first.zh,
+            en_start=first.en,
+            zh_end="长期有效" if last is None else f"至 {last.zh}",
+            en_end="open-ended" if last is None else f"to {last.en}",
+            zh_earliest=free.zh,
+            en_earliest=free.en,
         )
 
 

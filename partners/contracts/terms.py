@@ -58,6 +58,19 @@ async def contracted_between(start: date, end: date, cycle: Cycle = "monthly") -
     return {(row["partner_id"], row["currency"]) for row in rows}
 
 
+async def zone_between(partner_id: UUID, cycle: Cycle, start: date, end: date) -> str | None:
+    """Return the zone that the partner's last contract in force in `[start, end)` counts its days by; None: the business's."""
+    zone: str | None = await reader().fetchval(
+        "SELECT content::json ->> 'time_zone' FROM contract WHERE partner_id = $1 AND cycle = $2 AND signed_at IS NOT NULL"
+        " AND starts_on < $4 AND (ends_on IS NULL OR ends_on > $3) ORDER BY starts_on DESC, version DESC LIMIT 1",
+        partner_id,
+        cycle,
+        start,
+        end,
+    )
+    return zone
+
+
 async def zones_of(cycle: Cycle) -> list[str]:
     """Return the zones, other than the marketplace's own, in which contracts of the cycle count their days."""
     rows = await reader().fetch(

@@ -1,8 +1,12 @@
 """The words of notices by e-mail: Chinese first, then English."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, Literal
 
+import msgspec
+
+from marketplace.kernel.ends import both_days
 from marketplace.kernel.text import Text
 
 Kind = Literal[
@@ -55,8 +59,8 @@ _TEXTS: dict[Kind, Text] = {
         "Your partnership has ended:\n\n{reason}\n\nWhat is owed is settled as always.",
     ),
     "contract_offered": Text(
-        "第 {version} 版合同（自 {starts_on} 起）等待贵公司签署。",
-        "Version {version} of the contract, from {starts_on}, waits for your company's signature.",
+        "第 {version} 版合同（自 {zh_starts_on} 起）等待贵公司签署。",
+        "Version {version} of the contract, from {en_starts_on}, waits for your company's signature.",
     ),
     "pack_low": Text(
         "预付积分余额 {balance}，低于约定的 {low_balance_points}，请及时购买。",
@@ -80,6 +84,9 @@ def notice_mail(
     """Return subject and text of a notice; `place` is where it leads, `said` are the fields of its event."""
     why = _WHY.get(str(said.get("reason")), Text("", ""))
     values = {**said, "reason": said.get("reason") or "—", "zh_why": why.zh, "en_why": why.en}
+    if "starts_on" in said:
+        first = both_days(msgspec.convert(said["starts_on"], date))
+        values |= {"zh_starts_on": first.zh, "en_starts_on": first.en}
     subject, text = _SUBJECTS[kind], _TEXTS[kind]
     return (
         f"{subject.zh}（{partner_zh}）· {subject.en} ({partner_en})",

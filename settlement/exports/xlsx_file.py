@@ -14,7 +14,7 @@ from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.money import EXPONENTS, in_units
 from marketplace.kernel.text import Text
 from settlement.exports.columns import AMOUNT, AMOUNT_MINOR, COLUMNS, TAX, TAX_MINOR, Cell, CellKind, headers
-from settlement.statements.statements import Statement
+from settlement.statements.statements import Statement, zone_of_days
 
 SHEET_ROWS = 1_000_000
 """Lines on one sheet; a sheet ends at 1,048,576 rows (the file format's limit), then the next one begins."""
@@ -43,7 +43,7 @@ async def write_xlsx(
 ) -> None:
     """Write the statement into the file. Rows go to disk as they come, so a long statement needs little memory."""
     with tempfile.TemporaryDirectory(prefix="marketplace-xlsx-") as folder:
-        book = _Book(target, folder, statement, language, zone)
+        book = _Book(target, folder, statement, language, zone, await zone_of_days(statement, zone))
         try:
             async for rows in chunks:
                 # Formatting a thousand rows takes some hundredths of a second: not on the event loop.
@@ -55,7 +55,9 @@ async def write_xlsx(
 
 
 class _Book:
-    def __init__(self, target: IO[bytes], folder: str, statement: Statement, language: str, zone: ZoneInfo) -> None:
+    def __init__(
+        self, target: IO[bytes], folder: str, statement: Statement, language: str, zone: ZoneInfo, of_days: ZoneInfo
+    ) -> None:
         # Texts are written as texts; the options keep xlsxwriter from guessing all the same.
         options = dict.fromkeys(("strings_to_formulas", "strings_to_urls", "strings_to_numbers"), False)
         self._book = xlsxwriter.Workbook(target, {"constant_memory": True, "tmpdir": folder} | options)
@@ -64,7 +66,7 @@ class _Book:
         self._formats = {kind: self._book.add_format(look) for kind, look in looks.items()}
         self._bold = {kind: self._book.add_format(look | {"bold": True, "top": 1}) for kind, look in looks.items()}
         self._header = self._book.add_format({"bold": True, "bg_color": "#E8EDF3", "text_wrap": True, "valign": "top"})
-        self._statement, self._language, self._zone = statement, language, zone
+        self._statement, self._language, self._zone, self._of_days = statement, language, zone, of_days
         self._sheets = 0
         self._begin_sheet()
 
@@ -110,12 +112,15 @@ class _Book:
         sheet = self._book.add_worksheet(_SUMMARY_SHEET.in_language(self._language))
         sheet.set_column(0, 0, 28)
         sheet.set_column(1, 1, 68)
-        for row, (label, kind, cell) in enumerate(_summary_rows(self._statement, self._language, self._zone)):
+        rows = _summary_rows(self._statement, self._language, self._zone, self._of_days)
+        for row, (label, kind, cell) in enumerate(rows):
             sheet.write_string(row, 0, label.in_language(self._language), self._header)
             _write(sheet, row, 1, kind, cell, self._formats)
 
 
-def _summary_rows(statement: Statement, language: str, zone: ZoneInfo) -> list[tuple[Text, CellKind, Cell]]:
+def _summary_rows(
+    statement: Statement, language: str, zone: ZoneInfo, of_days: ZoneInfo
+) -> list[tuple[Text, CellKind, Cell]]:
     def money(minor: int) -> Decimal:
         return in_units(minor, statement.currency)
 
@@ -124,6 +129,7 @@ def _summary_rows(statement: Statement, language: str, zone: ZoneInfo) -> list[t
         (Text("账单编号", "Statement id"), CellKind.TEXT, str(statement.id)),
         (Text("伙伴编号", "Partner id"), CellKind.TEXT, str(statement.partner_id)),
         (Text("账期", "Period"), CellKind.TEXT, statement.days.said(language)),
+        (Text("账期时区", "Time zone of the period's days"), CellKind.TEXT, of_days.key),
         (Text("币种", "Currency"), CellKind.TEXT, statement.currency),
         (Text("行数", "Lines"), CellKind.WHOLE, statement.lines),
         (Text("应付", "Owed"), CellKind.AMOUNT, money(statement.gross_minor)),
@@ -152,7 +158,7 @@ def _summary_rows(statement: Statement, language: str, zone: ZoneInfo) -> list[t
         (Text("其中税额", "Tax included"), CellKind.AMOUNT, money(statement.tax_minor)),
         (Text("合计（最小单位）", "Total (minor units)"), CellKind.WHOLE, statement.total_minor),
         (Text("状态", "Status"), CellKind.TEXT, statement.status.value),
-        (Text("关账时间", "Closed at"), CellKind.INSTANT, closed_at),
+        (Text(f"关账时间（{zone.key}）", f"Closed at ({zone.key})"), CellKind.INSTANT, closed_at),
         (Text("内容哈希（SHA-256）", "Content hash (SHA-256)"), CellKind.TEXT, statement.content_hash),
     ]
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import msgspec
@@ -12,6 +13,7 @@ from marketplace.kernel.calendar import Month
 from marketplace.kernel.facts import NotFound
 from marketplace.kernel.periods import Cycle, Period
 from marketplace.platform.database import DB, UnitOfWork
+from partners.contracts.terms import zone_between
 from settlement.books.slices import Fetch, SliceKey, read_slice
 from settlement.statements.domain import StatementBuilder, StatementChanged, StatementDraft, StatementStatus
 
@@ -105,6 +107,13 @@ async def find(statement_id: UUID | None) -> Statement:
     if row is None:
         raise NotFound
     return statement_of(row)
+
+
+async def zone_of_days(statement: Statement, business: ZoneInfo) -> ZoneInfo:
+    """Return the zone by whose days the statement's period is counted: its contract's, or the business's."""
+    days = statement.days
+    named = await zone_between(statement.partner_id, days.cycle, days.first_day, days.end)
+    return business if named is None else ZoneInfo(named)
 
 
 async def lock(work: UnitOfWork, statement_id: UUID | None) -> Statement:

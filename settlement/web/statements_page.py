@@ -7,6 +7,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Stream
 
+from marketplace.kernel.ends import said_zone
+from marketplace.kernel.periods import Period
 from marketplace.kernel.text import Text
 from marketplace.platform.paging import Cursors
 from marketplace.platform.problems import path_id
@@ -22,8 +24,8 @@ from settlement.exports.files import csv_answer, xlsx_answer
 from settlement.payouts.read import own_payout_page
 from settlement.statements.domain import StatementStatus
 from settlement.statements.pages import line_page, own_statement_page
-from settlement.statements.schemas import partner_view
-from settlement.statements.statements import Filter, find_own
+from settlement.statements.schemas import PartnerStatementView, partner_view
+from settlement.statements.statements import Filter, find_own, zone_of_days
 
 _SCOPE = "statements:read"
 
@@ -83,12 +85,17 @@ async def statements(request: HttpRequest, me: NamedDependency[SignedIn], cursor
         statuses=STATUS,
         tab=wanted.status or "",
         next_page=following if found.next_cursor else "",
+        **_words(request),
     )
 
 
 @get("/partner/statements/{statement_id:str}")
 async def statement(
-    statement_id: FromPath[str], request: HttpRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]
+    statement_id: FromPath[str],
+    request: HttpRequest,
+    me: NamedDependency[SignedIn],
+    cursors: NamedDependency[Cursors],
+    settings: NamedDependency[Settings],
 ) -> Page:
     """Show how a statement's total comes about, its lines, and what was paid."""
     partner = await acting(me, _SCOPE)
@@ -100,11 +107,13 @@ async def statement(
         request,
         "settlement/statement.html",
         statement=partner_view(shown),
+        zone=said_zone(await zone_of_days(shown, settings.calendar.zone), page_language(request)),
         badge=STATUS[shown.status],
         lines=lines.data,
         words=LINE_WORDS,
         payouts=payouts.data,
         next_page=following if lines.next_cursor else "",
+        **_words(request),
     )
 
 
@@ -130,6 +139,15 @@ async def xlsx(
     """All lines as XLSX with a totals row and a summary sheet, headers in the page's language."""
     shown = await _own(me, statement_id)
     return await xlsx_answer(shown, page_language(request), settings.calendar.zone)
+
+
+def _words(request: HttpRequest) -> dict[str, Any]:
+    language = page_language(request)
+
+    def period(statement: PartnerStatementView) -> str:
+        return Period(statement.cycle, statement.period).said(language)
+
+    return {"period": period}
 
 
 async def _own(me: SignedIn, statement_id: str) -> Any:

@@ -18,9 +18,9 @@ from marketplace.settings import Settings
 from settlement.books.domain import PostingCode
 from settlement.web.statements_page import LINE_WORDS
 from tests.support import today
-from tests.support.app import Api, running_app
+from tests.support.app import Api, fresh_key, running_app
 from tests.support.finance import NOVEMBER_10, approve, closed, pay
-from tests.support.partners import APPLICATION, active_partner
+from tests.support.partners import APPLICATION, CONTRACT, active_partner
 from tests.support.portal import Portal, link_in, post_office
 from tests.support.settlement import OCTOBER, Sale, tell
 
@@ -103,6 +103,30 @@ async def test_from_closed_to_paid(api: Api, owner: Portal) -> None:
     assert "房 301" in csv.content.decode("utf-8-sig")
     book = load_workbook(BytesIO((await owner.get(f"{at}/lines.xlsx")).content))
     assert "房 301" in [cell.value for row in book.worksheets[0].iter_rows() for cell in row]
+
+
+async def test_ten_days_are_told_with_the_zone_that_counts_them(api: Api, here: Settings, clock: Clock) -> None:
+    zones = {"北京时间": ("91310000MA1FL0001X", None), "Pacific/Honolulu": ("91310000MA1FL0002Y", "Pacific/Honolulu")}
+    for place, (named, (number, zone)) in enumerate(zones.items()):
+        async with Portal.of(api.app, here, clock) as browser:
+            contact = APPLICATION["contact"] | {"email": f"owner-{place}@example.com"}
+            partner_id = await active_partner(
+                api, CONTRACT | {"cycle": "ten_day", "time_zone": zone}, registration_number=number, contact=contact
+            )
+            await browser.join(link_in((await post_office(here, clock))[-1]))
+            body = {"cycle": "ten_day", "starts_on": "2026-10-11"}
+            answer = await api.post("/v1/finance/periods/close", json=body, headers=api.staff("finance") | fresh_key())
+            (made,) = [one for one in answer.json()["statements"] if one["partner_id"] == partner_id]
+            at = f"{AT}/{made['id']}"
+            assert f"2026年10月11日 至 2026年10月20日 待主机厂审批 按{named}的日期计算" in text_of(
+                await browser.get(at)
+            )
+            assert "2026年10月11日 至 2026年10月20日" in text_of(await browser.get(AT))
+            book = load_workbook(BytesIO((await browser.get(f"{at}/lines.xlsx")).content))
+            summary = {row[0].value: row[1].value for row in book["汇总"].iter_rows()}
+            assert summary["账期"] == "2026年10月11日 至 2026年10月20日"
+            assert summary["账期时区"] == (zone or "Asia/Shanghai")
+            assert "关账时间（Asia/Shanghai）" in summary
 
 
 async def test_a_statement_of_zero_has_nothing_to_pay(api: Api, owner: Portal) -> None:

@@ -31,13 +31,21 @@ async def _close(api: Api, cycle: str, starts_on: str) -> Any:
     return await api.post(CLOSE, json=body, headers=api.staff("finance", subject="li") | fresh_key())
 
 
+def _said(start: str, end: str) -> str:
+    """Return a period as people read it: 2026年10月, or its first and its last day."""
+    if not end:
+        year, month = start.split("-")
+        return f"{year}年{int(month)}月"
+    first, last = date.fromisoformat(start), date.fromisoformat(end) - timedelta(days=1)
+    return " 至 ".join(f"{day.year}年{day.month}月{day.day}日" for day in (first, last))
+
+
 async def _refused(api: Api, cycle: str, starts_on: str, first: str) -> None:
     answer = await _close(api, cycle, starts_on)
     assert (answer.status_code, answer.json()["code"]) == (409, "earlier_period_open"), answer.text
     assert answer.json()["open_month"] == first
     start, _, end = first.partition("/")
-    said = f"{start} 至 {date.fromisoformat(end) - timedelta(days=1)}" if end else start
-    assert f"须先关闭较早的账期 {said}，" in answer.json()["title"], "people are told the last day"
+    assert f"须先关闭较早的账期 {_said(start, end)}，" in answer.json()["title"], "people are told the last day"
 
 
 @pytest.mark.parametrize(

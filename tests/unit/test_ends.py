@@ -39,9 +39,9 @@ def test_the_zone_is_named_where_it_may_differ() -> None:
 @pytest.mark.parametrize(
     ("cycle", "first_day", "chinese", "english"),
     [
-        ("monthly", date(2026, 10, 1), "2026-10", "2026-10"),
-        ("ten_day", date(2028, 2, 21), "2028-02-21 至 2028-02-29", "2028-02-21 to 2028-02-29"),
-        ("weekly", date(2026, 12, 28), "2026-12-28 至 2027-01-03", "2026-12-28 to 2027-01-03"),
+        ("monthly", date(2026, 10, 1), "2026年10月", "2026-10"),
+        ("ten_day", date(2028, 2, 21), "2028年2月21日 至 2028年2月29日", "21 Feb 2028 to 29 Feb 2028"),
+        ("weekly", date(2026, 12, 28), "2026年12月28日 至 2027年1月3日", "28 Dec 2026 to 3 Jan 2027"),
     ],
 )
 def test_a_period_is_said_with_its_last_day(cycle: str, first_day: date, chinese: str, english: str) -> None:

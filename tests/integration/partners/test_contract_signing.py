@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from marketplace.kernel.ends import said_day
 from marketplace.platform.database import DB
 from marketplace.settings import Settings
 from partners.contracts.domain import content_hash
@@ -247,6 +248,8 @@ async def test_a_later_version_takes_the_place_of_the_one_before(api: Api, setti
     today = await Paper.draft(api, partner_id, starts_on=str(tomorrow - timedelta(days=1)))
     refused = await today.step("offer")
     assert (refused.status_code, refused.json()["code"]) == (409, "contract_overlaps")
+    last = said_day(tomorrow - timedelta(days=1), "zh-CN")
+    assert f"至 {last}）重叠" in refused.json()["title"], "the last good day"
 
 
 async def test_signed_in_review_an_application_is_active_with_its_approval(api: Api) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.ends import said_day
 from marketplace.platform.database import DB, unit_of_work
 from marketplace.platform.events import catch_up, publish
 from marketplace.settings import Settings
@@ -122,7 +123,12 @@ async def test_owners_are_told_what_stops_them_and_what_waits(
         UUID(partner_id),
     )
     assert (await signed_contract(api, partner_id)).status_code == 200
-    assert CONTRACT["starts_on"] in await post.only(OWNER, "等待签署", "waits for your signature")
+    first, offered = (
+        date.fromisoformat(CONTRACT["starts_on"]),
+        await post.only(OWNER, "等待签署", "waits for your signature"),
+    )
+    assert f"自 {said_day(first, 'zh-CN')} 起" in offered
+    assert f"from {said_day(first, 'en')}, waits" in offered
     for step, reason, chinese, english in (
         ("suspend", "三次投诉", "已暂停", "suspended"),
         ("resume", None, "已恢复", "resumed"),

@@ -236,8 +236,8 @@ def test_every_field_can_be_said() -> None:
 
 def test_an_overlap_is_told_in_words_that_have_an_end() -> None:
     for ends_on, chinese, english in (
-        (None, "2026-01-01 起，长期有效", "from 2026-01-01, open-ended"),
-        (JULY, "至 2026-06-30", "to 2026-06-30"),
+        (None, "2026年1月1日 起，长期有效", "from 1 Jan 2026, open-ended"),
+        (JULY, "至 2026年6月30日", "to 30 Jun 2026"),
     ):
         fact = ContractOverlaps(2, JANUARY, ends_on, JULY)
         assert chinese in fact.message("zh-CN")
@@ -252,8 +252,10 @@ def test_a_difference_is_field_by_field() -> None:
         one.field: (one.before and one.before.en, one.after and one.after.en) for one in difference(before, after)
     }
     assert changes == {
-        "starts_on": ("2026-01-01", "2026-07-01"),
+        "starts_on": ("1 Jan 2026", "1 Jul 2026"),
         "settlement_price": ("120.00 CNY", None),
         "per_point_micros": (None, "0.01 a point"),
     }
     assert difference(before, before) == []
+    (ended,) = difference(before, msgspec.structs.replace(before, ends_on=JULY))
+    assert (ended.after.zh, ended.after.en) == ("2026年6月30日", "30 Jun 2026"), "as the contract's page says it"
