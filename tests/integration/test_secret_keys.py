@@ -4,25 +4,24 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from typing import Any, TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
-import msgspec
 import pytest
 from click.testing import CliRunner
 
 from marketplace.cli import main
 from marketplace.kernel.keyring import KeyRing, Lasting, Purpose
 from marketplace.platform.key_rotation import UnreadableSecretsError, rotate_everything
-from marketplace.platform.migrate import create_database
-from marketplace.platform.runtime import prepare, with_database
+from marketplace.platform.runtime import with_database
 from marketplace.platform.secret_keys import Place, lasting_keys, places
 from marketplace.settings import Settings, SettingsError
 from partners.oauth.keys import PURPOSE as SIGNING_KEY
 from partners.pairwise import first_key, subject_reference
 from tests.support.app import fresh_key, running_app
+from tests.support.keyed import installed, start, with_keys
 from tests.support.partners import ALL_SCOPES, active_partner, bearer, partner_client, token
-from tests.support.sandboxes import drop_sandboxes, sandboxed
+from tests.support.sandboxes import sandboxed
 
 T = TypeVar("T")
 
@@ -43,22 +42,8 @@ NO_CIPHERTEXTS = {
 @pytest.fixture
 async def house(postgres: str, settings: Settings) -> AsyncIterator[Settings]:
     """The settings of an installation whose database was made with its key."""
-    name, admin = f"k{uuid4().hex[:10]}", await asyncpg.connect(postgres)
-    await create_database(postgres, name)
-    made = msgspec.structs.replace(settings, database_url=with_database(postgres, name), pool_size=4)
-    await prepare(made, made.database_url)
-    yield made
-    await drop_sandboxes(postgres)
-    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await admin.close()
-
-
-def with_keys(house: Settings, present: str, *old: str) -> Settings:
-    return msgspec.structs.replace(house, secret_key=present, secret_keys_old=old)
-
-
-async def start(settings: Settings) -> None:
-    await prepare(settings, settings.database_url)
+    async with installed(postgres, settings) as made:
+        yield made
 
 
 async def start_worker(settings: Settings) -> None:
