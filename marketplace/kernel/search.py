@@ -58,10 +58,10 @@ def _pairs(run: str) -> list[str]:
 
 
 def _runs(text: str) -> Iterator[str]:
-    return iter(_RUN.findall(_folded(text)))
+    return iter(_RUN.findall(folded(text)))
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
     """Return the text as it is compared: compatibility forms, case, accents and the two kana make no difference."""
     plain = unicodedata.normalize("NFKC", text).casefold()
     if plain.isascii():

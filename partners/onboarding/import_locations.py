@@ -14,6 +14,7 @@ from partners.onboarding.domain import PARTNER
 from partners.onboarding.events import LocationAdded, LocationChanged
 from partners.onboarding.history import lock_partner
 from partners.onboarding.location_rows import LocationRow, Parsed
+from partners.onboarding.location_search import keep_search_text
 from partners.onboarding.schemas import ImportReport
 
 MOST_TOLD = 1000
@@ -84,6 +85,7 @@ async def import_locations(
     except _Undo:
         pass
     else:
+        await keep_search_text(work, partner_id, [row["id"] for row in written])
         await publish(work, [_event(partner_id, row, now) for row in written], now)
     created = sum(row["created"] for row in written)
     return ImportReport(

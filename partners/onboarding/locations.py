@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from marketplace.kernel.facts import Fact, NotFound
+from marketplace.kernel.search import folded
 from marketplace.kernel.text import Text
 from marketplace.platform.database import DB, UnitOfWork, columns
 from marketplace.platform.events import publish
@@ -17,6 +18,7 @@ from partners.fields import Name
 from partners.onboarding.domain import PARTNER
 from partners.onboarding.events import LocationAdded, LocationChanged
 from partners.onboarding.history import lock_partner
+from partners.onboarding.location_search import keep_search_text
 from partners.onboarding.schemas import Coordinates, LocationContent, LocationState, LocationView, NewLocation
 from partners.reading import reader
 
@@ -56,6 +58,7 @@ async def add_location(work: UnitOfWork, partner_id: UUID, location: NewLocation
     )
     if row is None:
         raise LocationExists(id=location.id)
+    await keep_search_text(work, partner_id, [location.id])
     await publish(work, [LocationAdded(partner_id, location.id, now)], now)
     return _view(row)
 
@@ -94,6 +97,7 @@ async def change_location(
     )
     if row is None:  # we hold its lock
         raise NotFound
+    await keep_search_text(work, partner_id, [location_id])
     await publish(work, [LocationChanged(partner_id, location_id, row["state"], now)], now)
     return _view(row)
 
@@ -118,20 +122,23 @@ async def list_locations(
     search: str = "",
     state: LocationState | None = None,
 ) -> Page[LocationView]:
-    """Return a page of the partner's locations, by id; of those whose id, name, region, city or address has `search` in it."""
+    """Return a page of the partner's locations, by id; of those whose id, name, region, city or address has `search` in it.
+
+    Case, accents and the forms of letters make no difference.
+    """
     if not search.isprintable():  # PostgreSQL cannot even be asked for a text with a NUL in it
         return Page([], None)
     kind = f"locations:{partner_id}" + (f":{state}:{search}" if search or state else "")
     after = cursors.read(kind, cursor)[0] if cursor else ""
     rows = await DB.fetch(
         f"SELECT {_COLUMNS} FROM partner_location WHERE partner_id = $1 AND id > $2 AND ($4::text IS NULL OR state = $4)"
-        " AND ($5 = '' OR position($5 in lower(concat_ws(' ', id, name_zh, name_en, region, city, address))) > 0)"
+        " AND ($5 = '' OR position($5 in search_text) > 0)"
         " ORDER BY id LIMIT $3",
         partner_id,
         after,
         limit + 1,
         state,
-        search.lower(),
+        folded(search),
     )
     data = [_view(row) for row in rows[:limit]]
     return Page(data, cursors.make(kind, [data[-1].id]) if len(rows) > limit else None)

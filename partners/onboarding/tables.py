@@ -54,6 +54,7 @@ class PartnerLocation(Table, db=DB):
     longitude = DoublePrecision(null=True, default=None)
     state = Text(null=False, default="open")
     changed_at = Timestamptz(null=True, default=None)
+    search_text = Text(null=False, default="")
 
 
 class Requirement(Table, db=DB):

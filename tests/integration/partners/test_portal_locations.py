@@ -14,6 +14,7 @@ from openpyxl import Workbook
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import DB
 from marketplace.settings import Settings
+from partners.migrations import partners_2026_12_01_location_search_texts as location_search_texts
 from tests.support.app import Api, running_app
 from tests.support.portal import Portal, joined_owner
 from tests.support.web import form_fields, hidden
@@ -212,6 +213,29 @@ async def test_ten_thousand_go_through(owner: Portal) -> None:
     following = re.search(rf'href="({AT}\?q=[^"]*cursor=[^"]+)"', page.text)
     assert following
     assert "第 10 店" not in (await owner.get(following[1].replace("&amp;", "&"))).text
+
+
+async def found(owner: Portal, query: str) -> list[str]:
+    page = await owner.get(AT, params={"q": query})
+    return re.findall(rf'href="{AT}/at/([^"]+)"', page.text)
+
+
+async def test_locations_are_found_in_any_script(owner: Portal) -> None:
+    await owner.fill(f"{AT}/new", **ONE | {"id": "A-1", "name_en": "Café de l’Été", "city": "Łódź"})
+    await owner.fill(f"{AT}/new", **ONE | {"id": "A-2", "name_zh": "ｶﾌｪ東京", "name_en": "Йогурт"})
+    for query, wanted in (
+        ("cafe", ["A-1"]), ("CAFÉ DE", ["A-1"]), ("lodz", ["A-1"]), ("かふぇ", ["A-2"]), ("йогурт", ["A-2"]),
+        ("Ａ－２", ["A-2"]), ("外滩", ["A-1"]), ("nowhere", []),
+    ):  # fmt: skip
+        assert await found(owner, query) == wanted, query
+    await owner.fill(f"{AT}/at/A-1", f"{AT}/at/A-1", name_zh="外滩店", name_en="Señor", city="上海", address="路")
+    assert (await found(owner, "senor"), await found(owner, "cafe")) == (["A-1"], [])
+    looked = await upload(owner, (HEADER + "A-2,Größe,,,上海,路,,,\n").encode())
+    await confirm(owner, looked)
+    assert (await found(owner, "grosse"), await found(owner, "йогурт")) == (["A-2"], ["A-2"]), "the English name stays"
+    await DB.fetch("UPDATE partner_location SET search_text = ''")
+    await location_search_texts.fold()
+    assert await found(owner, "grosse") == ["A-2"], "locations from before are found, too"
 
 
 async def test_other_roles_and_other_companies(api: Api, owner: Portal) -> None:
