@@ -192,12 +192,17 @@ def _faults(proposal: Proposal, home_currency: str) -> Iterator[InvalidField]:
             )
 
 
+def day_faults(field: str, day: date | None) -> Iterator[InvalidField]:
+    """Give the fault of a day on which no contract can begin or end."""
+    if day is not None and not _FIRST_DAY <= day <= _LAST_DAY:
+        yield InvalidField(
+            field, f"须在 {_FIRST_DAY} 与 {_LAST_DAY} 之间。", f"must lie from {_FIRST_DAY} to {_LAST_DAY}."
+        )
+
+
 def _days_faults(proposal: Proposal) -> Iterator[InvalidField]:
-    for field, day in (("starts_on", proposal.starts_on), ("ends_on", proposal.ends_on)):
-        if day is not None and not _FIRST_DAY <= day <= _LAST_DAY:
-            yield InvalidField(
-                field, f"须在 {_FIRST_DAY} 与 {_LAST_DAY} 之间。", f"must lie from {_FIRST_DAY} to {_LAST_DAY}."
-            )
+    yield from day_faults("starts_on", proposal.starts_on)
+    yield from day_faults("ends_on", proposal.ends_on)
     if proposal.ends_on is not None and proposal.ends_on <= proposal.starts_on:
         yield InvalidField(
             "ends_on", "必须晚于 starts_on（不含当日）。", "must lie after starts_on; it is the first day without it."

@@ -14,7 +14,7 @@ from marketplace.kernel.facts import Fact, InvalidField
 from marketplace.kernel.periods import Cycle
 from marketplace.kernel.states import Transitions
 from marketplace.kernel.text import Text
-from partners.contracts.agreement import Content, Proposal, SettlementBasis, check_proposal
+from partners.contracts.agreement import Content, Proposal, SettlementBasis, check_proposal, day_faults
 
 __all__ = [
     "ContractTerms",
@@ -223,6 +223,8 @@ def check_end(current: ContractTerms, ends_on: date, today: date) -> None:
 
     It can only be shortened, and never into the past: what was redeemed under it keeps a contract that covers its day.
     """
+    for fault in day_faults("ends_on", ends_on):
+        raise fault
     if ends_on <= current.starts_on:
         raise InvalidField("ends_on", "必须晚于 starts_on。", "must lie after starts_on.")
     if ends_on <= today:

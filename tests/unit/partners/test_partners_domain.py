@@ -204,6 +204,8 @@ def _contract(starts_on: date, ends_on: date | None) -> ContractTerms:
         (None, date(2026, 6, 1), False),  # today's redemptions have a contract
         (None, date(2026, 5, 31), False),  # and so have yesterday's
         (None, date(2026, 1, 1), False),  # never a contract without a day
+        (None, date(2199, 12, 31), True),
+        (None, date(2200, 1, 1), False),  # the days of a new contract have the same bounds
     ],
 )
 def test_how_early_a_contract_can_end(ends_on: date | None, wanted: date, good: bool) -> None:
