@@ -10,8 +10,8 @@ from pathlib import Path
 
 _WORDS = re.compile(
     r"\b(?:now|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday)\s*\(\s*\)"
-    r"|\bage\s*\(\s*[\w.]+\s*\)|\b(?:current_date|current_time|current_timestamp|localtime|localtimestamp)\b"
-    r"|'(?:now|today|tomorrow|yesterday)'\s*::|\b(?:date|time|timestamp|timestamptz)\s+'(?:now|today|tomorrow|yesterday)'",
+    r"|\bage\s*\((?:[^(),]|\([^()]*\))+\)|\b(?:current_date|current_time|current_timestamp|localtime|localtimestamp)\b"
+    r"|'(?:now|today|tomorrow|yesterday)'",
     re.IGNORECASE,
 )
 

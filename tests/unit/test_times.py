@@ -19,6 +19,10 @@ ASKING = [
     "X = \"SELECT 'now'::timestamptz\"",
     "X = \"SELECT timestamptz 'today'\"",
     'X = "SELECT age(t.born)"',
+    'X = "SELECT age(coalesce(t.born, $1))"',
+    "X = \"SELECT cast('today' AS date)\"",
+    "X = \"SELECT timestamptz('now')\"",
+    "X = \"INSERT INTO a VALUES ('now', $1)\"",
 ]
 
 CALLING = [
@@ -28,6 +32,11 @@ CALLING = [
     "from datetime import UTC, datetime\nX = datetime.now(UTC)",
     "import datetime as d\nX = d.datetime.now(d.UTC)",
     "from datetime import date\nX = date.today()",
+    "import time\nX = time.clock_gettime(time.CLOCK_REALTIME)",
+    "import time\nX = time.asctime()",
+    "from uuid import uuid1\nX = uuid1()",
+    "from piccolo.columns.defaults.date import DateNow\nX = DateNow()",
+    "from piccolo.columns.defaults.timestamptz import TimestamptzOffset\nX = TimestamptzOffset(days=1)",
 ]
 
 
@@ -37,7 +46,8 @@ def test_a_statement_that_asks_for_the_time_is_found(text: str) -> None:
 
 
 def test_parameters_words_and_the_named_places_pass() -> None:
-    text = '"""Says now() in words."""\nX = "DELETE FROM a WHERE at < $1 AND known(a, b) AND age(b, c) > d"'
+    calls = "known(a, b) AND age(b, coalesce(c, d)) > e AND word = 'nowhere'"
+    text = f'"""Says now() in words."""\nX = "DELETE FROM a WHERE at < $1 AND {calls}"'
     assert list(complaints(Path("partners/a.py"), text)) == []
     assert list(complaints(Path("marketplace/a.py"), 'X = {"Factory", "localtime"}')) == [], "a zone's name"
     assert list(complaints(Path("marketplace/platform/database_time.py"), ASKING[2])) == []
