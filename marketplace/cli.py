@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import rich_click as click
@@ -12,7 +13,7 @@ from rich.console import Console
 from marketplace import __version__
 from marketplace.kernel.errors import OperatorError
 from marketplace.platform.commands import data_option, run, settings_for
-from marketplace.settings import DEFAULT_PACKAGES, VARIABLES, Settings, load_process
+from marketplace.settings import VARIABLES, Settings, load_process, package_names
 
 click.rich_click.TEXT_MARKUP = "rich"
 
@@ -33,16 +34,28 @@ class Program(click.RichGroup):
         """Return the command of that name: ours, or a package's."""
         return super().get_command(context, name) or _package_commands().get(name)
 
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; help, which names the packages' commands, is shown here."""
+        with _plainly():
+            return super().parse_args(context, args)
+
     def invoke(self, context: click.Context) -> object:
-        """Run the command, turning what a user can put right into one line and exit status 1."""
-        try:
+        """Run the command."""
+        with _plainly():
             return super().invoke(context)
-        except click.UsageError:
-            raise
-        except (click.ClickException, OperatorError) as error:
-            message = error.format_message() if isinstance(error, click.ClickException) else str(error)
-            click.echo(f"marketplace: {message}", err=True)
-            raise SystemExit(1) from error
+
+
+@contextlib.contextmanager
+def _plainly() -> Iterator[None]:
+    """Turn what a user can put right into one line and exit status 1."""
+    try:
+        yield
+    except click.UsageError:
+        raise
+    except (click.ClickException, OperatorError) as error:
+        message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        click.echo(f"marketplace: {message}", err=True)
+        raise SystemExit(1) from error
 
 
 def _configure_logs(settings: Settings) -> None:
@@ -54,7 +67,7 @@ def _configure_logs(settings: Settings) -> None:
 def _package_commands() -> dict[str, click.Command]:
     from marketplace.platform.package import package_classes
 
-    names = (os.environ.get(VARIABLES["packages"]) or DEFAULT_PACKAGES).split(",")
+    names = package_names(os.environ)
     return {str(command.name): command for package in package_classes(names) for command in package.commands}
 
 

@@ -5,13 +5,14 @@ import os
 from piccolo.conf.apps import AppRegistry
 
 from marketplace.platform.database import DB
-from marketplace.settings import DEFAULT_PACKAGES
+from marketplace.settings import VARIABLES, SettingsError, package_names
 
 __all__ = ["APP_REGISTRY", "DB"]
 
-_packages = os.environ.get("MARKETPLACE_PACKAGES") or DEFAULT_PACKAGES
-
-APP_REGISTRY = AppRegistry(
-    apps=["marketplace.platform.piccolo_app"]
-    + [f"{dotted.partition('.')[0]}.piccolo_app" for dotted in _packages.split(",")]
-)
+try:
+    APP_REGISTRY = AppRegistry(
+        apps=["marketplace.platform.piccolo_app"]
+        + [f"{dotted.partition('.')[0]}.piccolo_app" for dotted in package_names(os.environ)]
+    )
+except ModuleNotFoundError as error:
+    raise SettingsError(VARIABLES["packages"], f"cannot be loaded: {error}") from error

@@ -21,6 +21,7 @@ from marketplace.kernel.errors import OperatorError
 from marketplace.kernel.keyring import KeyRing, key_ring
 from marketplace.kernel.mail_addresses import mail_address
 from marketplace.kernel.money import EXPONENTS
+from marketplace.kernel.web_addresses import is_issuer, is_origin
 
 DEFAULT_PACKAGES = "partners.plugin:Partners,benefits.plugin:Benefits,settlement.plugin:Settlement"
 """The packages plugged into the frame, in the order of the floors. This is the one place that names them."""
@@ -34,6 +35,12 @@ _MIN_METRICS_LETTERS = 16
 _NO_PLACES = {name for name in available_timezones() if name == "Factory" or name.startswith("local")}
 """Names of the zone database that mean whatever the machine was set to."""
 
+_PACKAGE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+:[A-Za-z_]\w*", re.ASCII)
+_ROLE = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,62}")
+_NO_ROLES = frozenset({"public", "none", "user", "current_user", "current_role", "session_user", "all", "group"})
+"""What SQL takes for something else where it wants a role: rights that are granted to `public` are everybody's."""
+
+_NOBODY = {"0.0.0.0", "::"}  # noqa: S104 - refused
 _THIS_MACHINE = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -178,6 +185,14 @@ def load_process(environment: Mapping[str, str] | None = None, **overrides: Any)
     return settings
 
 
+def package_names(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the dotted names of the packages, for what needs no other setting. Raises SettingsError."""
+    variable = VARIABLES["packages"]
+    names: tuple[str, ...] = _parse("packages", variable, environment.get(variable) or DEFAULT_PACKAGES)
+    _check_packages(names)
+    return names
+
+
 def _parse(field: str, variable: str, text: str) -> Any:
     if field in _BOUNDS:
         low, high = _BOUNDS[field]
@@ -224,6 +239,11 @@ def _check(settings: Settings) -> None:
         near = get_close_matches(settings.zone, available_timezones() - _NO_PLACES, 1) or ["Asia/Shanghai"]
         raise SettingsError(VARIABLES["zone"], f"is no time zone: {settings.zone!r}; try {near[0]}")
     _check_base_url(settings.base_url)
+    if settings.oneid_issuer and not is_issuer(settings.oneid_issuer):
+        raise SettingsError(
+            VARIABLES["oneid_issuer"], "must be an address without query and fragment, such as https://id.example.com"
+        )
+    _check_packages(settings.packages)
     if settings.database_url and (wrong := database_urls.complaint(settings.database_url)):
         raise SettingsError("DATABASE_URL", wrong)
     _check_owner(settings)
@@ -231,8 +251,12 @@ def _check(settings: Settings) -> None:
         raise SettingsError(VARIABLES["oem_name"], "must be one line of 1 to 200 letters")
     if settings.currency not in EXPONENTS:
         raise SettingsError(VARIABLES["currency"], f"must be an ISO 4217 code such as CNY, not {settings.currency!r}")
-    if not settings.database_role.isidentifier():
-        raise SettingsError(VARIABLES["database_role"], "must be a plain role name")
+    if not _ROLE.fullmatch(settings.database_role) or settings.database_role in _NO_ROLES:
+        raise SettingsError(
+            "DATABASE_URL" if settings.owner_url else VARIABLES["database_role"],
+            "must name a role of small letters, digits and _, which is no word of SQL, such as marketplace_app,"
+            f" not {settings.database_role!r}",
+        )
     _check_metrics(settings)
     _check_outbound(settings)
     _check_mail(settings)
@@ -249,6 +273,19 @@ def _user_of(url: str) -> str:
     return unquote(parts.username or "") or dict(parse_qsl(parts.query)).get("user", "")
 
 
+def _database_of(url: str) -> str:
+    return unquote(urlsplit(url).path.lstrip("/"))
+
+
+def _check_packages(packages: tuple[str, ...]) -> None:
+    """Raise SettingsError unless these are names of classes, each once; whether they can be loaded is seen at the start."""
+    wrong = [name for name in packages if not _PACKAGE.fullmatch(name) or packages.count(name) > 1]
+    if wrong or not packages:
+        raise SettingsError(
+            VARIABLES["packages"], f"must be names such as {DEFAULT_PACKAGES}, each once, not {', '.join(wrong)!r}"
+        )
+
+
 def _check_owner(settings: Settings) -> None:
     """Raise SettingsError unless the two users of the database, if there are two, are two."""
     if not settings.owner_url:
@@ -259,6 +296,8 @@ def _check_owner(settings: Settings) -> None:
     user = _user_of(settings.database_url)
     if not user:
         raise SettingsError("DATABASE_URL", f"must name the user for serving when {variable} names the owner")
+    if _database_of(settings.database_url) != _database_of(settings.owner_url):
+        raise SettingsError(variable, "must name the same database as DATABASE_URL")
     if user == _user_of(settings.owner_url):
         raise SettingsError(variable, "must name another user than DATABASE_URL: serving must not own the tables")
     if settings.database_role != user:
@@ -270,8 +309,7 @@ def _check_base_url(text: str) -> None:
     variable = VARIABLES["base_url"]
     if not text.startswith(("http://", "https://")):
         raise SettingsError(variable, "must begin with https:// (or http:// on this machine)")
-    found = re.fullmatch(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", text)
-    if found is None or (found[1] is not None and not 0 < int(found[1]) < 2**16):
+    if not is_origin(text):
         raise SettingsError(
             variable, "must be scheme, host and port only, in small letters, such as https://benefits.example.com"
         )
@@ -333,11 +371,13 @@ def _check_production(settings: Settings) -> None:
         _check_secret("secret_keys_old", key)
     if not settings.base_url.startswith("https://") and urlsplit(settings.base_url).hostname not in _THIS_MACHINE:
         raise SettingsError(VARIABLES["base_url"], "must begin with https://: tokens would travel in the clear")
+    if urlsplit(settings.base_url).hostname in _NOBODY:
+        raise SettingsError(VARIABLES["base_url"], "must be an address that others can reach")
     if not settings.oneid_issuer:
         raise SettingsError(VARIABLES["oneid_issuer"], "must name the OEM's OpenID Connect issuer")
     if not settings.oneid_issuer.startswith("https://"):
         raise SettingsError(VARIABLES["oneid_issuer"], "must begin with https:// in production")
-    if settings.oneid_issuer.startswith(settings.base_url):
+    if f"{settings.oneid_issuer}/".startswith(f"{settings.base_url}/"):
         raise SettingsError(VARIABLES["oneid_issuer"], "the demo provider cannot be used in production")
     if not settings.oneid_client_secret:
         raise SettingsError(VARIABLES["oneid_client_secret"], "must be the secret that ONE ID gave this program")

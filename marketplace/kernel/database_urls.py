@@ -1,6 +1,7 @@
 """Which addresses of databases the program takes."""
 
-from urllib.parse import parse_qsl, urlsplit
+import re
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 TAKEN = frozenset(
     [
@@ -9,8 +10,6 @@ TAKEN = frozenset(
         "user",
         "password",
         "passfile",
-        "dbname",
-        "database",
         "sslmode",
         "sslcert",
         "sslkey",
@@ -28,6 +27,12 @@ TAKEN = frozenset(
 """What may stand behind the question mark: how the server is reached (asyncpg's connection parameters)."""
 
 
+_NONE = "is no address such as postgresql://user:password@host:5432/database"
+_HOST = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>[0-9]{1,5}))?")
+_NAME = re.compile(r"/[^/]+")
+"""The database is named in the path: sandboxes' databases are named after it."""
+
+
 def complaint(url: str) -> str | None:
     """Return what is wrong with a database's address, as a sentence without its subject, or None.
 
@@ -37,10 +42,19 @@ def complaint(url: str) -> str | None:
     if not url.startswith(("postgresql://", "postgres://")):
         return "must begin with postgresql://"
     try:
-        query = urlsplit(url).query
+        parts = urlsplit(url)
+        query = parts.query
     except ValueError:
-        return "is no address such as postgresql://user:password@host:5432/database"
+        return _NONE
+    hosts = parts.netloc.rpartition("@")[2].split(",")  # several, of which one is the primary
+    if not all(map(_is_host, hosts)) or not _NAME.fullmatch(parts.path):
+        return _NONE
     for name, _ in parse_qsl(query, keep_blank_values=True):
         if name not in TAKEN:
             return f"must not set {name!r}: the program sets its sessions up itself; remove it behind the question mark"
     return None
+
+
+def _is_host(text: str) -> bool:
+    found = _HOST.fullmatch(unquote(text))
+    return found is not None and 0 < int(found["port"] or 5432) < 2**16

@@ -1,12 +1,15 @@
 """A wrong setting stops the program with its name; the README's table has each of them."""
 
+import os
 import re
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from marketplace.settings import VARIABLES, Settings, SettingsError, load
+from marketplace.settings import VARIABLES, Settings, SettingsError, load, package_names
 
 GOOD = {
     "MARKETPLACE_SECRET_KEY": "0123456789abcdef" * 2,
@@ -54,6 +57,61 @@ WRONG = [
     ({"MARKETPLACE_MODE": "test", "MARKETPLACE_BASE_URL": "http://a@127.0.0.1:8000"}, "MARKETPLACE_BASE_URL"),
     ({"MARKETPLACE_SECRET_KEY": "s" * 64}, "MARKETPLACE_SECRET_KEY"),
     ({"MARKETPLACE_SECRET_KEY": "012345678" * 8}, "MARKETPLACE_SECRET_KEY"),
+    *(
+        ({"MARKETPLACE_BASE_URL": text}, "MARKETPLACE_BASE_URL")
+        for text in (
+            "https://a..b",
+            "https://-",
+            "https://.",
+            "https://[....]",
+            "https://1.2.3",
+            "https://0.0.0.0",
+            "https://[::]",
+        )
+    ),
+    *(
+        ({"MARKETPLACE_ONEID_ISSUER": text}, "MARKETPLACE_ONEID_ISSUER")
+        for text in (
+            "https://",
+            "https:// x",
+            "https://a?x",
+            "https://a#x",
+            "https://u:p@a",
+            "https://[::zz",
+            "https://a:99999",
+            "https://登录.cn",
+            "https://a\nb",
+            "https://a/x y",
+            "https://shop.example",
+            "https://shop.example/",
+            "https://a%2f",
+        )
+    ),
+    ({"MARKETPLACE_MODE": "demo", "MARKETPLACE_ONEID_ISSUER": "foo"}, "MARKETPLACE_ONEID_ISSUER"),
+    *(
+        ({"MARKETPLACE_DATABASE_ROLE": text}, "MARKETPLACE_DATABASE_ROLE")
+        for text in ("public", "user", "none", "MyRole", "角色", "x" * 64, "pg_monitor", "current_user")
+    ),
+    *(
+        ({"MARKETPLACE_PACKAGES": text}, "MARKETPLACE_PACKAGES")
+        for text in ("x", ",", "partners.plugin", "a.b:c:d", "partners.plugin:Partners,partners.plugin:Partners")
+    ),
+    *(
+        ({"DATABASE_URL": text}, "DATABASE_URL")
+        for text in (
+            "postgresql://h:x/d",
+            "postgresql://h:99999/d",
+            "postgresql://",
+            "postgresql://h",
+            "postgresql://h/",
+            "postgresql://h/?dbname=d",
+        )
+    ),
+    (
+        {"DATABASE_URL": "postgresql://a@h/d", "MARKETPLACE_OWNER_URL": "postgresql://b@h/other"},
+        "MARKETPLACE_OWNER_URL",
+    ),
+    ({"DATABASE_URL": "postgresql://my-app@h/d", "MARKETPLACE_OWNER_URL": "postgresql://b@h/d"}, "DATABASE_URL"),
     ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL"),
     ({"DATABASE_URL": "postgresql://u@h/d?search_path=private"}, "DATABASE_URL"),
     ({"DATABASE_URL": "postgresql://u@h/d?sslmode=require&options=-csearch_path%3Dx"}, "DATABASE_URL"),
@@ -122,3 +180,34 @@ def test_old_secret_keys_are_held_to_the_rules_of_the_key() -> None:
 def test_a_zone_that_is_refused_is_not_named_as_the_way_out() -> None:
     with pytest.raises(SettingsError, match="try Asia/Shanghai"):
         load({"MARKETPLACE_ZONE": "Factory"})
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["doctor"], ["migrate"]])
+@pytest.mark.parametrize("packages", ["x", "nowhere.plugin:Nothing"])
+def test_wrong_packages_are_one_line(arguments: list[str], packages: str) -> None:
+    """In a process of its own: the packages are loaded when the first module of the database is."""
+    environment = os.environ | {"MARKETPLACE_PACKAGES": packages, "MARKETPLACE_MODE": "test"}
+    command = [sys.executable, "-c", "from marketplace.cli import main; main()", *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("marketplace: MARKETPLACE_PACKAGES: "), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_packages_may_be_named_with_blanks() -> None:
+    names = load(GOOD | {"MARKETPLACE_PACKAGES": "partners.plugin:Partners, benefits.plugin:Benefits"}).packages
+    assert names == ("partners.plugin:Partners", "benefits.plugin:Benefits")
+    assert package_names({"MARKETPLACE_PACKAGES": ", ".join(names)}) == names
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "https://shop.example.com",
+        "https://shop.example:8443",
+        "https://id.example/realms/Club/",
+        "https://[2001:db8::1]",
+    ],
+)
+def test_an_issuer_elsewhere_is_taken(issuer: str) -> None:
+    assert load(GOOD | {"MARKETPLACE_ONEID_ISSUER": issuer}).oneid == issuer
