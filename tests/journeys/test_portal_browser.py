@@ -20,7 +20,7 @@ from marketplace.platform.database import DB
 from marketplace.settings import Settings
 from partners.staff.application_link import application_link
 from tests.support.app import Api, fresh_key
-from tests.support.browsing import ARGUMENTS, SIZES, fits, person
+from tests.support.browsing import ARGUMENTS, IN_REACH, SIZES, fits, person
 from tests.support.chromium import chromium
 from tests.support.flow import good
 from tests.support.portal import Portal
@@ -223,6 +223,21 @@ async def test_a_camera_that_is_refused_is_said(shop: Shop, browser: Browser) ->
         await expect(page.locator("[data-scan-refused]")).to_be_visible()
         await fits(page)
         assert complaints == []
+
+
+@pytest.mark.parametrize("path", ["/people", "/locations/new", "/credentials", "/counter/place"])
+async def test_what_has_the_focus_lies_behind_nothing_on_a_small_phone(shop: Shop, browser: Browser, path: str) -> None:
+    address = shop.browser.settings.base_url
+    async with person(browser, address, "phone", viewport={"width": 375, "height": 667}) as (page, _complaints):
+        await signed_in(page, shop)
+        await page.goto(f"{address}/partner{path}")
+        seen = 0
+        fields = page.locator("main").locator("a, button, summary, input:not([type=hidden])").locator("visible=true")
+        for place in range(await fields.count()):
+            await fields.nth(place).focus()
+            assert await fields.nth(place).evaluate(f"(field) => ({IN_REACH})(field.closest('label') || field)"), place
+            seen += 1
+        assert seen > 2
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -17,7 +17,7 @@ from marketplace.app import create_app
 from marketplace.demo import oneid_pages
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import DB, unit_of_work
-from tests.support.browsing import ARGUMENTS, SIZES, fits, person
+from tests.support.browsing import ARGUMENTS, IN_REACH, SIZES, fits, person
 from tests.support.chromium import chromium
 from tests.support.web import PEOPLE, page_settings
 from tests.support.world import World, breaches
@@ -171,13 +171,6 @@ async def test_a_member_redeems_and_shows_the_code(site: Site, browser: Browser,
 
 
 SMALL = {"iphone-se": {"width": 375, "height": 667}, "first-iphone-se": {"width": 320, "height": 568}}
-
-# Whether a press in the middle of the element would meet it, and nothing that lies over it.
-IN_REACH = """(element) => {
-    const box = element.getBoundingClientRect();
-    const met = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
-    return box.top >= 0 && box.bottom <= innerHeight && element.contains(met);
-}"""
 
 
 async def until(page: Page, condition: str) -> None:
