@@ -13,6 +13,7 @@ from marketplace.kernel.facts import Fact, Kind
 from marketplace.platform import invariant_api, limits
 from marketplace.platform.away import is_away
 from marketplace.platform.database import DB, Busy
+from marketplace.platform.hosts import is_this_machine
 from marketplace.platform.identity import NoToken, Unauthenticated
 from marketplace.platform.invariant_api import invariant_metrics
 
@@ -107,7 +108,9 @@ async def _admit_scraper(request: Request[Any, Any, Any], wanted: str) -> None:
 
 
 def _is_from_here(request: Request[Any, Any, Any]) -> bool:
-    if any(name in _FORWARDED for name, _ in request.scope["headers"]):
+    """Return whether it came from this machine, and asks this machine: what passes bytes on as they are adds no field."""
+    fields = request.scope["headers"]
+    if any(name in _FORWARDED or (name == b"host" and not is_this_machine(value)) for name, value in fields):
         return False
     try:
         return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback

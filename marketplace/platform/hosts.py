@@ -54,6 +54,12 @@ class Hosts:
         return "good" if self._here and _is_loopback(found["name"].lower()) else "elsewhere"
 
 
+def is_this_machine(host: bytes) -> bool:
+    """Return whether a Host names the machine itself, by a name that means the same on every machine."""
+    found = _HOST.fullmatch(host)
+    return found is not None and _is_loopback(found["name"].lower())
+
+
 def _is_loopback(name: bytes) -> bool:
     if name == b"localhost":
         return True

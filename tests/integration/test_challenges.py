@@ -162,6 +162,11 @@ async def test_metrics_are_for_this_machine_while_no_token_is_set(api: Api) -> N
         assert (await metrics(api, host))[0] == 403, host
     for name in ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via"):
         assert (await metrics(api, "127.0.0.1", **{name: "127.0.0.1"}))[0] == 403, name
+    # What passes connections on (stunnel, a TCP proxy) adds no field, and leaves the name that was asked for.
+    for name in ("benefits.example.com", "10.0.0.1:8000", "localhost.example.com"):
+        assert (await metrics(api, "127.0.0.1", Host=name))[0] == 403, name
+    for name in ("localhost", "LOCALHOST:9", "[::1]:8000", "127.0.0.1:80"):
+        assert (await metrics(api, "127.0.0.1", Host=name))[0] == 200, name
 
 
 async def test_metrics_want_their_token(dsn: str, settings: Settings) -> None:
