@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import AsyncGenerator, Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -165,6 +165,9 @@ def clock_of(request: Request[Any, Any, Any]) -> Clock:
     return clock
 
 
+_Verdict = Verdict | Literal["repeated"]
+
+
 class Answering:
     """Gives each request an id (the caller's own, if it is a plain one), and counts it when it is answered.
 
@@ -185,7 +188,6 @@ class Answering:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        scope["headers"] = _with_lists_joined(scope["headers"])
         request_id = _request_id(scope["headers"])
         state, method = scope["state"], str(scope["method"])
         if method == "HEAD":
@@ -205,7 +207,7 @@ class Answering:
                 message["headers"] = [*headers, *added, (b"x-request-id", request_id.encode()), *counted]
             await send(message)
 
-        verdict = self._hosts.judge(scope["path"], scope["headers"])
+        verdict = self._judge(scope)
         try:
             if verdict == "good":
                 await self._app(scope, receive, mark)
@@ -216,7 +218,15 @@ class Answering:
                 await state[_FORM].close()
             _note(scope, method, status, time.perf_counter() - started, request_id)
 
-    async def _refuse(self, send: Send, verdict: Verdict, request_id: str) -> None:
+    def _judge(self, scope: Scope) -> _Verdict:
+        """Return whether the request is for us, and leave one line of each field that we read."""
+        try:
+            scope["headers"] = _once_each(scope["headers"])
+        except RepeatedHeader:
+            return "repeated"
+        return self._hosts.judge(scope["path"], scope["headers"])
+
+    async def _refuse(self, send: Send, verdict: _Verdict, request_id: str) -> None:
         """Answer a request that is not for us; not one word of its Host is repeated."""
         status, code, title = _NOT_OURS[verdict]
         title = title.format(base=self._base_url)
@@ -233,7 +243,13 @@ class Answering:
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-_NOT_OURS: dict[Verdict, tuple[int, str, str]] = {
+_NOT_OURS: dict[_Verdict, tuple[int, str, str]] = {
+    "repeated": (
+        400,
+        "repeated_header",
+        "Authorization、Content-Type 与 Idempotency-Key 请求头各只能出现一次。"
+        " Send Authorization, Content-Type and Idempotency-Key once each.",
+    ),
     "malformed": (400, "bad_host", "请求须带有且只带有一个有效的 Host。 Send exactly one Host that can be read."),
     "elsewhere": (421, "misdirected", "此服务的地址是 {base}。 This server is {base}; ask there."),
 }
@@ -262,15 +278,26 @@ def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
 _LISTS = frozenset({b"if-match", b"accept-language"})
 """The fields that are lists and that we read: where one has several lines, they are one list (RFC 9110 §5.3)."""
 
+_SINGLE = frozenset({b"authorization", b"content-type", b"idempotency-key"})
+"""The fields that can stand there once: of two, one program takes the first and another the last."""
 
-def _with_lists_joined(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
-    """Return the request's headers with one line for each list; the framework reads the first of several lines."""
-    names = [name for name, _ in headers if name in _LISTS]
+_READ = _LISTS | _SINGLE
+
+
+class RepeatedHeader(Exception):  # noqa: N818 - a verdict, and no error of ours
+    """A request has one of the fields twice that can stand there once."""
+
+
+def _once_each(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
+    """Return the request's headers with one line for each field that we read. Raises RepeatedHeader."""
+    names = [name for name, _ in headers if name in _READ]
     if len(names) == len(set(names)):
         return headers
+    if any(names.count(name) > 1 for name in _SINGLE):
+        raise RepeatedHeader
     joined = [
         (name, b", ".join(value for other, value in headers if other == name and value.strip()))
-        for name in dict.fromkeys(names)
+        for name in _LISTS.intersection(names)
     ]
     return [*(line for line in headers if line[0] not in _LISTS), *joined]
 

@@ -151,6 +151,20 @@ async def test_a_name_twice_moves_nothing(api: Api) -> None:
     assert await DB.fetchval("SELECT count(*) FROM redemption") == 0
 
 
+@pytest.mark.parametrize("name", ["Idempotency-Key", "Authorization", "Content-Type"])
+async def test_a_header_twice_moves_nothing(api: Api, name: str) -> None:
+    """Of two keys, or two tokens, one was taken without a word."""
+    partner = await Partner(api).open()
+    offer = await partner.offer(points=100, stock=10)
+    headers = api.member("m-1") | fresh_key() | {"Content-Type": "application/json"}
+    for second in (headers[name], "x"):
+        twice: Any = [*headers.items(), (name, second)]
+        body = b'{"offer_id": "%s", "quantity": 1}' % offer["id"].encode()
+        answer = await api.post("/v1/redemptions", content=body, headers=twice)
+        assert (answer.status_code, answer.json()["code"]) == (400, "repeated_header"), answer.text
+    assert await DB.fetchval("SELECT count(*) FROM redemption") == 0
+
+
 async def test_a_body_where_none_is_taken_is_not_passed_over(api: Api) -> None:
     """As `?dryrun=true`: who sends `{"dry_run": true}` wants to try, and not to do."""
     partner = await Partner(api).open()
