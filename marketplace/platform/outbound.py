@@ -81,6 +81,10 @@ _ALLOW = (
     " (in demo and test, MARKETPLACE_OUTBOUND_ALLOW lets networks such as 127.0.0.0/8 in)",
 )
 _HINTS: dict[Reason, tuple[str, str]] = {
+    Reason.BAD_ADDRESS: (
+        "（本机请写 127.0.0.1，例如 http://127.0.0.1:9000/hook）",
+        " (this machine is 127.0.0.1, as in http://127.0.0.1:9000/hook)",
+    ),
     Reason.NOT_PUBLIC: _ALLOW,
     Reason.NOT_HTTPS: _ALLOW,
     Reason.PORT: ("（由 MARKETPLACE_OUTBOUND_PORTS 设定）", " (MARKETPLACE_OUTBOUND_PORTS says which)"),

@@ -381,6 +381,7 @@ def test_the_refusal_names_the_setting_but_in_production(settings: Settings) -> 
     strict = Outbound.of(msgspec.structs.replace(settings, outbound_allow=""))
     for url, setting in (
         ("http://127.0.0.1:8080/hook", "MARKETPLACE_OUTBOUND_ALLOW"),
+        ("http://localhost:9000/hook", "http://127.0.0.1:9000/hook"),
         ("https://10.0.0.1/hook", "MARKETPLACE_OUTBOUND_ALLOW"),
         ("https://hooks.example.com:9000/hook", "MARKETPLACE_OUTBOUND_PORTS"),
     ):
