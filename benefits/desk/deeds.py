@@ -77,6 +77,8 @@ def _earn(errand: Earn, doing: Doing) -> Outcome:
             effects.postings += credited.postings
             effects.credited.append((credited.event, errand.actor))
             effects.tell(earning.member_id, credited.event)
+    for index, result in errand.refused:
+        results.insert(index, result)
     return _ok(EarningResults(results))
 
 

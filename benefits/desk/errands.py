@@ -1,6 +1,7 @@
 """What can be laid on the desk. Each errand carries its ids and codes: a decision makes none."""
 
 import secrets
+from collections.abc import Sequence
 from typing import TypeAlias
 from uuid import UUID
 
@@ -8,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from benefits.holds.domain import End, EndIds
-from benefits.points.schemas import EarningIn
+from benefits.points.schemas import EarningIn, EarningResult
 from benefits.redemptions.domain import Wish
 from marketplace.kernel.codes import CODE_BITS, new_code
 from marketplace.kernel.ids import ID_BITS, bucket_of, uuid7, uuid7_values, uuid7s
@@ -50,11 +51,15 @@ class Cancel(msgspec.Struct, frozen=True):
 
 
 class Earn(msgspec.Struct, frozen=True):
-    """The OEM credits earnings; the reference of each is its key. `ids` has a pair for each: sweep and earning."""
+    """The OEM credits earnings; the reference of each is its key. `ids` has a pair for each: sweep and earning.
+
+    `refused`: results of those that are refused already, by their index in the call, in its order.
+    """
 
     earnings: list[EarningIn]
     actor: str
     ids: list[tuple[UUID, UUID]]
+    refused: Sequence[tuple[int, EarningResult]] = ()
 
     key = None
     language = "en"
@@ -155,8 +160,10 @@ def new_wish(member_id: UUID, offer_id: UUID, quantity: int, unix_ms: int) -> Wi
     return Wish(member_id, quick(offer_id), quantity, redemption_id, voucher_id, sweep_id, code)
 
 
-def new_earn(earnings: list[EarningIn], actor: str, unix_ms: int) -> Earn:
-    """Return the errand of a call's earnings."""
+def new_earn(
+    earnings: list[EarningIn], actor: str, unix_ms: int, refused: Sequence[tuple[int, EarningResult]] = ()
+) -> Earn:
+    """Return the errand of a call's earnings, of which some are refused already."""
     quickly = [replace(earning, member_id=quick(earning.member_id)) for earning in earnings]
     drawn = secrets.token_bytes(_PAIR * len(quickly))
     ids = []
@@ -164,7 +171,7 @@ def new_earn(earnings: list[EarningIn], actor: str, unix_ms: int) -> Earn:
         own = int.from_bytes(drawn[place * _PAIR : (place + 1) * _PAIR])
         sweep_id, earning_id = quick_ids(uuid7_values(2, bucket_of(earning.member_id), unix_ms, own))
         ids.append((sweep_id, earning_id))
-    return Earn(quickly, actor, ids)
+    return Earn(quickly, actor, ids, refused)
 
 
 def new_cancel(member_id: UUID, redemption_id: UUID, reason: str, key: Key, language: str, unix_ms: int) -> Cancel:

@@ -5,13 +5,14 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 
-from benefits.members.resolve import MemberCaller, load_member, upsert
+from benefits.members.resolve import MemberCaller, load_member, results_of, upsert
 from benefits.members.schemas import Me, MemberResults, MembersIn, MemberView
 from benefits.points.wallets import wallet_view
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.idempotency import IdempotencyKey, key_for, once, operation_of
 from marketplace.platform.problems import HttpRequest, language_of
+from marketplace.platform.requests import unfit_items
 from marketplace.settings import Settings
 from partners.oauth.callers import OemCaller
 
@@ -41,7 +42,7 @@ class OemMembers(Controller):
     @post(
         operation_id="upsert_members",
         summary="Make members or bring them up to date, up to 1,000 a call",
-        opt={"scope": "members:write"},
+        opt={"scope": "members:write", "items": "members"},
         responses={200: ResponseSpec(MemberResults, description="Our ids", generate_examples=False)},
         status_code=200,
     )
@@ -53,13 +54,16 @@ class OemMembers(Controller):
         key: IdempotencyKey,
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
-        """Give each member's ONE ID subject, name and tier; the answer has the id by which earnings name them."""
-        now = clock.now()
+        """Give each member's ONE ID subject, name and tier; the answer has the id by which earnings name them.
+
+        A member that is not as described is refused, and the others are not. 400 where none is as described.
+        """
+        now, unfit = clock.now(), unfit_items(request)
 
         async def work(transaction: UnitOfWork) -> MemberResults:
-            return MemberResults(await upsert(transaction, data.members, now))
+            return MemberResults(results_of(await upsert(transaction, data.members, now), unfit))
 
-        whole = key_for(oem.actor, key, operation_of(request), data)
+        whole = key_for(oem.actor, key, operation_of(request), [data, *(item.raw for item in unfit)])
         return (await once(whole, language_of(request), work, now=now)).response()
 
 

@@ -9,6 +9,7 @@ import msgspec
 from benefits.members.schemas import MemberIn, MemberResult
 from marketplace.kernel.facts import NotFound
 from marketplace.kernel.ids import bucket_of, uuid7
+from marketplace.platform.bodies import UnfitItem
 from marketplace.platform.database import DB, UnitOfWork, columns
 
 _MEMBERS = """
@@ -45,10 +46,18 @@ class Member(msgspec.Struct, frozen=True):
     vehicle: str
 
 
+class KnownMember(msgspec.Struct, frozen=True):
+    """A subject, the member's id, and whether the member was made just now."""
+
+    subject: str
+    member_id: UUID
+    created: bool
+
+
 async def upsert(
     work: UnitOfWork, members: Sequence[MemberIn], now: datetime, *, only_new: bool = False
-) -> list[MemberResult]:
-    """Make or update members, and return a result for each, in their order. The last of equal subjects counts.
+) -> list[KnownMember]:
+    """Make or update members, and return each with its id, in their order. The last of equal subjects counts.
 
     With `only_new` known members stay as they are: a first sign-in knows less of them than the OEM's system.
     """
@@ -66,10 +75,15 @@ async def upsert(
     await work.execute(_MEMBERS, *columns(rows, 7), now)
     ids = sorted(row[1] for row in rows)
     await work.execute(_WALLETS, [bucket_of(member_id) for member_id in ids], ids)
-    return [
-        MemberResult(member.subject, known[member.subject][0], "created" if known[member.subject][1] else "updated")
-        for member in members
-    ]
+    return [KnownMember(member.subject, *known[member.subject]) for member in members]
+
+
+def results_of(known: Sequence[KnownMember], unfit: Sequence[UnfitItem]) -> list[MemberResult]:
+    """Return the results of a call in its order: of its members, and of what in it cannot be one."""
+    found = [MemberResult(one.subject, one.member_id, "created" if one.created else "updated") for one in known]
+    for item in unfit:
+        found.insert(item.index, MemberResult(item.text("subject"), None, "refused", item.message))
+    return found
 
 
 async def _claim(work: UnitOfWork, subjects: list[str], ids: list[UUID]) -> dict[str, tuple[UUID, bool]]:

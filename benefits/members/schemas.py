@@ -7,7 +7,7 @@ import msgspec
 
 from benefits.members.domain import MemberStatus, Subject, Tier
 from benefits.points.schemas import PointsView
-from marketplace.kernel.text import marked
+from marketplace.kernel.text import Text, marked
 
 MAX_MEMBERS = 1000
 MOST_NAME = 100
@@ -41,11 +41,15 @@ class MembersIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MemberResult(msgspec.Struct, frozen=True):
-    """The member's id with us."""
+    """The member's id with us; one that is not as described is refused, and `message` says why.
 
-    subject: str
-    member_id: UUID
-    status: Literal["created", "updated"]
+    `subject` is null where that is what is wrong.
+    """
+
+    subject: str | None
+    member_id: UUID | None
+    status: Literal["created", "updated", "refused"]
+    message: Text | None = None
 
 
 class MemberResults(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from litestar.params import FromQuery, JSONBody
 from benefits.desk.errands import new_earn, new_gift
 from benefits.desk.here import points_desk
 from benefits.members.resolve import MemberCaller
+from benefits.points.earning import refused_unread
 from benefits.points.schemas import EarningResults, EarningsIn, GiftIn, GiftView, Movement, PointsView
 from benefits.points.wallets import check_gift, movements, wallet_view
 from marketplace.kernel.clock import Clock
@@ -15,6 +16,7 @@ from marketplace.kernel.ids import bucket_of
 from marketplace.platform.idempotency import IdempotencyKey, key_for
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.platform.problems import HttpRequest, language_of
+from marketplace.platform.requests import unfit_items
 from marketplace.settings import Settings
 from partners.oauth.callers import OemCaller
 
@@ -28,7 +30,7 @@ class Earnings(Controller):
     @post(
         operation_id="credit_earnings",
         summary="Credit points, up to 1,000 earnings a call",
-        opt={"scope": "points:write"},
+        opt={"scope": "points:write", "items": "earnings"},
         status_code=200,
         responses={200: ResponseSpec(EarningResults, description="One result for each", generate_examples=False)},
     )
@@ -41,9 +43,11 @@ class Earnings(Controller):
     ) -> Response[bytes]:
         """Each earning is answered by itself, and its `reference` is its idempotency: sent again it is `replayed`.
 
-        A reference is unique for its member. A refused earning leaves the others of the call as they are.
+        A reference is unique for its member. A refused earning leaves the others of the call as they are. 400 where the call is
+        not as described beside its earnings, or none of them is.
         """
-        return (await points_desk(request).ask(new_earn(data.earnings, oem.actor, clock.unix_ms()))).response()
+        refused = [refused_unread(item) for item in unfit_items(request)]
+        return (await points_desk(request).ask(new_earn(data.earnings, oem.actor, clock.unix_ms(), refused))).response()
 
 
 class MyPoints(Controller):

@@ -22,7 +22,9 @@ from benefits.points.domain import (
 from benefits.points.events import PointsCredited
 from benefits.points.schemas import EarningIn, EarningResult
 from benefits.rules import Rules
+from marketplace.kernel.facts import InvalidFields
 from marketplace.kernel.text import Text
+from marketplace.platform.bodies import UnfitItem
 
 _CLOCK_SKEW = timedelta(minutes=5)
 """How far an OEM system's clock may run ahead of ours."""
@@ -93,3 +95,9 @@ def _refusal(earning: EarningIn, expired: bool, now: datetime) -> type[EarningRe
 def _refused(earning: EarningIn, why: type[EarningRefusal], member: MemberState | None) -> Credited:
     balance = member.wallet.balance if member else None
     return Credited(EarningResult(earning.reference, "refused", why.code, balance, Text(why.zh, why.en)), [])
+
+
+def refused_unread(item: UnfitItem) -> tuple[int, EarningResult]:
+    """Return the result of an earning that is not as described, and its index in the call."""
+    result = EarningResult(item.text("reference"), "refused", InvalidFields.code, None, item.message)
+    return item.index, result

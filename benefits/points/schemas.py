@@ -48,10 +48,11 @@ class EarningsIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class EarningResult(msgspec.Struct, frozen=True):
     """What became of one earning: credited, replayed (it was here before), or refused with a code and the reason in words.
 
-    `balance` is the member's after it; null where the member is unknown.
+    `balance` is the member's after it; null where the member is unknown. An earning that is not as described is refused with
+    `invalid_request`; its `reference` is null where that is what is wrong.
     """
 
-    reference: str
+    reference: str | None
     status: Literal["credited", "replayed", "refused"]
     code: str | None
     balance: int | None

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from marketplace.kernel.facts import InvalidField, InvalidFields, Wrong
+from marketplace.kernel.text import Text
 from marketplace.platform.fitting import fitting
 from marketplace.platform.misfits import BODY, below
 
@@ -17,6 +18,11 @@ MAX_DEPTH = 32
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _OPENING = frozenset(b"[{")
+_ITEM = re.compile(r"(\w+)\[([0-9]+)\](?:\.(.*))?", re.ASCII | re.DOTALL)
+
+ITEM = "item"
+"""The name of an item as a whole, where it is the whole that is wrong."""
+
 _BYTE = re.compile(r"\(byte ([0-9]+)\)")
 
 
@@ -36,6 +42,55 @@ class Body:
         except (msgspec.DecodeError, UnicodeDecodeError, InvalidField) as error:
             raise self._fitting.faults(plain(body), error) from error
         return self._fitting.decoded(value, lambda: msgspec.json.decode(body))
+
+    def read_each(self, body: bytes, name: str) -> tuple[Any, list["UnfitItem"]]:
+        """Return the body with those of the items in its field `name` that fit, and the others apart, in their order.
+
+        Raises InvalidFields where something beside the items is wrong, or where no item fits.
+        """
+        check_form(body)
+        try:
+            return self.read(body), []
+        except InvalidFields as refused:
+            faults = _by_item(refused, name)
+            raw = plain(body)
+            fit = [item for index, item in enumerate(raw[name]) if index not in faults]
+            if not fit:
+                raise
+            unfit = [UnfitItem(index, raw[name][index], wrong) for index, wrong in sorted(faults.items())]
+            return self._fitting.fit({**raw, name: fit}), unfit
+
+
+class UnfitItem(msgspec.Struct, frozen=True):
+    """An item of a call that does not fit its type: its index in the call, as it came, and its faults by its own fields."""
+
+    index: int
+    raw: Any
+    wrong: list[Wrong]
+
+    def text(self, name: str) -> str | None:
+        """Return the text in a field of the item, by which its sender knows it; None where the field is itself at fault."""
+        if not isinstance(self.raw, dict) or any(one.field == name for one in self.wrong):
+            return None
+        found = self.raw.get(name)
+        return found if isinstance(found, str) else None
+
+    @property
+    def message(self) -> Text:
+        """What is wrong with the item, in words."""
+        chinese = "；".join(f"{one.field}：{one.zh.rstrip('。')}" for one in self.wrong)
+        return Text(f"{chinese}。", " ".join(f"{one.field}: {one.en}" for one in self.wrong))
+
+
+def _by_item(refused: InvalidFields, name: str) -> dict[int, list[Wrong]]:
+    """Return the faults by the index of their item. Raises the refusal where one is not of an item."""
+    found: dict[int, list[Wrong]] = {}
+    for one in refused.wrong:
+        at = _ITEM.fullmatch(one.field)
+        if at is None or at[1] != name:
+            raise refused
+        found.setdefault(int(at[2]), []).append(msgspec.structs.replace(one, field=at[3] or ITEM))
+    return found
 
 
 def check_form(body: bytes) -> None:

@@ -20,7 +20,7 @@ from prometheus_client import Counter, Histogram
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.facts import InvalidFields, Wrong
 from marketplace.platform import logs
-from marketplace.platform.bodies import Body
+from marketplace.platform.bodies import Body, UnfitItem
 from marketplace.platform.hosts import Hosts, Verdict
 from marketplace.platform.patches import MEDIA_TYPES as PATCH_TYPES
 from marketplace.settings import Settings
@@ -123,7 +123,20 @@ class StrictRequest(Request[Any, Any, Any]):
             reader = _bodies[handler] = Body(Any if data is None else data.annotation)
         if self.method == "PATCH":
             _check_patch_type(self.headers.get("content-type"))
-        return reader.read(await self.body())
+        items = handler.opt.get("items")
+        if items is None:
+            return reader.read(await self.body())
+        value, self.scope["state"][_UNFIT] = reader.read_each(await self.body(), items)
+        return value
+
+
+_UNFIT = "unfit_items"
+
+
+def unfit_items(request: Request[Any, Any, Any]) -> list[UnfitItem]:
+    """Return the items of the call that do not fit their type, for a handler whose `opt` names the field of its `items`."""
+    found: list[UnfitItem] = request.scope["state"].get(_UNFIT, [])
+    return found
 
 
 _MOST_DIGITS = 20  # Python refuses to read thousands of them
