@@ -82,7 +82,7 @@ async def _find(
 ) -> tuple[list[asyncpg.Record], str | None]:
     kind = f"offers:{scenario}:{query}:{max_points}"
     after_at, after_id = _position(cursors, kind, cursor)
-    terms = list(query_terms(query)) if query else None
+    terms = list(query_terms(query)) if query.strip() else None
     if terms == []:
         return [], None
     # Only what is asked for is said: a statement with "or it is null" in it has to be planned anew for each reading.

@@ -214,7 +214,7 @@ def _text(told: inspect.StrType, extra: Mapping[str, Any], raw: str, path: str) 
     if len(text) < least or (most is not None and len(raw) > most):
         chinese, english = expected(told, extra)
         yield Wrong(
-            path or BODY, f"{chinese[:-1]}，现为 {len(raw)} 个字符。", f"{english[:-1]}; it has {len(raw)} characters."
+            path or BODY, f"{chinese[:-1]}，现为 {len(raw)} 个字符。", f"{english[:-1]}; it has {len(raw)}."
         )
     elif (words := refusal(text, kind)) is not None:
         yield Wrong(path or BODY, *words, letters=True)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
+import msgspec.inspect
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
@@ -17,6 +18,7 @@ from marketplace.kernel.text import preferred_language
 from marketplace.platform.answer import Answer
 from marketplace.platform.away import is_away
 from marketplace.platform.challenge import BEARER, refused_token
+from marketplace.platform.expectations import expected
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -130,15 +132,18 @@ def handle_transition(request: HttpRequest, refusal: TransitionRefusedError) -> 
 def handle_validation(request: HttpRequest, error: ValidationException) -> Response[bytes]:
     """Answer a request that does not fit its handler in what the framework itself looks at: path, headers, a missing body."""
     found = error.extra if isinstance(error.extra, list) else []
-    wrong = [_wrong(str(item.get("key") or "")) for item in found]
+    wrong = [_wrong(request, str(item.get("key") or "")) for item in found]
     return handle_fact(
         request, InvalidFields(wrong or [Wrong("request", "格式不正确。", "is not in the expected form.")])
     )
 
 
-def _wrong(key: str) -> Wrong:
+def _wrong(request: HttpRequest, key: str) -> Wrong:
     if key == "data":
         return Wrong("body", "请求体为空，请发送 JSON 对象。", "is empty: send a JSON object.")
+    if key in request.path_params:
+        taken = request.route_handler.parsed_fn_signature.parameters[key].annotation
+        return Wrong(key, *expected(msgspec.inspect.type_info(taken)))
     return Wrong(key or "request", "格式不正确。", "is not in the expected form.")
 
 

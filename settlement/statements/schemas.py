@@ -9,13 +9,21 @@ import msgspec
 from marketplace.kernel.calendar import Month, NotAMonthError
 from marketplace.kernel.facts import InvalidField
 from marketplace.kernel.periods import Cycle, NotAPeriodError, Period
-from marketplace.kernel.text import Text
+from marketplace.kernel.text import Text, marked
 from settlement.books.domain import Posting, PostingCode
 from settlement.statements.domain import StatementStatus
 from settlement.statements.statements import Statement
 
 MonthText = Annotated[
-    str, msgspec.Meta(min_length=7, max_length=7, description="A month of the business zone.", examples=["2026-10"])
+    str,
+    msgspec.Meta(
+        min_length=7,
+        max_length=7,
+        pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$(?!\n)",
+        description="A month of the business zone.",
+        examples=["2026-10"],
+        extra=marked(words=("月份，如 2026-10", "a month such as 2026-10")),
+    ),
 ]
 
 

@@ -116,7 +116,7 @@ def test_all_wrong_fields_are_told_at_once() -> None:
         "scenarios[1]",
     ]  # fmt: skip
     assert said["webside"] == "is an unknown field; did you mean website?"
-    assert said["name.en"] == "must be one line of text of 1 to 80 characters; it has 0 characters."
+    assert said["name.en"] == "must be one line of text of 1 to 80 characters; it has 0."
     assert said["kind"].startswith("must be one of bank, dealer,") or "hotel_group" in said["kind"]
     assert said["contact.phone"].startswith("is required: it must be a telephone number")
     assert "gambling" not in said["scenarios[1]"]

@@ -182,3 +182,17 @@ async def test_a_body_where_none_is_taken_is_not_passed_over(api: Api) -> None:
     assert good(await api.get(at, headers=partner.headers))["status"] == "in_review"
     stranger = await api.post(f"{at}/submit", content=b"{}", headers=fresh_key())
     assert stranger.status_code == 401
+
+
+async def test_a_value_in_the_address_is_told_what_it_may_be(api: Api) -> None:
+    partner = await Partner(api).open()
+    made = good(await api.post("/v1/partner/offers", json=offer_json(), headers=partner.headers | fresh_key()), 201)
+    headers = partner.headers | fresh_key() | ENGLISH
+    refused = await api.post(f"/v1/partner/offers/{made['id']}/archive", headers=headers)
+    assert told(refused) == {"action": "must be one of end, pause, resume, submit, withdraw."}
+
+
+async def test_a_month_is_looked_at_with_the_other_fields(api: Api) -> None:
+    headers = api.staff("finance") | fresh_key() | ENGLISH
+    refused = await api.post("/v1/finance/periods/close", json={"month": "2026-13", "x": 1}, headers=headers)
+    assert told(refused) == {"x": told(refused)["x"], "month": "must be a month such as 2026-10."}

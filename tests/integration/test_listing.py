@@ -74,6 +74,13 @@ async def test_nothing_found_is_an_empty_page(world: World) -> None:
     )
 
 
+async def test_a_search_for_blanks_is_no_search(world: World) -> None:
+    await world.offer()
+    for query in ("", " ", "\u3000"):
+        found = await on_sale(CURSORS, world.now, scenario=None, query=query, cursor=None, limit=20)
+        assert len(found.data) == 1, query
+
+
 async def test_who_asks_while_a_read_is_under_way_gets_the_next_one() -> None:
     """The promise: what one gets was read after one had asked. And hundreds who ask together cost one read."""
     reads: SharedReads[int] = SharedReads()
