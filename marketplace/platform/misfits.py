@@ -213,9 +213,7 @@ def _text(told: inspect.StrType, extra: Mapping[str, Any], raw: str, path: str) 
     least, most = told.min_length or 0, told.max_length
     if len(text) < least or (most is not None and len(raw) > most):
         chinese, english = expected(told, extra)
-        yield Wrong(
-            path or BODY, f"{chinese[:-1]}，现为 {len(raw)} 个字符。", f"{english[:-1]}; it has {len(raw)}."
-        )
+        yield Wrong(path or BODY, f"{chinese[:-1]}，现为 {len(raw)} 个字符。", f"{english[:-1]}; it has {len(raw)}.")
     elif (words := refusal(text, kind)) is not None:
         yield Wrong(path or BODY, *words, letters=True)
     elif told.pattern is not None and re.search(told.pattern, text) is None:
