@@ -25,7 +25,7 @@ class Holds(Controller):
 
     @post(
         operation_id="place_hold",
-        summary="Set an offer's points and units aside for a member",
+        summary="Place a hold on points and stock",
         opt=_WRITE,
         responses={201: ResponseSpec(HoldView, description="Held", generate_examples=False)},
     )
@@ -43,7 +43,7 @@ class Holds(Controller):
         errand = PlaceHold(wish, data.minutes, data.reference, whole, language_of(request))
         return (await points_desk(request).ask(errand)).response()
 
-    @get("/{hold_id:str}", operation_id="get_hold", summary="A hold, and what became of it", opt=_WRITE)
+    @get("/{hold_id:str}", operation_id="get_hold", summary="Get a hold", opt=_WRITE)
     async def get_hold(self, hold_id: FromPath[str], oem: NamedDependency[OemCaller]) -> HoldView:  # noqa: ARG002
         """With its redemption, once it is posted."""
         return await hold_view(path_id(hold_id))
@@ -51,7 +51,7 @@ class Holds(Controller):
     @post(
         "/{hold_id:str}/post",
         operation_id="post_hold",
-        summary="Redeem what is held, in full or in part",
+        summary="Post a hold, in full or in part",
         opt=_WRITE,
         status_code=200,
         responses={200: ResponseSpec(HoldView, description="Posted", generate_examples=False)},
@@ -74,7 +74,7 @@ class Holds(Controller):
     @post(
         "/{hold_id:str}/void",
         operation_id="void_hold",
-        summary="Give a hold up",
+        summary="Void a hold",
         opt=_WRITE,
         status_code=200,
         responses={200: ResponseSpec(HoldView, description="Voided", generate_examples=False)},

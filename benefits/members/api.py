@@ -23,7 +23,7 @@ class MeController(Controller):
     path = "/v1/me"
     tags = ["members"]
 
-    @get(operation_id="me", summary="The member and their points")
+    @get(operation_id="get_me", summary="Get the member and their points")
     async def me(
         self, member: NamedDependency[MemberCaller], clock: NamedDependency[Clock], settings: NamedDependency[Settings]
     ) -> Me:
@@ -41,7 +41,7 @@ class OemMembers(Controller):
 
     @post(
         operation_id="upsert_members",
-        summary="Make members or bring them up to date, up to 1,000 a call",
+        summary="Create or update up to 1,000 members",
         opt={"scope": "members:write", "items": "members"},
         responses={200: ResponseSpec(MemberResults, description="Our ids", generate_examples=False)},
         status_code=200,

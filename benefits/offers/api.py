@@ -38,7 +38,7 @@ class Offers(Controller):
 
     @get(
         operation_id="list_offers",
-        summary="Offers on sale, by scenario and search, the newest first",
+        summary="List offers on sale",
         responses={200: ResponseSpec(Page[OfferView], description="A page of offers", generate_examples=False)},
     )
     async def list_offers(
@@ -55,7 +55,7 @@ class Offers(Controller):
         page = await listing.page(scenario=scenario, query=q, cursor=cursor, limit=limit)
         return Answer(page)
 
-    @get("/{offer_id:str}", operation_id="get_offer", summary="One offer")
+    @get("/{offer_id:str}", operation_id="get_offer", summary="Get an offer on sale")
     async def get_offer(
         self,
         offer_id: FromPath[str],
@@ -68,8 +68,8 @@ class Offers(Controller):
 
 @get(
     "/offers/{offer_id:str}/image.svg",
-    operation_id="offer_image",
-    summary="An offer's picture",
+    operation_id="get_offer_image",
+    summary="Get an offer's picture",
     tags=["members"],
     media_type="image/svg+xml",
 )

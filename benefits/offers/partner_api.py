@@ -36,7 +36,7 @@ class PartnerOffers(Controller):
     tags = ["partner"]
 
     @post(
-        operation_id="register_offer",
+        operation_id="create_offer",
         summary="Register an offer as a draft",
         opt=_WRITE,
         responses={201: ResponseSpec(PartnerOfferView, description="The draft", generate_examples=False)},
@@ -60,7 +60,7 @@ class PartnerOffers(Controller):
         whole = request_key(request, partner.actor, key, data)
         return (await once(whole, language_of(request), work, status=201, now=now)).response()
 
-    @get(operation_id="list_my_offers", summary="The partner's offers, the newest first", opt=_READ)
+    @get(operation_id="list_own_offers", summary="List the partner's own offers", opt=_READ)
     async def list_mine(
         self,
         partner: NamedDependency[PartnerCaller],
@@ -73,7 +73,7 @@ class PartnerOffers(Controller):
         return await of_partner(cursors, partner.partner_id, status=status, cursor=cursor, limit=limit)
 
     @get(
-        "/{offer_id:str}", operation_id="get_my_offer", summary="One of the partner's offers, with its ETag", opt=_READ
+        "/{offer_id:str}", operation_id="get_own_offer", summary="Get one of the partner's own offers", opt=_READ
     )
     async def get_mine(
         self, offer_id: FromPath[str], partner: NamedDependency[PartnerCaller]
@@ -83,8 +83,8 @@ class PartnerOffers(Controller):
 
     @patch(
         "/{offer_id:str}",
-        operation_id="edit_offer",
-        summary="Change what an offer says by a new revision",
+        operation_id="update_offer",
+        summary="Update an offer by a new revision",
         opt=_WRITE | {"patch": OfferIn},
     )
     async def edit(
@@ -103,7 +103,7 @@ class PartnerOffers(Controller):
             await edit(work, partner.partner_id, identifier, data, editions, partner.actor, rules, clock.now())
         return _with_etag(await one_of_partner(partner.partner_id, identifier))
 
-    @put("/{offer_id:str}/stock", operation_id="set_stock", summary="Set an offer's total of units", opt=_WRITE)
+    @put("/{offer_id:str}/stock", operation_id="set_stock", summary="Set an offer's total stock", opt=_WRITE)
     async def stock(
         self,
         offer_id: FromPath[str],
@@ -120,7 +120,7 @@ class PartnerOffers(Controller):
     @post(
         "/{offer_id:str}/codes",
         operation_id="upload_codes",
-        summary="Upload codes of the partner's own, to be handed out in their order",
+        summary="Upload the partner's own voucher codes",
         opt=_CODES,
         status_code=200,
         responses={200: ResponseSpec(CodesView, description="What became of them", generate_examples=False)},
@@ -145,8 +145,8 @@ class PartnerOffers(Controller):
 
     @post(
         "/{offer_id:str}/{action:str}",
-        operation_id="step_offer",
-        summary="submit, withdraw, pause, resume or end an offer",
+        operation_id="change_offer_status",
+        summary="Submit, withdraw, pause, resume or end an offer",
         opt=_WRITE,
         status_code=200,
         responses={200: ResponseSpec(PartnerOfferView, description="The offer", generate_examples=False)},

@@ -54,7 +54,7 @@ class OfferReview(Controller):
 
     @get(
         operation_id="list_offers_for_review",
-        summary="All partners' offers in a state",
+        summary="List all partners' offers in a state",
         opt={"roles": ["operations", "auditor"]},
     )
     async def list_in_status(
@@ -68,7 +68,7 @@ class OfferReview(Controller):
         """Those in review unless another state is asked for."""
         return await in_status(cursors, status=status, cursor=cursor, limit=limit)
 
-    @get("/{offer_id:str}", operation_id="review_offer", summary="One offer", opt={"roles": ["operations", "auditor"]})
+    @get("/{offer_id:str}", operation_id="get_offer_for_review", summary="Get any partner's offer", opt={"roles": ["operations", "auditor"]})
     async def get_any(self, offer_id: FromPath[str], staff: NamedDependency[Caller]) -> PartnerOfferView:  # noqa: ARG002 - the guard
         """Any partner's, in any state."""
         return await any_offer(path_id(offer_id))
@@ -76,7 +76,7 @@ class OfferReview(Controller):
     @post(
         "/{offer_id:str}/approve",
         operation_id="approve_offer",
-        summary="Put an offer on sale",
+        summary="Approve an offer",
         opt=_OPERATIONS,
         status_code=200,
         responses=_ANSWER,
@@ -97,7 +97,7 @@ class OfferReview(Controller):
     @post(
         "/{offer_id:str}/reject",
         operation_id="reject_offer",
-        summary="Send an offer back",
+        summary="Reject an offer",
         opt=_OPERATIONS,
         status_code=200,
         responses=_ANSWER,
@@ -117,7 +117,7 @@ class OfferReview(Controller):
     @post(
         "/{offer_id:str}/pause",
         operation_id="pause_offer",
-        summary="Take a live offer off",
+        summary="Pause a live offer",
         opt=_OPERATIONS,
         status_code=200,
         responses=_ANSWER,

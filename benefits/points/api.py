@@ -29,7 +29,7 @@ class Earnings(Controller):
 
     @post(
         operation_id="credit_earnings",
-        summary="Credit points, up to 1,000 earnings a call",
+        summary="Credit up to 1,000 earnings",
         opt={"scope": "points:write", "items": "earnings"},
         status_code=200,
         responses={200: ResponseSpec(EarningResults, description="One result for each", generate_examples=False)},
@@ -56,14 +56,14 @@ class MyPoints(Controller):
     path = "/v1/me/points"
     tags = ["members"]
 
-    @get(operation_id="my_points", summary="Balance and what expires when")
+    @get(operation_id="get_my_points", summary="Get the member's balance and expiring points")
     async def balance(
         self, member: NamedDependency[MemberCaller], clock: NamedDependency[Clock], settings: NamedDependency[Settings]
     ) -> PointsView:
         """`expires_on` is the first business day without the points."""
         return await wallet_view(member.id, settings.calendar.day_of(clock.now()))
 
-    @get("/movements", operation_id="my_movements", summary="Every movement of points, the newest first")
+    @get("/movements", operation_id="list_my_movements", summary="List the member's movements of points")
     async def movements(
         self,
         member: NamedDependency[MemberCaller],

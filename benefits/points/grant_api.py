@@ -21,7 +21,7 @@ class Grants(Controller):
 
     @post(
         operation_id="grant_points",
-        summary="Credit points in a partner's name",
+        summary="Grant points for a partner",
         opt={"scope": "points:write"},
         responses={201: ResponseSpec(GrantView, description="What was granted", generate_examples=False)},
     )

@@ -37,7 +37,7 @@ class OfferQuote(Controller):
     path = "/v1/offers/{offer_id:str}/quote"
     tags = ["members"]
 
-    @post(operation_id="quote_offer", summary="What would it cost, may I, and if not, why not", status_code=200)
+    @post(operation_id="quote_redemption", summary="Quote a redemption", status_code=200)
     async def quote(
         self,
         offer_id: FromPath[str],
@@ -60,7 +60,7 @@ class Redemptions(Controller):
     tags = ["members"]
 
     @post(
-        operation_id="redeem",
+        operation_id="create_redemption",
         summary="Redeem points for an offer",
         responses={201: ResponseSpec(RedemptionView, description="Issued, with its voucher", generate_examples=False)},
     )
@@ -76,7 +76,7 @@ class Redemptions(Controller):
         outcome = await redeem(points_desk(request), member.id, data, key, language_of(request), clock_of(request))
         return outcome.response()
 
-    @get(operation_id="my_redemptions", summary="The member's redemptions, the newest first")
+    @get(operation_id="list_my_redemptions", summary="List the member's redemptions")
     async def list_mine(
         self,
         member: NamedDependency[MemberCaller],
@@ -88,7 +88,7 @@ class Redemptions(Controller):
         """With each redemption's voucher."""
         return await my_redemptions(member.id, cursors, clock.now(), cursor=cursor, limit=limit)
 
-    @get("/{redemption_id:str}", operation_id="my_redemption", summary="One redemption")
+    @get("/{redemption_id:str}", operation_id="get_my_redemption", summary="Get one of the member's redemptions")
     async def get_mine(
         self, redemption_id: FromPath[str], member: NamedDependency[MemberCaller], clock: NamedDependency[Clock]
     ) -> RedemptionView:
@@ -98,7 +98,7 @@ class Redemptions(Controller):
     @post(
         "/{redemption_id:str}/cancel",
         operation_id="cancel_redemption",
-        summary="Undo an unused redemption",
+        summary="Cancel an unused redemption",
         status_code=200,
         responses={
             200: ResponseSpec(CancelledView, description="Cancelled, and what came back", generate_examples=False)
@@ -128,7 +128,7 @@ class Vouchers(Controller):
     path = "/v1/vouchers"
     tags = ["members"]
 
-    @get(operation_id="my_vouchers", summary="The member's vouchers, the newest first")
+    @get(operation_id="list_my_vouchers", summary="List the member's vouchers")
     async def list_mine(
         self,
         member: NamedDependency[MemberCaller],
@@ -141,7 +141,7 @@ class Vouchers(Controller):
         """All states, or one."""
         return await my_vouchers(member.id, cursors, clock.now(), status=status, cursor=cursor, limit=limit)
 
-    @get("/{voucher_id:str}", operation_id="my_voucher", summary="One voucher")
+    @get("/{voucher_id:str}", operation_id="get_my_voucher", summary="Get one of the member's vouchers")
     async def get_mine(
         self, voucher_id: FromPath[str], member: NamedDependency[MemberCaller], clock: NamedDependency[Clock]
     ) -> VoucherView:
@@ -150,8 +150,8 @@ class Vouchers(Controller):
 
     @get(
         "/{voucher_id:str}/qr.svg",
-        operation_id="my_voucher_qr",
-        summary="A voucher's code as a QR picture",
+        operation_id="get_my_voucher_qr",
+        summary="Get a voucher's QR code",
         media_type="image/svg+xml",
     )
     async def qr(

@@ -32,7 +32,7 @@ class Counter(Controller):
     @post(
         "/verify",
         operation_id="verify_voucher",
-        summary="Is the voucher good",
+        summary="Verify a voucher",
         opt={"scope": "vouchers:verify"},
         status_code=200,
         responses={200: ResponseSpec(VerifiedVoucher, description="Whatever its state", generate_examples=False)},
@@ -50,7 +50,7 @@ class Counter(Controller):
     @post(
         "/use",
         operation_id="use_voucher",
-        summary="Take the voucher",
+        summary="Use a voucher",
         opt={"scope": "vouchers:use"},
         status_code=200,
         responses={200: ResponseSpec(UsedVoucher, description="Taken", generate_examples=False)},
@@ -70,7 +70,7 @@ class Counter(Controller):
     @post(
         "/undo-use",
         operation_id="undo_voucher_use",
-        summary="Take a use back",
+        summary="Undo the use of a voucher",
         opt={"scope": "vouchers:use"},
         status_code=200,
         responses={200: ResponseSpec(UndoneUse, description="Undone", generate_examples=False)},
@@ -96,8 +96,8 @@ class PartnerRedemptions(Controller):
     tags = ["partner"]
 
     @get(
-        operation_id="partner_redemptions",
-        summary="The partner's redemptions, the newest first",
+        operation_id="list_own_redemptions",
+        summary="List redemptions of the partner's offers",
         opt={"scope": "redemptions:read"},
     )
     async def list_redemptions(

@@ -39,13 +39,13 @@ class Health(msgspec.Struct, frozen=True):
     status: str
 
 
-@get("/health/live", tags=["platform"], summary="Is the process alive")
+@get("/health/live", tags=["platform"], operation_id="check_liveness", summary="Check that the process is alive")
 async def live() -> Health:
     """Answer as long as the process runs; it needs nothing else."""
     return Health("ok")
 
 
-@get("/health/ready", tags=["platform"], summary="Can it serve")
+@get("/health/ready", tags=["platform"], operation_id="check_readiness", summary="Check that the process can serve")
 async def ready(request: Request[Any, Any, Any]) -> Response[Health]:
     """Answer 200 when the database answers within 0.8 s, else 503: whoever asks must not wait longer than that.
 
@@ -75,7 +75,13 @@ async def _database_answers() -> bool:
     return True
 
 
-@get("/metrics", tags=["platform"], summary="Prometheus metrics", media_type="text/plain")
+@get(
+    "/metrics",
+    tags=["platform"],
+    operation_id="get_metrics",
+    summary="Get the Prometheus metrics",
+    media_type="text/plain",
+)
 async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Answer in Prometheus' text format: this process's own, and the running checks, which are the same for all processes.
 

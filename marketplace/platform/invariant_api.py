@@ -20,7 +20,13 @@ ROLES = ["operations", "finance", "auditor"]
 logger = structlog.get_logger()
 
 
-@get("/v1/admin/invariants", tags=["operations"], summary="Do the numbers add up", opt={"roles": ROLES})
+@get(
+    "/v1/admin/invariants",
+    tags=["operations"],
+    operation_id="get_invariants",
+    summary="Get the results of the running invariants",
+    opt={"roles": ROLES},
+)
 async def invariants(request: Request[Any, Any, Any], staff: NamedDependency[Caller]) -> Invariants:  # noqa: ARG001 - the guard
     """What the running checks have found: wallet = lots = postings, stock, book sums, events consumed, the audit chain."""
     return await report(declared(request.app.state.packages))
@@ -30,7 +36,8 @@ async def invariants(request: Request[Any, Any, Any], staff: NamedDependency[Cal
     "/v1/admin/invariants/check",
     status_code=200,
     tags=["operations"],
-    summary="Check now whether the numbers add up",
+    operation_id="check_invariants",
+    summary="Check the running invariants now",
     opt={"roles": ROLES},
 )
 async def check(request: Request[Any, Any, Any], staff: NamedDependency[Caller]) -> Invariants:  # noqa: ARG001 - the guard

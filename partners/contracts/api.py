@@ -61,12 +61,17 @@ class AdminContracts(Controller):
         whole = request_key(request, staff.actor, key, data)
         return (await once(whole, language_of(request), draft, status=201, now=now)).response()
 
-    @get(operation_id="list_partner_contracts", summary="A partner's contracts", opt=READERS)
+    @get(operation_id="list_partner_contracts", summary="List a partner's contracts", opt=READERS)
     async def list_versions(self, partner_id: FromPath[str], staff: NamedDependency[Caller]) -> Page[ContractView]:  # noqa: ARG002 - the guard
         """All versions, by their first day."""
         return Page(await list_contracts(path_id(partner_id), staff=True))
 
-    @get("/{contract_id:str}", operation_id="get_partner_contract", summary="One version, with its ETag", opt=READERS)
+    @get(
+        "/{contract_id:str}",
+        operation_id="get_partner_contract",
+        summary="Get a version of a partner's contract",
+        opt=READERS,
+    )
     async def see(
         self,
         partner_id: FromPath[str],
@@ -76,7 +81,12 @@ class AdminContracts(Controller):
         """The ETag goes into If-Match of a change."""
         return with_etag(await see_contract(path_id(partner_id), path_id(contract_id), staff=True))
 
-    @put("/{contract_id:str}", operation_id="edit_contract", summary="Replace what a draft says", opt=OPERATIONS)
+    @put(
+        "/{contract_id:str}",
+        operation_id="replace_contract_draft",
+        summary="Replace a draft of a contract",
+        opt=OPERATIONS,
+    )
     async def edit(
         self,
         partner_id: FromPath[str],
@@ -96,8 +106,8 @@ class AdminContracts(Controller):
 
     @get(
         "/{contract_id:str}/difference",
-        operation_id="get_contract_difference",
-        summary="What a version changes of the one before",
+        operation_id="compare_partner_contract",
+        summary="Compare a version with the one before it",
         opt=READERS,
     )
     async def difference(
@@ -112,7 +122,7 @@ class AdminContracts(Controller):
     @post(
         "/{contract_id:str}/offer",
         operation_id="offer_contract",
-        summary="Offer a draft to be signed",
+        summary="Offer a draft for signature",
         opt=OPERATIONS,
         status_code=200,
         responses=ONE,
@@ -140,7 +150,7 @@ class AdminContracts(Controller):
     @post(
         "/{contract_id:str}/withdraw",
         operation_id="withdraw_contract",
-        summary="Take back a version that not both have signed",
+        summary="Withdraw a version before both have signed",
         opt=OPERATIONS,
         status_code=200,
         responses=ONE,

@@ -24,7 +24,7 @@ class AdminPacks(Controller):
 
     @post(
         operation_id="record_point_packs",
-        summary="Record packs of points that a partner paid for",
+        summary="Record point packs that a partner paid for",
         opt={"roles": ["finance"]},
         responses={201: ResponseSpec(PackBalance, description="The balance", generate_examples=False)},
     )
@@ -48,7 +48,7 @@ class AdminPacks(Controller):
         whole = request_key(request, staff.actor, key, data)
         return (await once(whole, language_of(request), record, status=201, now=now)).response()
 
-    @get(operation_id="get_point_packs", summary="A partner's prepaid points", opt=READERS)
+    @get(operation_id="get_point_packs", summary="Get a partner's prepaid points", opt=READERS)
     async def see(self, partner_id: FromPath[str], staff: NamedDependency[Caller]) -> PackBalance:  # noqa: ARG002 - the guard
         """Bought, granted, and what is left."""
         return await see_packs(path_id(partner_id))
@@ -60,7 +60,11 @@ class OwnPacks(Controller):
     path = "/v1/partner/point-packs"
     tags = ["partner"]
 
-    @get(operation_id="get_own_point_packs", summary="Our prepaid points", opt={"scope": "contracts:read"})
+    @get(
+        operation_id="get_own_point_packs",
+        summary="Get the partner's own prepaid points",
+        opt={"scope": "contracts:read"},
+    )
     async def see(self, partner: NamedDependency[PartnerCaller]) -> PackBalance:
         """Bought, granted, and what is left; `point_pack.low` warns in time."""
         return await see_packs(partner.partner_id)

@@ -48,7 +48,7 @@ class AdminPayoutAccount(Controller):
             )
         return _with_etag(account)
 
-    @get(operation_id="get_payout_account", summary="A partner's payout account, masked", opt=READERS)
+    @get(operation_id="get_payout_account", summary="Get a partner's payout account, masked", opt=READERS)
     async def see(
         self,
         partner_id: FromPath[str],
@@ -64,7 +64,11 @@ class OwnPayoutAccount(Controller):
     path = "/v1/partner/payout-account"
     tags = ["partner"]
 
-    @get(operation_id="get_own_payout_account", summary="Our payout account, masked", opt={"scope": "statements:read"})
+    @get(
+        operation_id="get_own_payout_account",
+        summary="Get the partner's own payout account, masked",
+        opt={"scope": "statements:read"},
+    )
     async def see(self, partner: NamedDependency[PartnerCaller]) -> PayoutAccountView:
         """Finance changes it, on paper."""
         return await see_payout_account(partner.partner_id)

@@ -30,7 +30,7 @@ class AdminSignatures(Controller):
     tags = ["operations"]
     opt = OPERATIONS
 
-    @post("/sign", operation_id="sign_contract", summary="Sign for the OEM", status_code=200, responses=ONE)
+    @post("/sign", operation_id="sign_contract", summary="Sign a contract for the OEM", status_code=200, responses=ONE)
     async def sign(
         self,
         partner_id: FromPath[str],
@@ -56,7 +56,7 @@ class AdminSignatures(Controller):
     @post(
         "/paper-signature",
         operation_id="record_paper_signature",
-        summary="Record the partner's signature from paper",
+        summary="Record a partner's signature on paper",
         status_code=200,
         responses=ONE,
     )
@@ -89,20 +89,25 @@ class PartnerContracts(Controller):
     path = "/v1/partner/contracts"
     tags = ["partner"]
 
-    @get(operation_id="list_own_contracts", summary="Our contracts", opt=_READ)
+    @get(operation_id="list_own_contracts", summary="List the partner's own contracts", opt=_READ)
     async def list_own(self, partner: NamedDependency[PartnerCaller]) -> Page[ContractView]:
         """All versions that were offered to the calling partner, by their first day."""
         return Page(await list_contracts(partner.partner_id, staff=False))
 
-    @get("/{contract_id:str}", operation_id="get_own_contract", summary="One of our contracts", opt=_READ)
+    @get(
+        "/{contract_id:str}",
+        operation_id="get_own_contract",
+        summary="Get one of the partner's own contracts",
+        opt=_READ,
+    )
     async def see(self, contract_id: FromPath[str], partner: NamedDependency[PartnerCaller]) -> Response[ContractView]:
         """Read `content`, check its hash, and sign just that."""
         return with_etag(await see_contract(partner.partner_id, path_id(contract_id), staff=False))
 
     @get(
         "/{contract_id:str}/difference",
-        operation_id="get_own_contract_difference",
-        summary="What a version changes of the one before",
+        operation_id="compare_own_contract",
+        summary="Compare a version with the one before it",
         opt=_READ,
     )
     async def difference(
@@ -114,7 +119,7 @@ class PartnerContracts(Controller):
     @post(
         "/{contract_id:str}/sign",
         operation_id="sign_own_contract",
-        summary="Sign a contract",
+        summary="Sign a contract for the partner",
         opt={"scope": "contracts:sign"},
         status_code=200,
         responses=ONE,

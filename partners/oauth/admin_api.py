@@ -49,8 +49,8 @@ class AdminClients(Controller):
 
     @post(
         "/partners/{partner_id:str}/clients",
-        operation_id="issue_partner_client",
-        summary="Issue an OAuth client to a partner",
+        operation_id="create_partner_client",
+        summary="Create an OAuth client for a partner",
         opt=_OPERATIONS,
         responses=_ISSUED,
     )
@@ -77,7 +77,7 @@ class AdminClients(Controller):
     @get(
         "/partners/{partner_id:str}/clients",
         operation_id="list_partner_clients",
-        summary="A partner's OAuth clients",
+        summary="List a partner's OAuth clients",
         opt={"roles": ["operations", "auditor"]},
     )
     async def list_of_partner(
@@ -95,8 +95,8 @@ class AdminClients(Controller):
 
     @post(
         "/oem-clients",
-        operation_id="issue_oem_client",
-        summary="Issue an OAuth client to one of the OEM's systems",
+        operation_id="create_oem_client",
+        summary="Create an OAuth client for one of the OEM's systems",
         opt=_OPERATIONS,
         responses=_ISSUED,
     )
@@ -122,7 +122,7 @@ class AdminClients(Controller):
     @get(
         "/oem-clients",
         operation_id="list_oem_clients",
-        summary="The OEM's OAuth clients",
+        summary="List the OEM's OAuth clients",
         opt={"roles": ["operations", "auditor"]},
     )
     async def list_oem(
@@ -137,8 +137,8 @@ class AdminClients(Controller):
 
     @post(
         "/integrator-clients",
-        operation_id="issue_integrator_client",
-        summary="Issue an OAuth client to an application that acts for partners",
+        operation_id="create_integrator_client",
+        summary="Create an OAuth client for an integrator",
         opt=_OPERATIONS,
         responses=_ISSUED,
     )
@@ -164,7 +164,7 @@ class AdminClients(Controller):
     @get(
         "/integrator-clients",
         operation_id="list_integrator_clients",
-        summary="The OAuth clients of applications that act for partners",
+        summary="List the OAuth clients of integrators",
         opt={"roles": ["operations", "auditor"]},
     )
     async def list_integrators(
@@ -180,7 +180,7 @@ class AdminClients(Controller):
     @post(
         "/clients/{client_id:str}/rotate-secret",
         operation_id="rotate_client_secret",
-        summary="Give an OAuth client a new secret",
+        summary="Rotate an OAuth client's secret",
         opt=_OPERATIONS,
         status_code=200,
         responses=ROTATED,
@@ -203,8 +203,8 @@ class AdminClients(Controller):
 
     @post(
         "/registration-tokens",
-        operation_id="issue_registration_token",
-        summary="Let a company register its clients by itself",
+        operation_id="create_registration_token",
+        summary="Create an initial access token for client registration",
         opt=_OPERATIONS,
         responses={201: ResponseSpec(InitialToken, description="The token", generate_examples=False)},
     )
@@ -232,7 +232,7 @@ class AdminClients(Controller):
     @post(
         "/signing-keys/rotate",
         operation_id="rotate_signing_key",
-        summary="Make the next key that signs access tokens",
+        summary="Rotate the key that signs access tokens",
         opt=_OPERATIONS,
         responses={201: ResponseSpec(SigningKeyView, description="The key", generate_examples=False)},
     )

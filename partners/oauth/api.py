@@ -101,7 +101,7 @@ def _plain(answer: TokenAnswer) -> Response[bytes]:
     opt=_COUNTED,
     tags=["oauth"],
     operation_id="issue_token",
-    summary="Ask for an access token",
+    summary="Issue an access token",
     status_code=200,
     operation_class=TokenOperation,
     security=_PUBLIC,
@@ -121,7 +121,7 @@ async def token(request: HttpRequest) -> Response[bytes]:
     opt=_COUNTED,
     tags=["oauth"],
     operation_id="push_authorization_request",
-    summary="Leave an authorization request before sending the browser",
+    summary="Push an authorization request",
     status_code=201,
     operation_class=PushOperation,
     security=_PUBLIC,
@@ -137,7 +137,7 @@ async def push(request: HttpRequest) -> Response[bytes]:
     opt=_COUNTED,
     tags=["oauth"],
     operation_id="introspect_token",
-    summary="Ask whether a token of one's own works",
+    summary="Introspect a token",
     status_code=200,
     operation_class=AboutTokenOperation,
     security=_PUBLIC,
@@ -156,7 +156,7 @@ async def introspect(request: HttpRequest) -> Response[bytes]:
     opt=_COUNTED,
     tags=["oauth"],
     operation_id="revoke_token",
-    summary="Say that a token is needed no more",
+    summary="Revoke a token",
     status_code=200,
     operation_class=AboutTokenOperation,
     security=_PUBLIC,
@@ -170,8 +170,8 @@ async def revoke(request: HttpRequest) -> Response[bytes]:
 @get(
     "/.well-known/oauth-authorization-server",
     tags=["oauth"],
-    operation_id="oauth_server_metadata",
-    summary="What the OAuth server can do",
+    operation_id="get_oauth_server_metadata",
+    summary="Get the OAuth server's metadata",
     security=_PUBLIC,
 )
 async def metadata(settings: NamedDependency[Settings]) -> ServerMetadata:
@@ -206,7 +206,13 @@ async def metadata(settings: NamedDependency[Settings]) -> ServerMetadata:
     )
 
 
-@get("/oauth/jwks.json", tags=["oauth"], operation_id="oauth_jwks", summary="Our public keys", security=_PUBLIC)
+@get(
+    "/oauth/jwks.json",
+    tags=["oauth"],
+    operation_id="get_oauth_jwks",
+    summary="Get the server's public keys",
+    security=_PUBLIC,
+)
 async def jwks(request: HttpRequest) -> Response[Jwks]:
     """The keys that verify our access tokens (RFC 7517)."""
     published = msgspec.convert(await parts_of(request).local_keys.published(), Jwks)
@@ -247,7 +253,7 @@ class RegisterOperation(Operation):
     opt=_COUNTED,
     tags=["oauth"],
     operation_id="register_client",
-    summary="Register a client with an initial access token",
+    summary="Register a client",
     status_code=201,
     operation_class=RegisterOperation,
     security=_PUBLIC,
@@ -272,8 +278,8 @@ async def register(
     "/oauth/register/{client_id:str}",
     opt=_COUNTED,
     tags=["oauth"],
-    operation_id="see_registered_client",
-    summary="A client's own registration",
+    operation_id="get_registered_client",
+    summary="Get a client's own registration",
     security=_PUBLIC,
     exception_handlers=_HANDLERS,
     responses=_OWN,
@@ -289,7 +295,7 @@ async def see_registration(
     "/oauth/register/{client_id:str}",
     opt=_COUNTED,
     tags=["oauth"],
-    operation_id="change_registered_client",
+    operation_id="replace_registered_client",
     summary="Replace a client's own registration",
     operation_class=RegisterOperation,
     security=_PUBLIC,
@@ -315,7 +321,7 @@ async def change_registration(
     opt=_COUNTED,
     tags=["oauth"],
     operation_id="delete_registered_client",
-    summary="Revoke a client at its own wish",
+    summary="Delete a client's own registration",
     status_code=204,
     security=_PUBLIC,
     exception_handlers=_HANDLERS,

@@ -31,7 +31,7 @@ class OwnClients(Controller):
     @post(
         "/client/rotate-secret",
         operation_id="rotate_own_secret",
-        summary="Give our own OAuth client a new secret",
+        summary="Rotate the calling client's secret",
         status_code=200,
         responses=ROTATED,
     )
@@ -52,7 +52,9 @@ class OwnClients(Controller):
         with in_place(LIVE):  # a sandbox's credentials, too, are kept on the live side
             return await answer_rotation(request, settings, partner.client_id, data, partner.actor, key, now)
 
-    @get("/grants", operation_id="list_grants", summary="Applications that our people let act for us", opt=_GRANTS)
+    @get(
+        "/grants", operation_id="list_grants", summary="List the applications that may act for the partner", opt=_GRANTS
+    )
     async def grants(
         self,
         partner: NamedDependency[PartnerCaller],
@@ -67,7 +69,7 @@ class OwnClients(Controller):
     @post(
         "/grants/{grant_id:str}/revoke",
         operation_id="revoke_grant",
-        summary="End what an application may do for us",
+        summary="Revoke an application's grant",
         opt=_GRANTS,
         status_code=200,
         responses={200: ResponseSpec(GrantView, description="The grant", generate_examples=False)},

@@ -60,7 +60,7 @@ class Applications(Controller):
     security = [{}]
 
     @post(
-        operation_id="apply",
+        operation_id="create_application",
         summary="Apply to become a partner",
         responses={201: ResponseSpec(ApplicationReceipt, description="The receipt", generate_examples=False)},
     )
@@ -83,7 +83,7 @@ class Applications(Controller):
         outcome = await once(whole, language_of(request), record, status=201, now=now)
         return reveal(outcome, "application_token", settings.keys)
 
-    @get("/{application_id:str}", operation_id="get_application", summary="How far is our application")
+    @get("/{application_id:str}", operation_id="get_application", summary="Get an application's status")
     async def status(self, application_id: FromPath[str], authorization: ApplicationToken = None) -> ApplicationStatus:
         """Shown to whoever has the application token, sent as `Authorization: Bearer mpa_…`."""
         return await look(path_id(application_id), bearer_of(authorization))
@@ -91,7 +91,7 @@ class Applications(Controller):
     @post(
         "/{application_id:str}/resubmit",
         operation_id="resubmit_application",
-        summary="Hand in an application again after changes were asked for",
+        summary="Resubmit an application",
         status_code=200,
         responses={200: ResponseSpec(ApplicationStatus, description="How far it is", generate_examples=False)},
     )
@@ -121,7 +121,7 @@ class AdminPartners(Controller):
     path = "/v1/admin/partners"
     tags = ["operations"]
 
-    @get(operation_id="list_partners", summary="Partners and applications", opt=READERS)
+    @get(operation_id="list_partners", summary="List partners and applications", opt=READERS)
     async def list_all(
         self,
         staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
@@ -133,19 +133,19 @@ class AdminPartners(Controller):
         """The newest application first; `status` narrows the list to one state."""
         return await read.list_partners(read.status_filter(status), cursors, cursor, limit)
 
-    @get("/{partner_id:str}", operation_id="get_partner", summary="One partner with its history", opt=READERS)
+    @get("/{partner_id:str}", operation_id="get_partner", summary="Get a partner with its history", opt=READERS)
     async def see(self, partner_id: FromPath[str], staff: NamedDependency[Caller]) -> PartnerDetail:  # noqa: ARG002 - the guard
         """Everything about a partner, its history and what can be decided now."""
         return await read.partner_detail(path_id(partner_id))
 
 
-def _decision(decision: Decision, summary: str) -> HTTPRouteHandler:
+def _decision(decision: Decision, operation_id: str, summary: str) -> HTTPRouteHandler:
     """Return the route of one decision. They differ in nothing but their word."""
 
     @post(
-        f"/v1/admin/partners/{{partner_id:str}}/{decision}",
+        f"/v1/admin/partners/{{partner_id:str}}/{decision.replace('_', '-')}",
         tags=["operations"],
-        operation_id=f"{decision}_partner",
+        operation_id=operation_id,
         summary=summary,
         opt=OPERATIONS,
         status_code=200,
@@ -174,13 +174,13 @@ def _decision(decision: Decision, summary: str) -> HTTPRouteHandler:
 
 
 DECISIONS = [
-    _decision("take_up", "Take up an application"),
-    _decision("request_changes", "Ask the applicant for changes"),
-    _decision("approve", "Approve an application"),
-    _decision("reject", "Reject an application"),
-    _decision("suspend", "Suspend a partner"),
-    _decision("resume", "Resume a suspended partner"),
-    _decision("terminate", "End the partnership"),
+    _decision("review", "review_application", "Start the review of an application"),
+    _decision("request_changes", "request_application_changes", "Ask an applicant for changes"),
+    _decision("approve", "approve_application", "Approve an application"),
+    _decision("reject", "reject_application", "Reject an application"),
+    _decision("suspend", "suspend_partner", "Suspend a partner"),
+    _decision("resume", "resume_partner", "Resume a suspended partner"),
+    _decision("terminate", "terminate_partner", "Terminate a partnership"),
 ]
 
 
@@ -190,7 +190,7 @@ class OwnProfile(Controller):
     path = "/v1/partner"
     tags = ["partner"]
 
-    @get("/profile", operation_id="get_profile", summary="Who are we")
+    @get("/profile", operation_id="get_profile", summary="Get the partner's profile")
     async def profile(self, partner: NamedDependency[PartnerCaller]) -> Profile:
         """The calling partner, and what this token may do."""
         return await read.profile(partner.partner_id, partner.client_id, partner.scopes)

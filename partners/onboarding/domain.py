@@ -37,7 +37,7 @@ _GOING = (PartnerStatus.APPROVED, PartnerStatus.ACTIVE, PartnerStatus.SUSPENDED)
 
 PARTNER: Transitions[PartnerStatus] = Transitions(
     {
-        (PartnerStatus.APPLIED, "take_up"): PartnerStatus.IN_REVIEW,
+        (PartnerStatus.APPLIED, "review"): PartnerStatus.IN_REVIEW,
         (PartnerStatus.IN_REVIEW, "request_changes"): PartnerStatus.CHANGES_REQUESTED,
         (PartnerStatus.CHANGES_REQUESTED, "resubmit"): PartnerStatus.IN_REVIEW,
         (PartnerStatus.IN_REVIEW, "approve"): PartnerStatus.APPROVED,
@@ -74,7 +74,7 @@ ADMITTED = frozenset({PartnerStatus.APPROVED, PartnerStatus.ACTIVE})
 `issue_client` is possible in just these states.
 """
 
-Decision = Literal["take_up", "request_changes", "approve", "reject", "suspend", "resume", "terminate"]
+Decision = Literal["review", "request_changes", "approve", "reject", "suspend", "resume", "terminate"]
 """What operations decide; `resubmit` is the applicant's, `sign_contract` and `activate` follow from the contract."""
 
 NEED_REASON: frozenset[str] = frozenset({"request_changes", "reject", "suspend", "terminate"})
@@ -90,14 +90,14 @@ Step = tuple[Decision, PartnerStatus]
 
 
 def decide(status: PartnerStatus, decision: Decision, reason: str | None) -> list[Step]:
-    """Return the steps that the decision takes, each along an arrow of the table: the decision alone, or `take_up` before it.
+    """Return the steps that the decision takes, each along an arrow of the table: the decision alone, or `review` before it.
 
     Raises TransitionRefusedError, or InvalidField when a reason is needed and missing.
     """
     steps: list[Step] = []
     if status is PartnerStatus.APPLIED and decision in _TAKE_UP_FIRST:
-        status = PARTNER.after(status, "take_up")
-        steps.append(("take_up", status))
+        status = PARTNER.after(status, "review")
+        steps.append(("review", status))
     steps.append((decision, PARTNER.after(status, decision)))
     if decision in NEED_REASON and not reason:
         raise InvalidField("reason", "必须说明原因。", "is required for this decision.")

@@ -54,8 +54,8 @@ class Locations(Controller):
     tags = ["partner"]
 
     @post(
-        operation_id="add_location",
-        summary="Add a location",
+        operation_id="create_location",
+        summary="Create a location",
         opt=_WRITE,
         responses={201: ResponseSpec(LocationView, description="The location", generate_examples=False)},
     )
@@ -76,7 +76,7 @@ class Locations(Controller):
         whole = request_key(request, partner.actor, key, data)
         return (await once(whole, language_of(request), add, status=201, now=now)).response()
 
-    @get(operation_id="list_locations", summary="Our locations")
+    @get(operation_id="list_locations", summary="List the partner's locations")
     async def list_all(
         self,
         partner: NamedDependency[PartnerCaller],
@@ -89,8 +89,8 @@ class Locations(Controller):
 
     @patch(
         "/{location_id:str}",
-        operation_id="change_location",
-        summary="Change a location, or its opening",
+        operation_id="update_location",
+        summary="Update a location",
         opt=_WRITE | {"patch": LocationContent},
     )
     async def change(
@@ -107,7 +107,7 @@ class Locations(Controller):
     @post(
         "/import",
         operation_id="import_locations",
-        summary="Add and change locations by a file",
+        summary="Import locations from a file",
         opt=_WRITE | {RAW_BODY: True},
         status_code=200,
         operation_class=ImportOperation,

@@ -37,14 +37,14 @@ class Requirements(Controller):
     path = "/v1/admin/requirements"
     tags = ["operations"]
 
-    @get(operation_id="list_requirements", summary="The requirements of the checklist", opt=READERS)
+    @get(operation_id="list_requirements", summary="List the requirements of the checklist", opt=READERS)
     async def list_all(self, staff: NamedDependency[Caller]) -> RequirementList:  # noqa: ARG002 - the guard
         """All of them, retired ones too, in the order of the checklist."""
         return await list_requirements()
 
     @post(
         operation_id="create_requirement",
-        summary="Ask something more of applicants",
+        summary="Create a requirement",
         opt=OPERATIONS,
         responses={201: ResponseSpec(RequirementView, description="The requirement", generate_examples=False)},
     )
@@ -67,8 +67,8 @@ class Requirements(Controller):
 
     @patch(
         "/{code:str}",
-        operation_id="change_requirement",
-        summary="Change a requirement",
+        operation_id="update_requirement",
+        summary="Update a requirement",
         opt=OPERATIONS | {"patch": RequirementContent},
     )
     async def change(
@@ -85,7 +85,7 @@ class Requirements(Controller):
     @post(
         "/{code:str}/retire",
         operation_id="retire_requirement",
-        summary="Ask it of nobody any more",
+        summary="Retire a requirement",
         opt=OPERATIONS,
         status_code=200,
         responses={200: ResponseSpec(RequirementView, description="The requirement", generate_examples=False)},
@@ -114,7 +114,7 @@ class AdminChecklist(Controller):
     path = "/v1/admin/partners/{partner_id:str}/checklist"
     tags = ["operations"]
 
-    @get(operation_id="get_partner_checklist", summary="What a partner still has to show", opt=READERS)
+    @get(operation_id="get_partner_checklist", summary="Get a partner's onboarding checklist", opt=READERS)
     async def see(self, partner_id: FromPath[str], staff: NamedDependency[Caller]) -> Checklist:  # noqa: ARG002 - the guard
         """Each requirement of this partner's kind, whether it is met and by whose word, and what is missing at each gate."""
         return await checklist(path_id(partner_id), staff=True)
@@ -122,7 +122,7 @@ class AdminChecklist(Controller):
     @post(
         "/{code:str}/verify",
         operation_id="verify_requirement",
-        summary="Note that a document was seen",
+        summary="Verify a requirement of the checklist",
         opt=OPERATIONS,
         status_code=200,
         responses={200: ResponseSpec(Checklist, description="The checklist", generate_examples=False)},
@@ -156,7 +156,7 @@ class ApplicantChecklist(Controller):
     tags = ["partner"]
     security = [{}]
 
-    @get("/checklist", operation_id="get_application_checklist", summary="What our application still needs")
+    @get("/checklist", operation_id="get_application_checklist", summary="Get an application's checklist")
     async def see(self, application_id: FromPath[str], authorization: ApplicationToken = None) -> Checklist:
         """Each requirement, whether it is met, and what is missing at each gate."""
         identifier = path_id(application_id)
@@ -166,7 +166,7 @@ class ApplicantChecklist(Controller):
     @post(
         "/attestations",
         operation_id="attest_requirement",
-        summary="Say that a requirement is met",
+        summary="Attest that a requirement is met",
         status_code=200,
         responses={200: ResponseSpec(Checklist, description="The checklist", generate_examples=False)},
     )

@@ -35,7 +35,7 @@ class SandboxApi(Controller):
     path = "/v1/partner/sandbox"
     tags = ["sandbox"]
 
-    @get(operation_id="get_sandbox", summary="The sandbox: its clock, test members and magic offers")
+    @get(operation_id="get_sandbox", summary="Get the sandbox")
     async def look(
         self,
         partner: NamedDependency[PartnerCaller],  # noqa: ARG002 - the guard
@@ -77,7 +77,12 @@ class SandboxApi(Controller):
             await package.time_passed(made_at, clock.now())
         return outcome.response()
 
-    @post("/member-tokens", operation_id="issue_sandbox_member_token", summary="Act as a test member", status_code=200)
+    @post(
+        "/member-tokens",
+        operation_id="create_sandbox_member_token",
+        summary="Create an access token for a test member",
+        status_code=200,
+    )
     async def member_token(
         self,
         data: JSONBody[MemberTokenIn],

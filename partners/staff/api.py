@@ -46,7 +46,7 @@ class OwnStaff(Controller):
     opt = _MANAGE
     tags = ["partner"]
 
-    @get(operation_id="list_staff", summary="Our people")
+    @get(operation_id="list_staff", summary="List the partner's staff")
     async def list_all(
         self,
         partner: NamedDependency[PartnerCaller],
@@ -58,7 +58,7 @@ class OwnStaff(Controller):
         """Who was invited first comes first; disabled people stay on the list."""
         return await list_staff(partner.partner_id, cursors, cursor, limit, clock.now())
 
-    @post(operation_id="invite_staff", summary="Invite somebody", responses={201: _PERSON})
+    @post(operation_id="invite_staff", summary="Invite a staff member", responses={201: _PERSON})
     async def invite(
         self,
         data: JSONBody[NewStaff],
@@ -76,7 +76,7 @@ class OwnStaff(Controller):
         whole = request_key(request, partner.actor, key, data)
         return (await once(whole, language_of(request), invite, status=201, now=now)).response()
 
-    @get("/{staff_id:str}", operation_id="get_staff", summary="One of our people, with its ETag")
+    @get("/{staff_id:str}", operation_id="get_staff", summary="Get a staff member")
     async def see(
         self, staff_id: FromPath[str], partner: NamedDependency[PartnerCaller], clock: NamedDependency[Clock]
     ) -> Response[StaffView]:
@@ -85,8 +85,8 @@ class OwnStaff(Controller):
 
     @patch(
         "/{staff_id:str}",
-        operation_id="change_staff",
-        summary="Change name, roles or locations",
+        operation_id="update_staff",
+        summary="Update a staff member",
         opt={"patch": StaffContent},
     )
     async def change(
@@ -109,7 +109,7 @@ class OwnStaff(Controller):
     @post(
         "/{staff_id:str}/disable",
         operation_id="disable_staff",
-        summary="End somebody's access",
+        summary="Disable a staff member",
         status_code=200,
         responses={200: _PERSON},
     )
@@ -134,8 +134,8 @@ class OwnStaff(Controller):
 
     @post(
         "/{staff_id:str}/invite",
-        operation_id="invite_staff_again",
-        summary="Send a new invitation",
+        operation_id="resend_staff_invitation",
+        summary="Resend an invitation",
         status_code=200,
         responses={200: _PERSON},
     )
@@ -159,7 +159,7 @@ class OwnStaff(Controller):
     @post(
         "/{staff_id:str}/end-sessions",
         operation_id="end_staff_sessions",
-        summary="Sign somebody out everywhere",
+        summary="End a staff member's sessions",
         status_code=200,
         responses={200: ResponseSpec(EndedSessions, description="How many", generate_examples=False)},
     )
@@ -190,14 +190,14 @@ class OwnProvider(Controller):
     opt = _MANAGE
     tags = ["partner"]
 
-    @get(operation_id="get_identity_provider", summary="Our identity provider, with its ETag")
+    @get(operation_id="get_identity_provider", summary="Get the partner's identity provider")
     async def see(
         self, partner: NamedDependency[PartnerCaller], settings: NamedDependency[Settings]
     ) -> Response[ProviderView]:
         """Without its secret. Register `redirect_uri` there; `sign_in` is where people begin."""
         return _tagged(await see_provider(settings, partner.partner_id))
 
-    @put(operation_id="set_identity_provider", summary="Let our people sign in by our own provider")
+    @put(operation_id="set_identity_provider", summary="Set the partner's identity provider")
     async def set(
         self,
         data: JSONBody[ProviderIn],
@@ -215,7 +215,7 @@ class OwnProvider(Controller):
         gate_of(request).forget()
         return _tagged(view)
 
-    @delete(operation_id="delete_identity_provider", summary="Forget our identity provider")
+    @delete(operation_id="delete_identity_provider", summary="Delete the partner's identity provider")
     async def forget(
         self, request: HttpRequest, partner: NamedDependency[PartnerCaller], clock: NamedDependency[Clock]
     ) -> None:
@@ -231,7 +231,7 @@ class AdminStaff(Controller):
     path = "/v1/admin/partners/{partner_id:str}/staff"
     tags = ["operations"]
 
-    @get(operation_id="list_partner_staff", summary="A partner's people", opt=READERS)
+    @get(operation_id="list_partner_staff", summary="List a partner's staff", opt=READERS)
     async def list_all(
         self,
         partner_id: FromPath[str],
@@ -248,7 +248,7 @@ class AdminStaff(Controller):
 
     @post(
         operation_id="invite_partner_owner",
-        summary="Invite an owner when none can sign in",
+        summary="Invite an owner for a partner without one",
         opt=OPERATIONS,
         responses={201: _PERSON},
     )
@@ -273,7 +273,7 @@ class AdminStaff(Controller):
     @post(
         "/{staff_id:str}/reset",
         operation_id="reset_partner_owner",
-        summary="Invite an owner anew who lost what they sign in with",
+        summary="Reset an owner who lost their sign-in",
         opt=OPERATIONS,
         status_code=200,
         responses={200: _PERSON},

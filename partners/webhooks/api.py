@@ -50,7 +50,7 @@ class WebhookEndpoints(Controller):
 
     @post(
         operation_id="create_webhook_endpoint",
-        summary="Add a webhook endpoint",
+        summary="Create a webhook endpoint",
         responses={
             201: ResponseSpec(EndpointView, description="The endpoint, with its secret", generate_examples=False)
         },
@@ -74,7 +74,7 @@ class WebhookEndpoints(Controller):
         outcome = await once(whole, language_of(request), create, status=201, now=now)
         return reveal(outcome, "secret", settings.keys)
 
-    @get(operation_id="list_webhook_endpoints", summary="Our webhook endpoints")
+    @get(operation_id="list_webhook_endpoints", summary="List webhook endpoints")
     async def list_all(
         self,
         partner: NamedDependency[PartnerCaller],
@@ -85,15 +85,15 @@ class WebhookEndpoints(Controller):
         """The oldest first."""
         return await list_endpoints(partner.partner_id, cursors, cursor, limit)
 
-    @get("/{endpoint_id:str}", operation_id="get_webhook_endpoint", summary="One webhook endpoint")
+    @get("/{endpoint_id:str}", operation_id="get_webhook_endpoint", summary="Get a webhook endpoint")
     async def see(self, endpoint_id: FromPath[str], partner: NamedDependency[PartnerCaller]) -> Response[EndpointView]:
         """Without its secret. The ETag is what an edit sends as If-Match."""
         return _tagged(await see_endpoint(partner.partner_id, path_id(endpoint_id)))
 
     @patch(
         "/{endpoint_id:str}",
-        operation_id="edit_webhook_endpoint",
-        summary="Change a webhook endpoint",
+        operation_id="update_webhook_endpoint",
+        summary="Update a webhook endpoint",
         opt={"patch": EndpointContent},
     )
     async def edit(
@@ -123,7 +123,7 @@ class WebhookEndpoints(Controller):
     @post(
         "/{endpoint_id:str}/rotate-secret",
         operation_id="rotate_webhook_secret",
-        summary="Give an endpoint a new secret",
+        summary="Rotate a webhook endpoint's secret",
         status_code=200,
         responses={
             200: ResponseSpec(EndpointView, description="The endpoint, with its secret", generate_examples=False)
@@ -152,7 +152,7 @@ class WebhookEndpoints(Controller):
     @post(
         "/{endpoint_id:str}/simulate",
         operation_id="simulate_webhook",
-        summary="Send a sample of a type to an endpoint",
+        summary="Send a sample message to an endpoint",
         responses={201: ResponseSpec(DeliveryDetail, description="The delivery", generate_examples=False)},
     )
     async def simulate(
@@ -175,7 +175,7 @@ class WebhookEndpoints(Controller):
         return (await once(whole, language_of(request), simulate, status=201, now=now)).response()
 
     @get(
-        "/{endpoint_id:str}/deliveries", operation_id="list_webhook_deliveries", summary="What was sent to an endpoint"
+        "/{endpoint_id:str}/deliveries", operation_id="list_webhook_deliveries", summary="List an endpoint's deliveries"
     )
     async def deliveries(
         self,
@@ -198,7 +198,7 @@ class WebhookDeliveries(Controller):
     opt = _MANAGE
     tags = ["partner"]
 
-    @get("/{delivery_id:str}", operation_id="get_webhook_delivery", summary="One delivery, with every try")
+    @get("/{delivery_id:str}", operation_id="get_webhook_delivery", summary="Get a webhook delivery with its attempts")
     async def see(self, delivery_id: FromPath[str], partner: NamedDependency[PartnerCaller]) -> DeliveryDetail:
         """What was sent, when, and what came back."""
         return await deliveries.see_delivery(partner.partner_id, path_id(delivery_id))
@@ -206,7 +206,7 @@ class WebhookDeliveries(Controller):
     @post(
         "/{delivery_id:str}/resend",
         operation_id="resend_webhook_delivery",
-        summary="Send a message again",
+        summary="Resend a webhook delivery",
         status_code=200,
         responses={200: ResponseSpec(DeliveryDetail, description="The delivery", generate_examples=False)},
     )
@@ -236,7 +236,7 @@ class PartnerEvents(Controller):
     opt = _READ
     tags = ["partner"]
 
-    @get("/events", operation_id="list_partner_events", summary="What happened, in order")
+    @get("/events", operation_id="list_events", summary="List the partner's events in order")
     async def events(
         self,
         partner: NamedDependency[PartnerCaller],
@@ -249,7 +249,7 @@ class PartnerEvents(Controller):
         """
         return await read_events(partner.partner_id, cursors, cursor, limit)
 
-    @get("/event-types", operation_id="list_event_types", summary="The types of events, with the JSON Schema of each")
+    @get("/event-types", operation_id="list_event_types", summary="List the event types with their JSON Schemas")
     async def types(
         self,
         request: HttpRequest,

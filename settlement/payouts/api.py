@@ -58,7 +58,7 @@ class FinancePayouts(Controller):
         whole = request_key(request, staff.actor, key, data)
         return (await once(whole, language_of(request), record, status=201, now=now)).response()
 
-    @get(operation_id="list_payouts", summary="Payouts", opt={"roles": ["finance", "finance_approver", "auditor"]})
+    @get(operation_id="list_payouts", summary="List payouts", opt={"roles": ["finance", "finance_approver", "auditor"]})
     async def list_all(
         self,
         staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
@@ -80,7 +80,7 @@ class PartnerPayouts(Controller):
     path = "/v1/partner/payouts"
     tags = ["partner"]
 
-    @get(operation_id="list_own_payouts", summary="Own payouts", opt={"scope": "statements:read"})
+    @get(operation_id="list_own_payouts", summary="List the partner's own payouts", opt={"scope": "statements:read"})
     async def list_own(
         self,
         partner: NamedDependency[PartnerCaller],

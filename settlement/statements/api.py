@@ -123,7 +123,7 @@ class FinanceStatements(Controller):
         whole = request_key(request, staff.actor, key, None)
         return (await once(whole, language_of(request), decide, now=now)).response()
 
-    @get(operation_id="list_statements", summary="Statements", opt=READERS)
+    @get(operation_id="list_statements", summary="List statements", opt=READERS)
     async def list_all(
         self,
         staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
@@ -138,7 +138,7 @@ class FinanceStatements(Controller):
         wanted = Filter(month_of(month) if month else None, partner_id, status)
         return await statement_page(cursors, wanted, cursor, limit, statement_view)
 
-    @get("/{statement_id:str}", operation_id="get_statement", summary="One statement", opt=READERS)
+    @get("/{statement_id:str}", operation_id="get_statement", summary="Get a statement", opt=READERS)
     async def one(
         self,
         statement_id: FromPath[str],
@@ -147,7 +147,7 @@ class FinanceStatements(Controller):
         """The statement."""
         return statement_view(await find(path_id(statement_id)))
 
-    @get("/{statement_id:str}/lines", operation_id="list_statement_lines", summary="A statement's lines", opt=READERS)
+    @get("/{statement_id:str}/lines", operation_id="list_statement_lines", summary="List a statement's lines", opt=READERS)
     async def lines(
         self,
         statement_id: FromPath[str],
@@ -161,8 +161,8 @@ class FinanceStatements(Controller):
 
     @get(
         "/{statement_id:str}/lines.csv",
-        operation_id="get_statement_csv",
-        summary="Lines as CSV",
+        operation_id="export_statement_csv",
+        summary="Export a statement's lines as CSV",
         opt=READERS,
         responses=_CSV,
     )
@@ -178,8 +178,8 @@ class FinanceStatements(Controller):
 
     @get(
         "/{statement_id:str}/lines.xlsx",
-        operation_id="get_statement_xlsx",
-        summary="Lines as XLSX",
+        operation_id="export_statement_xlsx",
+        summary="Export a statement's lines as XLSX",
         opt=READERS,
         responses=_XLSX,
     )
@@ -201,7 +201,7 @@ class PartnerStatements(Controller):
     tags = ["partner"]
     opt = SCOPE
 
-    @get(operation_id="list_own_statements", summary="Own statements")
+    @get(operation_id="list_own_statements", summary="List the partner's own statements")
     async def list_own(
         self,
         partner: NamedDependency[PartnerCaller],
@@ -215,12 +215,12 @@ class PartnerStatements(Controller):
         wanted = Filter(month_of(month) if month else None, None, status)
         return await own_statement_page(partner.partner_id, cursors, wanted, cursor, limit)
 
-    @get("/{statement_id:str}", operation_id="get_own_statement", summary="One of its statements")
+    @get("/{statement_id:str}", operation_id="get_own_statement", summary="Get one of the partner's own statements")
     async def one(self, statement_id: FromPath[str], partner: NamedDependency[PartnerCaller]) -> PartnerStatementView:
         """The statement."""
         return partner_view(await find_own(partner.partner_id, path_id(statement_id)))
 
-    @get("/{statement_id:str}/lines", operation_id="list_own_statement_lines", summary="Its lines")
+    @get("/{statement_id:str}/lines", operation_id="list_own_statement_lines", summary="List the lines of the partner's own statement")
     async def lines(
         self,
         statement_id: FromPath[str],
@@ -234,8 +234,8 @@ class PartnerStatements(Controller):
 
     @get(
         "/{statement_id:str}/lines.csv",
-        operation_id="get_own_statement_csv",
-        summary="Its lines as CSV",
+        operation_id="export_own_statement_csv",
+        summary="Export the lines of the partner's own statement as CSV",
         responses=_CSV,
     )
     async def csv(
@@ -251,8 +251,8 @@ class PartnerStatements(Controller):
 
     @get(
         "/{statement_id:str}/lines.xlsx",
-        operation_id="get_own_statement_xlsx",
-        summary="Its lines as XLSX",
+        operation_id="export_own_statement_xlsx",
+        summary="Export the lines of the partner's own statement as XLSX",
         responses=_XLSX,
     )
     async def xlsx(

@@ -359,19 +359,19 @@ def _the_body_says_whose(patch: pytest.MonkeyPatch) -> None:
 
 
 BROKEN: list[tuple[str, str, Callable[[pytest.MonkeyPatch], None]]] = [
-    ("get_my_offer", "another's: 200", _anybodys_offer),
-    ("get_own_statement_csv", "another's: 200", _anybodys_statement),
+    ("get_own_offer", "another's: 200", _anybodys_offer),
+    ("export_own_statement_csv", "another's: 200", _anybodys_statement),
     ("get_webhook_delivery", "another's: 200", _anybodys_delivery),
-    ("list_my_offers", "another sees", _everybodys_list),
+    ("list_own_offers", "another sees", _everybodys_list),
     ("get_staff", "told from what is not", _said_otherwise),
     ("get_webhook_endpoint", "another's: 404", _written_before),
     ("list_staff", "all but staff:manage: 200", _without_scopes),
     ("approve_statement", "only .*: (200|409)", _without_roles),
     ("get_application_checklist", "a partner's token: 200", _anybodys_application),
     ("list_own_payouts", "revoked: 200", _revoked_goes_on),
-    ("list_my_offers", "its person was disabled: 200", _disabled_goes_on),
+    ("list_own_offers", "its person was disabled: 200", _disabled_goes_on),
     ("register_client", "added partner_id: 201", _the_body_says_whose),
-    ("issue_sandbox_member_token", "another's: 404", _written_in_a_sandbox),
+    ("create_sandbox_member_token", "another's: 404", _written_in_a_sandbox),
 ]
 
 

@@ -150,7 +150,7 @@ async def test_an_application_is_opened_from_its_message(
     address = shop.browser.settings.base_url
     applied = good(await shop.api.post("/v1/partner/applications", json=application_json(), headers=fresh_key()), 201)
     at = f"/v1/admin/partners/{applied['id']}"
-    for step, body in (("take_up", {}), ("request_changes", {"reason": "营业执照已过期，请补交。"})):
+    for step, body in (("review", {}), ("request-changes", {"reason": "营业执照已过期，请补交。"})):
         good(await shop.api.post(f"{at}/{step}", json=body, headers=shop.partner.operations | fresh_key()))
     link = application_link(shop.browser.settings, UUID(applied["id"]), clock.now())
     async with person(browser, address, size, locale=language) as (page, complaints):

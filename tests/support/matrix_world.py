@@ -263,8 +263,8 @@ class MatrixWorld:
     async def _applications(self) -> None:
         operations, ids = self.api.staff(OPERATIONS), self.ids
         for name, steps in {
-            "application": ("take_up", "request_changes"), "other_application": ("take_up", "request_changes"),
-            "applied": (), "taken_up": ("take_up",), "approving": ("take_up",), "rejecting": ("take_up",),
+            "application": ("review", "request-changes"), "other_application": ("review", "request-changes"),
+            "applied": (), "taken_up": ("review",), "approving": ("review",), "rejecting": ("review",),
         }.items():  # fmt: skip
             made = await self.post("/v1/partner/applications", {}, application_json(kind="school"))
             ids[name], self.who[name] = made["id"], bearer(made["application_token"])

@@ -258,7 +258,7 @@ async def test_signed_in_review_an_application_is_active_with_its_approval(api: 
     await DB.fetch("UPDATE requirement SET active = true WHERE code = 'contract_signed'")
     early = await api.post(f"{admin}/contracts", json=CONTRACT, headers=api.staff("operations") | fresh_key())
     assert (early.status_code, early.json()["code"]) == (409, "wrong_state")
-    await staff_post(api, f"{admin}/take_up", {})
+    await staff_post(api, f"{admin}/review", {})
     unsigned = await api.post(f"{admin}/approve", json={}, headers=api.staff("operations") | fresh_key())
     assert (unsigned.status_code, unsigned.json()["code"]) == (409, "requirements_missing")
     paper = await Paper.draft(api, receipt["id"])

@@ -74,9 +74,9 @@ async def test_an_applicant_is_told_what_was_decided_and_why_and_opens_the_appli
     applied = await apply(api)
     identifier = applied["id"]
     at = f"/v1/admin/partners/{identifier}"
-    await staff_post(api, f"{at}/take_up", {})
+    await staff_post(api, f"{at}/review", {})
     assert await post.fresh() == [], "nothing that anybody has to do"
-    await staff_post(api, f"{at}/request_changes", {"reason": "公司名称 {name} 与执照不符"})
+    await staff_post(api, f"{at}/request-changes", {"reason": "公司名称 {name} 与执照不符"})
     text = await post.only(OWNER, "需要补正", "needs a change")
     assert text.count("公司名称 {name} 与执照不符") == 2, "in both languages, as it was written"
     (page,) = set(re.findall(r"https?://\S+", text))

@@ -98,8 +98,8 @@ async def test_the_gate_to_apply(api: Api) -> None:
 
     # What was asked for since then is needed to hand in again, and may be said before or with it.
     admin = f"/v1/admin/partners/{receipt['id']}"
-    await staff_post(api, f"{admin}/take_up", {})
-    await staff_post(api, f"{admin}/request_changes", {"reason": "x"})
+    await staff_post(api, f"{admin}/review", {})
+    await staff_post(api, f"{admin}/request-changes", {"reason": "x"})
     await staff_post(api, PATH, SAID | {"code": "no_lawsuits"})
     again = await api.post(f"{path}/resubmit", json=APPLICATION, headers=applicant | fresh_key())
     assert (again.status_code, [one["code"] for one in again.json()["missing"]]) == (409, ["no_lawsuits"])
@@ -135,8 +135,8 @@ async def test_the_gate_to_be_approved(api: Api) -> None:
     assert (item["met"], item["actor"], item["reference"]) == (True, None, None), "staff are not named to applicants"
 
     # Another company's papers: what was verified is to be verified anew.
-    await staff_post(api, f"{admin}/take_up", {})
-    await staff_post(api, f"{admin}/request_changes", {"reason": "名称"})
+    await staff_post(api, f"{admin}/review", {})
+    await staff_post(api, f"{admin}/request-changes", {"reason": "名称"})
     amended = APPLICATION | {"legal_name": "另一家公司"}
     good(await api.post(f"{path}/resubmit", json=amended, headers=applicant | fresh_key()))
     assert good(await api.get(f"{admin}/checklist", headers=api.staff("auditor")))["missing"]["approve"] == [
@@ -164,7 +164,7 @@ async def test_an_override_is_said_and_kept(api: Api) -> None:
     done = await staff_post(api, f"{admin}/approve", {"reason": "欢迎", "override": {"reason": "原件下周到"}})
     steps = [(step["action"], step["before"], step["after"]) for step in done["history"]]
     assert steps[1:] == [
-        ("take_up", "applied", "in_review"), ("override", "in_review", "in_review"), ("approve", "in_review", "approved")
+        ("review", "applied", "in_review"), ("override", "in_review", "in_review"), ("approve", "in_review", "approved")
     ]  # fmt: skip
     assert done["history"][2]["reason"] == "原件下周到（licence_copy）"
     audited = await DB.fetchval("SELECT details FROM audit_entry WHERE action = 'partner.override'")

@@ -58,12 +58,12 @@ async def test_changes_are_asked_for_and_the_application_comes_again(api: Api) -
         return await api.post(f"{path}/resubmit", json=body, headers=headers | fresh_key())
 
     assert (await again()).json()["code"] == "wrong_state"
-    missing = await api.post(f"{admin}/request_changes", json={}, headers=api.staff("operations") | fresh_key())
+    missing = await api.post(f"{admin}/request-changes", json={}, headers=api.staff("operations") | fresh_key())
     assert missing.status_code == 409
-    assert (await staff_post(api, f"{admin}/take_up", {}))["status"] == "in_review"
-    missing = await api.post(f"{admin}/request_changes", json={}, headers=api.staff("operations") | fresh_key())
+    assert (await staff_post(api, f"{admin}/review", {}))["status"] == "in_review"
+    missing = await api.post(f"{admin}/request-changes", json={}, headers=api.staff("operations") | fresh_key())
     assert (missing.status_code, missing.json()["errors"][0]["field"]) == (400, "reason")
-    asked = await staff_post(api, f"{admin}/request_changes", {"reason": "公司名称与执照不符"})
+    asked = await staff_post(api, f"{admin}/request-changes", {"reason": "公司名称与执照不符"})
     assert (asked["status"], asked["actions"]) == ("changes_requested", ["reject"])
     seen = good(await api.get(path, headers=applicant))
     assert (seen["status"], seen["reason"]) == ("changes_requested", "公司名称与执照不符")
@@ -96,7 +96,7 @@ async def test_another_company_inherits_neither_contract_nor_account(api: Api) -
     receipt = await apply(api)
     admin, path = f"/v1/admin/partners/{receipt['id']}", f"/v1/partner/applications/{receipt['id']}"
     applicant = bearer(receipt["application_token"])
-    await staff_post(api, f"{admin}/take_up", {})
+    await staff_post(api, f"{admin}/review", {})
     assert (await signed_contract(api, receipt["id"])).status_code == 200
     await staff_post(api, f"{admin}/contracts", CONTRACT | {"starts_on": "2090-01-01"})
     account = {"holder": "华住", "bank": "工行", "number": "6222021001112223334", "document_reference": "PA-1"}
@@ -104,7 +104,7 @@ async def test_another_company_inherits_neither_contract_nor_account(api: Api) -
     good(await api.put(f"{admin}/payout-account", json=account, headers=finance))
 
     async def come_again(**changes: str) -> list[str]:
-        await staff_post(api, f"{admin}/request_changes", {"reason": "请更正"})
+        await staff_post(api, f"{admin}/request-changes", {"reason": "请更正"})
         good(await api.post(f"{path}/resubmit", json=APPLICATION | changes, headers=applicant | fresh_key()))
         listed = good(await api.get(f"{admin}/contracts", headers=api.staff("auditor")))["data"]
         return [each["status"] for each in listed]
@@ -126,8 +126,8 @@ async def test_another_company_inherits_neither_contract_nor_account(api: Api) -
 async def test_what_is_noted_meanwhile_does_not_hide_what_was_asked_for(api: Api) -> None:
     receipt = await apply(api)
     admin, path = f"/v1/admin/partners/{receipt['id']}", f"/v1/partner/applications/{receipt['id']}"
-    await staff_post(api, f"{admin}/take_up", {})
-    await staff_post(api, f"{admin}/request_changes", {"reason": "公司名称与执照不符"})
+    await staff_post(api, f"{admin}/review", {})
+    await staff_post(api, f"{admin}/request-changes", {"reason": "公司名称与执照不符"})
     assert (await signed_contract(api, receipt["id"])).status_code == 200
     seen = good(await api.get(path, headers=bearer(receipt["application_token"])))
     assert (seen["status"], seen["reason"]) == ("changes_requested", "公司名称与执照不符")
@@ -136,8 +136,8 @@ async def test_what_is_noted_meanwhile_does_not_hide_what_was_asked_for(api: Api
 async def test_a_resubmission_that_is_sent_twice_counts_once(api: Api) -> None:
     receipt = await apply(api)
     admin, path = f"/v1/admin/partners/{receipt['id']}", f"/v1/partner/applications/{receipt['id']}"
-    await staff_post(api, f"{admin}/take_up", {})
-    await staff_post(api, f"{admin}/request_changes", {"reason": "x"})
+    await staff_post(api, f"{admin}/review", {})
+    await staff_post(api, f"{admin}/request-changes", {"reason": "x"})
     headers = bearer(receipt["application_token"]) | fresh_key()
     first, second = [await api.post(f"{path}/resubmit", json=APPLICATION, headers=headers) for _ in range(2)]
     assert (first.status_code, second.headers["Idempotency-Replayed"]) == (200, "true")
@@ -153,8 +153,8 @@ async def test_who_may_resubmit_is_found_out_by_the_token_alone(api: Api, monkey
 
     receipt = await apply(api)
     admin, path = f"/v1/admin/partners/{receipt['id']}", f"/v1/partner/applications/{receipt['id']}"
-    await staff_post(api, f"{admin}/take_up", {})
-    await staff_post(api, f"{admin}/request_changes", {"reason": "x"})
+    await staff_post(api, f"{admin}/review", {})
+    await staff_post(api, f"{admin}/request-changes", {"reason": "x"})
     stranger = bearer("mpa_wrong")
     assert (await api.post(f"{path}/resubmit", json=APPLICATION, headers=stranger | fresh_key())).status_code == 404
     monkeypatch.setattr("partners.onboarding.api.prove", careless)

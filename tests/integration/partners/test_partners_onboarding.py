@@ -43,7 +43,7 @@ async def test_from_application_to_active(api: Api) -> None:
     assert detail["actions"] == ["suspend", "terminate"]
     assert [(step["action"], step["before"], step["after"]) for step in detail["history"]] == [
         ("apply", None, "applied"),
-        ("take_up", "applied", "in_review"),
+        ("review", "applied", "in_review"),
         ("approve", "in_review", "approved"),
         ("sign_contract", "approved", "active"),
     ]

@@ -137,9 +137,9 @@ async def test_a_notice_that_was_refused_is_shown_to_operations_and_to_the_appli
     at = f"/v1/admin/partners/{applied['id']}"
     own = bearer(applied["application_token"])
     status = f"/v1/partner/applications/{applied['id']}"
-    await staff_post(api, f"{at}/take_up", {})
+    await staff_post(api, f"{at}/review", {})
     assert (await api.get(status, headers=own)).json()["mail"] is None, "nothing was sent yet"
-    await staff_post(api, f"{at}/request_changes", {"reason": "请补充官网"})
+    await staff_post(api, f"{at}/request-changes", {"reason": "请补充官网"})
     await catch_up(Notifier(here, clock))
     link = link_in((await post_office(here, clock))[-1])
     await staff_post(api, f"{at}/reject", {"reason": "不符合"})

@@ -25,7 +25,7 @@ from tests.support import today
 
 # Every state and, for each action, the next state; what is not here is refused.
 STEPS = {
-    ("applied", "take_up"): "in_review",
+    ("applied", "review"): "in_review",
     ("in_review", "request_changes"): "changes_requested",
     ("in_review", "approve"): "approved",
     ("in_review", "reject"): "rejected",
@@ -69,7 +69,7 @@ def test_every_step_of_a_partner(state: PartnerStatus, action: str) -> None:
 def test_the_last_states_have_no_way_out_and_admission_is_the_tables() -> None:
     assert PARTNER.actions(PartnerStatus.TERMINATED) == PARTNER.actions(PartnerStatus.REJECTED) == []
     assert {state for state, action in PARTNER.table if action == "issue_client"} == ADMITTED
-    assert decisions(PartnerStatus.APPLIED) == ["approve", "reject", "take_up"]
+    assert decisions(PartnerStatus.APPLIED) == ["approve", "reject", "review"]
     assert decisions(PartnerStatus.IN_REVIEW) == ["approve", "reject", "request_changes"]
     assert decisions(PartnerStatus.CHANGES_REQUESTED) == ["reject"]
     assert decisions(PartnerStatus.SUSPENDED) == ["resume", "terminate"]
@@ -114,7 +114,7 @@ def test_a_decision_is_never_more_than_arrows_of_the_table() -> None:
                 assert PARTNER.table[at, action] == after
                 at = after
             assert [action for action, _ in steps[:-1]] == (
-                ["take_up"] if state == "applied" and decision != "take_up" else []
+                ["review"] if state == "applied" and decision != "review" else []
             )
 
 
