@@ -18,7 +18,7 @@ from marketplace.kernel.announced import SAMPLE_AT, SAMPLE_ID, SAMPLE_REFERENCE,
 from marketplace.kernel.text import Text
 
 
-class OfferSeen(msgspec.Struct, frozen=True):
+class OfferChangedData(msgspec.Struct, frozen=True):
     """An offer took a step."""
 
     offer_id: UUID
@@ -29,7 +29,7 @@ class OfferSeen(msgspec.Struct, frozen=True):
     at: datetime
 
 
-class IssuedSeen(msgspec.Struct, frozen=True):
+class RedemptionIssuedData(msgspec.Struct, frozen=True):
     """A member holds a voucher for the offer."""
 
     redemption_id: UUID
@@ -42,7 +42,7 @@ class IssuedSeen(msgspec.Struct, frozen=True):
     issued_at: datetime
 
 
-class CancelledSeen(msgspec.Struct, frozen=True):
+class RedemptionCancelledData(msgspec.Struct, frozen=True):
     """The voucher is void."""
 
     redemption_id: UUID
@@ -54,7 +54,7 @@ class CancelledSeen(msgspec.Struct, frozen=True):
     cancelled_at: datetime
 
 
-class UsedSeen(msgspec.Struct, frozen=True):
+class VoucherUsedData(msgspec.Struct, frozen=True):
     """The voucher was taken."""
 
     redemption_id: UUID
@@ -68,7 +68,7 @@ class UsedSeen(msgspec.Struct, frozen=True):
     used_at: datetime
 
 
-class UseUndoneSeen(msgspec.Struct, frozen=True):
+class VoucherUseUndoneData(msgspec.Struct, frozen=True):
     """A use was taken back; the voucher can be used again."""
 
     redemption_id: UUID
@@ -82,7 +82,7 @@ class UseUndoneSeen(msgspec.Struct, frozen=True):
     undone_at: datetime
 
 
-class GrantedSeen(msgspec.Struct, frozen=True):
+class PointsGrantedData(msgspec.Struct, frozen=True):
     """Points were credited in the partner's name."""
 
     member_reference: str
@@ -92,7 +92,7 @@ class GrantedSeen(msgspec.Struct, frozen=True):
     granted_at: datetime
 
 
-class ExpiredSeen(msgspec.Struct, frozen=True):
+class VoucherExpiredData(msgspec.Struct, frozen=True):
     """Nobody used the voucher in time."""
 
     redemption_id: UUID
@@ -108,26 +108,32 @@ ALL = (
     Announced(
         OfferChanged,
         Text("优惠状态变更", "An offer took a step"),
-        OfferSeen(SAMPLE_ID, 1, "approve", "live", "", SAMPLE_AT),
+        OfferChangedData(SAMPLE_ID, 1, "approve", "live", "", SAMPLE_AT),
     ),
     Announced(
-        RedemptionIssued, Text("会员已兑换", "A member redeemed an offer"), IssuedSeen(*_IDS, 1, 1, 2600, SAMPLE_AT)
+        RedemptionIssued,
+        Text("会员已兑换", "A member redeemed an offer"),
+        RedemptionIssuedData(*_IDS, 1, 1, 2600, SAMPLE_AT),
     ),
     Announced(
-        RedemptionCancelled, Text("兑换已取消", "A redemption was cancelled"), CancelledSeen(*_IDS, 1, 1, SAMPLE_AT)
+        RedemptionCancelled,
+        Text("兑换已取消", "A redemption was cancelled"),
+        RedemptionCancelledData(*_IDS, 1, 1, SAMPLE_AT),
     ),
     Announced(
-        VoucherUsed, Text("券已核销", "A voucher was used"), UsedSeen(*_IDS, 1, 1, "SH-0001", "POS-42", SAMPLE_AT)
+        VoucherUsed,
+        Text("券已核销", "A voucher was used"),
+        VoucherUsedData(*_IDS, 1, 1, "SH-0001", "POS-42", SAMPLE_AT),
     ),
     Announced(
         VoucherUseUndone,
         Text("核销已撤销", "A use was undone"),
-        UseUndoneSeen(*_IDS, 1, 1, "SH-0001", "POS-42", SAMPLE_AT),
+        VoucherUseUndoneData(*_IDS, 1, 1, "SH-0001", "POS-42", SAMPLE_AT),
     ),
     Announced(
         PointsGranted,
         Text("积分已发放", "Points were granted"),
-        GrantedSeen(SAMPLE_REFERENCE, "ORDER-7", 200, 9_800, SAMPLE_AT),
+        PointsGrantedData(SAMPLE_REFERENCE, "ORDER-7", 200, 9_800, SAMPLE_AT),
     ),
-    Announced(VoucherExpired, Text("券已过期", "A voucher expired"), ExpiredSeen(*_IDS, SAMPLE_AT)),
+    Announced(VoucherExpired, Text("券已过期", "A voucher expired"), VoucherExpiredData(*_IDS, SAMPLE_AT)),
 )

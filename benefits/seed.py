@@ -11,17 +11,17 @@ import msgspec
 from benefits.desk.batch import PointsDesk
 from benefits.desk.errands import new_earn
 from benefits.members.resolve import upsert
-from benefits.members.schemas import MemberIn
+from benefits.members.schemas import MemberInput
 from benefits.offers.cache import OfferCache
 from benefits.offers.register import Rules as OfferRules
 from benefits.offers.register import register, take_step
-from benefits.offers.schemas import OfferIn
+from benefits.offers.schemas import OfferInput
 from benefits.points.expire import due_wallets
-from benefits.points.schemas import EarningIn
+from benefits.points.schemas import EarningInput
 from benefits.redemptions.counter_desk import CounterDesk, Use
 from benefits.redemptions.expire import expire_vouchers
 from benefits.redemptions.redeem import cancel_errand, new_redeem
-from benefits.redemptions.schemas import CancelIn, RedemptionIn, RedemptionView, UseIn
+from benefits.redemptions.schemas import CancellationInput, RedemptionInput, RedemptionView, VoucherUseInput
 from benefits.rules import Rules
 from marketplace.demo.world_things import Cancelled, DemoMember, DemoOffer, Earned, Moment, Used, Wanted, World
 from marketplace.platform import audit
@@ -61,7 +61,9 @@ async def _members(members: Sequence[DemoMember]) -> list[UUID]:
         together[member.joined_at.year, member.joined_at.month].append(member)
     ids: dict[str, UUID] = {}
     for group in together.values():
-        people = [MemberIn(one.subject, one.name, tier=one.tier, phone=one.phone, vehicle=one.vehicle) for one in group]
+        people = [
+            MemberInput(one.subject, one.name, tier=one.tier, phone=one.phone, vehicle=one.vehicle) for one in group
+        ]
         async with unit_of_work() as work:
             made = await upsert(work, people, min(one.joined_at for one in group))
         ids |= {result.subject: result.member_id for result in made}
@@ -87,7 +89,7 @@ async def _offers(context: SeedContext, offers: Sequence[DemoOffer]) -> dict[str
     return made
 
 
-def offer_body(offer: DemoOffer, currency: str) -> OfferIn:
+def offer_body(offer: DemoOffer, currency: str) -> OfferInput:
     """Return the offer as its partner would send it, with every bound of the wire checked."""
     fields: dict[str, Any] = {
         name: getattr(offer, name)
@@ -110,7 +112,7 @@ def offer_body(offer: DemoOffer, currency: str) -> OfferIn:
         "settlement_price": {"amount": offer.settlement_minor, "currency": currency},
         "value": {"amount": offer.value_minor, "currency": currency},
     }
-    return msgspec.convert(msgspec.to_builtins(fields), OfferIn)
+    return msgspec.convert(msgspec.to_builtins(fields), OfferInput)
 
 
 class _History:
@@ -152,7 +154,7 @@ class _History:
     async def _earn(self, work: UnitOfWork, earned: Sequence[Earned], at: datetime) -> None:
         if not earned:
             return
-        body = [EarningIn(one.reference, self.members[one.member], one.points, one.kind, at) for one in earned]
+        body = [EarningInput(one.reference, self.members[one.member], one.points, one.kind, at) for one in earned]
         await self.desk.take_at(work, [new_earn(body, OEM, int(at.timestamp() * 1000))], at)
 
     async def _expire_points(self, midnight: datetime) -> None:
@@ -170,7 +172,7 @@ class _History:
         unix_ms = int(at.timestamp() * 1000)
         errands = []
         for one in wanted:
-            body = RedemptionIn(self.offers[one.sku][0], one.quantity)
+            body = RedemptionInput(self.offers[one.sku][0], one.quantity)
             errands.append(new_redeem(self.members[one.member], body, uuid4().hex, "zh-CN", unix_ms))
         outcomes = await self.desk.take_at(work, errands, at)
         for one, outcome in zip(wanted, outcomes, strict=True):
@@ -183,7 +185,7 @@ class _History:
         for one in used:
             if one.number in self.issued:
                 _, partner_id, view = self.issued.pop(one.number)
-                body = UseIn(code=view.voucher.code, reference=one.reference, location_id=one.place)
+                body = VoucherUseInput(code=view.voucher.code, reference=one.reference, location_id=one.place)
                 taken.append(Use(partner_id, body, None, "zh-CN"))
         if taken:
             await self.counter.take_at(work, taken, at)
@@ -192,6 +194,6 @@ class _History:
         """Give it back. An installation may allow less time than the world's people take: refused, as for anybody."""
         if one.number in self.issued:
             member_id, _, view = self.issued.pop(one.number)
-            body, unix_ms = CancelIn(reason=one.reason), int(at.timestamp() * 1000)
+            body, unix_ms = CancellationInput(reason=one.reason), int(at.timestamp() * 1000)
             errand = cancel_errand(member_id, view.id, body, uuid4().hex, "zh-CN", unix_ms)
             await self.desk.take_at(work, [errand], at)

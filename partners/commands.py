@@ -18,7 +18,7 @@ from marketplace.settings import VARIABLES
 from partners.staff.domain import StaffStatus, normal_email
 from partners.staff.invitations import Inviter
 from partners.staff.people import OwnerPresent, invite_owner, reset_owner
-from partners.staff.schemas import NewOwner, OwnerReset
+from partners.staff.schemas import OwnerInput, OwnerReset
 from partners.staff.second_factor import code_at
 from partners.webhooks.reference_keys import member_of, rotate_reference_key
 
@@ -48,13 +48,13 @@ def invite_owner_command(partner: str, email: str, name: str, data: Path | None)
     if partner_id is None:
         raise click.BadParameter("must be a partner's id", param_hint="--partner")
     try:
-        owner = fit({"email": email, "name": name}, NewOwner)
+        owner = fit({"email": email, "name": name}, OwnerInput)
     except InvalidFields as error:
         raise click.ClickException(in_words(error)) from error
     click.echo(run(_invite(partner_id, owner, data)))
 
 
-async def _invite(partner_id: UUID, owner: NewOwner, data: Path | None) -> str:
+async def _invite(partner_id: UUID, owner: OwnerInput, data: Path | None) -> str:
     settings, clock = settings_for(data), Clock()
     async with open_database(settings), unit_of_work() as work:
         view = await invite_owner(work, partner_id, owner, "operator", clock.now())

@@ -15,18 +15,18 @@ from partners.contracts.agree import agree
 from partners.contracts.domain import Proposal
 from partners.oauth.clients import register_client
 from partners.oauth.domain import SCOPES
-from partners.oauth.schemas import NewClient
+from partners.oauth.schemas import ClientInput
 from partners.onboarding.apply import apply
 from partners.onboarding.checklist import verify
 from partners.onboarding.decide import admit, decide
 from partners.onboarding.locations import add_location
-from partners.onboarding.requirement_schemas import VerificationIn
+from partners.onboarding.requirement_schemas import VerificationInput
 from partners.onboarding.requirements import change_requirement, list_requirements
-from partners.onboarding.schemas import NewApplication, NewLocation
+from partners.onboarding.schemas import ApplicationInput, LocationInput
 from partners.staff.domain import StaffRole
 from partners.staff.passwords import hash_password
 from partners.staff.people import invite
-from partners.staff.schemas import NewStaff
+from partners.staff.schemas import StaffInput
 from partners.staff.second_factor import seal_secret
 
 ACTOR = "admin:staff-ops"
@@ -77,7 +77,7 @@ async def _people(
     joined_at = partner.applied_at + timedelta(days=4)
     for role in (role for role in StaffRole if first and role is not StaffRole.OWNER):
         email = f"{role}@{partner.email.rpartition('@')[2]}"
-        new = _of(NewStaff, email=email, name=f"{partner.contact[:1]}{_GIVEN[role]}", roles=[role])
+        new = _of(StaffInput, email=email, name=f"{partner.contact[:1]}{_GIVEN[role]}", roles=[role])
         await invite(work, partner_id, new, ACTOR, joined_at)
     rows = await work.fetch(
         "UPDATE partner_staff SET status = 'active', password_hash = $2, totp_sealed = $3, demo = true, changed_at = $4"
@@ -128,7 +128,7 @@ async def _admit(work: UnitOfWork, context: SeedContext, partner: DemoPartner, a
         signed_at,
     )
     for place in partner.places:
-        location = _of(NewLocation, id=place.id, name=place.name, city=place.city, address=place.address)
+        location = _of(LocationInput, id=place.id, name=place.name, city=place.city, address=place.address)
         await add_location(work, partner_id, location, signed_at + timedelta(days=1))
     return partner_id
 
@@ -146,15 +146,15 @@ async def _approve(work: UnitOfWork, partner: DemoPartner) -> UUID:
     if partner.kind != "insurer":
         return await admit(work, _application(partner), ACTOR, partner.applied_at)
     receipt = await apply(work, _application(partner), partner.applied_at)
-    seen = VerificationIn(reference=f"DOC-{partner.key.upper()}-01")
+    seen = VerificationInput(reference=f"DOC-{partner.key.upper()}-01")
     await verify(work, receipt.id, _LICENCE, seen, ACTOR, partner.applied_at + timedelta(hours=2))
     await decide(work, receipt.id, "approve", ACTOR, None, partner.applied_at + timedelta(hours=3))
     return receipt.id
 
 
-def _application(partner: DemoPartner) -> NewApplication:
-    application: NewApplication = _of(
-        NewApplication,
+def _application(partner: DemoPartner) -> ApplicationInput:
+    application: ApplicationInput = _of(
+        ApplicationInput,
         name=partner.name,
         legal_name=partner.legal_name,
         registration_number=partner.registration_number,
@@ -168,7 +168,7 @@ def _application(partner: DemoPartner) -> NewApplication:
 
 
 async def _client(work: UnitOfWork, context: SeedContext, partner: DemoPartner, partner_id: UUID) -> DemoClient:
-    new = _of(NewClient, name=partner.name.en, scopes=sorted(SCOPES["partner"]))
+    new = _of(ClientInput, name=partner.name.en, scopes=sorted(SCOPES["partner"]))
     issued = await register_client(
         work, context.settings, new, partner_id, ACTOR, partner.applied_at + timedelta(days=6),
         client_id=f"demo-{partner.key}", demo=True,
@@ -177,7 +177,7 @@ async def _client(work: UnitOfWork, context: SeedContext, partner: DemoPartner, 
 
 
 async def _oem_client(context: SeedContext) -> DemoClient:
-    new = _of(NewClient, name="Lanchi member platform", scopes=sorted(SCOPES["points"]))
+    new = _of(ClientInput, name="Lanchi member platform", scopes=sorted(SCOPES["points"]))
     async with unit_of_work() as work:
         issued = await register_client(
             work, context.settings, new, None, ACTOR, context.clock.now(), client_id="demo-oem", demo=True

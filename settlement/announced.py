@@ -11,7 +11,7 @@ from settlement.payouts.events import StatementPaid
 from settlement.statements.events import StatementApproved, StatementClosed, StatementSettled
 
 
-class ClosedSeen(msgspec.Struct, frozen=True):
+class StatementClosedData(msgspec.Struct, frozen=True):
     """A month was closed."""
 
     statement_id: UUID
@@ -24,7 +24,7 @@ class ClosedSeen(msgspec.Struct, frozen=True):
     closed_at: datetime
 
 
-class ApprovedSeen(msgspec.Struct, frozen=True):
+class StatementApprovedData(msgspec.Struct, frozen=True):
     """A statement may be paid."""
 
     statement_id: UUID
@@ -34,7 +34,7 @@ class ApprovedSeen(msgspec.Struct, frozen=True):
     approved_at: datetime
 
 
-class SettledSeen(msgspec.Struct, frozen=True):
+class StatementSettledData(msgspec.Struct, frozen=True):
     """An approved statement comes to zero; there is nothing to pay."""
 
     statement_id: UUID
@@ -43,7 +43,7 @@ class SettledSeen(msgspec.Struct, frozen=True):
     settled_at: datetime
 
 
-class PaidSeen(msgspec.Struct, frozen=True):
+class StatementPaidData(msgspec.Struct, frozen=True):
     """A statement was paid; `reference` is the bank's."""
 
     statement_id: UUID
@@ -60,21 +60,21 @@ ALL = (
     Announced(
         StatementClosed,
         Text("对账单已生成", "A statement was closed"),
-        ClosedSeen(SAMPLE_ID, "CNY", _MONTH, 12, 360_000, 20_377, "0" * 64, SAMPLE_AT),
+        StatementClosedData(SAMPLE_ID, "CNY", _MONTH, 12, 360_000, 20_377, "0" * 64, SAMPLE_AT),
     ),
     Announced(
         StatementApproved,
         Text("对账单已批准", "A statement was approved"),
-        ApprovedSeen(SAMPLE_ID, "CNY", _MONTH, 360_000, SAMPLE_AT),
+        StatementApprovedData(SAMPLE_ID, "CNY", _MONTH, 360_000, SAMPLE_AT),
     ),
     Announced(
         StatementSettled,
         Text("对账单金额为零，已结清", "A statement of zero was settled"),
-        SettledSeen(SAMPLE_ID, "CNY", _MONTH, SAMPLE_AT),
+        StatementSettledData(SAMPLE_ID, "CNY", _MONTH, SAMPLE_AT),
     ),
     Announced(
         StatementPaid,
         Text("对账单已付款", "A statement was paid"),
-        PaidSeen(SAMPLE_ID, SAMPLE_ID, "CNY", 360_000, "BANK-2026-1", date(2026, 12, 15)),
+        StatementPaidData(SAMPLE_ID, SAMPLE_ID, "CNY", 360_000, "BANK-2026-1", date(2026, 12, 15)),
     ),
 )

@@ -12,7 +12,7 @@ from settlement.books.consumer import Books
 from settlement.invariants import INVARIANTS
 from settlement.payouts.domain import Rail
 from settlement.payouts.pay import pay
-from settlement.payouts.schemas import NewPayout
+from settlement.payouts.schemas import PayoutInput
 from settlement.statements.approve import approve
 from settlement.statements.close import close_month
 from settlement.statements.domain import StatementStatus
@@ -51,7 +51,7 @@ async def _settle(statement: Statement, calendar: Calendar, after: date, *, paid
         if paid and statement.status is StatementStatus.APPROVED and statement.total_minor > 0:
             paid_at = _at(calendar, after, 5)
             reference = f"DEMO-{statement.month}-{str(statement.partner_id)[-6:]}"
-            wish = NewPayout(statement.id, Rail.MANUAL, reference, calendar.day_of(paid_at))
+            wish = PayoutInput(statement.id, Rail.MANUAL, reference, calendar.day_of(paid_at))
             await pay(work, wish, _CLOSER, paid_at, calendar)
 
 

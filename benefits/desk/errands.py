@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from benefits.holds.domain import End, EndIds
-from benefits.points.schemas import EarningIn, EarningResult
+from benefits.points.schemas import EarningInput, EarningResult
 from benefits.redemptions.domain import Wish
 from marketplace.kernel.codes import CODE_BITS, new_code
 from marketplace.kernel.ids import ID_BITS, bucket_of, uuid7, uuid7_values, uuid7s
@@ -56,7 +56,7 @@ class Earn(msgspec.Struct, frozen=True):
     `refused`: results of those that are refused already, by their index in the call, in its order.
     """
 
-    earnings: list[EarningIn]
+    earnings: list[EarningInput]
     actor: str
     ids: list[tuple[UUID, UUID]]
     refused: Sequence[tuple[int, EarningResult]] = ()
@@ -161,7 +161,7 @@ def new_wish(member_id: UUID, offer_id: UUID, quantity: int, unix_ms: int) -> Wi
 
 
 def new_earn(
-    earnings: list[EarningIn], actor: str, unix_ms: int, refused: Sequence[tuple[int, EarningResult]] = ()
+    earnings: list[EarningInput], actor: str, unix_ms: int, refused: Sequence[tuple[int, EarningResult]] = ()
 ) -> Earn:
     """Return the errand of a call's earnings, of which some are refused already."""
     quickly = [replace(earning, member_id=quick(earning.member_id)) for earning in earnings]

@@ -15,7 +15,7 @@ from benefits.offers.domain import OfferTerms
 from benefits.offers.stock import OfferStock, Slice
 from benefits.points.domain import Account, Code, LotPart, Posting
 from benefits.points.ledger import LOCKED_WALLETS, WALLETS, are_as_seen, lock_wallets, member_states, wallet_keys
-from benefits.points.schemas import EarningIn
+from benefits.points.schemas import EarningInput
 from benefits.redemptions.cancelling import Cancelling
 from benefits.redemptions.domain import Admitted, PoolCode, State, Wish
 from benefits.redemptions.events import SettlementTerms
@@ -105,7 +105,7 @@ class DeskState(State):
 
     redemptions: dict[UUID, Cancelling]
     holds: dict[UUID, Hold]
-    earned: dict[tuple[UUID, str], EarningIn]
+    earned: dict[tuple[UUID, str], EarningInput]
 
 
 async def load(
@@ -160,7 +160,7 @@ async def load(
         raise TryAgainError
     state.members = member_states(wallets)
     state.used = {(member_id, offer_id, window): count for member_id, offer_id, window, count in used}
-    state.earned = {(row[0], row[1]): EarningIn(row[1], row[0], *row[2:]) for row in earned}
+    state.earned = {(row[0], row[1]): EarningInput(row[1], row[0], *row[2:]) for row in earned}
     _fill_codes(state, demand, codes)
     _fill_stock(state, demand, own, stock, number)
     return state, Answers(answered), now

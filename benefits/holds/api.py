@@ -8,7 +8,7 @@ from litestar.params import FromPath, JSONBody
 from benefits.desk.errands import PlaceHold, new_end, new_wish
 from benefits.desk.here import points_desk
 from benefits.holds.read import hold_view, holder
-from benefits.holds.schemas import HoldIn, HoldView, PostIn, VoidIn
+from benefits.holds.schemas import HoldInput, HoldPostInput, HoldView, HoldVoidInput
 from marketplace.kernel.clock import Clock
 from marketplace.platform.idempotency import IdempotencyKey, request_key
 from marketplace.platform.problems import HttpRequest, language_of, path_id
@@ -31,7 +31,7 @@ class Holds(Controller):
     )
     async def place(
         self,
-        data: JSONBody[HoldIn],
+        data: JSONBody[HoldInput],
         request: HttpRequest,
         oem: NamedDependency[OemCaller],
         key: IdempotencyKey,
@@ -59,7 +59,7 @@ class Holds(Controller):
     async def post_hold(
         self,
         hold_id: FromPath[str],
-        data: JSONBody[PostIn],
+        data: JSONBody[HoldPostInput],
         request: HttpRequest,
         oem: NamedDependency[OemCaller],
         key: IdempotencyKey,
@@ -82,7 +82,7 @@ class Holds(Controller):
     async def void(
         self,
         hold_id: FromPath[str],
-        data: JSONBody[VoidIn],
+        data: JSONBody[HoldVoidInput],
         request: HttpRequest,
         oem: NamedDependency[OemCaller],
         key: IdempotencyKey,

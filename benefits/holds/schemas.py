@@ -14,7 +14,7 @@ from marketplace.kernel.text import marked
 Minutes = Annotated[int, msgspec.Meta(ge=1, le=MAX_MINUTES, description="How long points and units are set aside.")]
 
 
-class HoldIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class HoldInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Set the points of an offer, and its units, aside for a member; `reference` is the caller's own."""
 
     member_id: UUID
@@ -24,13 +24,13 @@ class HoldIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     minutes: Minutes = 15
 
 
-class PostIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class HoldPostInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many of the held units are redeemed; all of them, unless a number is given. The rest goes back."""
 
     quantity: Quantity | None = None
 
 
-class VoidIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class HoldVoidInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why the hold is given up; may be empty."""
 
     reason: Annotated[str, msgspec.Meta(max_length=500, extra=marked("paragraphs"))] = ""

@@ -6,7 +6,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 
 from benefits.members.resolve import MemberCaller, load_member, results_of, upsert
-from benefits.members.schemas import Me, MemberResults, MembersIn, MemberView
+from benefits.members.schemas import Me, MemberResults, MembersInput, MemberView
 from benefits.points.wallets import wallet_view
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork
@@ -48,7 +48,7 @@ class OemMembers(Controller):
     )
     async def upsert(
         self,
-        data: JSONBody[MembersIn],
+        data: JSONBody[MembersInput],
         request: HttpRequest,
         oem: NamedDependency[OemCaller],
         key: IdempotencyKey,

@@ -8,7 +8,7 @@ from uuid import UUID
 from litestar import Request
 
 from benefits.members.resolve import MemberCaller, upsert
-from benefits.members.schemas import MOST_NAME, MemberIn
+from benefits.members.schemas import MOST_NAME, MemberInput
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.text import line_or
 from marketplace.platform.database import DB, unit_of_work
@@ -45,7 +45,7 @@ class Directory:
         return member_id
 
     async def _make(self, people: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], UUID]:
-        members = [MemberIn(subject=subject, name=name or subject[:MOST_NAME]) for subject, name in people]
+        members = [MemberInput(subject=subject, name=name or subject[:MOST_NAME]) for subject, name in people]
         async with unit_of_work() as work:
             made = await upsert(work, members, self._clock.now(), only_new=True)
         return {person: result.member_id for person, result in zip(people, made, strict=True)}

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from benefits.members.schemas import MemberIn, MemberResult
+from benefits.members.schemas import MemberInput, MemberResult
 from marketplace.kernel.facts import NotFound
 from marketplace.kernel.ids import bucket_of, uuid7
 from marketplace.platform.bodies import UnfitItem
@@ -55,7 +55,7 @@ class KnownMember(msgspec.Struct, frozen=True):
 
 
 async def upsert(
-    work: UnitOfWork, members: Sequence[MemberIn], now: datetime, *, only_new: bool = False
+    work: UnitOfWork, members: Sequence[MemberInput], now: datetime, *, only_new: bool = False
 ) -> list[KnownMember]:
     """Make or update members, and return each with its id, in their order. The last of equal subjects counts.
 

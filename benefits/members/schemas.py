@@ -13,7 +13,7 @@ MAX_MEMBERS = 1000
 MOST_NAME = 100
 
 
-class MemberIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class MemberInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A member as the OEM's system knows them; `subject` is their ONE ID subject."""
 
     subject: Subject
@@ -34,10 +34,10 @@ class MemberIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     vehicle: Annotated[str, msgspec.Meta(max_length=100)] = ""
 
 
-class MembersIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class MembersInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Up to 1,000 members: new ones are made, known ones brought up to date."""
 
-    members: Annotated[list[MemberIn], msgspec.Meta(min_length=1, max_length=MAX_MEMBERS)]
+    members: Annotated[list[MemberInput], msgspec.Meta(min_length=1, max_length=MAX_MEMBERS)]
 
 
 class MemberResult(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from benefits.offers.catalogue import of_partner, one_of_partner
 from benefits.offers.domain import OfferStatus
 from benefits.offers.register import Rules, check_before_sale, edit, register, take_own_step, take_step
-from benefits.offers.schemas import CodesIn, CodesView, OfferAction, OfferIn, PartnerOfferView, StockIn
+from benefits.offers.schemas import CodesInput, CodesView, OfferAction, OfferInput, PartnerOfferView, StockInput
 from benefits.offers.supply import add_codes, set_stock
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork, is_live, unit_of_work
@@ -43,7 +43,7 @@ class PartnerOffers(Controller):
     )
     async def register(
         self,
-        data: JSONBody[OfferIn],
+        data: JSONBody[OfferInput],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
         key: IdempotencyKey,
@@ -72,9 +72,7 @@ class PartnerOffers(Controller):
         """All states, or one."""
         return await of_partner(cursors, partner.partner_id, status=status, cursor=cursor, limit=limit)
 
-    @get(
-        "/{offer_id:str}", operation_id="get_own_offer", summary="Get one of the partner's own offers", opt=_READ
-    )
+    @get("/{offer_id:str}", operation_id="get_own_offer", summary="Get one of the partner's own offers", opt=_READ)
     async def get_mine(
         self, offer_id: FromPath[str], partner: NamedDependency[PartnerCaller]
     ) -> Response[PartnerOfferView]:
@@ -85,7 +83,7 @@ class PartnerOffers(Controller):
         "/{offer_id:str}",
         operation_id="update_offer",
         summary="Update an offer by a new revision",
-        opt=_WRITE | {"patch": OfferIn},
+        opt=_WRITE | {"patch": OfferInput},
     )
     async def edit(
         self,
@@ -107,7 +105,7 @@ class PartnerOffers(Controller):
     async def stock(
         self,
         offer_id: FromPath[str],
-        data: JSONBody[StockIn],
+        data: JSONBody[StockInput],
         partner: NamedDependency[PartnerCaller],
         settings: NamedDependency[Settings],
     ) -> Response[PartnerOfferView]:
@@ -128,7 +126,7 @@ class PartnerOffers(Controller):
     async def codes(
         self,
         offer_id: FromPath[str],
-        data: JSONBody[CodesIn],
+        data: JSONBody[CodesInput],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
         key: IdempotencyKey,

@@ -19,7 +19,7 @@ from benefits.offers.domain import (
     unit_of,
 )
 from benefits.offers.events import OfferChanged
-from benefits.offers.schemas import OfferIn
+from benefits.offers.schemas import OfferInput
 from benefits.offers.supply import change_stock, check_supply, new_stock
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.facts import InvalidField, NotFound, refuse_all
@@ -45,7 +45,7 @@ class Rules(msgspec.Struct, frozen=True):
 async def register(
     work: UnitOfWork,
     partner_id: UUID,
-    offer: OfferIn,
+    offer: OfferInput,
     actor: str,
     rules: Rules,
     now: datetime,
@@ -126,12 +126,12 @@ async def edit(
         await change_stock(work, offer_id, offer.stock, rules.stock_slices)
 
 
-def _as_registered(row: asyncpg.Record) -> OfferIn:
+def _as_registered(row: asyncpg.Record) -> OfferInput:
     content = msgspec.convert(row["content"], Content)
     said = {name: getattr(content, name) for name in Content.__struct_fields__}
     # The codes of a pool are its stock, and no number of its own.
     said["stock"] = None if content.codes == "partner" else row["stock"]
-    return OfferIn(sku=row["sku"], **said | {"title": Title(content.title.zh, content.title.en)})
+    return OfferInput(sku=row["sku"], **said | {"title": Title(content.title.zh, content.title.en)})
 
 
 async def _write_revision(

@@ -8,7 +8,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from benefits.offers.catalogue import any_offer, in_status
 from benefits.offers.domain import OfferStatus
 from benefits.offers.register import Rules, check_before_sale, take_step
-from benefits.offers.schemas import PartnerOfferView, ReasonIn
+from benefits.offers.schemas import PartnerOfferView, ReasonInput
 from marketplace.kernel.clock import Clock
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
@@ -68,7 +68,12 @@ class OfferReview(Controller):
         """Those in review unless another state is asked for."""
         return await in_status(cursors, status=status, cursor=cursor, limit=limit)
 
-    @get("/{offer_id:str}", operation_id="get_offer_for_review", summary="Get any partner's offer", opt={"roles": ["operations", "auditor"]})
+    @get(
+        "/{offer_id:str}",
+        operation_id="get_offer_for_review",
+        summary="Get any partner's offer",
+        opt={"roles": ["operations", "auditor"]},
+    )
     async def get_any(self, offer_id: FromPath[str], staff: NamedDependency[Caller]) -> PartnerOfferView:  # noqa: ARG002 - the guard
         """Any partner's, in any state."""
         return await any_offer(path_id(offer_id))
@@ -105,7 +110,7 @@ class OfferReview(Controller):
     async def reject(
         self,
         offer_id: FromPath[str],
-        data: JSONBody[ReasonIn],
+        data: JSONBody[ReasonInput],
         request: HttpRequest,
         staff: NamedDependency[Caller],
         key: IdempotencyKey,
@@ -125,7 +130,7 @@ class OfferReview(Controller):
     async def pause(
         self,
         offer_id: FromPath[str],
-        data: JSONBody[ReasonIn],
+        data: JSONBody[ReasonInput],
         request: HttpRequest,
         staff: NamedDependency[Caller],
         key: IdempotencyKey,

@@ -58,7 +58,7 @@ PoolCode = Annotated[
 MAX_CODES = 10_000
 
 
-class OfferIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class OfferInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An offer as a partner registers it. `settlement_price` is what the OEM pays for one unit; null: the contract's."""
 
     sku: Sku
@@ -85,13 +85,13 @@ class OfferIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )
 
 
-class StockIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StockInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The new total of units, sold ones included; null: without limit."""
 
     stock: Units | None
 
 
-class CodesIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CodesInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The partner's own codes, handed out in this order; each at most once for one offer."""
 
     codes: Annotated[list[PoolCode], msgspec.Meta(min_length=1, max_length=MAX_CODES)]
@@ -118,7 +118,7 @@ class CodesView(msgspec.Struct, frozen=True):
     skipped: list[SkippedCode] = []
 
 
-class ReasonIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ReasonInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why; the other side reads it."""
 
     reason: Reason

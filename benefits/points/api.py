@@ -9,7 +9,7 @@ from benefits.desk.errands import new_earn, new_gift
 from benefits.desk.here import points_desk
 from benefits.members.resolve import MemberCaller
 from benefits.points.earning import refused_unread
-from benefits.points.schemas import EarningResults, EarningsIn, GiftIn, GiftView, Movement, PointsView
+from benefits.points.schemas import EarningResults, EarningsInput, GiftInput, GiftView, Movement, PointsView
 from benefits.points.wallets import check_gift, movements, wallet_view
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
@@ -36,7 +36,7 @@ class Earnings(Controller):
     )
     async def credit(
         self,
-        data: JSONBody[EarningsIn],
+        data: JSONBody[EarningsInput],
         request: HttpRequest,
         oem: NamedDependency[OemCaller],
         clock: NamedDependency[Clock],
@@ -82,7 +82,7 @@ class MyPoints(Controller):
     )
     async def give(
         self,
-        data: JSONBody[GiftIn],
+        data: JSONBody[GiftInput],
         request: HttpRequest,
         member: NamedDependency[MemberCaller],
         key: IdempotencyKey,

@@ -20,7 +20,7 @@ from benefits.points.domain import (
     sweep,
 )
 from benefits.points.events import PointsCredited
-from benefits.points.schemas import EarningIn, EarningResult
+from benefits.points.schemas import EarningInput, EarningResult
 from benefits.rules import Rules
 from marketplace.kernel.facts import InvalidFields
 from marketplace.kernel.text import Text
@@ -39,9 +39,9 @@ class Credited(msgspec.Struct, frozen=True):
 
 
 def decide_earning(
-    earning: EarningIn,
+    earning: EarningInput,
     member: MemberState | None,
-    before: EarningIn | None,
+    before: EarningInput | None,
     ids: tuple[UUID, UUID],
     rules: Rules,
     now: datetime,
@@ -86,13 +86,13 @@ def decide_earning(
     return Credited(result, [*swept, credited], event)
 
 
-def _refusal(earning: EarningIn, expired: bool, now: datetime) -> type[EarningRefusal] | None:
+def _refusal(earning: EarningInput, expired: bool, now: datetime) -> type[EarningRefusal] | None:
     if earning.occurred_at > now + _CLOCK_SKEW:
         return OccurredInFuture
     return AlreadyExpired if expired else None
 
 
-def _refused(earning: EarningIn, why: type[EarningRefusal], member: MemberState | None) -> Credited:
+def _refused(earning: EarningInput, why: type[EarningRefusal], member: MemberState | None) -> Credited:
     balance = member.wallet.balance if member else None
     return Credited(EarningResult(earning.reference, "refused", why.code, balance, Text(why.zh, why.en)), [])
 

@@ -5,7 +5,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 
-from benefits.points.granting import GrantIn, GrantView, grant
+from benefits.points.granting import PointsGrantInput, PointsGrantView, grant
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
@@ -23,11 +23,11 @@ class Grants(Controller):
         operation_id="grant_points",
         summary="Grant points for a partner",
         opt={"scope": "points:write"},
-        responses={201: ResponseSpec(GrantView, description="What was granted", generate_examples=False)},
+        responses={201: ResponseSpec(PointsGrantView, description="What was granted", generate_examples=False)},
     )
     async def credit(
         self,
-        data: JSONBody[GrantIn],
+        data: JSONBody[PointsGrantInput],
         request: HttpRequest,
         oem: NamedDependency[OemCaller],
         key: IdempotencyKey,
@@ -36,7 +36,7 @@ class Grants(Controller):
         """Its contract must grant points. 409 `grants_not_agreed`, `pack_exhausted`, `granted_before`, `unknown_member`."""
         now, desk = clock.now(), request.app.state.granting
 
-        async def credit(work: UnitOfWork) -> GrantView:
+        async def credit(work: UnitOfWork) -> PointsGrantView:
             return await grant(work, desk, data, oem.actor, now)
 
         whole = request_key(request, oem.actor, key, data)

@@ -13,7 +13,7 @@ from benefits.desk.batch import PointsDesk
 from benefits.desk.errands import new_earn
 from benefits.points.domain import AlreadyExpired, EarningRefusal, OccurredInFuture, ReferenceReused, UnknownMember
 from benefits.points.events import GrantTerms, PointsGranted
-from benefits.points.schemas import EarningIn, EarningResults, Points
+from benefits.points.schemas import EarningInput, EarningResults, Points
 from marketplace.kernel.facts import Fact, NotFound
 from marketplace.kernel.money import Money
 from marketplace.kernel.text import marked
@@ -38,7 +38,7 @@ GrantReference = Annotated[
 ]
 
 
-class GrantIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PointsGrantInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Points that a partner grants a member. `reference` is the partner's own, unique for the member."""
 
     partner_id: UUID
@@ -48,7 +48,7 @@ class GrantIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     occurred_at: Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-class GrantView(msgspec.Struct, frozen=True, kw_only=True):
+class PointsGrantView(msgspec.Struct, frozen=True, kw_only=True):
     """What was granted; `balance` is the member's. `pack_balance` is what the partner has left, `owed` what it owes for it,
     tax contained: the one of them by which it pays.
     """
@@ -74,7 +74,9 @@ _REFUSALS: dict[str, type[EarningRefusal]] = {
 }
 
 
-async def grant(work: UnitOfWork, desk: PointsDesk, wish: GrantIn, actor: str, now: datetime) -> GrantView:
+async def grant(
+    work: UnitOfWork, desk: PointsDesk, wish: PointsGrantInput, actor: str, now: datetime
+) -> PointsGrantView:
     """Credit the member and draw the partner's pack, or note what it owes: both or neither.
 
     The wallet is locked before the pack, as in every grant. Raises NotFound for an unknown partner, GrantsNotAgreed,
@@ -85,7 +87,7 @@ async def grant(work: UnitOfWork, desk: PointsDesk, wish: GrantIn, actor: str, n
         raise NotFound
     contract = granting(partner, desk.rules.calendar.day_of(now))
     reference = f"grant:{wish.partner_id.hex}:{wish.reference}"
-    earning = EarningIn(reference, wish.member_id, wish.points, "activity", wish.occurred_at)
+    earning = EarningInput(reference, wish.member_id, wish.points, "activity", wish.occurred_at)
     errand = new_earn([earning], actor, int(now.timestamp() * 1000))
     (outcome,) = await desk.take_at(work, [errand], now)
     if not isinstance(outcome, Outcome):
@@ -103,7 +105,7 @@ async def grant(work: UnitOfWork, desk: PointsDesk, wish: GrantIn, actor: str, n
     ((_, transaction_id),) = errand.ids
     told = PointsGranted(wish.partner_id, wish.member_id, wish.reference, wish.points, left, now, transaction_id, owed)
     await publish(work, [told], now)
-    return GrantView(
+    return PointsGrantView(
         partner_id=wish.partner_id,
         reference=wish.reference,
         points=wish.points,

@@ -26,7 +26,7 @@ EarningKind = Literal["service", "purchase", "activity", "referral", "gift", "ad
 MAX_EARNINGS = 1000
 
 
-class EarningIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class EarningInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One earning: `reference` is the caller's own and unique for the member; `occurred_at` decides the expiry month."""
 
     reference: Reference
@@ -39,10 +39,10 @@ class EarningIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ]
 
 
-class EarningsIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class EarningsInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Up to 1,000 earnings, each answered by itself."""
 
-    earnings: Annotated[list[EarningIn], msgspec.Meta(min_length=1, max_length=MAX_EARNINGS)]
+    earnings: Annotated[list[EarningInput], msgspec.Meta(min_length=1, max_length=MAX_EARNINGS)]
 
 
 class EarningResult(msgspec.Struct, frozen=True):
@@ -91,7 +91,7 @@ class Movement(msgspec.Struct, frozen=True):
     offer_id: UUID | None
 
 
-class GiftIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class GiftInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Points for another member, named by the id that their app shows them."""
 
     member_id: UUID

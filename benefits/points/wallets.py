@@ -4,7 +4,7 @@ from datetime import date
 from uuid import UUID
 
 from benefits.points.domain import Code
-from benefits.points.schemas import Expiring, GiftIn, Movement, PointsView
+from benefits.points.schemas import Expiring, GiftInput, Movement, PointsView
 from marketplace.kernel.facts import InvalidField
 from marketplace.kernel.ids import bucket_of
 from marketplace.platform.database import DB
@@ -36,7 +36,7 @@ ORDER BY p.transaction_id DESC LIMIT $4
 """
 
 
-def check_gift(giver: UUID, gift: GiftIn, most: int) -> None:
+def check_gift(giver: UUID, gift: GiftInput, most: int) -> None:
     """Raise InvalidField for a gift to oneself or above what the programme allows; 0 allows none."""
     if gift.member_id == giver:
         raise InvalidField("member_id", "不能赠送给自己。", "must be another member.")

@@ -13,11 +13,11 @@ from benefits.redemptions.qr import qr_svg
 from benefits.redemptions.quote import quote
 from benefits.redemptions.redeem import cancel, redeem
 from benefits.redemptions.schemas import (
-    CancelIn,
+    CancellationInput,
     CancelledView,
     Quote,
-    QuoteIn,
-    RedemptionIn,
+    QuoteInput,
+    RedemptionInput,
     RedemptionView,
     VoucherView,
 )
@@ -41,7 +41,7 @@ class OfferQuote(Controller):
     async def quote(
         self,
         offer_id: FromPath[str],
-        data: JSONBody[QuoteIn],
+        data: JSONBody[QuoteInput],
         request: HttpRequest,
         member: NamedDependency[MemberCaller],
         offer_cache: NamedDependency[OfferCache],
@@ -66,7 +66,7 @@ class Redemptions(Controller):
     )
     async def redeem(
         self,
-        data: JSONBody[RedemptionIn],
+        data: JSONBody[RedemptionInput],
         request: HttpRequest,
         member: NamedDependency[MemberCaller],
         key: IdempotencyKey,
@@ -107,7 +107,7 @@ class Redemptions(Controller):
     async def cancel(
         self,
         redemption_id: FromPath[str],
-        data: JSONBody[CancelIn],
+        data: JSONBody[CancellationInput],
         request: HttpRequest,
         member: NamedDependency[MemberCaller],
         key: IdempotencyKey,

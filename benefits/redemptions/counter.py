@@ -8,7 +8,7 @@ import msgspec
 
 from benefits.redemptions.domain import VOUCHER_TRANSITIONS, VoucherStatus
 from benefits.redemptions.events import SettlementTerms, VoucherUsed, VoucherUseUndone
-from benefits.redemptions.schemas import UseIn
+from benefits.redemptions.schemas import VoucherUseInput
 from marketplace.kernel.codes import UnreadableCodeError, read_code
 from marketplace.kernel.facts import Fact, InvalidField, Kind
 from marketplace.kernel.states import TransitionRefusedError
@@ -94,7 +94,7 @@ def status_when_used(row: asyncpg.Record, now: datetime) -> VoucherStatus:
 
 
 def used_event(
-    row: asyncpg.Record, body: UseIn, partner_id: UUID, settlement: dict[str, object], now: datetime
+    row: asyncpg.Record, body: VoucherUseInput, partner_id: UUID, settlement: dict[str, object], now: datetime
 ) -> VoucherUsed:
     """Return the fact that the voucher was used; `row` is the voucher's."""
     return VoucherUsed(
@@ -151,7 +151,7 @@ def code_of_token(token: str, partner_id: UUID, now: datetime, cursors: Cursors)
     return str(code)
 
 
-def check_token(body: UseIn, partner_id: UUID, now: datetime, cursors: Cursors) -> None:
+def check_token(body: VoucherUseInput, partner_id: UUID, now: datetime, cursors: Cursors) -> None:
     """Raise InvalidField if a use token came along that is not of this voucher's verification."""
     if body.use_token is None:
         return

@@ -9,11 +9,11 @@ from benefits.redemptions.counter_desk import UndoUse, Use, Verify, counter_desk
 from benefits.redemptions.schemas import (
     PartnerRedemption,
     UndoneUse,
-    UndoUseIn,
     UsedVoucher,
-    UseIn,
     VerifiedVoucher,
-    VerifyIn,
+    VoucherUndoInput,
+    VoucherUseInput,
+    VoucherVerifyInput,
 )
 from benefits.redemptions.vouchers import of_partner
 from marketplace.kernel.clock import Clock
@@ -39,7 +39,7 @@ class Counter(Controller):
     )
     async def verify(
         self,
-        data: JSONBody[VerifyIn],
+        data: JSONBody[VoucherVerifyInput],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
     ) -> Response[bytes]:
@@ -57,7 +57,7 @@ class Counter(Controller):
     )
     async def use(
         self,
-        data: JSONBody[UseIn],
+        data: JSONBody[VoucherUseInput],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
         key: IdempotencyKey,
@@ -77,7 +77,7 @@ class Counter(Controller):
     )
     async def undo(
         self,
-        data: JSONBody[UndoUseIn],
+        data: JSONBody[VoucherUndoInput],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
         key: IdempotencyKey,

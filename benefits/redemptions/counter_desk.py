@@ -28,7 +28,14 @@ from benefits.redemptions.counter import (
 )
 from benefits.redemptions.domain import VoucherStatus
 from benefits.redemptions.events import SettlementTerms
-from benefits.redemptions.schemas import UndoneUse, UndoUseIn, UsedVoucher, UseIn, VerifiedVoucher, VerifyIn
+from benefits.redemptions.schemas import (
+    UndoneUse,
+    UsedVoucher,
+    VerifiedVoucher,
+    VoucherUndoInput,
+    VoucherUseInput,
+    VoucherVerifyInput,
+)
 from marketplace.kernel.clock import Clock, Standing
 from marketplace.kernel.codes import UnreadableCodeError, read_code
 from marketplace.kernel.event import Event
@@ -85,7 +92,7 @@ class Verify(msgspec.Struct, frozen=True):
     """A partner asks whether a voucher is good."""
 
     partner_id: UUID
-    body: VerifyIn
+    body: VoucherVerifyInput
     language: str
 
     weight = 1
@@ -96,7 +103,7 @@ class Use(msgspec.Struct, frozen=True):
     """A partner takes a voucher. In the demo's past, where nobody asks twice, there is no key."""
 
     partner_id: UUID
-    body: UseIn
+    body: VoucherUseInput
     key: Key | None
     language: str
 
@@ -107,7 +114,7 @@ class UndoUse(msgspec.Struct, frozen=True):
     """A partner takes a use back."""
 
     partner_id: UUID
-    body: UndoUseIn
+    body: VoucherUndoInput
     key: Key
     language: str
 
@@ -243,7 +250,7 @@ class CounterDesk:
 async def see_use(partner_id: UUID, code: str) -> SeenUse | None:
     """Return how the partner's voucher was used; None for one that is not used, or not there."""
     async with unit_of_work("REPEATABLE READ") as work:
-        found = await _vouchers(work, [Verify(partner_id, VerifyIn(code), "")], lock=False)
+        found = await _vouchers(work, [Verify(partner_id, VoucherVerifyInput(code), "")], lock=False)
     voucher = found.get((partner_id, spelled(code)))
     if voucher is None or voucher["status"] != VoucherStatus.USED:
         return None

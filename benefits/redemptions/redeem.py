@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from benefits.desk.errands import Cancel, PointsErrand, Redeem, new_cancel, new_wish
-from benefits.redemptions.schemas import CancelIn, RedemptionIn
+from benefits.redemptions.schemas import CancellationInput, RedemptionInput
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
 from marketplace.platform.desk import Desk
@@ -12,21 +12,21 @@ from marketplace.platform.idempotency import Outcome, key_for
 OPERATION = "POST /v1/redemptions"
 
 
-def new_redeem(member_id: UUID, body: RedemptionIn, key: str | None, language: str, unix_ms: int) -> Redeem:
+def new_redeem(member_id: UUID, body: RedemptionInput, key: str | None, language: str, unix_ms: int) -> Redeem:
     """Return the errand for the desk. Raises MissingKey or InvalidField for the key."""
     whole_key = key_for(f"member:{member_id}", key, OPERATION, body, bucket_of(member_id))
     return Redeem(new_wish(member_id, body.offer_id, body.quantity, unix_ms), whole_key, language)
 
 
 async def redeem(
-    desk: Desk[PointsErrand], member_id: UUID, body: RedemptionIn, key: str | None, language: str, clock: Clock
+    desk: Desk[PointsErrand], member_id: UUID, body: RedemptionInput, key: str | None, language: str, clock: Clock
 ) -> Outcome:
     """Redeem at the desk and return the answer: 201 issued, or the refusal as a problem; both are kept for the key."""
     return await desk.ask(new_redeem(member_id, body, key, language, clock.unix_ms()))
 
 
 def cancel_errand(
-    member_id: UUID, redemption_id: UUID, body: CancelIn, key: str | None, language: str, unix_ms: int
+    member_id: UUID, redemption_id: UUID, body: CancellationInput, key: str | None, language: str, unix_ms: int
 ) -> Cancel:
     """Return the errand of giving a redemption back. A key means the same here, on a page and over the API."""
     operation = f"{OPERATION}/{redemption_id}/cancel"
@@ -38,7 +38,7 @@ async def cancel(
     desk: Desk[PointsErrand],
     member_id: UUID,
     redemption_id: UUID,
-    body: CancelIn,
+    body: CancellationInput,
     key: str | None,
     language: str,
     clock: Clock,

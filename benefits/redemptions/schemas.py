@@ -20,7 +20,7 @@ LocationId = Annotated[str, msgspec.Meta(max_length=64)]
 Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
 
-class QuoteIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class QuoteInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many units a quote is asked for."""
 
     quantity: Quantity = 1
@@ -43,14 +43,14 @@ class Quote(msgspec.Struct, frozen=True):
     reasons: list[ReasonView]
 
 
-class RedemptionIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RedemptionInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A member's wish."""
 
     offer_id: UUID
     quantity: Quantity = 1
 
 
-class CancelIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CancellationInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why the member gives it back; may be empty."""
 
     reason: Annotated[str, msgspec.Meta(max_length=500, extra=marked("paragraphs"))] = ""
@@ -129,7 +129,7 @@ class VoucherView(msgspec.Struct, frozen=True):
     partner_name: Text
 
 
-class VerifyIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class VoucherVerifyInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A code at the counter; `location_id` is one of the partner's own locations, if it keeps any with us."""
 
     code: CodeText
@@ -151,7 +151,7 @@ class VerifiedVoucher(msgspec.Struct, frozen=True):
     use_token: str | None
 
 
-class UseIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class VoucherUseInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Take a voucher. `reference` is the partner's own number for the visit or order; `use_token` is what verify gave."""
 
     code: CodeText
@@ -171,7 +171,7 @@ class UsedVoucher(msgspec.Struct, frozen=True):
     reference: str
 
 
-class UndoUseIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class VoucherUndoInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Take a use back. `location_id` is the one at which the voucher was used."""
 
     code: CodeText

@@ -7,13 +7,13 @@ import msgspec
 
 from benefits.desk.errands import PointsErrand, new_earn
 from benefits.members.resolve import upsert
-from benefits.members.schemas import MemberIn
+from benefits.members.schemas import MemberInput
 from benefits.offers.domain import OfferStatus
 from benefits.offers.register import Rules, register, take_step
-from benefits.offers.schemas import OfferIn
-from benefits.points.schemas import EarningIn
+from benefits.offers.schemas import OfferInput
+from benefits.points.schemas import EarningInput
 from benefits.redemptions.redeem import redeem
-from benefits.redemptions.schemas import RedemptionIn
+from benefits.redemptions.schemas import RedemptionInput
 from benefits.sandbox.magic import FAILED, SLOW
 from marketplace.kernel.text import Text
 from marketplace.platform.database import DB, unit_of_work
@@ -50,20 +50,20 @@ async def make(context: SandboxContext, desk: Desk[PointsErrand]) -> None:
         for title in [_title(answers)]
     ]
     # The only unit goes to somebody who came before: sold out by the rules, not by an exception to them.
-    wish = RedemptionIn(offer_id=offers["sold_out"], quantity=1)
+    wish = RedemptionInput(offer_id=offers["sold_out"], quantity=1)
     await redeem(desk, ids[-1], wish, "sandbox-sold-out", "en", context.clock)
 
 
 async def _members(context: SandboxContext, desk: Desk[PointsErrand], people: list[tuple[str, str, int]]) -> list[UUID]:
     now = context.clock.now()
     wanted = [
-        msgspec.convert({"subject": _subject(place), "name": name, "tier": tier}, MemberIn)
+        msgspec.convert({"subject": _subject(place), "name": name, "tier": tier}, MemberInput)
         for place, (tier, name, _) in enumerate(people)
     ]
     async with unit_of_work() as work:
         ids = [made.member_id for made in await upsert(work, wanted, now)]
     earnings = [
-        EarningIn(reference="sandbox", member_id=member_id, points=points, kind="activity", occurred_at=now)
+        EarningInput(reference="sandbox", member_id=member_id, points=points, kind="activity", occurred_at=now)
         for member_id, (_, _, points) in zip(ids, people, strict=True)
     ]
     await desk.ask(new_earn(earnings, _ACTOR, context.clock.unix_ms()))
@@ -89,7 +89,7 @@ async def _offer(context: SandboxContext, answers: str) -> UUID:
         "stock": stock,
     }
     async with unit_of_work() as work:
-        offer = msgspec.convert(body, OfferIn)
+        offer = msgspec.convert(body, OfferInput)
         rules = Rules(settings.calendar, settings.currency)
         await register(work, context.partner_id, offer, _ACTOR, rules, now, offer_id)
         for step in ("submit", "approve"):

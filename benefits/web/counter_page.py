@@ -11,7 +11,14 @@ from litestar import Response, Router, get, post
 from litestar.di import NamedDependency
 
 from benefits.redemptions.counter_desk import UndoUse, Use, Verify, counter_desk, see_use
-from benefits.redemptions.schemas import UndoneUse, UndoUseIn, UsedVoucher, UseIn, VerifiedVoucher, VerifyIn
+from benefits.redemptions.schemas import (
+    UndoneUse,
+    UsedVoucher,
+    VerifiedVoucher,
+    VoucherUndoInput,
+    VoucherUseInput,
+    VoucherVerifyInput,
+)
 from benefits.web.counter_place import Where, choose, choose_place, place_form, where
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.facts import Fact
@@ -56,7 +63,7 @@ _LATER = Text(
 )
 """For a form that comes again from a page of before: the old answer alone would mislead whoever stands there."""
 
-_Body = TypeVar("_Body", VerifyIn, UseIn, UndoUseIn)
+_Body = TypeVar("_Body", VoucherVerifyInput, VoucherUseInput, VoucherUndoInput)
 
 _FIELD_WORDS = {
     "code": ("请输入券码，最多 40 个字符。", "please give the code, of 40 characters at the most."),
@@ -86,7 +93,7 @@ async def verify(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | 
         return choose()
     code = typed_field(await request.form(), "code", 100)
     try:
-        body = _wire(VerifyIn, code=code, location_id=here.location_id)
+        body = _wire(VoucherVerifyInput, code=code, location_id=here.location_id)
         return await _look(request, partner, here, body)
     except Fact as refused:
         return await _page(request, here, code=code, error=words(request, refused))
@@ -102,18 +109,18 @@ async def use(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Res
     code, reference = typed_field(form, "code", 100), typed(form, "reference", 200)
     said = {"code": code, "reference": reference, "location_id": here.location_id}
     try:
-        body = _wire(UseIn, **said, use_token=str(form.get("use_token", ""))[:500] or None)
+        body = _wire(VoucherUseInput, **said, use_token=str(form.get("use_token", ""))[:500] or None)
         key = request_key(request, partner.actor, str(form.get("idempotency_key", "")), body)
         errand = Use(partner.partner_id, _placed(partner, body), key, page_language(request))
         outcome = await counter_desk(request).ask(errand)
     except Fact as refused:
-        again = _wire(VerifyIn, code=code or "-", location_id=here.location_id)
+        again = _wire(VoucherVerifyInput, code=code or "-", location_id=here.location_id)
         wrong = "reference" if refused.details.get("field") == "reference" else ""
         why = words(request, refused)
         return await _look(request, partner, here, again, error=why, wrong=wrong, reference=reference)
     if outcome.status >= 400:
         return await _page(request, here, code=code, error=_why(request, outcome), seen=await _seen(partner, code))
-    looked, seen = VerifyIn(code, here.location_id), await _seen(partner, code)
+    looked, seen = VoucherVerifyInput(code, here.location_id), await _seen(partner, code)
     if seen is None:
         return await _look(request, partner, here, looked, error=_LATER.in_language(page_language(request)))
     used, what = msgspec.json.decode(outcome.body, type=UsedVoucher), await _verified(request, partner, looked)
@@ -129,7 +136,7 @@ async def undo(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Re
         return choose()
     code, reason = typed_field(form, "code", 100), typed(form, "reason", 200)
     try:
-        body = _wire(UndoUseIn, code=code, reason=reason or "-", location_id=here.location_id)
+        body = _wire(VoucherUndoInput, code=code, reason=reason or "-", location_id=here.location_id)
         key = request_key(request, partner.actor, str(form.get("idempotency_key", "")), body)
         errand = UndoUse(partner.partner_id, _placed(partner, body), key, page_language(request))
         outcome = await counter_desk(request).ask(errand)
@@ -138,13 +145,13 @@ async def undo(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Re
     if outcome.status >= 400:
         return await _page(request, here, code=code, error=_why(request, outcome), seen=await _seen(partner, code))
     if await _seen(partner, code) is not None:
-        looked = VerifyIn(code, here.location_id)
+        looked = VoucherVerifyInput(code, here.location_id)
         return await _look(request, partner, here, looked, error=_LATER.in_language(page_language(request)))
     return await _page(request, here, code=code, undone=msgspec.json.decode(outcome.body, type=UndoneUse))
 
 
 async def _look(
-    request: HttpRequest, partner: PartnerCaller, here: Where, body: VerifyIn, error: str = "", **values: Any
+    request: HttpRequest, partner: PartnerCaller, here: Where, body: VoucherVerifyInput, error: str = "", **values: Any
 ) -> Page:
     """Return the page that says what the code is. Raises what refuses the question itself."""
     try:
@@ -160,7 +167,7 @@ class _Refused(Exception):  # noqa: N818 - an answer, not an error of ours
         self.outcome = outcome
 
 
-async def _verified(request: HttpRequest, partner: PartnerCaller, body: VerifyIn) -> VerifiedVoucher:
+async def _verified(request: HttpRequest, partner: PartnerCaller, body: VoucherVerifyInput) -> VerifiedVoucher:
     errand = Verify(partner.partner_id, _placed(partner, body), page_language(request))
     outcome = await counter_desk(request).ask(errand)
     if outcome.status >= 400:

@@ -19,7 +19,7 @@ from benefits.points.wallets import wallet_view
 from benefits.redemptions.domain import MAX_QUANTITY
 from benefits.redemptions.quote import quote
 from benefits.redemptions.redeem import redeem
-from benefits.redemptions.schemas import Quote, RedemptionIn, RedemptionView
+from benefits.redemptions.schemas import Quote, RedemptionInput, RedemptionView
 from benefits.web.views import LIMIT_NAMES, SCENARIO_NAMES, reason_words
 from benefits.web.visitor import Visitor, window_of
 from marketplace.kernel.clock import Clock
@@ -141,7 +141,7 @@ async def deed(
 ) -> Page | Response[Any]:
     """Redeem at the desk, as the API does, and show the voucher or why not."""
     form = await request.form()
-    body = RedemptionIn(path_id(offer_id), _quantity(form.get("quantity")))
+    body = RedemptionInput(path_id(offer_id), _quantity(form.get("quantity")))
     key = str(form.get("idempotency_key", ""))
     outcome = await redeem(points_desk(request), visitor.id, body, key, visitor.language, clock)
     if outcome.status < 300:

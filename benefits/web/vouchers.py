@@ -13,7 +13,7 @@ from benefits.desk.here import points_desk
 from benefits.redemptions.domain import VoucherStatus
 from benefits.redemptions.preview import preview
 from benefits.redemptions.redeem import cancel
-from benefits.redemptions.schemas import CancelIn, CancelledView
+from benefits.redemptions.schemas import CancellationInput, CancelledView
 from benefits.redemptions.vouchers import my_redemption, my_voucher, my_vouchers
 from benefits.rules import Rules
 from benefits.web.shop import refusal
@@ -136,7 +136,7 @@ async def give_back(
     form = await request.form()
     key = str(form.get("idempotency_key", ""))
     outcome = await cancel(
-        points_desk(request), visitor.id, found.redemption_id, CancelIn(), key, visitor.language, clock
+        points_desk(request), visitor.id, found.redemption_id, CancellationInput(), key, visitor.language, clock
     )
     refused = outcome.status >= 400
     return page(

@@ -34,7 +34,7 @@ AccountNumber = Annotated[
 ]
 
 
-class NewPayoutAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PayoutAccountInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The partner's bank account, and where the paper that proves it is filed."""
 
     holder: Line
@@ -65,7 +65,7 @@ class AccountChanged(Fact):
 async def set_payout_account(
     work: UnitOfWork,
     partner_id: UUID,
-    account: NewPayoutAccount,
+    account: PayoutAccountInput,
     editions: Editions | None,
     ring: KeyRing,
     actor: str,

@@ -12,7 +12,7 @@ from marketplace.platform.problems import path_id
 from marketplace.settings import Settings
 from partners.contracts.api import READERS
 from partners.contracts.payout_account import (
-    NewPayoutAccount,
+    PayoutAccountInput,
     PayoutAccountView,
     see_payout_account,
     set_payout_account,
@@ -34,7 +34,7 @@ class AdminPayoutAccount(Controller):
     async def keep(
         self,
         partner_id: FromPath[str],
-        data: JSONBody[NewPayoutAccount],
+        data: JSONBody[PayoutAccountInput],
         staff: NamedDependency[Caller],
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],

@@ -24,7 +24,7 @@ ContentHash = Annotated[
 ]
 
 
-class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SignatureInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which content is signed."""
 
     content_hash: ContentHash

@@ -16,7 +16,7 @@ from partners.contracts.domain import Party
 from partners.contracts.packs_api import AdminPacks, OwnPacks
 from partners.contracts.payout_account_api import AdminPayoutAccount, OwnPayoutAccount
 from partners.contracts.rows import difference_of, list_contracts, see_contract
-from partners.contracts.schemas import ContractDifference, ContractView, PaperSignature, SignIn
+from partners.contracts.schemas import ContractDifference, ContractView, PaperSignature, SignatureInput
 from partners.contracts.sign import Signing, paper, sign_contract
 from partners.oauth.callers import PartnerCaller
 
@@ -35,7 +35,7 @@ class AdminSignatures(Controller):
         self,
         partner_id: FromPath[str],
         contract_id: FromPath[str],
-        data: JSONBody[SignIn],
+        data: JSONBody[SignatureInput],
         request: HttpRequest,
         staff: NamedDependency[Caller],
         key: IdempotencyKey,
@@ -127,7 +127,7 @@ class PartnerContracts(Controller):
     async def sign(
         self,
         contract_id: FromPath[str],
-        data: JSONBody[SignIn],
+        data: JSONBody[SignatureInput],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
         key: IdempotencyKey,

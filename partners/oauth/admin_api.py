@@ -23,12 +23,12 @@ from partners.oauth.gate import gate_of
 from partners.oauth.keys import SigningKeyView, rotate_signing_key
 from partners.oauth.registration import make_initial_token
 from partners.oauth.schemas import (
+    ClientInput,
     ClientView,
-    InitialToken,
+    IntegratorClientInput,
     IssuedClient,
-    NewClient,
-    NewInitialToken,
-    NewIntegrator,
+    RegistrationToken,
+    RegistrationTokenInput,
     Revocation,
     RotatedSecret,
     SecretRotation,
@@ -57,7 +57,7 @@ class AdminClients(Controller):
     async def issue(
         self,
         partner_id: FromPath[str],
-        data: JSONBody[NewClient],
+        data: JSONBody[ClientInput],
         request: HttpRequest,
         staff: NamedDependency[Caller],
         key: IdempotencyKey,
@@ -102,7 +102,7 @@ class AdminClients(Controller):
     )
     async def issue_oem(
         self,
-        data: JSONBody[NewClient],
+        data: JSONBody[ClientInput],
         request: HttpRequest,
         staff: NamedDependency[Caller],
         key: IdempotencyKey,
@@ -144,7 +144,7 @@ class AdminClients(Controller):
     )
     async def issue_integrator(
         self,
-        data: JSONBody[NewIntegrator],
+        data: JSONBody[IntegratorClientInput],
         request: HttpRequest,
         staff: NamedDependency[Caller],
         key: IdempotencyKey,
@@ -206,11 +206,11 @@ class AdminClients(Controller):
         operation_id="create_registration_token",
         summary="Create an initial access token for client registration",
         opt=_OPERATIONS,
-        responses={201: ResponseSpec(InitialToken, description="The token", generate_examples=False)},
+        responses={201: ResponseSpec(RegistrationToken, description="The token", generate_examples=False)},
     )
     async def issue_initial_token(
         self,
-        data: JSONBody[NewInitialToken],
+        data: JSONBody[RegistrationTokenInput],
         request: HttpRequest,
         staff: NamedDependency[Caller],
         key: IdempotencyKey,
@@ -220,7 +220,7 @@ class AdminClients(Controller):
         """An initial access token for /oauth/register (RFC 7591), told this once."""
         now = clock.now()
 
-        async def make(work: UnitOfWork) -> InitialToken:
+        async def make(work: UnitOfWork) -> RegistrationToken:
             made = await make_initial_token(work, settings, data, staff.actor, now)
             sealed = seal(settings.keys, made.initial_access_token)
             return msgspec.structs.replace(made, initial_access_token=sealed)

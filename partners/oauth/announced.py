@@ -17,7 +17,7 @@ from partners.oauth.events import (
 )
 
 
-class ExpiringSeen(msgspec.Struct, frozen=True):
+class CredentialExpiringData(msgspec.Struct, frozen=True):
     """A client's secret ends soon: rotate it before."""
 
     client_id: str
@@ -25,7 +25,7 @@ class ExpiringSeen(msgspec.Struct, frozen=True):
     expires_at: datetime
 
 
-class RotatedSeen(msgspec.Struct, frozen=True):
+class CredentialRotatedData(msgspec.Struct, frozen=True):
     """A client has a new secret; the old ones work until `old_until`."""
 
     client_id: str
@@ -34,14 +34,14 @@ class RotatedSeen(msgspec.Struct, frozen=True):
     rotated_at: datetime
 
 
-class RevokedSeen(msgspec.Struct, frozen=True):
+class CredentialRevokedData(msgspec.Struct, frozen=True):
     """A client was revoked."""
 
     client_id: str
     revoked_at: datetime
 
 
-class ReusedSeen(msgspec.Struct, frozen=True):
+class CredentialReusedData(msgspec.Struct, frozen=True):
     """Somebody tried a secret that works no longer."""
 
     client_id: str
@@ -49,7 +49,7 @@ class ReusedSeen(msgspec.Struct, frozen=True):
     reused_at: datetime
 
 
-class GrantGivenSeen(msgspec.Struct, frozen=True):
+class GrantGivenData(msgspec.Struct, frozen=True):
     """An application may act for the partner."""
 
     grant_id: UUID
@@ -58,7 +58,7 @@ class GrantGivenSeen(msgspec.Struct, frozen=True):
     given_at: datetime
 
 
-class GrantRevokedSeen(msgspec.Struct, frozen=True):
+class GrantRevokedData(msgspec.Struct, frozen=True):
     """An application may act for the partner no longer."""
 
     grant_id: UUID
@@ -73,31 +73,31 @@ ALL = (
     Announced(
         CredentialExpiring,
         Text("客户端密钥即将到期", "A client secret ends soon"),
-        ExpiringSeen(_CLIENT, SAMPLE_ID, SAMPLE_AT),
+        CredentialExpiringData(_CLIENT, SAMPLE_ID, SAMPLE_AT),
     ),
     Announced(
         CredentialRotated,
         Text("客户端密钥已更换", "A client has a new secret"),
-        RotatedSeen(_CLIENT, SAMPLE_ID, SAMPLE_AT, SAMPLE_AT),
+        CredentialRotatedData(_CLIENT, SAMPLE_ID, SAMPLE_AT, SAMPLE_AT),
     ),
     Announced(
         CredentialRevoked,
         Text("客户端已撤销", "A client was revoked"),
-        RevokedSeen(_CLIENT, SAMPLE_AT),
+        CredentialRevokedData(_CLIENT, SAMPLE_AT),
     ),
     Announced(
         CredentialReused,
         Text("失效的客户端密钥被再次使用", "A secret that works no longer was tried"),
-        ReusedSeen(_CLIENT, SAMPLE_ID, SAMPLE_AT),
+        CredentialReusedData(_CLIENT, SAMPLE_ID, SAMPLE_AT),
     ),
     Announced(
         GrantGiven,
         Text("已授权第三方应用", "An application was allowed to act"),
-        GrantGivenSeen(SAMPLE_ID, _CLIENT, ["offers:read"], SAMPLE_AT),
+        GrantGivenData(SAMPLE_ID, _CLIENT, ["offers:read"], SAMPLE_AT),
     ),
     Announced(
         GrantRevoked,
         Text("第三方应用授权已终止", "An application may act no longer"),
-        GrantRevokedSeen(SAMPLE_ID, _CLIENT, "withdrawn", SAMPLE_AT),
+        GrantRevokedData(SAMPLE_ID, _CLIENT, "withdrawn", SAMPLE_AT),
     ),
 )

@@ -43,7 +43,7 @@ _REFUSED = {
     401: ResponseSpec(TokenError, description="The client is not believed", generate_examples=False),
 }
 
-RegistrationToken = Annotated[
+RegistrationTokenHeader = Annotated[
     str | None, HeaderParameter(name="Authorization", required=False, description="`Bearer` and the token for it.")
 ]
 
@@ -267,7 +267,7 @@ async def register(
     request: HttpRequest,
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
-    token: RegistrationToken = None,
+    token: RegistrationTokenHeader = None,
 ) -> Response[bytes]:
     """Dynamic registration (RFC 7591). Operations issue the token for it, which says for whom and how much at most."""
     found = registration.read_metadata(request.headers.get("content-type"), await request.body())
@@ -285,7 +285,7 @@ async def register(
     responses=_OWN,
 )
 async def see_registration(
-    client_id: FromPath[str], settings: NamedDependency[Settings], token: RegistrationToken = None
+    client_id: FromPath[str], settings: NamedDependency[Settings], token: RegistrationTokenHeader = None
 ) -> Response[bytes]:
     """As it stands, for the registration access token (RFC 7592 §2.1)."""
     return _told(await registration.see(settings, client_id, _bearer(token)), 200)
@@ -307,7 +307,7 @@ async def change_registration(
     request: HttpRequest,
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
-    token: RegistrationToken = None,
+    token: RegistrationTokenHeader = None,
 ) -> Response[bytes]:
     """Replaced whole (RFC 7592 §2.2); scopes may only become fewer, and the way of authentication stays."""
     found = registration.read_metadata(request.headers.get("content-type"), await request.body())
@@ -328,7 +328,7 @@ async def change_registration(
     responses={204: ResponseSpec(None, description="It is revoked"), 401: _REFUSED[401]},
 )
 async def delete_registration(
-    client_id: FromPath[str], request: HttpRequest, clock: NamedDependency[Clock], token: RegistrationToken = None
+    client_id: FromPath[str], request: HttpRequest, clock: NamedDependency[Clock], token: RegistrationTokenHeader = None
 ) -> None:
     """With all that it was given (RFC 7592 §2.3)."""
     await registration.remove(client_id, _bearer(token), clock.now())

@@ -15,7 +15,7 @@ from marketplace.settings import Settings
 from partners.oauth.credentials import add_secret
 from partners.oauth.domain import Audience, ClientKind, ClientStatus
 from partners.oauth.events import CredentialRevoked
-from partners.oauth.schemas import ClientView, IssuedClient, NewClient, NewIntegrator
+from partners.oauth.schemas import ClientInput, ClientView, IntegratorClientInput, IssuedClient
 from partners.oauth.secrets import new_secret
 from partners.oauth.shape import Shape, shape_of
 from partners.onboarding.domain import PARTNER
@@ -34,7 +34,7 @@ _VIEW = (
 async def register_client(
     work: UnitOfWork,
     settings: Settings,
-    new: NewClient,
+    new: ClientInput,
     partner_id: UUID | None,
     actor: str,
     now: datetime,
@@ -44,12 +44,12 @@ async def register_client(
     demo: bool = False,
 ) -> IssuedClient:
     """Issue a client and return it with its secret: for a partner's system, for one of the OEM's (`partner_id` None), or, for a
-    NewIntegrator, for an application that acts for partners.
+    IntegratorClientInput, for an application that acts for partners.
 
     Id and secret are made up unless they are given, as the demo does for clients that work in the demo only (`demo`).
     Raises NotFound, TransitionRefusedError for a partner that may not call, InvalidField.
     """
-    kind: ClientKind = "integrator" if isinstance(new, NewIntegrator) else "own"
+    kind: ClientKind = "integrator" if isinstance(new, IntegratorClientInput) else "own"
     audience: Audience = "points" if partner_id is None and kind == "own" else "partner"
     if partner_id is not None:
         PARTNER.after(await lock_partner(work, partner_id), "issue_client")
@@ -66,7 +66,7 @@ async def register_client(
         dpop_bound=new.dpop_bound,
         livemode=new.livemode,
     )
-    publisher = new.publisher if isinstance(new, NewIntegrator) else ""
+    publisher = new.publisher if isinstance(new, IntegratorClientInput) else ""
     client_id = client_id or new_client_id(shape)
     await insert_client(work, settings, client_id, new.name, publisher, partner_id, shape, actor, now, demo=demo)
     await _place(work, client_id, partner_id, new.locations)

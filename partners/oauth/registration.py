@@ -20,7 +20,7 @@ from partners.oauth.clients import insert_client, new_client_id, revoke_client
 from partners.oauth.credentials import add_secret
 from partners.oauth.domain import ApplicationType, AuthMethod, ClientKind, ClientStatus, GrantType, check_scopes
 from partners.oauth.gate import SELECT, client_of
-from partners.oauth.schemas import InitialToken, NewInitialToken, RedirectUri, Url
+from partners.oauth.schemas import RedirectUri, RegistrationToken, RegistrationTokenInput, Url
 from partners.oauth.secrets import INITIAL, REGISTRATION, digest, new_secret, new_token
 from partners.oauth.shape import Shape, shape_of
 from partners.oauth.wire import RegisteredClient
@@ -76,8 +76,8 @@ def read_metadata(content_type: str | None, body: bytes) -> Metadata:
 
 
 async def make_initial_token(
-    work: UnitOfWork, settings: Settings, new: NewInitialToken, actor: str, now: datetime
-) -> InitialToken:
+    work: UnitOfWork, settings: Settings, new: RegistrationTokenInput, actor: str, now: datetime
+) -> RegistrationToken:
     """Let somebody register clients by themselves, and return the token for it. Raises InvalidField, NotFound."""
     scopes = check_scopes("partner", new.scopes)
     if (new.partner_id is None) != bool(new.publisher):
@@ -96,7 +96,7 @@ async def make_initial_token(
     )  # fmt: skip
     details = {"partner_id": new.partner_id, "scopes": scopes, "uses": new.uses}
     await audit.record(work, actor, "initial_token.issue", f"initial_token:{identifier}", now, **details)
-    return InitialToken(
+    return RegistrationToken(
         id=identifier,
         initial_access_token=token,
         registration_endpoint=f"{settings.base_url}{PATH}",

@@ -24,7 +24,7 @@ RedirectUri = Annotated[str, msgspec.Meta(min_length=1, max_length=500, examples
 Url = Annotated[str, msgspec.Meta(min_length=9, max_length=2048, examples=["https://example.com/jwks.json"])]
 
 
-class NewClient(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ClientInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A client to be issued. With `private_key_jwt` goes either `jwks`, its public keys, or `jwks_uri`, where they can be read.
 
     `authorization_code` among the grant types needs `redirect_uris`. A secret ends after `secret_days`, if that is given. With
@@ -45,7 +45,7 @@ class NewClient(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     locations: Annotated[list[Reference], msgspec.Meta(max_length=1000)] = []
 
 
-class NewIntegrator(NewClient, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class IntegratorClientInput(ClientInput, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An application that acts for whichever partner's person lets it. `publisher` is the company that people are shown."""
 
     publisher: ShortLine
@@ -128,7 +128,7 @@ class GrantView(msgspec.Struct, frozen=True, kw_only=True):
     revoked_for: str | None
 
 
-class NewInitialToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RegistrationTokenInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What lets a company register clients by itself: a partner's own, or applications of a `publisher` that act for partners."""
 
     partner_id: UUID | None = None
@@ -141,7 +141,7 @@ class NewInitialToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     livemode: bool = True
 
 
-class InitialToken(msgspec.Struct, frozen=True, kw_only=True):
+class RegistrationToken(msgspec.Struct, frozen=True, kw_only=True):
     """An initial access token (RFC 7591 §3), told this once."""
 
     id: UUID

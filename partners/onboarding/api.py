@@ -24,10 +24,10 @@ from partners.onboarding.checklist import APPLICANT
 from partners.onboarding.decide import decide
 from partners.onboarding.domain import Decision
 from partners.onboarding.schemas import (
+    ApplicationInput,
     ApplicationReceipt,
     ApplicationStatus,
-    DecisionIn,
-    NewApplication,
+    DecisionInput,
     PartnerDetail,
     PartnerView,
     Profile,
@@ -66,7 +66,7 @@ class Applications(Controller):
     )
     async def apply(
         self,
-        data: JSONBody[NewApplication],
+        data: JSONBody[ApplicationInput],
         request: HttpRequest,
         key: IdempotencyKey,
         clock: NamedDependency[Clock],
@@ -157,9 +157,9 @@ def _decision(decision: Decision, operation_id: str, summary: str) -> HTTPRouteH
         staff: NamedDependency[Caller],
         key: IdempotencyKey,
         clock: NamedDependency[Clock],
-        data: JSONBody[DecisionIn | None] = None,
+        data: JSONBody[DecisionInput | None] = None,
     ) -> Response[bytes]:
-        identifier, now, said = path_id(partner_id), clock.now(), data or DecisionIn()
+        identifier, now, said = path_id(partner_id), clock.now(), data or DecisionInput()
 
         async def carry_out(work: UnitOfWork) -> PartnerDetail:
             override = said.override.reason if said.override else None

@@ -21,14 +21,14 @@ from partners.onboarding.checklist import APPLICANT, attest, forget_verified, re
 from partners.onboarding.domain import PARTNER, PartnerStatus
 from partners.onboarding.events import PartnerApplied
 from partners.onboarding.history import lock_partner, move, note, reason_of
-from partners.onboarding.schemas import ApplicationReceipt, ApplicationStatus, NewApplication, Resubmission
+from partners.onboarding.schemas import ApplicationInput, ApplicationReceipt, ApplicationStatus, Resubmission
 from partners.reading import reader
 
 _TOKEN_PREFIX = "mpa_"  # noqa: S105 - a mark by which scanners find leaked tokens, not a token
 _TOKEN_BYTES = 32
 
 
-async def apply(work: UnitOfWork, application: NewApplication, now: datetime) -> ApplicationReceipt:
+async def apply(work: UnitOfWork, application: ApplicationInput, now: datetime) -> ApplicationReceipt:
     """Record an application and return its receipt with the application token, of which only a hash is kept.
 
     Raises InvalidField for a scenario named twice, RequirementsMissing when the gate `submit` is not met.
@@ -128,12 +128,12 @@ async def application_status(partner_id: UUID) -> ApplicationStatus:
     return ApplicationStatus(row["id"], row["status"], name, row["applied_at"], row["changed_at"], reason, mail)
 
 
-def _check(application: NewApplication) -> None:
+def _check(application: ApplicationInput) -> None:
     if len(set(application.scenarios)) != len(application.scenarios):
         raise InvalidField("scenarios", "不能重复。", "names a scenario twice.")
 
 
-async def _names_another_company(work: UnitOfWork, partner_id: UUID, amended: NewApplication) -> bool:
+async def _names_another_company(work: UnitOfWork, partner_id: UUID, amended: ApplicationInput) -> bool:
     found = await work.fetchval(
         "SELECT (legal_name, registration_number, kind) IS DISTINCT FROM ROW($2::text, $3::text, $4::text)"
         " FROM partner WHERE id = $1",
@@ -145,7 +145,7 @@ async def _names_another_company(work: UnitOfWork, partner_id: UUID, amended: Ne
     return bool(found)
 
 
-def _said(application: NewApplication) -> list[object]:
+def _said(application: ApplicationInput) -> list[object]:
     """Return what the applicant says of itself, in the order of the columns in both statements above."""
     return [
         application.name.zh,

@@ -21,7 +21,7 @@ from partners.onboarding.domain import (
     missing,
 )
 from partners.onboarding.history import lock_partner
-from partners.onboarding.requirement_schemas import Checklist, ChecklistItem, VerificationIn
+from partners.onboarding.requirement_schemas import Checklist, ChecklistItem, VerificationInput
 from partners.onboarding.requirements import active_requirements
 from partners.onboarding.schemas import Attestation
 from partners.reading import reader
@@ -119,7 +119,7 @@ async def attest(
 
 
 async def verify(
-    work: UnitOfWork, partner_id: UUID, code: str, seen: VerificationIn, actor: str, now: datetime
+    work: UnitOfWork, partner_id: UUID, code: str, seen: VerificationInput, actor: str, now: datetime
 ) -> None:
     """Record that operations saw the document. Raises NotFound, also for what is not verified, or TransitionRefusedError."""
     PARTNER.after(await lock_partner(work, partner_id), "verify")

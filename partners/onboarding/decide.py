@@ -11,7 +11,7 @@ from partners.onboarding.checklist import RequirementsMissing, has_signed_contra
 from partners.onboarding.domain import PARTNER, Decision, PartnerStatus
 from partners.onboarding.domain import decide as decided
 from partners.onboarding.history import lock_partner, move, note
-from partners.onboarding.schemas import NewApplication
+from partners.onboarding.schemas import ApplicationInput
 from partners.staff.people import invite_first_owner
 
 
@@ -66,7 +66,7 @@ async def _pass_the_gate(
     )
 
 
-async def admit(work: UnitOfWork, application: NewApplication, actor: str, now: datetime) -> UUID:
+async def admit(work: UnitOfWork, application: ApplicationInput, actor: str, now: datetime) -> UUID:
     """Record an application, take it up and approve it in the same unit of work, and return the partner's id."""
     receipt = await apply(work, application, now)
     await decide(work, receipt.id, "approve", actor, None, now)

@@ -24,7 +24,7 @@ from partners.oauth.callers import PartnerCaller
 from partners.onboarding.import_locations import import_locations
 from partners.onboarding.location_rows import parse
 from partners.onboarding.locations import add_location, change_location, list_locations
-from partners.onboarding.schemas import ImportReport, LocationContent, LocationView, NewLocation
+from partners.onboarding.schemas import ImportReport, LocationContent, LocationInput, LocationView
 
 _WRITE = {"scope": "locations:write"}
 
@@ -61,7 +61,7 @@ class Locations(Controller):
     )
     async def add(
         self,
-        data: JSONBody[NewLocation],
+        data: JSONBody[LocationInput],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
         key: IdempotencyKey,

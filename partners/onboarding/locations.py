@@ -19,7 +19,7 @@ from partners.onboarding.domain import PARTNER
 from partners.onboarding.events import LocationAdded, LocationChanged
 from partners.onboarding.history import lock_partner
 from partners.onboarding.location_search import keep_search_text
-from partners.onboarding.schemas import Coordinates, LocationContent, LocationState, LocationView, NewLocation
+from partners.onboarding.schemas import Coordinates, LocationContent, LocationInput, LocationState, LocationView
 from partners.reading import reader
 
 _COLUMNS = (
@@ -36,7 +36,7 @@ class LocationExists(Fact):
     en = "There is a location {id} already."
 
 
-async def add_location(work: UnitOfWork, partner_id: UUID, location: NewLocation, now: datetime) -> LocationView:
+async def add_location(work: UnitOfWork, partner_id: UUID, location: LocationInput, now: datetime) -> LocationView:
     """Record a location and return it. Raises LocationExists, NotFound, or TransitionRefusedError."""
     PARTNER.after(await lock_partner(work, partner_id), "add_location")
     place = location.coordinates

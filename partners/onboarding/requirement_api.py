@@ -16,11 +16,11 @@ from partners.onboarding.apply import prove
 from partners.onboarding.checklist import APPLICANT, attest, checklist, verify
 from partners.onboarding.requirement_schemas import (
     Checklist,
-    NewRequirement,
     RequirementContent,
+    RequirementInput,
     RequirementList,
     RequirementView,
-    VerificationIn,
+    VerificationInput,
 )
 from partners.onboarding.requirements import (
     change_requirement,
@@ -50,7 +50,7 @@ class Requirements(Controller):
     )
     async def create(
         self,
-        data: JSONBody[NewRequirement],
+        data: JSONBody[RequirementInput],
         request: HttpRequest,
         staff: NamedDependency[Caller],
         key: IdempotencyKey,
@@ -131,7 +131,7 @@ class AdminChecklist(Controller):
         self,
         partner_id: FromPath[str],
         code: FromPath[str],
-        data: JSONBody[VerificationIn],
+        data: JSONBody[VerificationInput],
         request: HttpRequest,
         staff: NamedDependency[Caller],
         key: IdempotencyKey,

@@ -34,7 +34,7 @@ class _Said(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     sort: Sort = 100
 
 
-class NewRequirement(_Said, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RequirementInput(_Said, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A requirement. The code of a computed one names the function that finds it out."""
 
     code: Code
@@ -68,7 +68,7 @@ class RequirementList(msgspec.Struct, frozen=True):
     data: list[RequirementView]
 
 
-class VerificationIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class VerificationInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """That operations saw a document: where it is filed, and what there is to say of it."""
 
     reference: Line

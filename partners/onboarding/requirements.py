@@ -15,8 +15,8 @@ from partners.fields import Name
 from partners.onboarding.domain import Requirement, check_requirement
 from partners.onboarding.requirement_schemas import (
     Help,
-    NewRequirement,
     RequirementContent,
+    RequirementInput,
     RequirementList,
     RequirementView,
 )
@@ -65,7 +65,7 @@ async def active_requirements() -> Sequence[Requirement]:
     ]
 
 
-async def create_requirement(work: UnitOfWork, new: NewRequirement, actor: str, now: datetime) -> RequirementView:
+async def create_requirement(work: UnitOfWork, new: RequirementInput, actor: str, now: datetime) -> RequirementView:
     """Add a requirement and return it. Raises InvalidField, RequirementExists."""
     check_requirement(new.code, new.kind, new.gate)
     _check_kinds(new.partner_kinds)

@@ -93,7 +93,7 @@ class Attestation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 Attestations = Annotated[list[Attestation], msgspec.Meta(max_length=50)]
 
 
-class NewApplication(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ApplicationInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A company's application to become a partner.
 
     The registration number is the unified social credit code, or whatever the company's register calls its number. One
@@ -112,7 +112,7 @@ class NewApplication(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     attestations: Attestations = []
 
 
-class Resubmission(NewApplication, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Resubmission(ApplicationInput, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole application once more, put right. `reply` is what the applicant says to what was asked of it."""
 
     reply: Line | None = None
@@ -146,7 +146,7 @@ class Override(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Line
 
 
-class DecisionIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class DecisionInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why; required to ask for changes, reject, suspend and terminate. The partner may be told. `override` is for approving."""
 
     reason: Line | None = None
@@ -235,7 +235,7 @@ class LocationContent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     state: LocationState = "open"
 
 
-class NewLocation(LocationContent, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LocationInput(LocationContent, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A place where vouchers are taken. The id is the partner's own, unique among its locations."""
 
     id: Reference

@@ -19,11 +19,11 @@ from marketplace.platform.problems import HttpRequest, language_of
 from marketplace.settings import Settings
 from partners.oauth.callers import PartnerCaller
 from partners.sandbox.schemas import (
-    ClockIn,
     ClockView,
     MagicOffer,
     MemberToken,
-    MemberTokenIn,
+    MemberTokenInput,
+    SandboxClockInput,
     SandboxMember,
     SandboxView,
 )
@@ -60,7 +60,7 @@ class SandboxApi(Controller):
     )
     async def move(
         self,
-        data: JSONBody[ClockIn],
+        data: JSONBody[SandboxClockInput],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
         key: IdempotencyKey,
@@ -85,7 +85,7 @@ class SandboxApi(Controller):
     )
     async def member_token(
         self,
-        data: JSONBody[MemberTokenIn],
+        data: JSONBody[MemberTokenInput],
         partner: NamedDependency[PartnerCaller],
         settings: NamedDependency[Settings],
     ) -> MemberToken:
@@ -96,7 +96,7 @@ class SandboxApi(Controller):
         return MemberToken(access_token=token, expires_in=sandbox.TOKEN_LIFETIME_S)
 
 
-async def _move(work: UnitOfWork, wanted: ClockIn, clock: Clock) -> ClockView:
+async def _move(work: UnitOfWork, wanted: SandboxClockInput, clock: Clock) -> ClockView:
     """Move the clock from where it stands in the database: another request may have moved it since ours began."""
     ahead = await sandbox.ahead_now(work)
     # Read after the wait: with the time from before it, an instant that another request moved to meanwhile seems to lie ahead.
@@ -106,7 +106,7 @@ async def _move(work: UnitOfWork, wanted: ClockIn, clock: Clock) -> ClockView:
     return ClockView(now=now + by, ahead_seconds=int(moved.total_seconds()))
 
 
-def _forward(wanted: ClockIn, now: datetime) -> timedelta:
+def _forward(wanted: SandboxClockInput, now: datetime) -> timedelta:
     if wanted.days is not None:
         return timedelta(days=wanted.days)
     by = (wanted.to or now) - now

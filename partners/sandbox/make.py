@@ -11,7 +11,7 @@ from partners.contracts.agree import agree
 from partners.contracts.agreement import Proposal
 from partners.onboarding.domain import PartnerStatus
 from partners.onboarding.locations import add_location
-from partners.onboarding.schemas import NewLocation
+from partners.onboarding.schemas import LocationInput
 
 ACTOR = "sandbox"
 LOCATION = "SANDBOX-1"
@@ -52,4 +52,4 @@ async def make(context: SandboxContext) -> None:
         )
         name = {"zh-CN": "沙箱门店", "en": "Sandbox store"}
         place = {"id": LOCATION, "name": name, "city": "上海", "address": "沙箱路 1 号"}
-        await add_location(work, context.partner_id, msgspec.convert(place, NewLocation), now)
+        await add_location(work, context.partner_id, msgspec.convert(place, LocationInput), now)

@@ -42,7 +42,7 @@ class SandboxView(msgspec.Struct, frozen=True, kw_only=True):
     offers: list[MagicOffer]
 
 
-class ClockIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SandboxClockInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the clock is to be: an instant after the sandbox's present one, or so many days on. One of the two."""
 
     to: datetime | None = None
@@ -63,7 +63,7 @@ class ClockView(msgspec.Struct, frozen=True, kw_only=True):
     ahead_seconds: int
 
 
-class MemberTokenIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MemberTokenInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The test member in whose name you want to act."""
 
     member_id: UUID

@@ -26,12 +26,12 @@ from partners.staff.provider import delete_provider, see_provider, set_provider
 from partners.staff.read import list_staff, see_staff
 from partners.staff.schemas import (
     EndedSessions,
-    NewOwner,
-    NewStaff,
+    IdentityProviderInput,
+    IdentityProviderView,
+    OwnerInput,
     OwnerReset,
-    ProviderIn,
-    ProviderView,
     StaffContent,
+    StaffInput,
     StaffView,
 )
 
@@ -61,7 +61,7 @@ class OwnStaff(Controller):
     @post(operation_id="invite_staff", summary="Invite a staff member", responses={201: _PERSON})
     async def invite(
         self,
-        data: JSONBody[NewStaff],
+        data: JSONBody[StaffInput],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
         key: IdempotencyKey,
@@ -193,20 +193,20 @@ class OwnProvider(Controller):
     @get(operation_id="get_identity_provider", summary="Get the partner's identity provider")
     async def see(
         self, partner: NamedDependency[PartnerCaller], settings: NamedDependency[Settings]
-    ) -> Response[ProviderView]:
+    ) -> Response[IdentityProviderView]:
         """Without its secret. Register `redirect_uri` there; `sign_in` is where people begin."""
         return _tagged(await see_provider(settings, partner.partner_id))
 
     @put(operation_id="set_identity_provider", summary="Set the partner's identity provider")
     async def set(
         self,
-        data: JSONBody[ProviderIn],
+        data: JSONBody[IdentityProviderInput],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
         settings: NamedDependency[Settings],
         clock: NamedDependency[Clock],
         if_match: IfMatch = None,
-    ) -> Response[ProviderView]:
+    ) -> Response[IdentityProviderView]:
         """Replacing one needs If-Match. People are known by a verified e-mail address the first time, then by their subject."""
         outbound: Outbound = request.app.state.partner_outbound
         editions, now = editions_of(if_match) if if_match else None, clock.now()
@@ -255,7 +255,7 @@ class AdminStaff(Controller):
     async def invite(
         self,
         partner_id: FromPath[str],
-        data: JSONBody[NewOwner],
+        data: JSONBody[OwnerInput],
         request: HttpRequest,
         staff: NamedDependency[Caller],
         key: IdempotencyKey,
@@ -298,7 +298,7 @@ class AdminStaff(Controller):
         return (await once(whole, language_of(request), reset, now=now)).response()
 
 
-def _tagged(view: StaffView | ProviderView) -> Response[Any]:
+def _tagged(view: StaffView | IdentityProviderView) -> Response[Any]:
     return Response(view, headers={"ETag": f'"{view.version}"'})
 
 

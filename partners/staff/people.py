@@ -23,7 +23,7 @@ from partners.onboarding.history import lock_partner
 from partners.staff.domain import MAY_SIGN_IN, STAFF, StaffRole, StaffStatus, check_roles, normal_email
 from partners.staff.events import StaffChanged, StaffDisabled, StaffInvited
 from partners.staff.read import see_staff
-from partners.staff.schemas import NewOwner, NewStaff, StaffContent, StaffView
+from partners.staff.schemas import OwnerInput, StaffContent, StaffInput, StaffView
 from partners.staff.sign_in import end_sessions
 from partners.staff.throttle import check_links
 
@@ -80,7 +80,7 @@ class StaffChangedMeanwhile(Fact):
     en = "Somebody changed this person meanwhile; read again and then change."
 
 
-async def invite(work: UnitOfWork, partner_id: UUID, new: NewStaff, actor: str, now: datetime) -> StaffView:
+async def invite(work: UnitOfWork, partner_id: UUID, new: StaffInput, actor: str, now: datetime) -> StaffView:
     """Put somebody on the list, to whom a message then goes, and return the person.
 
     Raises InvalidField, StaffExists, TooManyStaff, TransitionRefusedError for a partner whose people cannot sign in.
@@ -102,7 +102,7 @@ async def invite_first_owner(work: UnitOfWork, partner_id: UUID, actor: str, now
     await _insert(work, partner_id, contact["email"], contact["name"], [StaffRole.OWNER], actor, now)
 
 
-async def invite_owner(work: UnitOfWork, partner_id: UUID, owner: NewOwner, actor: str, now: datetime) -> StaffView:
+async def invite_owner(work: UnitOfWork, partner_id: UUID, owner: OwnerInput, actor: str, now: datetime) -> StaffView:
     """Let operations invite an owner when none can sign in; somebody on the list already becomes one. Raises OwnerPresent."""
     await _lock(work, partner_id)
     if await _owners(work, partner_id):

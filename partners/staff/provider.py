@@ -31,7 +31,7 @@ from partners.staff.company_address import Company, sign_in_address
 from partners.staff.domain import MAY_SIGN_IN, StaffStatus, normal_email
 from partners.staff.join import tell_joined
 from partners.staff.people import StaffChangedMeanwhile, invite_again
-from partners.staff.schemas import ProviderIn, ProviderView
+from partners.staff.schemas import IdentityProviderInput, IdentityProviderView
 from partners.staff.sign_in import end_sessions
 
 CALLBACK = "/partner/company-callback"
@@ -64,7 +64,7 @@ class ProviderUnreachable(Fact):
     en = "{issuer} gives no description or no keys: it must be open to the Internet, and call itself by just this issuer."
 
 
-async def see_provider(settings: Settings, partner_id: UUID) -> ProviderView:
+async def see_provider(settings: Settings, partner_id: UUID) -> IdentityProviderView:
     """Return the partner's provider, without its secret. Raises NotFound."""
     row = await reader().fetchrow(
         "SELECT i.issuer, i.client_id, i.changed_at, i.version, p.name_zh, p.name_en FROM partner_identity_provider i"
@@ -75,7 +75,7 @@ async def see_provider(settings: Settings, partner_id: UUID) -> ProviderView:
         raise NotFound
     kept = {name: row[name] for name in ("issuer", "client_id", "changed_at", "version")}
     begin = sign_in_address(settings, Company(partner_id, Text(row["name_zh"], row["name_en"])))
-    return ProviderView(**kept, redirect_uri=f"{settings.base_url}{CALLBACK}", sign_in=begin)
+    return IdentityProviderView(**kept, redirect_uri=f"{settings.base_url}{CALLBACK}", sign_in=begin)
 
 
 async def set_provider(
@@ -83,11 +83,11 @@ async def set_provider(
     settings: Settings,
     outbound: Outbound,
     partner_id: UUID,
-    said: ProviderIn,
+    said: IdentityProviderInput,
     editions: Editions | None,
     actor: str,
     now: datetime,
-) -> ProviderView:
+) -> IdentityProviderView:
     """Record or replace the partner's provider and return it; `editions` has the one that is replaced; None where there is none.
 
     At another issuer the subjects are other people: whoever signed in by the one before is invited anew.

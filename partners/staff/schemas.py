@@ -42,7 +42,7 @@ Printable = Annotated[
 ]
 
 
-class NewStaff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StaffInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Somebody who is invited. Without `locations` the person works at all of them."""
 
     email: Email
@@ -51,7 +51,7 @@ class NewStaff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     locations: Locations = []
 
 
-class NewOwner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class OwnerInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whom operations invite when none of a partner's owners can sign in."""
 
     email: Email
@@ -97,7 +97,7 @@ class EndedSessions(msgspec.Struct, frozen=True):
     ended: int
 
 
-class ProviderIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class IdentityProviderInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A partner's own OpenID Connect provider. `client_secret` may be left out to keep the one that is there."""
 
     issuer: Issuer
@@ -105,7 +105,7 @@ class ProviderIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     client_secret: Printable | None = None
 
 
-class ProviderView(msgspec.Struct, frozen=True, kw_only=True):
+class IdentityProviderView(msgspec.Struct, frozen=True, kw_only=True):
     """The provider, without its secret; `redirect_uri` is what has to be registered there, `sign_in` where people begin."""
 
     issuer: str

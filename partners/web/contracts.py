@@ -18,7 +18,7 @@ from marketplace.web.language import page_language
 from marketplace.web.pages import Page
 from partners.contracts.domain import ContractStatus, Party
 from partners.contracts.rows import difference_of, list_contracts, see_contract
-from partners.contracts.schemas import ContractView, SignIn
+from partners.contracts.schemas import ContractView, SignatureInput
 from partners.contracts.sign import Signing, sign_contract
 from partners.oauth.callers import PartnerCaller
 from partners.staff.authenticate import CodeRefused, TooManyGuesses, count_fresh_code, spend_code
@@ -182,7 +182,7 @@ def _signs_in_by_password(person: StaffView) -> bool:
 
 def _hash_of(said: Any) -> str:
     try:
-        return fit({"content_hash": str(said)}, SignIn).content_hash
+        return fit({"content_hash": str(said)}, SignatureInput).content_hash
     except InvalidFields as error:
         raise InvalidField(
             "content_hash", "缺少合同文本的哈希，请重新打开合同。", "the hash is missing: open the contract again."

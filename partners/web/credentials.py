@@ -22,7 +22,7 @@ from partners.oauth.clients import client_of_partner, list_clients, register_cli
 from partners.oauth.credentials import rotate_secret
 from partners.oauth.domain import PARTNER_SCOPE_TEXTS
 from partners.oauth.gate import gate_of
-from partners.oauth.schemas import NewClient
+from partners.oauth.schemas import ClientInput
 from partners.oauth.shape import SECRET_METHODS
 from partners.secrets_once import unseal
 from partners.staff.domain import SignedIn, StaffRole, scopes_of
@@ -84,7 +84,7 @@ async def make(
         "livemode": form.get("livemode") == "live",
     }
     try:
-        new = wire(NewClient, said, _FIELD_WORDS, "scopes")
+        new = wire(ClientInput, said, _FIELD_WORDS, "scopes")
         beyond = set(new.scopes) - scopes_of(me.roles)
         if new.livemode and beyond:
             raise MoreThanYourRole(beyond)

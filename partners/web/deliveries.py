@@ -25,7 +25,7 @@ from partners.webhooks.api import endpoints_of
 from partners.webhooks.deliveries import list_deliveries, resend, see_delivery, simulate
 from partners.webhooks.domain import KEPT_DAYS, DeliveryStatus
 from partners.webhooks.endpoints import see_endpoint
-from partners.webhooks.schemas import EndpointView
+from partners.webhooks.schemas import WebhookEndpointView
 
 _SCOPE = "webhooks:manage"
 
@@ -48,7 +48,7 @@ DISABLED = {
 async def endpoint_page(
     request: HttpRequest,
     partner: PartnerCaller,
-    shown: EndpointView,
+    shown: WebhookEndpointView,
     cursors: Cursors,
     *,
     said: dict[str, Any] | None = None,

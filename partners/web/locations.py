@@ -23,7 +23,7 @@ from partners.onboarding.locations import (
     list_locations,
     see_location,
 )
-from partners.onboarding.schemas import LocationState, LocationView, NewLocation
+from partners.onboarding.schemas import LocationInput, LocationState, LocationView
 from partners.staff.domain import SignedIn
 from partners.web.acting import acting
 from partners.web.forms import errors_of, said_to_people, typed, wire
@@ -90,7 +90,7 @@ async def add(
     partner = await acting(me, _SCOPE)
     said = _said(await request.form())
     try:
-        new = wire(NewLocation, _given(said), _FIELD_WORDS, "name")
+        new = wire(LocationInput, _given(said), _FIELD_WORDS, "name")
         async with unit_of_work() as work:
             await add_location(work, partner.partner_id, new, clock.now())
     except (Fact, TransitionRefusedError) as refused:

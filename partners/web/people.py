@@ -23,7 +23,7 @@ from partners.onboarding.locations import named_locations
 from partners.staff.domain import STAFF, SignedIn, StaffRole
 from partners.staff.people import change, disable, invite, invite_again, sign_out_everywhere
 from partners.staff.read import list_staff, see_staff
-from partners.staff.schemas import NewStaff, StaffView
+from partners.staff.schemas import StaffInput, StaffView
 from partners.web.forms import errors_of, said_to_people, typed, wire
 from partners.web.frame import HttpRequest, field, go, need, portal_page
 from partners.web.places import Place, leads_to
@@ -71,7 +71,7 @@ async def invite_somebody(
     form = await request.form()
     said = {"email": typed(form, "email", 254), "name": typed(form, "name", 80), "roles": form.getall("roles", [])}
     try:
-        new = wire(NewStaff, said, _FIELD_WORDS, "roles")
+        new = wire(StaffInput, said, _FIELD_WORDS, "roles")
         async with unit_of_work() as work:
             await invite(work, me.partner_id, new, me.actor, clock.now())
     except (Fact, TransitionRefusedError) as refused:

@@ -14,7 +14,7 @@ from marketplace.settings import Settings
 from marketplace.web.pages import Page
 from partners.staff.domain import SignedIn
 from partners.staff.provider import CALLBACK, delete_provider, see_provider, set_provider, try_provider
-from partners.staff.schemas import ProviderIn, ProviderView
+from partners.staff.schemas import IdentityProviderInput, IdentityProviderView
 from partners.web.acting import acting
 from partners.web.forms import errors_of, typed, wire
 from partners.web.frame import HttpRequest, field, go, portal_page, why
@@ -44,7 +44,7 @@ async def keep(
     try:
         # An empty secret keeps the one that is there.
         given = {name: text for name, text in said.items() if text}
-        wanted = wire(ProviderIn, given, _FIELD_WORDS, "issuer")
+        wanted = wire(IdentityProviderInput, given, _FIELD_WORDS, "issuer")
         async with unit_of_work() as work:
             await set_provider(
                 work, settings, _outbound(request), partner.partner_id, wanted, read, partner.actor, clock.now()
@@ -99,7 +99,7 @@ async def _page(
     )
 
 
-async def _found(settings: Settings, me: SignedIn) -> ProviderView | None:
+async def _found(settings: Settings, me: SignedIn) -> IdentityProviderView | None:
     try:
         return await see_provider(settings, me.partner_id)
     except NotFound:

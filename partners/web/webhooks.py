@@ -27,7 +27,7 @@ from partners.web.places import Place, leads_to
 from partners.webhooks.api import endpoints_of
 from partners.webhooks.domain import MAX_GRACE_HOURS, MOST_ENDPOINTS
 from partners.webhooks.endpoints import list_endpoints, remove, see_endpoint
-from partners.webhooks.schemas import EndpointView, NewEndpoint
+from partners.webhooks.schemas import WebhookEndpointInput, WebhookEndpointView
 
 _SCOPE = "webhooks:manage"
 
@@ -60,7 +60,7 @@ async def add(
     partner = await acting(me, _SCOPE)
     said = _said(await request.form())
     try:
-        new = wire(NewEndpoint, said, _FIELD_WORDS, "event_types")
+        new = wire(WebhookEndpointInput, said, _FIELD_WORDS, "event_types")
         async with unit_of_work() as work:
             made = await endpoints_of(request).create(work, partner.partner_id, new, partner.actor, clock.now())
     except (Fact, TransitionRefusedError) as refused:
@@ -138,7 +138,9 @@ async def deed(
     return go("/partner/webhooks?done=remove" if deed == "remove" else f"/partner/webhooks/{shown.id}?done={deed}")
 
 
-async def _told(request: HttpRequest, settings: Settings, made: EndpointView, *, rotated_now: bool = False) -> Page:
+async def _told(
+    request: HttpRequest, settings: Settings, made: WebhookEndpointView, *, rotated_now: bool = False
+) -> Page:
     show_once(request)
     return await portal_page(
         request,

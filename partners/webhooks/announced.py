@@ -20,7 +20,7 @@ from partners.staff.events import StaffChanged, StaffDisabled, StaffInvited, Sta
 from partners.webhooks.events import WebhookEndpointDisabled
 
 
-class StatusSeen(msgspec.Struct, frozen=True):
+class PartnerStatusChangedData(msgspec.Struct, frozen=True):
     """The partner's own state changed; `reason` is what the club's operations said of it."""
 
     before: str
@@ -29,14 +29,14 @@ class StatusSeen(msgspec.Struct, frozen=True):
     reason: str | None
 
 
-class LocationSeen(msgspec.Struct, frozen=True):
+class LocationAddedData(msgspec.Struct, frozen=True):
     """A location was added."""
 
     location_id: str
     added_at: datetime
 
 
-class ContractOfferedSeen(msgspec.Struct, frozen=True):
+class ContractOfferedData(msgspec.Struct, frozen=True):
     """A version waits to be signed."""
 
     contract_id: UUID
@@ -47,7 +47,7 @@ class ContractOfferedSeen(msgspec.Struct, frozen=True):
     offered_at: datetime
 
 
-class ContractSignedSeen(msgspec.Struct, frozen=True):
+class ContractSignedData(msgspec.Struct, frozen=True):
     """Both sides have signed a version of the contract."""
 
     contract_id: UUID
@@ -57,7 +57,7 @@ class ContractSignedSeen(msgspec.Struct, frozen=True):
     signed_at: datetime
 
 
-class ContractWithdrawnSeen(msgspec.Struct, frozen=True):
+class ContractWithdrawnData(msgspec.Struct, frozen=True):
     """A version is not to be signed any more."""
 
     contract_id: UUID
@@ -66,7 +66,7 @@ class ContractWithdrawnSeen(msgspec.Struct, frozen=True):
     withdrawn_at: datetime
 
 
-class ContractEndedSeen(msgspec.Struct, frozen=True):
+class ContractEndedData(msgspec.Struct, frozen=True):
     """A contract ends earlier than it said."""
 
     contract_id: UUID
@@ -75,14 +75,14 @@ class ContractEndedSeen(msgspec.Struct, frozen=True):
     ended_at: datetime
 
 
-class PayoutAccountSeen(msgspec.Struct, frozen=True):
+class PayoutAccountChangedData(msgspec.Struct, frozen=True):
     """Payouts go to another account."""
 
     last_four: str
     changed_at: datetime
 
 
-class PackLowSeen(msgspec.Struct, frozen=True):
+class PointPackLowData(msgspec.Struct, frozen=True):
     """Buy another pack: what is left will not last."""
 
     balance: int
@@ -90,7 +90,7 @@ class PackLowSeen(msgspec.Struct, frozen=True):
     at: datetime
 
 
-class EndpointDisabledSeen(msgspec.Struct, frozen=True):
+class WebhookEndpointDisabledData(msgspec.Struct, frozen=True):
     """Nothing more is sent to the endpoint until it is enabled again."""
 
     endpoint_id: UUID
@@ -99,7 +99,7 @@ class EndpointDisabledSeen(msgspec.Struct, frozen=True):
     disabled_at: datetime
 
 
-class StaffInvitedSeen(msgspec.Struct, frozen=True):
+class StaffInvitedData(msgspec.Struct, frozen=True):
     """Somebody was invited to the partner's people; who it is, `GET /v1/partner/staff/{id}` tells who may know."""
 
     staff_id: UUID
@@ -107,7 +107,7 @@ class StaffInvitedSeen(msgspec.Struct, frozen=True):
     invited_at: datetime
 
 
-class StaffJoinedSeen(msgspec.Struct, frozen=True):
+class StaffJoinedData(msgspec.Struct, frozen=True):
     """The person took the invitation."""
 
     staff_id: UUID
@@ -115,7 +115,7 @@ class StaffJoinedSeen(msgspec.Struct, frozen=True):
     joined_at: datetime
 
 
-class StaffChangedSeen(msgspec.Struct, frozen=True):
+class StaffChangedData(msgspec.Struct, frozen=True):
     """The person's name, roles or places are different; these are the roles now."""
 
     staff_id: UUID
@@ -123,7 +123,7 @@ class StaffChangedSeen(msgspec.Struct, frozen=True):
     changed_at: datetime
 
 
-class StaffDisabledSeen(msgspec.Struct, frozen=True):
+class StaffDisabledData(msgspec.Struct, frozen=True):
     """The person may not sign in any more."""
 
     staff_id: UUID
@@ -136,58 +136,58 @@ ALL = (
     Announced(
         PartnerStatusChanged,
         Text("合作方状态变更", "The partner's state changed"),
-        StatusSeen("active", "suspended", SAMPLE_AT, "投诉未处理"),
+        PartnerStatusChangedData("active", "suspended", SAMPLE_AT, "投诉未处理"),
     ),
-    Announced(LocationAdded, Text("新增门店", "A location was added"), LocationSeen("SH-0001", SAMPLE_AT)),
+    Announced(LocationAdded, Text("新增门店", "A location was added"), LocationAddedData("SH-0001", SAMPLE_AT)),
     Announced(
         ContractOffered,
         Text("合同待签署", "A contract is offered to be signed"),
-        ContractOfferedSeen(SAMPLE_ID, 1, _DAY, None, "0" * 64, SAMPLE_AT),
+        ContractOfferedData(SAMPLE_ID, 1, _DAY, None, "0" * 64, SAMPLE_AT),
     ),
     Announced(
         ContractSigned,
         Text("合同已签署", "A contract was signed"),
-        ContractSignedSeen(SAMPLE_ID, 1, _DAY, None, SAMPLE_AT),
+        ContractSignedData(SAMPLE_ID, 1, _DAY, None, SAMPLE_AT),
     ),
     Announced(
         ContractWithdrawn,
         Text("合同已撤回", "A contract was withdrawn"),
-        ContractWithdrawnSeen(SAMPLE_ID, 1, "改用新条款", SAMPLE_AT),
+        ContractWithdrawnData(SAMPLE_ID, 1, "改用新条款", SAMPLE_AT),
     ),
     Announced(
         ContractEnded,
         Text("合同提前终止", "A contract ends early"),
-        ContractEndedSeen(SAMPLE_ID, 1, _DAY, SAMPLE_AT),
+        ContractEndedData(SAMPLE_ID, 1, _DAY, SAMPLE_AT),
     ),
     Announced(
         PayoutAccountChanged,
         Text("付款账户已变更", "The payout account changed"),
-        PayoutAccountSeen("3334", SAMPLE_AT),
+        PayoutAccountChangedData("3334", SAMPLE_AT),
     ),
     Announced(
         PointPackLow,
         Text("预付积分余额不足", "Prepaid points run low"),
-        PackLowSeen(980, 1000, SAMPLE_AT),
+        PointPackLowData(980, 1000, SAMPLE_AT),
     ),
     Announced(
         WebhookEndpointDisabled,
         Text("Webhook 端点已停用", "A webhook endpoint was disabled"),
-        EndpointDisabledSeen(SAMPLE_ID, "failing", SAMPLE_AT, SAMPLE_AT),
+        WebhookEndpointDisabledData(SAMPLE_ID, "failing", SAMPLE_AT, SAMPLE_AT),
     ),
     Announced(
         StaffInvited,
         Text("人员已邀请", "Somebody was invited"),
-        StaffInvitedSeen(SAMPLE_ID, ["finance"], SAMPLE_AT),
+        StaffInvitedData(SAMPLE_ID, ["finance"], SAMPLE_AT),
     ),
     Announced(
         StaffJoined,
         Text("人员已加入", "Somebody joined"),
-        StaffJoinedSeen(SAMPLE_ID, ["finance"], SAMPLE_AT),
+        StaffJoinedData(SAMPLE_ID, ["finance"], SAMPLE_AT),
     ),
     Announced(
         StaffChanged,
         Text("人员信息变更", "Somebody's roles or places changed"),
-        StaffChangedSeen(SAMPLE_ID, ["finance"], SAMPLE_AT),
+        StaffChangedData(SAMPLE_ID, ["finance"], SAMPLE_AT),
     ),
-    Announced(StaffDisabled, Text("人员已停用", "Somebody's access ended"), StaffDisabledSeen(SAMPLE_ID, SAMPLE_AT)),
+    Announced(StaffDisabled, Text("人员已停用", "Somebody's access ended"), StaffDisabledData(SAMPLE_ID, SAMPLE_AT)),
 )

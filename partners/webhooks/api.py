@@ -24,20 +24,20 @@ from partners.webhooks.schemas import (
     DeliveryDetail,
     DeliveryView,
     EndpointContent,
-    EndpointView,
     EventPage,
     EventTypesView,
     EventTypeView,
-    NewEndpoint,
     Rotation,
     Simulation,
+    WebhookEndpointInput,
+    WebhookEndpointView,
 )
 
 _MANAGE = {"scope": "webhooks:manage"}
 _READ = {"scope": "events:read"}
 
 
-def _tagged(view: EndpointView) -> Response[EndpointView]:
+def _tagged(view: WebhookEndpointView) -> Response[WebhookEndpointView]:
     return Response(view, headers=etag(view.version))
 
 
@@ -52,12 +52,12 @@ class WebhookEndpoints(Controller):
         operation_id="create_webhook_endpoint",
         summary="Create a webhook endpoint",
         responses={
-            201: ResponseSpec(EndpointView, description="The endpoint, with its secret", generate_examples=False)
+            201: ResponseSpec(WebhookEndpointView, description="The endpoint, with its secret", generate_examples=False)
         },
     )
     async def create(
         self,
-        data: JSONBody[NewEndpoint],
+        data: JSONBody[WebhookEndpointInput],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
         key: IdempotencyKey,
@@ -67,7 +67,7 @@ class WebhookEndpoints(Controller):
         """The secret is told this once. Messages are signed as Standard Webhooks says: `v1` with it, `v1a` with `public_key`."""
         now, endpoints = clock.now(), endpoints_of(request)
 
-        async def create(work: UnitOfWork) -> EndpointView:
+        async def create(work: UnitOfWork) -> WebhookEndpointView:
             return await endpoints.create(work, partner.partner_id, data, partner.actor, now)
 
         whole = request_key(request, partner.actor, key, data)
@@ -81,12 +81,14 @@ class WebhookEndpoints(Controller):
         cursors: NamedDependency[Cursors],
         cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
-    ) -> Page[EndpointView]:
+    ) -> Page[WebhookEndpointView]:
         """The oldest first."""
         return await list_endpoints(partner.partner_id, cursors, cursor, limit)
 
     @get("/{endpoint_id:str}", operation_id="get_webhook_endpoint", summary="Get a webhook endpoint")
-    async def see(self, endpoint_id: FromPath[str], partner: NamedDependency[PartnerCaller]) -> Response[EndpointView]:
+    async def see(
+        self, endpoint_id: FromPath[str], partner: NamedDependency[PartnerCaller]
+    ) -> Response[WebhookEndpointView]:
         """Without its secret. The ETag is what an edit sends as If-Match."""
         return _tagged(await see_endpoint(partner.partner_id, path_id(endpoint_id)))
 
@@ -104,7 +106,7 @@ class WebhookEndpoints(Controller):
         partner: NamedDependency[PartnerCaller],
         clock: NamedDependency[Clock],
         if_match: IfMatch = None,
-    ) -> Response[EndpointView]:
+    ) -> Response[WebhookEndpointView]:
         """What is left out stays. `status` enables or disables; what waited goes on when it is enabled."""
         identifier, editions, endpoints = path_id(endpoint_id), editions_of(if_match), endpoints_of(request)
         async with unit_of_work() as work:
@@ -126,7 +128,7 @@ class WebhookEndpoints(Controller):
         summary="Rotate a webhook endpoint's secret",
         status_code=200,
         responses={
-            200: ResponseSpec(EndpointView, description="The endpoint, with its secret", generate_examples=False)
+            200: ResponseSpec(WebhookEndpointView, description="The endpoint, with its secret", generate_examples=False)
         },
     )
     async def rotate(
@@ -142,7 +144,7 @@ class WebhookEndpoints(Controller):
         """For `grace_hours` each message carries the signatures of the new and of the old keys."""
         identifier, now, endpoints = path_id(endpoint_id), clock.now(), endpoints_of(request)
 
-        async def rotate(work: UnitOfWork) -> EndpointView:
+        async def rotate(work: UnitOfWork) -> WebhookEndpointView:
             hours = data.grace_hours
             return await endpoints.rotate(work, partner.partner_id, identifier, hours, partner.actor, now)
 

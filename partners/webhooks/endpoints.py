@@ -21,7 +21,7 @@ from partners.reading import reader
 from partners.secrets_once import MOST_OLD_SECRETS, TooManySecrets, seal
 from partners.webhooks.catalogue import Catalogue
 from partners.webhooks.domain import ENDPOINT, MOST_ENDPOINTS, EndpointStatus
-from partners.webhooks.schemas import EndpointContent, EndpointState, EndpointView, NewEndpoint
+from partners.webhooks.schemas import EndpointContent, EndpointState, WebhookEndpointInput, WebhookEndpointView
 from partners.webhooks.signing import new_keys, seal_keys
 
 _VIEW = (  # $1 is the present instant
@@ -48,8 +48,8 @@ class Endpoints:
         self._ring = ring
 
     async def create(
-        self, work: UnitOfWork, partner_id: UUID, new: NewEndpoint, actor: str, now: datetime
-    ) -> EndpointView:
+        self, work: UnitOfWork, partner_id: UUID, new: WebhookEndpointInput, actor: str, now: datetime
+    ) -> WebhookEndpointView:
         """Record an endpoint and return it, its secret sealed. Raises InvalidField, TooManyEndpoints."""
         self._outbound.check("url", new.url)
         types = self.catalogue.check(new.event_types)
@@ -117,7 +117,7 @@ class Endpoints:
 
     async def rotate(
         self, work: UnitOfWork, partner_id: UUID, endpoint_id: UUID, grace_hours: int, actor: str, now: datetime
-    ) -> EndpointView:
+    ) -> WebhookEndpointView:
         """Give the endpoint new keys and return it, the new secret sealed. Raises NotFound, TooManySecrets.
 
         The old ones, and such as were replaced before, sign as long as their grace lasts; no grace ends them all.
@@ -137,7 +137,7 @@ class Endpoints:
         await audit.record(work, actor, "webhook.rotate", f"endpoint:{endpoint_id}", now, grace_hours=grace_hours)
         return await self._with_secret(partner_id, endpoint_id, keys.shown)
 
-    async def _with_secret(self, partner_id: UUID, endpoint_id: UUID, secret: str) -> EndpointView:
+    async def _with_secret(self, partner_id: UUID, endpoint_id: UUID, secret: str) -> WebhookEndpointView:
         view = await see_endpoint(partner_id, endpoint_id)
         return msgspec.structs.replace(view, secret=seal(self._ring, secret))
 
@@ -178,17 +178,19 @@ async def remove(work: UnitOfWork, partner_id: UUID, endpoint_id: UUID, actor: s
     await audit.record(work, actor, "webhook.delete", f"endpoint:{endpoint_id}", now)
 
 
-async def see_endpoint(partner_id: UUID, endpoint_id: UUID) -> EndpointView:
+async def see_endpoint(partner_id: UUID, endpoint_id: UUID) -> WebhookEndpointView:
     """Return one of the partner's endpoints. Raises NotFound."""
     row = await reader().fetchrow(
         f"SELECT {_VIEW} FROM webhook_endpoint WHERE id = $2 AND partner_id = $3", WALL.now(), endpoint_id, partner_id
     )
     if row is None:
         raise NotFound
-    return EndpointView(**row)
+    return WebhookEndpointView(**row)
 
 
-async def list_endpoints(partner_id: UUID, cursors: Cursors, cursor: str | None, limit: int) -> Page[EndpointView]:
+async def list_endpoints(
+    partner_id: UUID, cursors: Cursors, cursor: str | None, limit: int
+) -> Page[WebhookEndpointView]:
     """Return a page of the partner's endpoints, the oldest first."""
     kind = f"endpoints:{partner_id}"
     after = cursors.read(kind, cursor)[0] if cursor else str(UUID(int=0))
@@ -199,5 +201,5 @@ async def list_endpoints(partner_id: UUID, cursors: Cursors, cursor: str | None,
         after,
         limit + 1,
     )
-    data = [EndpointView(**row) for row in rows[:limit]]
+    data = [WebhookEndpointView(**row) for row in rows[:limit]]
     return Page(data, cursors.make(kind, [str(data[-1].id)]) if len(rows) > limit else None)

@@ -24,7 +24,7 @@ EventTypes = Annotated[list[EventType], msgspec.Meta(min_length=1, max_length=10
 Description = Annotated[str, msgspec.Meta(max_length=200, pattern=rf"^$(?!\n)|{LINE}", extra=marked(words=LINE_WORDS))]
 
 
-class NewEndpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class WebhookEndpointInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An address that wants to hear of events; `*` alone is every type, also later ones."""
 
     url: Url
@@ -56,7 +56,7 @@ class Simulation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     event_type: EventType
 
 
-class EndpointView(msgspec.Struct, frozen=True, kw_only=True):
+class WebhookEndpointView(msgspec.Struct, frozen=True, kw_only=True):
     """An endpoint. `public_key` verifies `v1a` signatures; `failing_since` is the first failure after the last success."""
 
     id: UUID

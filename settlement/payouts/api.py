@@ -19,7 +19,7 @@ from marketplace.settings import Settings
 from partners.oauth.callers import PartnerCaller
 from settlement.payouts.pay import pay
 from settlement.payouts.read import own_payout_page, payout_page
-from settlement.payouts.schemas import NewPayout, PartnerPayoutView, PayoutView
+from settlement.payouts.schemas import PartnerPayoutView, PayoutInput, PayoutView
 
 Cursor = Annotated[str, Meta(max_length=500)]
 
@@ -38,7 +38,7 @@ class FinancePayouts(Controller):
     )
     async def record(
         self,
-        data: JSONBody[NewPayout],
+        data: JSONBody[PayoutInput],
         key: IdempotencyKey,
         request: HttpRequest,
         staff: NamedDependency[Caller],

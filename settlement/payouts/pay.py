@@ -17,12 +17,12 @@ from settlement.books.post import post
 from settlement.invariants import BY_PARTNER, INVARIANTS
 from settlement.payouts.domain import ChecksTooOld, PayoutsStopped, check_minimum, check_paid_on, check_payable
 from settlement.payouts.events import StatementPaid
-from settlement.payouts.schemas import NewPayout, PayoutView
+from settlement.payouts.schemas import PayoutInput, PayoutView
 from settlement.statements.domain import STATEMENT_STEPS, StatementStatus
 from settlement.statements.statements import Statement, check_unchanged, lock
 
 
-async def pay(work: UnitOfWork, wish: NewPayout, payer: str, now: datetime, calendar: Calendar) -> PayoutView:
+async def pay(work: UnitOfWork, wish: PayoutInput, payer: str, now: datetime, calendar: Calendar) -> PayoutView:
     """Record the payout of a statement's total and return it.
 
     Checked in this order: the statement is there (NotFound), it is approved and not paid (TransitionRefusedError), its total
@@ -65,7 +65,7 @@ async def pay(work: UnitOfWork, wish: NewPayout, payer: str, now: datetime, cale
     return payout
 
 
-async def _waiting(work: UnitOfWork, statement: Statement, wish: NewPayout) -> int:
+async def _waiting(work: UnitOfWork, statement: Statement, wish: PayoutInput) -> int:
     """Return what the partner's approved statements that are not paid come to, this one included, and what the same
     transfer has paid already.
 

@@ -20,7 +20,7 @@ Reference = Annotated[
 ]  # fmt: skip
 
 
-class NewPayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PayoutInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A statement that was paid: how, and on which business day. The amount is the statement's total."""
 
     statement_id: UUID

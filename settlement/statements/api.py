@@ -147,7 +147,12 @@ class FinanceStatements(Controller):
         """The statement."""
         return statement_view(await find(path_id(statement_id)))
 
-    @get("/{statement_id:str}/lines", operation_id="list_statement_lines", summary="List a statement's lines", opt=READERS)
+    @get(
+        "/{statement_id:str}/lines",
+        operation_id="list_statement_lines",
+        summary="List a statement's lines",
+        opt=READERS,
+    )
     async def lines(
         self,
         statement_id: FromPath[str],
@@ -220,7 +225,11 @@ class PartnerStatements(Controller):
         """The statement."""
         return partner_view(await find_own(partner.partner_id, path_id(statement_id)))
 
-    @get("/{statement_id:str}/lines", operation_id="list_own_statement_lines", summary="List the lines of the partner's own statement")
+    @get(
+        "/{statement_id:str}/lines",
+        operation_id="list_own_statement_lines",
+        summary="List the lines of the partner's own statement",
+    )
     async def lines(
         self,
         statement_id: FromPath[str],

@@ -17,7 +17,7 @@ from benefits.offers.cache import OfferCache
 from benefits.offers.domain import OfferTerms
 from benefits.redemptions.domain import voucher_end
 from benefits.redemptions.events import RedemptionIssued, SettlementTerms
-from benefits.redemptions.schemas import RedemptionIn, RedemptionView, VoucherRef
+from benefits.redemptions.schemas import RedemptionInput, RedemptionView, VoucherRef
 from marketplace.kernel.codes import new_code
 from marketplace.kernel.facts import Fact, NotFound
 from marketplace.kernel.ids import bucket_of, uuid7
@@ -51,7 +51,7 @@ class _Wish(msgspec.Struct):
 
 @post("/v1/row-locks", include_in_schema=False)
 async def row_locks(
-    data: JSONBody[RedemptionIn],
+    data: JSONBody[RedemptionInput],
     member: NamedDependency[MemberCaller],
     key: IdempotencyKey,
     offer_cache: NamedDependency[OfferCache],

@@ -17,7 +17,7 @@ from marketplace.platform.database import DB, columns, unit_of_work
 from partners.contracts.terms import load_terms
 from partners.fields import SCENARIOS
 from partners.oauth.clients import register_client
-from partners.oauth.schemas import NewClient
+from partners.oauth.schemas import ClientInput
 from tests.bench.server import SETTINGS, Stage
 from tests.support import today
 from tests.support.world import World
@@ -116,7 +116,7 @@ async def make_clients(world: World) -> tuple[Client, Client]:
     for partner_id, scopes in ((world.partner_id, ["vouchers:verify", "vouchers:use"]), (None, ["points:write"])):
         async with unit_of_work() as work:
             issued = await register_client(
-                work, SETTINGS, NewClient(name="bench", scopes=scopes), partner_id, "admin:bench", world.now
+                work, SETTINGS, ClientInput(name="bench", scopes=scopes), partner_id, "admin:bench", world.now
             )
         made.append(Client(issued.client_id, issued.client_secret or ""))
     return made[0], made[1]

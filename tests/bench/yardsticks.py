@@ -16,13 +16,13 @@ from benefits.offers.domain import Scenario
 from benefits.offers.listing import Listing
 from benefits.offers.schemas import OfferView
 from benefits.redemptions.schemas import (
-    RedemptionIn,
+    RedemptionInput,
     RedemptionView,
     UsedVoucher,
-    UseIn,
     VerifiedVoucher,
-    VerifyIn,
     VoucherRef,
+    VoucherUseInput,
+    VoucherVerifyInput,
 )
 from marketplace.kernel.text import Text
 from marketplace.platform.idempotency import IdempotencyKey, Outcome
@@ -43,7 +43,7 @@ async def worker() -> str:
 
 @post("/v1/echo", include_in_schema=False)
 async def echo(
-    data: JSONBody[RedemptionIn],
+    data: JSONBody[RedemptionInput],
     member: NamedDependency[MemberCaller],
     key: IdempotencyKey,
 ) -> Response[bytes]:
@@ -85,7 +85,7 @@ async def echo_offers(
 
 @post("/v1/partner/echo/vouchers/verify", include_in_schema=False, status_code=200, opt={"scope": "vouchers:verify"})
 async def echo_verify(
-    data: JSONBody[VerifyIn],
+    data: JSONBody[VoucherVerifyInput],
     partner: NamedDependency[PartnerCaller],
 ) -> VerifiedVoucher:
     """Answer as a verification would."""
@@ -102,7 +102,7 @@ async def echo_verify(
 
 @post("/v1/partner/echo/vouchers/use", include_in_schema=False, status_code=200, opt={"scope": "vouchers:use"})
 async def echo_use(
-    data: JSONBody[UseIn],
+    data: JSONBody[VoucherUseInput],
     partner: NamedDependency[PartnerCaller],
     key: IdempotencyKey,
 ) -> Response[bytes]:

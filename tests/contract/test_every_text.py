@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from benefits.redemptions.schemas import RedemptionIn
+from benefits.redemptions.schemas import RedemptionInput
 from marketplace.app import create_app
 from marketplace.kernel.facts import InvalidField, InvalidFields, Wrong
 from marketplace.platform.bodies import Body
@@ -17,7 +17,7 @@ from marketplace.platform.fitting import Fitting, fit
 from marketplace.platform.misfits import unwrapped
 from marketplace.settings import Settings
 from partners.oauth.registration import Metadata
-from partners.onboarding.schemas import NewApplication
+from partners.onboarding.schemas import ApplicationInput
 from tests.support.sellers import application_json
 from tests.support.world import offer_json
 
@@ -110,7 +110,7 @@ def test_all_wrong_fields_are_told_at_once() -> None:
         "scenarios": ["lodging", "gambling"],
         "webside": "https://example.com",
     }
-    said = {one.field: one.en for one in faults(NewApplication, application)}
+    said = {one.field: one.en for one in faults(ApplicationInput, application)}
     assert list(said) == [
         "webside", "name.zh-CN", "name.en", "kind", "contact.fone", "contact.name", "contact.email", "contact.phone",
         "scenarios[1]",
@@ -125,7 +125,7 @@ def test_all_wrong_fields_are_told_at_once() -> None:
 
 def test_a_redemption_names_all_its_bad_fields() -> None:
     with pytest.raises(InvalidFields) as refused:
-        Body(RedemptionIn).read(b'{"offer_id": 5, "quantity": 10000000000000000000000000, "quantty": 1}')
+        Body(RedemptionInput).read(b'{"offer_id": 5, "quantity": 10000000000000000000000000, "quantty": 1}')
     assert [(one.field, one.zh) for one in refused.value.wrong] == [
         ("quantty", "没有这个字段，是否要写 quantity？"),
         ("offer_id", "须为 UUID，如 0198c0de-0000-7000-8000-000000000001。"),
@@ -151,7 +151,7 @@ def test_a_redemption_names_all_its_bad_fields() -> None:
 )
 def test_what_cannot_be_read_says_so_in_words(body: bytes, field: str) -> None:
     with pytest.raises(InvalidFields) as refused:
-        Body(RedemptionIn).read(body)
+        Body(RedemptionInput).read(body)
     assert [one.field for one in refused.value.wrong] == [field]
     for said in (refused.value.wrong[0].zh, refused.value.wrong[0].en):
         assert not any(sign in said for sign in ("regex", "`", "Expected", "pattern", "^", "Unicode"))

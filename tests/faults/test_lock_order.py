@@ -10,7 +10,7 @@ import pytest
 from benefits.desk import load
 from benefits.desk.errands import Earn, PointsErrand, Sweep, new_earn, new_gift
 from benefits.points.ledger import LOCKED_WALLETS
-from benefits.points.schemas import EarningIn
+from benefits.points.schemas import EarningInput
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of, uuid7
 from marketplace.platform import desk as desk_module
@@ -45,7 +45,7 @@ def change(world: World, members: list[UUID], dice: random.Random) -> PointsErra
 def earn(world: World, members: list[UUID]) -> Earn:
     now = world.clock.now()
     earnings = [
-        EarningIn(reference=uuid4().hex, member_id=one, points=1, kind="service", occurred_at=now) for one in members
+        EarningInput(reference=uuid4().hex, member_id=one, points=1, kind="service", occurred_at=now) for one in members
     ]
     return new_earn(earnings, "oem:test", world.clock.unix_ms())
 

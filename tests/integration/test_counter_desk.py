@@ -9,7 +9,7 @@ import pytest
 
 from benefits.redemptions.counter_desk import CounterDesk, CounterErrand, Use, Verify
 from benefits.redemptions.redeem import cancel_errand
-from benefits.redemptions.schemas import CancelIn, UseIn, VerifyIn
+from benefits.redemptions.schemas import CancellationInput, VoucherUseInput, VoucherVerifyInput
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.codes import new_code
 from marketplace.kernel.keyring import KeyRing
@@ -33,7 +33,7 @@ async def vouchers(database: str, settings: Settings, clock: Clock) -> tuple[Wor
 
 
 def use(world: World, code: str, reference: str = "till-1", partner_id: UUID | None = None) -> Use:
-    body = UseIn(code=code, reference=reference)
+    body = VoucherUseInput(code=code, reference=reference)
     return Use(partner_id or world.partner_id, body, key_for("p", uuid4().hex, "use", body), "en")
 
 
@@ -59,11 +59,13 @@ async def test_each_is_answered_as_it_stands(vouchers: tuple[World, list[str]]) 
     await take(world, use(world, used_before, "earlier"))
     row = await DB.fetchrow("SELECT member_id, redemption_id FROM voucher WHERE code = $1", cancelled)
     assert row is not None
-    given_back = cancel_errand(row["member_id"], row["redemption_id"], CancelIn(), "k", "en", world.clock.unix_ms())
+    given_back = cancel_errand(
+        row["member_id"], row["redemption_id"], CancellationInput(), "k", "en", world.clock.unix_ms()
+    )
     await world.desk().ask(given_back)
     asked = [use(world, good), use(world, good, "again"), use(world, used_before), use(world, cancelled),
              use(world, foreign, partner_id=uuid4()), use(world, new_code(7)), use(world, "not-a-code"),
-             use(world, foreign.lower()), Verify(world.partner_id, VerifyIn(code=good), "en")]  # fmt: skip
+             use(world, foreign.lower()), Verify(world.partner_id, VoucherVerifyInput(code=good), "en")]  # fmt: skip
     assert words(await take(world, *asked)) == [
         "used", "already_used", "already_used", "cancelled", "unknown_voucher", "unknown_voucher", "unknown_voucher",
         "used", "used",
@@ -75,7 +77,7 @@ async def test_each_is_answered_as_it_stands(vouchers: tuple[World, list[str]]) 
 
 async def test_the_same_key_is_the_same_answer_and_a_look_changes_nothing(vouchers: tuple[World, list[str]]) -> None:
     world, (code, *_) = vouchers
-    look = Verify(world.partner_id, VerifyIn(code=code), "en")
+    look = Verify(world.partner_id, VoucherVerifyInput(code=code), "en")
     wish = use(world, code)
     before, first, again, after = await take(world, look, wish, wish, look)
     assert words([before, first, again, after]) == ["issued", "used", "used", "used"]
@@ -103,7 +105,7 @@ async def test_one_key_for_two_vouchers_in_batches_that_overlap_is_used_once(
         both = [codes.pop(), codes.pop()]
         errands = []
         for code in both:
-            body = UseIn(code=code, reference="till-1")
+            body = VoucherUseInput(code=code, reference="till-1")
             errands.append(Use(world.partner_id, body, key_for("p", key, "use", body), "en"))
         answers = await asyncio.gather(*map(desk.ask, errands), return_exceptions=True)
         await desk.close()

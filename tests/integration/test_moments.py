@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from benefits.members.resolve import upsert
-from benefits.members.schemas import MemberIn
+from benefits.members.schemas import MemberInput
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import DB, unit_of_work
 from marketplace.settings import Settings
@@ -90,7 +90,7 @@ async def test_pages_show_what_was_kept_before_the_bounds(
     async with running_pages(settings, dsn, clock=clock) as browser:
         world = await World(settings, clock).open()
         async with unit_of_work() as work:
-            person = MemberIn(subject="member-subject-lin", name="林晓", tier="gold")
+            person = MemberInput(subject="member-subject-lin", name="林晓", tier="gold")
             member_id: UUID = (await upsert(work, [person], clock.now()))[0].member_id
         await world.earn([(member_id, 1000)])
         offer_id = await world.offer(points=100, stock=10)

@@ -17,7 +17,7 @@ from marketplace.platform.database import DB, unit_of_work
 from marketplace.platform.embedded import EmbeddedServer
 from partners.commands import member_of_reference_command, reset_owner_command, rotate_references_command
 from partners.onboarding.decide import admit
-from partners.onboarding.schemas import NewApplication
+from partners.onboarding.schemas import ApplicationInput
 from partners.pairwise import first_key, member_reference
 from partners.webhooks.reference_keys import current_key
 from tests.support.sellers import application_json
@@ -73,7 +73,7 @@ def test_a_rotation_and_who_was_meant(folder: Path) -> None:
 
 async def _owner(folder: Path) -> UUID:
     async with open_database(settings_for(folder)), unit_of_work() as work:
-        application = msgspec.convert(application_json(), NewApplication)
+        application = msgspec.convert(application_json(), ApplicationInput)
         partner_id = await admit(work, application, "admin:ops", Clock().now())
         await work.execute("UPDATE partner_staff SET status = 'active', provider_subject = 'gone'")
         return partner_id

@@ -8,7 +8,7 @@ import pytest
 
 from benefits.desk.errands import PlaceHold, new_end, new_gift, new_wish
 from benefits.members.resolve import upsert
-from benefits.members.schemas import MemberIn
+from benefits.members.schemas import MemberInput
 from benefits.offers.supply import add_codes
 from benefits.points.domain import Code
 from benefits.web.views import MOVEMENT_NAMES
@@ -43,7 +43,7 @@ async def shop(dsn: str, tmp_path: Path, clock: Clock) -> AsyncIterator[Shop]:
     async with running_pages(settings, dsn, clock=clock) as browser:
         world = await World(settings, clock).open()
         async with unit_of_work() as work:
-            person = MemberIn(subject="member-subject-lin", name="林晓", tier="gold", vehicle="ET7")
+            person = MemberInput(subject="member-subject-lin", name="林晓", tier="gold", vehicle="ET7")
             member_id = (await upsert(work, [person], clock.now()))[0].member_id
         await world.earn([(member_id, 1000)])
         assert (await browser.sign_in("lin")).status_code == 303

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from benefits.members.resolve import upsert
-from benefits.members.schemas import MemberIn
+from benefits.members.schemas import MemberInput
 from marketplace.kernel.calendar import Month
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import DB, unit_of_work
@@ -70,7 +70,7 @@ async def open_shop(settings: Settings, dsn: str, clock: Clock) -> AsyncIterator
     async with running_pages(settings, dsn, clock=clock) as browser:
         world = await World(settings, clock).open()
         async with unit_of_work() as work:
-            person = MemberIn(subject="member-subject-lin", name="林晓", tier="gold", vehicle="ET7")
+            person = MemberInput(subject="member-subject-lin", name="林晓", tier="gold", vehicle="ET7")
             member_id = (await upsert(work, [person], clock.now()))[0].member_id
         await world.earn([(member_id, 1000)])
         yield Shop(browser, world, member_id)
@@ -188,7 +188,7 @@ async def test_an_offer_says_what_it_is_and_why_not(shop: Shop) -> None:
 async def test_texts_of_others_are_escaped(shop: Shop) -> None:
     nasty = "<script>alert(1)</script>"
     async with unit_of_work() as work:
-        await upsert(work, [MemberIn(subject="member-subject-lin", name=nasty, vehicle=nasty)], shop.world.now)
+        await upsert(work, [MemberInput(subject="member-subject-lin", name=nasty, vehicle=nasty)], shop.world.now)
     offer_id = await shop.world.offer(
         title={"zh-CN": nasty, "en": nasty},
         description={"zh-CN": nasty, "en": nasty},

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from benefits.desk.batch import PointsDesk
 from benefits.offers.cache import OfferCache
 from benefits.redemptions.counter_desk import CounterDesk, Use
-from benefits.redemptions.schemas import RedemptionView, UseIn
+from benefits.redemptions.schemas import RedemptionView, VoucherUseInput
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.keyring import KeyRing
 from marketplace.kernel.money import PPM, Money
@@ -102,7 +102,9 @@ class Shop:
 
     async def use_all(self, at: datetime) -> None:
         counter = CounterDesk(self.world.clock, Cursors(KeyRing("x" * 32)))
-        uses = [Use(self.world.partner_id, UseIn(code=code, reference="R-1"), None, "en") for code in self.codes]
+        uses = [
+            Use(self.world.partner_id, VoucherUseInput(code=code, reference="R-1"), None, "en") for code in self.codes
+        ]
         async with unit_of_work() as work:
             outcomes = await counter.take_at(work, uses, at)
         assert [isinstance(one, Outcome) and one.status for one in outcomes] == [200] * len(uses), outcomes

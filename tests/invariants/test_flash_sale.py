@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from benefits.members.resolve import upsert
-from benefits.members.schemas import MemberIn
+from benefits.members.schemas import MemberInput
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import DB, unit_of_work
 from marketplace.platform.database_time import database_time
@@ -47,7 +47,7 @@ async def rush(api: Api, world: World, dice: random.Random, size: Rush) -> tuple
     """Let the members come, one request for each, a fifth of them sent twice; return the opening and all answers."""
     people = [f"s-{n}" for n in range(size.requests * 4 // 5)]
     async with unit_of_work() as work:
-        known = await upsert(work, [MemberIn(subject=person, name=person) for person in people], Clock().now())
+        known = await upsert(work, [MemberInput(subject=person, name=person) for person in people], Clock().now())
     for some in range(0, len(known), 500):
         await world.earn([(one.member_id, PRICE) for one in known[some : some + 500]])
     headers = {person: api.member(person) for person in people}  # signed beforehand

@@ -11,7 +11,7 @@ import uvicorn
 from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 from benefits.members.resolve import upsert
-from benefits.members.schemas import MemberIn
+from benefits.members.schemas import MemberInput
 from marketplace import server
 from marketplace.app import create_app
 from marketplace.demo import oneid_pages
@@ -69,7 +69,7 @@ async def site(dsn: str, folder: Path, clock: Clock) -> AsyncIterator[Site]:
 
 async def _furnish(world: World) -> None:
     async with unit_of_work() as work:
-        person = MemberIn(subject="member-subject-lin", name="林晓", tier="gold", vehicle="ET7")
+        person = MemberInput(subject="member-subject-lin", name="林晓", tier="gold", vehicle="ET7")
         member_id = (await upsert(work, [person], world.now))[0].member_id
     await world.earn([(member_id, 20_000)])
     for number in range(13):

@@ -12,7 +12,7 @@ from marketplace.settings import Settings
 from partners.contracts.agree import agree
 from partners.contracts.domain import Proposal
 from partners.onboarding.decide import admit
-from partners.onboarding.schemas import NewApplication
+from partners.onboarding.schemas import ApplicationInput
 
 
 def application_json(**fields: Any) -> dict[str, Any]:
@@ -57,7 +57,7 @@ async def active_partner(settings: Settings, now: datetime, **contract: Any) -> 
         cycle="monthly",
         payment_terms_days=30,
     )
-    application = msgspec.convert(application_json(), NewApplication)
+    application = msgspec.convert(application_json(), ApplicationInput)
     async with unit_of_work() as work:
         partner_id = await admit(work, application, "admin:test", now)
         proposal = msgspec.structs.replace(proposal, **contract)

@@ -11,14 +11,14 @@ from benefits.desk.batch import PointsDesk
 from benefits.desk.errands import PointsErrand, Redeem, new_earn
 from benefits.invariants import ALL
 from benefits.members.resolve import upsert
-from benefits.members.schemas import MemberIn
+from benefits.members.schemas import MemberInput
 from benefits.offers.cache import OfferCache
 from benefits.offers.register import Rules as OfferRules
 from benefits.offers.register import register, take_step
-from benefits.offers.schemas import OfferIn
-from benefits.points.schemas import EarningIn, EarningResult, EarningResults
+from benefits.offers.schemas import OfferInput
+from benefits.points.schemas import EarningInput, EarningResult, EarningResults
 from benefits.redemptions.redeem import new_redeem
-from benefits.redemptions.schemas import RedemptionIn
+from benefits.redemptions.schemas import RedemptionInput
 from benefits.rules import Rules
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import unit_of_work
@@ -52,7 +52,7 @@ class World:
     async def members(self, count: int, points: int = 0, tier: str = "standard") -> list[UUID]:
         """Make members, each with the points in one earning of this month."""
         people = [
-            MemberIn(subject=f"s-{uuid4().hex}", name=f"M{n}", tier=tier)  # type: ignore[arg-type]
+            MemberInput(subject=f"s-{uuid4().hex}", name=f"M{n}", tier=tier)  # type: ignore[arg-type]
             for n in range(count)
         ]
         async with unit_of_work() as work:
@@ -66,7 +66,7 @@ class World:
     ) -> list[EarningResult]:
         """Credit points, each under a reference of its own unless one is given."""
         wanted = [
-            EarningIn(
+            EarningInput(
                 reference=reference or uuid4().hex,
                 member_id=member_id,
                 points=points,
@@ -83,7 +83,7 @@ class World:
 
     async def offer(self, *, live: bool = True, points: int = 100, **fields: Any) -> UUID:
         """Register an offer and put it on sale."""
-        body = msgspec.convert(offer_json(points=points, **fields), OfferIn)
+        body = msgspec.convert(offer_json(points=points, **fields), OfferInput)
         async with unit_of_work() as work:
             offer_id = await register(work, self.partner_id, body, "partner:test", self.offer_rules, self.now)
             if live:
@@ -98,7 +98,7 @@ class World:
 
     def request(self, member_id: UUID, offer_id: UUID, quantity: int = 1, key: str | None = None) -> Redeem:
         """A wish for the desk."""
-        body = RedemptionIn(offer_id=offer_id, quantity=quantity)
+        body = RedemptionInput(offer_id=offer_id, quantity=quantity)
         return new_redeem(member_id, body, key or uuid4().hex, "en", self.clock.unix_ms())
 
 

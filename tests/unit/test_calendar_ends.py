@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from benefits.offers.domain import Sale
-from benefits.points.schemas import EarningIn, Expiring
+from benefits.points.schemas import EarningInput, Expiring
 from benefits.web.views import expiry_chart
 from marketplace.kernel.calendar import Calendar, Month, in_utc
 from marketplace.kernel.ends import said_end
@@ -75,5 +75,5 @@ def test_days_are_bounded_and_an_earning_answers_for_itself() -> None:
         fit({"cycle": "weekly", "starts_on": "9999-12-27"}, CloseRequest)
     assert [one.field for one in refused.value.wrong] == ["starts_on"]
     earning = {"reference": "r", "member_id": "0198c0de-0000-7000-8000-000000000001", "points": 1, "kind": "activity"}
-    assert fit(earning | {"occurred_at": "9999-12-31T23:59:59Z"}, EarningIn).occurred_at.year == 9999
+    assert fit(earning | {"occurred_at": "9999-12-31T23:59:59Z"}, EarningInput).occurred_at.year == 9999
     assert Month(9999, 12).plus(1) == Month(9999, 12)

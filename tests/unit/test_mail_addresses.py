@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from benefits.members.schemas import MemberIn
+from benefits.members.schemas import MemberInput
 from marketplace.kernel.facts import InvalidFields
 from marketplace.kernel.mail_addresses import address_key
 from marketplace.platform.fitting import fit
 from partners.onboarding.schemas import Contact
-from partners.staff.schemas import NewOwner, NewStaff
+from partners.staff.schemas import OwnerInput, StaffInput
 
 PHONE = "+86 21 5555 0100"
 
@@ -59,15 +59,15 @@ def said(kind: Any, raw: dict[str, Any]) -> tuple[str, str, str]:
 
 @pytest.mark.parametrize(("typed", "kept"), TAKEN)
 def test_an_address_is_kept_as_messages_are_sent_to_it(typed: str, kept: str) -> None:
-    assert fit({"email": typed, "name": "李"}, NewOwner).email == kept
-    assert fit({"email": typed, "name": "李", "roles": ["owner"]}, NewStaff).email == kept
+    assert fit({"email": typed, "name": "李"}, OwnerInput).email == kept
+    assert fit({"email": typed, "name": "李", "roles": ["owner"]}, StaffInput).email == kept
     assert fit({"email": typed, "name": "李", "phone": PHONE}, Contact).email == kept
     assert address_key(typed) == address_key(kept.upper()) == kept
 
 
 @pytest.mark.parametrize(("typed", "why"), REFUSED)
 def test_an_address_that_can_never_be_mailed_is_refused_in_words(typed: str, why: str) -> None:
-    for kind, raw in [(NewOwner, {}), (NewStaff, {"roles": ["owner"]}), (Contact, {"phone": PHONE})]:
+    for kind, raw in [(OwnerInput, {}), (StaffInput, {"roles": ["owner"]}), (Contact, {"phone": PHONE})]:
         field, chinese, english = said(kind, {"email": typed, "name": "李", **raw})
         assert (field, why in chinese) == ("email", True), chinese
         assert english.isascii(), english
@@ -96,8 +96,8 @@ NUMBERS = [
 @pytest.mark.parametrize(("typed", "kept"), NUMBERS)
 def test_a_telephone_number_is_taken_as_people_write_it(typed: str, kept: str) -> None:
     assert fit({"name": "李", "email": "li@example.com", "phone": typed}, Contact).phone == kept
-    assert fit({"subject": "one", "name": "李", "phone": typed}, MemberIn).phone == kept
-    assert fit({"subject": "one", "name": "李", "phone": kept}, MemberIn).phone == kept
+    assert fit({"subject": "one", "name": "李", "phone": typed}, MemberInput).phone == kept
+    assert fit({"subject": "one", "name": "李", "phone": kept}, MemberInput).phone == kept
 
 
 @pytest.mark.parametrize(
@@ -115,10 +115,10 @@ def test_a_telephone_number_is_taken_as_people_write_it(typed: str, kept: str) -
 )
 def test_a_number_that_cannot_be_is_refused_in_words(typed: str) -> None:
     contact = {"name": "李", "email": "li@example.com", "phone": typed}
-    for kind, raw in [(Contact, contact), (MemberIn, {"subject": "one", "name": "李", "phone": typed})]:
+    for kind, raw in [(Contact, contact), (MemberInput, {"subject": "one", "name": "李", "phone": typed})]:
         field, chinese, english = said(kind, raw)
         assert (field, "电话号码" in chinese, "telephone number" in english) == ("phone", True, True)
 
 
 def test_a_member_needs_no_telephone() -> None:
-    assert fit({"subject": "one", "name": "李", "phone": ""}, MemberIn).phone == ""
+    assert fit({"subject": "one", "name": "李", "phone": ""}, MemberInput).phone == ""

@@ -9,7 +9,7 @@ import pytest
 from marketplace.platform.database import DB, unit_of_work
 from marketplace.settings import Settings
 from partners.oauth.clients import register_client
-from partners.oauth.schemas import NewClient
+from partners.oauth.schemas import ClientInput
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.oauth import EC_KEY, GRANT, ask, basic, jwks
 from tests.support.partners import (
@@ -77,7 +77,7 @@ async def test_two_processes_that_start_together_agree_on_one_key(partners_only:
 
 async def test_demo_clients_are_unknown_in_production(partners_only: Settings, dsn: str) -> None:
     secret = "demo-secret-of-a-partner-0123456789"
-    new = NewClient(name="demo", scopes=["points:write"])
+    new = ClientInput(name="demo", scopes=["points:write"])
     async with running_app(partners_only, dsn) as api:
         now = api.app.state.clock.now()
         async with unit_of_work() as work:

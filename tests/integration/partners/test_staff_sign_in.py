@@ -16,7 +16,7 @@ from marketplace.platform.editions import only
 from marketplace.settings import Settings
 from partners.onboarding.apply import apply
 from partners.onboarding.decide import admit, decide
-from partners.onboarding.schemas import NewApplication
+from partners.onboarding.schemas import ApplicationInput
 from partners.staff.authenticate import (
     Candidate,
     CodeRefused,
@@ -31,7 +31,7 @@ from partners.staff.invitations import Inviter, LinkUsed
 from partners.staff.join import join
 from partners.staff.passwords import hash_password
 from partners.staff.people import LastOwner, change, disable, invite, invite_again
-from partners.staff.schemas import NewStaff
+from partners.staff.schemas import StaffInput
 from partners.staff.second_factor import code_at, new_secret
 from partners.staff.sign_in import IDLE, LIFETIME, PartnerSignIn, end_sessions
 from partners.staff.throttle import BY_EMAIL, BY_PERSON, Throttle
@@ -49,7 +49,7 @@ class Person:
 
 async def approved(clock: Clock) -> UUID:
     async with unit_of_work() as work:
-        return await admit(work, msgspec.convert(application_json(), NewApplication), "admin:ops", clock.now())
+        return await admit(work, msgspec.convert(application_json(), ApplicationInput), "admin:ops", clock.now())
 
 
 async def link_of(settings: Settings, clock: Clock, staff_id: UUID) -> str:
@@ -76,7 +76,7 @@ async def owner(settings: Settings, clock: Clock, partner_id: UUID | None = None
 
 async def somebody(settings: Settings, clock: Clock, partner_id: UUID, email: str, *roles: StaffRole) -> Person:
     async with unit_of_work() as work:
-        view = await invite(work, partner_id, NewStaff(email, "某人", list(roles)), "staff:x", clock.now())
+        view = await invite(work, partner_id, StaffInput(email, "某人", list(roles)), "staff:x", clock.now())
     return await joined(settings, clock, view.id)
 
 
@@ -115,7 +115,7 @@ async def test_the_applicant_becomes_the_first_owner(database: str, settings: Se
 
 async def test_an_unapproved_applicant_is_nobody(database: str, settings: Settings, clock: Clock) -> None:
     async with unit_of_work() as work:
-        await apply(work, msgspec.convert(application_json(), NewApplication), clock.now())
+        await apply(work, msgspec.convert(application_json(), ApplicationInput), clock.now())
     assert await DB.fetchval("SELECT count(*) FROM partner_staff") == 0
 
 
@@ -355,20 +355,20 @@ async def test_nobody_reaches_anothers_people_or_places(database: str, settings:
     from marketplace.kernel.facts import InvalidField, NotFound
     from partners.fields import Name
     from partners.onboarding.locations import add_location
-    from partners.onboarding.schemas import NewLocation
+    from partners.onboarding.schemas import LocationInput
 
     one, other = await owner(settings, clock), await owner(settings, clock)
     async with unit_of_work() as work:
         await add_location(
             work,
             other.partner_id,
-            NewLocation(id="SH-1", name=Name("店", "shop"), city="上海", address="x"),
+            LocationInput(id="SH-1", name=Name("店", "shop"), city="上海", address="x"),
             clock.now(),
         )
     with pytest.raises(NotFound):
         async with unit_of_work() as work:
             await disable(work, one.partner_id, other.id, "staff:x", clock.now())
-    new = NewStaff("till@example.com", "收银", [StaffRole.COUNTER], ["SH-1"])
+    new = StaffInput("till@example.com", "收银", [StaffRole.COUNTER], ["SH-1"])
     with pytest.raises(InvalidField, match="locations"):
         async with unit_of_work() as work:
             await invite(work, one.partner_id, new, "staff:x", clock.now())
