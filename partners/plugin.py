@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import click
 from litestar import Litestar
 from litestar.di import Provide
+from litestar.openapi.spec import SecurityScheme
 from litestar.types import ControllerRouterHandler
 
 from marketplace.kernel.announced import Announced
@@ -36,10 +37,10 @@ from partners.oauth.callers import (
     sandboxed_partner,
 )
 from partners.oauth.credentials import forget_secrets, warn_of_ends
-from partners.oauth.domain import OEM_SCOPES, PARTNER_SCOPES
 from partners.oauth.keys import LocalKeys, SigningKeys, ensure_signing_key, rotate_if_old
 from partners.oauth.own_api import OwnClients
 from partners.oauth.remote_keys import RemoteKeySets
+from partners.oauth.security_schemes import SECURITY_SCHEMES
 from partners.oauth.sweep import forget_expired
 from partners.oauth.token import OauthParts
 from partners.onboarding.api import DECISIONS, AdminPartners, Applications, OwnProfile
@@ -69,7 +70,7 @@ class Partners(Package):
     """Who may sell: applications, contracts, OAuth clients, the server that gives those their tokens, and webhooks."""
 
     name = "partners"
-    scopes: ClassVar[Mapping[str, str]] = PARTNER_SCOPES | OEM_SCOPES
+    security_schemes: ClassVar[Mapping[str, SecurityScheme]] = SECURITY_SCHEMES
     rights: ClassVar[Mapping[str, str]] = TABLES
     sealed: ClassVar[Sequence[Purpose]] = (
         keys.PURPOSE,

@@ -11,7 +11,7 @@ from benefits.holds.read import hold_view, holder
 from benefits.holds.schemas import HoldInput, HoldPostInput, HoldView, HoldVoidInput
 from marketplace.kernel.clock import Clock
 from marketplace.platform.idempotency import IdempotencyKey, request_key
-from marketplace.platform.problems import HttpRequest, language_of, path_id
+from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
 from partners.oauth.callers import OemCaller
 
 _WRITE = {"scope": "points:write"}
@@ -44,7 +44,7 @@ class Holds(Controller):
         return (await points_desk(request).ask(errand)).response()
 
     @get("/{hold_id:str}", operation_id="get_hold", summary="Get a hold", opt=_WRITE)
-    async def get_hold(self, hold_id: FromPath[str], oem: NamedDependency[OemCaller]) -> HoldView:  # noqa: ARG002
+    async def get_hold(self, hold_id: FromPath[PathId], oem: NamedDependency[OemCaller]) -> HoldView:  # noqa: ARG002
         """With its redemption, once it is posted."""
         return await hold_view(path_id(hold_id))
 
@@ -58,7 +58,7 @@ class Holds(Controller):
     )
     async def post_hold(
         self,
-        hold_id: FromPath[str],
+        hold_id: FromPath[PathId],
         data: JSONBody[HoldPostInput],
         request: HttpRequest,
         oem: NamedDependency[OemCaller],
@@ -81,7 +81,7 @@ class Holds(Controller):
     )
     async def void(
         self,
-        hold_id: FromPath[str],
+        hold_id: FromPath[PathId],
         data: JSONBody[HoldVoidInput],
         request: HttpRequest,
         oem: NamedDependency[OemCaller],

@@ -16,7 +16,7 @@ from benefits.offers.schemas import OfferView
 from marketplace.kernel.clock import Clock
 from marketplace.platform.answer import Answer
 from marketplace.platform.paging import DEFAULT_LIMIT, CursorText, Limit, Page
-from marketplace.platform.problems import HttpRequest, path_id
+from marketplace.platform.problems import HttpRequest, PathId, path_id
 
 Query = Annotated[
     str, QueryParameter(max_length=100, description="Words that title, partner or scenario must all have.")
@@ -58,7 +58,7 @@ class Offers(Controller):
     @get("/{offer_id:str}", operation_id="get_offer", summary="Get an offer on sale")
     async def get_offer(
         self,
-        offer_id: FromPath[str],
+        offer_id: FromPath[PathId],
         member: NamedDependency[MemberCaller],  # noqa: ARG002 - the guard: the catalogue is for members
         clock: NamedDependency[Clock],
     ) -> OfferView:
@@ -73,7 +73,7 @@ class Offers(Controller):
     tags=["members"],
     media_type="image/svg+xml",
 )
-async def offer_image(offer_id: FromPath[str]) -> Response[str]:
+async def offer_image(offer_id: FromPath[PathId]) -> Response[str]:
     """SVG, to be shown as an image; it runs nothing."""
     return Response(await picture(path_id(offer_id)), media_type="image/svg+xml", headers=PICTURE_HEADERS)
 

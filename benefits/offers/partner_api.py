@@ -16,7 +16,7 @@ from marketplace.platform.editions import IfMatch, editions_of, etag
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.platform.patches import Patch
-from marketplace.platform.problems import HttpRequest, language_of, path_id
+from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
 from marketplace.settings import Settings
 from partners.oauth.callers import PartnerCaller
 
@@ -74,7 +74,7 @@ class PartnerOffers(Controller):
 
     @get("/{offer_id:str}", operation_id="get_own_offer", summary="Get one of the partner's own offers", opt=_READ)
     async def get_mine(
-        self, offer_id: FromPath[str], partner: NamedDependency[PartnerCaller]
+        self, offer_id: FromPath[PathId], partner: NamedDependency[PartnerCaller]
     ) -> Response[PartnerOfferView]:
         """The ETag goes into If-Match of a change."""
         return _with_etag(await one_of_partner(partner.partner_id, path_id(offer_id)))
@@ -87,7 +87,7 @@ class PartnerOffers(Controller):
     )
     async def edit(
         self,
-        offer_id: FromPath[str],
+        offer_id: FromPath[PathId],
         data: JSONBody[Patch],
         partner: NamedDependency[PartnerCaller],
         clock: NamedDependency[Clock],
@@ -104,7 +104,7 @@ class PartnerOffers(Controller):
     @put("/{offer_id:str}/stock", operation_id="set_stock", summary="Set an offer's total stock", opt=_WRITE)
     async def stock(
         self,
-        offer_id: FromPath[str],
+        offer_id: FromPath[PathId],
         data: JSONBody[StockInput],
         partner: NamedDependency[PartnerCaller],
         settings: NamedDependency[Settings],
@@ -125,7 +125,7 @@ class PartnerOffers(Controller):
     )
     async def codes(
         self,
-        offer_id: FromPath[str],
+        offer_id: FromPath[PathId],
         data: JSONBody[CodesInput],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
@@ -151,7 +151,7 @@ class PartnerOffers(Controller):
     )
     async def step(
         self,
-        offer_id: FromPath[str],
+        offer_id: FromPath[PathId],
         action: FromPath[OfferAction],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],

@@ -15,7 +15,7 @@ from marketplace.platform.database import UnitOfWork
 from marketplace.platform.idempotency import IdempotencyKey, Outcome, once, request_key
 from marketplace.platform.identity import Caller
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
-from marketplace.platform.problems import HttpRequest, language_of, path_id
+from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
 from marketplace.settings import Settings
 
 _OPERATIONS = {"roles": ["operations"]}
@@ -74,7 +74,7 @@ class OfferReview(Controller):
         summary="Get any partner's offer",
         opt={"roles": ["operations", "auditor"]},
     )
-    async def get_any(self, offer_id: FromPath[str], staff: NamedDependency[Caller]) -> PartnerOfferView:  # noqa: ARG002 - the guard
+    async def get_any(self, offer_id: FromPath[PathId], staff: NamedDependency[Caller]) -> PartnerOfferView:  # noqa: ARG002 - the guard
         """Any partner's, in any state."""
         return await any_offer(path_id(offer_id))
 
@@ -88,7 +88,7 @@ class OfferReview(Controller):
     )
     async def approve(
         self,
-        offer_id: FromPath[str],
+        offer_id: FromPath[PathId],
         request: HttpRequest,
         staff: NamedDependency[Caller],
         key: IdempotencyKey,
@@ -109,7 +109,7 @@ class OfferReview(Controller):
     )
     async def reject(
         self,
-        offer_id: FromPath[str],
+        offer_id: FromPath[PathId],
         data: JSONBody[ReasonInput],
         request: HttpRequest,
         staff: NamedDependency[Caller],
@@ -129,7 +129,7 @@ class OfferReview(Controller):
     )
     async def pause(
         self,
-        offer_id: FromPath[str],
+        offer_id: FromPath[PathId],
         data: JSONBody[ReasonInput],
         request: HttpRequest,
         staff: NamedDependency[Caller],

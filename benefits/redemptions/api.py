@@ -26,7 +26,7 @@ from benefits.sandbox.magic import before_redemption
 from marketplace.kernel.clock import Clock
 from marketplace.platform.idempotency import IdempotencyKey
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
-from marketplace.platform.problems import HttpRequest, language_of, path_id
+from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
 from marketplace.platform.requests import clock_of
 from marketplace.settings import Settings
 
@@ -40,7 +40,7 @@ class OfferQuote(Controller):
     @post(operation_id="quote_redemption", summary="Quote a redemption", status_code=200)
     async def quote(
         self,
-        offer_id: FromPath[str],
+        offer_id: FromPath[PathId],
         data: JSONBody[QuoteInput],
         request: HttpRequest,
         member: NamedDependency[MemberCaller],
@@ -90,7 +90,7 @@ class Redemptions(Controller):
 
     @get("/{redemption_id:str}", operation_id="get_my_redemption", summary="Get one of the member's redemptions")
     async def get_mine(
-        self, redemption_id: FromPath[str], member: NamedDependency[MemberCaller], clock: NamedDependency[Clock]
+        self, redemption_id: FromPath[PathId], member: NamedDependency[MemberCaller], clock: NamedDependency[Clock]
     ) -> RedemptionView:
         """Only the member's own."""
         return await my_redemption(member.id, path_id(redemption_id), clock.now())
@@ -106,7 +106,7 @@ class Redemptions(Controller):
     )
     async def cancel(
         self,
-        redemption_id: FromPath[str],
+        redemption_id: FromPath[PathId],
         data: JSONBody[CancellationInput],
         request: HttpRequest,
         member: NamedDependency[MemberCaller],
@@ -143,7 +143,7 @@ class Vouchers(Controller):
 
     @get("/{voucher_id:str}", operation_id="get_my_voucher", summary="Get one of the member's vouchers")
     async def get_mine(
-        self, voucher_id: FromPath[str], member: NamedDependency[MemberCaller], clock: NamedDependency[Clock]
+        self, voucher_id: FromPath[PathId], member: NamedDependency[MemberCaller], clock: NamedDependency[Clock]
     ) -> VoucherView:
         """Only the member's own."""
         return await my_voucher(member.id, path_id(voucher_id), clock.now())
@@ -155,7 +155,7 @@ class Vouchers(Controller):
         media_type="image/svg+xml",
     )
     async def qr(
-        self, voucher_id: FromPath[str], member: NamedDependency[MemberCaller], clock: NamedDependency[Clock]
+        self, voucher_id: FromPath[PathId], member: NamedDependency[MemberCaller], clock: NamedDependency[Clock]
     ) -> Response[bytes]:
         """SVG; the QR holds the code as text."""
         voucher = await my_voucher(member.id, path_id(voucher_id), clock.now())

@@ -3,10 +3,11 @@
 It documents another error body than ours, does not know that unknown fields are refused, and cannot see the guard.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from marketplace.kernel.calendar import END, FIRST
+from marketplace.platform.description_shapes import describe_contents, describe_parameters, name_pages, simplify_tuples
 from marketplace.platform.identity import audience_of
 from marketplace.platform.patches import MEDIA_TYPES, patch_schema
 
@@ -66,21 +67,27 @@ _COUNTED = (
     "/oauth/register",
 )
 
-_SECURITY = {"members": "oneid", "admin": "oneid", "partner": "oauth", "points": "oauth"}
+_SECURITY = {"members": "member", "admin": "staff", "partner": "partner", "points": "oem"}
+"""The security scheme of each audience."""
 
 
-def finish(schema: Schema, scopes: Mapping[str, str]) -> Schema:
-    """Return the schema with our problems, guards and refused unknown fields; `scopes` are by operation id."""
+def finish(schema: Schema, scopes: Mapping[str, str], roles: Mapping[str, Sequence[str]]) -> Schema:
+    """Return the schema with our problems, guards and refused unknown fields; `scopes` and `roles` are by operation id."""
     components = schema.setdefault("components", {})
     components.setdefault("schemas", {})["Problem"] = PROBLEM
     components["responses"] = {f"Problem{status}": _response(text) for status, text in _RESPONSES.items()}
+    name_pages(schema)
+    simplify_tuples(schema)
     closed: set[str] = set()
     for path, operation in _operations(schema):
         _secure(path, operation, scopes)
-        _require_key(operation)
+        _name_roles(operation, roles.get(operation["operationId"], ()))
+        describe_parameters(operation)
+        describe_contents(operation, components["schemas"])
         _answer_problems(path, operation)
         for name in _references(operation.get("requestBody", {})):
             _close(components["schemas"], name, closed)
+    _keep_used_scopes(schema)
     for name in closed:
         _bound_moments(components["schemas"][name])
     return schema
@@ -119,12 +126,27 @@ def _secure(path: str, operation: Schema, scopes: Mapping[str, str]) -> None:
     if audience is not None and "security" not in operation:
         scope = scopes.get(operation["operationId"])
         operation["security"] = [{_SECURITY[audience]: [scope] if scope else []}]
+    if not any(operation.get("security", [])):
+        operation["security"] = []  # said, so that nobody thinks it was forgotten
 
 
-def _require_key(operation: Schema) -> None:
-    for parameter in operation.get("parameters", []):
-        if parameter["name"] == "Idempotency-Key":
-            parameter |= {"required": True, "schema": {"type": "string", "minLength": 1, "maxLength": 255}}
+def _name_roles(operation: Schema, roles: Sequence[str]) -> None:
+    if roles:
+        listed = ", ".join(f"`{role}`" for role in roles)
+        said = operation.get("description", "").rstrip()
+        operation["description"] = f"{said}\n\nRoles: {listed}.".lstrip()
+
+
+def _keep_used_scopes(schema: Schema) -> None:
+    """Describe of each OAuth audience the scopes that its operations ask for."""
+    asked: dict[str, set[str]] = {}
+    for _, operation in _operations(schema):
+        for requirement in operation["security"]:
+            for name, scopes in requirement.items():
+                asked.setdefault(name, set()).update(scopes)
+    for name, scheme in schema["components"]["securitySchemes"].items():
+        for flow in scheme.get("flows", {}).values():
+            flow["scopes"] = {scope: flow["scopes"][scope] for scope in sorted(asked.get(name, ()))}
 
 
 def _answer_problems(path: str, operation: Schema) -> None:
@@ -132,11 +154,14 @@ def _answer_problems(path: str, operation: Schema) -> None:
     wanted = ["503"] if path.startswith(("/v1/", "/oauth/")) else []
     if parameters or "requestBody" in operation:
         wanted.append("400")
-    secured = any(operation.get("security", []))
-    if path.startswith(_COUNTED) or secured:  # bad tokens are counted at every door
+    schemes = {name for requirement in operation["security"] for name in requirement}
+    guarded = not schemes.isdisjoint(_SECURITY.values())
+    if path.startswith(_COUNTED) or guarded:  # bad tokens are counted at every door
         wanted.append("429")
-    if secured:
-        wanted += ["401", "403"]
+    if schemes:
+        wanted.append("401")
+    if guarded:
+        wanted.append("403")
     if "{" in path:
         wanted.append("404")
     if any(parameter["name"] == "Idempotency-Key" for parameter in parameters):

@@ -7,13 +7,23 @@ from typing import Annotated
 from litestar.params import HeaderParameter
 
 from marketplace.kernel.facts import Fact, Kind
+from marketplace.platform.description_shapes import REQUIRED
 
 IfMatch = Annotated[
     str | None,
     HeaderParameter(
         name="If-Match",
         required=False,
-        description="The ETag that was read; or several, of which one has to be the present one; or `*` for whichever it is.",
+        description=REQUIRED + "the ETag that was read, or several of which one is current, or `*` for any.",
+    ),
+]
+
+IfMatchUnlessNew = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-Match",
+        required=False,
+        description="The ETag that was read, as for every change. Left out by the request that creates it.",
     ),
 ]
 

@@ -25,6 +25,7 @@ from marketplace.kernel.states import TransitionRefusedError
 from marketplace.platform.answer import Answer
 from marketplace.platform.away import is_away
 from marketplace.platform.database import Busy, UnitOfWork, unit_of_work
+from marketplace.platform.description_shapes import REQUIRED
 from marketplace.platform.problems import MEDIA_TYPE, problem_body, status_of
 from marketplace.platform.reads import Read
 from marketplace.platform.rows import hexed
@@ -38,7 +39,10 @@ IdempotencyKey = Annotated[
     HeaderParameter(
         name="Idempotency-Key",
         required=False,
-        description="Required: 1 to 255 printable ASCII characters, a new one for each intent, the same for each retry.",
+        description=REQUIRED
+        + "1 to 255 printable ASCII characters: a new one for each intent, the same for each retry.",
+        min_length=1,
+        max_length=MAX_KEY,
     ),
 ]
 

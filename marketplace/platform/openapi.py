@@ -7,7 +7,7 @@ import msgspec
 from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin, YamlRenderPlugin
-from litestar.openapi.spec import Components, OAuthFlow, OAuthFlows, OpenAPI, SecurityScheme, Tag
+from litestar.openapi.spec import Components, OpenAPI, SecurityScheme, Tag
 
 from marketplace.platform.description import describe_patches, finish
 from marketplace.platform.package import Package
@@ -17,9 +17,6 @@ _DESCRIPTION = """Partners register offers in ten life scenarios, members redeem
 Amounts are minor units (`{"amount": 12900, "currency": "CNY"}` is 129.00 yuan), points are whole numbers, instants are RFC 3339.
 Each POST that moves something takes an `Idempotency-Key`. Errors are RFC 9457 problem documents with a stable `code`.
 """
-
-TOKEN_URL = "/oauth/token"  # noqa: S105 - an address
-AUTHORIZATION_URL = "/oauth/authorize"
 
 TAGS = [
     Tag("members", "Members in the app. Token: ONE ID, audience `/v1/members`."),
@@ -34,16 +31,35 @@ TAGS = [
 ]
 
 
+SCHEMES = {
+    "member": SecurityScheme(
+        type="http",
+        scheme="bearer",
+        bearer_format="JWT",
+        description="A member's ONE ID access token, audience `/v1/members`.",
+    ),
+    "staff": SecurityScheme(
+        type="http",
+        scheme="bearer",
+        bearer_format="JWT",
+        description="A ONE ID access token of the OEM's staff, audience `/v1/admin`. Each operation names the roles that may.",
+    ),
+    "metrics": SecurityScheme(type="http", scheme="bearer", description="The token in `MARKETPLACE_METRICS_TOKEN`."),
+}
+"""How the ground's own audiences prove who they are; packages add theirs."""
+
+
 class _Described(OpenAPI):
     """The framework's schema, finished as `description.py` says whenever it is written out."""
 
     # No fields: the schema's fields are what is written out.
     operation_scopes: dict[str, str]
+    operation_roles: dict[str, Sequence[str]]
     operation_patches: dict[str, type]
     packages: Sequence[Package]
 
     def to_schema(self) -> dict[str, Any]:
-        schema = finish(super().to_schema(), self.operation_scopes)
+        schema = finish(super().to_schema(), self.operation_scopes, self.operation_roles)
         describe_patches(schema, self.operation_patches)
         for package in self.packages:
             package.describe(schema)
@@ -54,16 +70,22 @@ class Description(OpenAPIConfig):
     """Litestar's configuration, whose schema comes out finished."""
 
     operation_scopes: dict[str, str]
+    operation_roles: dict[str, Sequence[str]]
     operation_patches: dict[str, type]
     packages: Sequence[Package]
 
     def note_handlers(self, app: Litestar) -> None:
-        """Remember which scope each operation's guard asks for, and what each PATCH changes."""
+        """Remember which scope and roles each operation's guard asks for, and what each PATCH changes."""
         handlers = [handler for route in app.routes for handler in getattr(route, "route_handlers", ())]
         self.operation_scopes = {
             handler.operation_id: handler.opt["scope"]
             for handler in handlers
             if "scope" in handler.opt and isinstance(handler.operation_id, str)
+        }
+        self.operation_roles = {
+            handler.operation_id: handler.opt["roles"]
+            for handler in handlers
+            if "roles" in handler.opt and isinstance(handler.operation_id, str)
         }
         self.operation_patches = {
             handler.operation_id: handler.opt["patch"]
@@ -76,13 +98,12 @@ class Description(OpenAPIConfig):
         plain = super().to_openapi_schema()
         described = _Described(**{name: getattr(plain, name) for name in OpenAPI.__dataclass_fields__})
         described.operation_scopes, described.packages = self.operation_scopes, self.packages
-        described.operation_patches = self.operation_patches
+        described.operation_roles, described.operation_patches = self.operation_roles, self.operation_patches
         return described
 
 
 def config(version: str, packages: Sequence[Package], page: OpenAPIRenderPlugin) -> Description:
     """Return Litestar's OpenAPI configuration, shown by `page`. No made-up examples: exports must not differ."""
-    scopes = {scope: sentence for package in packages for scope, sentence in package.scopes.items()}
     description = Description(
         title="Partner-benefits marketplace",
         version=version,
@@ -97,24 +118,8 @@ def config(version: str, packages: Sequence[Package], page: OpenAPIRenderPlugin)
         ],
         tags=TAGS,
         components=Components(
-            security_schemes={
-                "oneid": SecurityScheme(
-                    type="http", scheme="bearer", bearer_format="JWT", description="ONE ID access token."
-                ),
-                "oauth": SecurityScheme(
-                    type="oauth2",
-                    description="Our own OAuth server.",
-                    flows=OAuthFlows(
-                        client_credentials=OAuthFlow(token_url=TOKEN_URL, scopes=scopes),
-                        authorization_code=OAuthFlow(
-                            authorization_url=AUTHORIZATION_URL,
-                            token_url=TOKEN_URL,
-                            refresh_url=TOKEN_URL,
-                            scopes=scopes,
-                        ),
-                    ),
-                ),
-            }
+            security_schemes=SCHEMES
+            | {name: scheme for package in packages for name, scheme in package.security_schemes.items()}
         ),
     )
     description.packages = packages

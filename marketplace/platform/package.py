@@ -12,6 +12,7 @@ import click
 import msgspec
 from litestar import Litestar
 from litestar.di import Provide
+from litestar.openapi.spec import SecurityScheme
 from litestar.types import ControllerRouterHandler
 
 from marketplace.kernel.announced import Announced
@@ -48,8 +49,8 @@ class Package:
     """Base of the packages; each overrides what it brings and leaves the rest."""
 
     name: ClassVar[str] = ""
-    scopes: ClassVar[Mapping[str, str]] = {}
-    """Scope -> a sentence of what it allows."""
+    security_schemes: ClassVar[Mapping[str, SecurityScheme]] = {}
+    """How those prove who they are whom the package lets in, by the name that operations give in `security`."""
     rights: ClassVar[Mapping[str, str]] = {}
     """Table of the package -> what the role for serving may do with it (rights.py); one that is missing may not be read."""
     sealed: ClassVar[Sequence[Purpose]] = ()

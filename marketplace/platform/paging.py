@@ -16,7 +16,7 @@ Item = TypeVar("Item")
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
 
-Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)]
+Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="Items of a page at most.")]
 """How many items a page has. (Litestar does not heed the bounds of a msgspec.Meta on what is not in the body.)"""
 
 CursorText = Annotated[

@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problem documents. The only module that turns a fact into an HTTP status."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import asyncpg
@@ -10,6 +10,7 @@ import msgspec.inspect
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.params import PathParameter
 from litestar.types import ExceptionHandlersMap
 
 from marketplace.kernel.facts import Fact, InvalidFields, Kind, NotFound, Wrong, WrongState
@@ -208,6 +209,10 @@ EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     OSError: handle_away,
     Exception: handle_unexpected,
 }
+
+
+PathId = Annotated[str, PathParameter(schema_extra={"format": "uuid"})]
+"""An id in a path, described as a UUID. It is read as a text: what is no UUID is not found, and not malformed."""
 
 
 def parse_id(text: str) -> UUID | None:

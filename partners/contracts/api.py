@@ -11,7 +11,7 @@ from marketplace.platform.editions import IfMatch, editions_of, etag
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
 from marketplace.platform.paging import Page
-from marketplace.platform.problems import HttpRequest, language_of, path_id
+from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
 from marketplace.settings import Settings
 from partners.contracts.agreement import Proposal
 from partners.contracts.draft import draft_contract, edit_contract, offer_contract, withdraw_contract
@@ -44,7 +44,7 @@ class AdminContracts(Controller):
     )
     async def draft(
         self,
-        partner_id: FromPath[str],
+        partner_id: FromPath[PathId],
         data: JSONBody[Proposal],
         request: HttpRequest,
         staff: NamedDependency[Caller],
@@ -62,7 +62,7 @@ class AdminContracts(Controller):
         return (await once(whole, language_of(request), draft, status=201, now=now)).response()
 
     @get(operation_id="list_partner_contracts", summary="List a partner's contracts", opt=READERS)
-    async def list_versions(self, partner_id: FromPath[str], staff: NamedDependency[Caller]) -> Page[ContractView]:  # noqa: ARG002 - the guard
+    async def list_versions(self, partner_id: FromPath[PathId], staff: NamedDependency[Caller]) -> Page[ContractView]:  # noqa: ARG002 - the guard
         """All versions, by their first day."""
         return Page(await list_contracts(path_id(partner_id), staff=True))
 
@@ -74,8 +74,8 @@ class AdminContracts(Controller):
     )
     async def see(
         self,
-        partner_id: FromPath[str],
-        contract_id: FromPath[str],
+        partner_id: FromPath[PathId],
+        contract_id: FromPath[PathId],
         staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
     ) -> Response[ContractView]:
         """The ETag goes into If-Match of a change."""
@@ -89,8 +89,8 @@ class AdminContracts(Controller):
     )
     async def edit(
         self,
-        partner_id: FromPath[str],
-        contract_id: FromPath[str],
+        partner_id: FromPath[PathId],
+        contract_id: FromPath[PathId],
         data: JSONBody[Proposal],
         staff: NamedDependency[Caller],
         clock: NamedDependency[Clock],
@@ -112,8 +112,8 @@ class AdminContracts(Controller):
     )
     async def difference(
         self,
-        partner_id: FromPath[str],
-        contract_id: FromPath[str],
+        partner_id: FromPath[PathId],
+        contract_id: FromPath[PathId],
         staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
     ) -> ContractDifference:
         """Field by field, in Chinese and English."""
@@ -129,8 +129,8 @@ class AdminContracts(Controller):
     )
     async def offer(
         self,
-        partner_id: FromPath[str],
-        contract_id: FromPath[str],
+        partner_id: FromPath[PathId],
+        contract_id: FromPath[PathId],
         request: HttpRequest,
         staff: NamedDependency[Caller],
         key: IdempotencyKey,
@@ -157,8 +157,8 @@ class AdminContracts(Controller):
     )
     async def withdraw(
         self,
-        partner_id: FromPath[str],
-        contract_id: FromPath[str],
+        partner_id: FromPath[PathId],
+        contract_id: FromPath[PathId],
         data: JSONBody[WithdrawContract],
         request: HttpRequest,
         staff: NamedDependency[Caller],
@@ -184,8 +184,8 @@ class AdminContracts(Controller):
     )
     async def end(
         self,
-        partner_id: FromPath[str],
-        contract_id: FromPath[str],
+        partner_id: FromPath[PathId],
+        contract_id: FromPath[PathId],
         data: JSONBody[EndContract],
         request: HttpRequest,
         staff: NamedDependency[Caller],

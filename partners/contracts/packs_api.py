@@ -9,7 +9,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
-from marketplace.platform.problems import HttpRequest, language_of, path_id
+from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
 from marketplace.settings import Settings
 from partners.contracts.api import READERS
 from partners.contracts.packs import BoughtPacks, PackBalance, buy, see_packs
@@ -30,7 +30,7 @@ class AdminPacks(Controller):
     )
     async def record(
         self,
-        partner_id: FromPath[str],
+        partner_id: FromPath[PathId],
         data: JSONBody[BoughtPacks],
         request: HttpRequest,
         staff: NamedDependency[Caller],
@@ -49,7 +49,7 @@ class AdminPacks(Controller):
         return (await once(whole, language_of(request), record, status=201, now=now)).response()
 
     @get(operation_id="get_point_packs", summary="Get a partner's prepaid points", opt=READERS)
-    async def see(self, partner_id: FromPath[str], staff: NamedDependency[Caller]) -> PackBalance:  # noqa: ARG002 - the guard
+    async def see(self, partner_id: FromPath[PathId], staff: NamedDependency[Caller]) -> PackBalance:  # noqa: ARG002 - the guard
         """Bought, granted, and what is left."""
         return await see_packs(path_id(partner_id))
 

@@ -6,9 +6,9 @@ from litestar.params import FromPath, JSONBody
 
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import unit_of_work
-from marketplace.platform.editions import IfMatch, editions_of
+from marketplace.platform.editions import IfMatchUnlessNew, editions_of
 from marketplace.platform.identity import Caller
-from marketplace.platform.problems import path_id
+from marketplace.platform.problems import PathId, path_id
 from marketplace.settings import Settings
 from partners.contracts.api import READERS
 from partners.contracts.payout_account import (
@@ -33,12 +33,12 @@ class AdminPayoutAccount(Controller):
     @put(operation_id="set_payout_account", summary="Set a partner's payout account", opt={"roles": ["finance"]})
     async def keep(
         self,
-        partner_id: FromPath[str],
+        partner_id: FromPath[PathId],
         data: JSONBody[PayoutAccountInput],
         staff: NamedDependency[Caller],
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],
-        if_match: IfMatch = None,
+        if_match: IfMatchUnlessNew = None,
     ) -> Response[PayoutAccountView]:
         """The first without If-Match, each later one with the ETag that was read. The partner is told of it."""
         identifier, editions = path_id(partner_id), editions_of(if_match) if if_match else None
@@ -51,7 +51,7 @@ class AdminPayoutAccount(Controller):
     @get(operation_id="get_payout_account", summary="Get a partner's payout account, masked", opt=READERS)
     async def see(
         self,
-        partner_id: FromPath[str],
+        partner_id: FromPath[PathId],
         staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
     ) -> Response[PayoutAccountView]:
         """With its ETag."""

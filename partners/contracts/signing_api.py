@@ -9,7 +9,7 @@ from marketplace.platform.database import UnitOfWork
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
 from marketplace.platform.paging import Page
-from marketplace.platform.problems import HttpRequest, language_of, path_id
+from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
 from marketplace.settings import Settings
 from partners.contracts.api import ONE, OPERATIONS, AdminContracts, with_etag
 from partners.contracts.domain import Party
@@ -33,8 +33,8 @@ class AdminSignatures(Controller):
     @post("/sign", operation_id="sign_contract", summary="Sign a contract for the OEM", status_code=200, responses=ONE)
     async def sign(
         self,
-        partner_id: FromPath[str],
-        contract_id: FromPath[str],
+        partner_id: FromPath[PathId],
+        contract_id: FromPath[PathId],
         data: JSONBody[SignatureInput],
         request: HttpRequest,
         staff: NamedDependency[Caller],
@@ -62,8 +62,8 @@ class AdminSignatures(Controller):
     )
     async def record(
         self,
-        partner_id: FromPath[str],
-        contract_id: FromPath[str],
+        partner_id: FromPath[PathId],
+        contract_id: FromPath[PathId],
         data: JSONBody[PaperSignature],
         request: HttpRequest,
         staff: NamedDependency[Caller],
@@ -100,7 +100,9 @@ class PartnerContracts(Controller):
         summary="Get one of the partner's own contracts",
         opt=_READ,
     )
-    async def see(self, contract_id: FromPath[str], partner: NamedDependency[PartnerCaller]) -> Response[ContractView]:
+    async def see(
+        self, contract_id: FromPath[PathId], partner: NamedDependency[PartnerCaller]
+    ) -> Response[ContractView]:
         """Read `content`, check its hash, and sign just that."""
         return with_etag(await see_contract(partner.partner_id, path_id(contract_id), staff=False))
 
@@ -111,7 +113,7 @@ class PartnerContracts(Controller):
         opt=_READ,
     )
     async def difference(
-        self, contract_id: FromPath[str], partner: NamedDependency[PartnerCaller]
+        self, contract_id: FromPath[PathId], partner: NamedDependency[PartnerCaller]
     ) -> ContractDifference:
         """Field by field, in Chinese and English."""
         return await difference_of(partner.partner_id, path_id(contract_id), staff=False)
@@ -126,7 +128,7 @@ class PartnerContracts(Controller):
     )
     async def sign(
         self,
-        contract_id: FromPath[str],
+        contract_id: FromPath[PathId],
         data: JSONBody[SignatureInput],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],

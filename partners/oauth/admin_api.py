@@ -14,7 +14,7 @@ from marketplace.platform.database import UnitOfWork
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
-from marketplace.platform.problems import HttpRequest, language_of, path_id
+from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
 from marketplace.settings import Settings
 from partners.oauth.clients import list_clients, register_client, revoke_client
 from partners.oauth.consent import parts_of
@@ -56,7 +56,7 @@ class AdminClients(Controller):
     )
     async def issue(
         self,
-        partner_id: FromPath[str],
+        partner_id: FromPath[PathId],
         data: JSONBody[ClientInput],
         request: HttpRequest,
         staff: NamedDependency[Caller],
@@ -82,7 +82,7 @@ class AdminClients(Controller):
     )
     async def list_of_partner(
         self,
-        partner_id: FromPath[str],
+        partner_id: FromPath[PathId],
         staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
         cursors: NamedDependency[Cursors],
         cursor: FromQuery[CursorText] = None,

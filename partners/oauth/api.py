@@ -35,6 +35,8 @@ from partners.oauth.wire import (
 )
 
 _PUBLIC: list[dict[str, list[str]]] = [{}]
+_CLIENT: list[dict[str, list[str]]] = [{"client": []}, {}]  # or by the form: a secret, or a signed assertion
+_REGISTRATION: list[dict[str, list[str]]] = [{"registration": []}]
 _COUNTED = {"counted": True}  # by address: whoever asks is not known yet
 _TEXT = Schema(type=OpenAPIType.STRING)
 _CREDENTIALS = ("client_id", "client_secret", "client_assertion_type", "client_assertion")
@@ -104,7 +106,7 @@ def _plain(answer: TokenAnswer) -> Response[bytes]:
     summary="Issue an access token",
     status_code=200,
     operation_class=TokenOperation,
-    security=_PUBLIC,
+    security=_CLIENT,
     responses={200: ResponseSpec(TokenResponse, description="The token", generate_examples=False), **_REFUSED},
 )
 async def token(request: HttpRequest) -> Response[bytes]:
@@ -124,7 +126,7 @@ async def token(request: HttpRequest) -> Response[bytes]:
     summary="Push an authorization request",
     status_code=201,
     operation_class=PushOperation,
-    security=_PUBLIC,
+    security=_CLIENT,
     responses={201: ResponseSpec(PushedResponse, description="Where it lies", generate_examples=False), **_REFUSED},
 )
 async def push(request: HttpRequest) -> Response[bytes]:
@@ -140,7 +142,7 @@ async def push(request: HttpRequest) -> Response[bytes]:
     summary="Introspect a token",
     status_code=200,
     operation_class=AboutTokenOperation,
-    security=_PUBLIC,
+    security=_CLIENT,
     responses={
         200: ResponseSpec(IntrospectionResponse, description="What the token says", generate_examples=False),
         **_REFUSED,
@@ -159,7 +161,7 @@ async def introspect(request: HttpRequest) -> Response[bytes]:
     summary="Revoke a token",
     status_code=200,
     operation_class=AboutTokenOperation,
-    security=_PUBLIC,
+    security=_CLIENT,
     responses={200: ResponseSpec(None, description="It works no more"), **_REFUSED},
 )
 async def revoke(request: HttpRequest) -> Response[bytes]:
@@ -256,7 +258,7 @@ class RegisterOperation(Operation):
     summary="Register a client",
     status_code=201,
     operation_class=RegisterOperation,
-    security=_PUBLIC,
+    security=_REGISTRATION,
     exception_handlers=_HANDLERS,
     responses={
         201: ResponseSpec(RegisteredClient, description="The client, with its secret", generate_examples=False),
@@ -280,7 +282,7 @@ async def register(
     tags=["oauth"],
     operation_id="get_registered_client",
     summary="Get a client's own registration",
-    security=_PUBLIC,
+    security=_REGISTRATION,
     exception_handlers=_HANDLERS,
     responses=_OWN,
 )
@@ -298,7 +300,7 @@ async def see_registration(
     operation_id="replace_registered_client",
     summary="Replace a client's own registration",
     operation_class=RegisterOperation,
-    security=_PUBLIC,
+    security=_REGISTRATION,
     exception_handlers=_HANDLERS,
     responses=_OWN,
 )
@@ -323,7 +325,7 @@ async def change_registration(
     operation_id="delete_registered_client",
     summary="Delete a client's own registration",
     status_code=204,
-    security=_PUBLIC,
+    security=_REGISTRATION,
     exception_handlers=_HANDLERS,
     responses={204: ResponseSpec(None, description="It is revoked"), 401: _REFUSED[401]},
 )

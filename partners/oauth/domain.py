@@ -38,7 +38,6 @@ PARTNER_SCOPE_TEXTS: dict[str, Text] = {
         "See redemptions of the company's offers, without the person behind them.",
     ),
     "statements:read": Text("查看结算单及其明细。", "Read the company's statements and their lines."),
-    "reconciliations:write": Text("提交本公司的对账文件。", "Hand in the company's file for reconciliation."),
     "locations:write": Text("添加可核销的门店。", "Add the company's places where vouchers are taken."),
     "contracts:read": Text("查看本公司的合同。", "Read the company's contracts."),
     "contracts:sign": Text("签署本公司的合同。", "Sign the company's contracts."),

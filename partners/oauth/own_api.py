@@ -11,7 +11,7 @@ from marketplace.platform.database import LIVE, UnitOfWork, in_place
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import InsufficientScope
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
-from marketplace.platform.problems import HttpRequest, language_of, path_id
+from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
 from marketplace.settings import Settings
 from partners.oauth.admin_api import ROTATED, answer_rotation
 from partners.oauth.callers import PartnerCaller
@@ -76,7 +76,7 @@ class OwnClients(Controller):
     )
     async def end(
         self,
-        grant_id: FromPath[str],
+        grant_id: FromPath[PathId],
         data: JSONBody[Revocation],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],

@@ -14,7 +14,7 @@ from marketplace.platform.database import UnitOfWork
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller, Unauthenticated
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
-from marketplace.platform.problems import HttpRequest, language_of, path_id
+from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
 from marketplace.settings import Settings
 from partners.oauth.callers import PartnerCaller
 from partners.oauth.gate import gate_of
@@ -57,11 +57,12 @@ class Applications(Controller):
     path = "/v1/partner/applications"
     opt = {"public": True, "counted": True}  # an applicant has no client yet
     tags = ["partner"]
-    security = [{}]
+    security = [{"application": []}]
 
     @post(
         operation_id="create_application",
         summary="Apply to become a partner",
+        security=[{}],
         responses={201: ResponseSpec(ApplicationReceipt, description="The receipt", generate_examples=False)},
     )
     async def apply(
@@ -84,7 +85,9 @@ class Applications(Controller):
         return reveal(outcome, "application_token", settings.keys)
 
     @get("/{application_id:str}", operation_id="get_application", summary="Get an application's status")
-    async def status(self, application_id: FromPath[str], authorization: ApplicationToken = None) -> ApplicationStatus:
+    async def status(
+        self, application_id: FromPath[PathId], authorization: ApplicationToken = None
+    ) -> ApplicationStatus:
         """Shown to whoever has the application token, sent as `Authorization: Bearer mpa_…`."""
         return await look(path_id(application_id), bearer_of(authorization))
 
@@ -97,7 +100,7 @@ class Applications(Controller):
     )
     async def again(
         self,
-        application_id: FromPath[str],
+        application_id: FromPath[PathId],
         data: JSONBody[Resubmission],
         request: HttpRequest,
         key: IdempotencyKey,
@@ -134,7 +137,7 @@ class AdminPartners(Controller):
         return await read.list_partners(read.status_filter(status), cursors, cursor, limit)
 
     @get("/{partner_id:str}", operation_id="get_partner", summary="Get a partner with its history", opt=READERS)
-    async def see(self, partner_id: FromPath[str], staff: NamedDependency[Caller]) -> PartnerDetail:  # noqa: ARG002 - the guard
+    async def see(self, partner_id: FromPath[PathId], staff: NamedDependency[Caller]) -> PartnerDetail:  # noqa: ARG002 - the guard
         """Everything about a partner, its history and what can be decided now."""
         return await read.partner_detail(path_id(partner_id))
 
@@ -152,7 +155,7 @@ def _decision(decision: Decision, operation_id: str, summary: str) -> HTTPRouteH
         responses={200: ResponseSpec(PartnerDetail, description="The partner", generate_examples=False)},
     )
     async def handler(
-        partner_id: FromPath[str],
+        partner_id: FromPath[PathId],
         request: HttpRequest,
         staff: NamedDependency[Caller],
         key: IdempotencyKey,

@@ -10,7 +10,7 @@ from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
 from marketplace.platform.patches import Patch
-from marketplace.platform.problems import HttpRequest, language_of, path_id
+from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
 from partners.onboarding.api import OPERATIONS, READERS, ApplicationToken, bearer_of
 from partners.onboarding.apply import prove
 from partners.onboarding.checklist import APPLICANT, attest, checklist, verify
@@ -115,7 +115,7 @@ class AdminChecklist(Controller):
     tags = ["operations"]
 
     @get(operation_id="get_partner_checklist", summary="Get a partner's onboarding checklist", opt=READERS)
-    async def see(self, partner_id: FromPath[str], staff: NamedDependency[Caller]) -> Checklist:  # noqa: ARG002 - the guard
+    async def see(self, partner_id: FromPath[PathId], staff: NamedDependency[Caller]) -> Checklist:  # noqa: ARG002 - the guard
         """Each requirement of this partner's kind, whether it is met and by whose word, and what is missing at each gate."""
         return await checklist(path_id(partner_id), staff=True)
 
@@ -129,7 +129,7 @@ class AdminChecklist(Controller):
     )
     async def verify(
         self,
-        partner_id: FromPath[str],
+        partner_id: FromPath[PathId],
         code: FromPath[str],
         data: JSONBody[VerificationInput],
         request: HttpRequest,
@@ -154,10 +154,10 @@ class ApplicantChecklist(Controller):
     path = "/v1/partner/applications/{application_id:str}"
     opt = {"public": True, "counted": True}  # an applicant has no client yet
     tags = ["partner"]
-    security = [{}]
+    security = [{"application": []}]
 
     @get("/checklist", operation_id="get_application_checklist", summary="Get an application's checklist")
-    async def see(self, application_id: FromPath[str], authorization: ApplicationToken = None) -> Checklist:
+    async def see(self, application_id: FromPath[PathId], authorization: ApplicationToken = None) -> Checklist:
         """Each requirement, whether it is met, and what is missing at each gate."""
         identifier = path_id(application_id)
         await prove(identifier, bearer_of(authorization))
@@ -172,7 +172,7 @@ class ApplicantChecklist(Controller):
     )
     async def attest(
         self,
-        application_id: FromPath[str],
+        application_id: FromPath[PathId],
         data: JSONBody[Attestation],
         request: HttpRequest,
         key: IdempotencyKey,

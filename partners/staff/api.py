@@ -9,13 +9,13 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork, unit_of_work
-from marketplace.platform.editions import IfMatch, editions_of
+from marketplace.platform.editions import IfMatch, IfMatchUnlessNew, editions_of
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
 from marketplace.platform.outbound import Outbound
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.platform.patches import Patch
-from marketplace.platform.problems import HttpRequest, language_of, path_id
+from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
 from marketplace.settings import Settings
 from partners.oauth.callers import PartnerCaller
 from partners.oauth.gate import gate_of
@@ -78,7 +78,7 @@ class OwnStaff(Controller):
 
     @get("/{staff_id:str}", operation_id="get_staff", summary="Get a staff member")
     async def see(
-        self, staff_id: FromPath[str], partner: NamedDependency[PartnerCaller], clock: NamedDependency[Clock]
+        self, staff_id: FromPath[PathId], partner: NamedDependency[PartnerCaller], clock: NamedDependency[Clock]
     ) -> Response[StaffView]:
         """The ETag goes into If-Match of a change."""
         return _tagged(await see_staff(partner.partner_id, path_id(staff_id), clock.now()))
@@ -91,7 +91,7 @@ class OwnStaff(Controller):
     )
     async def change(
         self,
-        staff_id: FromPath[str],
+        staff_id: FromPath[PathId],
         data: JSONBody[Patch],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
@@ -115,7 +115,7 @@ class OwnStaff(Controller):
     )
     async def disable(
         self,
-        staff_id: FromPath[str],
+        staff_id: FromPath[PathId],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
         key: IdempotencyKey,
@@ -141,7 +141,7 @@ class OwnStaff(Controller):
     )
     async def again(
         self,
-        staff_id: FromPath[str],
+        staff_id: FromPath[PathId],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
         key: IdempotencyKey,
@@ -165,7 +165,7 @@ class OwnStaff(Controller):
     )
     async def end_sessions(
         self,
-        staff_id: FromPath[str],
+        staff_id: FromPath[PathId],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
         key: IdempotencyKey,
@@ -205,7 +205,7 @@ class OwnProvider(Controller):
         partner: NamedDependency[PartnerCaller],
         settings: NamedDependency[Settings],
         clock: NamedDependency[Clock],
-        if_match: IfMatch = None,
+        if_match: IfMatchUnlessNew = None,
     ) -> Response[IdentityProviderView]:
         """Replacing one needs If-Match. People are known by a verified e-mail address the first time, then by their subject."""
         outbound: Outbound = request.app.state.partner_outbound
@@ -234,7 +234,7 @@ class AdminStaff(Controller):
     @get(operation_id="list_partner_staff", summary="List a partner's staff", opt=READERS)
     async def list_all(
         self,
-        partner_id: FromPath[str],
+        partner_id: FromPath[PathId],
         staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
         cursors: NamedDependency[Cursors],
         clock: NamedDependency[Clock],
@@ -254,7 +254,7 @@ class AdminStaff(Controller):
     )
     async def invite(
         self,
-        partner_id: FromPath[str],
+        partner_id: FromPath[PathId],
         data: JSONBody[OwnerInput],
         request: HttpRequest,
         staff: NamedDependency[Caller],
@@ -280,8 +280,8 @@ class AdminStaff(Controller):
     )
     async def reset(
         self,
-        partner_id: FromPath[str],
-        staff_id: FromPath[str],
+        partner_id: FromPath[PathId],
+        staff_id: FromPath[PathId],
         data: JSONBody[OwnerReset],
         request: HttpRequest,
         staff: NamedDependency[Caller],

@@ -49,7 +49,7 @@ class StaffRole(StrEnum):
 
 _OFFERS = frozenset({"offers:read", "offers:write", "codes:write", "redemptions:read"})
 _COUNTER = frozenset({"vouchers:verify", "vouchers:use"})
-_FINANCE = frozenset({"statements:read", "reconciliations:write", "redemptions:read", "contracts:read"})
+_FINANCE = frozenset({"statements:read", "redemptions:read", "contracts:read"})
 _DEVELOPER = frozenset({"offers:read", "redemptions:read", "webhooks:manage", "events:read", "locations:write"})
 
 SCOPES_OF: dict[StaffRole, frozenset[str]] = {

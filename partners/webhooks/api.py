@@ -11,7 +11,7 @@ from marketplace.platform.editions import IfMatch, editions_of, etag
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.platform.patches import Patch
-from marketplace.platform.problems import HttpRequest, language_of, path_id
+from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
 from marketplace.settings import Settings
 from partners.oauth.callers import PartnerCaller
 from partners.secrets_once import reveal
@@ -87,7 +87,7 @@ class WebhookEndpoints(Controller):
 
     @get("/{endpoint_id:str}", operation_id="get_webhook_endpoint", summary="Get a webhook endpoint")
     async def see(
-        self, endpoint_id: FromPath[str], partner: NamedDependency[PartnerCaller]
+        self, endpoint_id: FromPath[PathId], partner: NamedDependency[PartnerCaller]
     ) -> Response[WebhookEndpointView]:
         """Without its secret. The ETag is what an edit sends as If-Match."""
         return _tagged(await see_endpoint(partner.partner_id, path_id(endpoint_id)))
@@ -100,7 +100,7 @@ class WebhookEndpoints(Controller):
     )
     async def edit(
         self,
-        endpoint_id: FromPath[str],
+        endpoint_id: FromPath[PathId],
         data: JSONBody[Patch],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
@@ -115,7 +115,7 @@ class WebhookEndpoints(Controller):
 
     @delete("/{endpoint_id:str}", operation_id="delete_webhook_endpoint", summary="Delete a webhook endpoint")
     async def delete(
-        self, endpoint_id: FromPath[str], partner: NamedDependency[PartnerCaller], clock: NamedDependency[Clock]
+        self, endpoint_id: FromPath[PathId], partner: NamedDependency[PartnerCaller], clock: NamedDependency[Clock]
     ) -> None:
         """With its deliveries."""
         identifier = path_id(endpoint_id)
@@ -133,7 +133,7 @@ class WebhookEndpoints(Controller):
     )
     async def rotate(
         self,
-        endpoint_id: FromPath[str],
+        endpoint_id: FromPath[PathId],
         data: JSONBody[Rotation],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
@@ -159,7 +159,7 @@ class WebhookEndpoints(Controller):
     )
     async def simulate(
         self,
-        endpoint_id: FromPath[str],
+        endpoint_id: FromPath[PathId],
         data: JSONBody[Simulation],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
@@ -181,7 +181,7 @@ class WebhookEndpoints(Controller):
     )
     async def deliveries(
         self,
-        endpoint_id: FromPath[str],
+        endpoint_id: FromPath[PathId],
         partner: NamedDependency[PartnerCaller],
         cursors: NamedDependency[Cursors],
         status: FromQuery[DeliveryStatus | None] = None,
@@ -201,7 +201,7 @@ class WebhookDeliveries(Controller):
     tags = ["partner"]
 
     @get("/{delivery_id:str}", operation_id="get_webhook_delivery", summary="Get a webhook delivery with its attempts")
-    async def see(self, delivery_id: FromPath[str], partner: NamedDependency[PartnerCaller]) -> DeliveryDetail:
+    async def see(self, delivery_id: FromPath[PathId], partner: NamedDependency[PartnerCaller]) -> DeliveryDetail:
         """What was sent, when, and what came back."""
         return await deliveries.see_delivery(partner.partner_id, path_id(delivery_id))
 
@@ -214,7 +214,7 @@ class WebhookDeliveries(Controller):
     )
     async def resend(
         self,
-        delivery_id: FromPath[str],
+        delivery_id: FromPath[PathId],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
         key: IdempotencyKey,

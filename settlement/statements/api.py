@@ -16,7 +16,7 @@ from marketplace.platform.events import catch_up
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
-from marketplace.platform.problems import HttpRequest, language_of, path_id
+from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
 from marketplace.settings import Settings
 from partners.contracts.terms import contracted_between
 from partners.oauth.callers import PartnerCaller
@@ -107,7 +107,7 @@ class FinanceStatements(Controller):
     )
     async def approve(
         self,
-        statement_id: FromPath[str],
+        statement_id: FromPath[PathId],
         key: IdempotencyKey,
         request: HttpRequest,
         staff: NamedDependency[Caller],
@@ -141,7 +141,7 @@ class FinanceStatements(Controller):
     @get("/{statement_id:str}", operation_id="get_statement", summary="Get a statement", opt=READERS)
     async def one(
         self,
-        statement_id: FromPath[str],
+        statement_id: FromPath[PathId],
         staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
     ) -> StatementView:
         """The statement."""
@@ -155,7 +155,7 @@ class FinanceStatements(Controller):
     )
     async def lines(
         self,
-        statement_id: FromPath[str],
+        statement_id: FromPath[PathId],
         staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
         cursors: NamedDependency[Cursors],
         cursor: FromQuery[CursorText] = None,
@@ -173,7 +173,7 @@ class FinanceStatements(Controller):
     )
     async def csv(
         self,
-        statement_id: FromPath[str],
+        statement_id: FromPath[PathId],
         request: HttpRequest,
         staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
         settings: NamedDependency[Settings],
@@ -190,7 +190,7 @@ class FinanceStatements(Controller):
     )
     async def xlsx(
         self,
-        statement_id: FromPath[str],
+        statement_id: FromPath[PathId],
         request: HttpRequest,
         staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
         settings: NamedDependency[Settings],
@@ -221,7 +221,9 @@ class PartnerStatements(Controller):
         return await own_statement_page(partner.partner_id, cursors, wanted, cursor, limit)
 
     @get("/{statement_id:str}", operation_id="get_own_statement", summary="Get one of the partner's own statements")
-    async def one(self, statement_id: FromPath[str], partner: NamedDependency[PartnerCaller]) -> PartnerStatementView:
+    async def one(
+        self, statement_id: FromPath[PathId], partner: NamedDependency[PartnerCaller]
+    ) -> PartnerStatementView:
         """The statement."""
         return partner_view(await find_own(partner.partner_id, path_id(statement_id)))
 
@@ -232,7 +234,7 @@ class PartnerStatements(Controller):
     )
     async def lines(
         self,
-        statement_id: FromPath[str],
+        statement_id: FromPath[PathId],
         partner: NamedDependency[PartnerCaller],
         cursors: NamedDependency[Cursors],
         cursor: FromQuery[CursorText] = None,
@@ -249,7 +251,7 @@ class PartnerStatements(Controller):
     )
     async def csv(
         self,
-        statement_id: FromPath[str],
+        statement_id: FromPath[PathId],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
         settings: NamedDependency[Settings],
@@ -266,7 +268,7 @@ class PartnerStatements(Controller):
     )
     async def xlsx(
         self,
-        statement_id: FromPath[str],
+        statement_id: FromPath[PathId],
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],
         settings: NamedDependency[Settings],

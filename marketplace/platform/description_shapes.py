@@ -1,0 +1,118 @@
+"""Shapes of the API's description that the framework gives in a form which tools read wrongly, or does not give at all.
+
+Names of generic pages, items of tuples, parameters without a description: each function changes the schema in place.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+Schema = dict[str, Any]
+
+_PAGE = re.compile(r"^Page_(?:\w+\.)*(?P<item>\w+?)(?:View)?_$", re.ASCII)
+
+EXAMPLE_ID = "01990000-0000-7000-8000-000000000001"
+
+REQUIRED = "Required: "
+"""How the description begins of a parameter that the server requires, though its handler has a default: the refusal is ours."""
+
+
+def name_pages(schema: Schema) -> None:
+    """Name each page after its items: `OfferPage` for `Page[OfferView]`."""
+    schemas = schema["components"]["schemas"]
+    names = {name: f"{found['item']}Page" for name in schemas if (found := _PAGE.match(name))}
+    for old, new in names.items():
+        if new in schemas:
+            raise ValueError(f"two schemas would be named {new}")
+        schemas[new] = schemas.pop(old)
+    for node in _nodes(schema):
+        reference = str(node.get("$ref", ""))
+        name = reference.rsplit("/", 1)[-1]
+        if name in names:
+            node["$ref"] = reference.removesuffix(name) + names[name]
+
+
+def simplify_tuples(schema: Schema) -> None:
+    """Describe a tuple of any length by its item. The framework adds an empty schema for the ellipsis, which accepts anything."""
+    for node in _nodes(schema):
+        items = node.get("items")
+        members = items.get("oneOf", []) if isinstance(items, dict) else []
+        if {} in members:
+            (node["items"],) = [member for member in members if member]
+
+
+def describe_parameters(operation: Schema) -> None:
+    """Describe each parameter of an operation, and say which are required.
+
+    No parameter can be null: one that may be is left out. Authorization is no parameter (OpenAPI 3.1 §4.8.12): a security scheme
+    says what it carries.
+    """
+    operation["parameters"] = [one for one in operation.get("parameters", []) if one["name"] != "Authorization"]
+    if not operation["parameters"]:
+        del operation["parameters"]
+    for parameter in operation.get("parameters", []):
+        shape = parameter.setdefault("schema", {})
+        if parameter["in"] != "path":
+            shape = parameter["schema"] = _without_null(shape)
+        shape.pop("description", None)
+        said = parameter.get("description") or _said(parameter["name"], in_path=parameter["in"] == "path")
+        parameter["required"] = parameter["required"] or said.startswith(REQUIRED)
+        parameter["description"] = _sentence(said.removeprefix(REQUIRED))
+        if shape.get("format") == "uuid":
+            parameter.setdefault("example", EXAMPLE_ID)
+
+
+def describe_contents(operation: Schema, schemas: Schema) -> None:
+    """Describe the body and the answers of an operation, where nothing says more, by the first line of their schema."""
+    body = operation.get("requestBody")
+    if body is not None and not body.get("description"):
+        body["description"] = _of_content(body, schemas) or "The body."
+    for status, answer in operation.get("responses", {}).items():
+        if answer.get("description") in _FRAMEWORKS_WORDS:
+            answer["description"] = _of_content(answer, schemas) or ("Done." if status == "204" else "The answer.")
+
+
+_FRAMEWORKS_WORDS = {
+    "Request fulfilled, document follows",
+    "Document created, URL follows",
+    "Request fulfilled, nothing follows",
+}
+
+
+def _of_content(content: Schema, schemas: Schema) -> str:
+    for media in content.get("content", {}).values():
+        references = [node["$ref"] for node in _nodes(media.get("schema", {})) if "$ref" in node]
+        for reference in references:
+            said: str = schemas[reference.rsplit("/", 1)[1]].get("description", "")
+            if said:
+                return said.split("\n\n", 1)[0].strip()
+    return ""
+
+
+def _said(name: str, *, in_path: bool) -> str:
+    thing = name.removesuffix("_id").replace("_", " ")
+    if in_path:
+        return f"The {thing}'s id." if name.endswith("_id") else f"The {thing}."
+    return f"Only those of this {thing}." if name.endswith("_id") else f"Only those with this {thing}."
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _without_null(shape: Schema) -> Schema:
+    members = [member for member in shape.get("oneOf", []) if member != {"type": "null"}]
+    if len(members) != 1:
+        return shape
+    beside = {name: value for name, value in shape.items() if name not in {"oneOf", "default"}}
+    return {**members[0], **beside}
+
+
+def _nodes(node: Any) -> Iterator[Schema]:
+    if isinstance(node, dict):
+        yield node
+        for part in list(node.values()):
+            yield from _nodes(part)
+    elif isinstance(node, list):
+        for part in node:
+            yield from _nodes(part)
