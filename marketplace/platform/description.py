@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from marketplace.kernel.calendar import END, FIRST
-from marketplace.platform.description_shapes import describe_contents, describe_parameters, name_pages, simplify_tuples
+from marketplace.platform.description_shapes import describe_contents, describe_parameters
 from marketplace.platform.identity import audience_of
 from marketplace.platform.patches import MEDIA_TYPES, patch_schema
 
@@ -76,10 +76,8 @@ def finish(schema: Schema, scopes: Mapping[str, str], roles: Mapping[str, Sequen
     components = schema.setdefault("components", {})
     components.setdefault("schemas", {})["Problem"] = PROBLEM
     components["responses"] = {f"Problem{status}": _response(text) for status, text in _RESPONSES.items()}
-    name_pages(schema)
-    simplify_tuples(schema)
     closed: set[str] = set()
-    for path, operation in _operations(schema):
+    for path, operation in operations(schema):
         _secure(path, operation, scopes)
         _name_roles(operation, roles.get(operation["operationId"], ()))
         describe_parameters(operation)
@@ -95,7 +93,7 @@ def finish(schema: Schema, scopes: Mapping[str, str], roles: Mapping[str, Sequen
 
 def describe_patches(schema: Schema, patches: Mapping[str, type]) -> None:
     """Describe the body of each PATCH, by operation id, as a JSON Merge Patch of the type that it changes."""
-    for _, operation in _operations(schema):
+    for _, operation in operations(schema):
         kind = patches.get(operation["operationId"])
         if kind is None:
             continue
@@ -109,7 +107,8 @@ def describe_patches(schema: Schema, patches: Mapping[str, type]) -> None:
         }
 
 
-def _operations(schema: Schema) -> Iterator[tuple[str, Schema]]:
+def operations(schema: Schema) -> Iterator[tuple[str, Schema]]:
+    """Give each operation with its path."""
     for path, item in schema["paths"].items():
         for method in METHODS:
             if method in item:
@@ -140,7 +139,7 @@ def _name_roles(operation: Schema, roles: Sequence[str]) -> None:
 def _keep_used_scopes(schema: Schema) -> None:
     """Describe of each OAuth audience the scopes that its operations ask for."""
     asked: dict[str, set[str]] = {}
-    for _, operation in _operations(schema):
+    for _, operation in operations(schema):
         for requirement in operation["security"]:
             for name, scopes in requirement.items():
                 asked.setdefault(name, set()).update(scopes)

@@ -1,44 +1,17 @@
-"""Shapes of the API's description that the framework gives in a form which tools read wrongly, or does not give at all.
+"""Parameters, bodies and answers of the API's description: what the framework leaves out of them, or says in its own words.
 
-Names of generic pages, items of tuples, parameters without a description: each function changes the schema in place.
+Each function changes the operation in place.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 Schema = dict[str, Any]
 
-_PAGE = re.compile(r"^Page_(?:\w+\.)*(?P<item>\w+?)(?:View)?_$", re.ASCII)
-
 EXAMPLE_ID = "01990000-0000-7000-8000-000000000001"
 
 REQUIRED = "Required: "
 """How the description begins of a parameter that the server requires, though its handler has a default: the refusal is ours."""
-
-
-def name_pages(schema: Schema) -> None:
-    """Name each page after its items: `OfferPage` for `Page[OfferView]`."""
-    schemas = schema["components"]["schemas"]
-    names = {name: f"{found['item']}Page" for name in schemas if (found := _PAGE.match(name))}
-    for old, new in names.items():
-        if new in schemas:
-            raise ValueError(f"two schemas would be named {new}")
-        schemas[new] = schemas.pop(old)
-    for node in _nodes(schema):
-        reference = str(node.get("$ref", ""))
-        name = reference.rsplit("/", 1)[-1]
-        if name in names:
-            node["$ref"] = reference.removesuffix(name) + names[name]
-
-
-def simplify_tuples(schema: Schema) -> None:
-    """Describe a tuple of any length by its item. The framework adds an empty schema for the ellipsis, which accepts anything."""
-    for node in _nodes(schema):
-        items = node.get("items")
-        members = items.get("oneOf", []) if isinstance(items, dict) else []
-        if {} in members:
-            (node["items"],) = [member for member in members if member]
 
 
 def describe_parameters(operation: Schema) -> None:

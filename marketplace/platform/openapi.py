@@ -9,7 +9,8 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin, YamlRenderPlugin
 from litestar.openapi.spec import Components, OpenAPI, SecurityScheme, Tag
 
-from marketplace.platform.description import describe_patches, finish
+from marketplace.platform.description import describe_patches, finish, operations
+from marketplace.platform.description_types import Types
 from marketplace.platform.package import Package
 
 _DESCRIPTION = """Partners register offers in ten life scenarios, members redeem points for them, settlement pays what is owed.
@@ -56,10 +57,13 @@ class _Described(OpenAPI):
     operation_scopes: dict[str, str]
     operation_roles: dict[str, Sequence[str]]
     operation_patches: dict[str, type]
+    operation_types: Types
     packages: Sequence[Package]
 
     def to_schema(self) -> dict[str, Any]:
-        schema = finish(super().to_schema(), self.operation_scopes, self.operation_roles)
+        schema = super().to_schema()
+        self.operation_types.describe(schema, {one["operationId"]: one for _, one in operations(schema)})
+        schema = finish(schema, self.operation_scopes, self.operation_roles)
         describe_patches(schema, self.operation_patches)
         for package in self.packages:
             package.describe(schema)
@@ -72,6 +76,7 @@ class Description(OpenAPIConfig):
     operation_scopes: dict[str, str]
     operation_roles: dict[str, Sequence[str]]
     operation_patches: dict[str, type]
+    operation_types: Types
     packages: Sequence[Package]
 
     def note_handlers(self, app: Litestar) -> None:
@@ -87,6 +92,8 @@ class Description(OpenAPIConfig):
             for handler in handlers
             if "roles" in handler.opt and isinstance(handler.operation_id, str)
         }
+        named = {handler.operation_id: handler for handler in handlers if isinstance(handler.operation_id, str)}
+        self.operation_types = Types({name: handler for name, handler in named.items() if handler.include_in_schema})
         self.operation_patches = {
             handler.operation_id: handler.opt["patch"]
             for handler in handlers
@@ -98,6 +105,7 @@ class Description(OpenAPIConfig):
         plain = super().to_openapi_schema()
         described = _Described(**{name: getattr(plain, name) for name in OpenAPI.__dataclass_fields__})
         described.operation_scopes, described.packages = self.operation_scopes, self.packages
+        described.operation_types = self.operation_types
         described.operation_roles, described.operation_patches = self.operation_roles, self.operation_patches
         return described
 
@@ -118,8 +126,10 @@ def config(version: str, packages: Sequence[Package], page: OpenAPIRenderPlugin)
         ],
         tags=TAGS,
         components=Components(
-            security_schemes=SCHEMES
-            | {name: scheme for package in packages for name, scheme in package.security_schemes.items()}
+            security_schemes={
+                **SCHEMES,
+                **{name: scheme for package in packages for name, scheme in package.security_schemes.items()},
+            }
         ),
     )
     description.packages = packages

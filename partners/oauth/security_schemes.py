@@ -12,7 +12,7 @@ _AUTHORIZATION_URL = "/oauth/authorize"
 SECURITY_SCHEMES: Mapping[str, SecurityScheme] = {
     "partner": SecurityScheme(
         type="oauth2",
-        description="An access token of our OAuth server, audience `/v1/partner`: a partner's own, or an integrator's by consent.",
+        description="An access token of our OAuth server, audience `/v1/partner`: the partner's, or an integrator's by consent.",
         flows=OAuthFlows(
             client_credentials=OAuthFlow(token_url=_TOKEN_URL, scopes=PARTNER_SCOPES),
             authorization_code=OAuthFlow(
@@ -39,6 +39,6 @@ SECURITY_SCHEMES: Mapping[str, SecurityScheme] = {
     "registration": SecurityScheme(
         type="http",
         scheme="bearer",
-        description="The initial access token (RFC 7591) to register a client, its registration access token afterwards (RFC 7592).",
+        description="The initial access token (RFC 7591) to register a client, then its registration access token (RFC 7592).",
     ),
 }
