@@ -15,6 +15,7 @@ from litestar.types import ControllerRouterHandler
 from marketplace.kernel.announced import Announced
 from marketplace.kernel.clock import WALL, Clock
 from marketplace.kernel.keyring import Lasting, Purpose
+from marketplace.platform.description_types import COMPONENTS
 from marketplace.platform.events import Consumer
 from marketplace.platform.invariants import Invariant
 from marketplace.platform.jobs import Job
@@ -59,7 +60,7 @@ from partners.staff.throttle import Throttle, forget_guesses
 from partners.web import portal
 from partners.webhooks import announced, reference_keys, signing
 from partners.webhooks import api as webhooks
-from partners.webhooks.catalogue import catalogue_of, described
+from partners.webhooks.catalogue import EVENT, catalogue_of, described
 from partners.webhooks.consumer import Announcer
 from partners.webhooks.deliveries import due_within, forget
 from partners.webhooks.endpoints import Endpoints
@@ -170,6 +171,7 @@ class Partners(Package):
         hooks, components = described(catalogue_of(self.settings.packages))
         schema["webhooks"] = hooks
         schema["components"]["schemas"] = components | schema["components"]["schemas"]
+        schema["components"]["schemas"]["EventPage"]["properties"]["data"]["items"] = {"$ref": COMPONENTS + EVENT}
 
     async def make_sandbox(self, context: SandboxContext) -> None:
         """Make the partner, its contract and a location."""

@@ -151,8 +151,7 @@ def _keep_used_scopes(schema: Schema) -> None:
 def _answer_problems(path: str, operation: Schema) -> None:
     parameters = operation.get("parameters", [])
     wanted = ["503"] if path.startswith(("/v1/", "/oauth/")) else []
-    if parameters or "requestBody" in operation:
-        wanted.append("400")
+    wanted.append("400")  # a bad Host, whatever is asked
     schemes = {name for requirement in operation["security"] for name in requirement}
     guarded = not schemes.isdisjoint(_SECURITY.values())
     if path.startswith(_COUNTED) or guarded:  # bad tokens are counted at every door

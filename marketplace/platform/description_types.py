@@ -15,7 +15,8 @@ from msgspec import inspect
 
 Schema = dict[str, Any]
 
-_REFERENCE = "#/components/schemas/{name}"
+COMPONENTS = "#/components/schemas/"
+"""How a reference to a schema of the description begins."""
 
 
 class Types:
@@ -44,9 +45,12 @@ class Types:
         schema["components"]["schemas"] = components
 
 
-def schemas_of(kinds: list[Any]) -> tuple[tuple[Schema, ...], dict[str, Schema]]:
-    """Return references to the types' JSON Schemas, and the schemas by name. A page is named after its items: `OfferPage`."""
-    references, components = msgspec.json.schema_components(kinds, ref_template=_REFERENCE)
+def schemas_of(kinds: list[Any], name: str = "{name}") -> tuple[tuple[Schema, ...], dict[str, Schema]]:
+    """Return references to the types' JSON Schemas, and the schemas by the types' names.
+
+    References are to `name`. A page is named after its items: `OfferPage`.
+    """
+    references, components = msgspec.json.schema_components(kinds, ref_template=COMPONENTS + name)
     for told in inspect.multi_type_info(kinds):
         _add_instants(told, components, set())
     names = {name: _page_name(name) for name in components if name.startswith("Page_")}
@@ -54,10 +58,10 @@ def schemas_of(kinds: list[Any]) -> tuple[tuple[Schema, ...], dict[str, Schema]]
         if "enum" in node and all(isinstance(value, str) for value in node["enum"]):
             node.setdefault("type", "string")
         reference = str(node.get("$ref", ""))
-        name = reference.rsplit("/", 1)[-1]
-        if name in names:
-            node["$ref"] = reference.removesuffix(name) + names[name]
-    return references, {names.get(name, name): found for name, found in components.items()}
+        found = reference.rsplit("/", 1)[-1]
+        if found in names:
+            node["$ref"] = reference.removesuffix(found) + names[found]
+    return references, {names.get(each, each): schema for each, schema in components.items()}
 
 
 def _page_name(name: str) -> str:

@@ -80,6 +80,7 @@ async def _database_answers() -> bool:
     tags=["platform"],
     operation_id="get_metrics",
     summary="Get the Prometheus metrics",
+    security=[{"metrics": []}, {}],
     media_type="text/plain",
 )
 async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:

@@ -7,7 +7,7 @@ import msgspec
 from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin, YamlRenderPlugin
-from litestar.openapi.spec import Components, OpenAPI, SecurityScheme, Tag
+from litestar.openapi.spec import Components, Contact, License, OpenAPI, SecurityScheme, Tag
 
 from marketplace.platform.description import describe_patches, finish, operations
 from marketplace.platform.description_types import Types
@@ -114,6 +114,8 @@ def config(version: str, packages: Sequence[Package], page: OpenAPIRenderPlugin)
     """Return Litestar's OpenAPI configuration, shown by `page`. No made-up examples: exports must not differ."""
     description = Description(
         title="Partner-benefits marketplace",
+        contact=Contact(name="The operator of this marketplace"),
+        license=License(name="Apache-2.0", identifier="Apache-2.0"),
         version=version,
         description=_DESCRIPTION,
         path="/docs",

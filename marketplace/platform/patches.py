@@ -12,6 +12,7 @@ import msgspec
 from msgspec import inspect
 
 from marketplace.kernel.facts import InvalidFields, Wrong
+from marketplace.platform.description_types import schemas_of
 from marketplace.platform.expectations import expected
 from marketplace.platform.fitting import fitting
 from marketplace.platform.misfits import below, nearest, shown, unwrapped
@@ -108,10 +109,10 @@ def _may_be_empty(field: inspect.Field) -> bool:
 
 def patch_schema(kind: type) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """Return the JSON Schema of a patch of the type, and the schemas of its parts: the same with nothing required."""
-    (top,), parts = msgspec.json.schema_components([kind], ref_template="#/components/schemas/{name}Patch")
+    (top,), parts = schemas_of([kind], "{name}Patch")
     return (
         {"$ref": top["$ref"]},
-        {f"{name}Patch": _loosened(schema) for name, schema in parts.items()},
+        {f"{name}Patch": _loosened(schema) | {"title": f"{name}Patch"} for name, schema in parts.items()},
     )
 
 

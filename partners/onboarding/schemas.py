@@ -50,7 +50,7 @@ Website = Annotated[
     str,
     msgspec.Meta(
         max_length=300,
-        pattern=r"^https?://[^\x00-\x20\x7f<>\"\\^`{|}]+$(?!\n)",
+        pattern=r'^https?://[^\x00-\x20\x7f<>"\\^`{|}]+$(?!\n)',
         examples=["https://example.com"],
         extra=marked(words=("网址，如 https://example.com", "an address such as https://example.com")),
     ),

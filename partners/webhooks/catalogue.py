@@ -10,6 +10,7 @@ import msgspec
 
 from marketplace.kernel.announced import SAMPLE_AT, SAMPLE_ID, Announced
 from marketplace.kernel.facts import InvalidField
+from marketplace.platform.description_types import COMPONENTS, schemas_of
 from marketplace.platform.package import package_classes
 
 
@@ -85,59 +86,82 @@ def message(
     return msgspec.json.encode(Message(message_id, announced.type, at, subject, sequence, data, mark))
 
 
+EVENT = "Event"
+"""The schema of any message: one of all types, told apart by `type`."""
+
+
 def described(catalogue: Catalogue) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the messages as `webhooks` of an OpenAPI document, and the schemas that they refer to."""
     hooks: dict[str, Any] = {}
     components: dict[str, Any] = {}
+    mapping: dict[str, str] = {}
     for kind, announced in catalogue.by_type.items():
-        schema = schema_of(announced, "#/components/schemas/{name}")
-        components |= schema.pop("$defs")
-        del schema["$schema"]
+        name = f"{announced.kind.__name__}{EVENT}"
+        envelope, parts = _message_schema(announced)
+        components |= {**parts, name: {"title": name, "description": announced.title.en, **envelope}}
+        mapping[kind] = f"{COMPONENTS}{name}"
         hooks[kind] = {
             "post": {
                 "operationId": f"on_{kind.replace('.', '_')}",
                 "summary": announced.title.en,
-                "description": announced.title.zh,
+                "description": f"{announced.title.en}. {announced.title.zh}。",
                 "tags": ["webhooks"],
                 "security": [],
-                "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+                "requestBody": {
+                    "description": "The message.",
+                    "required": True,
+                    "content": {"application/json": {"schema": {"$ref": mapping[kind]}}},
+                },
                 "responses": {
                     "2XX": {"description": "Taken. Anything else, and no answer within ten seconds, is tried again."}
                 },
             }
         }
+    components[EVENT] = {
+        "description": "A message of one of the event types.",
+        "oneOf": [{"$ref": reference} for reference in mapping.values()],
+        "discriminator": {"propertyName": "type", "mapping": mapping},
+    }
     return hooks, components
 
 
-def schema_of(announced: Announced, ref_template: str = "#/$defs/{name}") -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of a message of the type."""
-    data = msgspec.json.schema(type(announced.sample), ref_template=ref_template)
-    definitions = data.pop("$defs", {})
+def schema_of(announced: Announced) -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a message of the type, complete in itself."""
+    envelope, parts = _message_schema(announced)
+    whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", **envelope, "$defs": parts}
+    text = msgspec.json.encode(whole).replace(COMPONENTS.encode(), b"#/$defs/")
+    schema: dict[str, Any] = msgspec.json.decode(text)
+    return schema
+
+
+def _message_schema(announced: Announced) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the schema of a message, and those of its parts by name, as components of an OpenAPI document."""
+    (data,), parts = schemas_of([type(announced.sample)])
     example = msgspec.json.decode(message(announced, SAMPLE_ID, SAMPLE_AT, SAMPLE_ID, 1, announced.sample))
     identifier = {"type": "string", "format": "uuid"}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+    envelope = {
         "type": "object",
         "required": ["id", "type", "timestamp", "subject", "sequence", "data"],
         "properties": {
             "id": identifier,
-            "type": {"const": announced.type},
+            "type": {"type": "string", "const": announced.type},
             "timestamp": {"type": "string", "format": "date-time"},
             "subject": {
                 "type": "object",
                 "required": ["kind", "id"],
-                "properties": {"kind": {"const": announced.kind.aggregate}, "id": identifier},
+                "properties": {"kind": {"type": "string", "const": announced.kind.aggregate}, "id": identifier},
             },
             "sequence": {"type": "integer", "minimum": 1},
             "data": data,
             "sample": {
+                "type": "boolean",
                 "const": True,
                 "description": "There in messages that were made up to try an endpoint, and in no other.",
             },
         },
-        "$defs": definitions,
         "examples": [example],
     }
+    return envelope, parts
 
 
 @lru_cache(maxsize=8)
