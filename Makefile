@@ -11,6 +11,8 @@ RUN := $(VENV)/.installed
 RUN_DEV := $(DEV)/.installed
 # A certified OAuth client from npm, for one file of tests; without npm, or without it, those tests are left out and say so.
 FOREIGN := $(if $(shell command -v npm 2>/dev/null),tests/node/node_modules/.installed)
+# A generator of Python clients, whose own requirements do not go with ours: it has an environment of its own.
+GENERATOR := .venv-generator/.installed
 # In the business zone: a month's last day and the day before, 1 January 00:30, 31 December 23:30, 29 February, a Monday.
 DAYS := 2027-06-30T12:00 2027-06-29T12:00 2028-01-01T00:30 2027-12-31T23:30 2028-02-29T20:30 2027-03-01T09:00
 SOURCES := marketplace partners benefits settlement tests
@@ -25,7 +27,7 @@ help: ## Show this list
 demo: $(RUN) ## Start everything at http://127.0.0.1:8000 with a world to try (PORT=8123 DATA=folder SEED=1)
 	@exec $(VENV)/bin/marketplace demo --port $(PORT) --data "$(DATA)" --seed $(SEED)
 
-test: $(RUN_DEV) $(FOREIGN) ## Run the whole test suite on a real PostgreSQL of its own (TODAY=2028-02-29T20:30 at that instant)
+test: $(RUN_DEV) $(FOREIGN) $(GENERATOR) ## Run the whole test suite on a real PostgreSQL of its own (TODAY=2028-02-29T20:30 at that instant)
 	@$(DEV)/bin/python -m tests.support.chromium
 	TODAY="$(TODAY)" $(DEV)/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
@@ -54,10 +56,11 @@ openapi: $(RUN_DEV) ## Export openapi.yaml from the code
 
 lock: ## Pin every dependency anew, with hashes and without addresses (needs uv)
 	uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -o requirements.txt
+	uv pip compile -q tests/python/requirements.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -o tests/python/requirements.txt
 	uv pip compile -q pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.txt -o requirements-dev.txt
 
 clean: ## Remove environments and build results; the demo's data stays
-	rm -rf $(VENV) $(DEV) build *.egg-info tests/node/node_modules
+	rm -rf $(VENV) $(DEV) $(dir $(GENERATOR)) build *.egg-info tests/node/node_modules
 
 # The lock is the whole answer (--no-deps): left to resolve, pip takes the newest release for a name asked for with an extra, such as
 # pydantic[email], and the day that one appears no hash fits any more. What fails is said in one line; pip's own words are in the log.
@@ -78,6 +81,10 @@ $(RUN): requirements.txt pyproject.toml
 
 $(RUN_DEV): requirements-dev.txt pyproject.toml
 	$(call environment,$(DEV),requirements-dev.txt)
+
+$(GENERATOR): tests/python/requirements.txt $(RUN_DEV)
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/pip install -q --no-deps --require-hashes -r $< && touch $@
 
 tests/node/node_modules/.installed: tests/node/package-lock.json
 	-@npm ci --prefix tests/node --ignore-scripts --no-audit --no-fund --silent && touch $@
