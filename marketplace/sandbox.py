@@ -26,14 +26,14 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from marketplace.kernel.clock import WALL, Clock
 from marketplace.kernel.errors import OperatorError
-from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.platform import limits, sandbox
 from marketplace.platform.database import DB, Place, fresh_context, in_place
 from marketplace.platform.identity import COUNTED, AudienceName, Caller, Identity, Unauthenticated, audience_of
 from marketplace.platform.migrate import create_database, migrate
 from marketplace.platform.package import Package
 from marketplace.platform.pauses import pause
-from marketplace.platform.problems import handle_fact
+from marketplace.platform.problems import handle_refusal
 from marketplace.platform.requests import SANDBOXED
 from marketplace.platform.runtime import table_rights, with_database
 from marketplace.platform.secret_keys import settle
@@ -64,7 +64,7 @@ Make = Callable[[Settings, str, Clock], Litestar]
 """Makes a sandbox's application on a database, with a clock."""
 
 
-class SandboxUnavailable(Fact):
+class SandboxUnavailable(Refusal):
     """The sandbox cannot be opened now."""
 
     kind = Kind.UNAVAILABLE
@@ -296,9 +296,9 @@ class SandboxMiddleware(ASGIMiddleware):
                 opened = await sandboxes.of(partner_id)
                 await opened.answer(caller, scope, receive, send)
                 return
-        except Fact as fact:  # of the sandbox's own handlers none comes here
+        except Refusal as refusal:  # of the sandbox's own handlers none comes here
             # Not the live application, which knows less: it would take a proof that was seen for one that was used before.
-            await handle_fact(request, fact).to_asgi_response(None, request)(scope, receive, send)
+            await handle_refusal(request, refusal).to_asgi_response(None, request)(scope, receive, send)
             return
         await next_app(scope, receive, send)  # no member of any sandbox: told so as anybody is
 

@@ -9,7 +9,7 @@ import rich_click as click
 
 from marketplace.demo.manifest import read_demo
 from marketplace.kernel.clock import WALL, Clock
-from marketplace.kernel.facts import InvalidFields, in_words
+from marketplace.kernel.refusals import InvalidFields, in_words
 from marketplace.platform.commands import data_option, open_database, run, settings_for
 from marketplace.platform.database import unit_of_work
 from marketplace.platform.fitting import fit

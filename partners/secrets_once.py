@@ -3,8 +3,8 @@
 import msgspec
 from litestar import Response
 
-from marketplace.kernel.facts import Fact
 from marketplace.kernel.keyring import InsideJson, KeyRing
+from marketplace.kernel.refusals import Refusal
 from marketplace.platform.idempotency import Outcome
 
 PURPOSE = InsideJson("secret in a stored answer", ("idempotency.body",))
@@ -13,7 +13,7 @@ MOST_OLD_SECRETS = 3
 """Replaced secrets of one client or endpoint that still work, each until the end that was promised for it."""
 
 
-class TooManySecrets(Fact):
+class TooManySecrets(Refusal):
     """Another rotation would leave more old secrets in use than MOST_OLD_SECRETS; none of them ends before its time."""
 
     code = "too_many_secrets"

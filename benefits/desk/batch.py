@@ -12,7 +12,7 @@ from benefits.desk.post import Effects
 from benefits.offers.cache import OfferCache
 from benefits.rules import Rules
 from marketplace.kernel.clock import Clock, Standing
-from marketplace.kernel.facts import Fact
+from marketplace.kernel.refusals import Refusal
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.desk import Decided
 from marketplace.platform.idempotency import Answers, Outcome
@@ -27,7 +27,7 @@ class PointsDesk(msgspec.Struct, frozen=True):
     number: int = 0
 
     async def decide(self, work: UnitOfWork, errands: Sequence[PointsErrand]) -> Decided:
-        """Decide the errands in their order: an outcome, or a fact to raise, for each, and how to post it."""
+        """Decide the errands in their order: an outcome, or a refusal to raise, for each, and how to post it."""
         calendar = self.rules.calendar
         state, answers, now = await load(work, errands, self.cache, calendar, self.clock, self.number)
         doing = Doing(state, self.rules, now, Effects())
@@ -36,14 +36,14 @@ class PointsDesk(msgspec.Struct, frozen=True):
 
     async def take_at(
         self, work: UnitOfWork, errands: Sequence[PointsErrand], at: datetime
-    ) -> Sequence[Outcome | Fact]:
+    ) -> Sequence[Outcome | Refusal]:
         """Decide and post as if it were that instant: for the demo's past, and tests."""
         decided = await PointsDesk(self.rules, self.cache, Standing(at), self.number).decide(work, errands)
         await decided.post()
         return decided.results
 
 
-def _answer(errand: PointsErrand, doing: Doing, answers: Answers) -> Outcome | Fact:
+def _answer(errand: PointsErrand, doing: Doing, answers: Answers) -> Outcome | Refusal:
     if errand.key is None:
         return do(errand, doing)
     earlier = answers.known(errand.key)
@@ -51,8 +51,8 @@ def _answer(errand: PointsErrand, doing: Doing, answers: Answers) -> Outcome | F
         return earlier
     try:
         outcome = do(errand, doing)
-    except Fact as fact:  # not for a state reason: not stored, and nothing of it was done
-        return fact
+    except Refusal as refusal:  # not for a state reason: not stored, and nothing of it was done
+        return refusal
     answers.add(errand.key, outcome)
     doing.effects.outcomes.append((errand.key, outcome))
     return outcome

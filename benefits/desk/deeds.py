@@ -20,7 +20,7 @@ from benefits.redemptions.cancelling import Cancelled, decide_cancel
 from benefits.redemptions.domain import Issued, Reason, Refused, VoucherStatus, decide
 from benefits.redemptions.schemas import CancelledView, ForfeitedLot, RedemptionView, ReturnedLot, VoucherRef
 from benefits.rules import Rules
-from marketplace.kernel.facts import Fact, NotFound
+from marketplace.kernel.refusals import NotFound, Refusal
 from marketplace.platform.idempotency import Outcome, refused
 
 
@@ -37,8 +37,8 @@ def do(errand: PointsErrand, doing: Doing) -> Outcome:
     """Decide the errand and collect what it does. A refusal for a state reason is an outcome like any other."""
     try:
         return _DEEDS[type(errand)](errand, doing)
-    except Fact as fact:
-        return refused(fact, errand.language)
+    except Refusal as refusal:
+        return refused(refusal, errand.language)
 
 
 def _redeem(errand: Redeem, doing: Doing) -> Outcome:

@@ -11,7 +11,7 @@ from benefits.holds.events import HoldEnded, HoldPlaced
 from benefits.points.domain import LotPart, Posting, hold, release, spend_held, sweep
 from benefits.redemptions.domain import Admitted, Issued, Reason, State, Wish, admit, issue
 from benefits.rules import Rules
-from marketplace.kernel.facts import Fact
+from marketplace.kernel.refusals import Refusal
 from marketplace.kernel.states import Transitions
 
 MAX_MINUTES = 24 * 60
@@ -41,7 +41,7 @@ EndStatus = Literal["posted", "voided", "expired"]
 _ENDS: dict[End, EndStatus] = {"post": "posted", "void": "voided", "expire": "expired"}
 
 
-class HoldEndedAlready(Fact):
+class HoldEndedAlready(Refusal):
     """The hold has had its end."""
 
     code = "hold_ended"
@@ -49,7 +49,7 @@ class HoldEndedAlready(Fact):
     en = "The hold has ended ({status})."
 
 
-class TooManyUnits(Fact):
+class TooManyUnits(Refusal):
     """More is to be posted than was held."""
 
     code = "more_than_held"

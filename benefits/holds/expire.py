@@ -8,7 +8,7 @@ import structlog
 from benefits.desk.errands import PointsErrand
 from benefits.holds.read import expire_holds
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact
+from marketplace.kernel.refusals import Refusal
 from marketplace.platform.desk import Desk
 
 _EVERY_S = 1.0
@@ -25,6 +25,6 @@ async def keep_expiring(desk: Desk[PointsErrand], clock: Clock) -> None:
     while True:
         try:
             await expire_holds(desk, clock)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Fact) as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Refusal) as error:
             logger.warning("expire_holds_failed", error=repr(error))
         await asyncio.sleep(_EVERY_S)

@@ -8,8 +8,8 @@ from benefits.desk.errands import EndHold, PointsErrand, new_end
 from benefits.holds.schemas import HoldRedemption, HoldView
 from benefits.redemptions.schemas import VoucherRef
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import NotFound
 from marketplace.kernel.ids import bucket_of
+from marketplace.kernel.refusals import NotFound
 from marketplace.platform.database import DB
 from marketplace.platform.desk import Desk
 

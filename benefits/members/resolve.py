@@ -7,8 +7,8 @@ from uuid import UUID
 import msgspec
 
 from benefits.members.schemas import MemberInput, MemberResult
-from marketplace.kernel.facts import NotFound
 from marketplace.kernel.ids import bucket_of, uuid7
+from marketplace.kernel.refusals import NotFound
 from marketplace.platform.bodies import UnfitItem
 from marketplace.platform.database import DB, UnitOfWork, columns
 

@@ -9,7 +9,7 @@ import msgspec
 
 from benefits.offers.domain import Content, Scenario
 from benefits.offers.schemas import OfferView, PartnerOfferView, PartnerRef, StockView
-from marketplace.kernel.facts import InvalidField, NotFound
+from marketplace.kernel.refusals import InvalidField, NotFound
 from marketplace.kernel.search import query_terms
 from marketplace.kernel.text import Text
 from marketplace.platform.database import DB

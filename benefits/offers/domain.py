@@ -12,8 +12,8 @@ import msgspec
 from benefits.members.domain import TIERS, Tier
 from benefits.points.domain import MAX_POINTS
 from marketplace.kernel.calendar import Calendar, in_utc
-from marketplace.kernel.facts import Fact, InvalidField, Kind, refuse_all
 from marketplace.kernel.money import Money
+from marketplace.kernel.refusals import InvalidField, Kind, Refusal, refuse_all
 from marketplace.kernel.search import search_terms
 from marketplace.kernel.states import Transitions
 from marketplace.kernel.text import Text
@@ -172,7 +172,7 @@ class OfferTerms(msgspec.Struct, frozen=True):
         return self.slices > 0
 
 
-class StockBelowSold(Fact):
+class StockBelowSold(Refusal):
     """The wanted stock is less than what is sold already."""
 
     code = "stock_below_sold"
@@ -180,7 +180,7 @@ class StockBelowSold(Fact):
     en = "Stock cannot be set below the {sold} units already sold."
 
 
-class SettlementPriceTooHigh(Fact):
+class SettlementPriceTooHigh(Refusal):
     """The offer asks for more per unit than the contract allows."""
 
     code = "settlement_price_too_high"
@@ -188,7 +188,7 @@ class SettlementPriceTooHigh(Fact):
     en = "The settlement price {wanted} is above the contract's maximum {found} (minor units)."
 
 
-class PointsNotAccepted(Fact):
+class PointsNotAccepted(Refusal):
     """The contract in force does not have members spend points with the partner."""
 
     code = "points_not_accepted"
@@ -196,7 +196,7 @@ class PointsNotAccepted(Fact):
     en = "The contract in force (version {version}) does not accept points: it can have no offers on sale."
 
 
-class SettlementPriceMissing(Fact):
+class SettlementPriceMissing(Refusal):
     """Neither the offer nor the contract says what the OEM pays for a unit: nobody could ever redeem it."""
 
     code = "settlement_price_missing"
@@ -204,7 +204,7 @@ class SettlementPriceMissing(Fact):
     en = "Name a settlement_price: the contract in force sets none for offers without one."
 
 
-class Changed(Fact):
+class Changed(Refusal):
     """Somebody changed the offer since it was read."""
 
     kind = Kind.PRECONDITION
@@ -213,7 +213,7 @@ class Changed(Fact):
     en = "The offer was changed since you read it; read it again."
 
 
-class SkuTaken(Fact):
+class SkuTaken(Refusal):
     """The partner already has an offer of that SKU."""
 
     code = "sku_taken"

@@ -22,8 +22,8 @@ from benefits.offers.events import OfferChanged
 from benefits.offers.schemas import OfferInput
 from benefits.offers.supply import change_stock, check_supply, new_stock
 from marketplace.kernel.calendar import Calendar
-from marketplace.kernel.facts import InvalidField, NotFound, refuse_all
 from marketplace.kernel.ids import uuid7
+from marketplace.kernel.refusals import InvalidField, NotFound, refuse_all
 from marketplace.kernel.text import Title
 from marketplace.platform.database import DB, UnitOfWork
 from marketplace.platform.editions import Editions

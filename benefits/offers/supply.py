@@ -7,7 +7,7 @@ from uuid import UUID
 from benefits.offers.domain import Content, StockBelowSold
 from benefits.offers.schemas import CodesView, SkippedCode
 from benefits.offers.stock import share, slices_for
-from marketplace.kernel.facts import Fact, InvalidField, NotFound
+from marketplace.kernel.refusals import InvalidField, NotFound, Refusal
 from marketplace.platform.database import UnitOfWork
 
 _NEW = """
@@ -28,7 +28,7 @@ ON CONFLICT (partner_id, code) DO NOTHING RETURNING code
 """
 
 
-class NotAPool(Fact):
+class NotAPool(Refusal):
     """The offer's vouchers carry our codes only."""
 
     code = "no_code_pool"
@@ -36,7 +36,7 @@ class NotAPool(Fact):
     en = "The offer hands out no codes of yours; register it with codes set to partner."
 
 
-class StockIsCodes(Fact):
+class StockIsCodes(Refusal):
     """The offer's stock is the codes that were uploaded."""
 
     code = "stock_is_codes"

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.calendar import Calendar, Month
-from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.refusals import Kind, Refusal
 
 MAX_POINTS = 10_000_000
 """The most that one earning or price may be: far above any real one, and a wallet's sum stays far below a bigint's end."""
@@ -126,7 +126,7 @@ class MemberState(msgspec.Struct):
     active: bool
 
 
-class InsufficientPoints(Fact):
+class InsufficientPoints(Refusal):
     """The wallet holds less than is wanted."""
 
     code = "insufficient_points"
@@ -134,7 +134,7 @@ class InsufficientPoints(Fact):
     en = "Not enough points: {wanted} are needed, {found} are there."
 
 
-class EarningRefusal(Fact):
+class EarningRefusal(Refusal):
     """Base of what refuses one earning of a call; the others of the call are not touched."""
 
     kind = Kind.CONFLICT

@@ -22,7 +22,7 @@ from benefits.points.domain import (
 from benefits.points.events import PointsCredited
 from benefits.points.schemas import EarningInput, EarningResult
 from benefits.rules import Rules
-from marketplace.kernel.facts import InvalidFields
+from marketplace.kernel.refusals import InvalidFields
 from marketplace.kernel.text import Text
 from marketplace.platform.bodies import UnfitItem
 

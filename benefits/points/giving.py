@@ -8,10 +8,10 @@ import msgspec
 from benefits.points.domain import InsufficientPoints, MemberState, Posting, UnknownMember, give, sweep
 from benefits.points.events import PointsGiven
 from benefits.rules import Rules
-from marketplace.kernel.facts import Fact, NotFound
+from marketplace.kernel.refusals import NotFound, Refusal
 
 
-class CannotGive(Fact):
+class CannotGive(Refusal):
     """The giver or the recipient is not an active member."""
 
     code = "not_eligible"

@@ -14,8 +14,8 @@ from benefits.desk.errands import new_earn
 from benefits.points.domain import AlreadyExpired, EarningRefusal, OccurredInFuture, ReferenceReused, UnknownMember
 from benefits.points.events import GrantTerms, PointsGranted
 from benefits.points.schemas import EarningInput, EarningResults, Points
-from marketplace.kernel.facts import Fact, NotFound
 from marketplace.kernel.money import Money
+from marketplace.kernel.refusals import NotFound, Refusal
 from marketplace.kernel.text import marked
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.events import publish
@@ -61,7 +61,7 @@ class PointsGrantView(msgspec.Struct, frozen=True, kw_only=True):
     owed: Money | None
 
 
-class GrantedBefore(Fact):
+class GrantedBefore(Refusal):
     """The partner has granted the member these points under that reference already."""
 
     code = "granted_before"

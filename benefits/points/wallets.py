@@ -5,8 +5,8 @@ from uuid import UUID
 
 from benefits.points.domain import Code
 from benefits.points.schemas import Expiring, GiftInput, Movement, PointsView
-from marketplace.kernel.facts import InvalidField
 from marketplace.kernel.ids import bucket_of
+from marketplace.kernel.refusals import InvalidField
 from marketplace.platform.database import DB
 from marketplace.platform.paging import Cursors, Page
 

@@ -9,11 +9,11 @@ from benefits.points.domain import Code, Posting, give_back, sweep
 from benefits.redemptions.domain import VOUCHER_TRANSITIONS, State, VoucherStatus
 from benefits.redemptions.events import RedemptionCancelled, SettlementTerms
 from benefits.rules import Rules
-from marketplace.kernel.facts import Fact
+from marketplace.kernel.refusals import Refusal
 from marketplace.kernel.states import TransitionRefusedError
 
 
-class VoucherNotCancellable(Fact):
+class VoucherNotCancellable(Refusal):
     """The voucher is used, expired or cancelled already."""
 
     zh = "该兑换券状态为 {status}，不能取消。"
@@ -25,7 +25,7 @@ class VoucherNotCancellable(Fact):
         super().__init__(status=status)
 
 
-class CancelWindowOver(Fact):
+class CancelWindowOver(Refusal):
     """The redemption is too old to be undone."""
 
     code = "cancel_window_over"
@@ -33,7 +33,7 @@ class CancelWindowOver(Fact):
     en = "The time to cancel is over ({days} days after the redemption)."
 
 
-class CodesHandedOut(Fact):
+class CodesHandedOut(Refusal):
     """The voucher shows codes of the partner's own, which cannot be taken back."""
 
     code = "codes_handed_out"

@@ -10,7 +10,7 @@ from benefits.redemptions.domain import VOUCHER_TRANSITIONS, VoucherStatus
 from benefits.redemptions.events import SettlementTerms, VoucherUsed, VoucherUseUndone
 from benefits.redemptions.schemas import VoucherUseInput
 from marketplace.kernel.codes import UnreadableCodeError, read_code
-from marketplace.kernel.facts import Fact, InvalidField, Kind
+from marketplace.kernel.refusals import InvalidField, Kind, Refusal
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.typed_text import typed_plain
 from marketplace.platform.paging import Cursors
@@ -19,7 +19,7 @@ _TOKEN_LIFE = timedelta(minutes=10)
 _PROOF = "use-token"
 
 
-class UnknownVoucher(Fact):
+class UnknownVoucher(Refusal):
     """No voucher of this partner has the code."""
 
     kind = Kind.NOT_FOUND
@@ -28,7 +28,7 @@ class UnknownVoucher(Fact):
     en = "There is no such voucher; check the code."
 
 
-class VoucherRefused(Fact):
+class VoucherRefused(Refusal):
     """The voucher cannot be used: `code` says already_used, expired or cancelled."""
 
     zh = "该兑换券不可使用：{status}。"
@@ -40,7 +40,7 @@ class VoucherRefused(Fact):
         super().__init__(status=status, used_at=used_at.isoformat() if used_at else None)
 
 
-class NotUsed(Fact):
+class NotUsed(Refusal):
     """There is no use that could be undone."""
 
     code = "not_used"
@@ -48,7 +48,7 @@ class NotUsed(Fact):
     en = "The voucher has not been used; there is nothing to undo."
 
 
-class UsedElsewhere(Fact):
+class UsedElsewhere(Refusal):
     """Another location of the partner took the voucher."""
 
     code = "used_elsewhere"
@@ -56,7 +56,7 @@ class UsedElsewhere(Fact):
     en = "Only the location that took the voucher can undo it."
 
 
-class UndoWindowOver(Fact):
+class UndoWindowOver(Refusal):
     """The contract allows less time to undo a use, or none."""
 
     code = "undo_window_over"

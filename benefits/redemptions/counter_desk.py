@@ -39,7 +39,7 @@ from benefits.redemptions.schemas import (
 from marketplace.kernel.clock import Clock, Standing
 from marketplace.kernel.codes import UnreadableCodeError, read_code
 from marketplace.kernel.event import Event
-from marketplace.kernel.facts import Fact, InvalidField
+from marketplace.kernel.refusals import InvalidField, Refusal
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.desk import Decided, Desk
 from marketplace.platform.events import WRITE as EVENTS
@@ -166,7 +166,7 @@ class CounterDesk:
 
     async def take_at(
         self, work: UnitOfWork, errands: Sequence[CounterErrand], at: datetime
-    ) -> Sequence[Outcome | Fact]:
+    ) -> Sequence[Outcome | Refusal]:
         """Decide and post as if it were that instant: for the demo's past."""
         decided = await self._decide(work, errands, Standing(at))
         await decided.post()
@@ -193,14 +193,14 @@ class CounterDesk:
 
     def _answer(
         self, errand: CounterErrand, batch: _Batch, answers: Answers, fresh: list[tuple[Key, Outcome]]
-    ) -> Outcome | Fact:
+    ) -> Outcome | Refusal:
         earlier = None if errand.key is None else answers.known(errand.key)
         if earlier is not None:
             return earlier
         try:
             outcome = self._do(errand, batch)
-        except Fact as fact:  # not for a state reason: not stored
-            return fact
+        except Refusal as refusal:  # not for a state reason: not stored
+            return refusal
         if errand.key is not None:
             answers.add(errand.key, outcome)
             fresh.append((errand.key, outcome))
@@ -217,8 +217,8 @@ class CounterDesk:
             if voucher is None:
                 raise UnknownVoucher
             return Outcome(200, msgspec.json.encode(self._take(errand, voucher, batch)))
-        except Fact as fact:
-            return refused(fact, errand.language)
+        except Refusal as refusal:
+            return refused(refusal, errand.language)
 
     def _take(
         self, errand: CounterErrand, voucher: Mapping[str, Any], batch: _Batch

@@ -14,7 +14,7 @@ from benefits.offers.stock import OfferStock
 from benefits.points.domain import MemberState, Posting, spend, sweep
 from benefits.redemptions.events import RedemptionIssued, SettlementTerms
 from marketplace.kernel.calendar import Calendar
-from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.kernel.states import Transitions
 from partners.contracts.domain import contract_in_force
 from partners.contracts.pricing import settle
@@ -101,7 +101,7 @@ _WINDOWS: dict[str, tuple[str, str]] = {
 """Window of a limit -> words."""
 
 
-class Refused(Fact):
+class Refused(Refusal):
     """The wish cannot be fulfilled; `code` is the first reason's, and all reasons are listed."""
 
     kind = Kind.CONFLICT

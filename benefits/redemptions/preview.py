@@ -11,8 +11,8 @@ from benefits.redemptions.domain import State
 from benefits.redemptions.schemas import CancelledView
 from benefits.rules import Rules
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import NotFound
 from marketplace.kernel.ids import bucket_of, uuid7
+from marketplace.kernel.refusals import NotFound
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.database_time import database_time
 

@@ -11,8 +11,8 @@ from benefits.redemptions.domain import PoolCode, State, decide
 from benefits.redemptions.schemas import Quote, ReasonView
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import NotFound
 from marketplace.kernel.ids import bucket_of
+from marketplace.kernel.refusals import NotFound
 from marketplace.platform.database import unit_of_work
 from marketplace.platform.database_time import database_time
 

@@ -8,8 +8,8 @@ import msgspec
 
 from benefits.redemptions.domain import VoucherStatus
 from benefits.redemptions.schemas import PartnerRedemption, RedemptionView, VoucherRef, VoucherView
-from marketplace.kernel.facts import NotFound
 from marketplace.kernel.ids import bucket_of
+from marketplace.kernel.refusals import NotFound
 from marketplace.kernel.text import Text
 from marketplace.platform.database import DB
 from marketplace.platform.paging import Cursors, Page

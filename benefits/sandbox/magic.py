@@ -3,7 +3,7 @@
 import asyncio
 from uuid import UUID
 
-from marketplace.kernel.facts import Fact
+from marketplace.kernel.refusals import Refusal
 from marketplace.platform.database import is_live
 from marketplace.platform.sandbox import state
 
@@ -13,7 +13,7 @@ FAILED = "fulfilment_failed"
 SLOW_S = 5.0
 
 
-class FulfilmentFailed(Fact):
+class FulfilmentFailed(Refusal):
     """The partner's system did not fulfil the redemption; nothing was taken."""
 
     code = FAILED

@@ -21,7 +21,7 @@ from benefits.redemptions.schemas import (
 )
 from benefits.web.counter_place import Where, choose, choose_place, place_form, where
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact
+from marketplace.kernel.refusals import Refusal
 from marketplace.kernel.text import Text
 from marketplace.platform.idempotency import Outcome, request_key
 from marketplace.web.language import page_language
@@ -95,7 +95,7 @@ async def verify(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | 
     try:
         body = _wire(VoucherVerifyInput, code=code, location_id=here.location_id)
         return await _look(request, partner, here, body)
-    except Fact as refused:
+    except Refusal as refused:
         return await _page(request, here, code=code, error=words(request, refused))
 
 
@@ -113,7 +113,7 @@ async def use(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Res
         key = request_key(request, partner.actor, str(form.get("idempotency_key", "")), body)
         errand = Use(partner.partner_id, _placed(partner, body), key, page_language(request))
         outcome = await counter_desk(request).ask(errand)
-    except Fact as refused:
+    except Refusal as refused:
         again = _wire(VoucherVerifyInput, code=code or "-", location_id=here.location_id)
         wrong = "reference" if refused.details.get("field") == "reference" else ""
         why = words(request, refused)
@@ -140,7 +140,7 @@ async def undo(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Re
         key = request_key(request, partner.actor, str(form.get("idempotency_key", "")), body)
         errand = UndoUse(partner.partner_id, _placed(partner, body), key, page_language(request))
         outcome = await counter_desk(request).ask(errand)
-    except Fact as refused:
+    except Refusal as refused:
         return await _page(request, here, code=code, error=words(request, refused))
     if outcome.status >= 400:
         return await _page(request, here, code=code, error=_why(request, outcome), seen=await _seen(partner, code))

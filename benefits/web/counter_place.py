@@ -6,7 +6,7 @@ import msgspec
 from litestar import Response, get, post
 from litestar.di import NamedDependency
 
-from marketplace.kernel.facts import InvalidField
+from marketplace.kernel.refusals import InvalidField
 from marketplace.platform.database import DB
 from marketplace.platform.paging import Cursors
 from marketplace.settings import Settings

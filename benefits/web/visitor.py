@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from benefits.members.directory import Directory
 from benefits.members.domain import TIER_NAMES
 from benefits.members.resolve import Member, load_member
-from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.kernel.text import Language
 from marketplace.web.language import page_language
 from marketplace.web.oidc import Person
@@ -18,7 +18,7 @@ from marketplace.web.oidc import Person
 MAX_CURSOR = 1000
 
 
-class NotAMember(Fact):
+class NotAMember(Refusal):
     """Somebody of the OEM's staff looks at the members' pages: they have no wallet."""
 
     kind = Kind.FORBIDDEN

@@ -32,7 +32,7 @@ class Wish(msgspec.Struct, frozen=True):
     offer_id: str
 
 
-class Refusal(msgspec.Struct, frozen=True):
+class ProblemCode(msgspec.Struct, frozen=True):
     """What of a problem document the tally needs."""
 
     code: str = "?"
@@ -174,7 +174,7 @@ async def _work(
 
 def _code_of(response: httpx.Response) -> str:
     try:
-        return msgspec.json.decode(response.content, type=Refusal).code
+        return msgspec.json.decode(response.content, type=ProblemCode).code
     except msgspec.MsgspecError:
         return "?"
 

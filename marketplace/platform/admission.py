@@ -8,7 +8,7 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from marketplace.kernel.facts import InvalidFields, Wrong
+from marketplace.kernel.refusals import InvalidFields, Wrong
 from marketplace.platform.identity import guard
 from marketplace.platform.queries import PREFIX, check_query
 from marketplace.platform.requests import HEAD, StrictRequest

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from marketplace.kernel.facts import InvalidField, InvalidFields, Wrong
+from marketplace.kernel.refusals import InvalidField, InvalidFields, Wrong
 from marketplace.kernel.text import Text
 from marketplace.platform.fitting import fitting
 from marketplace.platform.misfits import BODY, below

@@ -14,7 +14,7 @@ import asyncpg
 import msgspec
 import structlog
 
-from marketplace.kernel.facts import Fact
+from marketplace.kernel.refusals import Refusal
 from marketplace.platform.away import is_away
 from marketplace.platform.database import DB, columns, unit_of_work
 from marketplace.platform.database_time import began_at, database_time
@@ -139,7 +139,7 @@ async def _go_on(by_name: dict[str, Check]) -> float:
 
 def _for_now(error: Exception) -> bool:
     """Tell whether it is the database that cannot be had now, or has no connection left, and not the check that is wrong."""
-    return is_away(error) or isinstance(error, Fact)
+    return is_away(error) or isinstance(error, Refusal)
 
 
 _FORGET = "DELETE FROM invariant_slice WHERE NOT name = ANY($1)"

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from marketplace.kernel.errors import OperatorError
-from marketplace.kernel.facts import Fact
+from marketplace.kernel.refusals import Refusal
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import preferred_language
 from marketplace.settings import VARIABLES, Settings, SettingsError, load_process
@@ -73,8 +73,8 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
     """Run a command's work and return its result; what the user can put right becomes one line and exit status 1."""
     try:
         return asyncio.run(work)
-    except Fact as fact:
-        raise click.ClickException(fact.message(preferred_language(_locale()))) from fact
+    except Refusal as refusal:
+        raise click.ClickException(refusal.message(preferred_language(_locale()))) from refusal
     except (OperatorError, TransitionRefusedError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:

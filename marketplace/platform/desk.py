@@ -17,7 +17,7 @@ import structlog
 from prometheus_client import Gauge, Histogram
 
 from marketplace.kernel.errors import TryAgainError
-from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.platform.database import Busy, Chain, UnitOfWork, chain, fresh_context, is_live
 from marketplace.platform.idempotency import Outcome
 
@@ -47,7 +47,7 @@ _AT_ONCE = 8
 """How many answers are given in a round at the least: a small batch's all at once. Another round is a wait behind others."""
 
 
-class DeskFull(Fact):
+class DeskFull(Refusal):
     """More requests wait than the desk takes."""
 
     kind = Kind.UNAVAILABLE
@@ -90,7 +90,7 @@ class Errand(Protocol):
 class Decided(NamedTuple):
     """What a batch came to: an answer for each errand, and how to write it down, in the same unit of work."""
 
-    results: Sequence[Outcome | Fact]
+    results: Sequence[Outcome | Refusal]
     post: Callable[[], Awaitable[None]]
 
 
@@ -152,7 +152,7 @@ class Desk(Generic[Wanted]):
         self._gauge = WAITING.labels(label)
 
     async def ask(self, errand: Wanted) -> Outcome:
-        """Lay an errand on the desk and wait for its answer. Raises DeskFull, or the fact that refuses the errand."""
+        """Lay an errand on the desk and wait for its answer. Raises DeskFull, or the refusal of the errand."""
         if len(self._waiting) >= self._queue_limit:
             raise DeskFull
         loop = asyncio.get_running_loop()
@@ -274,7 +274,7 @@ class Desk(Generic[Wanted]):
                 return
         raise AssertionError("unreachable")
 
-    def _give(self, taken: Sequence[_Waiting[Wanted]], results: Sequence[Outcome | Fact]) -> None:
+    def _give(self, taken: Sequence[_Waiting[Wanted]], results: Sequence[Outcome | Refusal]) -> None:
         """Give the answers, those of a large batch in several rounds of the event loop. Their callers go on after this round, in
         which the next batch asks the database.
 
@@ -289,7 +289,7 @@ class Desk(Generic[Wanted]):
             self._keep(asyncio.get_running_loop().create_task(_hand_out(answers[at_once:], at_once)))
 
 
-async def _hand_out(answers: Sequence[tuple[_Waiting[Any], Outcome | Fact]], at_once: int) -> None:
+async def _hand_out(answers: Sequence[tuple[_Waiting[Any], Outcome | Refusal]], at_once: int) -> None:
     for place, (waiting, result) in enumerate(answers):
         if place % at_once == 0:
             await asyncio.sleep(0)

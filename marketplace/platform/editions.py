@@ -6,7 +6,7 @@ from typing import Annotated
 
 from litestar.params import HeaderParameter
 
-from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.platform.description_shapes import REQUIRED
 
 IfMatch = Annotated[
@@ -44,7 +44,7 @@ class _Any(Container[int]):
 ANY: Editions = _Any()
 
 
-class IfMatchMissing(Fact):
+class IfMatchMissing(Refusal):
     """An edit came without the edition that it is based on."""
 
     kind = Kind.INVALID
@@ -53,7 +53,7 @@ class IfMatchMissing(Fact):
     en = "The If-Match header is missing: send the ETag that you read, so that nobody's change is overwritten."
 
 
-class IfMatchWeak(Fact):
+class IfMatchWeak(Refusal):
     """An edit is based on weak tags, which If-Match does not compare (RFC 9110 §13.1.1)."""
 
     kind = Kind.INVALID
@@ -62,7 +62,7 @@ class IfMatchWeak(Fact):
     en = 'If-Match does not compare weak tags (W/"…"): send the ETag as it was read, without W/ (a proxy may have put it there).'
 
 
-class ChangedMeanwhile(Fact):
+class ChangedMeanwhile(Refusal):
     """Somebody changed the thing since it was read."""
 
     kind = Kind.PRECONDITION

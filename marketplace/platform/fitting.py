@@ -12,7 +12,7 @@ import msgspec
 from msgspec import inspect
 
 from marketplace.kernel.calendar import is_taken
-from marketplace.kernel.facts import InvalidField, InvalidFields
+from marketplace.kernel.refusals import InvalidField, InvalidFields
 from marketplace.kernel.text import TextKind, refusal, settled
 from marketplace.platform.misfits import Misfits, unwrapped
 

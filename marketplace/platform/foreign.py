@@ -15,7 +15,7 @@ from joserfc import jws, jwt
 from joserfc.jwk import ECKey, KeySet, RSAKey
 from joserfc.jws import JWSRegistry
 
-from marketplace.kernel.facts import Fact
+from marketplace.kernel.refusals import Refusal
 
 ALGORITHMS = ["RS256", "ES256"]
 """What we verify; `none` and symmetric algorithms are not in it, which ends key confusion (RFC 8725 §3.1)."""
@@ -30,13 +30,13 @@ class UnreadableError(Exception):
 
 @contextmanager
 def reading(what: str) -> Iterator[None]:
-    """Turn whatever is raised inside into UnreadableError, except our own facts, which say what is wrong themselves.
+    """Turn whatever is raised inside into UnreadableError, except our own refusals, which say what is wrong themselves.
 
     Only parsing and verifying belong inside: a fault of our own would pass for one of the sender's.
     """
     try:
         yield
-    except (Fact, UnreadableError):
+    except (Refusal, UnreadableError):
         raise
     except Exception as error:
         raise UnreadableError(f"{what} cannot be read") from error

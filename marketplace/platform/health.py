@@ -9,7 +9,7 @@ import msgspec
 from litestar import Request, Response, get
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.platform import invariant_api, limits
 from marketplace.platform.away import is_away
 from marketplace.platform.database import DB, Busy
@@ -24,7 +24,7 @@ _FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forward
 """What a server in front adds: the request came from elsewhere, whatever machine that server is on."""
 
 
-class MetricsClosed(Fact):
+class MetricsClosed(Refusal):
     """No token was agreed upon, and the request does not come from this machine."""
 
     kind = Kind.FORBIDDEN

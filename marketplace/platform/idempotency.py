@@ -19,8 +19,8 @@ from litestar import Request
 from litestar.params import HeaderParameter
 
 from marketplace.kernel.clock import WALL
-from marketplace.kernel.facts import Fact, InvalidField, Kind, WrongState
 from marketplace.kernel.ids import BUCKETS
+from marketplace.kernel.refusals import InvalidField, Kind, Refusal, WrongState
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.platform.answer import Answer
 from marketplace.platform.away import is_away
@@ -72,7 +72,7 @@ _FOLLOW_UP_S = (0.05, 0.1, 0.2, 0.4, 0.8, *([1.0] * 9))
 logger = structlog.get_logger()
 
 
-class MissingKey(Fact):
+class MissingKey(Refusal):
     """A request that moves something came without a key."""
 
     kind = Kind.INVALID
@@ -81,7 +81,7 @@ class MissingKey(Fact):
     en = "The Idempotency-Key header is missing: a new value for each intent, the same for each retry."
 
 
-class KeyReused(Fact):
+class KeyReused(Refusal):
     """The key was used before with another request."""
 
     kind = Kind.UNPROCESSABLE
@@ -90,7 +90,7 @@ class KeyReused(Fact):
     en = "This Idempotency-Key was used before with a different request."
 
 
-class InProgress(Fact):
+class InProgress(Refusal):
     """The first request with the key is still running."""
 
     code = "request_in_progress"
@@ -169,7 +169,7 @@ class Answers:
         """Begin with what `READ` found of earlier answers."""
         self._outcomes = {(caller, key): (stored, Outcome(status, body)) for caller, key, stored, status, body in found}
 
-    def known(self, key: Key) -> Outcome | Fact | None:
+    def known(self, key: Key) -> Outcome | Refusal | None:
         """Return the earlier answer as a replay, the refusal of a reused key, or None for a new key."""
         found = self._outcomes.get((key.caller, key.key))
         if found is None:
@@ -184,11 +184,11 @@ class Answers:
         self._outcomes[key.caller, key.key] = (key.fingerprint, outcome)
 
 
-def refused(fact: Fact, language: str) -> Outcome:
-    """Return the stored answer of a refusal for a state reason; any other fact is raised again: it is not stored."""
-    if fact.kind not in _STORED_REFUSALS:
-        raise fact
-    return Outcome(status_of(fact), msgspec.json.encode(problem_body(fact, language)))
+def refused(refusal: Refusal, language: str) -> Outcome:
+    """Return the stored answer of a refusal for a state reason; any other refusal is raised again: it is not stored."""
+    if refusal.kind not in _STORED_REFUSALS:
+        raise refusal
+    return Outcome(status_of(refusal), msgspec.json.encode(problem_body(refusal, language)))
 
 
 async def once(
@@ -201,7 +201,7 @@ async def once(
 ) -> Outcome:
     """Do the work once for the key, in one unit of work with the stored outcome, and return the answer.
 
-    `work` gets the unit of work and returns what JSON can carry. A Fact of state (conflict, not found) that it raises
+    `work` gets the unit of work and returns what JSON can carry. A Refusal of state (conflict, not found) that it raises
     is undone and stored as the answer; any other exception stores nothing. A connection lost at COMMIT is followed up by
     the key for some seconds, so that nothing is answered as failed that was committed; `work` may therefore run again.
     """
@@ -257,8 +257,8 @@ async def _attempt(
     try:
         async with transaction.nested():
             answer = await work(transaction)
-    except Fact as fact:
-        return refused(fact, language)
+    except Refusal as refusal:
+        return refused(refusal, language)
     except TransitionRefusedError as refusal:
         return refused(WrongState(refusal.action, refusal.state, refusal.allowed), language)
     return Outcome(status, msgspec.json.encode(answer))

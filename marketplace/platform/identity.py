@@ -13,7 +13,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from marketplace.kernel.clock import WALL
-from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.platform import limits
 from marketplace.platform.foreign import UnreadableError, verify_jwt
 
@@ -33,7 +33,7 @@ _SCHEMES = ("bearer", "dpop")
 _ADMITTED = "admitted"
 
 
-class Unauthenticated(Fact):
+class Unauthenticated(Refusal):
     """A token that is not good here."""
 
     kind = Kind.UNAUTHENTICATED
@@ -72,7 +72,7 @@ class ProofNeeded(Unauthenticated):
     oauth_error = "invalid_dpop_proof"
 
 
-class InsufficientScope(Fact):
+class InsufficientScope(Refusal):
     """The token is good, but not for this."""
 
     kind = Kind.FORBIDDEN
@@ -88,7 +88,7 @@ class InsufficientScope(Fact):
         return needed if ":" in needed else ""
 
 
-class IdentityUnavailable(Fact):
+class IdentityUnavailable(Refusal):
     """The issuer's keys cannot be fetched now."""
 
     kind = Kind.UNAVAILABLE

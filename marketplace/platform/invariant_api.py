@@ -8,7 +8,7 @@ from litestar import Request, get, post
 from litestar.di import NamedDependency
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from marketplace.kernel.facts import Fact
+from marketplace.kernel.refusals import Refusal
 from marketplace.platform.away import is_away
 from marketplace.platform.checker import check_now, declared
 from marketplace.platform.identity import Caller
@@ -64,7 +64,7 @@ async def invariant_metrics(packages: Sequence[Package]) -> bytes:
     try:
         found = await report(declared(packages))
     except Exception as error:
-        if not (is_away(error) or isinstance(error, Fact)):
+        if not (is_away(error) or isinstance(error, Refusal)):
             raise
         logger.warning("invariants_unknown", error=str(error))
         return b""

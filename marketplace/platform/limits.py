@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 from litestar.connection import ASGIConnection
 
-from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.platform.database import DB
 from marketplace.settings import Settings
 
@@ -44,7 +44,7 @@ RETURNING granted, used, extract(epoch FROM starts_at + interval '{WINDOW_S} sec
 By = Literal["client", "address"]
 
 
-class RateLimited(Fact):
+class RateLimited(Refusal):
     """The caller asked more often in this minute than it may."""
 
     kind = Kind.TOO_MANY

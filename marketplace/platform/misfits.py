@@ -11,8 +11,8 @@ import msgspec
 from msgspec import inspect
 
 from marketplace.kernel.calendar import is_taken
-from marketplace.kernel.facts import InvalidField, Wrong
 from marketplace.kernel.letters import Words
+from marketplace.kernel.refusals import InvalidField, Wrong
 from marketplace.kernel.text import refusal, settled
 from marketplace.platform.expectations import expected
 

@@ -20,7 +20,7 @@ import httpx
 import msgspec
 
 from marketplace.kernel.addresses import Address, Network, lies_in, why_not
-from marketplace.kernel.facts import InvalidField
+from marketplace.kernel.refusals import InvalidField
 from marketplace.platform.lookups import Lookups, site_of
 from marketplace.settings import Settings
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 from litestar.params import QueryParameter
 
-from marketplace.kernel.facts import InvalidField
 from marketplace.kernel.keyring import KeyRing, Lasting
+from marketplace.kernel.refusals import InvalidField
 
 Item = TypeVar("Item")
 

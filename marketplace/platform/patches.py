@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import inspect
 
-from marketplace.kernel.facts import InvalidFields, Wrong
+from marketplace.kernel.refusals import InvalidFields, Wrong
 from marketplace.platform.description_types import schemas_of
 from marketplace.platform.expectations import expected
 from marketplace.platform.fitting import fitting

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem documents. The only module that turns a fact into an HTTP status."""
+"""Errors as RFC 9457 problem documents. The only module that turns a refusal into an HTTP status."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.params import PathParameter
 from litestar.types import ExceptionHandlersMap
 
-from marketplace.kernel.facts import Fact, InvalidFields, Kind, NotFound, Wrong, WrongState
+from marketplace.kernel.refusals import InvalidFields, Kind, NotFound, Refusal, Wrong, WrongState
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import preferred_language
 from marketplace.platform.answer import Answer
@@ -58,30 +58,30 @@ HttpRequest = Request[Any, Any, Any]
 """A request, whatever its user and state are."""
 
 
-def problem_body(fact: Fact, language: str, request_id: str = "") -> dict[str, Any]:
-    """Return the problem document of a fact as JSON values; the fact's details stand beside the standard members."""
-    message = fact.message(language)
-    details = {name: value for name, value in fact.details.items() if not name.startswith(("zh_", "en_"))}
+def problem_body(refusal: Refusal, language: str, request_id: str = "") -> dict[str, Any]:
+    """Return the problem document of a refusal as JSON values; the refusal's details stand beside the standard members."""
+    message = refusal.message(language)
+    details = {name: value for name, value in refusal.details.items() if not name.startswith(("zh_", "en_"))}
     body: dict[str, Any] = {
-        "type": f"/problems/{fact.code}",
-        "code": fact.code,
+        "type": f"/problems/{refusal.code}",
+        "code": refusal.code,
         "title": message,
-        "status": STATUS[fact.kind],
+        "status": STATUS[refusal.kind],
     }
-    if isinstance(fact, InvalidFields):
-        body |= _errors(fact.wrong, language)
+    if isinstance(refusal, InvalidFields):
+        body |= _errors(refusal.wrong, language)
         del details["field"]
-    elif fact.kind is Kind.INVALID and "field" in details:
-        reason = fact.details.get("en_reason" if language == "en" else "zh_reason", message)
+    elif refusal.kind is Kind.INVALID and "field" in details:
+        reason = refusal.details.get("en_reason" if language == "en" else "zh_reason", message)
         body["errors"] = [{"field": details.pop("field"), "message": reason}]
     if request_id:
         body["request_id"] = request_id
     return {**details, **body}
 
 
-def status_of(fact: Fact) -> int:
-    """Return the HTTP status of a fact."""
-    return STATUS[fact.kind]
+def status_of(refusal: Refusal) -> int:
+    """Return the HTTP status of a refusal."""
+    return STATUS[refusal.kind]
 
 
 def _errors(wrong: Sequence[Wrong], language: str) -> dict[str, Any]:
@@ -114,27 +114,27 @@ def language_of(request: HttpRequest) -> str:
     return preferred_language(request.headers.get("accept-language"))
 
 
-def handle_fact(request: HttpRequest, fact: Fact) -> Response[bytes]:
-    """Answer a business fact; a field says how long to wait (`retry_after`), or what is wrong with a token (`oauth_error`)."""
+def handle_refusal(request: HttpRequest, refusal: Refusal) -> Response[bytes]:
+    """Answer a business refusal; a field says how long to wait (`retry_after`), or what is wrong with a token (`oauth_error`)."""
     headers = {}
-    if "retry_after" in fact.details:
-        headers["Retry-After"] = str(fact.details["retry_after"])
-    if error := getattr(fact, "oauth_error", ""):
+    if "retry_after" in refusal.details:
+        headers["Retry-After"] = str(refusal.details["retry_after"])
+    if error := getattr(refusal, "oauth_error", ""):
         sent = request.headers.get("authorization", "")
-        headers["WWW-Authenticate"] = refused_token(error, sent, getattr(fact, "scope", ""))
-    return respond(request, status_of(fact), problem_body(fact, language_of(request)), headers)
+        headers["WWW-Authenticate"] = refused_token(error, sent, getattr(refusal, "scope", ""))
+    return respond(request, status_of(refusal), problem_body(refusal, language_of(request)), headers)
 
 
 def handle_transition(request: HttpRequest, refusal: TransitionRefusedError) -> Response[bytes]:
     """Answer a step that the transition table does not have."""
-    return handle_fact(request, WrongState(refusal.action, refusal.state, refusal.allowed))
+    return handle_refusal(request, WrongState(refusal.action, refusal.state, refusal.allowed))
 
 
 def handle_validation(request: HttpRequest, error: ValidationException) -> Response[bytes]:
     """Answer a request that does not fit its handler in what the framework itself looks at: path, headers, a missing body."""
     found = error.extra if isinstance(error.extra, list) else []
     wrong = [_wrong(request, str(item.get("key") or "")) for item in found]
-    return handle_fact(
+    return handle_refusal(
         request, InvalidFields(wrong or [Wrong("request", "格式不正确。", "is not in the expected form.")])
     )
 
@@ -194,7 +194,7 @@ def handle_unexpected(request: HttpRequest, error: Exception) -> Response[bytes]
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
-    Fact: handle_fact,
+    Refusal: handle_refusal,
     TransitionRefusedError: handle_transition,
     ValidationException: handle_validation,
     HTTPException: handle_http,

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from litestar.handlers.base import BaseRouteHandler
 from litestar.params import QueryParameter
 
-from marketplace.kernel.facts import InvalidFields, Wrong
+from marketplace.kernel.refusals import InvalidFields, Wrong
 from marketplace.platform.fitting import Fitting
 from marketplace.platform.misfits import nearest, shown
 

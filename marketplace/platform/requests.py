@@ -18,7 +18,7 @@ from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Sen
 from prometheus_client import Counter, Histogram
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import InvalidFields, Wrong
+from marketplace.kernel.refusals import InvalidFields, Wrong
 from marketplace.platform import logs
 from marketplace.platform.bodies import Body, UnfitItem
 from marketplace.platform.hosts import Hosts, Verdict

@@ -14,8 +14,8 @@ import msgspec
 from litestar.connection import ASGIConnection
 
 from marketplace.kernel.clock import WALL, Clock
-from marketplace.kernel.facts import Fact, InvalidField, Kind
 from marketplace.kernel.keyring import KeyRing, Purpose, WrongSecretError
+from marketplace.kernel.refusals import InvalidField, Kind, Refusal
 from marketplace.platform.database import DB, UnitOfWork
 from marketplace.platform.identity import Caller
 from marketplace.settings import Settings
@@ -30,7 +30,7 @@ _MOST_OF_NAME = 26
 """PostgreSQL's names have 63 letters at the most."""
 
 
-class SandboxOnly(Fact):
+class SandboxOnly(Refusal):
     """The operation exists in sandboxes only, and the credentials are live ones."""
 
     kind = Kind.FORBIDDEN
@@ -57,11 +57,11 @@ class SandboxState(msgspec.Struct, frozen=True):
 
 
 PartnerOf = Callable[[ASGIConnection[Any, Any, Any, Any]], Awaitable[tuple[Caller, UUID]]]
-"""Verifies the token of a partner's system and tells whose it is. Raises the fact that refuses it."""
+"""Verifies the token of a partner's system and tells whose it is. Raises the refusal."""
 
 
 Admits = Callable[[UUID], Awaitable[None]]
-"""Raises the fact that refuses a partner's test members: with the partner, its sandbox is stopped."""
+"""Raises the refusal of a partner's test members: with the partner, its sandbox is stopped."""
 
 
 async def state() -> SandboxState:

@@ -16,7 +16,7 @@ import asyncpg
 import structlog
 from piccolo.engine.postgres import PostgresTransaction  # noqa: TID251 - replaced here
 
-from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.platform.away import LOST, is_away
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ logger = structlog.get_logger()
 Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
 
 
-class Busy(Fact):
+class Busy(Refusal):
     """No connection came free in time."""
 
     kind = Kind.UNAVAILABLE

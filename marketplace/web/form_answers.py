@@ -30,7 +30,7 @@ from litestar.response import Redirect
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.platform.database import DB, unit_of_work
 from marketplace.platform.problems import parse_id
 from marketplace.platform.secret_keys import FORM_ANSWER
@@ -57,7 +57,7 @@ case has an idempotency key of its own; `free`, it may be sent from any page at 
 logger = structlog.get_logger()
 
 
-class FormRunning(Fact):
+class FormRunning(Refusal):
     """The same form was sent before, and its answer is not there yet."""
 
     code = "form_running"
@@ -65,7 +65,7 @@ class FormRunning(Fact):
     en = "This was sent before and has no result yet. Check whether it took effect before you send it again."
 
 
-class AnswerGone(Fact):
+class AnswerGone(Refusal):
     """No answer of this browser is kept at the address (any more)."""
 
     kind = Kind.NOT_FOUND
@@ -137,7 +137,7 @@ async def claim_form(
     request: Request[Any, Any, Any],
     handler: BaseRouteHandler,
     owner: str,
-    expired: type[Fact],
+    expired: type[Refusal],
     *,
     answers: str,
 ) -> None:
@@ -296,7 +296,7 @@ class ShownBefore(msgspec.Struct, frozen=True):
 
 
 async def open_answer(
-    request: Request[Any, Any, Any], answer_id: str, owners: Collection[str], *, gone: type[Fact] = AnswerGone
+    request: Request[Any, Any, Any], answer_id: str, owners: Collection[str], *, gone: type[Refusal] = AnswerGone
 ) -> Response[bytes] | ShownBefore:
     """Return the page that answered a form of one of the owners; its forms get a fresh key. Raises `gone`."""
     identifier, now = parse_id(answer_id), _clock(request).now()

@@ -12,8 +12,8 @@ import msgspec
 from authlib.deprecate import AuthlibDeprecationWarning
 
 from marketplace.kernel.clock import WALL
-from marketplace.kernel.facts import Fact, Kind
 from marketplace.kernel.keyring import Purpose
+from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.kernel.text import line_or
 from marketplace.platform.foreign import UnreadableError, reading, verify_jwt
 from marketplace.platform.identity import IdentityUnavailable, KeySource
@@ -33,7 +33,7 @@ _LEEWAY_S = 10
 _VERIFIER_BYTES = 48
 
 
-class SignInFailed(Fact):
+class SignInFailed(Refusal):
     """The sign-in did not come to its end; starting again is safe."""
 
     kind = Kind.INVALID

@@ -12,7 +12,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.response import Redirect, Template
 from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
 
-from marketplace.kernel.facts import Fact
+from marketplace.kernel.refusals import Refusal
 from marketplace.web.form_answers import FormAnswered, FormAnswers, claim_form, form_key_of, lead_on, page_address
 from marketplace.web.language import page_language
 from marketplace.web.sessions import FormExpired, SignInNeeded, check_csrf, session_of
@@ -155,7 +155,7 @@ _Handler = Callable[[Request[Any, Any, Any], Any], Response[Any]]
 
 
 WayOut = Literal["home", "sign_in", "sign_out", "partner", "partner_sign_in"]
-"""Where the button on an error page leads; a fact says so by its attribute `way_out`, and home is the default."""
+"""Where the button on an error page leads; a refusal says so by its attribute `way_out`, and home is the default."""
 
 
 def human_errors(handlers: ExceptionHandlersMap) -> ExceptionHandlersMap:
@@ -200,7 +200,7 @@ def _error_page(request: Request[Any, Any, Any], problem: Response[Any], error: 
     language = page_language(request)
     document: Mapping[str, Any] = msgspec.json.decode(problem.content)
     reason = str(document.get("title", ""))
-    if isinstance(error, Fact):
+    if isinstance(error, Refusal):
         reason = error.message(language)
     elif problem.status_code in {404, 500}:
         reason = ""

@@ -13,7 +13,7 @@ from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
 from litestar.handlers import BaseRouteHandler
 
-from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.platform.database import DB, unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.oidc import Person
@@ -25,7 +25,7 @@ _MAX_TOKEN = 100
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
-class SignInNeeded(Fact):
+class SignInNeeded(Refusal):
     """The page is for signed-in people, and nobody is signed in (any more)."""
 
     kind = Kind.UNAUTHENTICATED
@@ -35,7 +35,7 @@ class SignInNeeded(Fact):
     en = "Please sign in first."
 
 
-class FormExpired(Fact):
+class FormExpired(Refusal):
     """The form did not come from a page that we gave to this session."""
 
     kind = Kind.FORBIDDEN

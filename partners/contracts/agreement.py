@@ -12,9 +12,9 @@ from zoneinfo import available_timezones
 
 import msgspec
 
-from marketplace.kernel.facts import InvalidField, refuse_all
 from marketplace.kernel.money import PPM, AmountMinor, Currency, Money
 from marketplace.kernel.periods import Cycle
+from marketplace.kernel.refusals import InvalidField, refuse_all
 from marketplace.kernel.text import marked
 from partners.fields import Ppm, Reference, Scenario
 

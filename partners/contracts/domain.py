@@ -10,8 +10,8 @@ import msgspec
 
 from marketplace.kernel.calendar import day_after
 from marketplace.kernel.ends import both_days
-from marketplace.kernel.facts import Fact, InvalidField
 from marketplace.kernel.periods import Cycle
+from marketplace.kernel.refusals import InvalidField, Refusal
 from marketplace.kernel.states import Transitions
 from marketplace.kernel.text import Text
 from partners.contracts.agreement import Content, Proposal, SettlementBasis, check_proposal, day_faults
@@ -90,7 +90,7 @@ CONTRACT: Transitions[ContractStatus] = Transitions(
 )
 
 
-class ContractOverlaps(Fact):
+class ContractOverlaps(Refusal):
     """The version would change what holds today, or held before."""
 
     code = "contract_overlaps"
@@ -118,7 +118,7 @@ class ContractOverlaps(Fact):
         )
 
 
-class ContentDiffers(Fact):
+class ContentDiffers(Refusal):
     """Somebody wants to sign another content than the one that is offered."""
 
     code = "content_differs"
@@ -126,7 +126,7 @@ class ContentDiffers(Fact):
     en = "The hash is not that of the contract as it is offered: read it again before you sign."
 
 
-class SameSigner(Fact):
+class SameSigner(Refusal):
     """One person would be both sides."""
 
     code = "same_person"

@@ -3,8 +3,8 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from marketplace.kernel.facts import Fact, Kind
 from marketplace.kernel.ids import uuid7
+from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.editions import Editions
@@ -19,7 +19,7 @@ from partners.onboarding.domain import PARTNER
 from partners.onboarding.history import lock_partner
 
 
-class DraftChanged(Fact):
+class DraftChanged(Refusal):
     """Somebody changed the contract since it was read."""
 
     kind = Kind.PRECONDITION

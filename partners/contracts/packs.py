@@ -6,8 +6,8 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.kernel.facts import Fact, NotFound
 from marketplace.kernel.ids import uuid7
+from marketplace.kernel.refusals import NotFound, Refusal
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.events import publish
@@ -35,7 +35,7 @@ class PackBalance(msgspec.Struct, frozen=True, kw_only=True):
     balance: int
 
 
-class NoPacks(Fact):
+class NoPacks(Refusal):
     """The contract in force sells no packs to the partner."""
 
     code = "no_packs"
@@ -43,7 +43,7 @@ class NoPacks(Fact):
     en = "No contract with prepaid packs is in force."
 
 
-class GrantsNotAgreed(Fact):
+class GrantsNotAgreed(Refusal):
     """No contract in force today lets the partner grant points, prepaid or postpaid."""
 
     code = "grants_not_agreed"
@@ -51,7 +51,7 @@ class GrantsNotAgreed(Fact):
     en = "The partner has no contract in force by which it grants points."
 
 
-class PaymentRecorded(Fact):
+class PaymentRecorded(Refusal):
     """The bank's reference stands in the partner's book already: recorded twice, one transfer would buy twice."""
 
     code = "payment_recorded"
@@ -59,7 +59,7 @@ class PaymentRecorded(Fact):
     en = "The payment {reference} is recorded already."
 
 
-class PackExhausted(Fact):
+class PackExhausted(Refusal):
     """The prepaid points do not suffice."""
 
     code = "pack_exhausted"

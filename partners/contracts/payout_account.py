@@ -9,8 +9,8 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.kernel.facts import Fact, Kind, NotFound
 from marketplace.kernel.keyring import KeyRing, Purpose
+from marketplace.kernel.refusals import Kind, NotFound, Refusal
 from marketplace.kernel.text import marked
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
@@ -53,7 +53,7 @@ class PayoutAccountView(msgspec.Struct, frozen=True, kw_only=True):
     changed_at: datetime
 
 
-class AccountChanged(Fact):
+class AccountChanged(Refusal):
     """Somebody changed the account since it was read, or it is there already."""
 
     kind = Kind.PRECONDITION

@@ -7,7 +7,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from marketplace.kernel.facts import NotFound
+from marketplace.kernel.refusals import NotFound
 from marketplace.platform.database import UnitOfWork
 from partners.contracts.agreement import Content
 from partners.contracts.difference import difference

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.kernel.facts import InvalidField
+from marketplace.kernel.refusals import InvalidField
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.events import publish

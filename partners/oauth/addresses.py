@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from marketplace.kernel.facts import InvalidField
+from marketplace.kernel.refusals import InvalidField
 from partners.oauth.domain import ApplicationType
 
 MAX_URIS = 10

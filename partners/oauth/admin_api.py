@@ -9,7 +9,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import NotFound
+from marketplace.kernel.refusals import NotFound
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller

@@ -8,7 +8,7 @@ import msgspec
 from litestar.connection import ASGIConnection
 
 from marketplace.kernel.clock import WALL
-from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.platform.database import DB, is_live
 from marketplace.platform.identity import Caller, Identity, InsufficientScope, ProofNeeded, Unauthenticated, identity_of
 from marketplace.platform.problems import HttpRequest, parse_id
@@ -22,7 +22,7 @@ GRANT_CLAIM = "grant"
 """The claim of an access token that names the grant under which an application acts for a person."""
 
 
-class PartnerStopped(Fact):
+class PartnerStopped(Refusal):
     """The token is good, but its partner may not call at present: it is suspended, or has left."""
 
     kind = Kind.FORBIDDEN
@@ -38,7 +38,7 @@ class PartnerSuspended(PartnerStopped):
     en = "The partner is suspended: it may verify and use vouchers that were issued, and nothing else."
 
 
-class NotYourLocation(Fact):
+class NotYourLocation(Refusal):
     """The counter device, or the person, belongs to other locations."""
 
     kind = Kind.FORBIDDEN

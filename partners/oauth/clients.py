@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from marketplace.kernel.facts import InvalidField, NotFound
+from marketplace.kernel.refusals import InvalidField, NotFound
 from marketplace.platform import audit
 from marketplace.platform.database import DB, UnitOfWork
 from marketplace.platform.events import publish

@@ -10,9 +10,9 @@ from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error, Unsupported
 from litestar import Request, Response, get, post
 from litestar.response import Redirect, Template
 
-from marketplace.kernel.facts import NotFound
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.keyring import Purpose, WrongSecretError
+from marketplace.kernel.refusals import NotFound
 from marketplace.platform.admission import ONCE
 from marketplace.platform.problems import HttpRequest
 from marketplace.web.language import page_language

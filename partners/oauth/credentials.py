@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from marketplace.kernel.facts import Fact, NotFound
 from marketplace.kernel.ids import uuid7
+from marketplace.kernel.refusals import NotFound, Refusal
 from marketplace.platform import audit
 from marketplace.platform.database import DB, UnitOfWork, unit_of_work
 from marketplace.platform.events import publish
@@ -26,7 +26,7 @@ _KEEP_DEAD = timedelta(days=90)
 """How long an ended secret is known, so that its use is noticed."""
 
 
-class NoSecret(Fact):
+class NoSecret(Refusal):
     """The client has no secret that could be changed: it authenticates otherwise."""
 
     code = "no_secret"
@@ -34,7 +34,7 @@ class NoSecret(Fact):
     en = "The client authenticates by {auth_method} and has no secret to rotate."
 
 
-class ClientRevoked(Fact):
+class ClientRevoked(Refusal):
     """The client was revoked, for good."""
 
     code = "client_revoked"

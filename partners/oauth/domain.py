@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.kernel.facts import InvalidField
+from marketplace.kernel.refusals import InvalidField
 from marketplace.kernel.text import Text
 from partners.onboarding.domain import ADMITTED, PartnerStatus
 

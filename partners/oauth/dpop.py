@@ -18,7 +18,7 @@ from joserfc.jwk import ECKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from marketplace.kernel.clock import WALL
-from marketplace.kernel.facts import InvalidField
+from marketplace.kernel.refusals import InvalidField
 from marketplace.platform.database import DB, UnitOfWork
 from marketplace.platform.foreign import UnreadableError, peek_jwt, reading, verify_jwt
 from partners.oauth.jwks import ASSERTION_ALGORITHMS, check_key, import_key

@@ -6,7 +6,7 @@ Grants are kept on the live side, those for a sandbox too; each side sees and en
 from datetime import datetime
 from uuid import UUID
 
-from marketplace.kernel.facts import NotFound
+from marketplace.kernel.refusals import NotFound
 from marketplace.platform import audit
 from marketplace.platform.database import DB, UnitOfWork
 from marketplace.platform.paging import Cursors, Page

@@ -4,7 +4,7 @@ from typing import Any
 
 from joserfc.jwk import ECKey, KeySet, RSAKey
 
-from marketplace.kernel.facts import InvalidField
+from marketplace.kernel.refusals import InvalidField
 from marketplace.platform.foreign import ALGORITHMS, UnreadableError, import_jwks, reading
 
 ASSERTION_ALGORITHMS = ALGORITHMS

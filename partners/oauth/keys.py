@@ -19,8 +19,8 @@ import msgspec
 from joserfc.jwk import ECKey, KeySet, KeySetSerialization, RSAKey
 
 from marketplace.kernel.clock import WALL
-from marketplace.kernel.facts import Fact
 from marketplace.kernel.keyring import KeyRing, Purpose
+from marketplace.kernel.refusals import Refusal
 from marketplace.platform import audit
 from marketplace.platform.database import DB, UnitOfWork, unit_of_work
 from marketplace.platform.foreign import import_jwks
@@ -50,7 +50,7 @@ _PUBLISHED = (
 )
 
 
-class RotationUnderWay(Fact):
+class RotationUnderWay(Refusal):
     """The next key was made already and will sign soon."""
 
     code = "rotation_under_way"

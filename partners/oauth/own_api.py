@@ -6,7 +6,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.platform.database import LIVE, UnitOfWork, in_place
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import InsufficientScope
@@ -94,7 +94,7 @@ class OwnClients(Controller):
         return outcome.response()
 
 
-class NotTheClient(Fact):
+class NotTheClient(Refusal):
     """An application that acts for a person cannot change the credentials of a client."""
 
     kind = Kind.FORBIDDEN

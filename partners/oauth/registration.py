@@ -7,8 +7,8 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.kernel.facts import Fact, InvalidField, InvalidFields, NotFound, in_words
 from marketplace.kernel.ids import uuid7
+from marketplace.kernel.refusals import InvalidField, InvalidFields, NotFound, Refusal, in_words
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.platform import audit
 from marketplace.platform.bodies import Body
@@ -179,7 +179,7 @@ def _refusal(error: Exception) -> RegistrationRefused:
             "invalid_redirect_uri" if error.details["field"].startswith("redirect_uris") else "invalid_client_metadata"
         )
         return RegistrationRefused(400, kind, error.message("en"))
-    if isinstance(error, Fact):
+    if isinstance(error, Refusal):
         return RegistrationRefused(400, "invalid_client_metadata", error.message("en"))
     return RegistrationRefused(403, "access_denied", "The partner may not have clients at present.")
 

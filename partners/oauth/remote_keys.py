@@ -12,7 +12,7 @@ import msgspec
 import structlog
 from authlib.oauth2.rfc6749 import InvalidClientError
 
-from marketplace.kernel.facts import InvalidField
+from marketplace.kernel.refusals import InvalidField
 from marketplace.platform.foreign import UnreadableError, reading
 from marketplace.platform.outbound import Outbound, OutboundError
 from partners.oauth.assertions import named_key

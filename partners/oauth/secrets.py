@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import secrets
 
-from marketplace.kernel.facts import InvalidField
+from marketplace.kernel.refusals import InvalidField
 
 CODE = "mpc_"
 REFRESH = "mpr_"

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from marketplace.kernel.facts import InvalidField
+from marketplace.kernel.refusals import InvalidField
 from partners.oauth.addresses import check_redirect_uris
 from partners.oauth.domain import ApplicationType, Audience, AuthMethod, ClientKind, check_scopes
 from partners.oauth.jwks import check_jwks

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.kernel.facts import Fact, InvalidField, NotFound
 from marketplace.kernel.ids import uuid7
+from marketplace.kernel.refusals import InvalidField, NotFound, Refusal
 from marketplace.kernel.text import Text
 from marketplace.platform import audit
 from marketplace.platform.database import DB, UnitOfWork
@@ -83,7 +83,7 @@ AMENDABLE = frozenset({PartnerStatus.APPLIED, PartnerStatus.IN_REVIEW, PartnerSt
 """States in which the application's token is of use."""
 
 
-class NotAmendable(Fact):
+class NotAmendable(Refusal):
     """The application was decided: a token would open nothing."""
 
     code = "application_decided"

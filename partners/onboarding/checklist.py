@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from marketplace.kernel.facts import Fact, InvalidField, NotFound
+from marketplace.kernel.refusals import InvalidField, NotFound, Refusal
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
 from partners.onboarding.domain import (
@@ -30,7 +30,7 @@ APPLICANT = "applicant"
 """The actor of an application: nobody has signed in."""
 
 
-class RequirementsMissing(Fact):
+class RequirementsMissing(Refusal):
     """A gate is not met; `missing` says what, and who must do it."""
 
     code = "requirements_missing"

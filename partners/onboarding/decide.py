@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from marketplace.kernel.facts import InvalidField
+from marketplace.kernel.refusals import InvalidField
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
 from partners.onboarding.apply import apply

@@ -6,7 +6,7 @@ from typing import Literal, cast
 
 import msgspec
 
-from marketplace.kernel.facts import InvalidField
+from marketplace.kernel.refusals import InvalidField
 from marketplace.kernel.states import Transitions
 from marketplace.kernel.text import Text
 

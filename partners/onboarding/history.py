@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from marketplace.kernel.facts import NotFound
+from marketplace.kernel.refusals import NotFound
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.events import publish
 from partners.onboarding.domain import PartnerStatus

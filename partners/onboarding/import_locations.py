@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 
 from marketplace.kernel.event import Event
-from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.platform.database import UnitOfWork, columns
 from marketplace.platform.events import publish
 from partners.onboarding.domain import PARTNER
@@ -49,7 +49,7 @@ RETURNING id, state, xmax = 0 AS created
 """
 
 
-class RowsRefused(Fact):
+class RowsRefused(Refusal):
     """Rows of the file are wrong, and nothing was imported; `errors` says which and why."""
 
     kind = Kind.INVALID

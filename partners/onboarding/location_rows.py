@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from marketplace.kernel.facts import InvalidFields
 from marketplace.kernel.letters import Words
+from marketplace.kernel.refusals import InvalidFields
 from marketplace.platform.fitting import fit
 from marketplace.platform.spreadsheets.table import Cell, Row, Table
 from marketplace.platform.spreadsheets.typed import letters_of, number_complaint, text_complaint, text_warning

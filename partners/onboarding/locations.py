@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from marketplace.kernel.facts import Fact, NotFound
+from marketplace.kernel.refusals import NotFound, Refusal
 from marketplace.kernel.search import folded
 from marketplace.kernel.text import Text
 from marketplace.platform.database import DB, UnitOfWork, columns
@@ -28,7 +28,7 @@ _COLUMNS = (
 )
 
 
-class LocationExists(Fact):
+class LocationExists(Refusal):
     """The partner has a location with that id."""
 
     code = "location_exists"

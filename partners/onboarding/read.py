@@ -5,7 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
-from marketplace.kernel.facts import InvalidField, NotFound
+from marketplace.kernel.refusals import InvalidField, NotFound
 from marketplace.kernel.text import Text
 from marketplace.platform.mail import mails_about
 from marketplace.platform.mail_view import NOTICE, mail_view

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import asyncpg
 
-from marketplace.kernel.facts import Fact, InvalidField, Kind, NotFound
+from marketplace.kernel.refusals import InvalidField, Kind, NotFound, Refusal
 from marketplace.kernel.text import Text
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
@@ -26,7 +26,7 @@ from partners.reading import reader
 _COLUMNS = "code, version, kind, gate, title_zh, title_en, help_zh, help_en, partner_kinds, active, sort, changed_at"
 
 
-class RequirementExists(Fact):
+class RequirementExists(Refusal):
     """There was a requirement of that code before; a retired one can be switched on again."""
 
     code = "requirement_exists"
@@ -34,7 +34,7 @@ class RequirementExists(Fact):
     en = "There is a requirement {requirement} already; a retired one can be switched on again."
 
 
-class RequirementChanged(Fact):
+class RequirementChanged(Refusal):
     """Somebody changed it since it was read."""
 
     kind = Kind.PRECONDITION

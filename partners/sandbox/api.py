@@ -10,7 +10,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import InvalidField, NotFound
+from marketplace.kernel.refusals import InvalidField, NotFound
 from marketplace.platform import sandbox
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key

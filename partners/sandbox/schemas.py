@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.kernel.facts import InvalidField
+from marketplace.kernel.refusals import InvalidField
 from marketplace.kernel.text import Text
 
 Days = Annotated[int, msgspec.Meta(ge=1, le=3660, description="Whole days forward.")]

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.platform.database import DB, UnitOfWork
 from marketplace.settings import Settings
 from partners.staff.domain import MAY_SIGN_IN, normal_email
@@ -19,7 +19,7 @@ _MOST_PARTNERS = 3
 """At how many partners one address is tried; somebody at more signs in by the companies' providers."""
 
 
-class SignInRefused(Fact):
+class SignInRefused(Refusal):
     """The same words for an unknown address, a wrong password, a disabled person and a partner that has left."""
 
     kind = Kind.UNAUTHENTICATED
@@ -28,7 +28,7 @@ class SignInRefused(Fact):
     en = "The e-mail address or the password is wrong, or the account cannot sign in at present."
 
 
-class CodeRefused(Fact):
+class CodeRefused(Refusal):
     """The code is wrong, too old, or was used before."""
 
     kind = Kind.UNAUTHENTICATED
@@ -37,7 +37,7 @@ class CodeRefused(Fact):
     en = "The code is wrong, too old, or was used before; wait for the next one."
 
 
-class TooManyGuesses(Fact):
+class TooManyGuesses(Refusal):
     """Too many wrong guesses in a short time: not even a right one is looked at."""
 
     kind = Kind.UNAVAILABLE

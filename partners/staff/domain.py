@@ -6,8 +6,8 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.kernel.facts import InvalidField
 from marketplace.kernel.mail_addresses import address_key
+from marketplace.kernel.refusals import InvalidField
 from marketplace.kernel.states import Transitions
 from partners.onboarding.domain import PartnerStatus
 

@@ -15,8 +15,8 @@ import msgspec
 import structlog
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, Kind
 from marketplace.kernel.ids import uuid7
+from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.events import StoredEvent
 from marketplace.platform.mail import post_mail, post_unsent
@@ -39,7 +39,7 @@ _TOKEN_BYTES = 32
 _MAX_TOKEN = 100
 
 
-class LinkUsed(Fact):
+class LinkUsed(Refusal):
     """There is no such link, it was used, replaced by a later one, or its time is over: nobody can tell which."""
 
     kind = Kind.NOT_FOUND

@@ -11,8 +11,8 @@ from uuid import UUID
 
 import asyncpg
 
-from marketplace.kernel.facts import Fact, InvalidField, Kind, NotFound
 from marketplace.kernel.ids import uuid7
+from marketplace.kernel.refusals import InvalidField, Kind, NotFound, Refusal
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
@@ -31,7 +31,7 @@ MOST_STAFF = 500
 """People of one partner, disabled ones too: a bound, so that a list is a list."""
 
 
-class StaffExists(Fact):
+class StaffExists(Refusal):
     """The partner has somebody with that address."""
 
     code = "staff_exists"
@@ -39,7 +39,7 @@ class StaffExists(Fact):
     en = "{email} is one of your people already; somebody disabled can be invited again."
 
 
-class TooManyStaff(Fact):
+class TooManyStaff(Refusal):
     """The list is full."""
 
     code = "too_many_staff"
@@ -47,7 +47,7 @@ class TooManyStaff(Fact):
     en = "There are {most} people at the most."
 
 
-class LastOwner(Fact):
+class LastOwner(Refusal):
     """Nobody would be left who can invite, and give roles."""
 
     code = "last_owner"
@@ -55,7 +55,7 @@ class LastOwner(Fact):
     en = "This is the last owner who can sign in: make somebody else an owner first."
 
 
-class OwnerPresent(Fact):
+class OwnerPresent(Refusal):
     """An owner of the partner can sign in: inviting people is theirs."""
 
     code = "owner_present"
@@ -63,7 +63,7 @@ class OwnerPresent(Fact):
     en = "An owner of this partner can sign in; inviting people is theirs."
 
 
-class NotAnOwner(Fact):
+class NotAnOwner(Refusal):
     """Operations help owners only; everybody else has an owner who can."""
 
     code = "not_an_owner"
@@ -71,7 +71,7 @@ class NotAnOwner(Fact):
     en = "This person is no owner: an owner of the partner can disable and invite them again."
 
 
-class StaffChangedMeanwhile(Fact):
+class StaffChangedMeanwhile(Refusal):
     """Somebody changed the person since it was read."""
 
     kind = Kind.PRECONDITION

@@ -12,9 +12,9 @@ from uuid import UUID
 
 import httpx
 
-from marketplace.kernel.facts import Fact, InvalidField, Kind, NotFound
 from marketplace.kernel.keyring import Purpose
 from marketplace.kernel.mail_addresses import address_refusal
+from marketplace.kernel.refusals import InvalidField, Kind, NotFound, Refusal
 from marketplace.kernel.text import Text
 from marketplace.platform import audit
 from marketplace.platform.database import DB, UnitOfWork
@@ -46,7 +46,7 @@ _TIMEOUT_S = 10
 _MAX_SUBJECT = 255  # OpenID Connect Core 1.0 §2
 
 
-class NotInvited(Fact):
+class NotInvited(Refusal):
     """The provider knows the person, and we do not: nobody with that verified address is among the partner's people."""
 
     kind = Kind.FORBIDDEN
@@ -56,7 +56,7 @@ class NotInvited(Fact):
     en = "Your company signed you in, but nobody with your verified e-mail address was invited; ask an owner to invite you."
 
 
-class ProviderUnreachable(Fact):
+class ProviderUnreachable(Refusal):
     """The provider does not answer as OpenID Connect Discovery says it must, or is not let through by the guard."""
 
     code = "provider_unreachable"

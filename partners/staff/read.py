@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from marketplace.kernel.facts import NotFound
+from marketplace.kernel.refusals import NotFound
 from marketplace.platform.mail_view import INVITATION, mail_view
 from marketplace.platform.paging import Cursors, Page
 from partners.reading import reader

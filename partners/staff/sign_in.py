@@ -15,8 +15,8 @@ from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, Kind
 from marketplace.kernel.ids import uuid7
+from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.platform.database import DB, UnitOfWork, unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.sessions import cookie_name, secure_cookie
@@ -44,7 +44,7 @@ WHERE s.token_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.seen_
 """
 
 
-class PartnerSignInNeeded(Fact):
+class PartnerSignInNeeded(Refusal):
     """The page is for a partner's people, and nobody is signed in (any more)."""
 
     kind = Kind.UNAUTHENTICATED

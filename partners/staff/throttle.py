@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from marketplace.kernel.facts import Fact, Kind
 from marketplace.kernel.keyring import KeyRing, Purpose
+from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.platform.database import DB, UnitOfWork, unit_of_work
 
 WINDOW = timedelta(minutes=15)
@@ -57,7 +57,7 @@ LINKS_A_DAY_OF_DEVICE = Limit("links from a device", 3, A_DAY)
 """Those that a browser asks for in which the person signed in before: strangers who ask cannot use these up."""
 
 
-class TooManyMessages(Fact):
+class TooManyMessages(Refusal):
     """The mailbox got as many messages with a link as it gets in a day, whoever had them sent."""
 
     kind = Kind.TOO_MANY

@@ -5,7 +5,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact
+from marketplace.kernel.refusals import Refusal
 from marketplace.kernel.text import Text
 from marketplace.platform.database import DB, unit_of_work
 from marketplace.platform.problems import path_id
@@ -80,7 +80,7 @@ async def password(
         async with unit_of_work() as work:
             await spend_code(work, settings, me.staff_id, code, now)
             await change_password(work, me.staff_id, hashed, me.session_id, now)
-    except Fact as refused:
+    except Refusal as refused:
         return await _account(
             request, me, clock, errors_of(request, refused, ("password",), general=_place(refused, "code"))
         )
@@ -117,7 +117,7 @@ async def second_factor(
             tried = "code"
             code = str(form.get("code", ""))[:20]
             codes = await change_second_factor(work, settings, me.staff_id, secret, code, me.session_id, now)
-    except Fact as refused:
+    except Refusal as refused:
         return await _second_factor(
             request, me, clock, settings, secret, {_place(refused, tried): why(request, refused)}
         )
@@ -169,6 +169,6 @@ async def _second_factor(
     return await portal_page(request, "partner/second_factor.html", status=status, errors=errors or {}, **values)
 
 
-def _place(refused: Fact, code: str) -> str:
+def _place(refused: Refusal, code: str) -> str:
     """Return the field that a refusal stands beside: that of the code, or none."""
     return code if isinstance(refused, CodeRefused) else ""

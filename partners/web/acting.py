@@ -1,6 +1,6 @@
 """A signed-in person as the caller of a use case: what the roles allow, at the person's own locations, as over the API."""
 
-from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.platform.database import DB
 from partners.oauth.callers import PartnerCaller
 from partners.oauth.domain import in_state
@@ -16,7 +16,7 @@ SELECT p.status, ARRAY(SELECT l.location_id FROM partner_staff_location l WHERE 
 """
 
 
-class CompanyStopped(Fact):
+class CompanyStopped(Refusal):
     """The person may sign in, but the company may not do this at present: its systems are refused in the same way."""
 
     kind = Kind.FORBIDDEN

@@ -12,8 +12,8 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, Kind
 from marketplace.kernel.keyring import WrongSecretError
+from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.platform.database import unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
@@ -37,7 +37,7 @@ STATES: dict[str, tuple[str, str]] = {
 }
 
 
-class LinkGone(Fact):
+class LinkGone(Refusal):
     """The link is not one of ours, or too old."""
 
     kind = Kind.NOT_FOUND

@@ -9,8 +9,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from marketplace.kernel.clock import WALL, Clock
-from marketplace.kernel.facts import NotFound
 from marketplace.kernel.keyring import Purpose, WrongSecretError
+from marketplace.kernel.refusals import NotFound
 from marketplace.platform.admission import ONCE
 from marketplace.platform.database import unit_of_work
 from marketplace.settings import Settings

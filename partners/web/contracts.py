@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, InvalidField, InvalidFields, NotFound
+from marketplace.kernel.refusals import InvalidField, InvalidFields, NotFound, Refusal
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
 from marketplace.platform.database import DB, unit_of_work
@@ -132,7 +132,7 @@ async def sign(
             await sign_contract(work, partner.partner_id, shown.id, signing, settings.calendar.day_of(now), now)
     except NotFound:
         raise
-    except (Fact, TransitionRefusedError) as refused:
+    except (Refusal, TransitionRefusedError) as refused:
         return await _sign_page(request, me, partner, shown, clock, _wrong(request, refused))
     if counted:
         await throttle_of(request).forgive(*counted)
@@ -189,7 +189,7 @@ def _hash_of(said: Any) -> str:
         ) from error
 
 
-def _wrong(request: HttpRequest, refused: Fact | TransitionRefusedError) -> dict[str, str]:
+def _wrong(request: HttpRequest, refused: Refusal | TransitionRefusedError) -> dict[str, str]:
     """Return why, by the field that it is about, or by none."""
     if isinstance(refused, CodeRefused | TooManyGuesses):
         return {"code": why(request, refused)}
@@ -198,7 +198,7 @@ def _wrong(request: HttpRequest, refused: Fact | TransitionRefusedError) -> dict
     return {"": _said(request, refused)}
 
 
-def _said(request: HttpRequest, refused: Fact | TransitionRefusedError) -> str:
+def _said(request: HttpRequest, refused: Refusal | TransitionRefusedError) -> str:
     if isinstance(refused, TransitionRefusedError) and refused.action == "sign_partner":
         now = STATUS[ContractStatus(refused.state)][0]
         if page_language(request) == "en":

@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, Kind, NotFound
+from marketplace.kernel.refusals import Kind, NotFound, Refusal
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
 from marketplace.platform.database import unit_of_work
@@ -45,7 +45,7 @@ PLACE = Place(
 )
 
 
-class MoreThanYourRole(Fact):
+class MoreThanYourRole(Refusal):
     """Live credentials can do no more than who makes them."""
 
     kind = Kind.FORBIDDEN
@@ -90,7 +90,7 @@ async def make(
             raise MoreThanYourRole(beyond)
         async with unit_of_work() as work:
             issued = await register_client(work, settings, new, me.partner_id, me.actor, clock.now())
-    except (Fact, TransitionRefusedError) as refused:
+    except (Refusal, TransitionRefusedError) as refused:
         return await _list(request, me, cursors, said, errors_of(request, refused, _FIELD_WORDS))
     return await _told(request, settings, issued.client_id, issued.client_secret or "", new.livemode)
 
@@ -125,7 +125,7 @@ async def deed(
                 work, settings, client_id, me.actor, clock.now(), grace_hours=GRACE_HOURS, secret_days=None
             )
         gate_of(request).forget()
-    except Fact as refused:
+    except Refusal as refused:
         if isinstance(refused, NotFound):
             raise
         return await _list(request, me, cursors, errors=errors_of(request, refused, ()))

@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact
+from marketplace.kernel.refusals import Refusal
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
 from marketplace.platform.database import unit_of_work
@@ -92,7 +92,7 @@ async def send_sample(
     try:
         async with unit_of_work() as work:
             made = await simulate(work, catalogue, partner.partner_id, shown.id, kind, clock.now())
-    except (Fact, TransitionRefusedError) as refused:
+    except (Refusal, TransitionRefusedError) as refused:
         return await endpoint_page(request, partner, shown, cursors, errors={"": _why(request, refused)})
     return go(f"/partner/webhook-deliveries/{made}")
 
@@ -135,7 +135,7 @@ async def _delivery(request: HttpRequest, partner: PartnerCaller, delivery_id: s
     )
 
 
-def _why(request: HttpRequest, refused: Fact | TransitionRefusedError) -> str:
+def _why(request: HttpRequest, refused: Refusal | TransitionRefusedError) -> str:
     if isinstance(refused, TransitionRefusedError):  # the one state in which nothing is sent
         english = "The endpoint is disabled: enable it first."
         return english if page_language(request) == "en" else "端点已停用，请先启用。"

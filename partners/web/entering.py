@@ -8,8 +8,8 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact
 from marketplace.kernel.keyring import Purpose, WrongSecretError
+from marketplace.kernel.refusals import Refusal
 from marketplace.platform.database import unit_of_work
 from marketplace.platform.limits import address_of
 from marketplace.settings import Settings
@@ -60,7 +60,7 @@ async def sign_in(
     device = device_of(request, settings, email, now)
     try:
         found = await check_password(settings, throttle, email, password, address_of(request), now, device)
-    except Fact as refused:
+    except Refusal as refused:
         return await _sign_in_page(request, target, email, words(request, refused), _status(refused))
     step = Step(found, target, int(now.timestamp()), email)
     sealed = settings.keys.encrypt(_PURPOSE, msgspec.json.encode(step)).decode()
@@ -91,7 +91,7 @@ async def enter_code(
         async with unit_of_work() as work:
             staff_id = await check_code(work, settings, step.candidates, code, now)
             session = await sign_in_of(request).open(work, staff_id, request)
-    except Fact as refused:
+    except Refusal as refused:
         return await strangers_page(
             request, "partner/code.html", status=_status(refused), error=words(request, refused)
         )
@@ -133,5 +133,5 @@ def _step_of(request: HttpRequest, settings: Settings, now: datetime) -> Step | 
     return step if step.at + STEP_LIFETIME_S > now.timestamp() else None
 
 
-def _status(refused: Fact) -> int:
+def _status(refused: Refusal) -> int:
     return 429 if isinstance(refused, TooManyGuesses) else 401

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from marketplace.kernel.facts import Fact, InvalidField, InvalidFields, Wrong
 from marketplace.kernel.letters import Words
+from marketplace.kernel.refusals import InvalidField, InvalidFields, Refusal, Wrong
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.platform.fitting import fit
 from partners.web.frame import HttpRequest, why
@@ -50,11 +50,11 @@ def field_named(path: str, fields: Collection[str]) -> str:
 
 
 def errors_of(
-    request: HttpRequest, refused: Fact | TransitionRefusedError, fields: Collection[str], general: str = ""
+    request: HttpRequest, refused: Refusal | TransitionRefusedError, fields: Collection[str], general: str = ""
 ) -> dict[str, str]:
     """Return why a form was refused, in the page's language, by each wrong field; as `general` what is about none of them."""
     if not isinstance(refused, InvalidFields):
-        named = field_named(str(refused.details.get("field", "")), fields) if isinstance(refused, Fact) else ""
+        named = field_named(str(refused.details.get("field", "")), fields) if isinstance(refused, Refusal) else ""
         return {named or general: why(request, refused)}
     errors: dict[str, str] = {}
     for fault in refused.wrong:

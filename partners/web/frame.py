@@ -20,12 +20,12 @@ from litestar.handlers import BaseRouteHandler
 from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
-from marketplace.kernel.facts import Fact, Kind
 from marketplace.kernel.keyring import Purpose
 from marketplace.kernel.letters import complaint
+from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.typed_text import typed_plain
-from marketplace.platform.problems import handle_fact
+from marketplace.platform.problems import handle_refusal
 from marketplace.settings import Settings
 from marketplace.web.form_answers import FormAnswered, FormAnswers, claim_form, lead_on, page_address
 from marketplace.web.language import page_language
@@ -71,7 +71,7 @@ class PortalFormExpired(FormExpired):
     way_out = "partner"
 
 
-class RoleNeeded(Fact):
+class RoleNeeded(Refusal):
     """The page is for people with another role."""
 
     kind = Kind.FORBIDDEN
@@ -93,7 +93,7 @@ STATE_NAMES: dict[str, tuple[str, str]] = {
 """States that a person of the portal meets, by their code."""
 
 
-class NotInThisState(Fact):
+class NotInThisState(Refusal):
     """The deed is not possible where the company, or the person, stands: `wrong_state`, for who reads a page."""
 
     code = "wrong_state"
@@ -160,16 +160,16 @@ def go(path: str, *cookies: Cookie) -> Response[Any]:
     return Redirect(path, status_code=303, cookies=list(cookies))
 
 
-def words(request: HttpRequest, fact: Fact) -> str:
+def words(request: HttpRequest, refusal: Refusal) -> str:
     """Return why something was refused, in the page's language."""
     language = page_language(request)
-    if fact.details.get("field") == "password":  # a field of the API's name means little on a page
-        reason = fact.details["en_reason" if language == "en" else "zh_reason"]
+    if refusal.details.get("field") == "password":  # a field of the API's name means little on a page
+        reason = refusal.details["en_reason" if language == "en" else "zh_reason"]
         return f"The password {reason}" if language == "en" else f"密码{reason}"
-    if "zh_reason" in fact.details:
-        reason = str(fact.details["en_reason" if language == "en" else "zh_reason"])
+    if "zh_reason" in refusal.details:
+        reason = str(refusal.details["en_reason" if language == "en" else "zh_reason"])
         return reason[:1].upper() + reason[1:]
-    return fact.message(language)
+    return refusal.message(language)
 
 
 def field(form: Mapping[str, Any], name: str, most: int) -> str:
@@ -189,7 +189,7 @@ def cursor_of(request: HttpRequest) -> str | None:
     return (request.query_params.get("cursor") or "")[:1000] or None
 
 
-def why(request: HttpRequest, refused: Fact | TransitionRefusedError) -> str:
+def why(request: HttpRequest, refused: Refusal | TransitionRefusedError) -> str:
     """Return why a use case refused, in the page's language."""
     return words(request, NotInThisState(refused) if isinstance(refused, TransitionRefusedError) else refused)
 
@@ -278,13 +278,13 @@ def _strangers_tokens(settings: Settings, kept: str) -> tuple[str, ...]:
     return settings.keys.signatures(_FORMS, kept.encode())
 
 
-_refusal = human_errors({Fact: handle_fact})[Fact]
+_refusal = human_errors({Refusal: handle_refusal})[Refusal]
 
 
-def _to_sign_in(request: HttpRequest, fact: Any) -> Response[Any]:
+def _to_sign_in(request: HttpRequest, refusal: Any) -> Response[Any]:
     """Return the way to the sign-in and back, for what can be asked again; a sent form cannot."""
     if request.method != "GET":
-        return _refusal(request, fact)
+        return _refusal(request, refusal)
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return Redirect(f"/partner/sign-in?return_to={quote(target, safe='')}", status_code=303)
 

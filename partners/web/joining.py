@@ -11,8 +11,8 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, InvalidField, refuse_all
 from marketplace.kernel.keyring import Purpose, WrongSecretError
+from marketplace.kernel.refusals import InvalidField, Refusal, refuse_all
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.limits import address_of
 from marketplace.settings import Settings
@@ -65,7 +65,7 @@ async def join_deed(request: HttpRequest, settings: NamedDependency[Settings], c
             session = await sign_in_of(request).open(work, found.staff_id, request)
     except LinkUsed:
         raise
-    except Fact as refused:
+    except Refusal as refused:
         return await _join_page(request, settings, found, token, secret, refused)
     show_once(request)
     made = await strangers_page(request, "partner/recovery_codes.html", codes=codes, first=True)
@@ -115,7 +115,7 @@ async def new_password(request: HttpRequest, clock: NamedDependency[Clock]) -> P
     found = await holder(token, "password", now)
     try:
         check_password(password, found.email)
-    except Fact as refused:
+    except Refusal as refused:
         return await _password_page(request, found, token, refused)
     hashed = await hash_password(password)
     async with unit_of_work() as work:
@@ -150,7 +150,7 @@ def setup_values(settings: Settings, secret: bytes, email: str, bound_to: str) -
 
 
 async def _join_page(
-    request: HttpRequest, settings: Settings, found: Invited, token: str, secret: bytes, refused: Fact | None = None
+    request: HttpRequest, settings: Settings, found: Invited, token: str, secret: bytes, refused: Refusal | None = None
 ) -> Page:
     return await strangers_page(
         request,
@@ -164,7 +164,7 @@ async def _join_page(
     )
 
 
-async def _password_page(request: HttpRequest, found: Invited, token: str, refused: Fact | None = None) -> Page:
+async def _password_page(request: HttpRequest, found: Invited, token: str, refused: Refusal | None = None) -> Page:
     return await strangers_page(
         request,
         "partner/new_password.html",

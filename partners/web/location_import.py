@@ -16,7 +16,7 @@ from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact
+from marketplace.kernel.refusals import Refusal
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.platform.database import unit_of_work
 from marketplace.platform.spreadsheets.csv_text import EncodingUnclear, samples
@@ -77,7 +77,7 @@ async def look(request: HttpRequest, me: NamedDependency[SignedIn], clock: Named
     except EncodingUnclear:
         choices = await asyncio.to_thread(samples, file.body)
         return await _page(request, file=file, choices=choices)
-    except (Fact, TransitionRefusedError) as refused:
+    except (Refusal, TransitionRefusedError) as refused:
         return await _page(request, error=why(request, refused))
     finally:
         if isinstance(sent, UploadFile):
@@ -94,7 +94,7 @@ async def carry_out(
     try:
         file, partial = await _sent(form), form.get("partial") == "yes"
         report = await _import(request, partner, file, clock, dry_run=False, partial=partial)
-    except (Fact, TransitionRefusedError) as refused:
+    except (Refusal, TransitionRefusedError) as refused:
         return await _page(request, error=why(request, refused))
     return go(f"/partner/locations?done=imported-{report.created}-{report.changed}")
 

@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, NotFound
+from marketplace.kernel.refusals import NotFound, Refusal
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
 from marketplace.platform.database import unit_of_work
@@ -93,7 +93,7 @@ async def add(
         new = wire(LocationInput, _given(said), _FIELD_WORDS, "name")
         async with unit_of_work() as work:
             await add_location(work, partner.partner_id, new, clock.now())
-    except (Fact, TransitionRefusedError) as refused:
+    except (Refusal, TransitionRefusedError) as refused:
         return await _form(request, None, said, _wrong(request, refused))
     return go("/partner/locations?done=added")
 
@@ -121,7 +121,7 @@ async def change(
                 await change_location(work, partner.partner_id, shown.id, said, clock.now())
     except NotFound:
         raise
-    except (Fact, TransitionRefusedError) as refused:
+    except (Refusal, TransitionRefusedError) as refused:
         return await _form(request, shown, _shown(shown) | said, _wrong(request, refused))
     return go("/partner/locations?done=changed")
 
@@ -197,6 +197,6 @@ def _given(said: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value is not None}
 
 
-def _wrong(request: HttpRequest, refused: Fact | TransitionRefusedError) -> dict[str, str]:
+def _wrong(request: HttpRequest, refused: Refusal | TransitionRefusedError) -> dict[str, str]:
     """Return why, by the field that it is about, or by none."""
     return errors_of(request, refused, _FIELD_WORDS, general="id" if isinstance(refused, LocationExists) else "")

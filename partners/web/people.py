@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, InvalidField
+from marketplace.kernel.refusals import InvalidField, Refusal
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
 from marketplace.kernel.typed_text import typed_plain
@@ -74,7 +74,7 @@ async def invite_somebody(
         new = wire(StaffInput, said, _FIELD_WORDS, "roles")
         async with unit_of_work() as work:
             await invite(work, me.partner_id, new, me.actor, clock.now())
-    except (Fact, TransitionRefusedError) as refused:
+    except (Refusal, TransitionRefusedError) as refused:
         return await _people(request, me, clock, cursors, said, errors_of(request, refused, _FIELD_WORDS))
     return go("/partner/people?done=invited")
 
@@ -104,7 +104,7 @@ async def change_person(
             async with unit_of_work() as work:
                 await change(work, me.partner_id, identifier, said, read, me.actor, clock.now())
         gate_of(request).forget()  # what they let applications do changes with their roles
-    except Fact as refused:
+    except Refusal as refused:
         shown = await see_staff(me.partner_id, identifier, clock.now())
         # After somebody else's change the form shows that one: saving again must not undo it unseen.
         kept = said if isinstance(refused, InvalidField) else None
@@ -131,7 +131,7 @@ async def deed(
         async with unit_of_work() as work:
             await carry_out(work, me.partner_id, identifier, me.actor, clock.now())
         gate_of(request).forget()
-    except (Fact, TransitionRefusedError) as refused:
+    except (Refusal, TransitionRefusedError) as refused:
         return await _person(request, me, shown, errors_of(request, refused, ()))
     return go(f"/partner/people?done={deed}")
 

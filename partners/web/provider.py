@@ -6,7 +6,7 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, NotFound
+from marketplace.kernel.refusals import NotFound, Refusal
 from marketplace.platform.database import unit_of_work
 from marketplace.platform.editions import only
 from marketplace.platform.outbound import Outbound
@@ -49,7 +49,7 @@ async def keep(
             await set_provider(
                 work, settings, _outbound(request), partner.partner_id, wanted, read, partner.actor, clock.now()
             )
-    except Fact as refused:
+    except Refusal as refused:
         return await _page(request, me, settings, said, errors_of(request, refused, _FIELD_WORDS))
     return go("/partner/company-sign-in?done=set")
 
@@ -62,7 +62,7 @@ async def try_out(request: HttpRequest, me: NamedDependency[SignedIn], settings:
         keys = await try_provider(settings, _outbound(request), partner.partner_id)
     except NotFound:
         raise
-    except Fact as refused:
+    except Refusal as refused:
         return await _page(request, me, settings, errors={"tried": why(request, refused)})
     return await _page(request, me, settings, keys=keys)
 

@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact, NotFound
+from marketplace.kernel.refusals import NotFound, Refusal
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
 from marketplace.platform.database import unit_of_work
@@ -63,7 +63,7 @@ async def add(
         new = wire(WebhookEndpointInput, said, _FIELD_WORDS, "event_types")
         async with unit_of_work() as work:
             made = await endpoints_of(request).create(work, partner.partner_id, new, partner.actor, clock.now())
-    except (Fact, TransitionRefusedError) as refused:
+    except (Refusal, TransitionRefusedError) as refused:
         return await _list(request, me, cursors, said, errors_of(request, refused, _FIELD_WORDS))
     return await _told(request, settings, made)
 
@@ -97,7 +97,7 @@ async def change(
                 await endpoints_of(request).edit(
                     work, partner.partner_id, shown.id, said, read, partner.actor, clock.now()
                 )
-    except (Fact, TransitionRefusedError) as refused:
+    except (Refusal, TransitionRefusedError) as refused:
         return await endpoint_page(
             request, partner, shown, cursors, said=said, errors=errors_of(request, refused, _FIELD_WORDS)
         )
@@ -131,7 +131,7 @@ async def deed(
             else:
                 status, read = {"status": f"{deed}d"}, only(shown.version)
                 await endpoints.edit(work, partner.partner_id, shown.id, status, read, partner.actor, now)
-    except (Fact, TransitionRefusedError) as refused:
+    except (Refusal, TransitionRefusedError) as refused:
         return await endpoint_page(request, partner, shown, cursors, errors={"": why(request, refused)})
     if rotated is not None:
         return await _told(request, settings, rotated, rotated_now=True)

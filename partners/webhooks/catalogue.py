@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.announced import SAMPLE_AT, SAMPLE_ID, Announced
-from marketplace.kernel.facts import InvalidField
+from marketplace.kernel.refusals import InvalidField
 from marketplace.platform.description_types import COMPONENTS, schemas_of
 from marketplace.platform.package import package_classes
 

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from marketplace.kernel.clock import WALL
-from marketplace.kernel.facts import NotFound
 from marketplace.kernel.ids import uuid7
+from marketplace.kernel.refusals import NotFound
 from marketplace.platform.database import DB, UnitOfWork
 from marketplace.platform.paging import Cursors, Page
 from partners.reading import reader

@@ -7,9 +7,9 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.clock import WALL
-from marketplace.kernel.facts import Fact, NotFound
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.keyring import KeyRing
+from marketplace.kernel.refusals import NotFound, Refusal
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.editions import ChangedMeanwhile, Editions
@@ -30,7 +30,7 @@ _VIEW = (  # $1 is the present instant
 )
 
 
-class TooManyEndpoints(Fact):
+class TooManyEndpoints(Refusal):
     """The partner has as many endpoints as one may have."""
 
     code = "too_many_endpoints"

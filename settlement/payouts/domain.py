@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from enum import StrEnum
 
-from marketplace.kernel.facts import Fact, InvalidField, Kind
+from marketplace.kernel.refusals import InvalidField, Kind, Refusal
 
 
 class Rail(StrEnum):
@@ -13,7 +13,7 @@ class Rail(StrEnum):
     """Finance transferred it by hand and records the bank's reference here."""
 
 
-class NothingToPay(Fact):
+class NothingToPay(Refusal):
     """The statement's total is zero or negative."""
 
     code = "nothing_to_pay"
@@ -21,7 +21,7 @@ class NothingToPay(Fact):
     en = "The statement comes to {total_minor} minor units; there is nothing to pay."
 
 
-class BelowMinimum(Fact):
+class BelowMinimum(Refusal):
     """What is owed is less than the contract pays out; it waits until there is enough together."""
 
     code = "below_minimum_payout"
@@ -32,7 +32,7 @@ class BelowMinimum(Fact):
     )
 
 
-class PayoutsStopped(Fact):
+class PayoutsStopped(Refusal):
     """The numbers do not add up; nothing is paid until that is explained."""
 
     kind = Kind.UNAVAILABLE
@@ -45,7 +45,7 @@ class PayoutsStopped(Fact):
         super().__init__(invariant=invariant, since=since.isoformat(timespec="seconds"))
 
 
-class ChecksTooOld(Fact):
+class ChecksTooOld(Refusal):
     """Nobody knows whether the money book adds up: the running checks have not been through it lately."""
 
     kind = Kind.UNAVAILABLE

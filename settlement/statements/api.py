@@ -28,10 +28,10 @@ from settlement.statements.domain import StatementStatus
 from settlement.statements.pages import line_page, own_statement_page, statement_page
 from settlement.statements.schemas import (
     ClosedPeriod,
-    CloseRequest,
     LineView,
     MonthText,
     PartnerStatementView,
+    PeriodCloseInput,
     StatementView,
     month_of,
     partner_view,
@@ -66,7 +66,7 @@ class Periods(Controller):
     )
     async def close(
         self,
-        data: JSONBody[CloseRequest],
+        data: JSONBody[PeriodCloseInput],
         key: IdempotencyKey,
         request: HttpRequest,
         staff: NamedDependency[Caller],

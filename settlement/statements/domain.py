@@ -10,8 +10,8 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.kernel.facts import Fact
 from marketplace.kernel.periods import Cycle, Period
+from marketplace.kernel.refusals import Refusal
 from marketplace.kernel.states import Transitions
 from settlement.books.domain import Posting, PostingCode
 
@@ -44,7 +44,7 @@ def _said(name: str, period: Period) -> dict[str, str]:
     return {f"zh_{name}": period.said("zh-CN"), f"en_{name}": period.said("en")}
 
 
-class PeriodNotOver(Fact):
+class PeriodNotOver(Refusal):
     """The period has not ended yet in the business zone."""
 
     code = "period_not_over"
@@ -56,7 +56,7 @@ class PeriodNotOver(Fact):
         super().__init__(month=str(period), **_said("month", period))
 
 
-class EarlierPeriodOpen(Fact):
+class EarlierPeriodOpen(Refusal):
     """A partner has an earlier period that is still open, with lines or without; periods are closed in order."""
 
     code = "earlier_period_open"
@@ -70,7 +70,7 @@ class EarlierPeriodOpen(Fact):
         )
 
 
-class SamePerson(Fact):
+class SamePerson(Refusal):
     """Whoever closed the period wants to approve it, too."""
 
     code = "same_person"
@@ -78,7 +78,7 @@ class SamePerson(Fact):
     en = "Whoever closed the period cannot approve its statements; another person must."
 
 
-class StatementChanged(Fact):
+class StatementChanged(Refusal):
     """The slice of the book does not give the statement any more: nothing may be approved or paid on it."""
 
     code = "statement_changed"

@@ -7,8 +7,8 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.calendar import Month, NotAMonthError
-from marketplace.kernel.facts import InvalidField
 from marketplace.kernel.periods import Cycle, NotAPeriodError, Period
+from marketplace.kernel.refusals import InvalidField
 from marketplace.kernel.text import Text, marked
 from settlement.books.domain import Posting, PostingCode
 from settlement.statements.domain import StatementStatus
@@ -30,7 +30,7 @@ MonthText = Annotated[
 View = TypeVar("View", bound="PartnerStatementView")
 
 
-class CloseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PeriodCloseInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which period to close: a month of the monthly cycle, or the period of another cycle that begins on `starts_on`."""
 
     month: MonthText | None = None

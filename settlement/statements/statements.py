@@ -10,8 +10,8 @@ import asyncpg
 import msgspec
 
 from marketplace.kernel.calendar import Month
-from marketplace.kernel.facts import NotFound
 from marketplace.kernel.periods import Cycle, Period
+from marketplace.kernel.refusals import NotFound
 from marketplace.platform.database import DB, UnitOfWork
 from partners.contracts.terms import zone_between
 from settlement.books.slices import Fetch, SliceKey, read_slice

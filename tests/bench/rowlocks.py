@@ -19,8 +19,8 @@ from benefits.redemptions.domain import voucher_end
 from benefits.redemptions.events import RedemptionIssued, SettlementTerms
 from benefits.redemptions.schemas import RedemptionInput, RedemptionView, VoucherRef
 from marketplace.kernel.codes import new_code
-from marketplace.kernel.facts import Fact, NotFound
 from marketplace.kernel.ids import bucket_of, uuid7
+from marketplace.kernel.refusals import NotFound, Refusal
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.events import publish
 from marketplace.platform.idempotency import IdempotencyKey, Key, Outcome, key_for, settle
@@ -29,7 +29,7 @@ from partners.contracts.domain import contract_in_force
 from tests.support.today import sql_now
 
 
-class Refused(Fact):
+class Refused(Refusal):
     """The wish cannot be fulfilled."""
 
     code = "refused"

@@ -11,7 +11,7 @@ from msgspec import inspect
 
 from benefits.redemptions.schemas import RedemptionInput
 from marketplace.app import create_app
-from marketplace.kernel.facts import InvalidField, InvalidFields, Wrong
+from marketplace.kernel.refusals import InvalidField, InvalidFields, Wrong
 from marketplace.platform.bodies import Body
 from marketplace.platform.fitting import Fitting, fit
 from marketplace.platform.misfits import unwrapped

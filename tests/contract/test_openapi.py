@@ -98,7 +98,14 @@ def test_errors_are_described_as_they_are(schema: dict[str, Any]) -> None:
 
 def test_bodies_are_closed_and_scopes_are_said(schema: dict[str, Any]) -> None:
     schemas = schema["components"]["schemas"]
-    for name in ("OfferInput", "RedemptionInput", "EarningInput", "ApplicationInput", "PayoutInput", "CloseRequest"):
+    for name in (
+        "OfferInput",
+        "RedemptionInput",
+        "EarningInput",
+        "ApplicationInput",
+        "PayoutInput",
+        "PeriodCloseInput",
+    ):
         assert schemas[name]["additionalProperties"] is False, name
     register = schema["paths"]["/v1/partner/offers"]["post"]
     assert register["security"] == [{"oauth": ["offers:write"]}]

@@ -14,7 +14,7 @@ import pytest
 from benefits.offers import partner_api
 from benefits.offers.catalogue import any_offer, in_status
 from marketplace.app import create_app
-from marketplace.kernel.facts import NotFound
+from marketplace.kernel.refusals import NotFound
 from marketplace.platform import identity, sandbox
 from marketplace.platform.database import DB, in_place
 from marketplace.platform.runtime import with_database

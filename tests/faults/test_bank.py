@@ -14,8 +14,8 @@ from benefits.desk.errands import PointsErrand, new_gift
 from benefits.desk.post import Effects
 from benefits.points.domain import OverdrawnError
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.facts import Fact
 from marketplace.kernel.ids import bucket_of
+from marketplace.kernel.refusals import Refusal
 from marketplace.platform.database import DB
 from marketplace.platform.desk import Desk
 from marketplace.platform.idempotency import Key, Outcome
@@ -58,7 +58,7 @@ async def give(world: World, desk: Desk[PointsErrand], members: list[UUID], dice
     key = Key(bucket_of(giver), f"member:{giver}", uuid4().hex, b"f")
     points = dice.randint(1, 300)
     for _ in range(10):
-        with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Fact):
+        with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Refusal):
             return await desk.ask(new_gift(giver, recipient, points, key, "en", world.clock.unix_ms()))
     return None
 

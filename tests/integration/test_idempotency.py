@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from marketplace.kernel.facts import InvalidField, NotFound
+from marketplace.kernel.refusals import InvalidField, NotFound
 from marketplace.platform.database import DB, UnitOfWork
 from marketplace.platform.idempotency import InProgress, KeyReused, Outcome, key_for, once
 

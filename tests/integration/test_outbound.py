@@ -18,7 +18,7 @@ import pytest
 
 from marketplace.demo.manifest import demo_settings
 from marketplace.kernel.addresses import networks
-from marketplace.kernel.facts import InvalidField
+from marketplace.kernel.refusals import InvalidField
 from marketplace.platform import lookups, outbound
 from marketplace.platform.outbound import MOST_BYTES, Outbound, OutboundError, Reason
 from marketplace.settings import Settings

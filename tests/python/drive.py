@@ -15,11 +15,11 @@ from client.api.partner import change_offer_status, create_offer, list_own_state
 from client.api.points import credit_earnings, upsert_members
 from client.models import (
     ChangeOfferStatusAction,
-    PeriodCloseInput,
     EarningsInput,
     MembersInput,
     OfferInput,
     PayoutInput,
+    PeriodCloseInput,
     QuoteInput,
     RedemptionInput,
     VoucherUseInput,

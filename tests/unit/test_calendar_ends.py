@@ -10,11 +10,11 @@ from benefits.points.schemas import EarningInput, Expiring
 from benefits.web.views import expiry_chart
 from marketplace.kernel.calendar import Calendar, Month, in_utc
 from marketplace.kernel.ends import said_end
-from marketplace.kernel.facts import InvalidFields
 from marketplace.kernel.periods import Period
+from marketplace.kernel.refusals import InvalidFields
 from marketplace.platform.fitting import fit
 from marketplace.web.frame import environment
-from settlement.statements.schemas import CloseRequest
+from settlement.statements.schemas import PeriodCloseInput
 
 ENDS = [
     datetime.max.replace(tzinfo=UTC),
@@ -72,7 +72,7 @@ def test_instants_from_outside_are_bounded(starts_at: str, ends_at: str | None, 
 
 def test_days_are_bounded_and_an_earning_answers_for_itself() -> None:
     with pytest.raises(InvalidFields, match="not valid") as refused:
-        fit({"cycle": "weekly", "starts_on": "9999-12-27"}, CloseRequest)
+        fit({"cycle": "weekly", "starts_on": "9999-12-27"}, PeriodCloseInput)
     assert [one.field for one in refused.value.wrong] == ["starts_on"]
     earning = {"reference": "r", "member_id": "0198c0de-0000-7000-8000-000000000001", "points": 1, "kind": "activity"}
     assert fit(earning | {"occurred_at": "9999-12-31T23:59:59Z"}, EarningInput).occurred_at.year == 9999

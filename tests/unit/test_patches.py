@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from marketplace.kernel.facts import InvalidFields
+from marketplace.kernel.refusals import InvalidFields
 from marketplace.platform.editions import ANY, IfMatchMissing, IfMatchWeak, editions_of
 from marketplace.platform.patches import merged, patched
 from partners.fields import Name

@@ -6,8 +6,8 @@ from datetime import date, timedelta
 import msgspec
 import pytest
 
-from marketplace.kernel.facts import InvalidField
 from marketplace.kernel.ids import uuid7
+from marketplace.kernel.refusals import InvalidField
 from marketplace.kernel.states import TransitionRefusedError
 from settlement.books.domain import Posting, payout_posting, postings_for
 from settlement.payouts.domain import NothingToPay, check_paid_on, check_payable

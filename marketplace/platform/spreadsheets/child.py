@@ -33,7 +33,7 @@ MOST_CELLS = (MOST_ROWS + 1) * MOST_COLUMNS
 MOST_LETTERS = 8 * 2**20
 _PIECE = 64 * 1024
 
-Refusal = Literal["invalid", "password", "large", "rows", "columns", "xml", "no_sheet"]
+FileFault = Literal["invalid", "password", "large", "rows", "columns", "xml", "no_sheet"]
 """Why a workbook cannot be read; `reader.py` has the words."""
 
 
@@ -41,13 +41,13 @@ class Answer(msgspec.Struct, frozen=True):
     """The table, or why there is none."""
 
     table: Table | None = None
-    refusal: Refusal | None = None
+    refusal: FileFault | None = None
 
 
 class RefusedError(Exception):
     """The file is refused for a reason that has words."""
 
-    def __init__(self, why: Refusal) -> None:
+    def __init__(self, why: FileFault) -> None:
         """Keep the reason."""
         super().__init__(why)
         self.why = why

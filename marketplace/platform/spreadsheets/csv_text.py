@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.platform.spreadsheets.table import Cell, FileUnreadable, Row, Table, kept
 
 ENCODINGS: dict[str, str] = {
@@ -58,7 +58,7 @@ _MOST_FIRST = 64 * 1024
 """Letters in which the first row is looked for."""
 
 
-class EncodingUnclear(Fact):
+class EncodingUnclear(Refusal):
     """The bytes are no UTF-8, and as GB18030 they give letters that nobody would write."""
 
     kind = Kind.INVALID

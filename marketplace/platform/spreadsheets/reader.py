@@ -9,8 +9,8 @@ import msgspec
 import structlog
 from litestar.connection import ASGIConnection
 
-from marketplace.kernel.facts import Fact, Kind
-from marketplace.platform.spreadsheets.child import MOST_CPU_S, Answer, Refusal
+from marketplace.kernel.refusals import Kind, Refusal
+from marketplace.platform.spreadsheets.child import MOST_CPU_S, Answer, FileFault
 from marketplace.platform.spreadsheets.csv_text import read_csv
 from marketplace.platform.spreadsheets.table import (
     CSV,
@@ -28,7 +28,7 @@ _MOST_S = 3 * MOST_CPU_S
 """By the clock, for a child that waits instead of working."""
 
 _LARGE = ("内容过多，无法读取。", "it is too large when unpacked.")
-_WORDS: Final[dict[Refusal, tuple[str, str]]] = {
+_WORDS: Final[dict[FileFault, tuple[str, str]]] = {
     "invalid": ("不是有效的 XLSX、XLS 或 ODS。", "it is no valid XLSX, XLS or ODS."),
     "password": ("文件已加密，请去除密码后重试。", "it is protected by a password: remove it first."),
     "large": _LARGE,
@@ -44,7 +44,7 @@ _STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 logger = structlog.get_logger()
 
 
-class ReaderBusy(Fact):
+class ReaderBusy(Refusal):
     """Another file is being read, and was for as long as one waits."""
 
     kind = Kind.UNAVAILABLE

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from marketplace.kernel.facts import Fact, Kind
+from marketplace.kernel.refusals import Kind, Refusal
 
 CSV = "text/csv"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -62,7 +62,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         return self.format in {"xls", "ods"}
 
 
-class FileUnreadable(Fact):
+class FileUnreadable(Refusal):
     """The file is not what it says that it is, or too much."""
 
     kind = Kind.INVALID

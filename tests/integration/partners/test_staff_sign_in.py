@@ -352,7 +352,7 @@ async def test_two_owners_who_leave_at_once_wait_for_each_other(
 
 
 async def test_nobody_reaches_anothers_people_or_places(database: str, settings: Settings, clock: Clock) -> None:
-    from marketplace.kernel.facts import InvalidField, NotFound
+    from marketplace.kernel.refusals import InvalidField, NotFound
     from partners.fields import Name
     from partners.onboarding.locations import add_location
     from partners.onboarding.schemas import LocationInput

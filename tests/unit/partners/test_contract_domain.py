@@ -239,10 +239,10 @@ def test_an_overlap_is_told_in_words_that_have_an_end() -> None:
         (None, "2026年1月1日 起，长期有效", "from 1 Jan 2026, open-ended"),
         (JULY, "至 2026年6月30日", "to 30 Jun 2026"),
     ):
-        fact = ContractOverlaps(2, JANUARY, ends_on, JULY)
-        assert chinese in fact.message("zh-CN")
-        assert english in fact.message("en")
-        assert "None" not in fact.message("zh-CN") + fact.message("en")
+        refusal = ContractOverlaps(2, JANUARY, ends_on, JULY)
+        assert chinese in refusal.message("zh-CN")
+        assert english in refusal.message("en")
+        assert "None" not in refusal.message("zh-CN") + refusal.message("en")
 
 
 def test_a_difference_is_field_by_field() -> None:

@@ -11,8 +11,8 @@ from authlib.oauth2.rfc6749 import OAuth2Error
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketplace.kernel.facts import InvalidField
 from marketplace.kernel.money import Money
+from marketplace.kernel.refusals import InvalidField
 from marketplace.kernel.states import TransitionRefusedError
 from partners.contracts.domain import ContractTerms, Proposal, check_end, check_proposal
 from partners.fields import Name

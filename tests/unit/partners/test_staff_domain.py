@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketplace.kernel.facts import InvalidField
+from marketplace.kernel.refusals import InvalidField
 from marketplace.kernel.states import TransitionRefusedError
 from partners.oauth.domain import PARTNER_SCOPES
 from partners.staff.domain import (

@@ -1,6 +1,6 @@
-"""Business facts that refuse a request: one class for each, with its words in both languages.
+"""Refusals of a request: one class for each, with its words in both languages.
 
-A fact knows nothing of HTTP; `platform/problems.py` alone turns its kind into a status.
+A refusal knows nothing of HTTP; `platform/problems.py` alone turns its kind into a status.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ import msgspec
 
 
 class Kind(StrEnum):
-    """What sort of refusal a fact is."""
+    """What sort of refusal it is."""
 
     INVALID = "invalid"  # the request itself is wrong and was never tried
     UNAUTHENTICATED = "unauthenticated"  # nobody, or nobody we know
@@ -24,7 +24,7 @@ class Kind(StrEnum):
     UNAVAILABLE = "unavailable"  # not now; again later
 
 
-class Fact(Exception):  # noqa: N818 - a fact is not a programming error; its name is the fact
+class Refusal(Exception):  # noqa: N818 - a refusal is not a programming error; its name is what refuses
     """Base of all refusals. Subclasses set `kind`, `code` and the message in both languages.
 
     The messages are format strings over `details`, which the problem document carries as members of its own.
@@ -45,7 +45,7 @@ class Fact(Exception):  # noqa: N818 - a fact is not a programming error; its na
         return (self.en if language == "en" else self.zh).format(**self.details)
 
 
-class InvalidField(Fact):
+class InvalidField(Refusal):
     """One field of the request is wrong in a way that only our rules know."""
 
     kind = Kind.INVALID
@@ -96,7 +96,7 @@ def in_words(refused: InvalidFields) -> str:
     return "; ".join(f"{one.field}: {one.en}" for one in refused.wrong)
 
 
-class NotFound(Fact):
+class NotFound(Refusal):
     """There is no such thing, or it is not the caller's: nobody can tell which."""
 
     kind = Kind.NOT_FOUND
@@ -105,7 +105,7 @@ class NotFound(Fact):
     en = "There is no such thing, or it is not yours."
 
 
-class WrongState(Fact):
+class WrongState(Refusal):
     """The thing's transition table has no such step from where it is."""
 
     code = "wrong_state"
