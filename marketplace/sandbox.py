@@ -26,7 +26,8 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from marketplace.kernel.clock import WALL, Clock
 from marketplace.kernel.errors import OperatorError
-from marketplace.kernel.refusals import Kind, Refusal
+from marketplace.kernel.refusals import Explanation, Kind, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform import limits, sandbox
 from marketplace.platform.database import DB, Place, fresh_context, in_place
 from marketplace.platform.identity import COUNTED, AudienceName, Caller, Identity, Unauthenticated, audience_of
@@ -71,6 +72,10 @@ class SandboxUnavailable(Refusal):
     code = "sandbox_unavailable"
     zh = "沙箱暂时不可用，请稍后再试。"
     en = "The sandbox cannot be opened now; try again shortly."
+    explanation = Explanation(
+        Text("沙箱暂时无法打开。", "The sandbox cannot be opened now."),
+        Text("请稍后重试。", "Try again shortly."),
+    )
 
 
 class Introduced(Identity):

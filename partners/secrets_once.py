@@ -4,7 +4,8 @@ import msgspec
 from litestar import Response
 
 from marketplace.kernel.keyring import InsideJson, KeyRing
-from marketplace.kernel.refusals import Refusal
+from marketplace.kernel.refusals import Explanation, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform.idempotency import Outcome
 
 PURPOSE = InsideJson("secret in a stored answer", ("idempotency.body",))
@@ -19,6 +20,14 @@ class TooManySecrets(Refusal):
     code = "too_many_secrets"
     zh = "已有 {most} 个旧密钥仍在过渡期内；请等待其结束，或以 grace_hours 0 立即全部作废。"
     en = "There are {most} old secrets in their grace already; wait for their end, or end them all with grace_hours 0."
+    explanation = Explanation(
+        Text(
+            "仍在过渡期内的旧密钥已达上限。", "The number of old secrets in their grace period has reached its limit."
+        ),
+        Text(
+            "请等待其结束，或以 grace_hours 0 立即全部作废。", "Wait for their end, or end them all with grace_hours 0."
+        ),
+    )
 
     def __init__(self) -> None:
         """Say how many there may be."""

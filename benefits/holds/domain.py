@@ -11,8 +11,9 @@ from benefits.holds.events import HoldEnded, HoldPlaced
 from benefits.points.domain import LotPart, Posting, hold, release, spend_held, sweep
 from benefits.redemptions.domain import Admitted, Issued, Reason, State, Wish, admit, issue
 from benefits.rules import Rules
-from marketplace.kernel.refusals import Refusal
+from marketplace.kernel.refusals import Explanation, Refusal
 from marketplace.kernel.states import Transitions
+from marketplace.kernel.text import Text
 
 MAX_MINUTES = 24 * 60
 """The longest hold: what waits longer is not waiting for an answer any more."""
@@ -47,6 +48,10 @@ class HoldEndedAlready(Refusal):
     code = "hold_ended"
     zh = "该预留已结束（{status}）。"
     en = "The hold has ended ({status})."
+    explanation = Explanation(
+        Text("该预留已入账、作废或过期。", "The hold was already posted, voided or has expired."),
+        Text("如仍需要，请建立新的预留。", "Place a new hold if it is still needed."),
+    )
 
 
 class TooManyUnits(Refusal):
@@ -55,6 +60,10 @@ class TooManyUnits(Refusal):
     code = "more_than_held"
     zh = "预留 {held} 份，不能入账 {wanted} 份。"
     en = "{held} units are held; {wanted} cannot be posted."
+    explanation = Explanation(
+        Text("要入账的份数多于预留的份数。", "More units would be posted than are held."),
+        Text("请减少份数，或建立新的预留。", "Post fewer units, or place a new hold."),
+    )
 
 
 class Hold(msgspec.Struct):

@@ -13,7 +13,7 @@ from benefits.members.domain import TIERS, Tier
 from benefits.points.domain import MAX_POINTS
 from marketplace.kernel.calendar import Calendar, in_utc
 from marketplace.kernel.money import Money
-from marketplace.kernel.refusals import InvalidField, Kind, Refusal, refuse_all
+from marketplace.kernel.refusals import Explanation, InvalidField, Refusal, refuse_all
 from marketplace.kernel.search import search_terms
 from marketplace.kernel.states import Transitions
 from marketplace.kernel.text import Text
@@ -178,6 +178,10 @@ class StockBelowSold(Refusal):
     code = "stock_below_sold"
     zh = "库存不能少于已售出的 {sold} 份。"
     en = "Stock cannot be set below the {sold} units already sold."
+    explanation = Explanation(
+        Text("库存不能少于已售出的份数。", "The stock cannot be set below the units already sold."),
+        Text("请设为 sold 或更多。", "Set it to `sold` or more."),
+    )
 
 
 class SettlementPriceTooHigh(Refusal):
@@ -186,6 +190,10 @@ class SettlementPriceTooHigh(Refusal):
     code = "settlement_price_too_high"
     zh = "结算价 {wanted} 超过合同上限 {found}（最小货币单位）。"
     en = "The settlement price {wanted} is above the contract's maximum {found} (minor units)."
+    explanation = Explanation(
+        Text("结算价超过合同约定的上限。", "The settlement price is above the contract's maximum."),
+        Text("请降低 settlement_price，或修订合同。", "Lower settlement_price, or amend the contract."),
+    )
 
 
 class PointsNotAccepted(Refusal):
@@ -194,6 +202,10 @@ class PointsNotAccepted(Refusal):
     code = "points_not_accepted"
     zh = "当前合同（第 {version} 版）不含接受积分，不能登记或上架优惠。"
     en = "The contract in force (version {version}) does not accept points: it can have no offers on sale."
+    explanation = Explanation(
+        Text("生效的合同不含接受积分的条款。", "The contract in force does not include accepting points."),
+        Text("请先签订含该条款的合同。", "Agree on a contract that accepts points first."),
+    )
 
 
 class SettlementPriceMissing(Refusal):
@@ -202,15 +214,13 @@ class SettlementPriceMissing(Refusal):
     code = "settlement_price_missing"
     zh = "请填写 settlement_price（每份结算价）：当前合同没有约定默认结算价。"
     en = "Name a settlement_price: the contract in force sets none for offers without one."
-
-
-class Changed(Refusal):
-    """Somebody changed the offer since it was read."""
-
-    kind = Kind.PRECONDITION
-    code = "changed_meanwhile"
-    zh = "该优惠在您读取之后已被修改，请重新读取。"
-    en = "The offer was changed since you read it; read it again."
+    explanation = Explanation(
+        Text(
+            "合同没有约定默认结算价，优惠也未填写。",
+            "Neither the offer nor the contract in force sets a settlement price.",
+        ),
+        Text("请填写 settlement_price。", "Set settlement_price."),
+    )
 
 
 class SkuTaken(Refusal):
@@ -219,6 +229,10 @@ class SkuTaken(Refusal):
     code = "sku_taken"
     zh = "该 SKU 已有优惠：{offer_id}。"
     en = "The SKU already has an offer: {offer_id}."
+    explanation = Explanation(
+        Text("该 SKU 已有优惠。", "An offer with this SKU already exists."),
+        Text("请修改 offer_id 所示的优惠，或换用其他 SKU。", "Update the offer in `offer_id`, or use another SKU."),
+    )
 
 
 def check_content(content: Content, currency: str) -> None:

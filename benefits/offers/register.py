@@ -8,7 +8,6 @@ import msgspec
 
 from benefits.offers.domain import (
     TRANSITIONS,
-    Changed,
     Content,
     OfferStatus,
     PointsNotAccepted,
@@ -23,7 +22,7 @@ from benefits.offers.schemas import OfferInput
 from benefits.offers.supply import change_stock, check_supply, new_stock
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.ids import uuid7
-from marketplace.kernel.refusals import InvalidField, NotFound, refuse_all
+from marketplace.kernel.refusals import ChangedMeanwhile, InvalidField, NotFound, refuse_all
 from marketplace.kernel.text import Title
 from marketplace.platform.database import DB, UnitOfWork
 from marketplace.platform.editions import Editions
@@ -89,7 +88,7 @@ async def edit(
 ) -> None:
     """Lay the patch over the offer, by a new revision, which is a draft again. `stock` is the new total.
 
-    Raises NotFound, Changed, WrongState by the transition table, InvalidField, StockBelowSold.
+    Raises NotFound, ChangedMeanwhile, WrongState by the transition table, InvalidField, StockBelowSold.
     """
     row = await work.fetchrow(
         "SELECT o.status, o.revision, o.version, o.sku, r.content,"
@@ -102,7 +101,7 @@ async def edit(
     if row is None:
         raise NotFound
     if row["version"] not in editions:
-        raise Changed
+        raise ChangedMeanwhile
     before = _as_registered(row)
     offer = patched(before, patch)
     refuse_all(

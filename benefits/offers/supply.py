@@ -7,7 +7,8 @@ from uuid import UUID
 from benefits.offers.domain import Content, StockBelowSold
 from benefits.offers.schemas import CodesView, SkippedCode
 from benefits.offers.stock import share, slices_for
-from marketplace.kernel.refusals import InvalidField, NotFound, Refusal
+from marketplace.kernel.refusals import Explanation, InvalidField, NotFound, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform.database import UnitOfWork
 
 _NEW = """
@@ -34,6 +35,10 @@ class NotAPool(Refusal):
     code = "no_code_pool"
     zh = "该优惠不使用合作方券码；请在登记时设 codes 为 partner。"
     en = "The offer hands out no codes of yours; register it with codes set to partner."
+    explanation = Explanation(
+        Text("该优惠不使用合作方自己的券码。", "The offer does not hand out the partner's own codes."),
+        Text("请登记优惠时设 codes 为 partner。", "Register the offer with codes set to partner."),
+    )
 
 
 class StockIsCodes(Refusal):
@@ -42,6 +47,10 @@ class StockIsCodes(Refusal):
     code = "stock_is_codes"
     zh = "该优惠的库存即已上传的券码；请上传券码来增加库存。"
     en = "The offer's stock is the codes that you uploaded; upload more to have more."
+    explanation = Explanation(
+        Text("该优惠的库存即已上传的券码。", "The offer's stock is the number of uploaded codes."),
+        Text("请上传券码来增加库存。", "Upload codes to increase it."),
+    )
 
 
 def check_supply(content: Content, stock: int | None) -> None:

@@ -9,7 +9,8 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.calendar import Calendar, Month
-from marketplace.kernel.refusals import Kind, Refusal
+from marketplace.kernel.refusals import Explanation, Kind, Refusal
+from marketplace.kernel.text import Text
 
 MAX_POINTS = 10_000_000
 """The most that one earning or price may be: far above any real one, and a wallet's sum stays far below a bigint's end."""
@@ -132,6 +133,10 @@ class InsufficientPoints(Refusal):
     code = "insufficient_points"
     zh = "积分不足：需要 {wanted}，现有 {found}。"
     en = "Not enough points: {wanted} are needed, {found} are there."
+    explanation = Explanation(
+        Text("会员的可用积分不足。", "The member does not have enough points."),
+        Text("请减少数量，或待积分足够后再兑换。", "Redeem fewer units, or wait until the balance is enough."),
+    )
 
 
 class EarningRefusal(Refusal):
@@ -146,6 +151,10 @@ class UnknownMember(EarningRefusal):
     code = "unknown_member"
     zh = "没有该会员。"
     en = "There is no such member."
+    explanation = Explanation(
+        Text("没有该会员。", "There is no such member."),
+        Text("请核对 member_id，或先上报该会员。", "Check member_id, or send the member first."),
+    )
 
 
 class ReferenceReused(EarningRefusal):
@@ -154,6 +163,10 @@ class ReferenceReused(EarningRefusal):
     code = "reference_reused"
     zh = "该 reference 已用于内容不同的积分记录。"
     en = "The reference was used before for a different earning."
+    explanation = Explanation(
+        Text("该 reference 已用于内容不同的积分记录。", "The reference was used before for a different earning."),
+        Text("新的积分请使用新的 reference。", "Use a new reference for a new earning."),
+    )
 
 
 class OccurredInFuture(EarningRefusal):
@@ -162,6 +175,10 @@ class OccurredInFuture(EarningRefusal):
     code = "occurred_in_future"
     zh = "occurred_at 晚于当前时间。"
     en = "occurred_at lies in the future."
+    explanation = Explanation(
+        Text("occurred_at 晚于当前时间。", "occurred_at lies in the future."),
+        Text("请核对系统时钟和时区。", "Check the system's clock and time zone."),
+    )
 
 
 class AlreadyExpired(EarningRefusal):
@@ -170,6 +187,16 @@ class AlreadyExpired(EarningRefusal):
     code = "already_expired"
     zh = "按发生时间计算，这些积分已过期。"
     en = "Counted from occurred_at, these points have already expired."
+    explanation = Explanation(
+        Text(
+            "该笔积分按 occurred_at 起算的有效期已经过去，未入账。",
+            "The points' validity, counted from occurred_at, has already ended. Nothing was credited.",
+        ),
+        Text(
+            "请核对 occurred_at；确需补发时，以当前时间作为新的一笔积分上报。",
+            "Check occurred_at. To credit the points anyway, send a new earning that occurred now.",
+        ),
+    )
 
 
 @lru_cache(maxsize=4096)  # the earnings of a call happened at few instants

@@ -8,7 +8,8 @@ import msgspec
 from benefits.points.domain import InsufficientPoints, MemberState, Posting, UnknownMember, give, sweep
 from benefits.points.events import PointsGiven
 from benefits.rules import Rules
-from marketplace.kernel.refusals import NotFound, Refusal
+from marketplace.kernel.refusals import Explanation, NotFound, Refusal
+from marketplace.kernel.text import Text
 
 
 class CannotGive(Refusal):
@@ -17,6 +18,10 @@ class CannotGive(Refusal):
     code = "not_eligible"
     zh = "赠送方与受赠方均须为正常状态的会员。"
     en = "Both must be active members."
+    explanation = Explanation(
+        Text("会员的状态或等级不符合要求。", "The member's status or tier does not qualify."),
+        Text("请查看 reasons 中的要求。", "See the requirement in `reasons`."),
+    )
 
 
 class Given(msgspec.Struct, frozen=True):

@@ -15,8 +15,8 @@ from benefits.points.domain import AlreadyExpired, EarningRefusal, OccurredInFut
 from benefits.points.events import GrantTerms, PointsGranted
 from benefits.points.schemas import EarningInput, EarningResults, Points
 from marketplace.kernel.money import Money
-from marketplace.kernel.refusals import NotFound, Refusal
-from marketplace.kernel.text import marked
+from marketplace.kernel.refusals import Explanation, NotFound, Refusal
+from marketplace.kernel.text import Text, marked
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.events import publish
 from marketplace.platform.idempotency import Outcome
@@ -67,6 +67,10 @@ class GrantedBefore(Refusal):
     code = "granted_before"
     zh = "该 reference 的积分已发放。"
     en = "These points were granted before under this reference."
+    explanation = Explanation(
+        Text("同一 reference 的积分已经发放。", "Points were already granted under this reference."),
+        Text("无需处理；新的发放请使用新的 reference。", "Nothing to do. Use a new reference for a new grant."),
+    )
 
 
 _REFUSALS: dict[str, type[EarningRefusal]] = {

@@ -9,8 +9,9 @@ from benefits.points.domain import Code, Posting, give_back, sweep
 from benefits.redemptions.domain import VOUCHER_TRANSITIONS, State, VoucherStatus
 from benefits.redemptions.events import RedemptionCancelled, SettlementTerms
 from benefits.rules import Rules
-from marketplace.kernel.refusals import Refusal
+from marketplace.kernel.refusals import Explanation, Refusal
 from marketplace.kernel.states import TransitionRefusedError
+from marketplace.kernel.text import Text
 
 
 class VoucherNotCancellable(Refusal):
@@ -31,6 +32,10 @@ class CancelWindowOver(Refusal):
     code = "cancel_window_over"
     zh = "已超过取消期限（兑换后 {days} 天内可取消）。"
     en = "The time to cancel is over ({days} days after the redemption)."
+    explanation = Explanation(
+        Text("已超过可取消兑换的期限。", "The time in which a redemption can be cancelled has passed."),
+        Text("兑换券仍可使用；如需帮助请联系客服。", "The voucher can still be used. Contact support for help."),
+    )
 
 
 class CodesHandedOut(Refusal):
@@ -39,6 +44,13 @@ class CodesHandedOut(Refusal):
     code = "codes_handed_out"
     zh = "该兑换券已发放合作方券码，不能取消。"
     en = "The voucher has handed out the partner's own codes, so it cannot be cancelled."
+    explanation = Explanation(
+        Text(
+            "该兑换券已向会员发放合作方券码，不能取消。",
+            "The voucher has handed out the partner's own codes and cannot be cancelled.",
+        ),
+        Text("请凭券码使用；如有问题请联系合作方。", "Use the codes, or contact the partner."),
+    )
 
 
 class Cancelling(msgspec.Struct):

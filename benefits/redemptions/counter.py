@@ -10,8 +10,9 @@ from benefits.redemptions.domain import VOUCHER_TRANSITIONS, VoucherStatus
 from benefits.redemptions.events import SettlementTerms, VoucherUsed, VoucherUseUndone
 from benefits.redemptions.schemas import VoucherUseInput
 from marketplace.kernel.codes import UnreadableCodeError, read_code
-from marketplace.kernel.refusals import InvalidField, Kind, Refusal
+from marketplace.kernel.refusals import Explanation, InvalidField, Kind, Refusal
 from marketplace.kernel.states import TransitionRefusedError
+from marketplace.kernel.text import Text
 from marketplace.kernel.typed_text import typed_plain
 from marketplace.platform.paging import Cursors
 
@@ -26,6 +27,10 @@ class UnknownVoucher(Refusal):
     code = "unknown_voucher"
     zh = "没有该兑换券，请核对兑换码。"
     en = "There is no such voucher; check the code."
+    explanation = Explanation(
+        Text("没有该兑换券，或不属于该合作方。", "There is no such voucher, or it belongs to another partner."),
+        Text("请核对兑换码。", "Check the code."),
+    )
 
 
 class VoucherRefused(Refusal):
@@ -33,6 +38,23 @@ class VoucherRefused(Refusal):
 
     zh = "该兑换券不可使用：{status}。"
     en = "The voucher cannot be used: {status}."
+    explanations = {
+        "already_used": Explanation(
+            Text("该兑换券已经核销。", "The voucher has already been used."),
+            Text(
+                "请会员出示另一张兑换券；如核销有误，在撤销期限内撤销。",
+                "Ask the member for another voucher. If the use was a mistake, undo it within the agreed time.",
+            ),
+        ),
+        "expired": Explanation(
+            Text("该兑换券已过有效期。", "The voucher's validity has ended."),
+            Text("请会员重新兑换。", "Ask the member to redeem again."),
+        ),
+        "cancelled": Explanation(
+            Text("该兑换券已取消，积分已退回。", "The voucher was cancelled and its points were returned."),
+            Text("请会员重新兑换。", "Ask the member to redeem again."),
+        ),
+    }
 
     def __init__(self, status: str, used_at: datetime | None) -> None:
         """Take the problem's code from the state, and say when it was used."""
@@ -46,6 +68,10 @@ class NotUsed(Refusal):
     code = "not_used"
     zh = "该兑换券尚未核销，无需撤销。"
     en = "The voucher has not been used; there is nothing to undo."
+    explanation = Explanation(
+        Text("该兑换券尚未核销。", "The voucher has not been used."),
+        Text("无需处理。", "Nothing to do."),
+    )
 
 
 class UsedElsewhere(Refusal):
@@ -54,6 +80,10 @@ class UsedElsewhere(Refusal):
     code = "used_elsewhere"
     zh = "只能由核销该券的门店撤销。"
     en = "Only the location that took the voucher can undo it."
+    explanation = Explanation(
+        Text("该兑换券由另一门店核销。", "Another location used the voucher."),
+        Text("请由核销的门店撤销。", "Have that location undo it."),
+    )
 
 
 class UndoWindowOver(Refusal):
@@ -62,6 +92,10 @@ class UndoWindowOver(Refusal):
     code = "undo_window_over"
     zh = "已超过合同约定的撤销期限（核销后 {minutes} 分钟）。"
     en = "The time in which the contract lets a use be undone is over ({minutes} minutes)."
+    explanation = Explanation(
+        Text("已超过合同约定的撤销核销期限。", "The time in which the contract lets a use be undone has passed."),
+        Text("请与会员协商，或联系运营。", "Agree with the member, or contact operations."),
+    )
 
 
 def status_when_undone(row: asyncpg.Record, location_id: str, minutes: int, now: datetime) -> VoucherStatus:

@@ -14,8 +14,9 @@ from benefits.offers.stock import OfferStock
 from benefits.points.domain import MemberState, Posting, spend, sweep
 from benefits.redemptions.events import RedemptionIssued, SettlementTerms
 from marketplace.kernel.calendar import Calendar
-from marketplace.kernel.refusals import Kind, Refusal
+from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.states import Transitions
+from marketplace.kernel.text import Text
 from partners.contracts.domain import contract_in_force
 from partners.contracts.pricing import settle
 
@@ -105,6 +106,24 @@ class Refused(Refusal):
     """The wish cannot be fulfilled; `code` is the first reason's, and all reasons are listed."""
 
     kind = Kind.CONFLICT
+    explanations = {
+        "not_on_sale": Explanation(
+            Text("该优惠当前不在售。", "The offer is not on sale at present."),
+            Text("请查看 sale 中的销售时间。", "See the offer's sale period."),
+        ),
+        "not_eligible": Explanation(
+            Text("会员的状态或等级不符合要求。", "The member's status or tier does not qualify."),
+            Text("请查看 reasons 中的要求。", "See the requirement in `reasons`."),
+        ),
+        "limit_reached": Explanation(
+            Text("会员兑换该优惠的数量已达上限。", "The member has reached the limit of this offer."),
+            Text("请减少数量，或等下一个周期。", "Redeem fewer units, or wait for the next period of the limit."),
+        ),
+        "sold_out": Explanation(
+            Text("库存不足。", "The stock is not enough."),
+            Text("请减少数量，或稍后再试。", "Redeem fewer units, or try again later."),
+        ),
+    }
 
     def __init__(self, reasons: list[Reason], language: str) -> None:
         """Keep the reasons in the caller's language."""

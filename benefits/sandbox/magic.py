@@ -3,7 +3,8 @@
 import asyncio
 from uuid import UUID
 
-from marketplace.kernel.refusals import Refusal
+from marketplace.kernel.refusals import Explanation, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform.database import is_live
 from marketplace.platform.sandbox import state
 
@@ -19,6 +20,16 @@ class FulfilmentFailed(Refusal):
     code = FAILED
     zh = "沙箱：合作方履约失败，未扣减积分。"
     en = "Sandbox: the partner's fulfilment failed; nothing was taken."
+    explanation = Explanation(
+        Text(
+            "沙箱按约定模拟了合作方履约失败，未扣减积分。",
+            "The sandbox simulated a failed fulfilment, as its offer says. Nothing was taken.",
+        ),
+        Text(
+            "用于测试失败流程；需要成功时请换用其他沙箱优惠。",
+            "This tests your failure handling. Use another sandbox offer to succeed.",
+        ),
+    )
 
 
 async def before_redemption(offer_id: UUID) -> None:

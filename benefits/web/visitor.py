@@ -10,8 +10,8 @@ from litestar.di import NamedDependency
 from benefits.members.directory import Directory
 from benefits.members.domain import TIER_NAMES
 from benefits.members.resolve import Member, load_member
-from marketplace.kernel.refusals import Kind, Refusal
-from marketplace.kernel.text import Language
+from marketplace.kernel.refusals import Explanation, Kind, Refusal
+from marketplace.kernel.text import Language, Text
 from marketplace.web.language import page_language
 from marketplace.web.oidc import Person
 
@@ -26,6 +26,10 @@ class NotAMember(Refusal):
     way_out = "sign_out"
     zh = "当前登录的是员工账号，不是车主会员。请退出后用会员账号登录。"
     en = "You are signed in as staff, not as a member. Sign out, and sign in as a member."
+    explanation = Explanation(
+        Text("当前登录的账号不是会员。", "The account that is signed in is not a member."),
+        Text("请退出后以会员账号登录。", "Sign out and sign in as a member."),
+    )
 
 
 class Visitor(msgspec.Struct, frozen=True):

@@ -3,11 +3,13 @@
 A refusal knows nothing of HTTP; `platform/problems.py` alone turns its kind into a status.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, ClassVar
 
 import msgspec
+
+from marketplace.kernel.text import Text
 
 
 class Kind(StrEnum):
@@ -24,16 +26,26 @@ class Kind(StrEnum):
     UNAVAILABLE = "unavailable"  # not now; again later
 
 
+class Explanation(msgspec.Struct, frozen=True):
+    """What a problem's page says of its code: what it means, and what to do."""
+
+    meaning: Text
+    remedy: Text
+
+
 class Refusal(Exception):  # noqa: N818 - a refusal is not a programming error; its name is what refuses
     """Base of all refusals. Subclasses set `kind`, `code` and the message in both languages.
 
-    The messages are format strings over `details`, which the problem document carries as members of its own.
+    The messages are format strings over `details`, which the problem document carries as members of its own. `explanation` is for
+    the page of the code; a class whose code depends on the case has `explanations`, by code.
     """
 
     kind: ClassVar[Kind] = Kind.CONFLICT
     code: str = "conflict"
     zh: ClassVar[str] = "请求无法完成。"
     en: ClassVar[str] = "The request cannot be carried out."
+    explanation: ClassVar[Explanation | None] = None
+    explanations: ClassVar[Mapping[str, Explanation]] = {}
 
     def __init__(self, **details: Any) -> None:
         """Keep the details: values that JSON can carry, safe to show to the caller."""
@@ -52,6 +64,13 @@ class InvalidField(Refusal):
     code = "invalid_request"
     zh = "{field}：{zh_reason}"
     en = "{field}: {en_reason}"
+    explanation = Explanation(
+        Text(
+            "请求中有字段不符合要求，errors 列出了全部字段。",
+            "Fields of the request are not valid. `errors` lists all of them.",
+        ),
+        Text("请按 errors 逐项修正后重新发送。", "Correct each field in `errors` and send the request again."),
+    )
 
     def __init__(self, field: str, zh_reason: str, en_reason: str) -> None:
         """Name the field by its path in the body, such as `price.points`."""
@@ -103,6 +122,29 @@ class NotFound(Refusal):
     code = "not_found"
     zh = "没有找到，或不属于您。"
     en = "There is no such thing, or it is not yours."
+    explanation = Explanation(
+        Text("没有找到该资源，或不属于调用方。", "The resource does not exist, or it is not the caller's."),
+        Text("请核对编号和所用凭证。", "Check the id and the credentials."),
+    )
+
+
+class ChangedMeanwhile(Refusal):
+    """Somebody else changed what is to be changed, since it was read; or made what is to be made."""
+
+    kind = Kind.PRECONDITION
+    code = "changed_meanwhile"
+    zh = "在您读取之后已被修改：请重新读取，再以新的 ETag 作为 If-Match 提交。"
+    en = "It was changed since you read it: read it again, and send its new ETag as If-Match."
+    explanation = Explanation(
+        Text(
+            "该资源在读取之后已被他人修改，If-Match 与当前 ETag 不符。",
+            "Somebody else changed the resource after it was read: If-Match is not its current ETag.",
+        ),
+        Text(
+            "请重新读取，在新内容上修改，并以新的 ETag 作为 If-Match。",
+            "Read the resource again, apply the change to it, and send its new ETag as If-Match.",
+        ),
+    )
 
 
 class WrongState(Refusal):
@@ -111,6 +153,10 @@ class WrongState(Refusal):
     code = "wrong_state"
     zh = "当前状态为 {state}，不能执行 {action}；可执行的状态：{allowed}。"
     en = "It is {state}; {action} is possible only when it is {allowed}."
+    explanation = Explanation(
+        Text("该资源当前状态不允许此操作。", "The resource is in a state that does not allow the action."),
+        Text("请查看 allowed 中可执行的状态。", "See the states in `allowed`."),
+    )
 
     def __init__(self, action: str, state: str, allowed: list[str]) -> None:
         """Say what was wanted, what was found, and where it would be possible."""

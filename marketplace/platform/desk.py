@@ -17,7 +17,8 @@ import structlog
 from prometheus_client import Gauge, Histogram
 
 from marketplace.kernel.errors import TryAgainError
-from marketplace.kernel.refusals import Kind, Refusal
+from marketplace.kernel.refusals import Explanation, Kind, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform.database import Busy, Chain, UnitOfWork, chain, fresh_context, is_live
 from marketplace.platform.idempotency import Outcome
 
@@ -51,9 +52,16 @@ class DeskFull(Refusal):
     """More requests wait than the desk takes."""
 
     kind = Kind.UNAVAILABLE
-    code = "desk_full"
+    code = "overloaded"
     zh = "兑换人数过多，请稍后重试（使用同一 Idempotency-Key）。"
     en = "Too many requests at once; try again shortly with the same Idempotency-Key."
+    explanation = Explanation(
+        Text("同时到达的请求过多，未处理。", "Too many requests arrived at once. This one was not processed."),
+        Text(
+            "请在 Retry-After 之后以同一 Idempotency-Key 重试。",
+            "Try again after Retry-After with the same Idempotency-Key.",
+        ),
+    )
 
 
 # Nothing of these was committed.

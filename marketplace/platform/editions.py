@@ -6,7 +6,8 @@ from typing import Annotated
 
 from litestar.params import HeaderParameter
 
-from marketplace.kernel.refusals import Kind, Refusal
+from marketplace.kernel.refusals import Explanation, Kind, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform.description_shapes import REQUIRED
 
 IfMatch = Annotated[
@@ -51,6 +52,10 @@ class IfMatchMissing(Refusal):
     code = "if_match_missing"
     zh = "缺少 If-Match 请求头：请带上读取时的 ETag，以免覆盖他人的修改。"
     en = "The If-Match header is missing: send the ETag that you read, so that nobody's change is overwritten."
+    explanation = Explanation(
+        Text("该请求必须带 If-Match 请求头。", "The request must carry an If-Match header."),
+        Text("请带上读取资源时的 ETag。", "Send the ETag that was read with the resource."),
+    )
 
 
 class IfMatchWeak(Refusal):
@@ -60,15 +65,13 @@ class IfMatchWeak(Refusal):
     code = "if_match_weak"
     zh = 'If-Match 不比较弱标签（W/"…"）：请原样发送读取时的 ETag，不带 W/。中间的代理可能改写了它。'
     en = 'If-Match does not compare weak tags (W/"…"): send the ETag as it was read, without W/ (a proxy may have put it there).'
-
-
-class ChangedMeanwhile(Refusal):
-    """Somebody changed the thing since it was read."""
-
-    kind = Kind.PRECONDITION
-    code = "changed_meanwhile"
-    zh = "在您读取之后已被他人修改，请重新读取。"
-    en = "It was changed since you read it; read it again."
+    explanation = Explanation(
+        Text(
+            'If-Match 带有弱标签（W/"…"），无法比较。',
+            'If-Match carries a weak tag (W/"…"), which it does not compare.',
+        ),
+        Text("请原样发送读取时的 ETag，不带 W/。", "Send the ETag as it was read, without W/."),
+    )
 
 
 def etag(edition: int) -> dict[str, str]:

@@ -9,7 +9,8 @@ import msgspec
 from litestar import Request, Response, get
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from marketplace.kernel.refusals import Kind, Refusal
+from marketplace.kernel.refusals import Explanation, Kind, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform import invariant_api, limits
 from marketplace.platform.away import is_away
 from marketplace.platform.database import DB, Busy
@@ -31,6 +32,16 @@ class MetricsClosed(Refusal):
     code = "metrics_closed"
     zh = "未设置 MARKETPLACE_METRICS_TOKEN 时，只有本机可读取指标；请设置后以 Bearer 令牌访问。"
     en = "Without MARKETPLACE_METRICS_TOKEN, metrics are for this machine only; set it, and send it as a bearer token."
+    explanation = Explanation(
+        Text(
+            "未设置指标令牌时，只有本机可以读取指标。",
+            "Without a metrics token, metrics are readable from this machine only.",
+        ),
+        Text(
+            "请设置 MARKETPLACE_METRICS_TOKEN 并以 Bearer 令牌访问。",
+            "Set MARKETPLACE_METRICS_TOKEN and send it as a bearer token.",
+        ),
+    )
 
 
 class Health(msgspec.Struct, frozen=True):

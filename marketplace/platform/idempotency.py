@@ -20,8 +20,9 @@ from litestar.params import HeaderParameter
 
 from marketplace.kernel.clock import WALL
 from marketplace.kernel.ids import BUCKETS
-from marketplace.kernel.refusals import InvalidField, Kind, Refusal, WrongState
+from marketplace.kernel.refusals import Explanation, InvalidField, Kind, Refusal, WrongState
 from marketplace.kernel.states import TransitionRefusedError
+from marketplace.kernel.text import Text
 from marketplace.platform.answer import Answer
 from marketplace.platform.away import is_away
 from marketplace.platform.database import Busy, UnitOfWork, unit_of_work
@@ -79,6 +80,13 @@ class MissingKey(Refusal):
     code = "idempotency_key_missing"
     zh = "缺少 Idempotency-Key 请求头：每个新意图用一个新值，重试用同一个值。"
     en = "The Idempotency-Key header is missing: a new value for each intent, the same for each retry."
+    explanation = Explanation(
+        Text("该请求必须带 Idempotency-Key 请求头。", "The request must carry an Idempotency-Key header."),
+        Text(
+            "每个新意图使用一个新值，重试时使用同一个值。",
+            "Send a new value for each intent, and the same value for each retry.",
+        ),
+    )
 
 
 class KeyReused(Refusal):
@@ -88,6 +96,12 @@ class KeyReused(Refusal):
     code = "idempotency_key_reused"
     zh = "该 Idempotency-Key 已用于内容不同的请求。"
     en = "This Idempotency-Key was used before with a different request."
+    explanation = Explanation(
+        Text(
+            "该 Idempotency-Key 已用于内容不同的请求。", "The Idempotency-Key was used before with a different request."
+        ),
+        Text("新的请求请使用新的 Idempotency-Key。", "Use a new Idempotency-Key for a new request."),
+    )
 
 
 class InProgress(Refusal):
@@ -96,6 +110,12 @@ class InProgress(Refusal):
     code = "request_in_progress"
     zh = "使用同一 Idempotency-Key 的请求仍在处理，请稍后重试。"
     en = "A request with this Idempotency-Key is still running; try again shortly."
+    explanation = Explanation(
+        Text(
+            "使用同一 Idempotency-Key 的请求仍在处理。", "A request with the same Idempotency-Key is still in progress."
+        ),
+        Text("请稍后以同一 Idempotency-Key 重试。", "Try again shortly with the same Idempotency-Key."),
+    )
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -13,7 +13,8 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from marketplace.kernel.clock import WALL
-from marketplace.kernel.refusals import Kind, Refusal
+from marketplace.kernel.refusals import Explanation, Kind, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform import limits
 from marketplace.platform.foreign import UnreadableError, verify_jwt
 
@@ -41,6 +42,13 @@ class Unauthenticated(Refusal):
     oauth_error: ClassVar[str] = "invalid_token"
     zh = "访问令牌无效：{zh_reason}。"
     en = "The access token is not good here: {en_reason}."
+    explanation = Explanation(
+        Text("没有访问令牌，或令牌无效、已过期。", "There is no access token, or it is not valid or has expired."),
+        Text(
+            "请获取新的令牌，以 Authorization: Bearer 发送。",
+            "Request a new token and send it as `Authorization: Bearer`.",
+        ),
+    )
 
     def __init__(self, zh_reason: str, en_reason: str) -> None:
         """Say why in both languages."""
@@ -69,6 +77,10 @@ class ProofNeeded(Unauthenticated):
     """The token is bound to a key, and whoever sent it did not show that they hold it; or it is not, and came as if it were."""
 
     code = "invalid_dpop_proof"
+    explanation = Explanation(
+        Text("DPoP 证明缺失或无效。", "The DPoP proof is missing or not valid."),
+        Text("请按 RFC 9449 为该请求生成新的证明。", "Create a fresh proof for this request as RFC 9449 says."),
+    )
     oauth_error = "invalid_dpop_proof"
 
 
@@ -80,6 +92,10 @@ class InsufficientScope(Refusal):
     oauth_error: ClassVar[str] = "insufficient_scope"
     zh = "访问令牌缺少权限：{needed}。"
     en = "The access token lacks {needed}."
+    explanation = Explanation(
+        Text("访问令牌缺少此操作所需的权限。", "The access token lacks the scope that the operation needs."),
+        Text("请为客户端申请该权限，再获取新的令牌。", "Have the scope granted to the client and request a new token."),
+    )
 
     @property
     def scope(self) -> str:
@@ -95,6 +111,13 @@ class IdentityUnavailable(Refusal):
     code = "identity_unavailable"
     zh = "身份服务暂时不可用，请稍后再试。"
     en = "The identity service does not answer; try again shortly."
+    explanation = Explanation(
+        Text(
+            "身份服务暂时无法访问，令牌无法验证。",
+            "The identity provider cannot be reached, so the token cannot be verified.",
+        ),
+        Text("请稍后重试。", "Try again after Retry-After."),
+    )
 
 
 class Caller(msgspec.Struct, frozen=True):

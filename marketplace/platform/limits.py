@@ -14,7 +14,8 @@ from typing import Any, Literal
 import msgspec
 from litestar.connection import ASGIConnection
 
-from marketplace.kernel.refusals import Kind, Refusal
+from marketplace.kernel.refusals import Explanation, Kind, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform.database import DB
 from marketplace.settings import Settings
 
@@ -51,6 +52,13 @@ class RateLimited(Refusal):
     code = "rate_limited"
     zh = "每分钟最多 {limit} 次请求，请在 {retry_after} 秒后重试。"
     en = "At most {limit} requests a minute; try again in {retry_after} seconds."
+    explanation = Explanation(
+        Text("调用过于频繁。", "The caller sends too many requests."),
+        Text(
+            "请在 Retry-After 之后重试，并参照 RateLimit 响应头控制频率。",
+            "Try again after Retry-After, and pace requests by the RateLimit header.",
+        ),
+    )
 
 
 class Standing(msgspec.Struct, frozen=True):

@@ -20,6 +20,13 @@ from marketplace.platform.answer import Answer
 from marketplace.platform.away import is_away
 from marketplace.platform.challenge import BEARER, refused_token
 from marketplace.platform.expectations import expected
+from marketplace.platform.http_refusals import (
+    OF_THE_FRAMEWORK,
+    BadRequest,
+    HttpRefusal,
+    InternalFault,
+    ServiceUnavailable,
+)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -33,19 +40,6 @@ STATUS: dict[Kind, int] = {
     Kind.PRECONDITION: 412,
     Kind.TOO_MANY: 429,
     Kind.UNAVAILABLE: 503,
-}
-
-# What the framework itself refuses, by status: code, Chinese, English.
-_FRAMEWORK: dict[int, tuple[str, str, str]] = {
-    400: ("invalid_request", "请求有误。", "The request is not valid."),
-    401: ("unauthenticated", "需要有效的访问令牌。", "A valid access token is needed."),
-    403: ("forbidden", "没有权限。", "This is not allowed."),
-    404: ("not_found", "没有找到，或不属于您。", "There is no such thing, or it is not yours."),
-    405: ("method_not_allowed", "此地址不支持该方法。", "This address does not take that method."),
-    413: ("body_too_large", "请求体过大。", "The request body is too large."),
-    415: ("unsupported_media_type", "请使用 application/json。", "Send application/json."),
-    429: ("too_many_requests", "请求过于频繁。", "Too many requests."),
-    499: ("client_gone", "请求未传完连接即断开。", "The connection ended before the request had arrived."),
 }
 
 MOST_ERRORS = 100
@@ -66,7 +60,7 @@ def problem_body(refusal: Refusal, language: str, request_id: str = "") -> dict[
         "type": f"/problems/{refusal.code}",
         "code": refusal.code,
         "title": message,
-        "status": STATUS[refusal.kind],
+        "status": status_of(refusal),
     }
     if isinstance(refusal, InvalidFields):
         body |= _errors(refusal.wrong, language)
@@ -81,7 +75,7 @@ def problem_body(refusal: Refusal, language: str, request_id: str = "") -> dict[
 
 def status_of(refusal: Refusal) -> int:
     """Return the HTTP status of a refusal."""
-    return STATUS[refusal.kind]
+    return refusal.status if isinstance(refusal, HttpRefusal) else STATUS[refusal.kind]
 
 
 def _errors(wrong: Sequence[Wrong], language: str) -> dict[str, Any]:
@@ -153,9 +147,7 @@ def handle_http(request: HttpRequest, error: HTTPException) -> Response[bytes]:
     status = error.status_code
     if status >= 500:
         return handle_unexpected(request, error)
-    code, chinese, english = _FRAMEWORK.get(status, ("refused", "请求被拒绝。", "The request was refused."))
-    title = english if language_of(request) == "en" else chinese
-    body: dict[str, Any] = {"type": f"/problems/{code}", "code": code, "title": title, "status": status}
+    body = problem_body(OF_THE_FRAMEWORK.get(status, BadRequest)(), language_of(request)) | {"status": status}
     if status == 400:
         body |= _errors([Wrong("body", "无法解读。", "cannot be read.")], language_of(request))
     return respond(request, status, body, dict(error.headers or {}))
@@ -164,9 +156,7 @@ def handle_http(request: HttpRequest, error: HTTPException) -> Response[bytes]:
 def handle_lock_timeout(request: HttpRequest, error: asyncpg.PostgresError) -> Response[bytes]:
     """Answer a lock that was not had in time: nothing was done, and it may work in a moment."""
     logger.warning("lock_timeout", error=str(error), path=request.url.path, request_id=_request_id(request))
-    english = language_of(request) == "en"
-    title = "Somebody else is changing this; try again shortly." if english else "数据正被他人修改，请稍后再试。"
-    return respond(request, 503, {"type": "/problems/busy", "code": "busy", "title": title, "status": 503})
+    return handle_refusal(request, ServiceUnavailable())
 
 
 def handle_away(request: HttpRequest, error: Exception) -> Response[bytes]:
@@ -174,23 +164,13 @@ def handle_away(request: HttpRequest, error: Exception) -> Response[bytes]:
     if not is_away(error):
         return handle_unexpected(request, error)
     logger.warning("database_away", error=repr(error), path=request.url.path, request_id=_request_id(request))
-    english = language_of(request) == "en"
-    title = (
-        "The database does not answer just now. Try again shortly; where something is moved, with the same Idempotency-Key."
-        if english
-        else "数据库暂时无法访问，请稍后重试；涉及变动的请求请使用同一 Idempotency-Key。"
-    )
-    return respond(
-        request, 503, {"type": "/problems/database_away", "code": "database_away", "title": title, "status": 503}
-    )
+    return handle_refusal(request, ServiceUnavailable())
 
 
 def handle_unexpected(request: HttpRequest, error: Exception) -> Response[bytes]:
     """Answer a fault of ours: logged whole, told without its inside."""
     logger.error("unexpected", path=request.url.path, exc_info=error, request_id=_request_id(request))
-    english = language_of(request) == "en"
-    title = "A fault on our side; it has been recorded." if english else "系统出现故障，已记录。"
-    return respond(request, 500, {"type": "/problems/internal", "code": "internal", "title": title, "status": 500})
+    return handle_refusal(request, InternalFault())
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {

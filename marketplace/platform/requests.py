@@ -22,7 +22,9 @@ from marketplace.kernel.refusals import InvalidFields, Wrong
 from marketplace.platform import logs
 from marketplace.platform.bodies import Body, UnfitItem
 from marketplace.platform.hosts import Hosts, Verdict
+from marketplace.platform.http_refusals import BadHost, Misdirected
 from marketplace.platform.patches import MEDIA_TYPES as PATCH_TYPES
+from marketplace.platform.problems import problem_body
 from marketplace.settings import Settings
 
 REQUESTS = Counter("marketplace_requests_total", "Requests answered.", ["method", "route", "status"])
@@ -241,31 +243,14 @@ class Answering:
 
     async def _refuse(self, send: Send, verdict: _Verdict, request_id: str) -> None:
         """Answer a request that is not for us; not one word of its Host is repeated."""
-        status, code, title = _NOT_OURS[verdict]
-        title = title.format(base=self._base_url)
-        problem = {
-            "type": f"/problems/{code}",
-            "code": code,
-            "title": title,
-            "status": status,
-            "request_id": request_id,
-        }
+        refusal = BadHost() if verdict == "malformed" else Misdirected(base=self._base_url)
+        problem = problem_body(refusal, "en", request_id)
+        problem["title"] = f"{refusal.message('zh-CN')} {refusal.message('en')}"
+        status = refusal.status
         body = msgspec.json.encode(problem)
         headers = [(b"content-type", b"application/problem+json"), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-_NOT_OURS: dict[_Verdict, tuple[int, str, str]] = {
-    "repeated": (
-        400,
-        "repeated_header",
-        "Authorization、Content-Type 与 Idempotency-Key 请求头各只能出现一次。"
-        " Send Authorization, Content-Type and Idempotency-Key once each.",
-    ),
-    "malformed": (400, "bad_host", "请求须带有且只带有一个有效的 Host。 Send exactly one Host that can be read."),
-    "elsewhere": (421, "misdirected", "此服务的地址是 {base}。 This server is {base}; ask there."),
-}
 
 
 def _private(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

@@ -15,7 +15,8 @@ from litestar.connection import ASGIConnection
 
 from marketplace.kernel.clock import WALL, Clock
 from marketplace.kernel.keyring import KeyRing, Purpose, WrongSecretError
-from marketplace.kernel.refusals import InvalidField, Kind, Refusal
+from marketplace.kernel.refusals import Explanation, InvalidField, Kind, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform.database import DB, UnitOfWork
 from marketplace.platform.identity import Caller
 from marketplace.settings import Settings
@@ -37,6 +38,10 @@ class SandboxOnly(Refusal):
     code = "sandbox_only"
     zh = "此接口只用于沙箱，请使用沙箱凭证（livemode: false）。"
     en = "This works in a sandbox only: use sandbox credentials (livemode: false)."
+    explanation = Explanation(
+        Text("该接口只用于沙箱。", "The operation works in a sandbox only."),
+        Text("请使用沙箱凭证（livemode: false）。", "Use sandbox credentials (livemode: false)."),
+    )
 
 
 class SandboxContext(msgspec.Struct):

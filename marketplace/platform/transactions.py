@@ -16,8 +16,8 @@ import asyncpg
 import structlog
 from piccolo.engine.postgres import PostgresTransaction  # noqa: TID251 - replaced here
 
-from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.platform.away import LOST, is_away
+from marketplace.platform.http_refusals import ServiceUnavailable
 
 if TYPE_CHECKING:
     from marketplace.platform.database import Engine
@@ -30,11 +30,9 @@ logger = structlog.get_logger()
 Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
 
 
-class Busy(Refusal):
+class Busy(ServiceUnavailable):
     """No connection came free in time."""
 
-    kind = Kind.UNAVAILABLE
-    code = "busy"
     zh = "系统繁忙，请稍后再试。"
     en = "The service is busy; try again shortly."
 

@@ -30,7 +30,8 @@ from litestar.response import Redirect
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.refusals import Kind, Refusal
+from marketplace.kernel.refusals import Explanation, Kind, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform.database import DB, unit_of_work
 from marketplace.platform.problems import parse_id
 from marketplace.platform.secret_keys import FORM_ANSWER
@@ -63,6 +64,13 @@ class FormRunning(Refusal):
     code = "form_running"
     zh = "该操作已提交，尚无结果。请先查看是否已生效，再决定是否重新提交。"
     en = "This was sent before and has no result yet. Check whether it took effect before you send it again."
+    explanation = Explanation(
+        Text("同一表单已经提交，尚无结果。", "The same form was submitted before and has no result yet."),
+        Text(
+            "请先查看操作是否已生效，再决定是否重新提交。",
+            "Check whether the action took effect before submitting again.",
+        ),
+    )
 
 
 class AnswerGone(Refusal):
@@ -72,6 +80,10 @@ class AnswerGone(Refusal):
     code = "answer_gone"
     zh = "此结果页面已失效。"
     en = "The page with this result is no longer kept."
+    explanation = Explanation(
+        Text("该结果页面只在提交后短时间内保留。", "The page with a form's result is kept for a short time only."),
+        Text("请返回列表查看操作是否已生效。", "Go back to the list and check whether the action took effect."),
+    )
 
 
 class FormAnswered(Exception):  # noqa: N818 - it leads to the answer, and is no error

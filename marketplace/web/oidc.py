@@ -13,8 +13,8 @@ from authlib.deprecate import AuthlibDeprecationWarning
 
 from marketplace.kernel.clock import WALL
 from marketplace.kernel.keyring import Purpose
-from marketplace.kernel.refusals import Kind, Refusal
-from marketplace.kernel.text import line_or
+from marketplace.kernel.refusals import Explanation, Kind, Refusal
+from marketplace.kernel.text import Text, line_or
 from marketplace.platform.foreign import UnreadableError, reading, verify_jwt
 from marketplace.platform.identity import IdentityUnavailable, KeySource
 from marketplace.settings import Settings
@@ -41,6 +41,10 @@ class SignInFailed(Refusal):
     way_out = "sign_in"
     zh = "登录没有完成：{zh_reason}。请重新登录。"
     en = "Signing in did not work: {en_reason}. Please try again."
+    explanation = Explanation(
+        Text("登录没有完成。", "The sign-in was not completed."),
+        Text("请重新登录。", "Sign in again."),
+    )
 
     def __init__(self, zh_reason: str, en_reason: str) -> None:
         """Say why in both languages."""

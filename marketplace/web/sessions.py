@@ -13,7 +13,8 @@ from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
 from litestar.handlers import BaseRouteHandler
 
-from marketplace.kernel.refusals import Kind, Refusal
+from marketplace.kernel.refusals import Explanation, Kind, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform.database import DB, unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.oidc import Person
@@ -33,6 +34,10 @@ class SignInNeeded(Refusal):
     way_out = "sign_in"
     zh = "请先登录。"
     en = "Please sign in first."
+    explanation = Explanation(
+        Text("此页面需要登录。", "The page requires a sign-in."),
+        Text("请先登录。", "Sign in first."),
+    )
 
 
 class FormExpired(Refusal):
@@ -42,6 +47,10 @@ class FormExpired(Refusal):
     code = "form_expired"
     zh = "页面已过期，请返回刷新后重试。"
     en = "This page has expired; go back, reload it, and try again."
+    explanation = Explanation(
+        Text("页面上的安全令牌已过期。", "The page's security token has expired."),
+        Text("请返回并刷新页面后重试。", "Go back, reload the page and try again."),
+    )
 
 
 class Session(msgspec.Struct, frozen=True):

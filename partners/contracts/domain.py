@@ -11,7 +11,7 @@ import msgspec
 from marketplace.kernel.calendar import day_after
 from marketplace.kernel.ends import both_days
 from marketplace.kernel.periods import Cycle
-from marketplace.kernel.refusals import InvalidField, Refusal
+from marketplace.kernel.refusals import Explanation, InvalidField, Refusal
 from marketplace.kernel.states import Transitions
 from marketplace.kernel.text import Text
 from partners.contracts.agreement import Content, Proposal, SettlementBasis, check_proposal, day_faults
@@ -99,6 +99,12 @@ class ContractOverlaps(Refusal):
         "Version {version} (from {en_start}, {en_end}) is in force on some of these days; a new one takes its place from"
         " {en_earliest} at the earliest."
     )
+    explanation = Explanation(
+        Text(
+            "该版本的起始日与正在生效的版本重叠。", "The version starts on days on which another version is in force."
+        ),
+        Text("请把 starts_on 改为 earliest 所示日期或更晚。", "Set starts_on to the day in `earliest` or later."),
+    )
 
     def __init__(self, version: int, starts_on: date, ends_on: date | None, earliest: date) -> None:
         """Say which version, its days, and the first day that is free."""
@@ -124,6 +130,10 @@ class ContentDiffers(Refusal):
     code = "content_differs"
     zh = "您要签署的内容哈希与所提供的合同不一致，请重新阅读后再签。"
     en = "The hash is not that of the contract as it is offered: read it again before you sign."
+    explanation = Explanation(
+        Text("提交的内容哈希与待签合同不一致。", "The content hash that was sent is not that of the offered contract."),
+        Text("请重新读取合同并以其 content_hash 签署。", "Read the contract again and sign with its content_hash."),
+    )
 
 
 class SameSigner(Refusal):
@@ -132,6 +142,10 @@ class SameSigner(Refusal):
     code = "same_person"
     zh = "登记合作方纸质签名的人不能同时代表主机厂签署。"
     en = "Whoever records the partner's signature from paper cannot sign for the OEM as well."
+    explanation = Explanation(
+        Text("该操作须由另一人完成（双人复核）。", "The step must be taken by another person (four-eyes rule)."),
+        Text("请由另一位有权限的人员处理。", "Have another authorised person do it."),
+    )
 
 
 class ContractTerms(Proposal, frozen=True, kw_only=True):

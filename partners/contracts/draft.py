@@ -4,7 +4,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from marketplace.kernel.ids import uuid7
-from marketplace.kernel.refusals import Kind, Refusal
+from marketplace.kernel.refusals import ChangedMeanwhile
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.editions import Editions
@@ -17,15 +17,6 @@ from partners.contracts.schemas import ContractView
 from partners.contracts.terms import load_terms
 from partners.onboarding.domain import PARTNER
 from partners.onboarding.history import lock_partner
-
-
-class DraftChanged(Refusal):
-    """Somebody changed the contract since it was read."""
-
-    kind = Kind.PRECONDITION
-    code = "changed_meanwhile"
-    zh = "该合同在您读取之后已被修改，请重新读取。"
-    en = "The contract was changed since you read it; read it again."
 
 
 async def draft_contract(
@@ -63,12 +54,12 @@ async def edit_contract(
     actor: str,
     now: datetime,
 ) -> None:
-    """Replace what a draft says. Raises NotFound, DraftChanged, TransitionRefusedError, InvalidField."""
+    """Replace what a draft says. Raises NotFound, ChangedMeanwhile, TransitionRefusedError, InvalidField."""
     check_proposal(proposal, home_currency)
     await lock_partner(work, partner_id)
     row = await lock_contract(work, partner_id, contract_id)
     if row["edition"] not in editions:
-        raise DraftChanged
+        raise ChangedMeanwhile
     CONTRACT.after(ContractStatus(row["status"]), "edit")
     text = await _text(work, proposal, partner_id, row["version"], oem)
     await work.execute(

@@ -7,7 +7,8 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.ids import uuid7
-from marketplace.kernel.refusals import NotFound, Refusal
+from marketplace.kernel.refusals import Explanation, NotFound, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.events import publish
@@ -41,6 +42,10 @@ class NoPacks(Refusal):
     code = "no_packs"
     zh = "当前没有生效的、约定预付积分包的合同。"
     en = "No contract with prepaid packs is in force."
+    explanation = Explanation(
+        Text("当前没有约定预付积分包的合同。", "No contract with prepaid point packs is in force."),
+        Text("请先签订含预付积分包的合同。", "Agree on a contract with prepaid packs first."),
+    )
 
 
 class GrantsNotAgreed(Refusal):
@@ -49,6 +54,12 @@ class GrantsNotAgreed(Refusal):
     code = "grants_not_agreed"
     zh = "该合作方当前没有生效的、可发放积分的合同。"
     en = "The partner has no contract in force by which it grants points."
+    explanation = Explanation(
+        Text(
+            "该合作方没有生效的、可发放积分的合同。", "The partner has no contract in force that lets it grant points."
+        ),
+        Text("请先签订含积分发放条款的合同。", "Agree on a contract with terms for granting points first."),
+    )
 
 
 class PaymentRecorded(Refusal):
@@ -57,6 +68,10 @@ class PaymentRecorded(Refusal):
     code = "payment_recorded"
     zh = "该付款（{reference}）已登记过。"
     en = "The payment {reference} is recorded already."
+    explanation = Explanation(
+        Text("该笔付款已登记过。", "The payment has already been recorded."),
+        Text("请核对 reference。", "Check the reference."),
+    )
 
 
 class PackExhausted(Refusal):
@@ -65,6 +80,10 @@ class PackExhausted(Refusal):
     code = "pack_exhausted"
     zh = "预付积分不足：需要 {wanted}，余额 {found}。"
     en = "Not enough prepaid points: {wanted} wanted, {found} left."
+    explanation = Explanation(
+        Text("预付积分余额不足。", "The prepaid points are not enough."),
+        Text("请购买新的积分包后重试。", "Buy another pack and try again."),
+    )
 
 
 def granting(partner: PartnerTerms, today: date) -> ContractTerms:

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.keyring import KeyRing, Purpose
-from marketplace.kernel.refusals import Kind, NotFound, Refusal
+from marketplace.kernel.refusals import ChangedMeanwhile, NotFound
 from marketplace.kernel.text import marked
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
@@ -53,15 +53,6 @@ class PayoutAccountView(msgspec.Struct, frozen=True, kw_only=True):
     changed_at: datetime
 
 
-class AccountChanged(Refusal):
-    """Somebody changed the account since it was read, or it is there already."""
-
-    kind = Kind.PRECONDITION
-    code = "changed_meanwhile"
-    zh = "付款账户已存在或在您读取之后被修改：请重新读取，并以其 ETag 作为 If-Match。"
-    en = "The account is there already, or was changed since you read it: read it, and send its ETag as If-Match."
-
-
 async def set_payout_account(
     work: UnitOfWork,
     partner_id: UUID,
@@ -73,14 +64,14 @@ async def set_payout_account(
 ) -> PayoutAccountView:
     """Put the account in the place of one of those editions (None: there is none yet) and return it masked.
 
-    The partner is told that it changed, with the last four of the number. Raises NotFound, AccountChanged.
+    The partner is told that it changed, with the last four of the number. Raises NotFound, ChangedMeanwhile.
     """
     await lock_partner(work, partner_id)
     present = await work.fetchval("SELECT version FROM payout_account WHERE partner_id = $1", partner_id)
     version, last_four = present or 0, account.number[-4:]
     # "0" is the edition of none yet; `*` is none of what is not there.
     if version not in (only(0) if editions is None else editions) or (present is None and editions is ANY):
-        raise AccountChanged
+        raise ChangedMeanwhile
     written = await work.fetchval(
         "INSERT INTO payout_account AS a (partner_id, version, holder, bank, number_sealed, last_four, document_reference,"
         " changed_by, changed_at) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8)"
@@ -91,7 +82,7 @@ async def set_payout_account(
         account.document_reference, actor, now, version,
     )  # fmt: skip
     if written != version + 1:
-        raise AccountChanged
+        raise ChangedMeanwhile
     await publish(work, [PayoutAccountChanged(partner_id, last_four, now)], now)
     await audit.record(
         work, actor, "payout_account.set", f"partner:{partner_id}", now,

@@ -8,7 +8,8 @@ import msgspec
 from litestar.connection import ASGIConnection
 
 from marketplace.kernel.clock import WALL
-from marketplace.kernel.refusals import Kind, Refusal
+from marketplace.kernel.refusals import Explanation, Kind, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform.database import DB, is_live
 from marketplace.platform.identity import Caller, Identity, InsufficientScope, ProofNeeded, Unauthenticated, identity_of
 from marketplace.platform.problems import HttpRequest, parse_id
@@ -29,6 +30,10 @@ class PartnerStopped(Refusal):
     code = "partner_stopped"
     zh = "合作方当前状态为 {status}，不能调用接口。"
     en = "The partner is {status} and may not call."
+    explanation = Explanation(
+        Text("合作方已暂停或终止，不能执行此操作。", "The partner is suspended or terminated and may not do this."),
+        Text("请联系运营。", "Contact operations."),
+    )
 
 
 class PartnerSuspended(PartnerStopped):
@@ -45,6 +50,13 @@ class NotYourLocation(Refusal):
     code = "not_your_location"
     zh = "该凭证或人员只能在以下门店核销：{allowed}。"
     en = "These credentials, or this person, take vouchers only at: {allowed}."
+    explanation = Explanation(
+        Text(
+            "凭证或人员只能在指定门店核销。",
+            "The credentials or the person may use vouchers only at certain locations.",
+        ),
+        Text("请使用 allowed 中的门店编号。", "Send one of the location ids in `allowed`."),
+    )
 
 
 class PartnerCaller(msgspec.Struct, frozen=True):

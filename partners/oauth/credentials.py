@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from marketplace.kernel.ids import uuid7
-from marketplace.kernel.refusals import NotFound, Refusal
+from marketplace.kernel.refusals import Explanation, NotFound, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform import audit
 from marketplace.platform.database import DB, UnitOfWork, unit_of_work
 from marketplace.platform.events import publish
@@ -32,6 +33,10 @@ class NoSecret(Refusal):
     code = "no_secret"
     zh = "该客户端使用 {auth_method} 认证，没有密钥可更换。"
     en = "The client authenticates by {auth_method} and has no secret to rotate."
+    explanation = Explanation(
+        Text("该客户端不使用密钥认证。", "The client does not authenticate with a secret."),
+        Text("请更换其公钥（JWKS）。", "Replace its public keys (JWKS) instead."),
+    )
 
 
 class ClientRevoked(Refusal):
@@ -40,6 +45,10 @@ class ClientRevoked(Refusal):
     code = "client_revoked"
     zh = "该客户端已被撤销；请签发新的客户端。"
     en = "The client was revoked; issue a new one."
+    explanation = Explanation(
+        Text("该 OAuth 客户端已被撤销。", "The OAuth client has been revoked."),
+        Text("请签发新的客户端。", "Create a new client."),
+    )
 
 
 async def add_secret(

@@ -20,7 +20,8 @@ from joserfc.jwk import ECKey, KeySet, KeySetSerialization, RSAKey
 
 from marketplace.kernel.clock import WALL
 from marketplace.kernel.keyring import KeyRing, Purpose
-from marketplace.kernel.refusals import Refusal
+from marketplace.kernel.refusals import Explanation, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform import audit
 from marketplace.platform.database import DB, UnitOfWork, unit_of_work
 from marketplace.platform.foreign import import_jwks
@@ -56,6 +57,10 @@ class RotationUnderWay(Refusal):
     code = "rotation_under_way"
     zh = "新的签名密钥已经生成，将自 {signs_from} 起使用。"
     en = "The next signing key has been made; it signs from {signs_from} on."
+    explanation = Explanation(
+        Text("新的签名密钥已生成，尚未启用。", "A new signing key has been made and is not in use yet."),
+        Text("请等到 signs_from 之后。", "Wait until `signs_from`."),
+    )
 
 
 class SigningKey(msgspec.Struct, frozen=True):

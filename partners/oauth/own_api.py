@@ -6,7 +6,8 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.refusals import Kind, Refusal
+from marketplace.kernel.refusals import Explanation, Kind, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform.database import LIVE, UnitOfWork, in_place
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import InsufficientScope
@@ -101,6 +102,10 @@ class NotTheClient(Refusal):
     code = "not_the_client"
     zh = "须使用该客户端自己的令牌（client_credentials）。"
     en = "This takes a token of the client's own (client_credentials)."
+    explanation = Explanation(
+        Text("该操作须使用客户端自己的令牌。", "The operation takes a token of the client itself."),
+        Text("请以 client_credentials 获取令牌。", "Request a token with the client_credentials grant."),
+    )
 
 
 async def _need_whole(request: HttpRequest, partner: PartnerCaller) -> None:

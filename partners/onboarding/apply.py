@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.ids import uuid7
-from marketplace.kernel.refusals import InvalidField, NotFound, Refusal
+from marketplace.kernel.refusals import Explanation, InvalidField, NotFound, Refusal
 from marketplace.kernel.text import Text
 from marketplace.platform import audit
 from marketplace.platform.database import DB, UnitOfWork
@@ -89,6 +89,13 @@ class NotAmendable(Refusal):
     code = "application_decided"
     zh = "申请已有结果，不再需要申请令牌。"
     en = "The application was decided; a token would open nothing."
+    explanation = Explanation(
+        Text(
+            "该申请已有结果，不能再修改，也不再需要申请令牌。",
+            "The application has been decided. It can no longer be changed, and its token opens nothing.",
+        ),
+        Text("请以合作方账号登录，或联系运营。", "Sign in as the partner, or contact operations."),
+    )
 
 
 async def new_token(work: UnitOfWork, partner_id: UUID, now: datetime) -> str:

@@ -8,7 +8,8 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from marketplace.kernel.refusals import InvalidField, NotFound, Refusal
+from marketplace.kernel.refusals import Explanation, InvalidField, NotFound, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
 from partners.onboarding.domain import (
@@ -36,6 +37,10 @@ class RequirementsMissing(Refusal):
     code = "requirements_missing"
     zh = "还有 {count} 项要求未满足：{codes}。"
     en = "Requirements are not met: {codes} ({count})."
+    explanation = Explanation(
+        Text("仍有上线要求未满足。", "Requirements of the onboarding checklist are not met."),
+        Text("请逐项完成 codes 中的要求。", "Meet each requirement in `codes`."),
+    )
 
     def __init__(self, gate: Gate, requirements: Sequence[Requirement]) -> None:
         """Keep each requirement with its title, help, and whose move it is."""

@@ -7,7 +7,8 @@ import asyncpg
 import msgspec
 
 from marketplace.kernel.event import Event
-from marketplace.kernel.refusals import Kind, Refusal
+from marketplace.kernel.refusals import Explanation, Kind, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform.database import UnitOfWork, columns
 from marketplace.platform.events import publish
 from partners.onboarding.domain import PARTNER
@@ -57,6 +58,13 @@ class RowsRefused(Refusal):
     zh = "{errors_total} 处有误，未导入任何门店；可先用 dry_run=true 检查，或用 partial=true 只导入正确的行。"
     en = (
         "{errors_total} problems: nothing was imported. Try with dry_run=true, or take the good rows with partial=true."
+    )
+    explanation = Explanation(
+        Text("文件中有错误的行，未导入任何数据。", "Rows of the file are wrong. Nothing was imported."),
+        Text(
+            "请修正 errors 中的行，或用 partial=true 只导入正确的行。",
+            "Correct the rows in the report, or import only the good rows with partial=true.",
+        ),
     )
 
 

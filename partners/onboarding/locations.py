@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from marketplace.kernel.refusals import NotFound, Refusal
+from marketplace.kernel.refusals import Explanation, NotFound, Refusal
 from marketplace.kernel.search import folded
 from marketplace.kernel.text import Text
 from marketplace.platform.database import DB, UnitOfWork, columns
@@ -34,6 +34,10 @@ class LocationExists(Refusal):
     code = "location_exists"
     zh = "门店编号 {id} 已存在。"
     en = "There is a location {id} already."
+    explanation = Explanation(
+        Text("该门店编号已经存在。", "A location with this id already exists."),
+        Text("请修改已有门店，或换用其他编号。", "Update the existing location, or use another id."),
+    )
 
 
 async def add_location(work: UnitOfWork, partner_id: UUID, location: LocationInput, now: datetime) -> LocationView:

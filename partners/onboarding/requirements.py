@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import asyncpg
 
-from marketplace.kernel.refusals import InvalidField, Kind, NotFound, Refusal
+from marketplace.kernel.refusals import ChangedMeanwhile, Explanation, InvalidField, NotFound, Refusal
 from marketplace.kernel.text import Text
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
@@ -32,15 +32,10 @@ class RequirementExists(Refusal):
     code = "requirement_exists"
     zh = "要求 {requirement} 已存在；停用的可以重新启用。"
     en = "There is a requirement {requirement} already; a retired one can be switched on again."
-
-
-class RequirementChanged(Refusal):
-    """Somebody changed it since it was read."""
-
-    kind = Kind.PRECONDITION
-    code = "changed_meanwhile"
-    zh = "该要求已被他人修改，当前版本为 {version}；请重新读取后再改。"
-    en = "Somebody changed it meanwhile: it is at version {version}. Read it again and then change it."
+    explanation = Explanation(
+        Text("该要求已经存在。", "A requirement with this code already exists."),
+        Text("请修改或重新启用已有的要求。", "Update or reactivate the existing one."),
+    )
 
 
 async def list_requirements() -> RequirementList:
@@ -94,7 +89,7 @@ async def create_requirement(work: UnitOfWork, new: RequirementInput, actor: str
 async def change_requirement(work: UnitOfWork, code: str, patch: Patch, actor: str, now: datetime) -> RequirementView:
     """Replace what a requirement says and return it; its code and kind stay, since answers were given to them.
 
-    Raises NotFound, RequirementChanged when the patch's `version` is not the present one, InvalidField.
+    Raises NotFound, ChangedMeanwhile when the patch's `version` is not the present one, InvalidField.
     """
     before = await _locked(work, code)
     if "version" not in patch:
@@ -118,7 +113,7 @@ async def change_requirement(work: UnitOfWork, code: str, patch: Patch, actor: s
         now,
     )
     if row is None:
-        raise RequirementChanged(version=before.version)
+        raise ChangedMeanwhile
     view = _view(row)
     await audit.record(
         work, actor, "requirement.change", f"requirement:{code}", now, before=_audited(before), after=_audited(view)

@@ -7,7 +7,8 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.kernel.refusals import Kind, Refusal
+from marketplace.kernel.refusals import Explanation, Kind, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform.database import DB, UnitOfWork
 from marketplace.settings import Settings
 from partners.staff.domain import MAY_SIGN_IN, normal_email
@@ -26,6 +27,13 @@ class SignInRefused(Refusal):
     code = "sign_in_refused"
     zh = "邮箱或密码不正确，或该账号目前不能登录。"
     en = "The e-mail address or the password is wrong, or the account cannot sign in at present."
+    explanation = Explanation(
+        Text(
+            "邮箱或密码不正确，或账号不能登录。",
+            "The e-mail address or the password is wrong, or the account cannot sign in.",
+        ),
+        Text("请核对后重试，或重设密码。", "Check both and try again, or reset the password."),
+    )
 
 
 class CodeRefused(Refusal):
@@ -35,6 +43,10 @@ class CodeRefused(Refusal):
     code = "code_refused"
     zh = "验证码不正确、已过期或已用过；请等待下一个验证码。"
     en = "The code is wrong, too old, or was used before; wait for the next one."
+    explanation = Explanation(
+        Text("验证码不正确、已过期或已用过。", "The code is wrong, expired or already used."),
+        Text("请等待验证器显示下一个验证码。", "Wait for the authenticator's next code."),
+    )
 
 
 class TooManyGuesses(Refusal):
@@ -44,6 +56,10 @@ class TooManyGuesses(Refusal):
     code = "too_many_guesses"
     zh = "尝试次数过多，请 15 分钟后再试。"
     en = "Too many tries; please wait a quarter of an hour."
+    explanation = Explanation(
+        Text("尝试次数过多，暂时锁定。", "Too many attempts. Signing in is blocked for a while."),
+        Text("请 15 分钟后再试。", "Wait a quarter of an hour and try again."),
+    )
 
 
 class Candidate(msgspec.Struct, frozen=True):

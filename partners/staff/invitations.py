@@ -16,7 +16,8 @@ import structlog
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import uuid7
-from marketplace.kernel.refusals import Kind, Refusal
+from marketplace.kernel.refusals import Explanation, Kind, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.events import StoredEvent
 from marketplace.platform.mail import post_mail, post_unsent
@@ -47,6 +48,13 @@ class LinkUsed(Refusal):
     way_out = "partner_sign_in"
     zh = "链接无效、已使用或已过期。请让邀请您的人重新发送，或在登录页重新申请。"
     en = "This link is not good, was used, or is too old. Ask for a new one."
+    explanation = Explanation(
+        Text("链接无效、已使用或已过期。", "The link is not valid, was used or has expired."),
+        Text(
+            "请让邀请您的人重新发送，或在登录页重新申请。",
+            "Ask for a new invitation, or request a new link on the sign-in page.",
+        ),
+    )
 
 
 class Invited(msgspec.Struct, frozen=True, kw_only=True):

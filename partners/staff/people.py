@@ -12,8 +12,9 @@ from uuid import UUID
 import asyncpg
 
 from marketplace.kernel.ids import uuid7
-from marketplace.kernel.refusals import InvalidField, Kind, NotFound, Refusal
+from marketplace.kernel.refusals import ChangedMeanwhile, Explanation, InvalidField, NotFound, Refusal
 from marketplace.kernel.states import TransitionRefusedError
+from marketplace.kernel.text import Text
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.editions import Editions
@@ -37,6 +38,13 @@ class StaffExists(Refusal):
     code = "staff_exists"
     zh = "{email} 已在人员名单中；停用的人员可以重新邀请。"
     en = "{email} is one of your people already; somebody disabled can be invited again."
+    explanation = Explanation(
+        Text("该邮箱已在人员名单中。", "The address already belongs to one of the partner's staff."),
+        Text(
+            "请修改已有人员；停用的可以重新邀请。",
+            "Update the existing person; somebody disabled can be invited again.",
+        ),
+    )
 
 
 class TooManyStaff(Refusal):
@@ -45,6 +53,10 @@ class TooManyStaff(Refusal):
     code = "too_many_staff"
     zh = "最多可有 {most} 名人员。"
     en = "There are {most} people at the most."
+    explanation = Explanation(
+        Text("人员数量已达上限。", "The number of staff has reached its limit."),
+        Text("请先停用不再需要的人员。", "Disable people who no longer need access."),
+    )
 
 
 class LastOwner(Refusal):
@@ -53,6 +65,10 @@ class LastOwner(Refusal):
     code = "last_owner"
     zh = "这是最后一位可登录的负责人：请先让另一位人员成为负责人。"
     en = "This is the last owner who can sign in: make somebody else an owner first."
+    explanation = Explanation(
+        Text("这是最后一位可以登录的负责人。", "This is the last owner who can sign in."),
+        Text("请先让另一位人员成为负责人。", "Make another person an owner first."),
+    )
 
 
 class OwnerPresent(Refusal):
@@ -61,6 +77,10 @@ class OwnerPresent(Refusal):
     code = "owner_present"
     zh = "该合作方已有可登录的负责人，请由其邀请人员。"
     en = "An owner of this partner can sign in; inviting people is theirs."
+    explanation = Explanation(
+        Text("该合作方已有可以登录的负责人。", "The partner has an owner who can sign in."),
+        Text("请由负责人邀请人员。", "Have the owner invite people."),
+    )
 
 
 class NotAnOwner(Refusal):
@@ -69,15 +89,10 @@ class NotAnOwner(Refusal):
     code = "not_an_owner"
     zh = "该人员不是负责人：请由合作方负责人停用后重新邀请。"
     en = "This person is no owner: an owner of the partner can disable and invite them again."
-
-
-class StaffChangedMeanwhile(Refusal):
-    """Somebody changed the person since it was read."""
-
-    kind = Kind.PRECONDITION
-    code = "changed_meanwhile"
-    zh = "该人员已被他人修改，请重新读取后再改。"
-    en = "Somebody changed this person meanwhile; read again and then change."
+    explanation = Explanation(
+        Text("该人员不是负责人。", "The person is not an owner."),
+        Text("请由合作方负责人处理。", "Have an owner of the partner handle it."),
+    )
 
 
 async def invite(work: UnitOfWork, partner_id: UUID, new: StaffInput, actor: str, now: datetime) -> StaffView:
@@ -154,10 +169,10 @@ async def reset_owner(
 async def change(
     work: UnitOfWork, partner_id: UUID, staff_id: UUID, patch: Patch, editions: Editions, actor: str, now: datetime
 ) -> StaffView:
-    """Change name, roles or places, and return the person. Raises NotFound, StaffChangedMeanwhile, LastOwner, InvalidField."""
+    """Change name, roles or places, and return the person. Raises NotFound, ChangedMeanwhile, LastOwner, InvalidField."""
     before = await _locked(work, partner_id, staff_id)
     if before["version"] not in editions:
-        raise StaffChangedMeanwhile
+        raise ChangedMeanwhile
     stood = [StaffRole(role) for role in before["roles"]]
     wanted = patched(StaffContent(before["name"], stood, before["locations"]), patch)
     roles = check_roles(wanted.roles) if "roles" in patch else stood

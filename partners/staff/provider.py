@@ -14,7 +14,7 @@ import httpx
 
 from marketplace.kernel.keyring import Purpose
 from marketplace.kernel.mail_addresses import address_refusal
-from marketplace.kernel.refusals import InvalidField, Kind, NotFound, Refusal
+from marketplace.kernel.refusals import ChangedMeanwhile, Explanation, InvalidField, Kind, NotFound, Refusal
 from marketplace.kernel.text import Text
 from marketplace.platform import audit
 from marketplace.platform.database import DB, UnitOfWork
@@ -30,7 +30,7 @@ from partners.reading import reader
 from partners.staff.company_address import Company, sign_in_address
 from partners.staff.domain import MAY_SIGN_IN, StaffStatus, normal_email
 from partners.staff.join import tell_joined
-from partners.staff.people import StaffChangedMeanwhile, invite_again
+from partners.staff.people import invite_again
 from partners.staff.schemas import IdentityProviderInput, IdentityProviderView
 from partners.staff.sign_in import end_sessions
 
@@ -54,6 +54,13 @@ class NotInvited(Refusal):
     way_out = "partner_sign_in"
     zh = "公司账号登录成功，但没有找到对应的邀请；请让负责人邀请您已验证的公司邮箱。"
     en = "Your company signed you in, but nobody with your verified e-mail address was invited; ask an owner to invite you."
+    explanation = Explanation(
+        Text(
+            "公司账号登录成功，但没有对应的邀请。",
+            "The company's sign-in worked, but no invitation exists for the address.",
+        ),
+        Text("请让负责人邀请您已验证的公司邮箱。", "Ask an owner to invite your verified e-mail address."),
+    )
 
 
 class ProviderUnreachable(Refusal):
@@ -62,6 +69,13 @@ class ProviderUnreachable(Refusal):
     code = "provider_unreachable"
     zh = "无法从 {issuer} 取得登录服务的说明或公钥：请确认地址可从公网访问，且其 issuer 与此处完全一致。"
     en = "{issuer} gives no description or no keys: it must be open to the Internet, and call itself by just this issuer."
+    explanation = Explanation(
+        Text("无法取得身份提供方的说明或公钥。", "The identity provider's metadata or keys cannot be fetched."),
+        Text(
+            "请确认地址可从公网访问，且 issuer 完全一致。",
+            "See that the address is reachable from the Internet and that its issuer matches exactly.",
+        ),
+    )
 
 
 async def see_provider(settings: Settings, partner_id: UUID) -> IdentityProviderView:
@@ -91,7 +105,7 @@ async def set_provider(
     """Record or replace the partner's provider and return it; `editions` has the one that is replaced; None where there is none.
 
     At another issuer the subjects are other people: whoever signed in by the one before is invited anew.
-    Raises InvalidField, StaffChangedMeanwhile.
+    Raises InvalidField, ChangedMeanwhile.
     """
     outbound.check("issuer", said.issuer)
     await lock_partner(work, partner_id)
@@ -100,7 +114,7 @@ async def set_provider(
         partner_id,
     )
     if (before is None) != (editions is None) or (before and editions and before["version"] not in editions):
-        raise StaffChangedMeanwhile
+        raise ChangedMeanwhile
     same = before is not None and (before["issuer"], before["client_id"]) == (said.issuer, said.client_id)
     if said.client_secret is None and not same:  # a kept secret must not go to another address
         raise InvalidField("client_secret", "首次设置或更换服务时必须填写。", "is needed for a new issuer or client.")

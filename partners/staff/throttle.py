@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 import msgspec
 
 from marketplace.kernel.keyring import KeyRing, Purpose
-from marketplace.kernel.refusals import Kind, Refusal
+from marketplace.kernel.refusals import Explanation, Kind, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform.database import DB, UnitOfWork, unit_of_work
 
 WINDOW = timedelta(minutes=15)
@@ -64,6 +65,10 @@ class TooManyMessages(Refusal):
     code = "too_many_messages"
     zh = "今天发往该邮箱的邀请已达上限（{most} 封）；请让对方查看收件箱和垃圾邮件，或明天再试。"
     en = "This mailbox was sent {most} messages today, which is the most; have its owner look for them, or try again tomorrow."
+    explanation = Explanation(
+        Text("该邮箱今天收到的邀请已达上限。", "The mailbox has received the most invitations of a day."),
+        Text("请让对方查看垃圾邮件，或明天再试。", "Have its owner look in the spam folder, or try again tomorrow."),
+    )
 
 
 async def count_link(work: UnitOfWork, email: str, now: datetime, device: str | None = None) -> bool:

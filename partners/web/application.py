@@ -13,7 +13,8 @@ from litestar.di import NamedDependency
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.keyring import WrongSecretError
-from marketplace.kernel.refusals import Kind, Refusal
+from marketplace.kernel.refusals import Explanation, Kind, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform.database import unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
@@ -45,6 +46,10 @@ class LinkGone(Refusal):
     way_out = "partner"
     zh = "链接已失效，请使用最近一封邮件中的链接。"
     en = "This link is no longer good; use the one in the latest message."
+    explanation = Explanation(
+        Text("链接已被更新的邮件取代。", "The link was replaced by one in a later message."),
+        Text("请使用最近一封邮件中的链接。", "Use the link in the latest message."),
+    )
 
 
 @get("/partner/application")

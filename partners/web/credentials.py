@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.refusals import Kind, NotFound, Refusal
+from marketplace.kernel.refusals import Explanation, Kind, NotFound, Refusal
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
 from marketplace.platform.database import unit_of_work
@@ -52,6 +52,13 @@ class MoreThanYourRole(Refusal):
     code = "more_than_your_role"
     zh = "正式凭证的权限不能超出您的角色，以下各项您的角色没有：{zh_scopes}"
     en = "Live credentials cannot do more than your role, which does not have: {en_scopes}"
+    explanation = Explanation(
+        Text(
+            "正式凭证的权限不能超出创建者的角色。",
+            "Live credentials cannot have more scopes than the role of the person who creates them.",
+        ),
+        Text("请减少权限，或由负责人创建。", "Choose fewer scopes, or have an owner create the credentials."),
+    )
 
     def __init__(self, scopes: Collection[str]) -> None:
         """Say each of the scopes in the sentence of the consent page."""

@@ -22,8 +22,9 @@ from litestar.types import ControllerRouterHandler
 
 from marketplace.kernel.keyring import Purpose
 from marketplace.kernel.letters import complaint
-from marketplace.kernel.refusals import Kind, Refusal
+from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.states import TransitionRefusedError
+from marketplace.kernel.text import Text
 from marketplace.kernel.typed_text import typed_plain
 from marketplace.platform.problems import handle_refusal
 from marketplace.settings import Settings
@@ -79,6 +80,10 @@ class RoleNeeded(Refusal):
     way_out = "partner"
     zh = "您的角色不能使用此页面，请联系贵公司的负责人。"
     en = "Your role does not open this page; ask an owner of your company."
+    explanation = Explanation(
+        Text("您的角色不能使用此页面。", "Your role does not open this page."),
+        Text("请联系贵公司的负责人。", "Ask an owner of your company."),
+    )
 
 
 STATE_NAMES: dict[str, tuple[str, str]] = {

@@ -9,10 +9,11 @@ import msgspec
 from marketplace.kernel.clock import WALL
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.keyring import KeyRing
-from marketplace.kernel.refusals import NotFound, Refusal
+from marketplace.kernel.refusals import ChangedMeanwhile, Explanation, NotFound, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
-from marketplace.platform.editions import ChangedMeanwhile, Editions
+from marketplace.platform.editions import Editions
 from marketplace.platform.outbound import Outbound
 from marketplace.platform.paging import Cursors, Page
 from marketplace.platform.patches import Patch, patched
@@ -36,6 +37,10 @@ class TooManyEndpoints(Refusal):
     code = "too_many_endpoints"
     zh = "最多可有 {most} 个 Webhook 端点；请先删除不用的。"
     en = "There are {most} webhook endpoints at the most; delete one that is not used."
+    explanation = Explanation(
+        Text("Webhook 端点已达上限。", "The number of webhook endpoints has reached its limit."),
+        Text("请先删除不用的端点。", "Delete an endpoint that is not used."),
+    )
 
 
 class Endpoints:

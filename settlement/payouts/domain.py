@@ -3,7 +3,8 @@
 from datetime import date, datetime
 from enum import StrEnum
 
-from marketplace.kernel.refusals import InvalidField, Kind, Refusal
+from marketplace.kernel.refusals import Explanation, InvalidField, Kind, Refusal
+from marketplace.kernel.text import Text
 
 
 class Rail(StrEnum):
@@ -19,6 +20,10 @@ class NothingToPay(Refusal):
     code = "nothing_to_pay"
     zh = "账单合计为 {total_minor} 分，无需付款。"
     en = "The statement comes to {total_minor} minor units; there is nothing to pay."
+    explanation = Explanation(
+        Text("账单合计为零或负数，无需付款。", "The statement's total is zero or less. There is nothing to pay."),
+        Text("无需处理。", "Nothing to do."),
+    )
 
 
 class BelowMinimum(Refusal):
@@ -30,6 +35,13 @@ class BelowMinimum(Refusal):
         "{waiting_minor} minor units wait to be paid, less than the contract's smallest payout of {minimum_minor}: they are"
         " carried forward."
     )
+    explanation = Explanation(
+        Text("待付金额低于合同约定的最低付款额。", "The amount to be paid is below the contract's minimum payout."),
+        Text(
+            "无需处理：金额结转，达到最低付款额后再付款。",
+            "Nothing to do: the amount is carried forward until it reaches the minimum.",
+        ),
+    )
 
 
 class PayoutsStopped(Refusal):
@@ -39,6 +51,10 @@ class PayoutsStopped(Refusal):
     code = "payouts_stopped"
     zh = "自 {since} 起校验未通过（{invariant}），付款已停止，请联系技术支持。"
     en = "The numbers do not add up ({invariant}, known since {since}); payouts are stopped until that is explained."
+    explanation = Explanation(
+        Text("账簿校验未通过，付款已停止。", "A check of the books failed, and payouts are stopped."),
+        Text("请联系技术支持，查明原因后恢复。", "Contact support. Payouts resume when the cause is found."),
+    )
 
     def __init__(self, invariant: str, since: datetime) -> None:
         """Name the invariant, and since when its breach is known."""
@@ -54,6 +70,16 @@ class ChecksTooOld(Refusal):
     en = (
         "A payout wants the book checked within {hours} hours; {invariant} was last checked {en_when}."
         " See that `marketplace work` is running."
+    )
+    explanation = Explanation(
+        Text(
+            "付款须以近期通过的账簿校验为据，而最近的校验过旧。",
+            "A payout requires that the books were checked recently, and the last check is too old.",
+        ),
+        Text(
+            "请确认 marketplace work 正在运行，待校验完成后重试。",
+            "See that `marketplace work` is running, and try again after the next check.",
+        ),
     )
 
     def __init__(self, invariant: str, checked_at: datetime | None, hours: int) -> None:

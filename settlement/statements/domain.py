@@ -11,8 +11,9 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.periods import Cycle, Period
-from marketplace.kernel.refusals import Refusal
+from marketplace.kernel.refusals import Explanation, Refusal
 from marketplace.kernel.states import Transitions
+from marketplace.kernel.text import Text
 from settlement.books.domain import Posting, PostingCode
 
 
@@ -50,6 +51,10 @@ class PeriodNotOver(Refusal):
     code = "period_not_over"
     zh = "{zh_month} 尚未结束，不能关账。"
     en = "{en_month} is not over yet and cannot be closed."
+    explanation = Explanation(
+        Text("账期尚未结束。", "The period is not over yet."),
+        Text("请在账期结束之后关账。", "Close the period after it has ended."),
+    )
 
     def __init__(self, period: Period) -> None:
         """Name the period."""
@@ -62,6 +67,10 @@ class EarlierPeriodOpen(Refusal):
     code = "earlier_period_open"
     zh = "须先关闭较早的账期 {zh_open_month}，再关闭 {zh_month}。"
     en = "{en_open_month} is still open: close it before {en_month}."
+    explanation = Explanation(
+        Text("较早的账期尚未关闭，账期须依次关闭。", "An earlier period is still open. Periods are closed in order."),
+        Text("请先关闭 open_period 所示的账期。", "Close the period in `open_period` first."),
+    )
 
     def __init__(self, still_open: Period, period: Period) -> None:
         """Name the first open period, and the one that was to be closed."""
@@ -84,6 +93,12 @@ class StatementChanged(Refusal):
     code = "statement_changed"
     zh = "账单与账簿不一致，已停止处理，请联系技术支持。"
     en = "The statement and its slice of the book differ; it can be neither approved nor paid until that is explained."
+    explanation = Explanation(
+        Text(
+            "账单与账簿不一致，已停止处理。", "The statement and the book differ. It can be neither approved nor paid."
+        ),
+        Text("请联系技术支持查明原因。", "Contact support to find the cause."),
+    )
 
 
 class StatementDraft(msgspec.Struct, frozen=True, kw_only=True):

@@ -195,7 +195,7 @@ async def test_a_database_that_is_away_or_hangs(dsn: str, settings: Settings) ->
         ]
         for answer in asked:
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "1"), answer.text
-            assert answer.json()["code"] == "database_away"
+            assert answer.json()["code"] == "service_unavailable"
         signed_in = {"Accept": "text/html", "Cookie": f"{cookie_name(settings, 'session')}={'x' * 43}"}
         page = await api.get("/offers", headers=signed_in)
         assert page.status_code == 503

@@ -11,7 +11,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from marketplace.kernel.refusals import Kind, Refusal
+from marketplace.kernel.refusals import Explanation, Kind, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform.spreadsheets.table import Cell, FileUnreadable, Row, Table, kept
 
 ENCODINGS: dict[str, str] = {
@@ -65,6 +66,13 @@ class EncodingUnclear(Refusal):
     code = "encoding_unclear"
     zh = "{zh_reason}"
     en = "{en_reason}"
+    explanation = Explanation(
+        Text("无法确定文件的文字编码。", "The text encoding of the file cannot be determined."),
+        Text(
+            "请另存为 UTF-8 后重试，或在请求中说明编码。",
+            "Save the file as UTF-8 and try again, or declare its charset.",
+        ),
+    )
 
     def __init__(self) -> None:
         """Name the encodings that can be declared."""

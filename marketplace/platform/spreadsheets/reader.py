@@ -9,7 +9,8 @@ import msgspec
 import structlog
 from litestar.connection import ASGIConnection
 
-from marketplace.kernel.refusals import Kind, Refusal
+from marketplace.kernel.refusals import Explanation, Kind, Refusal
+from marketplace.kernel.text import Text
 from marketplace.platform.spreadsheets.child import MOST_CPU_S, Answer, FileFault
 from marketplace.platform.spreadsheets.csv_text import read_csv
 from marketplace.platform.spreadsheets.table import (
@@ -51,6 +52,10 @@ class ReaderBusy(Refusal):
     code = "reader_busy"
     zh = "正在处理其他文件，请稍后重试。"
     en = "Other files are being read; try again shortly."
+    explanation = Explanation(
+        Text("正在读取其他文件。", "Other files are being read."),
+        Text("请在 Retry-After 之后重试。", "Try again after Retry-After."),
+    )
 
     def __init__(self) -> None:
         """Say when to come again, in seconds."""

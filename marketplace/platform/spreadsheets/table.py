@@ -4,7 +4,8 @@ from typing import Literal
 
 import msgspec
 
-from marketplace.kernel.refusals import Kind, Refusal
+from marketplace.kernel.refusals import Explanation, Kind, Refusal
+from marketplace.kernel.text import Text
 
 CSV = "text/csv"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -69,6 +70,13 @@ class FileUnreadable(Refusal):
     code = "file_unreadable"
     zh = "文件无法读取：{zh_reason}"
     en = "The file cannot be read: {en_reason}"
+    explanation = Explanation(
+        Text("文件不是可读取的表格，或超出大小限制。", "The file is not a readable table, or exceeds a limit."),
+        Text(
+            "请按提示修正后重新上传，也可另存为 CSV。",
+            "Correct what the message says and upload again, or save the table as CSV.",
+        ),
+    )
 
     def __init__(self, zh_reason: str, en_reason: str) -> None:
         """Say why in both languages."""
