@@ -29,6 +29,7 @@ from marketplace.web import sign_in
 from marketplace.web.answer_page import answer
 from marketplace.web.oidc import OneIdClient
 from marketplace.web.pages import human_errors, page_router
+from marketplace.web.problem_pages import problem, problems
 from marketplace.web.sessions import signed_in
 
 HERE = Path(__file__).parent
@@ -67,7 +68,7 @@ def install(
     config.dependencies["oneid"] = Provide(lambda: oneid, sync_to_thread=False)
     config.dependencies["person"] = Provide(signed_in)
     config.exception_handlers = human_errors(config.exception_handlers)
-    handlers = [sign_in.begin, sign_in.callback, sign_in.sign_out, sign_in.choose_language, answer]
+    handlers = [sign_in.begin, sign_in.callback, sign_in.sign_out, sign_in.choose_language, answer, problems, problem]
     config.route_handlers.append(page_router("/", *handlers))
 
 
