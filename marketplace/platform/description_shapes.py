@@ -41,6 +41,10 @@ def describe_contents(operation: Schema, schemas: Schema) -> None:
     if body is not None and not body.get("description"):
         body["description"] = _of_content(body, schemas) or "The body."
     for status, answer in operation.get("responses", {}).items():
+        for kind, content in answer.get("content", {}).items():
+            if "contentEncoding" in content.get("schema", {}):  # the framework's guess at any bytes
+                text = kind.startswith("text/") or kind.endswith("+xml")
+                content["schema"] = {"type": "string"} if text else {"type": "string", "format": "binary"}
         if answer.get("description") in _FRAMEWORKS_WORDS:
             answer["description"] = _of_content(answer, schemas) or ("Done." if status == "204" else "The answer.")
 

@@ -24,8 +24,8 @@ class Types:
 
     def __init__(self, handlers: Mapping[str, HTTPRouteHandler]) -> None:
         """Look the handlers through, by operation id."""
-        self._bodies = {name: found for name, handler in handlers.items() if (found := _body(handler)) is not None}
-        self._answers = {name: dict(_answers(handler)) for name, handler in handlers.items()}
+        self._bodies = {name: found for name, handler in handlers.items() if (found := body_of(handler)) is not None}
+        self._answers = {name: dict(answers_of(handler)) for name, handler in handlers.items()}
         self._enums = [kind for handler in handlers.values() for kind in _enums(handler)]
 
     def describe(self, schema: Schema, operations: Mapping[str, Schema]) -> None:
@@ -120,13 +120,13 @@ def _parts(told: inspect.Type) -> Iterator[inspect.Type]:
         yield plain
 
 
-def _body(handler: HTTPRouteHandler) -> Any:
+def body_of(handler: HTTPRouteHandler) -> Any:
     """Return the type of the body, if the handler takes one that is decoded for it."""
     data = handler.parsed_fn_signature.parameters.get("data")
     return None if data is None else data.annotation
 
 
-def _answers(handler: HTTPRouteHandler) -> Iterator[tuple[int, Any]]:
+def answers_of(handler: HTTPRouteHandler) -> Iterator[tuple[int, Any]]:
     said = handler.responses or {}
     for status, answer in said.items():
         if answer.data_container is not None:

@@ -10,6 +10,7 @@ from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin, Yaml
 from litestar.openapi.spec import Components, Contact, License, OpenAPI, SecurityScheme, Tag
 
 from marketplace.platform.description import describe_patches, finish, operations
+from marketplace.platform.description_examples import add_examples, examples_of
 from marketplace.platform.description_types import Types
 from marketplace.platform.package import Package
 
@@ -65,6 +66,8 @@ class _Described(OpenAPI):
         self.operation_types.describe(schema, {one["operationId"]: one for _, one in operations(schema)})
         schema = finish(schema, self.operation_scopes, self.operation_roles)
         describe_patches(schema, self.operation_patches)
+        named = {one["operationId"]: one for _, one in operations(schema)}
+        add_examples(named, examples_of(self.packages))
         for package in self.packages:
             package.describe(schema)
         return schema
