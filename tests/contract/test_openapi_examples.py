@@ -50,5 +50,5 @@ def test_an_answer_has_an_example_of_its_type(operation: str) -> None:
             continue
         for content in contents(answer):
             assert "example" in content, "no example"
-            if int(status) in types:
+            if int(status) in types and not isinstance(content["example"], str):
                 msgspec.convert(content["example"], types[int(status)])
