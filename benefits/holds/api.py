@@ -7,9 +7,12 @@ from litestar.params import FromPath, JSONBody
 
 from benefits.desk.errands import PlaceHold, new_end, new_wish
 from benefits.desk.here import points_desk
+from benefits.holds.domain import HoldEndedAlready, TooManyUnits
 from benefits.holds.read import hold_view, holder
 from benefits.holds.schemas import HoldInput, HoldPostInput, HoldView, HoldVoidInput
+from benefits.redemptions.domain import Refused
 from marketplace.kernel.clock import Clock
+from marketplace.platform.description_problems import refusals
 from marketplace.platform.idempotency import IdempotencyKey, request_key
 from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
 from partners.oauth.callers import OemCaller
@@ -26,7 +29,7 @@ class Holds(Controller):
     @post(
         operation_id="place_hold",
         summary="Place a hold on points and stock",
-        opt=_WRITE,
+        opt=_WRITE | refusals(Refused),
         responses={201: ResponseSpec(HoldView, description="Held", generate_examples=False)},
     )
     async def place(
@@ -52,7 +55,7 @@ class Holds(Controller):
         "/{hold_id:str}/post",
         operation_id="post_hold",
         summary="Post a hold, in full or in part",
-        opt=_WRITE,
+        opt=_WRITE | refusals(HoldEndedAlready, TooManyUnits),
         status_code=200,
         responses={200: ResponseSpec(HoldView, description="Posted", generate_examples=False)},
     )
@@ -75,7 +78,7 @@ class Holds(Controller):
         "/{hold_id:str}/void",
         operation_id="void_hold",
         summary="Void a hold",
-        opt=_WRITE,
+        opt=_WRITE | refusals(HoldEndedAlready),
         status_code=200,
         responses={200: ResponseSpec(HoldView, description="Voided", generate_examples=False)},
     )

@@ -6,12 +6,21 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from benefits.offers.catalogue import of_partner, one_of_partner
-from benefits.offers.domain import OfferStatus
+from benefits.offers.domain import (
+    OfferStatus,
+    PointsNotAccepted,
+    SettlementPriceMissing,
+    SettlementPriceTooHigh,
+    SkuTaken,
+    StockBelowSold,
+)
 from benefits.offers.register import Rules, check_before_sale, edit, register, take_own_step, take_step
 from benefits.offers.schemas import CodesInput, CodesView, OfferAction, OfferInput, PartnerOfferView, StockInput
-from benefits.offers.supply import add_codes, set_stock
+from benefits.offers.supply import NotAPool, StockIsCodes, add_codes, set_stock
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.refusals import WrongState
 from marketplace.platform.database import UnitOfWork, is_live, unit_of_work
+from marketplace.platform.description_problems import refusals
 from marketplace.platform.editions import IfMatch, editions_of, etag
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
@@ -38,7 +47,7 @@ class PartnerOffers(Controller):
     @post(
         operation_id="create_offer",
         summary="Register an offer as a draft",
-        opt=_WRITE,
+        opt=_WRITE | refusals(PointsNotAccepted, SettlementPriceMissing, SettlementPriceTooHigh, SkuTaken),
         responses={201: ResponseSpec(PartnerOfferView, description="The draft", generate_examples=False)},
     )
     async def register(
@@ -83,7 +92,11 @@ class PartnerOffers(Controller):
         "/{offer_id:str}",
         operation_id="update_offer",
         summary="Update an offer by a new revision",
-        opt=_WRITE | {"patch": OfferInput},
+        opt=_WRITE
+        | {"patch": OfferInput}
+        | refusals(
+            WrongState, PointsNotAccepted, SettlementPriceMissing, SettlementPriceTooHigh, StockBelowSold, StockIsCodes
+        ),
     )
     async def edit(
         self,
@@ -101,7 +114,12 @@ class PartnerOffers(Controller):
             await edit(work, partner.partner_id, identifier, data, editions, partner.actor, rules, clock.now())
         return _with_etag(await one_of_partner(partner.partner_id, identifier))
 
-    @put("/{offer_id:str}/stock", operation_id="set_stock", summary="Set an offer's total stock", opt=_WRITE)
+    @put(
+        "/{offer_id:str}/stock",
+        operation_id="set_stock",
+        summary="Set an offer's total stock",
+        opt=_WRITE | refusals(StockIsCodes, StockBelowSold),
+    )
     async def stock(
         self,
         offer_id: FromPath[PathId],
@@ -119,7 +137,7 @@ class PartnerOffers(Controller):
         "/{offer_id:str}/codes",
         operation_id="upload_codes",
         summary="Upload the partner's own voucher codes",
-        opt=_CODES,
+        opt=_CODES | refusals(NotAPool),
         status_code=200,
         responses={200: ResponseSpec(CodesView, description="What became of them", generate_examples=False)},
     )
@@ -145,7 +163,7 @@ class PartnerOffers(Controller):
         "/{offer_id:str}/{action:str}",
         operation_id="change_offer_status",
         summary="Submit, withdraw, pause, resume or end an offer",
-        opt=_WRITE,
+        opt=_WRITE | refusals(WrongState, PointsNotAccepted, SettlementPriceMissing, SettlementPriceTooHigh),
         status_code=200,
         responses={200: ResponseSpec(PartnerOfferView, description="The offer", generate_examples=False)},
     )

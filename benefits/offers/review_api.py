@@ -6,12 +6,14 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from benefits.offers.catalogue import any_offer, in_status
-from benefits.offers.domain import OfferStatus
+from benefits.offers.domain import OfferStatus, PointsNotAccepted, SettlementPriceMissing, SettlementPriceTooHigh
 from benefits.offers.register import Rules, check_before_sale, take_step
 from benefits.offers.schemas import PartnerOfferView, ReasonInput
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.refusals import WrongState
 from marketplace.platform import audit
 from marketplace.platform.database import UnitOfWork
+from marketplace.platform.description_problems import refusals
 from marketplace.platform.idempotency import IdempotencyKey, Outcome, once, request_key
 from marketplace.platform.identity import Caller
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
@@ -82,7 +84,7 @@ class OfferReview(Controller):
         "/{offer_id:str}/approve",
         operation_id="approve_offer",
         summary="Approve an offer",
-        opt=_OPERATIONS,
+        opt=_OPERATIONS | refusals(WrongState, PointsNotAccepted, SettlementPriceMissing, SettlementPriceTooHigh),
         status_code=200,
         responses=_ANSWER,
     )
@@ -103,7 +105,7 @@ class OfferReview(Controller):
         "/{offer_id:str}/reject",
         operation_id="reject_offer",
         summary="Reject an offer",
-        opt=_OPERATIONS,
+        opt=_OPERATIONS | refusals(WrongState),
         status_code=200,
         responses=_ANSWER,
     )
@@ -123,7 +125,7 @@ class OfferReview(Controller):
         "/{offer_id:str}/pause",
         operation_id="pause_offer",
         summary="Pause a live offer",
-        opt=_OPERATIONS,
+        opt=_OPERATIONS | refusals(WrongState),
         status_code=200,
         responses=_ANSWER,
     )

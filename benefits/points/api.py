@@ -8,11 +8,14 @@ from litestar.params import FromQuery, JSONBody
 from benefits.desk.errands import new_earn, new_gift
 from benefits.desk.here import points_desk
 from benefits.members.resolve import MemberCaller
+from benefits.points.domain import InsufficientPoints, UnknownMember
 from benefits.points.earning import refused_unread
+from benefits.points.giving import CannotGive
 from benefits.points.schemas import EarningResults, EarningsInput, GiftInput, GiftView, Movement, PointsView
 from benefits.points.wallets import check_gift, movements, wallet_view
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
+from marketplace.platform.description_problems import refusals
 from marketplace.platform.idempotency import IdempotencyKey, key_for
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.platform.problems import HttpRequest, language_of
@@ -77,6 +80,7 @@ class MyPoints(Controller):
     @post(
         "/gifts",
         operation_id="give_points",
+        opt=refusals(InsufficientPoints, CannotGive, UnknownMember),
         summary="Give points to another member",
         responses={201: ResponseSpec(GiftView, description="Given", generate_examples=False)},
     )

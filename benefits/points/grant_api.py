@@ -5,11 +5,14 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 
-from benefits.points.granting import PointsGrantInput, PointsGrantView, grant
+from benefits.points.domain import AlreadyExpired, OccurredInFuture, ReferenceReused, UnknownMember
+from benefits.points.granting import GrantedBefore, PointsGrantInput, PointsGrantView, grant
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork
+from marketplace.platform.description_problems import refusals
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.problems import HttpRequest, language_of
+from partners.contracts.packs import GrantsNotAgreed, PackExhausted
 from partners.oauth.callers import OemCaller
 
 
@@ -22,7 +25,16 @@ class Grants(Controller):
     @post(
         operation_id="grant_points",
         summary="Grant points for a partner",
-        opt={"scope": "points:write"},
+        opt={"scope": "points:write"}
+        | refusals(
+            AlreadyExpired,
+            GrantedBefore,
+            GrantsNotAgreed,
+            OccurredInFuture,
+            PackExhausted,
+            ReferenceReused,
+            UnknownMember,
+        ),
         responses={201: ResponseSpec(PointsGrantView, description="What was granted", generate_examples=False)},
     )
     async def credit(

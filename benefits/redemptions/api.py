@@ -8,7 +8,8 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from benefits.desk.here import points_desk
 from benefits.members.resolve import MemberCaller
 from benefits.offers.cache import OfferCache
-from benefits.redemptions.domain import VoucherStatus
+from benefits.redemptions.cancelling import CancelWindowOver, CodesHandedOut, VoucherNotCancellable
+from benefits.redemptions.domain import Refused, VoucherStatus
 from benefits.redemptions.qr import qr_svg
 from benefits.redemptions.quote import quote
 from benefits.redemptions.redeem import cancel, redeem
@@ -22,8 +23,9 @@ from benefits.redemptions.schemas import (
     VoucherView,
 )
 from benefits.redemptions.vouchers import my_redemption, my_redemptions, my_voucher, my_vouchers
-from benefits.sandbox.magic import before_redemption
+from benefits.sandbox.magic import FulfilmentFailed, before_redemption
 from marketplace.kernel.clock import Clock
+from marketplace.platform.description_problems import refusals
 from marketplace.platform.idempotency import IdempotencyKey
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
@@ -61,6 +63,7 @@ class Redemptions(Controller):
 
     @post(
         operation_id="create_redemption",
+        opt=refusals(Refused, FulfilmentFailed),
         summary="Redeem points for an offer",
         responses={201: ResponseSpec(RedemptionView, description="Issued, with its voucher", generate_examples=False)},
     )
@@ -98,6 +101,7 @@ class Redemptions(Controller):
     @post(
         "/{redemption_id:str}/cancel",
         operation_id="cancel_redemption",
+        opt=refusals(VoucherNotCancellable, CancelWindowOver, CodesHandedOut),
         summary="Cancel an unused redemption",
         status_code=200,
         responses={

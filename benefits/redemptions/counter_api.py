@@ -5,6 +5,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery, JSONBody
 
+from benefits.redemptions.counter import NotUsed, UndoWindowOver, UnknownVoucher, UsedElsewhere, VoucherRefused
 from benefits.redemptions.counter_desk import UndoUse, Use, Verify, counter_desk
 from benefits.redemptions.schemas import (
     PartnerRedemption,
@@ -17,10 +18,11 @@ from benefits.redemptions.schemas import (
 )
 from benefits.redemptions.vouchers import of_partner
 from marketplace.kernel.clock import Clock
+from marketplace.platform.description_problems import refusals
 from marketplace.platform.idempotency import IdempotencyKey, request_key
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.platform.problems import HttpRequest, language_of
-from partners.oauth.callers import PartnerCaller
+from partners.oauth.callers import NotYourLocation, PartnerCaller
 
 
 class Counter(Controller):
@@ -33,7 +35,7 @@ class Counter(Controller):
         "/verify",
         operation_id="verify_voucher",
         summary="Verify a voucher",
-        opt={"scope": "vouchers:verify"},
+        opt={"scope": "vouchers:verify"} | refusals(UnknownVoucher, NotYourLocation),
         status_code=200,
         responses={200: ResponseSpec(VerifiedVoucher, description="Whatever its state", generate_examples=False)},
     )
@@ -51,7 +53,7 @@ class Counter(Controller):
         "/use",
         operation_id="use_voucher",
         summary="Use a voucher",
-        opt={"scope": "vouchers:use"},
+        opt={"scope": "vouchers:use"} | refusals(UnknownVoucher, VoucherRefused, NotYourLocation),
         status_code=200,
         responses={200: ResponseSpec(UsedVoucher, description="Taken", generate_examples=False)},
     )
@@ -71,7 +73,8 @@ class Counter(Controller):
         "/undo-use",
         operation_id="undo_voucher_use",
         summary="Undo the use of a voucher",
-        opt={"scope": "vouchers:use"},
+        opt={"scope": "vouchers:use"}
+        | refusals(UnknownVoucher, NotUsed, UndoWindowOver, UsedElsewhere, NotYourLocation),
         status_code=200,
         responses={200: ResponseSpec(UndoneUse, description="Undone", generate_examples=False)},
     )

@@ -6,7 +6,11 @@ It documents another error body than ours, does not know that unknown fields are
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from marketplace.kernel.calendar import END, FIRST
+from marketplace.kernel.refusals import Refusal
+from marketplace.platform.description_problems import add_problems, shared_answers
 from marketplace.platform.description_shapes import describe_contents, describe_parameters
 from marketplace.platform.identity import audience_of
 from marketplace.platform.patches import MEDIA_TYPES, patch_schema
@@ -46,17 +50,6 @@ PROBLEM: Schema = {
     },
 }
 
-_RESPONSES = {
-    "400": "The request is not valid; `errors` names the fields.",
-    "401": "No access token, or one that is not good here.",
-    "403": "The token is good, but not for this.",
-    "404": "There is no such thing, or it is not yours.",
-    "409": "The state of things stands against it; `code` says what.",
-    "422": "The Idempotency-Key was used before with a different request.",
-    "429": "Asked too often; again after Retry-After. Each answer says where the caller stands: RateLimit, RateLimit-Policy.",
-    "503": "Not now; try again after Retry-After.",
-}
-
 _COUNTED = (
     "/v1/partner/",
     "/v1/points/",
@@ -71,18 +64,26 @@ _SECURITY = {"members": "member", "admin": "staff", "partner": "partner", "point
 """The security scheme of each audience."""
 
 
-def finish(schema: Schema, scopes: Mapping[str, str], roles: Mapping[str, Sequence[str]]) -> Schema:
-    """Return the schema with our problems, guards and refused unknown fields; `scopes` and `roles` are by operation id."""
+class Asked(msgspec.Struct, frozen=True):
+    """What the handlers' `opt` say, by operation id: the guard's scope and roles, and the operation's own refusals."""
+
+    scopes: Mapping[str, str]
+    roles: Mapping[str, Sequence[str]]
+    refusals: Mapping[str, Sequence[type[Refusal]]]
+
+
+def finish(schema: Schema, asked: Asked) -> Schema:
+    """Return the schema with our problems, guards and refused unknown fields."""
     components = schema.setdefault("components", {})
     components.setdefault("schemas", {})["Problem"] = PROBLEM
-    components["responses"] = {f"Problem{status}": _response(text) for status, text in _RESPONSES.items()}
+    components["responses"] = shared_answers()
     closed: set[str] = set()
     for path, operation in operations(schema):
-        _secure(path, operation, scopes)
-        _name_roles(operation, roles.get(operation["operationId"], ()))
+        _secure(path, operation, asked.scopes)
+        _name_roles(operation, asked.roles.get(operation["operationId"], ()))
         describe_parameters(operation)
         describe_contents(operation, components["schemas"])
-        _answer_problems(path, operation)
+        add_problems(operation, _problems(path, operation), asked.refusals.get(operation["operationId"], ()))
         for name in _references(operation.get("requestBody", {})):
             _close(components["schemas"], name, closed)
     _keep_used_scopes(schema)
@@ -115,11 +116,6 @@ def operations(schema: Schema) -> Iterator[tuple[str, Schema]]:
                 yield path, item[method]
 
 
-def _response(text: str) -> Schema:
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {"description": text, "content": content}
-
-
 def _secure(path: str, operation: Schema, scopes: Mapping[str, str]) -> None:
     audience = audience_of(path)
     if audience is not None and "security" not in operation:
@@ -148,27 +144,46 @@ def _keep_used_scopes(schema: Schema) -> None:
             flow["scopes"] = {scope: flow["scopes"][scope] for scope in sorted(asked.get(name, ()))}
 
 
-def _answer_problems(path: str, operation: Schema) -> None:
-    parameters = operation.get("parameters", [])
-    wanted = ["503"] if path.startswith(("/v1/", "/oauth/")) else []
-    wanted.append("400")  # a bad Host, whatever is asked
+def _problems(path: str, operation: Schema) -> dict[str, set[str]]:
+    """Return the codes, by status, that come from what the operation has: a token, a key, a body, an edition."""
+    found: dict[str, set[str]] = {"400": {"bad_host"}, "default": {"internal", "misdirected"}}
+    for more in (_token_problems(path, operation), _request_problems(path, operation)):
+        for status, codes in more.items():
+            found.setdefault(status, set()).update(codes)
+    return found
+
+
+def _token_problems(path: str, operation: Schema) -> dict[str, set[str]]:
     schemes = {name for requirement in operation["security"] for name in requirement}
     guarded = not schemes.isdisjoint(_SECURITY.values())
+    found: dict[str, set[str]] = {"401": {"unauthenticated"}} if schemes else {}
     if path.startswith(_COUNTED) or guarded:  # bad tokens are counted at every door
-        wanted.append("429")
-    if schemes:
-        wanted.append("401")
+        found["429"] = {"rate_limited"}
     if guarded:
-        wanted.append("403")
+        found |= {"403": {"insufficient_scope"}, "503": {"identity_unavailable"}}
+    if "partner" in schemes:
+        found["401"].add("invalid_dpop_proof")
+        found["403"] |= {"partner_stopped"} | ({"sandbox_only"} if "/sandbox" in path else set())
+        found["503"].add("sandbox_unavailable")
+    return found
+
+
+def _request_problems(path: str, operation: Schema) -> dict[str, set[str]]:
+    parameters = {parameter["name"] for parameter in operation.get("parameters", [])}
+    found: dict[str, set[str]] = {}
+    if path.startswith(("/v1/", "/oauth/")):
+        found |= {"400": {"invalid_request"}, "503": {"service_unavailable"}}
     if "{" in path:
-        wanted.append("404")
-    if any(parameter["name"] == "Idempotency-Key" for parameter in parameters):
-        wanted += ["409", "422"]
-    responses = operation.setdefault("responses", {})
-    for status in wanted:
-        described = responses.get(status, {}).get("content", {})
-        if "application/json" not in described or "Validation Exception" in str(described):
-            responses[status] = {"$ref": f"#/components/responses/Problem{status}"}
+        found["404"] = {"not_found"}
+    if "requestBody" in operation:
+        found |= {"413": {"body_too_large"}, "415": {"unsupported_media_type"}}
+    if "Idempotency-Key" in parameters:
+        found |= {"409": {"request_in_progress"}, "422": {"idempotency_key_reused"}}
+        found["400"].add("idempotency_key_missing")
+    if "If-Match" in parameters:
+        found["412"] = {"changed_meanwhile"}
+        found["400"] |= {"if_match_missing", "if_match_weak"}
+    return found
 
 
 def _close(schemas: Schema, name: str, closed: set[str]) -> None:

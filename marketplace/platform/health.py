@@ -14,6 +14,7 @@ from marketplace.kernel.text import Text
 from marketplace.platform import invariant_api, limits
 from marketplace.platform.away import is_away
 from marketplace.platform.database import DB, Busy
+from marketplace.platform.description_problems import refusals
 from marketplace.platform.hosts import is_this_machine
 from marketplace.platform.identity import NoToken, Unauthenticated
 from marketplace.platform.invariant_api import invariant_metrics
@@ -90,6 +91,7 @@ async def _database_answers() -> bool:
     "/metrics",
     tags=["platform"],
     operation_id="get_metrics",
+    opt=refusals(MetricsClosed),
     summary="Get the Prometheus metrics",
     security=[{"metrics": []}, {}],
     media_type="text/plain",

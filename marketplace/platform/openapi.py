@@ -9,8 +9,9 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin, YamlRenderPlugin
 from litestar.openapi.spec import Components, Contact, License, OpenAPI, SecurityScheme, Tag
 
-from marketplace.platform.description import describe_patches, finish, operations
+from marketplace.platform.description import Asked, describe_patches, finish, operations
 from marketplace.platform.description_examples import add_examples, examples_of
+from marketplace.platform.description_problems import REFUSALS
 from marketplace.platform.description_types import Types
 from marketplace.platform.package import Package
 
@@ -55,8 +56,7 @@ class _Described(OpenAPI):
     """The framework's schema, finished as `description.py` says whenever it is written out."""
 
     # No fields: the schema's fields are what is written out.
-    operation_scopes: dict[str, str]
-    operation_roles: dict[str, Sequence[str]]
+    asked: Asked
     operation_patches: dict[str, type]
     operation_types: Types
     packages: Sequence[Package]
@@ -64,7 +64,7 @@ class _Described(OpenAPI):
     def to_schema(self) -> dict[str, Any]:
         schema = super().to_schema()
         self.operation_types.describe(schema, {one["operationId"]: one for _, one in operations(schema)})
-        schema = finish(schema, self.operation_scopes, self.operation_roles)
+        schema = finish(schema, self.asked)
         describe_patches(schema, self.operation_patches)
         named = {one["operationId"]: one for _, one in operations(schema)}
         add_examples(named, examples_of(self.packages))
@@ -76,8 +76,7 @@ class _Described(OpenAPI):
 class Description(OpenAPIConfig):
     """Litestar's configuration, whose schema comes out finished."""
 
-    operation_scopes: dict[str, str]
-    operation_roles: dict[str, Sequence[str]]
+    asked: Asked
     operation_patches: dict[str, type]
     operation_types: Types
     packages: Sequence[Package]
@@ -85,18 +84,13 @@ class Description(OpenAPIConfig):
     def note_handlers(self, app: Litestar) -> None:
         """Remember which scope and roles each operation's guard asks for, and what each PATCH changes."""
         handlers = [handler for route in app.routes for handler in getattr(route, "route_handlers", ())]
-        self.operation_scopes = {
-            handler.operation_id: handler.opt["scope"]
-            for handler in handlers
-            if "scope" in handler.opt and isinstance(handler.operation_id, str)
-        }
-        self.operation_roles = {
-            handler.operation_id: handler.opt["roles"]
-            for handler in handlers
-            if "roles" in handler.opt and isinstance(handler.operation_id, str)
-        }
         named = {handler.operation_id: handler for handler in handlers if isinstance(handler.operation_id, str)}
         self.operation_types = Types({name: handler for name, handler in named.items() if handler.include_in_schema})
+        self.asked = Asked(
+            scopes={name: handler.opt["scope"] for name, handler in named.items() if "scope" in handler.opt},
+            roles={name: handler.opt["roles"] for name, handler in named.items() if "roles" in handler.opt},
+            refusals={name: handler.opt[REFUSALS] for name, handler in named.items() if REFUSALS in handler.opt},
+        )
         self.operation_patches = {
             handler.operation_id: handler.opt["patch"]
             for handler in handlers
@@ -107,9 +101,9 @@ class Description(OpenAPIConfig):
         """Return the frame of the schema, which Litestar fills."""
         plain = super().to_openapi_schema()
         described = _Described(**{name: getattr(plain, name) for name in OpenAPI.__dataclass_fields__})
-        described.operation_scopes, described.packages = self.operation_scopes, self.packages
+        described.asked, described.packages = self.asked, self.packages
         described.operation_types = self.operation_types
-        described.operation_roles, described.operation_patches = self.operation_roles, self.operation_patches
+        described.operation_patches = self.operation_patches
         return described
 
 

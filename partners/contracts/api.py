@@ -6,7 +6,9 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.refusals import WrongState
 from marketplace.platform.database import UnitOfWork, unit_of_work
+from marketplace.platform.description_problems import refusals
 from marketplace.platform.editions import IfMatch, editions_of, etag
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
@@ -14,6 +16,7 @@ from marketplace.platform.paging import Page
 from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
 from marketplace.settings import Settings
 from partners.contracts.agreement import Proposal
+from partners.contracts.domain import ContractOverlaps
 from partners.contracts.draft import draft_contract, edit_contract, offer_contract, withdraw_contract
 from partners.contracts.rows import difference_of, list_contracts, see_contract
 from partners.contracts.schemas import ContractDifference, ContractView, EndContract, WithdrawContract
@@ -39,7 +42,7 @@ class AdminContracts(Controller):
     @post(
         operation_id="draft_contract",
         summary="Draft a contract",
-        opt=OPERATIONS,
+        opt=OPERATIONS | refusals(WrongState),
         responses={201: ResponseSpec(ContractView, description="The draft", generate_examples=False)},
     )
     async def draft(
@@ -85,7 +88,7 @@ class AdminContracts(Controller):
         "/{contract_id:str}",
         operation_id="replace_contract_draft",
         summary="Replace a draft of a contract",
-        opt=OPERATIONS,
+        opt=OPERATIONS | refusals(WrongState),
     )
     async def edit(
         self,
@@ -123,7 +126,7 @@ class AdminContracts(Controller):
         "/{contract_id:str}/offer",
         operation_id="offer_contract",
         summary="Offer a draft for signature",
-        opt=OPERATIONS,
+        opt=OPERATIONS | refusals(ContractOverlaps, WrongState),
         status_code=200,
         responses=ONE,
     )
@@ -151,7 +154,7 @@ class AdminContracts(Controller):
         "/{contract_id:str}/withdraw",
         operation_id="withdraw_contract",
         summary="Withdraw a version before both have signed",
-        opt=OPERATIONS,
+        opt=OPERATIONS | refusals(WrongState),
         status_code=200,
         responses=ONE,
     )
@@ -178,7 +181,7 @@ class AdminContracts(Controller):
         "/{contract_id:str}/end",
         operation_id="end_contract",
         summary="End a contract early",
-        opt=OPERATIONS,
+        opt=OPERATIONS | refusals(WrongState),
         status_code=200,
         responses=ONE,
     )

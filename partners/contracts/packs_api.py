@@ -7,12 +7,13 @@ from litestar.params import FromPath, JSONBody
 
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork
+from marketplace.platform.description_problems import refusals
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
 from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
 from marketplace.settings import Settings
 from partners.contracts.api import READERS
-from partners.contracts.packs import BoughtPacks, PackBalance, buy, see_packs
+from partners.contracts.packs import BoughtPacks, NoPacks, PackBalance, PaymentRecorded, buy, see_packs
 from partners.oauth.callers import PartnerCaller
 
 
@@ -25,7 +26,7 @@ class AdminPacks(Controller):
     @post(
         operation_id="record_point_packs",
         summary="Record point packs that a partner paid for",
-        opt={"roles": ["finance"]},
+        opt={"roles": ["finance"]} | refusals(NoPacks, PaymentRecorded),
         responses={201: ResponseSpec(PackBalance, description="The balance", generate_examples=False)},
     )
     async def record(

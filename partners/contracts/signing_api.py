@@ -5,14 +5,16 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.refusals import WrongState
 from marketplace.platform.database import UnitOfWork
+from marketplace.platform.description_problems import refusals
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
 from marketplace.platform.paging import Page
 from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
 from marketplace.settings import Settings
 from partners.contracts.api import ONE, OPERATIONS, AdminContracts, with_etag
-from partners.contracts.domain import Party
+from partners.contracts.domain import ContentDiffers, ContractOverlaps, Party, SameSigner
 from partners.contracts.packs_api import AdminPacks, OwnPacks
 from partners.contracts.payout_account_api import AdminPayoutAccount, OwnPayoutAccount
 from partners.contracts.rows import difference_of, list_contracts, see_contract
@@ -30,7 +32,14 @@ class AdminSignatures(Controller):
     tags = ["operations"]
     opt = OPERATIONS
 
-    @post("/sign", operation_id="sign_contract", summary="Sign a contract for the OEM", status_code=200, responses=ONE)
+    @post(
+        "/sign",
+        operation_id="sign_contract",
+        opt=refusals(ContentDiffers, ContractOverlaps, SameSigner, WrongState),
+        summary="Sign a contract for the OEM",
+        status_code=200,
+        responses=ONE,
+    )
     async def sign(
         self,
         partner_id: FromPath[PathId],
@@ -56,6 +65,7 @@ class AdminSignatures(Controller):
     @post(
         "/paper-signature",
         operation_id="record_paper_signature",
+        opt=refusals(ContentDiffers, ContractOverlaps, SameSigner, WrongState),
         summary="Record a partner's signature on paper",
         status_code=200,
         responses=ONE,
@@ -122,7 +132,7 @@ class PartnerContracts(Controller):
         "/{contract_id:str}/sign",
         operation_id="sign_own_contract",
         summary="Sign a contract for the partner",
-        opt={"scope": "contracts:sign"},
+        opt={"scope": "contracts:sign"} | refusals(ContentDiffers, ContractOverlaps, WrongState),
         status_code=200,
         responses=ONE,
     )

@@ -9,8 +9,9 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.refusals import NotFound
+from marketplace.kernel.refusals import NotFound, WrongState
 from marketplace.platform.database import UnitOfWork
+from marketplace.platform.description_problems import refusals
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
@@ -18,9 +19,9 @@ from marketplace.platform.problems import HttpRequest, PathId, language_of, path
 from marketplace.settings import Settings
 from partners.oauth.clients import list_clients, register_client, revoke_client
 from partners.oauth.consent import parts_of
-from partners.oauth.credentials import rotate_secret
+from partners.oauth.credentials import ClientRevoked, NoSecret, rotate_secret
 from partners.oauth.gate import gate_of
-from partners.oauth.keys import SigningKeyView, rotate_signing_key
+from partners.oauth.keys import RotationUnderWay, SigningKeyView, rotate_signing_key
 from partners.oauth.registration import make_initial_token
 from partners.oauth.schemas import (
     ClientInput,
@@ -34,7 +35,7 @@ from partners.oauth.schemas import (
     SecretRotation,
 )
 from partners.onboarding.read import require_partner
-from partners.secrets_once import reveal, seal
+from partners.secrets_once import TooManySecrets, reveal, seal
 
 _OPERATIONS = {"roles": ["operations"]}
 _ISSUED = {201: ResponseSpec(IssuedClient, description="The client, with its secret", generate_examples=False)}
@@ -51,7 +52,7 @@ class AdminClients(Controller):
         "/partners/{partner_id:str}/clients",
         operation_id="create_partner_client",
         summary="Create an OAuth client for a partner",
-        opt=_OPERATIONS,
+        opt=_OPERATIONS | refusals(WrongState),
         responses=_ISSUED,
     )
     async def issue(
@@ -181,7 +182,7 @@ class AdminClients(Controller):
         "/clients/{client_id:str}/rotate-secret",
         operation_id="rotate_client_secret",
         summary="Rotate an OAuth client's secret",
-        opt=_OPERATIONS,
+        opt=_OPERATIONS | refusals(ClientRevoked, NoSecret, TooManySecrets),
         status_code=200,
         responses=ROTATED,
     )
@@ -233,7 +234,7 @@ class AdminClients(Controller):
         "/signing-keys/rotate",
         operation_id="rotate_signing_key",
         summary="Rotate the key that signs access tokens",
-        opt=_OPERATIONS,
+        opt=_OPERATIONS | refusals(RotationUnderWay),
         responses={201: ResponseSpec(SigningKeyView, description="The key", generate_examples=False)},
     )
     async def rotate_key(

@@ -9,6 +9,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.text import Text
 from marketplace.platform.database import LIVE, UnitOfWork, in_place
+from marketplace.platform.description_problems import refusals
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import InsufficientScope
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
@@ -16,11 +17,26 @@ from marketplace.platform.problems import HttpRequest, PathId, language_of, path
 from marketplace.settings import Settings
 from partners.oauth.admin_api import ROTATED, answer_rotation
 from partners.oauth.callers import PartnerCaller
+from partners.oauth.credentials import ClientRevoked, NoSecret
 from partners.oauth.gate import gate_of
 from partners.oauth.grant_book import list_grants, withdraw
 from partners.oauth.schemas import GrantView, Revocation, SecretRotation
+from partners.secrets_once import TooManySecrets
 
 _GRANTS = {"scope": "staff:manage"}
+
+
+class NotTheClient(Refusal):
+    """An application that acts for a person cannot change the credentials of a client."""
+
+    kind = Kind.FORBIDDEN
+    code = "not_the_client"
+    zh = "须使用该客户端自己的令牌（client_credentials）。"
+    en = "This takes a token of the client's own (client_credentials)."
+    explanation = Explanation(
+        Text("该操作须使用客户端自己的令牌。", "The operation takes a token of the client itself."),
+        Text("请以 client_credentials 获取令牌。", "Request a token with the client_credentials grant."),
+    )
 
 
 class OwnClients(Controller):
@@ -32,6 +48,7 @@ class OwnClients(Controller):
     @post(
         "/client/rotate-secret",
         operation_id="rotate_own_secret",
+        opt=refusals(NotTheClient, ClientRevoked, NoSecret, TooManySecrets),
         summary="Rotate the calling client's secret",
         status_code=200,
         responses=ROTATED,
@@ -93,19 +110,6 @@ class OwnClients(Controller):
             outcome = await once(request_key(request, partner.actor, key, data), language_of(request), end, now=now)
         gate_of(request).forget()
         return outcome.response()
-
-
-class NotTheClient(Refusal):
-    """An application that acts for a person cannot change the credentials of a client."""
-
-    kind = Kind.FORBIDDEN
-    code = "not_the_client"
-    zh = "须使用该客户端自己的令牌（client_credentials）。"
-    en = "This takes a token of the client's own (client_credentials)."
-    explanation = Explanation(
-        Text("该操作须使用客户端自己的令牌。", "The operation takes a token of the client itself."),
-        Text("请以 client_credentials 获取令牌。", "Request a token with the client_credentials grant."),
-    )
 
 
 async def _need_whole(request: HttpRequest, partner: PartnerCaller) -> None:

@@ -10,7 +10,9 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
 from msgspec.structs import replace
 
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.refusals import Refusal, WrongState
 from marketplace.platform.database import UnitOfWork
+from marketplace.platform.description_problems import refusals
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller, Unauthenticated
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
@@ -20,7 +22,7 @@ from partners.oauth.callers import PartnerCaller
 from partners.oauth.gate import gate_of
 from partners.onboarding import read
 from partners.onboarding.apply import apply, look, prove, resubmit
-from partners.onboarding.checklist import APPLICANT
+from partners.onboarding.checklist import APPLICANT, RequirementsMissing
 from partners.onboarding.decide import decide
 from partners.onboarding.domain import Decision
 from partners.onboarding.schemas import (
@@ -61,6 +63,7 @@ class Applications(Controller):
 
     @post(
         operation_id="create_application",
+        opt=refusals(RequirementsMissing),
         summary="Apply to become a partner",
         security=[{}],
         responses={201: ResponseSpec(ApplicationReceipt, description="The receipt", generate_examples=False)},
@@ -94,6 +97,7 @@ class Applications(Controller):
     @post(
         "/{application_id:str}/resubmit",
         operation_id="resubmit_application",
+        opt=refusals(RequirementsMissing, WrongState),
         summary="Resubmit an application",
         status_code=200,
         responses={200: ResponseSpec(ApplicationStatus, description="How far it is", generate_examples=False)},
@@ -142,7 +146,7 @@ class AdminPartners(Controller):
         return await read.partner_detail(path_id(partner_id))
 
 
-def _decision(decision: Decision, operation_id: str, summary: str) -> HTTPRouteHandler:
+def _decision(decision: Decision, operation_id: str, summary: str, *own: type[Refusal]) -> HTTPRouteHandler:
     """Return the route of one decision. They differ in nothing but their word."""
 
     @post(
@@ -150,7 +154,7 @@ def _decision(decision: Decision, operation_id: str, summary: str) -> HTTPRouteH
         tags=["operations"],
         operation_id=operation_id,
         summary=summary,
-        opt=OPERATIONS,
+        opt=OPERATIONS | refusals(*own),
         status_code=200,
         responses={200: ResponseSpec(PartnerDetail, description="The partner", generate_examples=False)},
     )
@@ -177,13 +181,13 @@ def _decision(decision: Decision, operation_id: str, summary: str) -> HTTPRouteH
 
 
 DECISIONS = [
-    _decision("review", "review_application", "Start the review of an application"),
-    _decision("request_changes", "request_application_changes", "Ask an applicant for changes"),
-    _decision("approve", "approve_application", "Approve an application"),
-    _decision("reject", "reject_application", "Reject an application"),
-    _decision("suspend", "suspend_partner", "Suspend a partner"),
-    _decision("resume", "resume_partner", "Resume a suspended partner"),
-    _decision("terminate", "terminate_partner", "Terminate a partnership"),
+    _decision("review", "review_application", "Start the review of an application", WrongState),
+    _decision("request_changes", "request_application_changes", "Ask an applicant for changes", WrongState),
+    _decision("approve", "approve_application", "Approve an application", WrongState, RequirementsMissing),
+    _decision("reject", "reject_application", "Reject an application", WrongState),
+    _decision("suspend", "suspend_partner", "Suspend a partner", WrongState),
+    _decision("resume", "resume_partner", "Resume a suspended partner", WrongState),
+    _decision("terminate", "terminate_partner", "Terminate a partnership", WrongState),
 ]
 
 

@@ -14,16 +14,18 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from marketplace.kernel.clock import Clock
 from marketplace.platform.admission import RAW_BODY
 from marketplace.platform.database import UnitOfWork, unit_of_work
+from marketplace.platform.description_problems import refusals
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.platform.patches import Patch
 from marketplace.platform.problems import HttpRequest, language_of
-from marketplace.platform.spreadsheets.reader import reader_of
-from marketplace.platform.spreadsheets.table import CSV, MEDIA_TYPES
+from marketplace.platform.spreadsheets.csv_text import EncodingUnclear
+from marketplace.platform.spreadsheets.reader import ReaderBusy, reader_of
+from marketplace.platform.spreadsheets.table import CSV, MEDIA_TYPES, FileUnreadable
 from partners.oauth.callers import PartnerCaller
-from partners.onboarding.import_locations import import_locations
+from partners.onboarding.import_locations import RowsRefused, import_locations
 from partners.onboarding.location_rows import parse
-from partners.onboarding.locations import add_location, change_location, list_locations
+from partners.onboarding.locations import LocationExists, add_location, change_location, list_locations
 from partners.onboarding.schemas import ImportReport, LocationContent, LocationInput, LocationView
 
 _WRITE = {"scope": "locations:write"}
@@ -56,7 +58,7 @@ class Locations(Controller):
     @post(
         operation_id="create_location",
         summary="Create a location",
-        opt=_WRITE,
+        opt=_WRITE | refusals(LocationExists),
         responses={201: ResponseSpec(LocationView, description="The location", generate_examples=False)},
     )
     async def add(
@@ -108,7 +110,7 @@ class Locations(Controller):
         "/import",
         operation_id="import_locations",
         summary="Import locations from a file",
-        opt=_WRITE | {RAW_BODY: True},
+        opt=_WRITE | {RAW_BODY: True} | refusals(EncodingUnclear, FileUnreadable, ReaderBusy, RowsRefused),
         status_code=200,
         operation_class=ImportOperation,
         responses={200: ResponseSpec(ImportReport, description="What was done", generate_examples=False)},

@@ -7,12 +7,13 @@ from litestar.params import FromPath, JSONBody
 
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import UnitOfWork, unit_of_work
+from marketplace.platform.description_problems import refusals
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
 from marketplace.platform.patches import Patch
 from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
 from partners.onboarding.api import OPERATIONS, READERS, ApplicationToken, bearer_of
-from partners.onboarding.apply import prove
+from partners.onboarding.apply import NotAmendable, prove
 from partners.onboarding.checklist import APPLICANT, attest, checklist, verify
 from partners.onboarding.requirement_schemas import (
     Checklist,
@@ -23,6 +24,7 @@ from partners.onboarding.requirement_schemas import (
     VerificationInput,
 )
 from partners.onboarding.requirements import (
+    RequirementExists,
     change_requirement,
     create_requirement,
     list_requirements,
@@ -45,7 +47,7 @@ class Requirements(Controller):
     @post(
         operation_id="create_requirement",
         summary="Create a requirement",
-        opt=OPERATIONS,
+        opt=OPERATIONS | refusals(RequirementExists),
         responses={201: ResponseSpec(RequirementView, description="The requirement", generate_examples=False)},
     )
     async def create(
@@ -166,6 +168,7 @@ class ApplicantChecklist(Controller):
     @post(
         "/attestations",
         operation_id="attest_requirement",
+        opt=refusals(NotAmendable),
         summary="Attest that a requirement is met",
         status_code=200,
         responses={200: ResponseSpec(Checklist, description="The checklist", generate_examples=False)},

@@ -8,7 +8,9 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.refusals import WrongState
 from marketplace.platform.database import UnitOfWork, unit_of_work
+from marketplace.platform.description_problems import refusals
 from marketplace.platform.editions import IfMatch, IfMatchUnlessNew, editions_of
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
@@ -22,7 +24,8 @@ from partners.oauth.gate import gate_of
 from partners.onboarding.api import OPERATIONS, READERS
 from partners.onboarding.read import require_partner
 from partners.staff import people
-from partners.staff.provider import delete_provider, see_provider, set_provider
+from partners.staff.people import LastOwner, NotAnOwner, OwnerPresent, StaffExists, TooManyStaff
+from partners.staff.provider import ProviderUnreachable, delete_provider, see_provider, set_provider
 from partners.staff.read import list_staff, see_staff
 from partners.staff.schemas import (
     EndedSessions,
@@ -34,6 +37,7 @@ from partners.staff.schemas import (
     StaffInput,
     StaffView,
 )
+from partners.staff.throttle import TooManyMessages
 
 _MANAGE = {"scope": "staff:manage"}
 _PERSON = ResponseSpec(StaffView, description="The person", generate_examples=False)
@@ -58,7 +62,12 @@ class OwnStaff(Controller):
         """Who was invited first comes first; disabled people stay on the list."""
         return await list_staff(partner.partner_id, cursors, cursor, limit, clock.now())
 
-    @post(operation_id="invite_staff", summary="Invite a staff member", responses={201: _PERSON})
+    @post(
+        operation_id="invite_staff",
+        opt=refusals(StaffExists, TooManyStaff, TooManyMessages),
+        summary="Invite a staff member",
+        responses={201: _PERSON},
+    )
     async def invite(
         self,
         data: JSONBody[StaffInput],
@@ -87,7 +96,7 @@ class OwnStaff(Controller):
         "/{staff_id:str}",
         operation_id="update_staff",
         summary="Update a staff member",
-        opt={"patch": StaffContent},
+        opt={"patch": StaffContent} | refusals(LastOwner),
     )
     async def change(
         self,
@@ -109,6 +118,7 @@ class OwnStaff(Controller):
     @post(
         "/{staff_id:str}/disable",
         operation_id="disable_staff",
+        opt=refusals(LastOwner, WrongState),
         summary="Disable a staff member",
         status_code=200,
         responses={200: _PERSON},
@@ -135,6 +145,7 @@ class OwnStaff(Controller):
     @post(
         "/{staff_id:str}/invite",
         operation_id="resend_staff_invitation",
+        opt=refusals(WrongState, TooManyMessages),
         summary="Resend an invitation",
         status_code=200,
         responses={200: _PERSON},
@@ -197,7 +208,11 @@ class OwnProvider(Controller):
         """Without its secret. Register `redirect_uri` there; `sign_in` is where people begin."""
         return _tagged(await see_provider(settings, partner.partner_id))
 
-    @put(operation_id="set_identity_provider", summary="Set the partner's identity provider")
+    @put(
+        operation_id="set_identity_provider",
+        opt=refusals(ProviderUnreachable),
+        summary="Set the partner's identity provider",
+    )
     async def set(
         self,
         data: JSONBody[IdentityProviderInput],
@@ -249,7 +264,7 @@ class AdminStaff(Controller):
     @post(
         operation_id="invite_partner_owner",
         summary="Invite an owner for a partner without one",
-        opt=OPERATIONS,
+        opt=OPERATIONS | refusals(OwnerPresent, TooManyMessages, StaffExists),
         responses={201: _PERSON},
     )
     async def invite(
@@ -274,7 +289,7 @@ class AdminStaff(Controller):
         "/{staff_id:str}/reset",
         operation_id="reset_partner_owner",
         summary="Reset an owner who lost their sign-in",
-        opt=OPERATIONS,
+        opt=OPERATIONS | refusals(NotAnOwner, WrongState, TooManyMessages),
         status_code=200,
         responses={200: _PERSON},
     )

@@ -6,7 +6,9 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.refusals import WrongState
 from marketplace.platform.database import UnitOfWork, unit_of_work
+from marketplace.platform.description_problems import refusals
 from marketplace.platform.editions import IfMatch, editions_of, etag
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
@@ -14,11 +16,11 @@ from marketplace.platform.patches import Patch
 from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
 from marketplace.settings import Settings
 from partners.oauth.callers import PartnerCaller
-from partners.secrets_once import reveal
+from partners.secrets_once import TooManySecrets, reveal
 from partners.webhooks import deliveries
 from partners.webhooks.catalogue import schema_of
 from partners.webhooks.domain import DeliveryStatus
-from partners.webhooks.endpoints import Endpoints, list_endpoints, remove, see_endpoint
+from partners.webhooks.endpoints import Endpoints, TooManyEndpoints, list_endpoints, remove, see_endpoint
 from partners.webhooks.feed import read_events
 from partners.webhooks.schemas import (
     DeliveryDetail,
@@ -50,6 +52,7 @@ class WebhookEndpoints(Controller):
 
     @post(
         operation_id="create_webhook_endpoint",
+        opt=refusals(TooManyEndpoints),
         summary="Create a webhook endpoint",
         responses={
             201: ResponseSpec(WebhookEndpointView, description="The endpoint, with its secret", generate_examples=False)
@@ -125,6 +128,7 @@ class WebhookEndpoints(Controller):
     @post(
         "/{endpoint_id:str}/rotate-secret",
         operation_id="rotate_webhook_secret",
+        opt=refusals(TooManySecrets),
         summary="Rotate a webhook endpoint's secret",
         status_code=200,
         responses={
@@ -154,6 +158,7 @@ class WebhookEndpoints(Controller):
     @post(
         "/{endpoint_id:str}/simulate",
         operation_id="simulate_webhook",
+        opt=refusals(WrongState),
         summary="Send a sample message to an endpoint",
         responses={201: ResponseSpec(DeliveryDetail, description="The delivery", generate_examples=False)},
     )
@@ -208,6 +213,7 @@ class WebhookDeliveries(Controller):
     @post(
         "/{delivery_id:str}/resend",
         operation_id="resend_webhook_delivery",
+        opt=refusals(WrongState),
         summary="Resend a webhook delivery",
         status_code=200,
         responses={200: ResponseSpec(DeliveryDetail, description="The delivery", generate_examples=False)},

@@ -10,16 +10,20 @@ from litestar.params import FromQuery, JSONBody
 from msgspec import Meta
 
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.refusals import WrongState
 from marketplace.platform.database import UnitOfWork
+from marketplace.platform.description_problems import refusals
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.platform.problems import HttpRequest, language_of
 from marketplace.settings import Settings
 from partners.oauth.callers import PartnerCaller
+from settlement.payouts.domain import BelowMinimum, ChecksTooOld, NothingToPay, PayoutsStopped
 from settlement.payouts.pay import pay
 from settlement.payouts.read import own_payout_page, payout_page
 from settlement.payouts.schemas import PartnerPayoutView, PayoutInput, PayoutView
+from settlement.statements.domain import StatementChanged
 
 Cursor = Annotated[str, Meta(max_length=500)]
 
@@ -33,7 +37,8 @@ class FinancePayouts(Controller):
     @post(
         operation_id="record_payout",
         summary="Record a payout",
-        opt={"roles": ["finance"]},
+        opt={"roles": ["finance"]}
+        | refusals(BelowMinimum, NothingToPay, WrongState, ChecksTooOld, PayoutsStopped, StatementChanged),
         responses={201: ResponseSpec(PayoutView, description="The payout", generate_examples=False)},
     )
     async def record(

@@ -11,7 +11,9 @@ from litestar.response import Stream
 from msgspec import Meta
 
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.refusals import WrongState
 from marketplace.platform.database import UnitOfWork
+from marketplace.platform.description_problems import refusals
 from marketplace.platform.events import catch_up
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
@@ -24,7 +26,7 @@ from settlement.books.consumer import Books
 from settlement.exports.files import CSV_TYPE, XLSX_TYPE, csv_answer, xlsx_answer
 from settlement.statements.approve import approve
 from settlement.statements.close import close_period
-from settlement.statements.domain import StatementStatus
+from settlement.statements.domain import EarlierPeriodOpen, PeriodNotOver, SamePerson, StatementChanged, StatementStatus
 from settlement.statements.pages import line_page, own_statement_page, statement_page
 from settlement.statements.schemas import (
     ClosedPeriod,
@@ -61,7 +63,7 @@ class Periods(Controller):
         operation_id="close_period",
         summary="Close a period",
         status_code=200,
-        opt={"roles": ["finance"]},
+        opt={"roles": ["finance"]} | refusals(EarlierPeriodOpen, PeriodNotOver),
         responses={200: ResponseSpec(ClosedPeriod, description="The period's statements", generate_examples=False)},
     )
     async def close(
@@ -102,7 +104,7 @@ class FinanceStatements(Controller):
         operation_id="approve_statement",
         summary="Approve a statement",
         status_code=200,
-        opt={"roles": ["finance_approver"]},
+        opt={"roles": ["finance_approver"]} | refusals(SamePerson, StatementChanged, WrongState),
         responses={200: ResponseSpec(StatementView, description="The statement", generate_examples=False)},
     )
     async def approve(
