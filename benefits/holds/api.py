@@ -10,8 +10,10 @@ from benefits.desk.here import points_desk
 from benefits.holds.domain import HoldEndedAlready, TooManyUnits
 from benefits.holds.read import hold_view, holder
 from benefits.holds.schemas import HoldInput, HoldPostInput, HoldView, HoldVoidInput
+from benefits.points.domain import InsufficientPoints
 from benefits.redemptions.domain import Refused
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.refusals import NotFound
 from marketplace.platform.description_problems import refusals
 from marketplace.platform.idempotency import IdempotencyKey, request_key
 from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
@@ -29,7 +31,7 @@ class Holds(Controller):
     @post(
         operation_id="place_hold",
         summary="Place a hold on points and stock",
-        opt=_WRITE | refusals(Refused),
+        opt=_WRITE | refusals(NotFound, Refused, InsufficientPoints),
         responses={201: ResponseSpec(HoldView, description="Held", generate_examples=False)},
     )
     async def place(

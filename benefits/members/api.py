@@ -9,7 +9,9 @@ from benefits.members.resolve import MemberCaller, load_member, results_of, upse
 from benefits.members.schemas import Me, MemberResults, MembersInput, MemberView
 from benefits.points.wallets import wallet_view
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.refusals import NotFound
 from marketplace.platform.database import UnitOfWork
+from marketplace.platform.description_problems import refusals
 from marketplace.platform.idempotency import IdempotencyKey, key_for, once, operation_of
 from marketplace.platform.problems import HttpRequest, language_of
 from marketplace.platform.requests import unfit_items
@@ -23,7 +25,7 @@ class MeController(Controller):
     path = "/v1/me"
     tags = ["members"]
 
-    @get(operation_id="get_me", summary="Get the member and their points")
+    @get(operation_id="get_me", opt=refusals(NotFound), summary="Get the member and their points")
     async def me(
         self, member: NamedDependency[MemberCaller], clock: NamedDependency[Clock], settings: NamedDependency[Settings]
     ) -> Me:

@@ -8,6 +8,7 @@ from litestar.params import JSONBody
 from benefits.points.domain import AlreadyExpired, OccurredInFuture, ReferenceReused, UnknownMember
 from benefits.points.granting import GrantedBefore, PointsGrantInput, PointsGrantView, grant
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.refusals import NotFound
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.description_problems import refusals
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
@@ -34,6 +35,7 @@ class Grants(Controller):
             PackExhausted,
             ReferenceReused,
             UnknownMember,
+            NotFound,
         ),
         responses={201: ResponseSpec(PointsGrantView, description="What was granted", generate_examples=False)},
     )

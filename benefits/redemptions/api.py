@@ -8,6 +8,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from benefits.desk.here import points_desk
 from benefits.members.resolve import MemberCaller
 from benefits.offers.cache import OfferCache
+from benefits.points.domain import InsufficientPoints
 from benefits.redemptions.cancelling import CancelWindowOver, CodesHandedOut, VoucherNotCancellable
 from benefits.redemptions.domain import Refused, VoucherStatus
 from benefits.redemptions.qr import qr_svg
@@ -25,6 +26,7 @@ from benefits.redemptions.schemas import (
 from benefits.redemptions.vouchers import my_redemption, my_redemptions, my_voucher, my_vouchers
 from benefits.sandbox.magic import FulfilmentFailed, before_redemption
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.refusals import NotFound
 from marketplace.platform.description_problems import refusals
 from marketplace.platform.idempotency import IdempotencyKey
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
@@ -63,7 +65,7 @@ class Redemptions(Controller):
 
     @post(
         operation_id="create_redemption",
-        opt=refusals(Refused, FulfilmentFailed),
+        opt=refusals(Refused, FulfilmentFailed, NotFound, InsufficientPoints),
         summary="Redeem points for an offer",
         responses={201: ResponseSpec(RedemptionView, description="Issued, with its voucher", generate_examples=False)},
     )

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from benefits.points.domain import Code, Posting, give_back, sweep
-from benefits.redemptions.domain import VOUCHER_TRANSITIONS, State, VoucherStatus
+from benefits.redemptions.domain import UNUSABLE, VOUCHER_TRANSITIONS, State, VoucherStatus
 from benefits.redemptions.events import RedemptionCancelled, SettlementTerms
 from benefits.rules import Rules
 from marketplace.kernel.refusals import Explanation, Refusal
@@ -19,6 +19,7 @@ class VoucherNotCancellable(Refusal):
 
     zh = "该兑换券状态为 {status}，不能取消。"
     en = "The voucher is {status} and cannot be cancelled."
+    explanations = UNUSABLE
 
     def __init__(self, status: str) -> None:
         """Take the problem's code from the state: already_used, expired, cancelled."""

@@ -6,7 +6,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from benefits.redemptions.domain import VOUCHER_TRANSITIONS, VoucherStatus
+from benefits.redemptions.domain import UNUSABLE, VOUCHER_TRANSITIONS, VoucherStatus
 from benefits.redemptions.events import SettlementTerms, VoucherUsed, VoucherUseUndone
 from benefits.redemptions.schemas import VoucherUseInput
 from marketplace.kernel.codes import UnreadableCodeError, read_code
@@ -38,23 +38,7 @@ class VoucherRefused(Refusal):
 
     zh = "该兑换券不可使用：{status}。"
     en = "The voucher cannot be used: {status}."
-    explanations = {
-        "already_used": Explanation(
-            Text("该兑换券已经核销。", "The voucher has already been used."),
-            Text(
-                "请会员出示另一张兑换券；如核销有误，在撤销期限内撤销。",
-                "Ask the member for another voucher. If the use was a mistake, undo it within the agreed time.",
-            ),
-        ),
-        "expired": Explanation(
-            Text("该兑换券已过有效期。", "The voucher's validity has ended."),
-            Text("请会员重新兑换。", "Ask the member to redeem again."),
-        ),
-        "cancelled": Explanation(
-            Text("该兑换券已取消，积分已退回。", "The voucher was cancelled and its points were returned."),
-            Text("请会员重新兑换。", "Ask the member to redeem again."),
-        ),
-    }
+    explanations = UNUSABLE
 
     def __init__(self, status: str, used_at: datetime | None) -> None:
         """Take the problem's code from the state, and say when it was used."""

@@ -136,6 +136,26 @@ class Refused(Refusal):
         return self._message
 
 
+UNUSABLE = {
+    "already_used": Explanation(
+        Text("该兑换券已经核销。", "The voucher has already been used."),
+        Text(
+            "请会员出示另一张兑换券；如核销有误，在撤销期限内撤销。",
+            "Ask the member for another voucher. If the use was a mistake, undo it within the agreed time.",
+        ),
+    ),
+    "expired": Explanation(
+        Text("该兑换券已过有效期。", "The voucher's validity has ended."),
+        Text("请会员重新兑换。", "Ask the member to redeem again."),
+    ),
+    "cancelled": Explanation(
+        Text("该兑换券已取消，积分已退回。", "The voucher was cancelled and its points were returned."),
+        Text("请会员重新兑换。", "Ask the member to redeem again."),
+    ),
+}
+"""Why a voucher cannot be used, or its redemption cancelled, by the code that its state gives."""
+
+
 class Wish(msgspec.Struct, frozen=True):
     """A member wants an offer. Ids and code are handed in: a decision makes none."""
 

@@ -51,6 +51,7 @@ PROBLEM: Schema = {
 }
 
 _COUNTED = (
+    "/metrics",
     "/v1/partner/",
     "/v1/points/",
     "/oauth/token",
@@ -161,6 +162,8 @@ def _token_problems(path: str, operation: Schema) -> dict[str, set[str]]:
         found["429"] = {"rate_limited"}
     if guarded:
         found |= {"403": {"insufficient_scope"}, "503": {"identity_unavailable"}}
+    if "member" in schemes:  # a sandbox's members stand still with their partner
+        found["403"].add("partner_stopped")
     if "partner" in schemes:
         found["401"].add("invalid_dpop_proof")
         found["403"] |= {"partner_stopped"} | ({"sandbox_only"} if "/sandbox" in path else set())
@@ -172,7 +175,7 @@ def _request_problems(path: str, operation: Schema) -> dict[str, set[str]]:
     parameters = {parameter["name"] for parameter in operation.get("parameters", [])}
     found: dict[str, set[str]] = {}
     if path.startswith(("/v1/", "/oauth/")):
-        found |= {"400": {"invalid_request"}, "503": {"service_unavailable"}}
+        found |= {"400": {"invalid_request", "repeated_header"}, "503": {"service_unavailable"}}
     if "{" in path:
         found["404"] = {"not_found"}
     if "requestBody" in operation:

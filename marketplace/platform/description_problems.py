@@ -31,7 +31,7 @@ _TEXTS = {
 }
 
 _SHARED = {
-    "400": ("bad_host", "invalid_request"),
+    "400": ("bad_host", "invalid_request", "repeated_header"),
     "401": ("unauthenticated",),
     "403": ("insufficient_scope",),
     "404": ("not_found",),

@@ -120,6 +120,19 @@ class BadHost(HttpRefusal):
     )
 
 
+class HeaderTwice(HttpRefusal):
+    """A header that may stand once stands twice, and readers would take either."""
+
+    kind = Kind.INVALID
+    code = "repeated_header"
+    zh = "同一请求头不得出现多次。"
+    en = "A header that may be sent once was sent several times."
+    explanation = Explanation(
+        Text("只能出现一次的请求头出现了多次。", "A header that may be sent once was sent several times."),
+        Text("请检查客户端或代理添加的请求头。", "Check which headers the client and the proxy add."),
+    )
+
+
 class ClientLeft(HttpRefusal):
     """The connection ended before the request had arrived. Nobody reads the answer."""
 

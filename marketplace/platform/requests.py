@@ -22,7 +22,7 @@ from marketplace.kernel.refusals import InvalidFields, Wrong
 from marketplace.platform import logs
 from marketplace.platform.bodies import Body, UnfitItem
 from marketplace.platform.hosts import Hosts, Verdict
-from marketplace.platform.http_refusals import BadHost, Misdirected
+from marketplace.platform.http_refusals import BadHost, HeaderTwice, HttpRefusal, Misdirected
 from marketplace.platform.patches import MEDIA_TYPES as PATCH_TYPES
 from marketplace.platform.problems import problem_body
 from marketplace.settings import Settings
@@ -243,7 +243,11 @@ class Answering:
 
     async def _refuse(self, send: Send, verdict: _Verdict, request_id: str) -> None:
         """Answer a request that is not for us; not one word of its Host is repeated."""
-        refusal = BadHost() if verdict == "malformed" else Misdirected(base=self._base_url)
+        refusal: HttpRefusal = BadHost()
+        if verdict == "repeated":
+            refusal = HeaderTwice()
+        elif verdict == "elsewhere":
+            refusal = Misdirected(base=self._base_url)
         problem = problem_body(refusal, "en", request_id)
         problem["title"] = f"{refusal.message('zh-CN')} {refusal.message('en')}"
         status = refusal.status

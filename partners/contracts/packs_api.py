@@ -6,6 +6,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.refusals import NotFound
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.description_problems import refusals
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
@@ -64,7 +65,7 @@ class OwnPacks(Controller):
     @get(
         operation_id="get_own_point_packs",
         summary="Get the partner's own prepaid points",
-        opt={"scope": "contracts:read"},
+        opt={"scope": "contracts:read"} | refusals(NotFound),
     )
     async def see(self, partner: NamedDependency[PartnerCaller]) -> PackBalance:
         """Bought, granted, and what is left; `point_pack.low` warns in time."""

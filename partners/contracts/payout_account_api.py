@@ -5,7 +5,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.refusals import NotFound
 from marketplace.platform.database import unit_of_work
+from marketplace.platform.description_problems import refusals
 from marketplace.platform.editions import IfMatchUnlessNew, editions_of
 from marketplace.platform.identity import Caller
 from marketplace.platform.problems import PathId, path_id
@@ -67,7 +69,7 @@ class OwnPayoutAccount(Controller):
     @get(
         operation_id="get_own_payout_account",
         summary="Get the partner's own payout account, masked",
-        opt={"scope": "statements:read"},
+        opt={"scope": "statements:read"} | refusals(NotFound),
     )
     async def see(self, partner: NamedDependency[PartnerCaller]) -> PayoutAccountView:
         """Finance changes it, on paper."""

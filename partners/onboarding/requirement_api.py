@@ -6,6 +6,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.refusals import ChangedMeanwhile
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.description_problems import refusals
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
@@ -71,7 +72,7 @@ class Requirements(Controller):
         "/{code:str}",
         operation_id="update_requirement",
         summary="Update a requirement",
-        opt=OPERATIONS | {"patch": RequirementContent},
+        opt=OPERATIONS | {"patch": RequirementContent} | refusals(ChangedMeanwhile),
     )
     async def change(
         self,

@@ -13,6 +13,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import InvalidField, NotFound
 from marketplace.platform import sandbox
 from marketplace.platform.database import UnitOfWork
+from marketplace.platform.description_problems import refusals
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.package import Package
 from marketplace.platform.problems import HttpRequest, language_of
@@ -80,6 +81,7 @@ class SandboxApi(Controller):
     @post(
         "/member-tokens",
         operation_id="create_sandbox_member_token",
+        opt=refusals(NotFound),
         summary="Create an access token for a test member",
         status_code=200,
     )

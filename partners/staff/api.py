@@ -8,7 +8,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.refusals import WrongState
+from marketplace.kernel.refusals import NotFound, WrongState
 from marketplace.platform.database import UnitOfWork, unit_of_work
 from marketplace.platform.description_problems import refusals
 from marketplace.platform.editions import IfMatch, IfMatchUnlessNew, editions_of
@@ -201,7 +201,7 @@ class OwnProvider(Controller):
     opt = _MANAGE
     tags = ["partner"]
 
-    @get(operation_id="get_identity_provider", summary="Get the partner's identity provider")
+    @get(operation_id="get_identity_provider", opt=refusals(NotFound), summary="Get the partner's identity provider")
     async def see(
         self, partner: NamedDependency[PartnerCaller], settings: NamedDependency[Settings]
     ) -> Response[IdentityProviderView]:
@@ -210,7 +210,7 @@ class OwnProvider(Controller):
 
     @put(
         operation_id="set_identity_provider",
-        opt=refusals(ProviderUnreachable),
+        opt=refusals(ProviderUnreachable) | refusals(NotFound),
         summary="Set the partner's identity provider",
     )
     async def set(
@@ -230,7 +230,11 @@ class OwnProvider(Controller):
         gate_of(request).forget()
         return _tagged(view)
 
-    @delete(operation_id="delete_identity_provider", summary="Delete the partner's identity provider")
+    @delete(
+        operation_id="delete_identity_provider",
+        opt=refusals(NotFound),
+        summary="Delete the partner's identity provider",
+    )
     async def forget(
         self, request: HttpRequest, partner: NamedDependency[PartnerCaller], clock: NamedDependency[Clock]
     ) -> None:

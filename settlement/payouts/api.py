@@ -10,7 +10,7 @@ from litestar.params import FromQuery, JSONBody
 from msgspec import Meta
 
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.refusals import WrongState
+from marketplace.kernel.refusals import NotFound, WrongState
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.description_problems import refusals
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
@@ -38,7 +38,7 @@ class FinancePayouts(Controller):
         operation_id="record_payout",
         summary="Record a payout",
         opt={"roles": ["finance"]}
-        | refusals(BelowMinimum, NothingToPay, WrongState, ChecksTooOld, PayoutsStopped, StatementChanged),
+        | refusals(BelowMinimum, NothingToPay, WrongState, ChecksTooOld, PayoutsStopped, StatementChanged, NotFound),
         responses={201: ResponseSpec(PayoutView, description="The payout", generate_examples=False)},
     )
     async def record(

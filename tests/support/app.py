@@ -12,6 +12,7 @@ from litestar.types import ControllerRouterHandler
 from marketplace.app import create_app
 from marketplace.kernel.clock import Clock
 from marketplace.settings import Settings
+from tests.support import declared
 from tests.support.tokens import Issuer
 
 
@@ -20,6 +21,13 @@ class Api(httpx.AsyncClient):
 
     app: Litestar
     oneid: Issuer
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send the request; a problem that the API's description does not have fails the test."""
+        answer = await super().send(request, **options)
+        if not options.get("stream"):
+            declared.check(request, answer)
+        return answer
 
     def staff(self, *roles: str, subject: str = "staff-1") -> dict[str, str]:
         """Return the headers of a person of the OEM with these roles."""
