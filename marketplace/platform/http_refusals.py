@@ -125,8 +125,8 @@ class HeaderTwice(HttpRefusal):
 
     kind = Kind.INVALID
     code = "repeated_header"
-    zh = "同一请求头不得出现多次。"
-    en = "A header that may be sent once was sent several times."
+    zh = "Authorization、Content-Type 与 Idempotency-Key 请求头各只能出现一次。"
+    en = "Send Authorization, Content-Type and Idempotency-Key once each."
     explanation = Explanation(
         Text("只能出现一次的请求头出现了多次。", "A header that may be sent once was sent several times."),
         Text("请检查客户端或代理添加的请求头。", "Check which headers the client and the proxy add."),
