@@ -12,14 +12,11 @@ from marketplace.kernel.clock import WALL
 from marketplace.kernel.money import format_amount
 from marketplace.kernel.periods import Period
 from marketplace.platform.commands import data_option, open_database, progress, run, settings_for
-from marketplace.platform.database import unit_of_work
-from marketplace.platform.events import catch_up
 from marketplace.platform.problems import parse_id
 from marketplace.settings import Settings
-from partners.contracts.terms import contracted_between
 from settlement.books.consumer import Books
 from settlement.exports.files import FileFormat, write_file
-from settlement.statements.close import close_period
+from settlement.statements import close as closing
 from settlement.statements.statements import Statement, find
 
 
@@ -72,15 +69,10 @@ def _day(text: str) -> date:
 
 async def _close(period: Period, who: str | None, data: Path | None) -> list[Statement]:
     settings = settings_for(data)
-    closer, books = _actor(settings, who), Books(settings.calendar)
+    closer = _actor(settings, who)
     async with open_database(settings):
-        await catch_up(books)
         with progress(f"Closing {period.said('en')}") as report:
-            async with unit_of_work() as work:
-                contracted = await contracted_between(period.first_day, period.end, period.cycle)
-                return await close_period(
-                    work, period, contracted, closer, WALL.now(), settings.calendar, progress=report
-                )
+            return await closing.run(Books(settings.calendar), period, closer, WALL.now(), report)
 
 
 def _actor(settings: Settings, who: str | None) -> str:

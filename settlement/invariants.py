@@ -74,7 +74,7 @@ _SUMMED = ",\n       ".join(
 )
 _COMPARED = ("lines", *_SUMS, *_NET, "tax_minor")
 
-_SLICES = f"""
+_BY_SCOPE = f"""
 SELECT p.partner_id, p.currency, p.cycle, p.period, count(*) AS lines, sum({_SIGNED} * p.tax_minor)::bigint AS tax_minor,
        sum({_SIGNED} * p.amount_minor)::bigint AS total_minor,
        {_SUMMED}
@@ -83,11 +83,11 @@ FROM money_posting p WHERE p.{_OURS} AND p.code <> 'payout' GROUP BY 1, 2, 3, 4
 
 _STATEMENT = f"""
 SELECT ({", ".join(f"s.{name}" for name in _COMPARED)}) IS NOT DISTINCT FROM (
-           {", ".join(f"coalesce(slice.{name}, 0)" for name in _COMPARED)}
+           {", ".join(f"coalesce(scope.{name}, 0)" for name in _COMPARED)}
        ) AS holds,
-       1 + coalesce(slice.lines, 0) AS rows, s.partner_id, s.id AS statement_id, s.lines, s.total_minor, s.tax_minor,
-       slice.lines AS slice_lines, slice.total_minor AS slice_minor, slice.tax_minor AS slice_tax_minor
-FROM (SELECT * FROM statement WHERE {_OURS}) s LEFT JOIN ({_SLICES}) AS slice USING (partner_id, currency, cycle, period)
+       1 + coalesce(scope.lines, 0) AS rows, s.partner_id, s.id AS statement_id, s.lines, s.total_minor, s.tax_minor,
+       scope.lines AS scope_lines, scope.total_minor AS scope_minor, scope.tax_minor AS scope_tax_minor
+FROM (SELECT * FROM statement WHERE {_OURS}) s LEFT JOIN ({_BY_SCOPE}) AS scope USING (partner_id, currency, cycle, period)
 """
 
 # `concat_ws` leaves out what is NULL, bar and all: a line has as many bars as any other.
@@ -209,7 +209,7 @@ FROM owed o FULL JOIN posted p USING (transaction_id)
 
 INVARIANTS = (
     Invariant("payable = unpaid statements + open postings", _PAYABLE, BY_PARTNER),
-    Invariant("statement = its slice of the book", _STATEMENT, BY_PARTNER),
+    Invariant("statement = its postings", _STATEMENT, BY_PARTNER),
     Invariant("unpaid statement's content hash is reproduced", _HASH, BY_PARTNER),
     Invariant("closed months have statements, open months none", _CLOSED, BY_PARTNER),
     Invariant("payout = statement = posting", _PAYOUT, BY_PARTNER),

@@ -6,19 +6,17 @@ from pathlib import Path
 
 from litestar.types import ControllerRouterHandler
 
-from marketplace.kernel.calendar import Month
-from marketplace.platform.database import unit_of_work
-from marketplace.platform.events import Consumer, catch_up
+from marketplace.platform.events import Consumer
 from marketplace.platform.package import Package, SeedContext
-from partners.contracts.terms import contracted_between
 from settlement import announced
 from settlement.books.consumer import Books
-from settlement.commands import close, export
+from settlement.commands import close as close_command
+from settlement.commands import export
 from settlement.invariants import INVARIANTS
 from settlement.payouts.api import FinancePayouts, PartnerPayouts
 from settlement.rights import TABLES
+from settlement.statements import close
 from settlement.statements.api import FinanceStatements, PartnerStatements, Periods
-from settlement.statements.close import close_month
 from settlement.web import statements_page
 
 
@@ -29,7 +27,7 @@ class Settlement(Package):
     rights = TABLES
     invariants = INVARIANTS
     announced = announced.ALL
-    commands = (close, export)
+    commands = (close_command, export)
 
     def routes(self) -> Sequence[ControllerRouterHandler]:
         """Return finance's and the partners' controllers, and the statements in the partner portal."""
@@ -45,15 +43,8 @@ class Settlement(Package):
         return [Books(self.settings.calendar)]
 
     async def time_passed(self, before: datetime, after: datetime) -> None:
-        """Close the months that ended meanwhile, as finance would have; nothing of a sandbox is ever paid."""
-        calendar = self.settings.calendar
-        await catch_up(Books(calendar))
-        month = Month.of(calendar.day_of(before))
-        while calendar.start_of(month.plus(1).first_day) <= after:
-            async with unit_of_work() as work:
-                contracted = await contracted_between(month.first_day, month.plus(1).first_day)
-                await close_month(work, month, contracted, "sandbox", after, calendar)
-            month = month.plus(1)
+        """Close the periods that ended meanwhile, as finance would have; nothing of a sandbox is ever paid."""
+        await close.run_due(Books(self.settings.calendar), before, "sandbox", after)
 
     async def seed(self, context: SeedContext) -> None:
         """Settle the older of the demo's two past months."""

@@ -3,18 +3,17 @@
 from datetime import date, datetime, timedelta
 
 from marketplace.kernel.calendar import Calendar
+from marketplace.kernel.periods import Period
 from marketplace.platform.checker import check_now
 from marketplace.platform.database import unit_of_work
-from marketplace.platform.events import catch_up
 from marketplace.platform.package import SeedContext
-from partners.contracts.terms import contracted_between
 from settlement.books.consumer import Books
 from settlement.invariants import INVARIANTS
 from settlement.payouts.domain import Rail
 from settlement.payouts.pay import pay
 from settlement.payouts.schemas import PayoutInput
+from settlement.statements import close
 from settlement.statements.approve import approve
-from settlement.statements.close import close_month
 from settlement.statements.domain import StatementStatus
 from settlement.statements.statements import Statement
 
@@ -29,12 +28,9 @@ _APPROVED_ONLY, _CLOSED_ONLY = 3, 2
 async def seed(context: SeedContext) -> None:
     """Close, approve and pay the month before last, at plausible hours of the days after it."""
     calendar = context.settings.calendar
-    month = calendar.month_of(context.clock.now()).plus(-2)
-    after = month.plus(1).first_day
-    await catch_up(Books(calendar))
-    async with unit_of_work() as work:
-        contracted = await contracted_between(month.first_day, after)
-        statements = await close_month(work, month, contracted, _CLOSER, _at(calendar, after, 2), calendar)
+    period = Period("monthly", calendar.month_of(context.clock.now()).plus(-2).first_day)
+    after = period.end
+    statements = await close.run(Books(calendar), period, _CLOSER, _at(calendar, after, 2))
     await check_now(INVARIANTS)
     left = _APPROVED_ONLY + _CLOSED_ONLY if len(statements) > 2 * (_APPROVED_ONLY + _CLOSED_ONLY) else 0
     for done, statement in enumerate(statements, start=1):

@@ -29,10 +29,10 @@ class Books:
     types = frozenset(_KINDS)
 
     def __init__(self, calendar: Calendar) -> None:
-        """Keep the calendar that says in which month something occurred."""
-        self._calendar = calendar
+        """`calendar` decides in which period an event is posted."""
+        self.calendar = calendar
 
     async def handle(self, work: UnitOfWork, events: Sequence[StoredEvent]) -> None:
         """Post what the events owe or undo."""
         told: list[BookedEvent] = [event.decode(_KINDS[event.type]) for event in events]
-        await post(work, [posting for event in told for posting in postings_for(event)], self._calendar)
+        await post(work, [posting for event in told for posting in postings_for(event)], self.calendar)

@@ -28,7 +28,7 @@ BookedEvent = RedemptionIssued | RedemptionCancelled | VoucherUsed | VoucherUseU
 """What is told to the book."""
 
 
-class Account(StrEnum):
+class MoneyAccount(StrEnum):
     """The chart of accounts. Each is kept per partner and currency, so a partner's book balances by itself.
 
     A posting goes from the account that is debited (source) to the one that is credited (destination).
@@ -77,7 +77,7 @@ class PostingCode(StrEnum):
     """A statement was paid."""
 
 
-class Posting(msgspec.Struct, frozen=True, kw_only=True):
+class MoneyPosting(msgspec.Struct, frozen=True, kw_only=True):
     """An amount that moves from one account of a partner to another, in minor units.
 
     `tax_minor` is the tax contained in the amount. `reverses` names the posting that this one undoes, `occasion` counts the
@@ -89,8 +89,8 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True):
     transaction_id: UUID
     code: PostingCode
     partner_id: UUID
-    source: Account
-    destination: Account
+    source: MoneyAccount
+    destination: MoneyAccount
     amount_minor: int
     tax_minor: int
     currency: str
@@ -110,7 +110,7 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True):
     reverses: UUID | None = None
     payout_id: UUID | None = None
 
-    def reverse(self, transaction_id: UUID, code: PostingCode, occurred_at: datetime) -> "Posting":
+    def reverse(self, transaction_id: UUID, code: PostingCode, occurred_at: datetime) -> "MoneyPosting":
         """Return the posting that undoes this one: the same amount the other way round, naming this one."""
         return msgspec.structs.replace(
             self,
@@ -126,7 +126,7 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def sign(self) -> int:
         """1 where the OEM owes the partner more by it, -1 where it owes less."""
-        return 1 if self.destination is Account.PAYABLE else -1
+        return 1 if self.destination is MoneyAccount.PAYABLE else -1
 
 
 def derived_id(base: UUID, name: str) -> UUID:
@@ -145,7 +145,7 @@ def derived_id(base: UUID, name: str) -> UUID:
 _BENEFITS = frozenset(code for code in PostingCode if code.startswith("benefit_"))
 
 
-def line_id(transaction_id: UUID, code: PostingCode, account: Account) -> UUID:
+def line_id(transaction_id: UUID, code: PostingCode, account: MoneyAccount) -> UUID:
     """Return the id of a posting of the transaction: a benefit's by the account that it reaches, any other's by its code."""
     return derived_id(transaction_id, account if code in _BENEFITS else code)
 
@@ -159,7 +159,7 @@ _REVERSED: Mapping[PostingCode, PostingCode] = {
 }
 
 
-def postings_for(event: BookedEvent) -> list[Posting]:
+def postings_for(event: BookedEvent) -> list[MoneyPosting]:
     """Return what an event adds to the book; nothing for most.
 
     on_issue: owed at the issue, undone by a cancellation. on_use: owed at the use, undone when the counter undoes it. A
@@ -186,19 +186,19 @@ def postings_for(event: BookedEvent) -> list[Posting]:
             return []
 
 
-def _granted(event: PointsGranted) -> list[Posting]:
+def _granted(event: PointsGranted) -> list[MoneyPosting]:
     """Return what the partner owes for points that it granted, under the id of the points' own transaction."""
     terms = event.settlement
     if terms is None or event.transaction_id is None or terms.amount_minor == 0:
         return []
     return [
-        Posting(
-            id=line_id(event.transaction_id, PostingCode.POINTS_GRANTED, Account.POINTS),
+        MoneyPosting(
+            id=line_id(event.transaction_id, PostingCode.POINTS_GRANTED, MoneyAccount.POINTS),
             transaction_id=event.transaction_id,
             code=PostingCode.POINTS_GRANTED,
             partner_id=event.partner_id,
-            source=Account.PAYABLE,
-            destination=Account.POINTS,
+            source=MoneyAccount.PAYABLE,
+            destination=MoneyAccount.POINTS,
             amount_minor=terms.amount_minor,
             tax_minor=tax_included(terms.amount_minor, terms.tax_rate_ppm),
             currency=terms.currency,
@@ -216,7 +216,7 @@ def _owed(
     event: RedemptionIssued | RedemptionCancelled | VoucherUsed | VoucherUseUndone,
     benefit: PostingCode,
     occurred_at: datetime,
-) -> list[Posting]:
+) -> list[MoneyPosting]:
     """Return what a redemption owes as one transaction: the benefit, and what of it others bear or the OEM keeps.
 
     The credits sum to the frozen amount, and their tax to the tax that it contains.
@@ -225,20 +225,26 @@ def _owed(
     dealer_tax = tax_included(terms.dealer_minor, terms.tax_rate_ppm)
     whole_tax = tax_included(terms.amount_minor, terms.tax_rate_ppm)
     parts = [
-        (benefit, Account.BENEFITS, Account.PAYABLE, terms.amount_minor - terms.dealer_minor, whole_tax - dealer_tax),
-        (PostingCode.DEALER_SHARE, Account.DEALER, Account.PAYABLE, terms.dealer_minor, dealer_tax),
-        _deducted(PostingCode.PARTNER_SHARE, Account.BENEFITS, terms.partner_minor, terms.tax_rate_ppm),
-        _deducted(PostingCode.COMMISSION, Account.COMMISSION, terms.commission_minor, terms.tax_rate_ppm),
+        (
+            benefit,
+            MoneyAccount.BENEFITS,
+            MoneyAccount.PAYABLE,
+            terms.amount_minor - terms.dealer_minor,
+            whole_tax - dealer_tax,
+        ),
+        (PostingCode.DEALER_SHARE, MoneyAccount.DEALER, MoneyAccount.PAYABLE, terms.dealer_minor, dealer_tax),
+        _deducted(PostingCode.PARTNER_SHARE, MoneyAccount.BENEFITS, terms.partner_minor, terms.tax_rate_ppm),
+        _deducted(PostingCode.COMMISSION, MoneyAccount.COMMISSION, terms.commission_minor, terms.tax_rate_ppm),
     ]
     return [_posting(event, benefit, part, occurred_at) for part in parts if part[3]]
 
 
-_Part = tuple[PostingCode, Account, Account, int, int]
+_Part = tuple[PostingCode, MoneyAccount, MoneyAccount, int, int]
 """A code, from where, to where, the amount, the tax in it."""
 
 
-def _deducted(code: PostingCode, destination: Account, amount_minor: int, tax_rate_ppm: int) -> _Part:
-    return code, Account.PAYABLE, destination, amount_minor, tax_included(amount_minor, tax_rate_ppm)
+def _deducted(code: PostingCode, destination: MoneyAccount, amount_minor: int, tax_rate_ppm: int) -> _Part:
+    return code, MoneyAccount.PAYABLE, destination, amount_minor, tax_included(amount_minor, tax_rate_ppm)
 
 
 def _posting(
@@ -246,14 +252,14 @@ def _posting(
     benefit: PostingCode,
     part: _Part,
     occurred_at: datetime,
-) -> Posting:
+) -> MoneyPosting:
     code, source, destination, amount_minor, tax_minor = part
     terms = event.settlement
     reference, location_id, occasion = "", "", 1
     if isinstance(event, VoucherUsed | VoucherUseUndone):
         reference, location_id, occasion = event.reference, event.location_id, event.occasion
     transaction_id = derived_id(event.redemption_id, _name(benefit, occasion))
-    return Posting(
+    return MoneyPosting(
         id=line_id(transaction_id, code, destination),
         transaction_id=transaction_id,
         code=code,
@@ -280,8 +286,8 @@ def _posting(
 
 
 def _undone(
-    originals: Sequence[Posting], benefit: PostingCode, redemption_id: UUID, occurred_at: datetime
-) -> list[Posting]:
+    originals: Sequence[MoneyPosting], benefit: PostingCode, redemption_id: UUID, occurred_at: datetime
+) -> list[MoneyPosting]:
     """Return the reversals of what a redemption owed, as one transaction."""
     return [
         original.reverse(
@@ -297,16 +303,16 @@ def _name(code: PostingCode, occasion: int) -> str:
 
 def payout_posting(
     payout_id: UUID, partner_id: UUID, amount_minor: int, currency: str, paid_at: datetime, cycle: Cycle = "monthly"
-) -> Posting:
+) -> MoneyPosting:
     """Return the posting of a payout: what was owed left the bank. Its tax was told by the lines that it pays."""
     transaction_id = derived_id(payout_id, PostingCode.PAYOUT)
-    return Posting(
-        id=derived_id(transaction_id, Account.BANK),
+    return MoneyPosting(
+        id=derived_id(transaction_id, MoneyAccount.BANK),
         transaction_id=transaction_id,
         code=PostingCode.PAYOUT,
         partner_id=partner_id,
-        source=Account.PAYABLE,
-        destination=Account.BANK,
+        source=MoneyAccount.PAYABLE,
+        destination=MoneyAccount.BANK,
         amount_minor=amount_minor,
         tax_minor=0,
         currency=currency,
@@ -316,7 +322,7 @@ def payout_posting(
     )
 
 
-def period_of(posting: Posting, open_from: date | None, calendar: Calendar) -> date:
+def period_of(posting: MoneyPosting, open_from: date | None, calendar: Calendar) -> date:
     """Return the first day of the period that a posting is settled in.
 
     It is the period of its cycle in which it occurred, by the days of its contract's zone; or the partner's first open

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from marketplace.kernel.calendar import Calendar
 from marketplace.platform.database import UnitOfWork, columns
-from settlement.books.domain import Posting, period_of
+from settlement.books.domain import MoneyPosting, period_of
 
 _OPEN_ROWS = """
 INSERT INTO settlement_period (partner_id, currency, cycle)
@@ -40,7 +40,7 @@ Ledger = tuple[UUID, str, str]
 a later one is weekly."""
 
 
-async def post(work: UnitOfWork, postings: Sequence[Posting], calendar: Calendar) -> int:
+async def post(work: UnitOfWork, postings: Sequence[MoneyPosting], calendar: Calendar) -> int:
     """Add the postings to the book, each in its period, and return how many were new.
 
     A posting that is in the book already is passed over, so a doubled event changes nothing. A reversal whose original
@@ -56,7 +56,7 @@ async def post(work: UnitOfWork, postings: Sequence[Posting], calendar: Calendar
 async def lock_periods(work: UnitOfWork, ledgers: set[Ledger], *, to_close: bool = False) -> dict[Ledger, date | None]:
     """Lock the books' period rows, in their order, and return each one's first open period (None: nothing closed yet).
 
-    Posting shares the row, closing has it alone: whoever comes second sees what the first has done, so no posting can
+    MoneyPosting shares the row, closing has it alone: whoever comes second sees what the first has done, so no posting can
     slip into a period while it is being closed.
     """
     wanted = columns(sorted(ledgers), 3)
@@ -65,12 +65,12 @@ async def lock_periods(work: UnitOfWork, ledgers: set[Ledger], *, to_close: bool
     return {(row["partner_id"], row["currency"], row["cycle"]): row["open_from"] for row in rows}
 
 
-def ledger_of(posting: Posting) -> Ledger:
+def ledger_of(posting: MoneyPosting) -> Ledger:
     """Return the book that a posting belongs to."""
     return posting.partner_id, posting.currency, posting.cycle
 
 
-def _row(posting: Posting, period: date) -> tuple[object, ...]:
+def _row(posting: MoneyPosting, period: date) -> tuple[object, ...]:
     return (
         posting.partner_id, posting.id, posting.transaction_id, posting.code, posting.source, posting.destination,
         posting.amount_minor, posting.tax_minor, posting.currency, posting.occurred_at, period,

@@ -10,7 +10,7 @@ import msgspec
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.money import in_units
 from marketplace.kernel.text import Text
-from settlement.books.domain import Posting, PostingCode
+from settlement.books.domain import MoneyPosting, PostingCode
 
 Cell = str | int | Decimal | datetime | None
 
@@ -80,7 +80,7 @@ def headers(language: str, zone: ZoneInfo) -> list[str]:
     return [column.header.in_language(language).format(zone=zone.key) for column in COLUMNS]
 
 
-def cells(posting: Posting, title: Text | None, language: str, zone: ZoneInfo) -> list[Cell]:
+def cells(posting: MoneyPosting, title: Text | None, language: str, zone: ZoneInfo) -> list[Cell]:
     """Return a line's cells, in the order of COLUMNS; what reverses is negative."""
     signed, tax = posting.sign * posting.amount_minor, posting.sign * posting.tax_minor
     return [

@@ -1,13 +1,11 @@
 """Payouts over HTTP: finance records them; a partner sees its own."""
 
-from typing import Annotated
 from uuid import UUID
 
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery, JSONBody
-from msgspec import Meta
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import NotFound, WrongState
@@ -24,8 +22,6 @@ from settlement.payouts.pay import pay
 from settlement.payouts.read import own_payout_page, payout_page
 from settlement.payouts.schemas import PartnerPayoutView, PayoutInput, PayoutView
 from settlement.statements.domain import StatementChanged
-
-Cursor = Annotated[str, Meta(max_length=500)]
 
 
 class FinancePayouts(Controller):

@@ -1,6 +1,5 @@
 """Statements over HTTP: finance closes, approves and reads; a partner reads its own."""
 
-from typing import Annotated
 from uuid import UUID
 
 from litestar import Controller, Response, get, post
@@ -8,24 +7,21 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Stream
-from msgspec import Meta
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import WrongState
 from marketplace.platform.database import UnitOfWork
 from marketplace.platform.description_problems import refusals
-from marketplace.platform.events import catch_up
 from marketplace.platform.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.identity import Caller
 from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
 from marketplace.settings import Settings
-from partners.contracts.terms import contracted_between
 from partners.oauth.callers import PartnerCaller
 from settlement.books.consumer import Books
 from settlement.exports.files import CSV_TYPE, XLSX_TYPE, csv_answer, xlsx_answer
+from settlement.statements import close
 from settlement.statements.approve import approve
-from settlement.statements.close import close_period
 from settlement.statements.domain import EarlierPeriodOpen, PeriodNotOver, SamePerson, StatementChanged, StatementStatus
 from settlement.statements.pages import line_page, own_statement_page, statement_page
 from settlement.statements.schemas import (
@@ -43,8 +39,6 @@ from settlement.statements.statements import Filter, find, find_own
 
 READERS = {"roles": ["finance", "finance_approver", "auditor"]}
 SCOPE = {"scope": "statements:read"}
-
-Cursor = Annotated[str, Meta(max_length=500)]
 
 _CSV = {
     200: ResponseSpec(bytes, description="UTF-8 with a byte order mark", generate_examples=False, media_type=CSV_TYPE)
@@ -81,16 +75,14 @@ class Periods(Controller):
         `period_not_over`, and with `earlier_period_open`, which names the first open period, while one before it is not
         closed for a partner, with lines or without.
         """
-        period, calendar, now = data.period(), settings.calendar, clock.now()
+        now = clock.now()
         whole = request_key(request, staff.actor, key, data)
-        await catch_up(Books(calendar))
+        closing = await close.prepare(Books(settings.calendar), data.period(), staff.actor, now)
 
-        async def close(work: UnitOfWork) -> ClosedPeriod:
-            contracted = await contracted_between(period.first_day, period.end, period.cycle)
-            made = await close_period(work, period, contracted, staff.actor, now, calendar)
-            return ClosedPeriod([statement_view(statement) for statement in made])
+        async def closed(work: UnitOfWork) -> ClosedPeriod:
+            return ClosedPeriod([statement_view(statement) for statement in await closing(work)])
 
-        return (await once(whole, language_of(request), close, now=now)).response()
+        return (await once(whole, language_of(request), closed, now=now)).response()
 
 
 class FinanceStatements(Controller):

@@ -1,25 +1,35 @@
-"""Close a period: every partner's slice of the book becomes a statement, and the book goes on in the next period."""
+"""Close a period: every partner's postings become a statement, and later postings go to the next period.
 
-from collections.abc import Callable, Iterable
+`run` closes one period, `run_due` all that are over. Both let the money book read the event log first: a period that was
+closed without it would miss what happened shortly before. `prepare` is for a caller whose answer is stored in the same
+transaction. There is no other way to close.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import date, datetime
+from typing import get_args
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from marketplace.kernel.calendar import Calendar, Month
+from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.ids import uuid7
-from marketplace.kernel.periods import Period
+from marketplace.kernel.periods import Cycle, Period
 from marketplace.platform import audit
-from marketplace.platform.database import UnitOfWork, columns
-from marketplace.platform.events import publish
-from partners.contracts.terms import zones_of
+from marketplace.platform.database import DB, UnitOfWork, columns, unit_of_work
+from marketplace.platform.events import catch_up, publish
+from partners.contracts.terms import contracted_between, zones_of
+from settlement.books.consumer import Books
 from settlement.books.post import Ledger, lock_periods
-from settlement.books.slices import SliceKey
+from settlement.books.statement_scope import StatementScope
 from settlement.statements.domain import EarlierPeriodOpen, PeriodNotOver, StatementStatus
 from settlement.statements.events import StatementClosed
 from settlement.statements.statements import COLUMNS, Statement, build, of_period
 
 Progress = Callable[[int, int], None]
-"""Told after each statement: how many are made, of how many."""
+"""Called after each statement with how many are made, of how many."""
+
+Closing = Callable[[UnitOfWork], Awaitable[list[Statement]]]
+"""Closes a period in the caller's unit of work and returns its statements."""
 
 _WITH_LINES = """
 SELECT partner_id, currency, cycle, min(period) AS period FROM money_posting
@@ -27,6 +37,15 @@ JOIN unnest($1::uuid[], $2::text[], $3::text[], $4::date[]) AS ledger (partner_i
      USING (partner_id, currency, cycle)
 WHERE code <> 'payout' AND period <= $5 AND (open_from IS NULL OR period >= open_from)
 GROUP BY partner_id, currency, cycle
+"""
+
+_EARLIEST_OPEN = """
+SELECT min(coalesce(ledger.open_from, first.period)) FROM settlement_period ledger
+LEFT JOIN LATERAL (
+    SELECT min(period) AS period FROM money_posting p
+    WHERE (p.partner_id, p.currency, p.cycle) = (ledger.partner_id, ledger.currency, ledger.cycle) AND p.code <> 'payout'
+) first ON ledger.open_from IS NULL
+WHERE ledger.cycle = $1
 """
 
 _INSERT = f"""
@@ -39,38 +58,62 @@ SELECT * FROM unnest(
 """
 
 
-async def close_month(
-    work: UnitOfWork,
-    month: Month,
-    contracted: Iterable[tuple[UUID, str]],
-    closer: str,
-    now: datetime,
-    calendar: Calendar,
-    progress: Progress | None = None,
+async def run(
+    books: Books, period: Period, closer: str, now: datetime, progress: Progress | None = None
 ) -> list[Statement]:
-    """Close the month for the partners with a monthly cycle: `close_period`."""
-    period = Period("monthly", month.first_day)
-    return await close_period(work, period, contracted, closer, now, calendar, progress)
+    """Close the period for every partner of its cycle and return its statements, by partner and currency.
+
+    A partner with a contract of the cycle in force in the period gets a statement even without a line. A partner whose
+    period is closed already keeps its statement, so closing again changes nothing. Raises PeriodNotOver, EarlierPeriodOpen.
+    """
+    close = await prepare(books, period, closer, now, progress)
+    async with unit_of_work() as work:
+        return await close(work)
 
 
-async def close_period(
+async def run_due(books: Books, since: datetime, closer: str, now: datetime) -> list[Statement]:
+    """Close every period of every cycle that is over, and return the statements of those periods, oldest period first.
+
+    Begins with the period of `since`, or with an earlier one where a partner still has one open. A cycle that no contract
+    uses has no periods.
+    """
+    await catch_up(books)
+    statements = []
+    for cycle in get_args(Cycle):
+        earliest = await DB.fetchval(_EARLIEST_OPEN, cycle)
+        contracted = await contracted_between(books.calendar.day_of(since), books.calendar.day_of(now), cycle)
+        if earliest is None and not contracted:
+            continue
+        period = Period.of(cycle, min(filter(None, [earliest, books.calendar.day_of(since)])))
+        while now >= await _over(period, books.calendar):
+            statements += await run(books, period, closer, now)
+            period = period.following
+    return statements
+
+
+async def prepare(
+    books: Books, period: Period, closer: str, now: datetime, progress: Progress | None = None
+) -> Closing:
+    """Bring the money book up to date and return what closes the period (`run`) in the unit of work that it is given."""
+    await catch_up(books)
+
+    async def close(work: UnitOfWork) -> list[Statement]:
+        contracted = await contracted_between(period.first_day, period.end, period.cycle)
+        return await _close(work, period, contracted, closer, now, books.calendar, progress)
+
+    return close
+
+
+async def _close(
     work: UnitOfWork,
     period: Period,
     contracted: Iterable[tuple[UUID, str]],
     closer: str,
     now: datetime,
     calendar: Calendar,
-    progress: Progress | None = None,
+    progress: Progress | None,
 ) -> list[Statement]:
-    """Close the period for every partner of its cycle and return its statements, by partner and currency.
-
-    `contracted` are the partners with a contract of the cycle in force in the period: they get a statement even without a
-    line. A partner whose period is closed already keeps the statement that it has, so closing again changes nothing.
-
-    The caller has brought the consumer up to date before. Raises PeriodNotOver, EarlierPeriodOpen.
-    """
-    zones = await zones_of(period.cycle)
-    if now < _over(period, [calendar, *(Calendar(ZoneInfo(zone)) for zone in zones)]):
+    if now < await _over(period, calendar):
         raise PeriodNotOver(period)
     wanted = {(partner_id, currency, str(period.cycle)) for partner_id, currency in contracted}
     rows = await work.fetch("SELECT partner_id, currency, cycle FROM settlement_period WHERE cycle = $1", period.cycle)
@@ -83,18 +126,20 @@ async def close_period(
     ledgers = sorted(with_lines.keys() | wanted & still_open.keys())
     made = []
     for partner_id, currency, _ in ledgers:
-        made.append(await _statement(work, SliceKey(partner_id, currency, period.first_day, period.cycle), closer, now))
+        scope = StatementScope(partner_id, currency, period.first_day, period.cycle)
+        made.append(await _statement(work, scope, closer, now))
         if progress is not None:
             progress(len(made), len(ledgers))
-    await _keep(work, made)
-    await _move_on(work, still_open, period)
-    await _tell(work, made, period, closer, now)
+    await _insert(work, made)
+    await _open_next(work, still_open, period)
+    await _publish(work, made, period, closer, now)
     return await of_period(work.fetch, period)
 
 
-def _over(period: Period, calendars: Iterable[Calendar]) -> datetime:
-    """Return when the period is over for all who count their days in one of these zones."""
-    return max(calendar.start_of(period.end) for calendar in calendars)
+async def _over(period: Period, calendar: Calendar) -> datetime:
+    """Return when the period is over for everyone, by the business zone's days and by those of contracts with their own zone."""
+    zones = await zones_of(period.cycle)
+    return max(each.start_of(period.end) for each in [calendar, *(Calendar(ZoneInfo(zone)) for zone in zones)])
 
 
 async def _first_with_lines(
@@ -118,14 +163,14 @@ def _check_order(still_open: dict[Ledger, date | None], with_lines: dict[Ledger,
         raise EarlierPeriodOpen(Period(period.cycle, earliest), period)
 
 
-async def _statement(work: UnitOfWork, key: SliceKey, closer: str, now: datetime) -> Statement:
-    draft = await build(work.fetch, key)
+async def _statement(work: UnitOfWork, scope: StatementScope, closer: str, now: datetime) -> Statement:
+    draft = await build(work.fetch, scope)
     return Statement(
         id=_statement_id(now),
-        partner_id=key.partner_id,
-        currency=key.currency,
-        period=key.period,
-        cycle=key.cycle,
+        partner_id=scope.partner_id,
+        currency=scope.currency,
+        period=scope.period,
+        cycle=scope.cycle,
         total_minor=draft.total_minor,
         **{name: getattr(draft, name) for name in draft.__struct_fields__},
         status=StatementStatus.CLOSED,
@@ -138,13 +183,13 @@ def _statement_id(now: datetime) -> UUID:
     return uuid7(unix_ms=int(now.timestamp() * 1000))
 
 
-async def _keep(work: UnitOfWork, made: list[Statement]) -> None:
+async def _insert(work: UnitOfWork, made: list[Statement]) -> None:
     rows = [tuple(getattr(statement, name) for name in Statement.__struct_fields__) for statement in made]
     await work.execute(_INSERT, *columns(rows, len(Statement.__struct_fields__)))
 
 
-async def _move_on(work: UnitOfWork, still_open: dict[Ledger, date | None], period: Period) -> None:
-    """Open the next period, for partners without a statement too: what arrives late goes there."""
+async def _open_next(work: UnitOfWork, still_open: dict[Ledger, date | None], period: Period) -> None:
+    """Open the next period, for partners without a statement too: late postings go there."""
     await work.execute(
         "UPDATE settlement_period SET open_from = $4"
         " WHERE (partner_id, currency, cycle) IN (SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[]))",
@@ -152,10 +197,10 @@ async def _move_on(work: UnitOfWork, still_open: dict[Ledger, date | None], peri
     )  # fmt: skip
 
 
-async def _tell(work: UnitOfWork, made: list[Statement], period: Period, closer: str, now: datetime) -> None:
+async def _publish(work: UnitOfWork, made: list[Statement], period: Period, closer: str, now: datetime) -> None:
     if not made:
         return
-    facts = [
+    events = [
         StatementClosed(
             statement_id=statement.id,
             partner_id=statement.partner_id,
@@ -169,6 +214,6 @@ async def _tell(work: UnitOfWork, made: list[Statement], period: Period, closer:
         )
         for statement in made
     ]
-    await publish(work, facts, now)
+    await publish(work, events, now)
     hashes = {str(statement.id): statement.content_hash for statement in made}
     await audit.record(work, closer, "period.close", f"period:{period}", now, statements=hashes)

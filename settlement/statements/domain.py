@@ -1,4 +1,4 @@
-"""A statement is a pure function of its slice of the book; afterwards only its state moves."""
+"""A statement is a pure function of its postings; afterwards only its state changes."""
 
 import hashlib
 from collections import Counter
@@ -14,7 +14,7 @@ from marketplace.kernel.periods import Cycle, Period
 from marketplace.kernel.refusals import Explanation, Refusal
 from marketplace.kernel.states import Transitions
 from marketplace.kernel.text import Text
-from settlement.books.domain import Posting, PostingCode
+from settlement.books.domain import MoneyPosting, PostingCode
 
 
 class StatementStatus(StrEnum):
@@ -88,11 +88,11 @@ class SamePerson(Refusal):
 
 
 class StatementChanged(Refusal):
-    """The slice of the book does not give the statement any more: nothing may be approved or paid on it."""
+    """The postings do not give the statement any more: nothing may be approved or paid on it."""
 
     code = "statement_changed"
     zh = "账单与账簿不一致，已停止处理，请联系技术支持。"
-    en = "The statement and its slice of the book differ; it can be neither approved nor paid until that is explained."
+    en = "The statement and its postings differ; it can be neither approved nor paid until that is explained."
     explanation = Explanation(
         Text(
             "账单与账簿不一致，已停止处理。", "The statement and the book differ. It can be neither approved nor paid."
@@ -102,13 +102,13 @@ class StatementChanged(Refusal):
 
 
 class StatementDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """What a slice of the book comes to, in minor units.
+    """What the postings of a statement come to, in minor units.
 
     `gross_minor` is what the benefits are worth, `reversed_minor` what their reversals took back. Of the difference
     the partner bears `partner_share_minor`, the OEM keeps `commission_minor`, and `granted_minor` is what the partner owes for
     points that it granted; what is left is the total. Dealers bear `dealer_share_minor` of it, which the OEM pays for
     them. `tax_minor` is the tax contained in the total. What comes
-    back of a share or of a commission lessens it, below zero where nothing of it is in the same slice.
+    back of a share or of a commission lessens it, below zero where nothing of it is in the same statement.
     """
 
     lines: int
@@ -128,8 +128,8 @@ class StatementDraft(msgspec.Struct, frozen=True, kw_only=True):
         return self.gross_minor - self.reversed_minor - kept
 
 
-class WrongSliceError(ValueError):
-    """A programming error: a posting of another slice, a payout, or one out of order."""
+class OutsideScopeError(ValueError):
+    """A programming error: a posting outside the scope, a payout, or one out of order."""
 
 
 _GROSS, _REVERSED, _PARTNER, _DEALER, _COMMISSION, _GRANTED = _NAMES = (
@@ -158,7 +158,7 @@ _SUMS: Mapping[PostingCode, Sequence[tuple[str, int]]] = {
 
 
 class StatementBuilder:
-    """Builds a statement posting by posting, so that a slice of any length needs little memory."""
+    """Builds a statement posting by posting, so that a statement of any length needs little memory."""
 
     _EPOCH: ClassVar[datetime] = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -172,13 +172,13 @@ class StatementBuilder:
         self._sums: Counter[str] = Counter()
         self._last: tuple[datetime, UUID] | None = None
 
-    def add(self, posting: Posting) -> None:
-        """Take the next line. Raises WrongSliceError."""
+    def add(self, posting: MoneyPosting) -> None:
+        """Take the next line. Raises OutsideScopeError."""
         place = (posting.occurred_at, posting.id)
         if (posting.partner_id, posting.currency, posting.cycle) != self._ledger:
-            raise WrongSliceError(f"posting {posting.id} is of another partner, currency or cycle")
+            raise OutsideScopeError(f"posting {posting.id} is of another partner, currency or cycle")
         if posting.code is PostingCode.PAYOUT or (self._last is not None and place <= self._last):
-            raise WrongSliceError(f"posting {posting.id} is no line, or out of order")
+            raise OutsideScopeError(f"posting {posting.id} is no line, or out of order")
         self._last = place
         self._lines += 1
         self._tax += posting.sign * posting.tax_minor
@@ -192,7 +192,7 @@ class StatementBuilder:
         return StatementDraft(lines=self._lines, tax_minor=self._tax, content_hash=self._hash.hexdigest(), **sums)
 
     @classmethod
-    def canonical(cls, posting: Posting) -> bytes:
+    def canonical(cls, posting: MoneyPosting) -> bytes:
         """Return the line as the hash covers it.
 
         Fields between bars, empty where there is nothing, the instant in microseconds since 1970; the partner's own texts
@@ -220,8 +220,8 @@ class StatementBuilder:
         return "|".join("" if field is None else str(field) for field in fields).encode()
 
 
-def build_statement(partner_id: UUID, currency: str, period: date, postings: Iterable[Posting]) -> StatementDraft:
-    """Return what the slice comes to, in whatever order its postings are given. Raises WrongSliceError."""
+def build_statement(partner_id: UUID, currency: str, period: date, postings: Iterable[MoneyPosting]) -> StatementDraft:
+    """Return what the postings come to, in whatever order its postings are given. Raises OutsideScopeError."""
     builder = StatementBuilder(partner_id, currency, period)
     for posting in sorted(postings, key=lambda posting: (posting.occurred_at, posting.id)):
         builder.add(posting)

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from marketplace.platform.paging import Cursors, Page
-from settlement.books.slices import place_of
+from settlement.books.statement_scope import line_position
 from settlement.statements.lines import some_lines
 from settlement.statements.schemas import LineView, PartnerStatementView, line_view, partner_view
 from settlement.statements.statements import Filter, Statement, some
@@ -51,6 +51,6 @@ async def line_page(cursors: Cursors, statement: Statement, cursor: str | None, 
     page = found[:limit]
     following = None
     if len(found) > limit:
-        instant, identifier = place_of(page[-1][0])
+        instant, identifier = line_position(page[-1][0])
         following = cursors.make(kind, [instant.isoformat(), str(identifier)])
     return Page([line_view(posting, title) for posting, title in page], following)

@@ -10,7 +10,7 @@ from marketplace.kernel.calendar import Month, NotAMonthError
 from marketplace.kernel.periods import Cycle, NotAPeriodError, Period
 from marketplace.kernel.refusals import InvalidField
 from marketplace.kernel.text import Text, marked
-from settlement.books.domain import Posting, PostingCode
+from settlement.books.domain import MoneyPosting, PostingCode
 from settlement.statements.domain import StatementStatus
 from settlement.statements.statements import Statement
 
@@ -101,7 +101,7 @@ class ClosedPeriod(msgspec.Struct, frozen=True):
 
 
 class LineView(msgspec.Struct, frozen=True, kw_only=True):
-    """One line: a posting of the statement's slice. `reference` and `location_id` are the partner's own, at the use."""
+    """One line: a posting of the statement. `reference` and `location_id` are the partner's own, at the use."""
 
     id: UUID
     code: PostingCode
@@ -144,7 +144,7 @@ def _view(statement: Statement, kind: type[View]) -> View:
     return kind(**{name: getattr(statement, name) for name in kind.__struct_fields__})
 
 
-def line_view(posting: Posting, title: Text | None) -> LineView:
+def line_view(posting: MoneyPosting, title: Text | None) -> LineView:
     """Return a posting as a line; `title` is the offer's."""
     signed: dict[str, Any] = {
         "amount_minor": posting.sign * posting.amount_minor,

@@ -1,4 +1,4 @@
-"""Statements as they are kept: read, found, and held against their slice of the book."""
+"""Statements as they are kept: read, found, and compared with their postings."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -14,7 +14,7 @@ from marketplace.kernel.periods import Cycle, Period
 from marketplace.kernel.refusals import NotFound
 from marketplace.platform.database import DB, UnitOfWork
 from partners.contracts.terms import zone_between
-from settlement.books.slices import Fetch, SliceKey, read_slice
+from settlement.books.statement_scope import Fetch, StatementScope, read_scope
 from settlement.statements.domain import StatementBuilder, StatementChanged, StatementDraft, StatementStatus
 
 
@@ -48,9 +48,9 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     paid_at: datetime | None = None
 
     @property
-    def slice(self) -> SliceKey:
-        """The slice of the book that it is made of."""
-        return SliceKey(self.partner_id, self.currency, self.period, self.cycle)
+    def scope(self) -> StatementScope:
+        """Which postings it is made of."""
+        return StatementScope(self.partner_id, self.currency, self.period, self.cycle)
 
     @property
     def month(self) -> str:
@@ -69,7 +69,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def draft(self) -> StatementDraft:
-        """What the slice came to when it was closed."""
+        """What its postings came to when it was closed."""
         return StatementDraft(**{name: getattr(self, name) for name in StatementDraft.__struct_fields__})
 
 
@@ -133,11 +133,6 @@ async def of_period(fetch: Fetch, period: Period) -> list[Statement]:
     return [statement_of(row) for row in rows]
 
 
-async def of_month(fetch: Fetch, month: Month) -> list[Statement]:
-    """Return all statements of the monthly cycle for the month, by partner and currency."""
-    return await of_period(fetch, Period("monthly", month.first_day))
-
-
 async def some(wanted: Filter, after: tuple[date, UUID] | None, limit: int) -> Sequence[Statement]:
     """Return the next statements of a list, newest month first."""
     period, identifier = after or (None, None)
@@ -150,10 +145,10 @@ async def some(wanted: Filter, after: tuple[date, UUID] | None, limit: int) -> S
     return [statement_of(row) for row in rows]
 
 
-async def build(fetch: Fetch, key: SliceKey) -> StatementDraft:
-    """Return what the slice comes to now."""
-    builder = StatementBuilder(key.partner_id, key.currency, key.period, key.cycle)
-    async for chunk in read_slice(fetch, key):
+async def build(fetch: Fetch, scope: StatementScope) -> StatementDraft:
+    """Return what the postings of the scope come to now."""
+    builder = StatementBuilder(scope.partner_id, scope.currency, scope.period, scope.cycle)
+    async for chunk in read_scope(fetch, scope):
         for posting in chunk:
             builder.add(posting)
     return builder.draft()
@@ -161,5 +156,5 @@ async def build(fetch: Fetch, key: SliceKey) -> StatementDraft:
 
 async def check_unchanged(work: UnitOfWork, statement: Statement) -> None:
     """Build the statement again and raise StatementChanged unless it comes out the same, line for line."""
-    if await build(work.fetch, statement.slice) != statement.draft:
+    if await build(work.fetch, statement.scope) != statement.draft:
         raise StatementChanged

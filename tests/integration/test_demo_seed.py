@@ -11,15 +11,15 @@ from marketplace.demo.seed import fill
 from marketplace.demo.world import build_world
 from marketplace.demo.world_things import World
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.periods import Period
 from marketplace.platform import audit
-from marketplace.platform.database import DB, unit_of_work
+from marketplace.platform.database import DB
 from marketplace.platform.events import catch_up
 from marketplace.platform.invariant_api import check_invariants
 from marketplace.platform.package import load_packages
 from marketplace.settings import Settings
-from partners.contracts.terms import contracted_between
 from settlement.books.consumer import Books
-from settlement.statements.close import close_month
+from settlement.statements import close
 from settlement.statements.domain import EarlierPeriodOpen
 from tests.support.today import sql_now
 
@@ -76,14 +76,11 @@ async def test_a_small_world_adds_up(made: Made, clock: Clock) -> None:
 async def _close_the_newer(settings: Settings, clock: Clock, newer: object) -> None:
     month = settings.calendar.month_of(clock.now()).plus(-1)
     assert month == newer
-    await catch_up(Books(settings.calendar))
+    books, period = Books(settings.calendar), Period("monthly", month.first_day)
     with pytest.raises(EarlierPeriodOpen):  # the running month cannot go before it, if it were over
-        async with unit_of_work() as work:
-            later = settings.calendar.bounds(month.plus(1))[1]
-            await close_month(work, month.plus(1), set(), "admin:staff-finance", later, settings.calendar)
-    async with unit_of_work() as work:
-        contracted = await contracted_between(month.first_day, month.plus(1).first_day)
-        await close_month(work, month, contracted, "admin:staff-finance", clock.now(), settings.calendar)
+        later = settings.calendar.bounds(month.plus(1))[1]
+        await close.run(books, period.following, "admin:staff-finance", later)
+    await close.run(books, period, "admin:staff-finance", clock.now())
     booked = await DB.fetchval(
         "SELECT sum(CASE WHEN destination = 'partner:payable' THEN amount_minor ELSE -amount_minor END)"
         " FROM money_posting WHERE period = $1 AND code <> 'payout'",

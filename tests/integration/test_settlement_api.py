@@ -14,7 +14,7 @@ from marketplace.kernel.ids import uuid7
 from marketplace.platform.audit import first_break
 from marketplace.platform.database import DB
 from marketplace.settings import Settings
-from settlement.books.slices import SliceKey
+from settlement.books.statement_scope import StatementScope
 from settlement.statements.statements import build
 from tests.support import today
 from tests.support.app import Api, fresh_key, running_app
@@ -213,7 +213,7 @@ async def test_a_statement_is_reproducible(api: Api, settings: Settings) -> None
     partner = uuid7()
     await tell_books(settings, [Sale(partner, amount_minor=n + 1).used(reference=f"单据 |{n}") for n in range(30)])
     [statement] = await closed(api)
-    draft = await build(DB.fetch, SliceKey(partner, "CNY", OCTOBER.date().replace(day=1)))
+    draft = await build(DB.fetch, StatementScope(partner, "CNY", OCTOBER.date().replace(day=1)))
     assert draft.content_hash == statement["content_hash"]
     assert (draft.lines, draft.total_minor) == (30, 465)
     await invariants_hold(api)  # the same hash once more, computed by the database

@@ -9,17 +9,18 @@ import asyncpg
 import msgspec
 import pytest
 
-from marketplace.kernel.calendar import Month
 from marketplace.kernel.ids import uuid7
+from marketplace.kernel.periods import Period
 from marketplace.platform.database import DB, unit_of_work
 from marketplace.platform.events import StoredEvent, catch_up
 from marketplace.settings import Settings
 from settlement.books.consumer import Books
 from settlement.books.domain import postings_for
 from settlement.books.post import lock_periods, post
-from settlement.statements.close import close_month
+from settlement.statements import close
 from tests.support.settlement import OCTOBER, Sale, tell_books
 
+BOOKED_MONTH = Period("monthly", date(2026, 10, 1))
 NOVEMBER_21 = datetime(2026, 11, 21, tzinfo=UTC)
 
 
@@ -104,10 +105,9 @@ async def test_the_database_refuses_postings_that_cannot_be(database: str, dsn: 
         await owner.close()
 
 
-async def _close(settings: Settings, month: str = "2026-10") -> list[str]:
-    async with unit_of_work() as work:
-        made = await close_month(work, Month.parse(month), [], "admin:li", NOVEMBER_21, settings.calendar)
-        return [f"{statement.month} {statement.total_minor}" for statement in made]
+async def _close(settings: Settings) -> list[str]:
+    made = await close.run(Books(settings.calendar), BOOKED_MONTH, "admin:li", NOVEMBER_21)
+    return [f"{statement.month} {statement.total_minor}" for statement in made]
 
 
 async def test_what_arrives_late_goes_to_the_next_month(database: str, settings: Settings) -> None:
@@ -136,8 +136,9 @@ async def test_posting_waits_for_a_close_and_goes_to_the_next_month(database: st
         async with unit_of_work() as work:
             await post(work, late, settings.calendar)
 
+    closing = await close.prepare(Books(settings.calendar), BOOKED_MONTH, "admin:li", NOVEMBER_21)
     async with unit_of_work() as work:
-        await close_month(work, Month.parse("2026-10"), [], "admin:li", NOVEMBER_21, settings.calendar)
+        await closing(work)
         waiting = _elsewhere(post_late)
         await asyncio.sleep(0.2)
         assert not waiting.done()

@@ -16,7 +16,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import uuid7
 from marketplace.platform.database import DB
 from marketplace.settings import Settings
-from settlement.books import slices
+from settlement.books import statement_scope
 from settlement.exports import xlsx_file
 from settlement.exports.files import write_file
 from settlement.statements.statements import find
@@ -77,7 +77,7 @@ def _minor(printed: str) -> int:
 
 
 async def test_csv_equals_the_book(api: Api, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slices, "CHUNK", 7)  # several chunks, the last one not full
+    monkeypatch.setattr(statement_scope, "CHUNK", 7)  # several chunks, the last one not full
     statement = await _statement(api, settings)
     answer = await _get(api, statement, "csv")
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
@@ -95,7 +95,7 @@ async def test_csv_equals_the_book(api: Api, settings: Settings, monkeypatch: py
 
 
 async def test_xlsx_equals_the_book(api: Api, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slices, "CHUNK", 7)
+    monkeypatch.setattr(statement_scope, "CHUNK", 7)
     statement = await _statement(api, settings)
     answer = await _get(api, statement, "xlsx")
     book = openpyxl.load_workbook(io.BytesIO(answer.content))

@@ -153,7 +153,7 @@ async def test_any_breach_in_the_book_stops_all_payouts_until_it_is_put_right(
     stopped = await pay(api, statement["id"], key=key)
     assert (stopped.status_code, stopped.json()["code"]) == (503, "payouts_stopped")
     assert stopped.json()["invariant"] in {
-        "statement = its slice of the book",
+        "statement = its postings",
         "payable = unpaid statements + open postings",
     }
     assert stopped.json()["since"] in stopped.json()["title"]

@@ -34,11 +34,10 @@ from partners.contracts.pricing import settle
 from partners.contracts.terms import load_terms
 from settlement.books import consumer
 from settlement.books.consumer import Books
-from settlement.books.domain import BookedEvent, Posting, postings_for
-from settlement.books.slices import SliceKey
+from settlement.books.domain import BookedEvent, MoneyPosting, postings_for
+from settlement.books.statement_scope import StatementScope
 from settlement.invariants import INVARIANTS
 from settlement.statements import close
-from settlement.statements.close import close_period
 from settlement.statements.domain import StatementDraft
 from tests.support.world import World, breaches
 
@@ -166,8 +165,7 @@ async def _close_all(settings: Settings, cycle: Any, day: date, far: datetime) -
     """Close the periods for the partners of this example; those of earlier ones, on the same days, keep what they have."""
     period = Period.of(cycle, day)
     while period.first_day <= day + timedelta(days=31):
-        async with unit_of_work() as work:
-            await close_period(work, period, [], "admin:closer", far, settings.calendar)
+        await close.run(Books(settings.calendar), period, "admin:closer", far)
         period = period.following
 
 
@@ -193,7 +191,7 @@ async def test_a_book_that_looked_contracts_up_would_be_found_out(
     """The property can fail: price a use by the contract in force when it is used, and the two partners differ."""
     versions: dict[UUID, Terms] = {}
 
-    def repriced(event: BookedEvent) -> list[Posting]:
+    def repriced(event: BookedEvent) -> list[MoneyPosting]:
         settled = settle(versions[event.partner_id], offers[event.partner_id], getattr(event, "quantity", 1))
         assert settled is not None
         amounts = {name: getattr(settled, name) for name in settled.__struct_fields__}
@@ -225,9 +223,9 @@ async def test_a_statement_that_looked_contracts_up_would_be_found_out(
     """The other half can fail: sum a slice by the newest contract, and the books agree while the statements differ."""
     whole = close.build
 
-    async def repriced(fetch: Any, key: SliceKey) -> StatementDraft:
-        draft = await whole(fetch, key)
-        newest = (await load_terms([key.partner_id]))[key.partner_id].contracts[-1].settlement_price
+    async def repriced(fetch: Any, scope: StatementScope) -> StatementDraft:
+        draft = await whole(fetch, scope)
+        newest = (await load_terms([scope.partner_id]))[scope.partner_id].contracts[-1].settlement_price
         assert newest is not None
         return msgspec.structs.replace(draft, gross_minor=draft.lines * newest.amount)
 

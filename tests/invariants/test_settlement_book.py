@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -11,21 +11,21 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from marketplace.kernel.calendar import Month
 from marketplace.kernel.event import Event
 from marketplace.kernel.ids import uuid7
+from marketplace.kernel.periods import Period
 from marketplace.platform.database import DB, unit_of_work
 from marketplace.platform.events import StoredEvent, catch_up, publish
 from marketplace.settings import Settings
 from settlement.books.consumer import Books
 from settlement.invariants import INVARIANTS
-from settlement.statements.close import close_month
+from settlement.statements import close
 from settlement.statements.domain import EarlierPeriodOpen
-from settlement.statements.statements import build, of_month
+from settlement.statements.statements import build, of_period
 from tests.support.settlement import OCTOBER, Sale
 
 JANUARY = datetime(2027, 1, 20, tzinfo=UTC)
-MONTHS = [Month(2026, 10), Month(2026, 11), Month(2026, 12)]
+MONTHS = [Period("monthly", date(2026, number, 1)) for number in (10, 11, 12)]
 
 
 class Life(msgspec.Struct, frozen=True):
@@ -111,7 +111,7 @@ async def test_the_book_equals_the_model(
 ) -> None:
     partners = [uuid7() for _ in range(3)]
     waiting, told = _events(lives, partners), list[Event]()
-    closed: dict[Month, list[Any]] = {}
+    closed: dict[Period, list[Any]] = {}
     for step in steps:
         again = [told[pick % len(told)] for pick in step.picks if told]
         match step.do:
@@ -170,11 +170,10 @@ def _payload(event: Event) -> dict[str, Any]:
     return dict(msgspec.json.decode(msgspec.json.encode(event)))
 
 
-async def _close(settings: Settings, month: Month, closed: dict[Month, list[Any]]) -> None:
+async def _close(settings: Settings, month: Period, closed: dict[Period, list[Any]]) -> None:
     made: list[Any] | None = None
     with contextlib.suppress(EarlierPeriodOpen):
-        async with unit_of_work() as work:
-            made = await close_month(work, month, [], "admin:li", JANUARY, settings.calendar)
+        made = await close.run(Books(settings.calendar), month, "admin:li", JANUARY)
     if made is None:
         return
     kept = {statement.id: statement for statement in closed.get(month, [])}
@@ -196,8 +195,8 @@ async def _check(partners: list[UUID], owed: Counter[UUID]) -> None:
         assert not looked.broken, (invariant.name, looked.breaches)
 
 
-async def _check_closed(partners: list[UUID], closed: dict[Month, list[Any]]) -> None:
+async def _check_closed(partners: list[UUID], closed: dict[Period, list[Any]]) -> None:
     for month in closed:
-        for statement in await of_month(DB.fetch, month):
+        for statement in await of_period(DB.fetch, month):
             if statement.partner_id in partners:
-                assert await build(DB.fetch, statement.slice) == statement.draft
+                assert await build(DB.fetch, statement.scope) == statement.draft

@@ -9,15 +9,15 @@ import pytest
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.refusals import InvalidField
 from marketplace.kernel.states import TransitionRefusedError
-from settlement.books.domain import Posting, payout_posting, postings_for
+from settlement.books.domain import MoneyPosting, payout_posting, postings_for
 from settlement.payouts.domain import NothingToPay, check_paid_on, check_payable
 from settlement.statements.domain import (
     STATEMENT_STEPS,
+    OutsideScopeError,
     SamePerson,
     StatementBuilder,
     StatementDraft,
     StatementStatus,
-    WrongSliceError,
     build_statement,
     check_approver,
 )
@@ -27,12 +27,12 @@ PARTNER = uuid7()
 PERIOD = date(2026, 10, 1)
 
 
-def owed(amount: int, minutes: int = 0, reference: str = "R-1") -> Posting:
+def owed(amount: int, minutes: int = 0, reference: str = "R-1") -> MoneyPosting:
     [posting] = postings_for(Sale(PARTNER, amount_minor=amount).used(OCTOBER + timedelta(minutes=minutes), reference))
     return posting
 
 
-def undone(amount: int, minutes: int = 0) -> Posting:
+def undone(amount: int, minutes: int = 0) -> MoneyPosting:
     sale = Sale(PARTNER, basis="on_issue", amount_minor=amount)
     [posting] = postings_for(sale.cancelled(OCTOBER + timedelta(minutes=minutes)))
     return posting
@@ -49,7 +49,7 @@ def undone(amount: int, minutes: int = 0) -> Posting:
     ],
 )
 def test_build_statement(
-    postings: list[Posting], lines: int, gross: int, reversed_minor: int, tax: int, total: int
+    postings: list[MoneyPosting], lines: int, gross: int, reversed_minor: int, tax: int, total: int
 ) -> None:
     draft = build_statement(PARTNER, "CNY", PERIOD, postings)
     assert (draft.lines, draft.gross_minor, draft.reversed_minor) == (lines, gross, reversed_minor)
@@ -97,11 +97,11 @@ def test_foreign_postings_are_refused() -> None:
     payout = payout_posting(uuid7(), PARTNER, 1, "CNY", OCTOBER)
     [foreign] = postings_for(Sale().used())
     for posting in (payout, foreign, msgspec.structs.replace(owed(1), currency="EUR")):
-        with pytest.raises(WrongSliceError):
+        with pytest.raises(OutsideScopeError):
             build_statement(PARTNER, "CNY", PERIOD, [posting])
     builder = StatementBuilder(PARTNER, "CNY", PERIOD)
     builder.add(owed(1, 1))
-    with pytest.raises(WrongSliceError):
+    with pytest.raises(OutsideScopeError):
         builder.add(owed(1, 0))
 
 
