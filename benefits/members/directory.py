@@ -11,10 +11,10 @@ from benefits.members.resolve import MemberCaller, upsert
 from benefits.members.schemas import MOST_NAME, MemberInput
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.text import line_or
+from marketplace.platform.batching.batch_loader import BatchLoader
 from marketplace.platform.database import DB, unit_of_work
 from marketplace.platform.identity import identity_of
 from marketplace.platform.quick_ids import quick
-from marketplace.platform.together import Together
 
 _REMEMBERED = 100_000
 """How many subjects are kept in memory (about 20 MB); the mapping never changes, so it is never stale."""
@@ -29,8 +29,8 @@ class Directory:
         """Begin with nobody remembered."""
         self._clock = clock
         self._remembered: OrderedDict[str, UUID] = OrderedDict()
-        self._known: Together[str, UUID | None] = Together(_look_up)
-        self._made: Together[tuple[str, str], UUID] = Together(self._make)
+        self._known: BatchLoader[str, UUID | None] = BatchLoader(_look_up)
+        self._made: BatchLoader[tuple[str, str], UUID] = BatchLoader(self._make)
 
     async def member_id(self, subject: str, name: str) -> UUID:
         """Return the member's id for a verified subject; one who was never seen is made, with the lowest tier."""

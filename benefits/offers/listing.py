@@ -12,8 +12,8 @@ import msgspec
 from benefits.offers.catalogue import on_sale_keys, views
 from benefits.offers.domain import Scenario
 from marketplace.kernel.clock import Clock
+from marketplace.platform.batching.single_flight import SingleFlight
 from marketplace.platform.paging import Cursors
-from marketplace.platform.shared_reads import SharedReads
 
 _MOST = 50_000
 """How many offers are kept, a KB or two each; beyond it the memory begins anew."""
@@ -41,7 +41,7 @@ class Listing:
         """Keep what a page is read with."""
         self._clock = clock
         self._cursors = cursors
-        self._reads: SharedReads[bytes] = SharedReads()
+        self._reads: SingleFlight[bytes] = SingleFlight()
         self._written: dict[UUID, _Written] = {}
 
     async def page(self, *, scenario: Scenario | None, query: str, cursor: str | None, limit: int) -> bytes:

@@ -10,9 +10,9 @@ import pytest
 from benefits.members import directory
 from benefits.members.directory import Directory
 from marketplace.kernel.clock import Clock
-from marketplace.platform import together
+from marketplace.platform.batching import batch_loader
+from marketplace.platform.batching.batch_loader import BatchLoader
 from marketplace.platform.database import DB, Busy
-from marketplace.platform.together import Together
 
 
 class Numbers:
@@ -33,7 +33,7 @@ class Numbers:
 
 async def test_what_comes_meanwhile_goes_together() -> None:
     numbers = Numbers()
-    asks = Together(numbers)
+    asks = BatchLoader(numbers)
     first = asyncio.create_task(asks.get(1))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -46,10 +46,10 @@ async def test_what_comes_meanwhile_goes_together() -> None:
 
 
 async def test_no_question_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(together, "MOST", 3)
+    monkeypatch.setattr(batch_loader, "MOST", 3)
     numbers = Numbers()
     numbers.go_on.set()
-    asks = Together(numbers)
+    asks = BatchLoader(numbers)
     assert await asyncio.gather(*(asks.get(key) for key in range(1, 8))) == ["12", "6", "4", "3", "2", "2", "1"]
     assert [len(keys) for keys in numbers.asked] == [3, 3, 1]
 
@@ -57,7 +57,7 @@ async def test_no_question_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_one_that_cannot_be_asked_fails_alone() -> None:
     numbers = Numbers()
     numbers.go_on.set()
-    asks = Together(numbers)
+    asks = BatchLoader(numbers)
     results = await asyncio.gather(*(asks.get(key) for key in (1, 0, 2)), return_exceptions=True)
     assert [results[0], results[2]] == ["12", "6"]
     assert isinstance(results[1], ZeroDivisionError)
@@ -68,7 +68,7 @@ async def test_a_database_that_is_away_is_not_asked_for_each(error: Exception) -
     numbers = Numbers()
     numbers.error = error
     numbers.go_on.set()
-    asks = Together(numbers)
+    asks = BatchLoader(numbers)
     assert await asyncio.gather(*(asks.get(key) for key in (1, 2, 3)), return_exceptions=True) == [error] * 3
     assert numbers.asked == [[1, 2, 3]]
     numbers.error = None
@@ -77,7 +77,7 @@ async def test_a_database_that_is_away_is_not_asked_for_each(error: Exception) -
 
 async def test_one_who_gives_up_takes_nothing_from_the_others() -> None:
     numbers = Numbers()
-    asks = Together(numbers)
+    asks = BatchLoader(numbers)
     staying = [asyncio.create_task(asks.get(1)) for _ in range(2)]
     leaving = asyncio.create_task(asks.get(1))
     await asyncio.sleep(0)

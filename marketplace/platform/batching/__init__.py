@@ -1,0 +1,1 @@
+"""Work that arrives together and is done together."""

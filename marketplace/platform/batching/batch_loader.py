@@ -1,0 +1,73 @@
+"""Loads by key in batches (the DataLoader pattern): keys that arrive while the database answers go into the next batch.
+
+Five hundred callers at the same moment cost a few statements instead of five hundred, and hold one connection instead of
+queueing for all of the pool's. A single caller's key is loaded at once: there is no timer.
+https://github.com/graphql/dataloader
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from typing import Generic, TypeVar
+
+from marketplace.platform.away import is_away
+from marketplace.platform.database import Busy, fresh_context
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
+Load = Callable[[Sequence[Key]], Awaitable[Mapping[Key, Value]]]
+"""Return a value for each of the keys, of which none comes twice."""
+
+MOST = 100
+"""Keys in one batch: callers resume as soon as they have their value, and five hundred at once hold up all others."""
+
+
+class BatchLoader(Generic[Key, Value]):
+    """The keys that wait in this process to be loaded."""
+
+    def __init__(self, load: Load[Key, Value]) -> None:
+        self._load = load
+        self._waiting: dict[Key, list[asyncio.Future[Value]]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def get(self, key: Key) -> Value:
+        """Return the key's value, loaded after this was called. Raises what `load` raises."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Value] = loop.create_future()
+        self._waiting.setdefault(key, []).append(answer)
+        if self._task is None:
+            # A context of its own: the load is not the first caller's alone, and a unit of work of theirs is not ours.
+            self._task = loop.create_task(self._serve(), context=fresh_context())
+        return await answer
+
+    async def _serve(self) -> None:
+        """Load until nobody waits."""
+        try:
+            while self._waiting:
+                keys = list(self._waiting)[:MOST]
+                await self._batch({key: self._waiting.pop(key) for key in keys})
+        finally:
+            self._task = None
+
+    async def _batch(self, waiting: Mapping[Key, Sequence["asyncio.Future[Value]"]]) -> None:
+        """Load a batch. One that fails is loaded key by key, so that a key that cannot be loaded fails alone."""
+        try:
+            found = await self._load(list(waiting))
+            values = [found[key] for key in waiting]
+        except Exception as error:  # noqa: BLE001 - it is raised to the callers
+            if len(waiting) > 1 and not (is_away(error) or isinstance(error, Busy)):
+                for key, answers in waiting.items():
+                    await self._batch({key: answers})
+                return
+            for answers in waiting.values():
+                for answer in _open(answers):
+                    answer.set_exception(error)
+            return
+        for value, answers in zip(values, waiting.values(), strict=True):
+            for answer in _open(answers):
+                answer.set_result(value)
+
+
+def _open(answers: Sequence["asyncio.Future[Value]"]) -> list["asyncio.Future[Value]"]:
+    """Return those that a caller still waits for."""
+    return [answer for answer in answers if not answer.done()]

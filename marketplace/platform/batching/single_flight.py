@@ -1,0 +1,54 @@
+"""One read at a time for each key, shared by all callers that wait for it; each gets what was read after its call.
+
+A cache would be cheaper still, and sometimes stale. Here nothing is kept: a call that comes while a read is under way
+waits for the next one, so that half a million members who look at the same page cost one read after the other.
+
+It is not a `BatchLoader`: that one loads different keys with one statement, this one reads the same key once for many.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
+
+from marketplace.platform.database import fresh_context
+
+Value = TypeVar("Value")
+
+
+class SingleFlight(Generic[Value]):
+    """The reads under way in this process, by key."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Hashable, list[asyncio.Future[Value]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def get(self, key: Hashable, read: Callable[[], Awaitable[Value]]) -> Value:
+        """Return what `read` gives, called after this was; callers that wait for the same key share it."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Value] = loop.create_future()
+        waiting = self._waiting.get(key)
+        if waiting is not None:
+            waiting.append(answer)
+            return await answer
+        self._waiting[key] = [answer]
+        # A context of its own: the read is not the first caller's alone, and a unit of work of theirs is not ours.
+        task = loop.create_task(self._serve(key, read), context=fresh_context())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await answer
+
+    async def _serve(self, key: Hashable, read: Callable[[], Awaitable[Value]]) -> None:
+        """Read once for all callers, again for those that came meanwhile, until nobody waits."""
+        while waiting := self._waiting[key]:
+            self._waiting[key] = []
+            try:
+                found = await read()
+            except Exception as error:  # noqa: BLE001 - it is raised to the callers
+                for one in waiting:
+                    if not one.done():
+                        one.set_exception(error)
+                continue
+            for one in waiting:
+                if not one.done():  # else its caller has gone
+                    one.set_result(found)
+        del self._waiting[key]
