@@ -13,7 +13,7 @@ from piccolo.querystring import QueryString
 from marketplace.platform.transactions import (
     ACQUIRE_TIMEOUT_S,
     Busy,
-    Chain,
+    ChainedTransactions,
     Isolation,
     TransactionMisuseError,
     UnitOfWork,
@@ -23,12 +23,12 @@ __all__ = [
     "DB",
     "LIVE",
     "Busy",
-    "Chain",
+    "ChainedTransactions",
     "Engine",
     "Place",
     "TransactionMisuseError",
     "UnitOfWork",
-    "chain",
+    "chained_transactions",
     "unit_of_work",
 ]
 
@@ -213,9 +213,9 @@ def unit_of_work(isolation: Isolation = "READ COMMITTED") -> UnitOfWork:
     return UnitOfWork(DB, isolation)
 
 
-def chain(goes_on: Callable[[], bool]) -> Chain:
+def chained_transactions(has_next: Callable[[], bool]) -> ChainedTransactions:
     """Return a desk's chain of units of work on the one engine."""
-    return Chain(DB, goes_on)
+    return ChainedTransactions(DB, has_next)
 
 
 def connection_config(dsn: str, role: str = "") -> dict[str, Any]:

@@ -41,19 +41,19 @@ class TransactionMisuseError(RuntimeError):
     """A programming error: a nested unit of work, a child task in one, or a query after the transaction was aborted."""
 
 
-class Chain:
+class ChainedTransactions:
     """Units of work that follow each other on one connection of the desks' pool: the COMMIT of one begins the next.
 
-    That saves each a round trip, and the way to the pool and back. `goes_on` is asked at each COMMIT: whether another unit of
+    That saves each a round trip, and the way to the pool and back. `has_next` is asked at each COMMIT: whether another unit of
     work follows at once. When none does after all, `end` gives the connection back.
     """
 
-    __slots__ = ("_connection", "_engine", "goes_on")
+    __slots__ = ("_connection", "_engine", "has_next")
 
-    def __init__(self, engine: "Engine", goes_on: Callable[[], bool]) -> None:
+    def __init__(self, engine: "Engine", has_next: Callable[[], bool]) -> None:
         """Prepare; the first unit of work acquires the connection."""
         self._engine = engine
-        self.goes_on = goes_on
+        self.has_next = has_next
         self._connection: Any = None
 
     @property
@@ -65,12 +65,12 @@ class Chain:
         """Return the next unit of work."""
         return UnitOfWork(self._engine, chain=self)
 
-    def pass_on(self, connection: Any) -> None:
+    def keep(self, connection: Any) -> None:
         """Keep the connection, whose transaction has begun, for the next unit of work."""
         self._connection = connection
 
     def take(self) -> Any:
-        """Return the connection that the unit of work before passed on, or None; it is the caller's now."""
+        """Return the connection that the unit of work before left, or None; it is the caller's now."""
         connection, self._connection = self._connection, None
         return connection
 
@@ -98,7 +98,7 @@ class UnitOfWork(PostgresTransaction):
         engine: "Engine",
         isolation: Isolation = "READ COMMITTED",
         acquire_timeout_s: float = ACQUIRE_TIMEOUT_S,
-        chain: Chain | None = None,
+        chain: ChainedTransactions | None = None,
     ) -> None:
         """Prepare; nothing is acquired before the block is entered. All units of work of a chain have one isolation."""
         if engine.current_transaction.get() is not None:
@@ -164,13 +164,13 @@ class UnitOfWork(PostgresTransaction):
 
     async def _commit(self) -> None:
         chain = self._chain
-        goes_on = chain is not None and chain.goes_on()
+        has_next = chain is not None and chain.has_next()
         # An aborted transaction answers COMMIT with "ROLLBACK" and no error: that must not pass for a commit.
-        status = await self.connection.execute("COMMIT AND CHAIN" if goes_on else "COMMIT")
+        status = await self.connection.execute("COMMIT AND CHAIN" if has_next else "COMMIT")
         if status != "COMMIT":
             raise TransactionMisuseError(f"an error inside the unit of work was swallowed: COMMIT said {status}")
-        if chain is not None and goes_on:
-            chain.pass_on(self.connection)
+        if chain is not None and has_next:
+            chain.keep(self.connection)
             self.connection = None
         if self.committed is not None:
             self.committed()

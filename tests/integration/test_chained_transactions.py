@@ -6,7 +6,13 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from marketplace.platform.database import DB, Chain, TransactionMisuseError, chain, unit_of_work
+from marketplace.platform.database import (
+    DB,
+    ChainedTransactions,
+    TransactionMisuseError,
+    chained_transactions,
+    unit_of_work,
+)
 
 LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
@@ -20,7 +26,7 @@ async def table(dsn: str) -> AsyncIterator[None]:
 
 
 async def _left_open() -> int:
-    """Sessions that stand in a transaction, once what goes on beside has ended."""
+    """Sessions that stand in a transaction, once what runs beside has ended."""
     await asyncio.sleep(0.1)
     return int(await DB.fetchval("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"))
 
@@ -39,7 +45,7 @@ async def _pool_is_whole() -> bool:
 
 
 async def test_each_is_a_transaction_of_its_own_on_the_same_connection(table: None) -> None:
-    links, seen = chain(lambda: len(seen) < 3), []
+    links, seen = chained_transactions(lambda: len(seen) < 3), []
     for number in range(3):
         async with links.next() as work:
             await work.execute("INSERT INTO chained VALUES ($1)", number)
@@ -61,15 +67,15 @@ async def _committed() -> int:
 
 
 async def test_desks_plan_by_index_and_nobody_else(table: None) -> None:
-    async with chain(lambda: False).next() as work:
+    async with chained_transactions(lambda: False).next() as work:
         assert await work.fetchval("SHOW plan_cache_mode") == "force_generic_plan"
         assert await work.fetchval("SHOW enable_seqscan") == "off"
     async with unit_of_work() as work:
         assert await work.fetchval("SHOW plan_cache_mode") == "auto"
 
 
-async def test_one_that_does_not_go_on_after_all_gives_its_connection_back(table: None) -> None:
-    links = chain(lambda: True)
+async def test_one_without_a_next_after_all_gives_its_connection_back(table: None) -> None:
+    links = chained_transactions(lambda: True)
     async with links.next() as work:
         await work.execute("INSERT INTO chained VALUES (1)")
     assert await _left_open() == 1
@@ -81,8 +87,8 @@ async def test_one_that_does_not_go_on_after_all_gives_its_connection_back(table
 
 async def test_without_the_end_the_pool_runs_dry(table: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above can fail."""
-    monkeypatch.setattr(Chain, "end", lambda _: None)
-    links = chain(lambda: True)
+    monkeypatch.setattr(ChainedTransactions, "end", lambda _: None)
+    links = chained_transactions(lambda: True)
     async with links.next():
         pass
     links.end()
@@ -93,7 +99,7 @@ async def test_without_the_end_the_pool_runs_dry(table: None, monkeypatch: pytes
 
 
 async def test_what_fails_is_undone_alone_and_the_next_begins_anew(table: None) -> None:
-    links = chain(lambda: True)
+    links = chained_transactions(lambda: True)
     async with links.next() as work:
         await work.execute("INSERT INTO chained VALUES (1)")
     with pytest.raises(ZeroDivisionError):
@@ -108,7 +114,7 @@ async def test_what_fails_is_undone_alone_and_the_next_begins_anew(table: None) 
 
 
 async def test_a_swallowed_error_does_not_pass_for_a_commit(table: None) -> None:
-    links = chain(lambda: True)
+    links = chained_transactions(lambda: True)
     with pytest.raises(TransactionMisuseError, match="swallowed"):
         async with links.next() as work:
             await work.execute("INSERT INTO chained VALUES (1)")
@@ -119,7 +125,7 @@ async def test_a_swallowed_error_does_not_pass_for_a_commit(table: None) -> None
 
 
 async def test_a_connection_lost_between_two_is_replaced(table: None) -> None:
-    links = chain(lambda: True)
+    links = chained_transactions(lambda: True)
     async with links.next() as work:
         await work.execute("INSERT INTO chained VALUES (1)")
         pid = await work.fetchval("SELECT pg_backend_pid()")
