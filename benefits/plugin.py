@@ -38,7 +38,7 @@ from benefits.sandbox import make as sandbox
 from benefits.web import counter_page, storefront
 from marketplace.kernel.announced import Announced
 from marketplace.kernel.clock import Clock
-from marketplace.platform.desk import Desk
+from marketplace.platform.batching.executor import BatchExecutor
 from marketplace.platform.events import Consumer
 from marketplace.platform.jobs import Job
 from marketplace.platform.numbering import worker_number
@@ -80,8 +80,8 @@ class Benefits(Package):
         self.granting = points = PointsDesk(rules, self.cache, clock, settings.first_worker + worker_number())
         counter = CounterDesk(clock, Cursors(settings.keys))
         sizes = {"batch": settings.desk_batch, "queue": settings.desk_queue}
-        self.points_desk: Desk[PointsErrand] = Desk("points", points.decide, **sizes)
-        self.counter_desk: Desk[CounterErrand] = Desk("counter", counter.decide, **sizes)
+        self.points_desk: BatchExecutor[PointsErrand] = BatchExecutor("points", points.decide, **sizes)
+        self.counter_desk: BatchExecutor[CounterErrand] = BatchExecutor("counter", counter.decide, **sizes)
 
     def dependencies(self) -> Mapping[str, Provide]:
         """Return who the member is, and the offers that this process remembers."""

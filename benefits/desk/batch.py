@@ -13,8 +13,8 @@ from benefits.offers.cache import OfferCache
 from benefits.rules import Rules
 from marketplace.kernel.clock import Clock, Standing
 from marketplace.kernel.refusals import Refusal
+from marketplace.platform.batching.executor import Decided
 from marketplace.platform.database import UnitOfWork
-from marketplace.platform.desk import Decided
 from marketplace.platform.idempotency import Answers, Outcome
 
 
@@ -39,7 +39,7 @@ class PointsDesk(msgspec.Struct, frozen=True):
     ) -> Sequence[Outcome | Refusal]:
         """Decide and post as if it were that instant: for the demo's past, and tests."""
         decided = await PointsDesk(self.rules, self.cache, Standing(at), self.number).decide(work, errands)
-        await decided.post()
+        await decided.write()
         return decided.results
 
 

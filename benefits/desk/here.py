@@ -9,10 +9,10 @@ from typing import Any
 from litestar import Request
 
 from benefits.desk.errands import PointsErrand
-from marketplace.platform.desk import Desk
+from marketplace.platform.batching.executor import BatchExecutor
 
 
-def points_desk(request: Request[Any, Any, Any]) -> Desk[PointsErrand]:
+def points_desk(request: Request[Any, Any, Any]) -> BatchExecutor[PointsErrand]:
     """Return the desk at which points move."""
-    desk: Desk[PointsErrand] = request.app.state.points_desk
+    desk: BatchExecutor[PointsErrand] = request.app.state.points_desk
     return desk

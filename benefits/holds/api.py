@@ -46,7 +46,7 @@ class Holds(Controller):
         wish = new_wish(data.member_id, data.offer_id, data.quantity, clock.unix_ms())
         whole = request_key(request, oem.actor, key, data)
         errand = PlaceHold(wish, data.minutes, data.reference, whole, language_of(request))
-        return (await points_desk(request).ask(errand)).response()
+        return (await points_desk(request).submit(errand)).response()
 
     @get("/{hold_id:str}", operation_id="get_hold", summary="Get a hold", opt=_WRITE)
     async def get_hold(self, hold_id: FromPath[PathId], oem: NamedDependency[OemCaller]) -> HoldView:  # noqa: ARG002
@@ -74,7 +74,7 @@ class Holds(Controller):
         whole, identifier = request_key(request, oem.actor, key, data), path_id(hold_id)
         member_id, language = await holder(identifier), language_of(request)
         errand = new_end(member_id, identifier, "post", whole, language, clock.unix_ms(), quantity=data.quantity)
-        return (await points_desk(request).ask(errand)).response()
+        return (await points_desk(request).submit(errand)).response()
 
     @post(
         "/{hold_id:str}/void",
@@ -97,7 +97,7 @@ class Holds(Controller):
         whole, identifier = request_key(request, oem.actor, key, data), path_id(hold_id)
         member_id, language = await holder(identifier), language_of(request)
         errand = new_end(member_id, identifier, "void", whole, language, clock.unix_ms(), reason=data.reason)
-        return (await points_desk(request).ask(errand)).response()
+        return (await points_desk(request).submit(errand)).response()
 
 
 ROUTES: list[type[Controller]] = [Holds]

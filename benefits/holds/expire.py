@@ -9,14 +9,14 @@ from benefits.desk.errands import PointsErrand
 from benefits.holds.read import expire_holds
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import Refusal
-from marketplace.platform.desk import Desk
+from marketplace.platform.batching.executor import BatchExecutor
 
 _EVERY_S = 1.0
 
 logger = structlog.get_logger()
 
 
-async def keep_expiring(desk: Desk[PointsErrand], clock: Clock) -> None:
+async def keep_expiring(desk: BatchExecutor[PointsErrand], clock: Clock) -> None:
     """Expire holds again and again, until cancelled.
 
     In every process and not by the shared schedule: a process that is stopped in the middle delays nobody else's, and

@@ -10,8 +10,8 @@ from benefits.redemptions.schemas import VoucherRef
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
 from marketplace.kernel.refusals import NotFound
+from marketplace.platform.batching.executor import BatchExecutor
 from marketplace.platform.database import DB
-from marketplace.platform.desk import Desk
 
 BATCH = 128
 
@@ -62,12 +62,12 @@ async def due_holds(now: datetime, limit: int = BATCH) -> list[EndHold]:
     return [new_end(row["member_id"], row["id"], "expire", None, "en", unix_ms) for row in rows]
 
 
-async def expire_holds(desk: Desk[PointsErrand], clock: Clock) -> int:
+async def expire_holds(desk: BatchExecutor[PointsErrand], clock: Clock) -> int:
     """Expire every hold that is due and return how many were."""
     total = 0
     while True:
         due = await due_holds(clock.now())
-        await asyncio.gather(*(desk.ask(errand) for errand in due))
+        await asyncio.gather(*(desk.submit(errand) for errand in due))
         total += len(due)
         if len(due) < BATCH:
             return total

@@ -50,7 +50,9 @@ class Earnings(Controller):
         not as described beside its earnings, or none of them is.
         """
         refused = [refused_unread(item) for item in unfit_items(request)]
-        return (await points_desk(request).ask(new_earn(data.earnings, oem.actor, clock.unix_ms(), refused))).response()
+        return (
+            await points_desk(request).submit(new_earn(data.earnings, oem.actor, clock.unix_ms(), refused))
+        ).response()
 
 
 class MyPoints(Controller):
@@ -97,7 +99,7 @@ class MyPoints(Controller):
         check_gift(member.id, data, settings.gift_most)
         whole = key_for(member.actor, key, "POST /v1/me/points/gifts", data, bucket_of(member.id))
         gift = new_gift(member.id, data.member_id, data.points, whole, language_of(request), clock.unix_ms())
-        return (await points_desk(request).ask(gift)).response()
+        return (await points_desk(request).submit(gift)).response()
 
 
 ROUTES: list[type[Controller]] = [Earnings, MyPoints]

@@ -8,21 +8,21 @@ from benefits.desk.errands import PointsErrand, Sweep
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of, uuid7
+from marketplace.platform.batching.executor import BatchExecutor
 from marketplace.platform.database import DB
-from marketplace.platform.desk import Desk
 
 BATCH = 128
 """Wallets in one errand: half a batch, so that members at the desk wait a few milliseconds for the job at most."""
 
 
-async def expire_points(desk: Desk[PointsErrand], calendar: Calendar, clock: Clock) -> int:
+async def expire_points(desk: BatchExecutor[PointsErrand], calendar: Calendar, clock: Clock) -> int:
     """Expire every lot that is due and return how many points went."""
     total = 0
     while True:
         sweep = await due_wallets(calendar.day_of(clock.now()), clock.unix_ms())
         if sweep is None:
             return total
-        outcome = await desk.ask(sweep)
+        outcome = await desk.submit(sweep)
         total += msgspec.json.decode(outcome.body)["points"]
 
 

@@ -47,7 +47,7 @@ class Counter(Controller):
     ) -> Response[bytes]:
         """Changes nothing. 404 `unknown_voucher` for a code that no voucher of this partner has."""
         partner.need_location(data.location_id)
-        return (await counter_desk(request).ask(Verify(partner.partner_id, data, language_of(request)))).response()
+        return (await counter_desk(request).submit(Verify(partner.partner_id, data, language_of(request)))).response()
 
     @post(
         "/use",
@@ -67,7 +67,9 @@ class Counter(Controller):
         """Once, for ever. 409 `already_used`, `expired`, `cancelled`; the same key gives the same answer again."""
         partner.need_location(data.location_id)
         whole = request_key(request, partner.actor, key, data)
-        return (await counter_desk(request).ask(Use(partner.partner_id, data, whole, language_of(request)))).response()
+        return (
+            await counter_desk(request).submit(Use(partner.partner_id, data, whole, language_of(request)))
+        ).response()
 
     @post(
         "/undo-use",
@@ -89,7 +91,7 @@ class Counter(Controller):
         partner.need_location(data.location_id)
         whole = request_key(request, partner.actor, key, data)
         errand = UndoUse(partner.partner_id, data, whole, language_of(request))
-        return (await counter_desk(request).ask(errand)).response()
+        return (await counter_desk(request).submit(errand)).response()
 
 
 class PartnerRedemptions(Controller):

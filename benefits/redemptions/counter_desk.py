@@ -40,8 +40,8 @@ from marketplace.kernel.clock import Clock, Standing
 from marketplace.kernel.codes import UnreadableCodeError, read_code
 from marketplace.kernel.event import Event
 from marketplace.kernel.refusals import InvalidField, Refusal
+from marketplace.platform.batching.executor import BatchExecutor, Decided
 from marketplace.platform.database import UnitOfWork, unit_of_work
-from marketplace.platform.desk import Decided, Desk
 from marketplace.platform.events import WRITE as EVENTS
 from marketplace.platform.events import event_row
 from marketplace.platform.idempotency import READ as ANSWERED
@@ -133,9 +133,9 @@ class SeenUse(msgspec.Struct, frozen=True):
 CounterErrand: TypeAlias = Verify | Use | UndoUse
 
 
-def counter_desk(request: Request[Any, Any, Any]) -> Desk[CounterErrand]:
+def counter_desk(request: Request[Any, Any, Any]) -> BatchExecutor[CounterErrand]:
     """Return this process's counter desk."""
-    desk: Desk[CounterErrand] = request.app.state.counter_desk
+    desk: BatchExecutor[CounterErrand] = request.app.state.counter_desk
     return desk
 
 
@@ -169,7 +169,7 @@ class CounterDesk:
     ) -> Sequence[Outcome | Refusal]:
         """Decide and post as if it were that instant: for the demo's past."""
         decided = await self._decide(work, errands, Standing(at))
-        await decided.post()
+        await decided.write()
         return decided.results
 
     async def _decide(self, work: UnitOfWork, errands: Sequence[CounterErrand], clock: Clock) -> Decided:

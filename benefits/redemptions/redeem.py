@@ -6,7 +6,7 @@ from benefits.desk.errands import Cancel, PointsErrand, Redeem, new_cancel, new_
 from benefits.redemptions.schemas import CancellationInput, RedemptionInput
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
-from marketplace.platform.desk import Desk
+from marketplace.platform.batching.executor import BatchExecutor
 from marketplace.platform.idempotency import Outcome, key_for
 
 OPERATION = "POST /v1/redemptions"
@@ -19,10 +19,15 @@ def new_redeem(member_id: UUID, body: RedemptionInput, key: str | None, language
 
 
 async def redeem(
-    desk: Desk[PointsErrand], member_id: UUID, body: RedemptionInput, key: str | None, language: str, clock: Clock
+    desk: BatchExecutor[PointsErrand],
+    member_id: UUID,
+    body: RedemptionInput,
+    key: str | None,
+    language: str,
+    clock: Clock,
 ) -> Outcome:
     """Redeem at the desk and return the answer: 201 issued, or the refusal as a problem; both are kept for the key."""
-    return await desk.ask(new_redeem(member_id, body, key, language, clock.unix_ms()))
+    return await desk.submit(new_redeem(member_id, body, key, language, clock.unix_ms()))
 
 
 def cancel_errand(
@@ -35,7 +40,7 @@ def cancel_errand(
 
 
 async def cancel(
-    desk: Desk[PointsErrand],
+    desk: BatchExecutor[PointsErrand],
     member_id: UUID,
     redemption_id: UUID,
     body: CancellationInput,
@@ -44,4 +49,4 @@ async def cancel(
     clock: Clock,
 ) -> Outcome:
     """Give the redemption back at the desk: 200 cancelled and what came back, or the refusal; both kept for the key."""
-    return await desk.ask(cancel_errand(member_id, redemption_id, body, key, language, clock.unix_ms()))
+    return await desk.submit(cancel_errand(member_id, redemption_id, body, key, language, clock.unix_ms()))

@@ -16,8 +16,8 @@ from benefits.redemptions.redeem import redeem
 from benefits.redemptions.schemas import RedemptionInput
 from benefits.sandbox.magic import FAILED, SLOW
 from marketplace.kernel.text import Text
+from marketplace.platform.batching.executor import BatchExecutor
 from marketplace.platform.database import DB, unit_of_work
-from marketplace.platform.desk import Desk
 from marketplace.platform.sandbox import SandboxContext
 
 _ACTOR = "sandbox"
@@ -34,7 +34,7 @@ _OFFERS: dict[str, tuple[str, str, int, int | None]] = {
 }
 
 
-async def make(context: SandboxContext, desk: Desk[PointsErrand]) -> None:
+async def make(context: SandboxContext, desk: BatchExecutor[PointsErrand]) -> None:
     """Make members and offers, and say in `context.made` what they are; what is there already stays."""
     people = [*_PEOPLE, ("standard", _EARLIER, 1)]
     ids = await _members(context, desk, people)
@@ -54,7 +54,9 @@ async def make(context: SandboxContext, desk: Desk[PointsErrand]) -> None:
     await redeem(desk, ids[-1], wish, "sandbox-sold-out", "en", context.clock)
 
 
-async def _members(context: SandboxContext, desk: Desk[PointsErrand], people: list[tuple[str, str, int]]) -> list[UUID]:
+async def _members(
+    context: SandboxContext, desk: BatchExecutor[PointsErrand], people: list[tuple[str, str, int]]
+) -> list[UUID]:
     now = context.clock.now()
     wanted = [
         msgspec.convert({"subject": _subject(place), "name": name, "tier": tier}, MemberInput)
@@ -66,7 +68,7 @@ async def _members(context: SandboxContext, desk: Desk[PointsErrand], people: li
         EarningInput(reference="sandbox", member_id=member_id, points=points, kind="activity", occurred_at=now)
         for member_id, (_, _, points) in zip(ids, people, strict=True)
     ]
-    await desk.ask(new_earn(earnings, _ACTOR, context.clock.unix_ms()))
+    await desk.submit(new_earn(earnings, _ACTOR, context.clock.unix_ms()))
     return ids
 
 

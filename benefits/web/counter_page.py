@@ -112,7 +112,7 @@ async def use(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Res
         body = _wire(VoucherUseInput, **said, use_token=str(form.get("use_token", ""))[:500] or None)
         key = request_key(request, partner.actor, str(form.get("idempotency_key", "")), body)
         errand = Use(partner.partner_id, _placed(partner, body), key, page_language(request))
-        outcome = await counter_desk(request).ask(errand)
+        outcome = await counter_desk(request).submit(errand)
     except Refusal as refused:
         again = _wire(VoucherVerifyInput, code=code or "-", location_id=here.location_id)
         wrong = "reference" if refused.details.get("field") == "reference" else ""
@@ -139,7 +139,7 @@ async def undo(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Re
         body = _wire(VoucherUndoInput, code=code, reason=reason or "-", location_id=here.location_id)
         key = request_key(request, partner.actor, str(form.get("idempotency_key", "")), body)
         errand = UndoUse(partner.partner_id, _placed(partner, body), key, page_language(request))
-        outcome = await counter_desk(request).ask(errand)
+        outcome = await counter_desk(request).submit(errand)
     except Refusal as refused:
         return await _page(request, here, code=code, error=words(request, refused))
     if outcome.status >= 400:
@@ -169,7 +169,7 @@ class _Refused(Exception):  # noqa: N818 - an answer, not an error of ours
 
 async def _verified(request: HttpRequest, partner: PartnerCaller, body: VoucherVerifyInput) -> VerifiedVoucher:
     errand = Verify(partner.partner_id, _placed(partner, body), page_language(request))
-    outcome = await counter_desk(request).ask(errand)
+    outcome = await counter_desk(request).submit(errand)
     if outcome.status >= 400:
         raise _Refused(outcome)
     return msgspec.json.decode(outcome.body, type=VerifiedVoucher)

@@ -16,8 +16,8 @@ from benefits.points.domain import OverdrawnError
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
 from marketplace.kernel.refusals import Refusal
+from marketplace.platform.batching.executor import BatchExecutor
 from marketplace.platform.database import DB
-from marketplace.platform.desk import Desk
 from marketplace.platform.idempotency import Key, Outcome
 from marketplace.platform.writes import Writes
 from marketplace.settings import Settings
@@ -52,14 +52,16 @@ async def world(database: str, settings: Settings, clock: Clock) -> World:
     return await World(settings, clock).open()
 
 
-async def give(world: World, desk: Desk[PointsErrand], members: list[UUID], dice: random.Random) -> Outcome | None:
+async def give(
+    world: World, desk: BatchExecutor[PointsErrand], members: list[UUID], dice: random.Random
+) -> Outcome | None:
     """Give once, asking again with the same key as a client would, until there is an answer."""
     giver, recipient = dice.sample(members, 2)
     key = Key(bucket_of(giver), f"member:{giver}", uuid4().hex, b"f")
     points = dice.randint(1, 300)
     for _ in range(10):
         with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Refusal):
-            return await desk.ask(new_gift(giver, recipient, points, key, "en", world.clock.unix_ms()))
+            return await desk.submit(new_gift(giver, recipient, points, key, "en", world.clock.unix_ms()))
     return None
 
 

@@ -13,9 +13,9 @@ from benefits.points.ledger import LOCKED_WALLETS
 from benefits.points.schemas import EarningInput
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of, uuid7
-from marketplace.platform import desk as desk_module
+from marketplace.platform.batching import executor
+from marketplace.platform.batching.executor import BatchExecutor
 from marketplace.platform.database import DB
-from marketplace.platform.desk import Desk
 from marketplace.platform.idempotency import Key, Outcome
 from marketplace.platform.reads import Read
 from marketplace.settings import Settings
@@ -53,17 +53,17 @@ def earn(world: World, members: list[UUID]) -> Earn:
 async def run_changes(world: World, count: int, dice: random.Random) -> tuple[int, list[BaseException]]:
     """Let sixteen desks, as sixteen workers have them, make the changes; return the points earned and what went wrong."""
     members = await world.members(MEMBERS, points=EACH)
-    desks: list[Desk[PointsErrand]] = [world.desk(number=number) for number in range(TASKS)]
+    desks: list[BatchExecutor[PointsErrand]] = [world.desk(number=number) for number in range(TASKS)]
     earned, wrong = 0, []
 
-    async def task(desk: Desk[PointsErrand]) -> None:
+    async def task(desk: BatchExecutor[PointsErrand]) -> None:
         nonlocal earned
         for _ in range(count // TASKS):
             if any(isinstance(error, asyncpg.DeadlockDetectedError) for error in wrong):
                 return  # one is enough to know
             errand = change(world, members, dice)
             try:
-                outcome = await desk.ask(errand)
+                outcome = await desk.submit(errand)
             except Exception as error:  # noqa: BLE001 - what would have reached a client
                 wrong.append(error)
                 continue
@@ -90,7 +90,7 @@ async def test_locks_in_any_order_are_found_out(
     """The broken variant: wallets locked in the order of the day, and nothing tried again."""
     unordered = LOCKED_WALLETS.sql.replace("ORDER BY w.member_id", "ORDER BY random()")
     monkeypatch.setattr(load, "LOCKED_WALLETS", Read("bucket smallint, member_id uuid", unordered))
-    monkeypatch.setattr(desk_module, "_FEW", 0)
+    monkeypatch.setattr(executor, "_FEW", 0)
     _, wrong = await run_changes(world, 480, dice)
     assert any(isinstance(error, asyncpg.DeadlockDetectedError) for error in wrong)
     assert await breaches() == {}  # it is a matter of answers: what a deadlock refuses, it undoes

@@ -96,7 +96,7 @@ async def test_sold_is_counted_once_whatever_the_consumer_has_taken(
 
     async def redeem(count: int) -> None:
         wishes = [world.request(members[n % 5], offers[n % 2], 1 + n % 3) for n in range(count)]
-        outcomes = await asyncio.gather(*(desk.ask(wish) for wish in wishes))
+        outcomes = await asyncio.gather(*(desk.submit(wish) for wish in wishes))
         assert all(isinstance(outcome, Outcome) and outcome.status == 201 for outcome in outcomes)
 
     await redeem(20)

@@ -13,8 +13,8 @@ from benefits.redemptions.schemas import CancellationInput, VoucherUseInput, Vou
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.codes import new_code
 from marketplace.kernel.keyring import KeyRing
+from marketplace.platform.batching.executor import BatchExecutor
 from marketplace.platform.database import DB, unit_of_work
-from marketplace.platform.desk import Desk
 from marketplace.platform.idempotency import KeyReused, Outcome, key_for
 from marketplace.platform.paging import Cursors
 from marketplace.settings import Settings
@@ -28,7 +28,7 @@ async def vouchers(database: str, settings: Settings, clock: Clock) -> tuple[Wor
     offer = await world.offer(voucher_days=1)
     desk = world.desk()
     for member in await world.members(5, points=1000):
-        await desk.ask(world.request(member, offer))
+        await desk.submit(world.request(member, offer))
     return world, [row["code"] for row in await DB.fetch("SELECT code FROM voucher ORDER BY code")]
 
 
@@ -41,7 +41,7 @@ async def take(world: World, *errands: CounterErrand) -> list[Outcome]:
     desk = CounterDesk(world.clock, Cursors(KeyRing("x" * 32)))
     async with unit_of_work() as work:
         decided = await desk.decide(work, errands)
-        await decided.post()
+        await decided.write()
     answers = list(decided.results)
     assert all(isinstance(answer, Outcome) for answer in answers)
     return answers  # type: ignore[return-value]
@@ -62,7 +62,7 @@ async def test_each_is_answered_as_it_stands(vouchers: tuple[World, list[str]]) 
     given_back = cancel_errand(
         row["member_id"], row["redemption_id"], CancellationInput(), "k", "en", world.clock.unix_ms()
     )
-    await world.desk().ask(given_back)
+    await world.desk().submit(given_back)
     asked = [use(world, good), use(world, good, "again"), use(world, used_before), use(world, cancelled),
              use(world, foreign, partner_id=uuid4()), use(world, new_code(7)), use(world, "not-a-code"),
              use(world, foreign.lower()), Verify(world.partner_id, VoucherVerifyInput(code=good), "en")]  # fmt: skip
@@ -100,14 +100,14 @@ async def test_one_key_for_two_vouchers_in_batches_that_overlap_is_used_once(
     world, codes = vouchers
     counter = CounterDesk(world.clock, Cursors(KeyRing("x" * 32)))
     for _ in range(2):
-        desk: Desk[CounterErrand] = Desk("counter", counter.decide, batch=1, queue=100)
+        desk: BatchExecutor[CounterErrand] = BatchExecutor("counter", counter.decide, batch=1, queue=100)
         key = uuid4().hex
         both = [codes.pop(), codes.pop()]
         errands = []
         for code in both:
             body = VoucherUseInput(code=code, reference="till-1")
             errands.append(Use(world.partner_id, body, key_for("p", key, "use", body), "en"))
-        answers = await asyncio.gather(*map(desk.ask, errands), return_exceptions=True)
+        answers = await asyncio.gather(*map(desk.submit, errands), return_exceptions=True)
         await desk.close()
         assert {type(answer) for answer in answers} == {Outcome, KeyReused}
     assert await DB.fetchval("SELECT count(*) FROM voucher WHERE status = 'used'") == 2

@@ -15,7 +15,7 @@ from tests.support.flow import Partner, good, oem
 from tests.support.world import breaches
 
 
-class Desk:
+class BatchExecutor:
     """One member with 1,000 points, one offer of 100 points and ten units, and the OEM's checkout."""
 
     def __init__(self, api: Api, clock: Clock) -> None:
@@ -23,7 +23,7 @@ class Desk:
         self.clock = clock
         self.me = api.member("holder")
 
-    async def open(self, **offer: Any) -> "Desk":
+    async def open(self, **offer: Any) -> "BatchExecutor":
         self.oem = await oem(self.api)
         self.member = good(await self.api.get("/v1/me", headers=self.me))["member"]["id"]
         self.partner = await Partner(self.api).open()
@@ -52,13 +52,13 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(dsn: str, settings: Settings, clock: Clock) -> AsyncIterator[Desk]:
+async def desk(dsn: str, settings: Settings, clock: Clock) -> AsyncIterator[BatchExecutor]:
     async with running_app(settings, dsn, clock) as api:
-        yield await Desk(api, clock).open()
+        yield await BatchExecutor(api, clock).open()
         assert await breaches() == {}
 
 
-async def test_what_is_held_is_neither_spendable_nor_sold(desk: Desk) -> None:
+async def test_what_is_held_is_neither_spendable_nor_sold(desk: BatchExecutor) -> None:
     hold = await desk.place()
     assert (hold["status"], hold["points"], hold["quantity"]) == ("held", 300, 3)
     assert (await desk.points(), await desk.stock()) == ((700, 300), (7, 3, 0))
@@ -67,7 +67,7 @@ async def test_what_is_held_is_neither_spendable_nor_sold(desk: Desk) -> None:
     assert {reason["code"] for reason in refused["reasons"]} == {"sold_out", "insufficient_points"}
 
 
-async def test_posted_in_full_it_is_a_redemption_like_any_other(desk: Desk) -> None:
+async def test_posted_in_full_it_is_a_redemption_like_any_other(desk: BatchExecutor) -> None:
     hold = await desk.place()
     posted = await desk.end(hold, "post")
     assert (posted["status"], posted["posted_quantity"], posted["redemption"]["points"]) == ("posted", 3, 300)
@@ -81,7 +81,7 @@ async def test_posted_in_full_it_is_a_redemption_like_any_other(desk: Desk) -> N
     assert good(await desk.api.get(f"/v1/points/holds/{hold['id']}", headers=desk.oem))["redemption"]["id"]
 
 
-async def test_posted_in_part_the_rest_goes_back(desk: Desk) -> None:
+async def test_posted_in_part_the_rest_goes_back(desk: BatchExecutor) -> None:
     hold = await desk.place()
     posted = await desk.end(hold, "post", quantity=1)
     assert (posted["posted_quantity"], posted["redemption"]["points"]) == (1, 100)
@@ -93,14 +93,14 @@ async def test_posted_in_part_the_rest_goes_back(desk: Desk) -> None:
     )
 
 
-async def test_a_redemption_out_of_a_hold_can_be_given_back(desk: Desk) -> None:
+async def test_a_redemption_out_of_a_hold_can_be_given_back(desk: BatchExecutor) -> None:
     posted = await desk.end(await desk.place(), "post", quantity=2)
     path = f"/v1/redemptions/{posted['redemption']['id']}/cancel"
     back = good(await desk.api.post(path, json={}, headers=desk.me | fresh_key()))
     assert (back["points_returned"], await desk.points(), await desk.stock()) == (200, (1000, 0), (10, 0, 0))
 
 
-async def test_voided_everything_goes_back_and_nothing_more_can_happen(desk: Desk) -> None:
+async def test_voided_everything_goes_back_and_nothing_more_can_happen(desk: BatchExecutor) -> None:
     hold = await desk.place()
     assert (await desk.end(hold, "void", reason="customer left"))["status"] == "voided"
     assert (await desk.points(), await desk.stock()) == ((1000, 0), (10, 0, 0))
@@ -109,7 +109,7 @@ async def test_voided_everything_goes_back_and_nothing_more_can_happen(desk: Des
     assert (await desk.points(), await desk.stock()) == ((1000, 0), (10, 0, 0))
 
 
-async def test_past_its_deadline_it_can_only_expire_whoever_comes(desk: Desk) -> None:
+async def test_past_its_deadline_it_can_only_expire_whoever_comes(desk: BatchExecutor) -> None:
     first, second = await desk.place(minutes=5), await desk.place(minutes=5, quantity=1)
     desk.clock.offset += timedelta(minutes=5)
     assert (await desk.end(first, "post", 409))["code"] == "hold_ended"
@@ -120,7 +120,7 @@ async def test_past_its_deadline_it_can_only_expire_whoever_comes(desk: Desk) ->
     assert (shown["status"], shown["redemption"]) == ("expired", None)
 
 
-async def test_a_lot_that_expires_while_it_is_held_can_be_spent_and_comes_back_restored(desk: Desk) -> None:
+async def test_a_lot_that_expires_while_it_is_held_can_be_spent_and_comes_back_restored(desk: BatchExecutor) -> None:
     desk.clock.offset += timedelta(days=40)
     soon = {"reference": "e-2", "member_id": desk.member, "points": 300, "kind": "service",
             "occurred_at": (desk.clock.now() - timedelta(days=725)).isoformat()}  # fmt: skip
@@ -148,12 +148,12 @@ async def test_a_lot_that_expires_while_it_is_held_can_be_spent_and_comes_back_r
         ({"points": 5}, "points"),
     ],
 )
-async def test_a_bad_wish_names_its_field(desk: Desk, body: dict[str, Any], field: str) -> None:
+async def test_a_bad_wish_names_its_field(desk: BatchExecutor, body: dict[str, Any], field: str) -> None:
     problem = await desk.place(400, **body)
     assert [error["field"] for error in problem["errors"]] == [field]
 
 
-async def test_a_hold_that_is_not_there_and_more_than_was_held(desk: Desk) -> None:
+async def test_a_hold_that_is_not_there_and_more_than_was_held(desk: BatchExecutor) -> None:
     hold = await desk.place(quantity=2)
     assert (await desk.end(hold, "post", 409, quantity=3))["code"] == "more_than_held"
     assert (await desk.end({"id": desk.offer}, "void", 404))["code"] == "not_found"

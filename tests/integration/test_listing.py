@@ -13,9 +13,9 @@ from benefits.offers.schemas import OfferView
 from benefits.offers.supply import set_stock
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.keyring import KeyRing
+from marketplace.platform.batching.single_flight import SingleFlight
 from marketplace.platform.database import DB, unit_of_work
 from marketplace.platform.paging import Cursors, Page
-from marketplace.platform.shared_reads import SharedReads
 from marketplace.settings import Settings
 from tests.support.world import World
 
@@ -43,7 +43,7 @@ async def test_every_change_is_seen_at_once(world: World) -> None:
     page = await same(listing, world)
     assert [offer.stock and offer.stock.remaining for offer in page.data] == [None, 9]
     (member,) = await world.members(1, points=1000)
-    await world.desk().ask(world.request(member, first, 2))
+    await world.desk().submit(world.request(member, first, 2))
     assert [offer.stock and offer.stock.remaining for offer in (await same(listing, world)).data] == [None, 7]
     async with unit_of_work() as work:
         await set_stock(work, world.partner_id, first, 40, 1)
@@ -83,7 +83,7 @@ async def test_a_search_for_blanks_is_no_search(world: World) -> None:
 
 async def test_who_asks_while_a_read_is_under_way_gets_the_next_one() -> None:
     """The promise: what one gets was read after one had asked. And hundreds who ask together cost one read."""
-    reads: SharedReads[int] = SharedReads()
+    reads: SingleFlight[int] = SingleFlight()
     begun, gates = 0, [asyncio.Event() for _ in range(3)]
 
     async def read() -> int:
@@ -106,7 +106,7 @@ async def test_who_asks_while_a_read_is_under_way_gets_the_next_one() -> None:
 
 
 async def test_a_failing_read_is_told_to_all_and_the_next_one_is_tried() -> None:
-    reads: SharedReads[int] = SharedReads()
+    reads: SingleFlight[int] = SingleFlight()
     calls = 0
 
     async def read() -> int:

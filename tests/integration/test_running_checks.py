@@ -168,7 +168,7 @@ async def test_where_something_happened_comes_first(
         "nothing happened: nobody has their turn yet"
     )
     desk = world.desk()
-    assert isinstance(await desk.ask(world.request(member, offer)), Outcome)
+    assert isinstance(await desk.submit(world.request(member, offer)), Outcome)
     await _age("2")
     await checker._notice(checks)
     await _drain(by_name)
@@ -204,7 +204,7 @@ async def test_what_happens_during_a_look_is_not_forgotten(database: str, settin
     assert found is not None
     looking = asyncio.create_task(checker._step(counting, found))
     await counting.looking.wait()
-    await world.desk().ask(world.request(member, offer))
+    await world.desk().submit(world.request(member, offer))
     await checker._notice([counting])
     counting.go_on.set()
     await looking
@@ -218,7 +218,7 @@ async def test_a_look_holds_no_lock_and_holds_nobody_up(database: str, settings:
     (member,) = await world.members(1, points=1000)
     offer = await world.offer(points=100, stock=5, per_member=5)
     desk = world.desk()
-    assert isinstance(await desk.ask(world.request(member, offer)), Outcome)
+    assert isinstance(await desk.submit(world.request(member, offer)), Outcome)
     own = declared(load_packages(settings, clock))
     await check_now(own)
     for inner in own:
@@ -229,7 +229,7 @@ async def test_a_look_holds_no_lock_and_holds_nobody_up(database: str, settings:
         await counting.looking.wait()
         assert await _locks() <= {"AccessShareLock"}, inner.name
         async with asyncio.timeout(2):
-            outcome = await desk.ask(world.request(member, offer))
+            outcome = await desk.submit(world.request(member, offer))
         assert isinstance(outcome, Outcome)
         counting.go_on.set()
         await looking

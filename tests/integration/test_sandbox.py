@@ -13,7 +13,7 @@ import pytest
 from benefits.sandbox import magic
 from marketplace import sandbox
 from marketplace.kernel.keyring import KeyRing
-from marketplace.platform import desk
+from marketplace.platform.batching import executor
 from marketplace.platform.sandbox import member_token
 from marketplace.settings import Settings
 from tests.support import today
@@ -177,7 +177,7 @@ async def test_a_desk_that_forgot_where_it_is_would_be_noticed(api: Api, monkeyp
     engineer = await sandboxed(api, await active_partner(api))
     offer_id = await engineer.offer()
     member = await engineer.member()
-    monkeypatch.setattr(desk, "fresh_context", Context)
+    monkeypatch.setattr(executor, "fresh_context", Context)
     wish = {"offer_id": offer_id, "quantity": 1}
     answer = await api.post("/v1/redemptions", json=wish, headers=member | fresh_key())
     assert answer.status_code != 201

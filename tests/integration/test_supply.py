@@ -211,7 +211,7 @@ async def test_slices_spread_are_drained_and_never_oversold(database: str, setti
     assert await DB.fetchval("SELECT count(*) FROM stock WHERE offer_id = $1", few) == 1
     members = await world.members(100, points=10_000)
     desks = [world.desk(batch=16, number=number) for number in range(3)]
-    asks = [desks[n % 3].ask(world.request(members[n % 100], offer, 1 + n % 3)) for n in range(200)]
+    asks = [desks[n % 3].submit(world.request(members[n % 100], offer, 1 + n % 3)) for n in range(200)]
     answers = await asyncio.gather(*asks)
     sold = sum(
         b'"quantity":1' in one.body or 2 * (b'"quantity":2' in one.body) or 3 for one in answers if one.status == 201

@@ -59,14 +59,14 @@ async def test_holds_and_gifts_are_told_among_the_movements(shop: Shop) -> None:
     (friend,) = await world.members(1)
     offer = await world.offer(points=100, title={"zh-CN": "山间民宿", "en": "Mountain lodge"})
     gift = new_gift(shop.member_id, friend, 50, shop.key(), "en", world.clock.unix_ms())
-    assert (await desk.ask(gift)).status == 201
+    assert (await desk.submit(gift)).status == 201
     wish = new_wish(shop.member_id, offer, 2, world.clock.unix_ms())
-    assert (await desk.ask(PlaceHold(wish, 15, "cart", shop.key(), "en"))).status == 201
+    assert (await desk.submit(PlaceHold(wish, 15, "cart", shop.key(), "en"))).status == 201
     page = await shop.get("/points")
     for words in ("会员赠送", "-50", "积分预留", "-200", "山间民宿", "750"):
         assert words in page
     ended = new_end(shop.member_id, wish.redemption_id, "post", shop.key(), "en", world.clock.unix_ms(), quantity=1)
-    assert (await desk.ask(ended)).status == 200
+    assert (await desk.submit(ended)).status == 200
     page = await shop.get("/points")
     assert "预留结束，积分退回" in page
     assert "+100" in page

@@ -23,7 +23,7 @@ async def test_a_redemption_names_its_member_by_reference_only(database: str, se
     desk = world.desk()
     members = await world.members(3, points=1000)
     for member in (*members, members[0]):
-        await desk.ask(world.request(member, offer))
+        await desk.submit(world.request(member, offer))
     announcer = Announcer(catalogue_of(settings.packages), settings.keys)
     await catch_up(announcer)
     rows = await DB.fetch("SELECT partner_id, body FROM partner_event WHERE type = 'redemption.issued' ORDER BY seq")
@@ -59,7 +59,7 @@ class Two:
         last = await DB.fetchval("SELECT coalesce(max(seq), 0) FROM partner_event")
         for world, offer in zip(self.worlds, self.offers, strict=True):
             for member in self.members:
-                await world.desk().ask(world.request(member, offer))
+                await world.desk().submit(world.request(member, offer))
         await catch_up(self.announcer)
         query = "SELECT body FROM partner_event WHERE type = 'redemption.issued' AND partner_id = $1 AND seq > $2 ORDER BY seq"
         heard = [await DB.fetch(query, world.partner_id, last) for world in self.worlds]

@@ -15,8 +15,8 @@ from benefits.desk.errands import EndHold, PlaceHold, PointsErrand, new_end, new
 from benefits.holds.domain import End
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
+from marketplace.platform.batching.executor import BatchExecutor
 from marketplace.platform.database import DB
-from marketplace.platform.desk import Desk
 from marketplace.platform.idempotency import Key, Outcome
 from marketplace.settings import Settings
 from tests.support.world import World, breaches
@@ -45,9 +45,9 @@ def body(outcome: Outcome) -> Any:
     return msgspec.json.decode(outcome.body)
 
 
-async def tries(desk: Desk[PointsErrand], errand: PointsErrand) -> str:
+async def tries(desk: BatchExecutor[PointsErrand], errand: PointsErrand) -> str:
     """Return the answer's status or its problem's code."""
-    found = body(await desk.ask(errand))
+    found = body(await desk.submit(errand))
     return str(found.get("code") or found.get("status"))
 
 
@@ -57,7 +57,7 @@ async def test_all_four_ends_race_and_one_wins(world: World, dice: random.Random
     members = await world.members(40, points=1000)
     desks = [world.desk(batch=3), world.desk(batch=5, number=1)]
     for late in (False, True):
-        placed = [body(await desks[0].ask(place(world, member, offer))) for member in members]
+        placed = [body(await desks[0].submit(place(world, member, offer))) for member in members]
         world.clock.offset += timedelta(minutes=10 if late else 0)
         asks = []
         for member, hold in zip(members, placed, strict=True):
@@ -89,10 +89,10 @@ async def test_without_the_guard_in_the_write_a_second_end_is_seen(
     (member,) = await world.members(1, points=1000)
     offer = await world.offer(points=100)
     desk = world.desk()
-    hold = UUID(body(await desk.ask(place(world, member, offer)))["id"])
+    hold = UUID(body(await desk.submit(place(world, member, offer)))["id"])
     assert await tries(desk, end(world, member, hold, "void")) == "voided"
     with pytest.raises(Exception, match=r"(ended: 1 rows were to be written, 0 were|wallet_not_overdrawn)"):
-        await desk.ask(end(world, member, hold, "post"))
+        await desk.submit(end(world, member, hold, "post"))
     assert await breaches() == {}
 
 
@@ -120,7 +120,7 @@ async def test_holds_redemptions_gifts_and_expiries_drawn_at_random(
             else:
                 other = dice.choice([one for one in members if one != member])
                 asks.append(new_gift(member, other, dice.randint(1, 90), key(member), "en", world.clock.unix_ms()))
-        answers = await asyncio.gather(*(dice.choice(desks).ask(ask) for ask in asks), return_exceptions=True)
+        answers = await asyncio.gather(*(dice.choice(desks).submit(ask) for ask in asks), return_exceptions=True)
         assert [answer for answer in answers if not isinstance(answer, Outcome)] == []
         for ask, answer in zip(asks, answers, strict=True):
             if isinstance(ask, PlaceHold) and isinstance(answer, Outcome) and answer.status == 201:

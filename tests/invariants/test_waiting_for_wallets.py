@@ -14,8 +14,8 @@ from benefits.desk.batch import PointsDesk
 from benefits.offers.cache import OfferCache
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
+from marketplace.platform.batching.executor import BatchExecutor
 from marketplace.platform.database import DB, unit_of_work
-from marketplace.platform.desk import Desk
 from marketplace.platform.idempotency import Outcome
 from marketplace.settings import Settings
 from tests.support.world import World, breaches
@@ -33,7 +33,7 @@ async def _redeem_while_another_commits(world: World, member: UUID, offer: UUID,
     async with unit_of_work() as work:
         errand = world.request(member, offer)
         await PointsDesk(world.rules, OfferCache(), world.clock).take_at(work, [errand], world.now)
-        asked = asyncio.create_task(world.desk().ask(world.request(member, offer, quantity)))
+        asked = asyncio.create_task(world.desk().submit(world.request(member, offer, quantity)))
         await _wait_for_the_wait()
     return await asked
 
@@ -87,9 +87,9 @@ async def test_the_day_of_a_limit_is_the_databases(world: World) -> None:
     (member,) = await world.members(1, points=1000)
     offer = await world.offer(points=100, limits=[{"window": "day", "units": 1}])
     points = PointsDesk(world.rules, OfferCache(), _Yesterday())
-    desk = Desk("points", points.decide, batch=8, queue=8)
-    assert (await desk.ask(world.request(member, offer))).status == 201
-    refused = await desk.ask(world.request(member, offer))
+    desk = BatchExecutor("points", points.decide, batch=8, queue=8)
+    assert (await desk.submit(world.request(member, offer))).status == 201
+    refused = await desk.submit(world.request(member, offer))
     assert msgspec.json.decode(refused.body)["code"] == "limit_reached"
     assert await breaches() == {}
 

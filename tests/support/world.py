@@ -21,8 +21,8 @@ from benefits.redemptions.redeem import new_redeem
 from benefits.redemptions.schemas import RedemptionInput
 from benefits.rules import Rules
 from marketplace.kernel.clock import Clock
+from marketplace.platform.batching.executor import BatchExecutor
 from marketplace.platform.database import unit_of_work
-from marketplace.platform.desk import Desk
 from marketplace.platform.idempotency import Outcome
 from marketplace.platform.invariants import Invariant
 from marketplace.settings import Settings
@@ -91,10 +91,10 @@ class World:
                 await take_step(work, offer_id, "approve", self.now)
         return offer_id
 
-    def desk(self, batch: int = 256, number: int = 0) -> Desk[PointsErrand]:
+    def desk(self, batch: int = 256, number: int = 0) -> BatchExecutor[PointsErrand]:
         """A desk of its own, as a worker of that number has it."""
         points = PointsDesk(self.rules, OfferCache(), self.clock, number)
-        return Desk("points", points.decide, batch=batch, queue=100_000)
+        return BatchExecutor("points", points.decide, batch=batch, queue=100_000)
 
     def request(self, member_id: UUID, offer_id: UUID, quantity: int = 1, key: str | None = None) -> Redeem:
         """A wish for the desk."""

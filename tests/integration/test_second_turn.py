@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
+from marketplace.platform.batching.executor import BatchExecutor, Decided
 from marketplace.platform.database import UnitOfWork
-from marketplace.platform.desk import Decided, Desk
 from marketplace.platform.idempotency import Outcome
 
 
@@ -38,10 +38,10 @@ async def test_enough_is_a_weight(waiting: list[int], *, beside: bool) -> None:
         return Decided([Outcome(200, b"{}")] * len(errands), post)
 
     # What waits has come before the first batch is posted: the desk looks when that begins, and when another turn has ended.
-    desk = Desk("loads", decide, batch=2000, queue=100)
-    first = asyncio.create_task(desk.ask(Load(1)))
+    desk = BatchExecutor("loads", decide, batch=2000, queue=100)
+    first = asyncio.create_task(desk.submit(Load(1)))
     await asyncio.sleep(0)
-    others = [asyncio.create_task(desk.ask(Load(weight))) for weight in waiting]
+    others = [asyncio.create_task(desk.submit(Load(weight))) for weight in waiting]
     await posting.wait()
     async with asyncio.timeout(5):
         if beside:
