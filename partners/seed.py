@@ -127,7 +127,7 @@ async def _admit(work: UnitOfWork, context: SeedContext, partner: DemoPartner, a
         context.settings.calendar.day_of(signed_at),
         signed_at,
     )
-    for place in partner.places:
+    for place in partner.locations:
         location = _of(LocationInput, id=place.id, name=place.name, city=place.city, address=place.address)
         await add_location(work, partner_id, location, signed_at + timedelta(days=1))
     return partner_id

@@ -6,33 +6,20 @@ from random import Random
 
 import msgspec
 
-from marketplace.demo.content import (
-    clothing,
-    dealers,
-    dining,
-    entertainment,
-    finance,
-    learning,
-    lodging,
-    mobility,
-    shopping,
-    travel,
-    waiting,
-    wellness,
-)
-from marketplace.demo.content.kit import Both, Brand, Sheet
+from marketplace.demo.content import Applicant, Brand, Sheet, dealers, pending, scenarios
 from marketplace.demo.pictures import draw
 from marketplace.demo.world_history import make_history
 from marketplace.demo.world_people import FEATURED, featured_people, make_members
-from marketplace.demo.world_things import Agreement, DemoOffer, DemoPartner, Place, World
+from marketplace.demo.world_things import Agreement, DemoLocation, DemoOffer, DemoPartner, World
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.text import Text
-
-_MODULES = (lodging, dining, clothing, mobility, entertainment, learning, shopping, wellness, finance, travel)
 
 MEMBERS = 2_000
 REDEMPTIONS = 8_000
 """How many redemptions lie in the world's past: enough for statements with hundreds of lines."""
+
+_ATTEMPTS = 100
+"""How often a picture is drawn again that another offer has already: the ten car washes share four drawings."""
 
 _CONTRACT_MONTHS = 14
 """For how many months, at most, the oldest contract has been in force; the youngest for nine less."""
@@ -47,17 +34,21 @@ def build_world(
     """
     if members < len(FEATURED):
         raise ValueError(f"a world has at least {len(FEATURED)} members")
-    brands = [*(brand for module in _MODULES for brand in module.BRANDS), *_dealers()]
+    brands = [*(brand for scenario in scenarios() for brand in scenario.brands), *_dealers()]
     partners = [
         *(_partner(brand, _chance(seed, brand.key), now, calendar) for brand in brands),
-        *(_applicant(brand, _chance(seed, brand.key), now) for brand in waiting.APPLICANTS),
+        *(_applicant(brand, _chance(seed, brand.key), now) for brand in pending().applicants),
     ]
     rules = {brand.key: brand.rules for brand in brands}
-    sheets = [*(sheet for module in _MODULES for sheet in module.OFFERS), *_services(), *waiting.OFFERS]
-    offers = [_offer(sheet, rules[sheet.brand], seed, now, calendar) for sheet in sheets]
+    sheets = [*(sheet for scenario in scenarios() for sheet in scenario.offers), *_services(), *pending().offers]
+    pictures = _pictures(sheets, seed)
+    offers = [
+        _offer(sheet, rules[sheet.brand], picture, seed, now, calendar)
+        for sheet, picture in zip(sheets, pictures, strict=True)
+    ]
     people = make_members(_chance(seed, "members"), members, now)
-    places = {partner.key: [place.id for place in partner.places] for partner in partners}
-    history = make_history(_chance(seed, "history"), people, offers, places, redemptions, now, calendar)
+    locations = {partner.key: [location.id for location in partner.locations] for partner in partners}
+    history = make_history(_chance(seed, "history"), people, offers, locations, redemptions, now, calendar)
     return World(
         now=now, people=featured_people(), partners=partners, offers=offers, members=people, history=history
     )  # fmt: skip
@@ -69,35 +60,35 @@ def _chance(seed: int, name: str) -> Random:
 
 
 def _dealers() -> Iterable[Brand]:
-    for code, city, district, address, contact in dealers.DEALERS:
-        name = (
-            f"{dealers.MAKER[0]}{city[0]}{district[0]}中心",
-            f"{dealers.MAKER[1]} {city[1]} {district[1]}",
-        )
+    content = dealers()
+    maker = content.maker
+    for dealer in content.dealers:
+        city, district = dealer.city, dealer.district
+        name = Text(f"{maker.zh}{city.zh}{district.zh}中心", f"{maker.en} {city.en} {district.en}")
         yield Brand(
-            key=f"dealer-{code.lower()}",
+            key=f"dealer-{dealer.code.lower()}",
             name=name,
-            legal=f"{dealers.MAKER[0]}汽车销售服务（{city[0]}）有限公司",
+            legal=f"{maker.zh}汽车销售服务（{city.zh}）有限公司",
             kind="dealer",
             scenarios=("mobility",),
-            about=f"{dealers.MAKER[0]}在{city[0]}的授权销售服务中心。",
-            contact=contact,
-            rules=dealers.RULES,
-            places=((f"{code}-01", name, city[0], address),),
+            about=f"{maker.zh}在{city.zh}的授权销售服务中心。",
+            contact=dealer.contact,
+            rules=content.rules,
+            locations=(DemoLocation(f"{dealer.code}-01", name, city.zh, dealer.address),),
             tax=130_000,
         )
 
 
 def _services() -> Iterable[Sheet]:
-    services = {sheet.sku: sheet for sheet in dealers.SERVICES}
-    for (code, city, *_), names in zip(dealers.DEALERS, dealers.CHOICES, strict=True):
-        for name in names:
+    services = {sheet.sku: sheet for sheet in dealers().services}
+    for dealer in dealers().dealers:
+        for name in dealer.services:
             sheet = services[name]
             yield msgspec.structs.replace(
                 sheet,
-                brand=f"dealer-{code.lower()}",
-                sku=f"{code}-{name}",
-                title=(f"{sheet.title[0]}（{city[0]}）", f"{sheet.title[1]}, {city[1]}"),
+                brand=f"dealer-{dealer.code.lower()}",
+                sku=f"{dealer.code}-{name}",
+                title=Text(f"{sheet.title.zh}（{dealer.city.zh}）", f"{sheet.title.en}, {dealer.city.en}"),
                 likes=sheet.likes * 0.45,
             )
 
@@ -115,17 +106,19 @@ def _partner(brand: Brand, chance: Random, now: datetime, calendar: Calendar) ->
     applied_at = calendar.start_of(month.plus(-1).first_day) + timedelta(
         days=chance.randint(2, 20), hours=chance.randint(9, 17)
     )
-    return _company(brand, chance, applied_at, agreement)
+    partner = _company(brand, chance, applied_at)
+    return msgspec.structs.replace(partner, agreement=agreement, locations=brand.locations)
 
 
-def _applicant(brand: Brand, chance: Random, now: datetime) -> DemoPartner:
-    return _company(brand, chance, now - timedelta(days=chance.uniform(1, 9)), None)
+def _applicant(applicant: Applicant, chance: Random, now: datetime) -> DemoPartner:
+    partner = _company(applicant, chance, now - timedelta(days=chance.uniform(1, 9)))
+    return msgspec.structs.replace(partner, rejection=applicant.rejection)
 
 
-def _company(brand: Brand, chance: Random, applied_at: datetime, agreement: Agreement | None) -> DemoPartner:
+def _company(brand: Brand | Applicant, chance: Random, applied_at: datetime) -> DemoPartner:
     return DemoPartner(
         key=brand.key,
-        name=Text(*brand.name),
+        name=brand.name,
         legal_name=brand.legal,
         registration_number="91" + "".join(chance.choice("0123456789") for _ in range(6)) + "MA"
         + "".join(chance.choice("0123456789ABCDEFGHJKLMNPQRTUWXY") for _ in range(8)),
@@ -137,13 +130,21 @@ def _company(brand: Brand, chance: Random, applied_at: datetime, agreement: Agre
         phone=f"+86 400 000 {chance.randint(1000, 9999)}",
         website=f"https://{brand.key}.example",
         applied_at=applied_at,
-        agreement=agreement,
-        places=tuple(Place(own, Text(*name), city, address) for own, name, city, address in brand.places),
-        rejection=brand.rules[0] if agreement is None else "",
+        agreement=None,
+        locations=(),
     )  # fmt: skip
 
 
-def _offer(sheet: Sheet, rules: Both, seed: int, now: datetime, calendar: Calendar) -> DemoOffer:
+def _pictures(sheets: list[Sheet], seed: int) -> list[str]:
+    """Return a picture for each offer, no two alike."""
+    drawn: dict[str, None] = {}
+    for sheet in sheets:
+        variants = (f"{seed}:{sheet.sku}", *(f"{seed}:{sheet.sku}:{number}" for number in range(_ATTEMPTS)))
+        drawn[next(picture for name in variants if (picture := draw(sheet.art, name)) not in drawn)] = None
+    return list(drawn)
+
+
+def _offer(sheet: Sheet, rules: Text, picture: str, seed: int, now: datetime, calendar: Calendar) -> DemoOffer:
     chance = _chance(seed, sheet.sku)
     today = calendar.day_of(now)
     running = sheet.opens < 0
@@ -154,13 +155,13 @@ def _offer(sheet: Sheet, rules: Both, seed: int, now: datetime, calendar: Calend
         partner=sheet.brand,
         sku=sheet.sku,
         scenario=sheet.scenario,
-        title=Text(*sheet.title),
-        description=Text(*sheet.text),
-        terms=Text(f"{sheet.terms[0]}{rules[0]}", f"{sheet.terms[1]} {rules[1]}"),
+        title=sheet.title,
+        description=sheet.text,
+        terms=Text(f"{sheet.terms.zh}{rules.zh}", f"{sheet.terms.en} {rules.en}"),
         points=sheet.points,
         value_minor=sheet.value * 100,
         settlement_minor=sheet.pays * 100,
-        per_member=sheet.each,
+        per_member=None if sheet.each == "unlimited" else sheet.each,
         tiers=sheet.tiers,
         stock=sheet.stock,
         voucher_days=sheet.days,
@@ -169,5 +170,5 @@ def _offer(sheet: Sheet, rules: Both, seed: int, now: datetime, calendar: Calend
         registered_at=registered_at,
         state=sheet.state,
         popularity=sheet.likes,
-        image=draw(sheet.art, f"{seed}:{sheet.sku}"),
+        image=picture,
     )

@@ -51,14 +51,14 @@ def make_history(
     chance: Random,
     members: Sequence[DemoMember],
     offers: Sequence[DemoOffer],
-    places: dict[str, list[str]],
+    locations: dict[str, list[str]],
     redemptions: int,
     now: datetime,
     calendar: Calendar,
 ) -> list[Moment]:
     """Return the moments of the past in order, with about as many redemptions as are asked for."""
     opened = calendar.start_of(calendar.month_of(now).plus(-MONTHS_BACK).first_day)
-    plan = _Plan(chance, members, offers, places, _instants(chance, opened, now, calendar))
+    plan = _Plan(chance, members, offers, locations, _instants(chance, opened, now, calendar))
     fading = calendar.start_of(calendar.month_of(now).plus(-_LIFETIME_MONTHS).first_day) + timedelta(days=12)
     for number, member in enumerate(members):
         plan.earn(number, member, opened, now, fading)
@@ -91,10 +91,10 @@ class _Plan:
         chance: Random,
         members: Sequence[DemoMember],
         offers: Sequence[DemoOffer],
-        places: dict[str, list[str]],
+        locations: dict[str, list[str]],
         instants: list[datetime],
     ) -> None:
-        self.chance, self.members, self.places, self.instants = chance, members, places, instants
+        self.chance, self.members, self.locations, self.instants = chance, members, locations, instants
         self.offers = [offer for offer in offers if offer.state == "live" and offer.popularity > 0]
         self.weights = [offer.popularity for offer in self.offers]
         # A few members do most of it, as everywhere.
@@ -202,7 +202,7 @@ class _Plan:
         wait = timedelta(days=min(chance.expovariate(1 / _MEAN_DAYS_TO_USE), offer.voucher_days - 1), hours=1)
         later = self._place_at(at + wait, place)
         if later is not None:
-            shop = chance.choice(self.places[offer.partner])
+            shop = chance.choice(self.locations[offer.partner])
             self.used[later].append(Used(number, shop, f"{shop}-{self.instants[later]:%m%d}-{number:05d}"))
 
     def _place_at(self, at: datetime, after: int) -> int | None:

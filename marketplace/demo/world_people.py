@@ -5,7 +5,7 @@ from random import Random
 
 import msgspec
 
-from marketplace.demo.content.dealers import MODELS
+from marketplace.demo.content import dealers
 from marketplace.demo.oneid import DemoPerson
 from marketplace.demo.world_things import DemoMember, Tier
 
@@ -74,12 +74,13 @@ def make_members(chance: Random, count: int, now: datetime) -> list[DemoMember]:
         )
         for n, one in enumerate(FEATURED)
     ]
+    models = dealers().models
     tiers, weights = zip(*_TIERS, strict=True)
     for number in range(len(members), count):
         name = (
             chance.choice(_SURNAMES) + chance.choice(_FIRST) + (chance.choice(_LAST) if chance.random() < 0.82 else "")
         )
-        vehicle = f"{chance.choice(MODELS)} · {chance.randint(2021, 2026)}"
+        vehicle = f"{chance.choice(models)} · {chance.randint(2021, 2026)}"
         joined_at = now - timedelta(days=chance.uniform(100, MEMBERSHIP_DAYS))
         tier = chance.choices(tiers, weights)[0]
         members.append(DemoMember(f"member-{number:05d}", name, tier, _phone(number), vehicle, joined_at))

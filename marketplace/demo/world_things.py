@@ -9,9 +9,10 @@ from marketplace.demo.oneid import DemoPerson
 from marketplace.kernel.text import Text
 
 Tier = Literal["standard", "silver", "gold", "platinum"]
+OfferState = Literal["live", "draft", "in_review", "rejected", "paused"]
 
 
-class Place(msgspec.Struct, frozen=True):
+class DemoLocation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where a partner takes vouchers; `id` is the partner's own."""
 
     id: str
@@ -47,7 +48,7 @@ class DemoPartner(msgspec.Struct, frozen=True, kw_only=True):
     website: str
     applied_at: datetime
     agreement: Agreement | None
-    places: tuple[Place, ...]
+    locations: tuple[DemoLocation, ...]
     rejection: str = ""
 
 
@@ -70,7 +71,7 @@ class DemoOffer(msgspec.Struct, frozen=True, kw_only=True):
     starts_at: datetime
     ends_at: datetime | None
     registered_at: datetime
-    state: Literal["live", "draft", "in_review", "rejected", "paused"]
+    state: OfferState
     popularity: float
     image: str
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from benefits.offers.domain import check_content
 from benefits.redemptions.domain import voucher_end
 from benefits.seed import offer_body
+from marketplace.demo import content
+from marketplace.demo.content import ContentError
 from marketplace.demo.world import build_world
 from marketplace.demo.world_people import FEATURED
 from marketplace.demo.world_things import World
@@ -103,7 +106,7 @@ def test_people_are_members_and_staff(world: World) -> None:
 def test_the_past_could_have_happened(world: World) -> None:
     """In order of time, before now; nothing is used or given back before it was had, or after it expired, or twice."""
     offers = {offer.sku: offer for offer in world.offers}
-    places = {place.id: partner.key for partner in world.partners for place in partner.places}
+    locations = {location.id: partner.key for partner in world.partners for location in partner.locations}
     had: dict[int, tuple[datetime, str]] = {}
     over: set[int] = set()
     assert [moment.at for moment in world.history] == sorted(moment.at for moment in world.history)
@@ -120,7 +123,7 @@ def test_the_past_could_have_happened(world: World) -> None:
             assert at < moment.at < voucher_end(CALENDAR, at, offers[sku].voucher_days)
             assert end.number not in over
             over.add(end.number)
-        assert all(places[used.place] == offers[had[used.number][1]].partner for used in moment.used)
+        assert all(locations[used.place] == offers[had[used.number][1]].partner for used in moment.used)
     assert 1_100 <= len(had) <= 1_200
     months = {CALENDAR.month_of(at) for at, _ in had.values()}
     assert months == {CALENDAR.month_of(NOW).plus(back) for back in (-2, -1, 0)}
@@ -150,3 +153,31 @@ def test_a_world_without_a_past_has_nothing_redeemed() -> None:
     assert not any(moment.wanted or moment.used or moment.cancelled for moment in made.history)
     with pytest.raises(ValueError, match="at least"):
         build_world(1, NOW, CALENDAR, members=1)
+
+
+def test_no_two_offers_have_the_same_picture_whatever_the_seed() -> None:
+    for seed in range(2, 12):
+        images = [
+            offer.image for offer in build_world(seed, NOW, CALENDAR, members=len(FEATURED), redemptions=0).offers
+        ]
+        assert len(set(images)) == len(images)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "pending.toml: "),
+        ("applicants = [", "pending.toml: "),
+        ("applicants = []\noffers = [{ sku = 'X' }]", "missing required field `scenario` - at `$.offers[0]`"),
+        ("applicants = []\noffers = []\nshops = []", "pending.toml: Object contains unknown field `shops`"),
+    ],
+)
+def test_a_broken_file_of_content_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, message: str
+) -> None:
+    monkeypatch.setattr(content, "_FOLDER", tmp_path)
+    if text is not None:
+        (tmp_path / "pending.toml").write_text(text)
+    with pytest.raises(ContentError) as error:
+        content.pending.__wrapped__()
+    assert message in str(error.value)
