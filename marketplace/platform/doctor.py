@@ -15,7 +15,7 @@ from marketplace.platform.doctor_checks import Finding
 from marketplace.platform.embedded import EmbeddedServer, EmbeddedServerError, check_folder
 from marketplace.platform.interpreter import LOWEST, built_for_speed
 from marketplace.platform.invariant_report import TRUSTED_H
-from marketplace.platform.migrate import pending
+from marketplace.platform.migrate import OTHER_SCHEMA, pending, unknown
 from marketplace.platform.package import package_classes
 from marketplace.platform.rights import differences, held
 from marketplace.platform.runtime import DATABASE_NAME, table_rights, with_database
@@ -72,10 +72,11 @@ async def _database(settings: Settings, dsn: str, workers: int = 1) -> list[Find
         enough = number >= LOWEST_POSTGRESQL
         found = [Finding(enough, f"PostgreSQL {number}", "" if enough else f"{LOWEST_POSTGRESQL} or newer is needed")]
         missing = await pending(dsn)
-        found.append(
-            Finding(not missing, f"migrations ({len(missing)} to run)", "run `marketplace migrate`" if missing else "")
-        )
-        if not missing:
+        remedy = "run `marketplace migrate`" if missing else ""
+        if await unknown(dsn):
+            remedy = OTHER_SCHEMA
+        found.append(Finding(not remedy, f"migrations ({len(missing)} to run)", remedy))
+        if not remedy:
             found += [await _role(connection, settings), await _users(connection, settings), await _checks(connection)]
             found += [await check(connection, settings) for check in doctor_checks.OF_DATABASE]
             found.append(await doctor_checks.connections(connection, settings, workers))

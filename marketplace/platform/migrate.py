@@ -26,6 +26,12 @@ _OWN_LOCALES = 17
 """The first PostgreSQL with locales of its own, which are the same on every machine."""
 
 
+OTHER_SCHEMA = (
+    "the database was made by another edit of the schema than this version's. Until 0.1.0 the schema is edited in place and there"
+    " are no upgrades: use a new database (of the program's own server: a new data folder), or the version that made this one"
+)
+
+
 class MigrationFailedError(OperatorError):
     """A migration did not go through; what it printed is the message."""
 
@@ -53,7 +59,7 @@ async def create_database(server_dsn: str, name: str) -> None:
 
 
 async def migrate(dsn: str, role: str, rights: Mapping[str, str], *, with_role: bool = True) -> list[str]:
-    """Bring the database up to this version and return the names of the migrations that ran.
+    """Make this version's tables where there are none yet, and return the names of the migrations that ran.
 
     `with_role=False` is for a role that is there, a user of its own, which the owner need not be able to take on.
 
@@ -66,6 +72,8 @@ async def migrate(dsn: str, role: str, rights: Mapping[str, str], *, with_role: 
         if remedy:
             raise MigrationFailedError(f"DATABASE_URL: the database's encoding is {encoding}: {remedy}")
         before = await _applied(guard)
+        if unknown := _unknown(before):
+            raise MigrationFailedError(f"DATABASE_URL: {OTHER_SCHEMA} ({', '.join(unknown)})")
         await DB.open(dsn, pool_size=4, patient=True)
         try:
             await _run_piccolo()
@@ -102,13 +110,24 @@ async def _connect(dsn: str) -> asyncpg.Connection:
 
 
 async def pending(dsn: str) -> list[str]:
-    """Return the migrations of this version that the database does not have yet, as `app:file`."""
+    """Return the migrations of this version that the database does not have yet, as `app:id`."""
     connection = await asyncpg.connect(dsn)
     try:
         applied = await _applied(connection)
     finally:
         await connection.close()
     return sorted(shipped() - applied)
+
+
+async def unknown(dsn: str) -> list[str]:
+    """Return the migrations that the database has and this version's packages do not, as `app:id`."""
+    async with connected(dsn) as connection:
+        return _unknown(await _applied(connection))
+
+
+def _unknown(applied: set[str]) -> list[str]:
+    # Those of a package that is not plugged in now are its own affair.
+    return sorted(name for name in applied - shipped() if name.partition(":")[0] in APP_REGISTRY.app_configs)
 
 
 def shipped() -> set[str]:

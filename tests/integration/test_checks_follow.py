@@ -205,7 +205,7 @@ async def _fill(dsn: str) -> None:
         INSERT INTO voucher (bucket, id, code, redemption_id, member_id, partner_id, offer_id, revision, quantity, status,
             expires_at)
         SELECT bucket, id, id::text, id, id, '{uuid4()}', '{uuid4()}', 1, 1, 'issued', {sql_now()} FROM m;
-        INSERT INTO limit_used (bucket, member_id, offer_id, used) SELECT bucket, id, '{uuid4()}', 1 FROM m;
+        INSERT INTO limit_used SELECT bucket, id, '{uuid4()}', 'ever', 1 FROM m;
         INSERT INTO hold (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, windows, voucher_days, coded,
             settlement, reference, status, held_at, deadline)
         SELECT bucket, id, id, '{uuid4()}', 1, '{uuid4()}', 1, 10, '{{}}', 1, false, '{{}}', 'r', 'held', {sql_now()},
@@ -213,10 +213,11 @@ async def _fill(dsn: str) -> None:
         INSERT INTO event (bucket, type, aggregate, aggregate_id, payload, occurred_at)
         SELECT bucket, 'redemption.issued', 'redemption', id, '{{}}', {sql_now()} FROM m;
         INSERT INTO money_posting (partner_id, id, transaction_id, code, source, destination, amount_minor, tax_minor, currency,
-            occurred_at, period, redemption_id, voucher_id, offer_id, revision, quantity, contract_id, contract_version)
+            occurred_at, period, redemption_id, voucher_id, offer_id, revision, quantity, contract_id, contract_version,
+            cycle, zone)
         SELECT '{uuid4()}', id, id, 'benefit_on_use', 'oem:benefits', 'partner:payable', 5, 0, 'CNY', {sql_now()},
                '2026-10-01', id, id,
-            id, 1, 1, id, 1 FROM m;
+            id, 1, 1, id, 1, 'monthly', '' FROM m;
         ANALYZE;
     """)
     await owner.close()

@@ -2,26 +2,21 @@
 
 import asyncio
 import sys
+import tomllib
 from collections.abc import AsyncIterator
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
-from benefits.migrations import benefits_2026_11_26_analyze as benefits_analyze
-from benefits.migrations import benefits_2026_11_26_samples as benefits_samples
-from benefits.migrations import benefits_2026_11_26_vacuum as benefits_vacuum
-from benefits.migrations import benefits_2026_11_27_voucher as benefits_voucher
+from marketplace.platform import doctor, schema_files
 from marketplace.platform import migrate as migrations
 from marketplace.platform.database import DB
-from marketplace.platform.migrate import MigrationFailedError, create_database, migrate, pending, shipped
-from marketplace.platform.migrations import platform_2026_11_26_analyze as platform_analyze
-from marketplace.platform.migrations import platform_2026_11_26_samples as platform_samples
-from marketplace.platform.migrations import platform_2026_11_26_vacuum as platform_vacuum
+from marketplace.platform.migrate import MigrationFailedError, create_database, migrate, pending, shipped, unknown
 from marketplace.platform.runtime import table_rights, with_database
 from marketplace.settings import Settings
-from tests.support.today import sql_now
 
 
 @pytest.fixture
@@ -42,18 +37,54 @@ async def test_an_empty_database_becomes_this_versions(empty: str, settings: Set
     assert await pending(empty) == []
 
 
+async def test_a_database_of_another_edit_of_the_schema_is_refused(empty: str, settings: Settings) -> None:
+    """Nothing is done to it, and the message says what to do."""
+    tables = table_rights(settings)
+    await migrate(empty, settings.database_role, tables)
+    connection = await asyncpg.connect(empty)
+    await connection.execute("UPDATE migration SET name = 'schema-0123456789ab' WHERE app_name = 'partners'")
+    assert await unknown(empty) == ["partners:schema-0123456789ab"]
+    with pytest.raises(MigrationFailedError, match=r"another edit of the schema.*partners:schema-0123456789ab"):
+        await migrate(empty, settings.database_role, tables)
+    found = await doctor._database(settings, empty)
+    (said,) = [finding for finding in found if finding.what.startswith("migrations")]
+    assert (said.good, "another edit of the schema" in said.remedy) == (False, True)
+    await connection.execute(
+        "UPDATE migration SET app_name = 'a_package_that_is_not_plugged_in' WHERE app_name = 'partners'"
+    )
+    assert await unknown(empty) == []
+    await connection.close()
+
+
+def test_an_edit_of_the_schema_has_another_name_and_a_comment_has_not() -> None:
+    said = schema_files.digest("CREATE TABLE a (\n    b int  -- two\n);\n")
+    assert said == schema_files.digest("-- One.\nCREATE TABLE a ( b int );")
+    assert said != schema_files.digest("CREATE TABLE a (b bigint);")
+
+
+def test_the_schema_files_are_installed_with_the_program() -> None:
+    patterns = tomllib.loads(Path("pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["*"]
+    assert "**/*.sql" in patterns
+
+
+GROWING = {
+    "earning", "event", "hold", "idempotency", "limit_used", "lot", "points_posting", "redemption", "voucher", "wallet",
+}  # fmt: skip
+ONLY_ADDED = GROWING - {"hold", "lot", "wallet"}
+BY_KEY_ALONE = {"event", "idempotency", "limit_used", "voucher"}
+
+
 async def test_tables_that_grow_by_every_request_are_sampled_sparsely(database: str) -> None:
     """ANALYZE in the middle of a member day took a core for a second and a half."""
     rows = await DB.fetch(
         """SELECT c.relname, max(a.attstattarget) AS most, bool_or(a.attstattarget IS NULL) AS unset FROM pg_class c
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
         WHERE c.relname = ANY($1::text[]) GROUP BY 1""",
-        [*benefits_samples.TABLES, *platform_samples.TABLES],
+        list(GROWING),
     )
-    assert {row["relname"] for row in rows} == {*benefits_samples.TABLES, *platform_samples.TABLES}
-    fewest = {*benefits_analyze.BY_KEY_ALONE, *platform_analyze.BY_KEY_ALONE}
+    assert {row["relname"] for row in rows} == GROWING
     for row in rows:
-        assert (row["most"], row["unset"]) == (1 if row["relname"] in fewest else 10, False), row["relname"]
+        assert (row["most"], row["unset"]) == (1 if row["relname"] in BY_KEY_ALONE else 10, False), row["relname"]
 
 
 async def test_tables_that_grow_by_every_request_are_analyzed_when_they_have_doubled(database: str) -> None:
@@ -62,7 +93,7 @@ async def test_tables_that_grow_by_every_request_are_analyzed_when_they_have_dou
         "SELECT relname FROM pg_class WHERE reloptions::text LIKE '%analyze_scale_factor=1,%' "
         "OR reloptions::text LIKE '%analyze_scale_factor=1}%'"
     )
-    assert {row["relname"] for row in rows} == {*benefits_analyze.TABLES, *platform_analyze.TABLES}
+    assert {row["relname"] for row in rows} == GROWING
 
 
 async def test_rows_that_are_only_added_are_vacuumed_late(database: str) -> None:
@@ -70,7 +101,7 @@ async def test_rows_that_are_only_added_are_vacuumed_late(database: str) -> None
     rows = await DB.fetch(
         "SELECT relname FROM pg_class WHERE reloptions::text LIKE '%vacuum_insert_threshold=1000000%'"
     )
-    assert {row["relname"] for row in rows} == {*benefits_vacuum.TABLES, *platform_vacuum.TABLES}
+    assert {row["relname"] for row in rows} == ONLY_ADDED
 
 
 async def test_a_user_without_the_right_is_told_what_to_run(empty: str, postgres: str) -> None:
@@ -118,31 +149,3 @@ async def test_a_migration_may_take_as_long_as_a_big_table_needs(
     with pytest.raises(asyncpg.UndefinedTableError):  # there is nothing to grant rights to
         await migrate(empty, settings.database_role, table_rights(settings))
     assert seen == ["0", "2s"]
-
-
-async def test_a_redemption_of_an_earlier_version_learns_its_voucher(empty: str, settings: Settings) -> None:
-    await migrate(empty, settings.database_role, table_rights(settings))
-    connection = await asyncpg.connect(empty)
-    try:
-        await connection.execute("ALTER TABLE redemption DROP COLUMN voucher_id")
-        await connection.execute("CREATE UNIQUE INDEX voucher_redemption ON voucher (bucket, redemption_id)")
-        made = {uuid4(): uuid4() for _ in range(3)}
-        for redemption_id, voucher_id in made.items():
-            await connection.execute(
-                "INSERT INTO redemption (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, windows,"
-                f" settlement, status, redeemed_at) VALUES (7, $1, $1, $1, 1, $1, 1, 10, '{{}}', '{{}}', 'issued', {sql_now()})",
-                redemption_id,
-            )
-            await connection.execute(
-                "INSERT INTO voucher (bucket, id, code, redemption_id, member_id, partner_id, offer_id, revision, quantity,"
-                f" status, expires_at) VALUES (7, $2, $2::uuid::text, $1, $1, $1, $1, 1, 1, 'issued', {sql_now()})",
-                redemption_id,
-                voucher_id,
-            )
-        async with connection.transaction():
-            for statement in benefits_voucher.STATEMENTS:
-                await connection.execute(statement)
-        found = await connection.fetch("SELECT id, voucher_id FROM redemption")
-        assert {row["id"]: row["voucher_id"] for row in found} == made
-    finally:
-        await connection.close()

@@ -66,7 +66,7 @@ BREAKS: list[tuple[str, str]] = [
     (BOOK, one("points_posting", "source = 'expired'", "bucket", "code = 'cancellation'")),
     (
         BOOK,
-        "ALTER TABLE points_posting DROP CONSTRAINT points_posting_accounts_2; "
+        "ALTER TABLE points_posting DROP CONSTRAINT points_posting_accounts; "
         + one("points_posting", "destination = 'nobody'", "bucket", "code = 'redemption' AND source = 'wallet'"),
     ),
     (PRICE, one("redemption", "points = points + 1", "id", "status = 'cancelled'")),

@@ -14,7 +14,6 @@ from openpyxl import Workbook
 from marketplace.kernel.clock import Clock
 from marketplace.platform.database import DB
 from marketplace.settings import Settings
-from partners.migrations import partners_2026_12_01_location_search_texts as location_search_texts
 from tests.support.app import Api, running_app
 from tests.support.portal import Portal, joined_owner
 from tests.support.web import form_fields, hidden
@@ -233,9 +232,6 @@ async def test_locations_are_found_in_any_script(owner: Portal) -> None:
     looked = await upload(owner, (HEADER + "A-2,Größe,,,上海,路,,,\n").encode())
     await confirm(owner, looked)
     assert (await found(owner, "grosse"), await found(owner, "йогурт")) == (["A-2"], ["A-2"]), "the English name stays"
-    await DB.fetch("UPDATE partner_location SET search_text = ''")
-    await location_search_texts.fold()
-    assert await found(owner, "grosse") == ["A-2"], "locations from before are found, too"
 
 
 async def test_other_roles_and_other_companies(api: Api, owner: Portal) -> None:

@@ -1,0 +1,17 @@
+"""Makes the package's tables from its schema.sql."""
+
+from pathlib import Path
+
+from piccolo.apps.migrations.auto.migration_manager import MigrationManager
+
+from marketplace.platform import schema_files
+
+SCHEMA = schema_files.SchemaFiles("platform", Path(__file__).parent.parent)
+ID = SCHEMA.id
+VERSION = schema_files.VERSION
+DESCRIPTION = "the package's schema"
+
+
+async def forwards() -> MigrationManager:
+    """Return the migration, as Piccolo asks for it."""
+    return SCHEMA.migration()
