@@ -80,7 +80,7 @@ class PointsGranted(Event, frozen=True, tag="points.granted"):
     points: int
     pack_balance: int | None
     granted_at: datetime
-    transaction_id: UUID | None = None
+    transaction_id: UUID
     settlement: GrantTerms | None = None
 
     def subject(self) -> UUID:

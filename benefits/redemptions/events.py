@@ -92,7 +92,7 @@ class VoucherUsed(Event, frozen=True, tag="voucher.used"):
     reference: str
     settlement: SettlementTerms
     used_at: datetime
-    occasion: int = 1
+    occasion: int
 
     def subject(self) -> UUID:
         """The redemption."""
@@ -120,7 +120,7 @@ class VoucherUseUndone(Event, frozen=True, tag="voucher.use_undone"):
     used_at: datetime
     reason: str
     undone_at: datetime
-    occasion: int = 1
+    occasion: int
 
     def subject(self) -> UUID:
         """The redemption."""

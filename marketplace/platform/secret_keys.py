@@ -91,22 +91,20 @@ async def check(connection: asyncpg.Connection | Engine, ring: KeyRing) -> None:
 async def settle(dsn: str, settings: Settings) -> None:
     """Write down in a migrated database which key is its, and its lasting keys, unless that is there. `dsn` is the owner's.
 
-    A database of an earlier version has no fingerprint: what is encrypted in it tells its key. Raises SettingsError.
+    Raises SettingsError.
     """
     ring = settings.keys
     async with connected(dsn) as connection, connection.transaction():
         await connection.execute("LOCK TABLE secret_key_mark IN SHARE ROW EXCLUSIVE MODE")
         await check(connection, ring)
-        marks = await connection.fetch("SELECT fingerprint FROM secret_key_mark ORDER BY since")
-        used = {ring.present} if marks else await _keys_in_use(connection, ring, places(settings))
-        await connection.executemany(
+        await connection.execute(
             "INSERT INTO secret_key_mark (fingerprint, since) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-            [(fingerprint(key), WALL.now()) for key in {*used, ring.present}],
+            fingerprint(ring.present),
+            WALL.now(),
         )
-        first = next((key for key in reversed(ring.all) if key in used), ring.present)
         await connection.executemany(
             "INSERT INTO lasting_key (name, key_sealed) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-            [(what.name, ring.encrypt(LASTING, what.of(first))) for what in lasting_keys(settings)],
+            [(what.name, ring.encrypt(LASTING, what.of(ring.present))) for what in lasting_keys(settings)],
         )
 
 
@@ -115,21 +113,3 @@ async def load(connection: asyncpg.Connection | Engine, ring: KeyRing) -> None:
     await check(connection, ring)
     rows = await connection.fetch("SELECT name, key_sealed FROM lasting_key")
     ring.keep({row["name"]: ring.decrypt(LASTING, row["key_sealed"]) for row in rows})
-
-
-async def _keys_in_use(connection: asyncpg.Connection, ring: KeyRing, where: Sequence[Place]) -> set[str]:
-    """Return the keys that open what is stored. Raises SettingsError if none opens something."""
-    found = set()
-    for place in where:
-        if isinstance(place.purpose, InsideJson):
-            continue  # answers that were stored beside the things themselves
-        row = await connection.fetchrow(
-            f'SELECT "{place.column}" AS value FROM "{place.table}" WHERE "{place.column}" IS NOT NULL LIMIT 1'
-        )
-        if row is None:
-            continue
-        key = ring.opener(place.purpose, row["value"])
-        if key is None:
-            raise _not_the_key()
-        found.add(key)
-    return found

@@ -143,14 +143,11 @@ class Parties(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Content(Proposal, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is hashed and signed: the whole version, between whom it is, and in which form it is written.
+    """What is hashed and signed: the whole version, between whom it is, and in which form it is written."""
 
-    Format 1, of earlier releases, names the partner by its id only.
-    """
-
-    format: Literal[1, 2] = 2
+    format: Literal[1] = 1
     partner_id: UUID
-    parties: Parties | None = None
+    parties: Parties
     version: int
 
 

@@ -61,8 +61,6 @@ class Method(StrEnum):
     """By an authenticated call that named the content's hash."""
     PAPER = "paper"
     """On paper, which operations have filed and recorded under its document reference."""
-    CARRIED_OVER = "carried_over"
-    """Before signatures of both sides were kept: operations had recorded the contract as signed."""
 
 
 _OPEN = (

@@ -73,8 +73,7 @@ class ContractView(Proposal, frozen=True, kw_only=True):
 
     id: UUID
     partner_id: UUID
-    parties: Parties | None
-    """Null for a version of an earlier release, whose text names the partner by its id only."""
+    parties: Parties
     version: int
     status: ContractStatus
     content: str

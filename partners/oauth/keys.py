@@ -1,8 +1,7 @@
 """The keys that sign access tokens, and how they change.
 
 ES256: a token is signed for each request to the token endpoint and verified once by each process that sees it (measured on one
-core: ES256 signs in 76 µs and verifies in 100; RS256 signs in 312 and verifies in 52). RS256 keys of earlier versions
-go on until they are rotated; both are published and verified alike.
+core: ES256 signs in 76 µs and verifies in 100; RS256 signs in 312 and verifies in 52).
 
 A new key is published at once and signs LEAD later, so that whoever keeps our key set has it by then; the old one is published
 until the last token that it signed has ended.
@@ -10,13 +9,12 @@ until the last token that it signed has ended.
 
 import asyncio
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import msgspec
-from joserfc.jwk import ECKey, KeySet, KeySetSerialization, RSAKey
+from joserfc.jwk import ECKey, KeySet, KeySetSerialization
 
 from marketplace.kernel.clock import WALL
 from marketplace.kernel.keyring import KeyRing, Purpose
@@ -40,10 +38,7 @@ MOST_AGE = timedelta(days=90)
 PURPOSE = Purpose("oauth signing key", ("oauth_signing_key.private_sealed",))
 _REFETCH_S = 5.0
 _FRESH_S = 60.0
-_MEMBERS: Mapping[str, tuple[str, ...]] = {
-    "RS256": ("kty", "n", "e", "kid", "use", "alg"),
-    "ES256": ("kty", "crv", "x", "y", "kid", "use", "alg"),
-}
+_MEMBERS = ("kty", "crv", "x", "y", "kid", "use", "alg")
 _KEEP_RETIRED = "1 hour"
 _PUBLISHED = (
     "SELECT kid, algorithm, public_jwk FROM oauth_signing_key"
@@ -130,7 +125,7 @@ async def _insert(work: UnitOfWork, ring: KeyRing, jwk: dict[str, Any], now: dat
         " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING 1",
         jwk["kid"],
         ALGORITHM,
-        {name: jwk[name] for name in _MEMBERS[ALGORITHM]},
+        {name: jwk[name] for name in _MEMBERS},
         ring.encrypt(PURPOSE, msgspec.json.encode(jwk)),
         now,
         signs_from,
@@ -149,7 +144,7 @@ async def public_jwks() -> KeySetSerialization:
     The members are named one by one, so that whatever a key holds, its private part cannot be among them.
     """
     rows = await DB.fetch(_PUBLISHED, WALL.now())
-    return {"keys": [{name: row["public_jwk"][name] for name in _MEMBERS[row["algorithm"]]} for row in rows]}
+    return {"keys": [{name: row["public_jwk"][name] for name in _MEMBERS} for row in rows]}
 
 
 class SigningKeys:
@@ -197,7 +192,7 @@ class SigningKeys:
 
 def _import(jwk: bytes) -> KeySet:
     plain = msgspec.json.decode(jwk)
-    key = RSAKey.import_key(plain) if plain["kty"] == "RSA" else ECKey.import_key(plain)
+    key = ECKey.import_key(plain)
     return KeySet([key])  # from a set, joserfc writes the key's kid into the header
 
 

@@ -28,7 +28,6 @@ WAITING_FOR_PARTNER = frozenset({ContractStatus.OFFERED, ContractStatus.SIGNED_B
 METHODS = {
     "api": Text("在线签署", "signed online"),
     "paper": Text("纸质签署，运营已存档", "signed on paper, filed by operations"),
-    "carried_over": Text("沿用原有合同", "carried over from before"),
 }
 
 _ABSENT: dict[str, Text] = {

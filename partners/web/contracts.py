@@ -144,13 +144,12 @@ async def _shown(partner: PartnerCaller, contract_id: str) -> ContractView:
 
 
 async def _values(partner: PartnerCaller, shown: ContractView) -> dict[str, Any]:
-    row = await DB.fetchrow("SELECT name_zh, name_en, legal_name FROM partner WHERE id = $1", partner.partner_id)
+    row = await DB.fetchrow("SELECT name_zh, name_en FROM partner WHERE id = $1", partner.partner_id)
     if row is None:
         raise NotFound
     return {
         "contract": shown,
         "company": Text(row["name_zh"], row["name_en"]),
-        "legal_name": row["legal_name"],
         "badge": STATUS[shown.status],
         "methods": METHODS,
         "may_sign": _SIGN in partner.scopes and shown.status in WAITING_FOR_PARTNER,

@@ -189,7 +189,7 @@ def postings_for(event: BookedEvent) -> list[MoneyPosting]:
 def _granted(event: PointsGranted) -> list[MoneyPosting]:
     """Return what the partner owes for points that it granted, under the id of the points' own transaction."""
     terms = event.settlement
-    if terms is None or event.transaction_id is None or terms.amount_minor == 0:
+    if terms is None or terms.amount_minor == 0:
         return []
     return [
         MoneyPosting(

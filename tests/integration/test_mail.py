@@ -245,7 +245,7 @@ async def test_an_address_that_cannot_be_mailed_is_given_up_at_once(
     database: str, settings: Settings, clock: Clock
 ) -> None:
     inbox = Inbox()
-    async with unit_of_work() as work:  # as an older version took it
+    async with unit_of_work() as work:  # the API refuses it before
         await post_mail(work, settings.keys, "周@huazhu.example", "邀请", "你好", clock.now())
     with smtp(inbox) as port:
         assert await MailSender(by(settings, f"smtp+plain://127.0.0.1:{port}"), clock).once() == 1

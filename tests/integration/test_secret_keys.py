@@ -78,21 +78,6 @@ async def test_a_key_that_is_still_needed_cannot_be_left_out(house: Settings) ->
     await start(with_keys(house, house.secret_key, NEXT))
 
 
-async def test_a_database_of_an_earlier_version_is_known_by_what_is_in_it(house: Settings) -> None:
-    connection = await asyncpg.connect(house.database_url)
-    await fill(connection, house, house.keys)
-    await connection.execute("DELETE FROM secret_key_mark; DELETE FROM lasting_key")
-    with pytest.raises(SettingsError, match=r"^MARKETPLACE_SECRET_KEY: is not the key"):
-        await start(with_keys(house, OTHER))
-    assert await connection.fetchval("SELECT count(*) FROM secret_key_mark") == 0
-    rotating = with_keys(house, NEXT, house.secret_key)
-    await start(rotating)
-    assert await connection.fetchval("SELECT count(*) FROM secret_key_mark") == 2
-    for what in lasting_keys(house):  # they follow from the key that the database had
-        assert rotating.keys.lasting(what) == what.of(house.secret_key)
-    await connection.close()
-
-
 async def columns(house: Settings) -> list[asyncpg.Record]:
     connection = await asyncpg.connect(house.database_url)
     found = await connection.fetch("SELECT fingerprint FROM secret_key_mark")
