@@ -119,13 +119,13 @@ CREATE TABLE offer (
     created_at timestamptz NOT NULL,
     published_at timestamptz,
     reason text NOT NULL DEFAULT '',
+    CONSTRAINT offer_sku UNIQUE (partner_id, sku),
     CONSTRAINT offer_sale CHECK (ends_at IS NULL OR ends_at > starts_at)
 );
 CREATE INDEX offer_live ON offer (scenario, published_at DESC, id DESC) WHERE status = 'live';
 CREATE INDEX offer_live_all ON offer (published_at DESC, id DESC) WHERE status = 'live';
 CREATE INDEX offer_partner ON offer (partner_id, id);
 CREATE INDEX offer_review ON offer (status, id);
-CREATE UNIQUE INDEX offer_sku ON offer (partner_id, sku);
 CREATE INDEX offer_terms ON offer USING gin (terms) WHERE status = 'live';
 
 -- What an offer said at a time; never changed: redemptions name it.
@@ -170,6 +170,7 @@ CREATE TABLE offer_code (
     voucher_id uuid,
     uploaded_at timestamptz NOT NULL,
     PRIMARY KEY (offer_id, seq),
+    CONSTRAINT offer_code_once UNIQUE (partner_id, code),
     CONSTRAINT offer_code_state CHECK (
         state IN ('free', 'held', 'issued')
         AND (state = 'held') = (hold_id IS NOT NULL)
@@ -179,7 +180,6 @@ CREATE TABLE offer_code (
 );
 CREATE INDEX offer_code_free ON offer_code (offer_id, seq) WHERE state = 'free';
 CREATE INDEX offer_code_hold ON offer_code (hold_id) WHERE state = 'held';
-CREATE UNIQUE INDEX offer_code_once ON offer_code (partner_id, code);
 
 -- Points spent on an offer, with all that was in force when it was made.
 CREATE TABLE redemption (
@@ -226,9 +226,9 @@ CREATE TABLE voucher (
     reference text NOT NULL DEFAULT '',
     occasion integer NOT NULL DEFAULT 1,
     PRIMARY KEY (bucket, id),
+    CONSTRAINT voucher_code UNIQUE (bucket, code),
     CONSTRAINT voucher_used CHECK ((status = 'used') = (used_at IS NOT NULL))
 ) WITH (autovacuum_vacuum_insert_threshold = 1000000, autovacuum_analyze_scale_factor = 1);
-CREATE UNIQUE INDEX voucher_code ON voucher (bucket, code);
 CREATE INDEX voucher_due ON voucher (expires_at) WHERE status = 'issued';
 ALTER TABLE voucher ALTER partner_codes SET STATISTICS 0;
 

@@ -29,6 +29,10 @@ CREATE TABLE money_posting (
     cycle text NOT NULL,
     zone text NOT NULL,
     PRIMARY KEY (partner_id, id),
+    CONSTRAINT money_posting_reverses UNIQUE (partner_id, reverses),
+    -- A use that was undone can happen again: each occasion stands in the book once.
+    CONSTRAINT money_posting_redemption UNIQUE (partner_id, redemption_id, code, occasion),
+    CONSTRAINT money_posting_payout UNIQUE (partner_id, payout_id, code),
     CONSTRAINT money_posting_original FOREIGN KEY (partner_id, reverses) REFERENCES money_posting (partner_id, id),
     -- No amount of ours comes near the most; it keeps sums inside a bigint and inside what JSON readers hold exactly (2^53).
     CONSTRAINT money_posting_amount CHECK (
@@ -81,10 +85,6 @@ CREATE INDEX money_posting_bucket ON money_posting (
 CREATE UNIQUE INDEX money_posting_grant ON money_posting (
     ((get_byte(uuid_send(partner_id), 14) & 3) << 8 | get_byte(uuid_send(partner_id), 15)), partner_id, transaction_id
 ) WHERE code = 'points_granted';
-CREATE UNIQUE INDEX money_posting_payout ON money_posting (partner_id, payout_id, code);
--- A use that was undone can happen again: each occasion stands in the book once.
-CREATE UNIQUE INDEX money_posting_redemption ON money_posting (partner_id, redemption_id, code, occasion);
-CREATE UNIQUE INDEX money_posting_reverses ON money_posting (partner_id, reverses);
 CREATE INDEX money_posting_slice ON money_posting (partner_id, currency, cycle, period, occurred_at, id)
     WHERE code <> 'payout';
 
@@ -131,6 +131,7 @@ CREATE TABLE statement (
     due_on date,
     paid_at timestamptz,
     PRIMARY KEY (partner_id, id),
+    CONSTRAINT statement_slice UNIQUE (partner_id, currency, cycle, period),
     -- A second person approves.
     CONSTRAINT statement_four_eyes CHECK (approved_by <> closed_by),
     CONSTRAINT statement_period_day CHECK (
@@ -162,7 +163,6 @@ CREATE TABLE statement (
     )
 );
 CREATE INDEX statement_period ON statement (period DESC, id DESC);
-CREATE UNIQUE INDEX statement_slice ON statement (partner_id, currency, cycle, period);
 
 -- A statement's total, paid to the partner.
 CREATE TABLE payout (
@@ -177,7 +177,7 @@ CREATE TABLE payout (
     recorded_by text NOT NULL,
     recorded_at timestamptz NOT NULL,
     PRIMARY KEY (partner_id, id),
+    CONSTRAINT payout_statement UNIQUE (partner_id, statement_id),
     CONSTRAINT payout_of FOREIGN KEY (partner_id, statement_id) REFERENCES statement (partner_id, id)
 );
 CREATE INDEX payout_recorded ON payout (recorded_at DESC, id DESC);
-CREATE UNIQUE INDEX payout_statement ON payout (partner_id, statement_id);

@@ -1,15 +1,16 @@
 """Members: who they are to us. Their person stays here; partners see a reference at most."""
 
 from piccolo.columns import UUID, SmallInt, Text, Timestamptz
+from piccolo.constraints import Check
 from piccolo.table import Table
 
 from marketplace.platform.database import DB
 
 
-class Member(Table, db=DB):
+class MemberRow(Table, db=DB, tablename="member"):
     """A member of the club; member-side, by bucket."""
 
-    bucket = SmallInt(null=False, default=None)
+    bucket = SmallInt(primary_key=True, null=False, default=None)
     id = UUID(primary_key=True, null=False, default=None)
     tier = Text(null=False, default=None)
     status = Text(null=False, default=None)
@@ -18,8 +19,11 @@ class Member(Table, db=DB):
     vehicle = Text(null=False, default="")
     joined_at = Timestamptz(null=False, default=None)
 
+    member_bucket = Check("bucket BETWEEN 0 AND 1023")
+    member_status = Check("status IN ('active', 'blocked')")
 
-class MemberSubject(Table, db=DB):
+
+class MemberSubjectRow(Table, db=DB, tablename="member_subject"):
     """ONE ID's subject -> our member id. Read at sign-in and kept in memory: it is not on the path of a redemption."""
 
     subject = Text(primary_key=True, null=False, default=None)

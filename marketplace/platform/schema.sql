@@ -89,7 +89,7 @@ CREATE INDEX web_session_expires_at ON web_session (expires_at);
 -- What a sent form of a page led to: an address, or a page that waits, encrypted, at an address of its own.
 CREATE TABLE form_answer (
     id bytea PRIMARY KEY,
-    answer uuid NOT NULL,
+    answer uuid NOT NULL CONSTRAINT form_answer_answer UNIQUE,
     owner bytea NOT NULL,
     page text NOT NULL,
     location text,
@@ -109,7 +109,6 @@ CREATE TABLE form_answer (
         AND (body_sealed IS NOT NULL) = (status IS NOT NULL AND NOT (once AND shown_at IS NOT NULL))
     )
 );
-CREATE UNIQUE INDEX form_answer_answer ON form_answer (answer);
 CREATE INDEX form_answer_expires_at ON form_answer (expires_at);
 
 -- Who did what to what; append only, each entry's hash covers the one before.

@@ -1,12 +1,14 @@
-"""Contracts. Their checks and generated columns stand in the migrations that follow."""
+"""Contracts, payout accounts, prepaid packs."""
 
 from piccolo.columns import UUID, BigInt, Boolean, Bytea, Date, Integer, Text, Timestamptz
+from piccolo.constraints import Check, Unique
 from piccolo.table import Table
 
+from marketplace.platform.columns import GeneratedText, References
 from marketplace.platform.database import DB
 
 
-class Contract(Table, db=DB):
+class ContractRow(Table, db=DB, tablename="contract"):
     """One version of a partner's contract. What it says stands in `content`, which never changes once it was offered.
 
     `ends_on` is where it ends by now. `currency` and `cycle` are generated from the content, for settlement to search by.
@@ -17,23 +19,43 @@ class Contract(Table, db=DB):
     version = Integer(null=False, default=None)
     starts_on = Date(null=False, default=None)
     ends_on = Date(null=True, default=None)
-    currency = Text(null=False, default=None)
-    cycle = Text(null=False, default=None)
-    status = Text(null=False, default="drafted")
-    content = Text(null=False, default="")
-    content_hash = Text(null=False, default="")
-    edition = BigInt(null=False, default=1)
-    drafted_by = Text(null=False, default="")
-    drafted_at = Timestamptz(null=True, default=None)
+    currency = GeneratedText("content::json ->> 'currency'")
+    cycle = GeneratedText("content::json ->> 'cycle'")
+    status = Text(null=False, default=None)
+    content = Text(null=False, default=None)
+    content_hash = Text(null=False, default=None)
+    edition = BigInt(null=False, default=None)
+    drafted_by = Text(null=False, default=None)
+    drafted_at = Timestamptz(null=False, default=None)
     offered_at = Timestamptz(null=True, default=None)
     signed_at = Timestamptz(null=True, default=None)
 
+    contract_partner = References([partner_id], "partner", ["id"])
+    contract_version_positive = Check("version > 0")
+    contract_currency = Check("currency ~ '^[A-Z]{3}$'")
+    contract_cycle = Check("cycle IN ('monthly', 'ten_day', 'weekly')")
+    contract_status = Check(
+        "status IN ('drafted', 'offered', 'signed_by_oem', 'signed_by_partner', 'signed', 'superseded', 'withdrawn')"
+    )
+    contract_content = Unique(["id", "content_hash"])
+    contract_version = Unique([partner_id, version])
+    contract_dates = Check("ends_on > starts_on")
+    contract_hash = Check("content_hash = encode(sha256(convert_to(content, 'UTF8')), 'hex')")
+    contract_says = Check(
+        "(content::json ->> 'partner_id')::uuid = partner_id AND (content::json ->> 'version')::int = version AND "
+        "(content::json ->> 'format')::int = 1 AND content::json #>> '{parties,partner}' IS NOT NULL"
+    )
+    contract_steps = Check(
+        "(offered_at IS NOT NULL OR status IN ('drafted', 'withdrawn')) AND (signed_at IS NOT NULL) = (status IN "
+        "('signed', 'superseded')) AND edition > 0"
+    )
 
-class ContractSignature(Table, db=DB):
+
+class ContractSignatureRow(Table, db=DB, tablename="contract_signature"):
     """One side's signature under one content. Append only."""
 
-    contract_id = UUID(null=False, primary_key=True, default=None)
-    party = Text(null=False, default=None)
+    contract_id = UUID(primary_key=True, null=False, default=None)
+    party = Text(primary_key=True, null=False, default=None)
     content_hash = Text(null=False, default=None)
     method = Text(null=False, default=None)
     actor = Text(null=False, default=None)
@@ -42,8 +64,15 @@ class ContractSignature(Table, db=DB):
     signed_on = Date(null=True, default=None)
     document_reference = Text(null=True, default=None)
 
+    contract_signature_party = Check("party IN ('oem', 'partner')")
+    contract_signature_content = References([contract_id, content_hash], "contract", ["id", "content_hash"])
+    contract_signature_method = Check(
+        "CASE method WHEN 'paper' THEN party = 'partner' AND num_nulls(signed_by, signed_on, document_reference) "
+        "= 0 WHEN 'api' THEN num_nonnulls(signed_by, signed_on, document_reference) = 0 ELSE false END"
+    )
 
-class PayoutAccount(Table, db=DB):
+
+class PayoutAccountRow(Table, db=DB, tablename="payout_account"):
     """Where a partner's payouts go. The number is sealed; `last_four` is what is shown of it."""
 
     partner_id = UUID(primary_key=True, null=False, default=None)
@@ -56,8 +85,11 @@ class PayoutAccount(Table, db=DB):
     changed_by = Text(null=False, default=None)
     changed_at = Timestamptz(null=False, default=None)
 
+    payout_account_partner = References([partner_id], "partner", ["id"])
+    payout_account_says = Check("version > 0 AND last_four ~ '^[0-9A-Z]{4}$'")
 
-class PointPack(Table, db=DB):
+
+class PointPackRow(Table, db=DB, tablename="point_pack"):
     """How many prepaid points a partner has left. Apart from the partner's row, since every grant writes it.
 
     `warned` says that the partner was told of a low balance, and has not bought enough since.
@@ -69,11 +101,14 @@ class PointPack(Table, db=DB):
     balance = BigInt(null=False, default=0)
     warned = Boolean(null=False, default=False)
 
+    point_pack_partner = References([partner_id], "partner", ["id"])
+    point_pack_sum = Check("balance >= 0 AND granted >= 0 AND balance = bought - granted")
 
-class PointPackEntry(Table, db=DB):
+
+class PointPackEntryRow(Table, db=DB, tablename="point_pack_entry"):
     """Packs that a partner bought. Append only."""
 
-    partner_id = UUID(null=False, default=None)
+    partner_id = UUID(primary_key=True, null=False, default=None)
     id = UUID(primary_key=True, null=False, default=None)
     contract_id = UUID(null=False, default=None)
     packs = Integer(null=False, default=None)
@@ -83,3 +118,7 @@ class PointPackEntry(Table, db=DB):
     reference = Text(null=False, default=None)
     recorded_by = Text(null=False, default=None)
     recorded_at = Timestamptz(null=False, default=None)
+
+    point_pack_entry_contract = References([contract_id], "contract", ["id"])
+    point_pack_entry_reference = Unique([partner_id, reference])
+    point_pack_entry_says = Check("packs > 0 AND points > 0 AND price_minor >= 0")

@@ -1,29 +1,31 @@
-"""OAuth clients and what is given to them; the server's signing keys. Checks stand in the migrations that follow."""
+"""OAuth clients and what is given to them; the server's signing keys."""
 
 from piccolo.columns import JSONB, UUID, Array, Boolean, Bytea, Integer, Text, Timestamptz
+from piccolo.constraints import Check, Unique
 from piccolo.table import Table
 
+from marketplace.platform.columns import References
 from marketplace.platform.database import DB
 
 
-class OauthClient(Table, db=DB):
+class OauthClientRow(Table, db=DB, tablename="oauth_client"):
     """A system that may ask for tokens: a partner's, one of the OEM's, or an application that acts for partners."""
 
     client_id = Text(primary_key=True, null=False, default=None)
     name = Text(null=False, default=None)
-    publisher = Text(null=False, default="")
-    kind = Text(null=False, default="own")
+    publisher = Text(null=False, default=None)
+    kind = Text(null=False, default=None)
     audience = Text(null=False, default=None)
     partner_id = UUID(null=True, default=None)
     auth_method = Text(null=False, default=None)
     jwks = JSONB(null=True, default=None)
     jwks_uri = Text(null=True, default=None)
     scopes = Array(base_column=Text(), null=False, default=None)
-    grant_types = Array(base_column=Text(), null=False, default=["client_credentials"])
-    redirect_uris = Array(base_column=Text(), null=False, default=[])
-    application_type = Text(null=False, default="web")
-    dpop_bound = Boolean(null=False, default=False)
-    livemode = Boolean(null=False, default=True)
+    grant_types = Array(base_column=Text(), null=False, default=None)
+    redirect_uris = Array(base_column=Text(), null=False, default=None)
+    application_type = Text(null=False, default=None)
+    dpop_bound = Boolean(null=False, default=None)
+    livemode = Boolean(null=False, default=None)
     registration_hash = Bytea(null=True, default=None)
     status = Text(null=False, default=None)
     demo = Boolean(null=False, default=False)
@@ -31,8 +33,38 @@ class OauthClient(Table, db=DB):
     created_by = Text(null=False, default=None)
     revoked_at = Timestamptz(null=True, default=None)
 
+    oauth_client_partner = References([partner_id], "partner", ["id"])
+    oauth_client_application = Check("application_type IN ('web', 'native')")
+    oauth_client_grants = Check(
+        "cardinality(grant_types) > 0 AND grant_types <@ ARRAY['client_credentials', 'authorization_code', "
+        "'refresh_token'] AND ('authorization_code' = ANY (grant_types)) = (cardinality(redirect_uris) > 0)"
+    )
+    oauth_client_keys = Check(
+        "CASE auth_method WHEN 'private_key_jwt' THEN (jwks IS NULL) <> (jwks_uri IS NULL) WHEN "
+        "'client_secret_basic' THEN jwks IS NULL AND jwks_uri IS NULL WHEN 'client_secret_post' THEN jwks IS NULL "
+        "AND jwks_uri IS NULL WHEN 'none' THEN jwks IS NULL AND jwks_uri IS NULL AND NOT 'client_credentials' = "
+        "ANY (grant_types) ELSE false END"
+    )
+    oauth_client_kind = Check(
+        "CASE kind WHEN 'own' THEN audience IN ('partner', 'points') AND (audience = 'partner') = (partner_id IS "
+        "NOT NULL) WHEN 'integrator' THEN audience = 'partner' AND partner_id IS NULL AND NOT "
+        "'client_credentials' = ANY (grant_types) ELSE false END"
+    )
+    oauth_client_status = Check("status IN ('active', 'revoked') AND (status = 'revoked') = (revoked_at IS NOT NULL)")
 
-class OauthSecret(Table, db=DB):
+
+class OauthClientLocationRow(Table, db=DB, tablename="oauth_client_location"):
+    """The locations to which a partner bound a client; one without any works at all of them."""
+
+    client_id = Text(primary_key=True, null=False, default=None)
+    partner_id = UUID(null=False, default=None)
+    location_id = Text(primary_key=True, null=False, default=None)
+
+    oauth_client_location_client = References([client_id], "oauth_client", ["client_id"])
+    oauth_client_location_place = References([partner_id, location_id], "partner_location", ["partner_id", "id"])
+
+
+class OauthSecretRow(Table, db=DB, tablename="oauth_secret"):
     """What is kept of a client secret; a client has several while it changes from one to the next."""
 
     id = UUID(primary_key=True, null=False, default=None)
@@ -46,8 +78,12 @@ class OauthSecret(Table, db=DB):
     warned_at = Timestamptz(null=True, default=None)
     reused_at = Timestamptz(null=True, default=None)
 
+    oauth_secret_client = References([client_id], "oauth_client", ["client_id"])
+    oauth_secret_bytes = Check("octet_length(digest) = 32")
+    oauth_secret_digest = Unique([client_id, digest])
 
-class OauthGrant(Table, db=DB):
+
+class OauthGrantRow(Table, db=DB, tablename="oauth_grant"):
     """What a person let an application do for their company; all refresh tokens that come of it are one family."""
 
     id = UUID(primary_key=True, null=False, default=None)
@@ -62,8 +98,13 @@ class OauthGrant(Table, db=DB):
     revoked_at = Timestamptz(null=True, default=None)
     revoked_for = Text(null=True, default=None)
 
+    oauth_grant_client = References([client_id], "oauth_client", ["client_id"])
+    oauth_grant_partner = References([partner_id], "partner", ["id"])
+    oauth_grant_scopes = Check("cardinality(scopes) > 0")
+    oauth_grant_revoked = Check("(revoked_at IS NULL) = (revoked_for IS NULL)")
 
-class OauthCode(Table, db=DB):
+
+class OauthCodeRow(Table, db=DB, tablename="oauth_code"):
     """An authorization code, by its hash: good for a minute, once."""
 
     digest = Bytea(primary_key=True, null=False, default=None)
@@ -75,8 +116,11 @@ class OauthCode(Table, db=DB):
     expires_at = Timestamptz(null=False, default=None)
     used_at = Timestamptz(null=True, default=None)
 
+    oauth_code_grant = References([grant_id], "oauth_grant", ["id"])
+    oauth_code_one = Unique([grant_id])
 
-class OauthRefreshToken(Table, db=DB):
+
+class OauthRefreshTokenRow(Table, db=DB, tablename="oauth_refresh_token"):
     """A refresh token, by its hash; once rotated it knows its successor, and for a short while the answer that was given."""
 
     digest = Bytea(primary_key=True, null=False, default=None)
@@ -88,8 +132,13 @@ class OauthRefreshToken(Table, db=DB):
     asked = Bytea(null=True, default=None)
     answer_sealed = Bytea(null=True, default=None)
 
+    oauth_refresh_token_grant = References([grant_id], "oauth_grant", ["id"])
+    oauth_refresh_token_rotated = Check(
+        "(rotated_at IS NULL) = (successor IS NULL) AND (rotated_at IS NULL) = (asked IS NULL)"
+    )
 
-class OauthPushedRequest(Table, db=DB):
+
+class OauthPushedRequestRow(Table, db=DB, tablename="oauth_pushed_request"):
     """An authorization request that a client left with us before it sends the browser (RFC 9126)."""
 
     digest = Bytea(primary_key=True, null=False, default=None)
@@ -98,22 +147,24 @@ class OauthPushedRequest(Table, db=DB):
     expires_at = Timestamptz(null=False, default=None)
     used_at = Timestamptz(null=True, default=None)
 
+    oauth_pushed_request_client = References([client_id], "oauth_client", ["client_id"])
 
-class OauthDpopProof(Table, db=DB):
+
+class OauthDpopProofRow(Table, db=DB, tablename="oauth_dpop_proof"):
     """A DPoP proof that was used; kept while it could be shown again."""
 
     digest = Bytea(primary_key=True, null=False, default=None)
     expires_at = Timestamptz(null=False, default=None)
 
 
-class OauthRevokedToken(Table, db=DB):
+class OauthRevokedTokenRow(Table, db=DB, tablename="oauth_revoked_token"):
     """An access token that ended before its time; kept until it would have ended anyway."""
 
     jti = Text(primary_key=True, null=False, default=None)
     expires_at = Timestamptz(null=False, default=None)
 
 
-class OauthInitialToken(Table, db=DB):
+class OauthInitialTokenRow(Table, db=DB, tablename="oauth_initial_token"):
     """What lets somebody register a client by themselves (RFC 7591 §3), by its hash."""
 
     id = UUID(primary_key=True, null=False, default=None)
@@ -127,8 +178,12 @@ class OauthInitialToken(Table, db=DB):
     created_by = Text(null=False, default=None)
     expires_at = Timestamptz(null=False, default=None)
 
+    oauth_initial_token_digest = Unique([digest])
+    oauth_initial_token_partner = References([partner_id], "partner", ["id"])
+    oauth_initial_token_uses = Check("uses_left >= 0")
 
-class OauthSigningKey(Table, db=DB):
+
+class OauthSigningKeyRow(Table, db=DB, tablename="oauth_signing_key"):
     """A key that signs, signed or will sign access tokens; its private part is encrypted under the program's secret."""
 
     kid = Text(primary_key=True, null=False, default=None)
@@ -139,10 +194,12 @@ class OauthSigningKey(Table, db=DB):
     signs_from = Timestamptz(null=True, default=None)
     retired_at = Timestamptz(null=True, default=None)
 
+    oauth_signing_key_algorithm = Check("algorithm IN ('ES256')")
 
-class OauthAssertion(Table, db=DB):
+
+class OauthAssertionRow(Table, db=DB, tablename="oauth_assertion"):
     """A client assertion that was used; kept until it would have expired anyway."""
 
-    client_id = Text(null=False, default=None)
+    client_id = Text(primary_key=True, null=False, default=None)
     jti = Text(primary_key=True, null=False, default=None)
     expires_at = Timestamptz(null=False, default=None)

@@ -1,12 +1,14 @@
-"""Partners, their history, locations, and checklist. Checks and further keys stand in the migration that follows."""
+"""Partners, their history, locations, and checklist."""
 
 from piccolo.columns import JSONB, UUID, Array, BigInt, Boolean, Bytea, DoublePrecision, Integer, Text, Timestamptz
+from piccolo.constraints import Check
 from piccolo.table import Table
 
+from marketplace.platform.columns import IdentityNumber, References
 from marketplace.platform.database import DB
 
 
-class Partner(Table, db=DB):
+class PartnerRow(Table, db=DB, tablename="partner"):
     """A company, from its application on. `version` counts every change of its status and of its contracts."""
 
     id = UUID(primary_key=True, null=False, default=None)
@@ -25,11 +27,25 @@ class Partner(Table, db=DB):
     applied_at = Timestamptz(null=False, default=None)
     changed_at = Timestamptz(null=False, default=None)
 
+    partner_status = Check(
+        "status IN ('applied', 'in_review', 'changes_requested', 'approved', 'active', 'suspended', 'terminated', "
+        "'rejected')"
+    )
+    partner_version = Check("version > 0")
+    partner_kind = Check(
+        "kind IN ('hotel_group', 'drone_maker', 'restaurant', 'insurer', 'school', 'dealer', 'retailer', "
+        "'mobility', 'wellness', 'entertainment', 'bank', 'travel_agency', 'other')"
+    )
+    partner_scenarios = Check(
+        "cardinality(scenarios) > 0 AND scenarios <@ ARRAY['clothing', 'dining', 'lodging', 'mobility', "
+        "'entertainment', 'learning', 'shopping', 'wellness', 'finance', 'travel']"
+    )
 
-class PartnerHistory(Table, db=DB):
+
+class PartnerHistoryRow(Table, db=DB, tablename="partner_history"):
     """Who moved a partner from one state to another, when and why; append only."""
 
-    seq = BigInt(primary_key=True, null=False, default=None)
+    seq = IdentityNumber(primary_key=True)
     partner_id = UUID(null=False, default=None)
     at = Timestamptz(null=False, default=None)
     actor = Text(null=False, default=None)
@@ -38,11 +54,13 @@ class PartnerHistory(Table, db=DB):
     after = Text(null=False, default=None)
     reason = Text(null=True, default=None)
 
+    partner_history_partner = References([partner_id], "partner", ["id"])
 
-class PartnerLocation(Table, db=DB):
+
+class PartnerLocationRow(Table, db=DB, tablename="partner_location"):
     """A place where the partner takes vouchers; the id is the partner's own. Coordinates are WGS-84 degrees."""
 
-    partner_id = UUID(null=False, default=None)
+    partner_id = UUID(primary_key=True, null=False, default=None)
     id = Text(primary_key=True, null=False, default=None)
     name_zh = Text(null=False, default=None)
     name_en = Text(null=False, default=None)
@@ -56,8 +74,14 @@ class PartnerLocation(Table, db=DB):
     changed_at = Timestamptz(null=True, default=None)
     search_text = Text(null=False, default="")
 
+    partner_location_partner = References([partner_id], "partner", ["id"])
+    partner_location_state = Check("state IN ('open', 'temporarily_closed', 'closed')")
+    partner_location_place = Check(
+        "(latitude IS NULL) = (longitude IS NULL) AND latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180"
+    )
 
-class Requirement(Table, db=DB):
+
+class RequirementRow(Table, db=DB, tablename="requirement"):
     """What is asked of applicants; operations' data. No kinds of partners mean all of them."""
 
     code = Text(primary_key=True, null=False, default=None)
@@ -73,13 +97,25 @@ class Requirement(Table, db=DB):
     sort = Integer(null=False, default=None)
     changed_at = Timestamptz(null=False, default=None)
 
+    requirement_code = Check("code ~ '^[a-z][a-z0-9_]+$' AND length(code) <= 64")
+    requirement_version = Check("version > 0")
+    requirement_kind = Check("kind IN ('computed', 'attested', 'verified')")
+    requirement_kinds = Check(
+        "partner_kinds <@ ARRAY['hotel_group', 'drone_maker', 'restaurant', 'insurer', 'school', 'dealer', "
+        "'retailer', 'mobility', 'wellness', 'entertainment', 'bank', 'travel_agency', 'other']"
+    )
+    requirement_gate = Check("gate IN ('submit', 'approve') AND NOT (kind = 'verified' AND gate = 'submit')")
 
-class RequirementAnswer(Table, db=DB):
+
+class RequirementAnswerRow(Table, db=DB, tablename="requirement_answer"):
     """That a partner attested something, or that operations verified it; `reference` names the document."""
 
-    partner_id = UUID(null=False, default=None)
+    partner_id = UUID(primary_key=True, null=False, default=None)
     code = Text(primary_key=True, null=False, default=None)
     reference = Text(null=False, default=None)
     note = Text(null=False, default=None)
     actor = Text(null=False, default=None)
     answered_at = Timestamptz(null=False, default=None)
+
+    requirement_answer_partner = References([partner_id], "partner", ["id"])
+    requirement_answer_requirement = References([code], "requirement", ["code"])

@@ -1,12 +1,14 @@
-"""A partner's people, their invitations, sessions and places. Keys and checks stand in the migration that follows."""
+"""A partner's people, their invitations, sessions and places."""
 
 from piccolo.columns import UUID, Array, BigInt, Boolean, Bytea, Integer, Text, Timestamptz
+from piccolo.constraints import Check, Unique
 from piccolo.table import Table
 
+from marketplace.platform.columns import References
 from marketplace.platform.database import DB
 
 
-class PartnerStaff(Table, db=DB):
+class PartnerStaffRow(Table, db=DB, tablename="partner_staff"):
     """A person who works for a partner. `email` is in lower case; one address may belong to people of several partners."""
 
     id = UUID(primary_key=True, null=False, default=None)
@@ -26,16 +28,39 @@ class PartnerStaff(Table, db=DB):
     created_by = Text(null=False, default=None)
     changed_at = Timestamptz(null=False, default=None)
 
+    partner_staff_partner = References([partner_id], "partner", ["id"])
+    partner_staff_lower = Check("email = lower(email)")
+    partner_staff_roles = Check(
+        "cardinality(roles) > 0 AND roles <@ ARRAY['owner', 'developer', 'marketer', 'finance', 'counter']"
+    )
+    partner_staff_status = Check("status IN ('invited', 'active', 'disabled')")
+    partner_staff_version = Check("version > 0")
+    partner_staff_email = Unique([partner_id, email])
+    partner_staff_of = Unique(["id", "partner_id"])
+    partner_staff_subject = Unique([partner_id, provider_subject])
+    partner_staff_proof = Check(
+        "(password_hash IS NULL) = (totp_sealed IS NULL) AND (status <> 'active' OR (password_hash IS NULL) <> "
+        "(provider_subject IS NULL)) AND (status = 'active' OR (password_hash IS NULL AND provider_subject IS "
+        "NULL))"
+    )
 
-class PartnerStaffLocation(Table, db=DB):
+
+class PartnerStaffLocationRow(Table, db=DB, tablename="partner_staff_location"):
     """That a person works at a location; somebody without any works at all of them."""
 
     staff_id = UUID(primary_key=True, null=False, default=None)
     partner_id = UUID(null=False, default=None)
-    location_id = Text(null=False, default=None)
+    location_id = Text(primary_key=True, null=False, default=None)
+
+    partner_staff_location_place = References(
+        [partner_id, location_id], "partner_location", ["partner_id", "id"], cascade=True
+    )
+    partner_staff_location_staff = References(
+        [staff_id, partner_id], "partner_staff", ["id", "partner_id"], cascade=True
+    )
 
 
-class PartnerStaffInvitation(Table, db=DB):
+class PartnerStaffInvitationRow(Table, db=DB, tablename="partner_staff_invitation"):
     """A link that was sent to a person, good once: to join, or for a new password. The link holds the token."""
 
     token_hash = Bytea(primary_key=True, null=False, default=None)
@@ -47,8 +72,11 @@ class PartnerStaffInvitation(Table, db=DB):
     mail_id = UUID(null=True, default=None)
     """The message with the link; messages are forgotten some time after they ended."""
 
+    partner_staff_invitation_staff = References([staff_id], "partner_staff", ["id"], cascade=True)
+    partner_staff_invitation_purpose = Check("purpose IN ('join', 'password')")
 
-class PartnerStaffSession(Table, db=DB):
+
+class PartnerStaffSessionRow(Table, db=DB, tablename="partner_staff_session"):
     """A signed-in browser of a partner's person. The cookie holds the token."""
 
     id = UUID(primary_key=True, null=False, default=None)
@@ -62,16 +90,21 @@ class PartnerStaffSession(Table, db=DB):
     ip = Text(null=False, default=None)
     user_agent = Text(null=False, default=None)
 
+    partner_staff_session_token = Unique([token_hash])
+    partner_staff_session_staff = References([staff_id], "partner_staff", ["id"], cascade=True)
 
-class PartnerStaffGuess(Table, db=DB):
+
+class PartnerStaffGuessRow(Table, db=DB, tablename="partner_staff_guess"):
     """How often something was guessed lately: for an e-mail address, a person's second factor, an internet address."""
 
     key = Bytea(primary_key=True, null=False, default=None)
     since = Timestamptz(null=False, default=None)
     tries = Integer(null=False, default=None)
 
+    partner_staff_guess_tries = Check("tries > 0")
 
-class PartnerIdentityProvider(Table, db=DB):
+
+class PartnerIdentityProviderRow(Table, db=DB, tablename="partner_identity_provider"):
     """A partner's own OpenID Connect provider, by which its people sign in."""
 
     partner_id = UUID(primary_key=True, null=False, default=None)
@@ -81,3 +114,6 @@ class PartnerIdentityProvider(Table, db=DB):
     version = BigInt(null=False, default=None)
     changed_at = Timestamptz(null=False, default=None)
     changed_by = Text(null=False, default=None)
+
+    partner_identity_provider_partner = References([partner_id], "partner", ["id"])
+    partner_identity_provider_version = Check("version > 0")

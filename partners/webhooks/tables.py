@@ -1,12 +1,14 @@
-"""Webhook endpoints, what waits for them, and what each partner can read. Keys and checks stand in the migration that follows."""
+"""Webhook endpoints, what waits for them, and what each partner can read."""
 
 from piccolo.columns import UUID, Array, BigInt, Bytea, Integer, Text, Timestamptz
+from piccolo.constraints import Check, Unique
 from piccolo.table import Table
 
+from marketplace.platform.columns import IdentityNumber, References
 from marketplace.platform.database import DB
 
 
-class WebhookEndpoint(Table, db=DB):
+class WebhookEndpointRow(Table, db=DB, tablename="webhook_endpoint"):
     """An address of a partner that wants to hear of events."""
 
     id = UUID(primary_key=True, null=False, default=None)
@@ -23,8 +25,15 @@ class WebhookEndpoint(Table, db=DB):
     created_at = Timestamptz(null=False, default=None)
     created_by = Text(null=False, default=None)
 
+    webhook_endpoint_partner = References([partner_id], "partner", ["id"])
+    webhook_endpoint_types = Check("cardinality(event_types) > 0")
+    webhook_endpoint_version = Check("version > 0")
+    webhook_endpoint_status = Check(
+        "status IN ('enabled', 'disabled') AND (status = 'disabled') = (disabled_reason IS NOT NULL)"
+    )
 
-class WebhookOldKeys(Table, db=DB):
+
+class WebhookOldKeysRow(Table, db=DB, tablename="webhook_old_keys"):
     """Keys of an endpoint that were replaced, and sign beside the new ones until then."""
 
     id = UUID(primary_key=True, null=False, default=None)
@@ -32,11 +41,13 @@ class WebhookOldKeys(Table, db=DB):
     keys_sealed = Bytea(null=False, default=None)
     until = Timestamptz(null=False, default=None)
 
+    webhook_old_keys_endpoint = References([endpoint_id], "webhook_endpoint", ["id"], cascade=True)
 
-class PartnerEvent(Table, db=DB):
+
+class PartnerEventRow(Table, db=DB, tablename="partner_event"):
     """What a partner is told of one event: the body as it is sent, and as it can be read."""
 
-    seq = BigInt(primary_key=True, null=False, default=None)
+    seq = IdentityNumber(primary_key=True)
     id = UUID(null=False, default=None)
     log_seq = BigInt(null=False, default=None)
     partner_id = UUID(null=False, default=None)
@@ -46,16 +57,20 @@ class PartnerEvent(Table, db=DB):
     body = Text(null=False, default=None)
     created_at = Timestamptz(null=False, default=None)
 
+    partner_event_id = Unique(["id"])
+    partner_event_log_seq = Unique([log_seq])
+    partner_event_sequence = Unique([partner_id, aggregate_id, sequence])
 
-class PartnerEventNumber(Table, db=DB):
+
+class PartnerEventNumberRow(Table, db=DB, tablename="partner_event_number"):
     """How many events of one thing a partner was told of."""
 
-    partner_id = UUID(null=False, default=None)
+    partner_id = UUID(primary_key=True, null=False, default=None)
     aggregate_id = UUID(primary_key=True, null=False, default=None)
     last = BigInt(null=False, default=None)
 
 
-class WebhookDelivery(Table, db=DB):
+class WebhookDeliveryRow(Table, db=DB, tablename="webhook_delivery"):
     """One message on its way to one endpoint."""
 
     id = UUID(primary_key=True, null=False, default=None)
@@ -72,12 +87,20 @@ class WebhookDelivery(Table, db=DB):
     created_at = Timestamptz(null=False, default=None)
     ended_at = Timestamptz(null=True, default=None)
 
+    webhook_delivery_endpoint = References([endpoint_id], "webhook_endpoint", ["id"], cascade=True)
+    webhook_delivery_message = Unique([endpoint_id, message_id])
+    webhook_delivery_claim = Check("(claim IS NULL) = (claimed_until IS NULL)")
+    webhook_delivery_status = Check(
+        "status IN ('pending', 'delivered', 'failed') AND (status = 'pending') = (due_at IS NOT NULL) AND (status "
+        "= 'pending') = (ended_at IS NULL)"
+    )
 
-class WebhookAttempt(Table, db=DB):
+
+class WebhookAttemptRow(Table, db=DB, tablename="webhook_attempt"):
     """One try: what was sent where, and what came back."""
 
     delivery_id = UUID(primary_key=True, null=False, default=None)
-    number = Integer(null=False, default=None)
+    number = Integer(primary_key=True, null=False, default=None)
     at = Timestamptz(null=False, default=None)
     url = Text(null=False, default=None)
     signature = Text(null=False, default=None)
@@ -86,11 +109,15 @@ class WebhookAttempt(Table, db=DB):
     reason = Text(null=True, default=None)
     elapsed_ms = Integer(null=False, default=None)
 
+    webhook_attempt_delivery = References([delivery_id], "webhook_delivery", ["id"], cascade=True)
 
-class MemberReferenceKey(Table, db=DB):
+
+class MemberReferenceKeyRow(Table, db=DB, tablename="member_reference_key"):
     """A key of members' references, sealed. Version 1 has no row: it follows from the program's secret."""
 
     version = Integer(primary_key=True, null=False, default=None)
     key_sealed = Bytea(null=False, default=None)
     made_by = Text(null=False, default=None)
     made_at = Timestamptz(null=False, default=None)
+
+    member_reference_key_version = Check("version BETWEEN 2 AND 9999")
