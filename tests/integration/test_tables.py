@@ -8,6 +8,7 @@ from piccolo.columns import Column, Integer, Text
 from piccolo.constraints import Check, Unique
 from piccolo.table import Table
 
+from tests.support import diagram
 from tests.support.table_classes import classes, differences, shape_of_classes, shape_of_database
 
 
@@ -70,3 +71,10 @@ async def test_each_kind_of_difference_is_seen(
     found = differences(await shape_of_classes(owner, [_other(**changed)]), right)
     assert f"like_statement: only in the class: {said}" in found
     assert differences({}, right) != []
+
+
+def test_the_diagram_is_the_classes() -> None:
+    """`python -m tests.support.diagram` draws it again."""
+    drawn = [name for _, names in diagram.FAMILIES.values() for name in names]
+    assert sorted(drawn) == sorted(table._meta.tablename for table in classes())
+    assert diagram.PATH.read_text() == diagram.draw()
