@@ -1,7 +1,5 @@
 # Every target in one line each: make help
-# Of the Pythons on the PATH the first one that was built for speed (docs/performance.md: a quarter of everything), else the first one.
-PYTHON ?= $(shell for python in $$(which -a python3 python3.14 python3.13 python3.12 python3.11 2>/dev/null); do \
-	$$python -I marketplace/platform/interpreter.py 2>/dev/null && echo $$python && exit; done; echo python3)
+PYTHON ?= python3
 PORT ?= 8000
 DATA ?= data
 SEED ?= 1

@@ -13,7 +13,6 @@ from marketplace.platform.commands import settings_for
 from marketplace.platform.database import connection_config
 from marketplace.platform.doctor_checks import Finding
 from marketplace.platform.embedded import EmbeddedServer, EmbeddedServerError, check_folder
-from marketplace.platform.interpreter import LOWEST, built_for_speed
 from marketplace.platform.invariant_report import TRUSTED_H
 from marketplace.platform.migrate import OTHER_SCHEMA, pending, unknown
 from marketplace.platform.package import package_classes
@@ -21,6 +20,7 @@ from marketplace.platform.rights import differences, held
 from marketplace.platform.runtime import DATABASE_NAME, table_rights, with_database
 from marketplace.settings import VARIABLES, Settings, SettingsError
 
+LOWEST_PYTHON = (3, 11)
 LOWEST_POSTGRESQL = 15
 
 
@@ -46,11 +46,8 @@ async def diagnose(data: Path | None, workers: int = 1) -> list[Finding]:
 
 def _python() -> Finding:
     version = ".".join(str(part) for part in sys.version_info[:3])
-    if sys.version_info < LOWEST:
+    if sys.version_info < LOWEST_PYTHON:
         return Finding(good=False, what=f"Python {version}", remedy="install 3.11 or newer")
-    if not built_for_speed():
-        remedy = "it works, but a quarter slower than your distribution's, or one built with --enable-optimizations"
-        return Finding(good=True, what=f"Python {version}, built without optimizations", remedy=remedy)
     return Finding(good=True, what=f"Python {version}")
 
 

@@ -17,7 +17,6 @@ import psutil
 import structlog
 
 from marketplace.kernel.errors import OperatorError
-from marketplace.platform.writeback import Writeback
 
 LOCK_FILE = "postgres.lock"
 
@@ -112,33 +111,20 @@ class EmbeddedServer:
 
     @contextmanager
     def kept_alive(self) -> Iterator[None]:
-        """While the block runs, start the server again whenever it has died (docs/decisions/0008-supervision.md), and have
-        what it writes handed to the disk soon.
+        """While the block runs, start the server again whenever it has died (docs/decisions/0008-supervision.md).
 
-        One process keeps it, by a lock on the folder; another one takes over when that process ends or dies. Whoever keeps it
-        stops it in the end, even if it was running before.
+        One process keeps it, by a lock on the folder; another one takes over when that process ends or dies. The keeper stops
+        the server at the end, even one that was running before.
         """
         self._started_here = self._become_keeper()
         done = threading.Event()
-        writeback = Writeback(self.folder)
-        threads = [
-            threading.Thread(target=self._keep, args=(done,), name="postgres-keeper", daemon=True),
-            # Its own thread: it goes behind all others, and what the keeper starts would inherit that.
-            threading.Thread(
-                target=writeback.keep_handing_over,
-                args=(done, lambda: self._lock is not None),
-                name="postgres-writeback",
-                daemon=True,
-            ),
-        ]
-        for thread in threads:
-            thread.start()
+        keeper = threading.Thread(target=self._keep, args=(done,), name="postgres-keeper", daemon=True)
+        keeper.start()
         try:
             yield
         finally:
             done.set()
-            for thread in threads:
-                thread.join()
+            keeper.join()
 
     def _keep(self, done: threading.Event) -> None:
         while not done.wait(_LOOK_EVERY_S):
