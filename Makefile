@@ -60,6 +60,7 @@ lock: ## Pin every dependency anew, with hashes and without addresses (needs uv)
 clean: ## Remove environments and build results; the demo's data stays
 	rm -rf $(VENV) $(DEV) $(dir $(GENERATOR)) build *.egg-info tests/node/node_modules
 
+# --clear: an environment of another Python would be mixed with the old one.
 # The lock is the whole answer (--no-deps): left to resolve, pip takes the newest release for a name asked for with an extra, such as
 # pydantic[email], and the day that one appears no hash fits any more. What fails is said in one line; pip's own words are in the log.
 define environment
@@ -67,7 +68,7 @@ define environment
 @$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	echo "This Python makes no environments: install python3-venv (Debian, Ubuntu: apt install python3-venv), or name another with make PYTHON=…" >&2; exit 1; }
 @mkdir -p build
-$(PYTHON) -m venv $(1)
+$(PYTHON) -m venv --clear $(1)
 @{ $(1)/bin/pip install -q --no-deps --require-hashes -r $(2) && $(1)/bin/pip install -q --no-deps --no-build-isolation -e .; } 2>build/install.log || { \
 	echo "The packages could not be fetched (build/install.log says why): connect to the network, or set PIP_INDEX_URL or HTTPS_PROXY, and run make again." >&2; exit 1; }
 @$(1)/bin/pip check
@@ -81,7 +82,7 @@ $(RUN_DEV): requirements-dev.txt pyproject.toml
 	$(call environment,$(DEV),requirements-dev.txt)
 
 $(GENERATOR): tests/python/requirements.txt $(RUN_DEV)
-	@$(PYTHON) -m venv $(@D)
+	@$(PYTHON) -m venv --clear $(@D)
 	@$(@D)/bin/pip install -q --no-deps --require-hashes -r $< && touch $@
 
 tests/node/node_modules/.installed: tests/node/package-lock.json

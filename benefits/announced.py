@@ -14,8 +14,8 @@ from benefits.redemptions.events import (
     VoucherUsed,
     VoucherUseUndone,
 )
-from marketplace.kernel.announced import SAMPLE_AT, SAMPLE_ID, SAMPLE_REFERENCE, Announced
 from marketplace.kernel.text import Text
+from marketplace.platform.eventlog.webhook_events import SAMPLE_AT, SAMPLE_ID, SAMPLE_REFERENCE, Announced
 
 
 class OfferChangedData(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""What must always hold of points and stock. Each is one statement over a range of buckets or of offers (platform/invariants.py).
+"""What must always hold of points and stock. Each is one statement over a range of buckets or of offers (platform/invariants).
 
 A statement reads only its range, $1 to $2: the primary keys of member-side tables begin with the bucket. What spans buckets, the
 stock, is held against a count that goes along with the event log, and the events that this count has not taken yet.
@@ -6,7 +6,7 @@ stock, is held against a count that goes along with the event log, and the event
 
 from benefits.offers.sold import NAME as SOLD
 from benefits.offers.sold import TAKES
-from marketplace.platform.invariants import BY_BUCKET, WAITING, Cut, Invariant, bucket_of_sql
+from marketplace.platform.invariants.checks import BY_BUCKET, WAITING, Cut, Invariant, bucket_of_sql
 
 BY_OFFER = Cut("offer_id", "SELECT id FROM offer WHERE id BETWEEN $1 AND $2 ORDER BY id")
 

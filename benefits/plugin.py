@@ -36,15 +36,14 @@ from benefits.rights import TABLES
 from benefits.rules import Rules
 from benefits.sandbox import make as sandbox
 from benefits.web import counter_page, storefront
-from marketplace.kernel.announced import Announced
 from marketplace.kernel.clock import Clock
 from marketplace.platform.batching.executor import BatchExecutor
-from marketplace.platform.events import Consumer
-from marketplace.platform.jobs import Job
-from marketplace.platform.numbering import worker_number
-from marketplace.platform.package import Invariant, Package, SeedContext
-from marketplace.platform.paging import Cursors
-from marketplace.platform.sandbox import SandboxContext
+from marketplace.platform.eventlog.events import Consumer
+from marketplace.platform.eventlog.jobs import Job
+from marketplace.platform.eventlog.webhook_events import Announced
+from marketplace.platform.http.paging import Cursors
+from marketplace.platform.runtime.packages import Invariant, Package, SandboxContext, SeedContext
+from marketplace.platform.runtime.worker_index import worker_number
 from marketplace.settings import Settings
 
 

@@ -1,8 +1,8 @@
-"""What serving may do with this package's tables (marketplace/platform/rights.py)."""
+"""What serving may do with this package's tables (marketplace/platform/postgres/rights.py)."""
 
 from collections.abc import Mapping
 
-from marketplace.platform.rights import ADD, EDIT
+from marketplace.platform.postgres.rights import ADD, EDIT
 
 TABLES: Mapping[str, str] = {
     "earning": ADD,

@@ -24,11 +24,11 @@ from benefits.redemptions.redeem import cancel_errand, new_redeem
 from benefits.redemptions.schemas import CancellationInput, RedemptionInput, RedemptionView, VoucherUseInput
 from benefits.rules import Rules
 from marketplace.demo.world_things import Cancelled, DemoMember, DemoOffer, Earned, Moment, Used, Wanted, World
-from marketplace.platform import audit
-from marketplace.platform.database import UnitOfWork, unit_of_work
-from marketplace.platform.idempotency import Outcome
-from marketplace.platform.package import SeedContext
-from marketplace.platform.paging import Cursors
+from marketplace.platform.eventlog import audit
+from marketplace.platform.http.idempotency import Outcome
+from marketplace.platform.http.paging import Cursors
+from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
+from marketplace.platform.runtime.packages import SeedContext
 
 ACTOR = "admin:staff-ops"
 OEM = "client:demo-oem"

@@ -12,20 +12,23 @@ from litestar.types import ControllerRouterHandler
 
 from marketplace import __version__
 from marketplace.kernel.clock import Clock
-from marketplace.platform import health, openapi, requests
-from marketplace.platform.admission import Admission
-from marketplace.platform.database import DB
-from marketplace.platform.identity import Identity, admin
-from marketplace.platform.issuer_keys import RemoteKeys
-from marketplace.platform.limits import RateLimits
-from marketplace.platform.numbering import worker_number
-from marketplace.platform.package import Package, load_packages
-from marketplace.platform.paging import Cursors
-from marketplace.platform.problems import EXCEPTION_HANDLERS
-from marketplace.platform.secret_keys import load
+from marketplace.platform.encryption.secret_keys import load
+from marketplace.platform.http import requests
+from marketplace.platform.http.authentication import Admission
+from marketplace.platform.http.identity import Identity, admin
+from marketplace.platform.http.issuer_keys import RemoteKeys
+from marketplace.platform.http.paging import Cursors
+from marketplace.platform.http.problems import EXCEPTION_HANDLERS
+from marketplace.platform.http.rate_limits import RateLimits
+from marketplace.platform.openapi import document
+from marketplace.platform.postgres.database import DB
+from marketplace.platform.runtime import health
+from marketplace.platform.runtime.packages import Package, load_packages
+from marketplace.platform.runtime.worker_index import worker_number
+from marketplace.platform.runtime.workers import beside_the_server
 from marketplace.platform.spreadsheets.reader import SpreadsheetReader
-from marketplace.platform.worker import beside_the_server
-from marketplace.sandbox import Introduced, Sandboxes, SandboxMiddleware
+from marketplace.sandbox.instances import Sandboxes
+from marketplace.sandbox.middleware import Introduced, SandboxMiddleware
 from marketplace.settings import Settings
 from marketplace.web import frame
 from marketplace.web.docs_page import DocsPage
@@ -58,7 +61,7 @@ def create_app(
     oneid_keys = RemoteKeys(settings.oneid, client)
     identity.accept("members", settings.oneid, settings.audience("members"), oneid_keys)
     identity.accept("admin", settings.oneid, settings.audience("admin"), oneid_keys)
-    description = openapi.config(__version__, packages, DocsPage())
+    description = document.config(__version__, packages, DocsPage())
     config = AppConfig(
         route_handlers=[*health.ROUTES, *extra_routes],
         exception_handlers=dict(EXCEPTION_HANDLERS),
@@ -78,7 +81,7 @@ def create_app(
         config.route_handlers.extend(package.routes())
         config.dependencies.update(package.dependencies())
     frame.install(config, settings, packages, client, oneid_keys, transport)
-    # Said outright: left out, Litestar's own logging would take the place of platform/logs.py.
+    # Said outright: left out, Litestar's own logging would take the place of platform/runtime/logs.py.
     app = Litestar(**_fields(config), logging_config=None)
     if host is None:  # what a sandbox answers is marked and counted here, around the middleware that leads there
         app.asgi_handler = requests.Answering(app.asgi_handler, settings)

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from marketplace import __version__
 from marketplace.kernel.errors import OperatorError
-from marketplace.platform.commands import data_option, run, settings_for
+from marketplace.platform.runtime.commands import data_option, run, settings_for
 from marketplace.settings import VARIABLES, Settings, load_process, package_names
 
 click.rich_click.TEXT_MARKUP = "rich"
@@ -59,13 +59,13 @@ def _plainly() -> Iterator[None]:
 
 
 def _configure_logs(settings: Settings) -> None:
-    from marketplace.platform import logs
+    from marketplace.platform.runtime import logs
 
     logs.configure(settings)
 
 
 def _package_commands() -> dict[str, click.Command]:
-    from marketplace.platform.package import package_classes
+    from marketplace.platform.runtime.packages import package_classes
 
     names = package_names(os.environ)
     return {str(command.name): command for package in package_classes(names) for command in package.commands}
@@ -97,8 +97,8 @@ def demo(host: str, port: int, data: Path, seed: int) -> None:
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes.")
 def serve(host: str, port: int, workers: int) -> None:
     """Serve the API and the pages. Consumers and jobs run under `marketplace work`."""
-    from marketplace import server
-    from marketplace.platform.runtime import database_server, prepare, stoppable
+    from marketplace.platform.runtime.database_server import database_server, prepare, stoppable
+    from marketplace.serving import server
 
     settings = load_process()
     _configure_logs(settings)
@@ -119,9 +119,9 @@ def work() -> None:
 
 async def _work(settings: Settings) -> None:
     from marketplace.kernel.clock import Clock
-    from marketplace.platform.commands import open_database
-    from marketplace.platform.package import load_packages
-    from marketplace.platform.worker import work as keep_working
+    from marketplace.platform.runtime.commands import open_database
+    from marketplace.platform.runtime.packages import load_packages
+    from marketplace.platform.runtime.workers import work as keep_working
 
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -134,7 +134,7 @@ async def _work(settings: Settings) -> None:
 @data_option
 def migrate(data: Path | None) -> None:
     """Bring the database up to this version."""
-    from marketplace.platform.runtime import database_server, prepare
+    from marketplace.platform.runtime.database_server import database_server, prepare
 
     settings = settings_for(data)
     with database_server(settings) as address:
@@ -149,7 +149,7 @@ def rotate_secret_key(data: Path | None) -> None:
 
     Run it when every process has the new key; broken off, it is run again. In the end it says that the old keys may go.
     """
-    from marketplace.platform.key_rotation import rotate_everything
+    from marketplace.platform.encryption.key_rotation import rotate_everything
 
     out.print(run(rotate_everything(settings_for(data))))
 
@@ -159,7 +159,7 @@ def rotate_secret_key(data: Path | None) -> None:
 @data_option
 def doctor(workers: int, data: Path | None) -> None:
     """Check Python, settings, database, secret key, mail and ONE ID, and say what to do."""
-    from marketplace.platform.doctor import diagnose
+    from marketplace.platform.runtime.doctor import diagnose
 
     findings = run(diagnose(data, workers))
     for finding in findings:
@@ -212,7 +212,7 @@ def simulate(redemptions: int, connections: int, seed: int, data: Path | None) -
 def openapi(path: Path | None) -> None:
     """Print the API's description as YAML, as it stands in openapi.yaml."""
     from marketplace.app import create_app
-    from marketplace.platform.openapi import export
+    from marketplace.platform.openapi.document import export
 
     text = export(create_app(Settings(mode="test"), "").openapi_schema.to_schema())
     if path is None:

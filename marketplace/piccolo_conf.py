@@ -4,7 +4,7 @@ import os
 
 from piccolo.conf.apps import AppRegistry
 
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import VARIABLES, SettingsError, package_names
 
 __all__ = ["APP_REGISTRY", "DB"]

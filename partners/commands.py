@@ -10,10 +10,10 @@ import rich_click as click
 from marketplace.demo.manifest import read_demo
 from marketplace.kernel.clock import WALL, Clock
 from marketplace.kernel.refusals import InvalidFields, in_words
-from marketplace.platform.commands import data_option, open_database, run, settings_for
-from marketplace.platform.database import unit_of_work
-from marketplace.platform.fitting import fit
-from marketplace.platform.problems import parse_id
+from marketplace.platform.http.problems import parse_id
+from marketplace.platform.postgres.database import unit_of_work
+from marketplace.platform.runtime.commands import data_option, open_database, run, settings_for
+from marketplace.platform.validation.fitting import fit
 from marketplace.settings import VARIABLES
 from partners.staff.domain import StaffStatus, normal_email
 from partners.staff.invitations import Inviter

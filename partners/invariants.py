@@ -1,6 +1,6 @@
-"""What must always hold of contracts and prepaid packs: each one statement over a range of partners (platform/invariants.py)."""
+"""What must always hold of contracts and prepaid packs: each one statement over a range of partners (platform/invariants)."""
 
-from marketplace.platform.invariants import Cut, Invariant
+from marketplace.platform.invariants.checks import Cut, Invariant
 
 BY_PARTNER = Cut("partner_id", "SELECT id FROM partner WHERE id BETWEEN $1 AND $2 ORDER BY id")
 

@@ -12,16 +12,15 @@ from litestar.di import Provide
 from litestar.openapi.spec import SecurityScheme
 from litestar.types import ControllerRouterHandler
 
-from marketplace.kernel.announced import Announced
 from marketplace.kernel.clock import WALL, Clock
 from marketplace.kernel.keyring import Lasting, Purpose
-from marketplace.platform.description_types import COMPONENTS
-from marketplace.platform.events import Consumer
-from marketplace.platform.invariants import Invariant
-from marketplace.platform.jobs import Job
-from marketplace.platform.outbound import Outbound
-from marketplace.platform.package import Package, SeedContext, Service
-from marketplace.platform.sandbox import SandboxContext
+from marketplace.platform.eventlog.events import Consumer
+from marketplace.platform.eventlog.jobs import Job
+from marketplace.platform.eventlog.webhook_events import Announced
+from marketplace.platform.invariants.checks import Invariant
+from marketplace.platform.openapi.schemas import COMPONENTS
+from marketplace.platform.outbound.guard import Outbound
+from marketplace.platform.runtime.packages import Package, SandboxContext, SeedContext, Service
 from marketplace.settings import Settings
 from partners import commands, invariants, pairwise, secrets_once
 from partners.contracts import payout_account

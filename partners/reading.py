@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from marketplace.platform.database import DB, Engine, UnitOfWork
+from marketplace.platform.postgres.database import DB, Engine, UnitOfWork
 
 
 def reader() -> UnitOfWork | Engine:

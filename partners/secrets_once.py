@@ -6,7 +6,7 @@ from litestar import Response
 from marketplace.kernel.keyring import InsideJson, KeyRing
 from marketplace.kernel.refusals import Explanation, Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform.idempotency import Outcome
+from marketplace.platform.http.idempotency import Outcome
 
 PURPOSE = InsideJson("secret in a stored answer", ("idempotency.body",))
 

@@ -9,8 +9,8 @@ import msgspec
 
 from marketplace.demo.manifest import DemoClient, PortalPerson
 from marketplace.demo.world_things import Agreement, DemoPartner, World
-from marketplace.platform.database import UnitOfWork, unit_of_work
-from marketplace.platform.package import SeedContext
+from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
+from marketplace.platform.runtime.packages import SeedContext
 from partners.contracts.agree import agree
 from partners.contracts.domain import Proposal
 from partners.oauth.clients import register_client

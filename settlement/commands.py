@@ -11,8 +11,8 @@ from marketplace.kernel.calendar import END, FIRST, Month, NotAMonthError, is_ta
 from marketplace.kernel.clock import WALL
 from marketplace.kernel.money import format_amount
 from marketplace.kernel.periods import Period
-from marketplace.platform.commands import data_option, open_database, progress, run, settings_for
-from marketplace.platform.problems import parse_id
+from marketplace.platform.http.problems import parse_id
+from marketplace.platform.runtime.commands import data_option, open_database, progress, run, settings_for
 from marketplace.settings import Settings
 from settlement.books.consumer import Books
 from settlement.exports.files import FileFormat, write_file

@@ -1,10 +1,10 @@
-"""What must always hold of the money. Each is one statement over a range of partners, or of buckets (platform/invariants.py).
+"""What must always hold of the money. Each is one statement over a range of partners, or of buckets (platform/invariants).
 
 A posting has both its accounts in one row, so a transaction sums to zero by its form; what can go wrong is what postings,
 statements, payouts and the events say of each other. Every breach stops payouts (`payouts/pay.py`).
 """
 
-from marketplace.platform.invariants import BY_BUCKET, CONSUMED, Cut, Invariant, bucket_of_sql
+from marketplace.platform.invariants.checks import BY_BUCKET, CONSUMED, Cut, Invariant, bucket_of_sql
 from settlement.books.consumer import Books
 from settlement.books.domain import PostingCode
 

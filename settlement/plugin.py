@@ -6,8 +6,8 @@ from pathlib import Path
 
 from litestar.types import ControllerRouterHandler
 
-from marketplace.platform.events import Consumer
-from marketplace.platform.package import Package, SeedContext
+from marketplace.platform.eventlog.events import Consumer
+from marketplace.platform.runtime.packages import Package, SeedContext
 from settlement import announced
 from settlement.books.consumer import Books
 from settlement.commands import close as close_command

@@ -16,10 +16,10 @@ import asyncpg
 import pytest
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB
-from marketplace.platform.embedded import EmbeddedServer
-from marketplace.platform.migrate import create_database, migrate
-from marketplace.platform.runtime import table_rights, with_database
+from marketplace.platform.postgres.database import DB
+from marketplace.platform.postgres.embedded import EmbeddedServer
+from marketplace.platform.postgres.migrate import create_database, migrate
+from marketplace.platform.runtime.database_server import table_rights, with_database
 from marketplace.settings import Settings
 from tests.support import today
 from tests.support.one_runner import pytest_runtest_makereport  # noqa: F401 - a hook of pytest

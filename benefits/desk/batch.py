@@ -14,8 +14,8 @@ from benefits.rules import Rules
 from marketplace.kernel.clock import Clock, Standing
 from marketplace.kernel.refusals import Refusal
 from marketplace.platform.batching.executor import Decided
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.idempotency import Answers, Outcome
+from marketplace.platform.http.idempotency import Answers, Outcome
+from marketplace.platform.postgres.database import UnitOfWork
 
 
 class PointsDesk(msgspec.Struct, frozen=True):

@@ -21,7 +21,7 @@ from benefits.redemptions.domain import Issued, Reason, Refused, VoucherStatus, 
 from benefits.redemptions.schemas import CancelledView, ForfeitedLot, RedemptionView, ReturnedLot, VoucherRef
 from benefits.rules import Rules
 from marketplace.kernel.refusals import NotFound, Refusal
-from marketplace.platform.idempotency import Outcome, refused
+from marketplace.platform.http.idempotency import Outcome, refused
 
 
 class Doing(msgspec.Struct, frozen=True):

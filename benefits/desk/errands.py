@@ -13,8 +13,8 @@ from benefits.points.schemas import EarningInput, EarningResult
 from benefits.redemptions.domain import Wish
 from marketplace.kernel.codes import CODE_BITS, new_code
 from marketplace.kernel.ids import ID_BITS, bucket_of, uuid7, uuid7_values, uuid7s
-from marketplace.platform.idempotency import Key
-from marketplace.platform.quick_ids import quick, quick_ids
+from marketplace.platform.http.idempotency import Key
+from marketplace.platform.postgres.quick_ids import quick, quick_ids
 
 
 class Redeem(msgspec.Struct, frozen=True):

@@ -23,11 +23,11 @@ from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.errors import TryAgainError
 from marketplace.kernel.ids import bucket_of
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.idempotency import READ as ANSWERED
-from marketplace.platform.idempotency import Answers
-from marketplace.platform.reads import NOW, Read, read_all
-from marketplace.platform.rows import Columns
+from marketplace.platform.http.idempotency import READ as ANSWERED
+from marketplace.platform.http.idempotency import Answers
+from marketplace.platform.postgres.database import UnitOfWork
+from marketplace.platform.postgres.reads import NOW, Read, read_all
+from marketplace.platform.postgres.rows import Columns
 
 _USED = Read(
     'bucket smallint, member_id uuid, offer_id uuid, "window" text',

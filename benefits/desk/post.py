@@ -13,12 +13,12 @@ from benefits.redemptions.cancelling import Cancelled
 from benefits.redemptions.domain import Issued, PoolCode
 from marketplace.kernel.event import Event
 from marketplace.kernel.ids import bucket_of
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.events import WRITE as EVENTS
-from marketplace.platform.events import event_row
-from marketplace.platform.idempotency import WRITE as OUTCOMES
-from marketplace.platform.idempotency import Key, Outcome, outcome_row
-from marketplace.platform.writes import Write, Writes
+from marketplace.platform.eventlog.events import WRITE as EVENTS
+from marketplace.platform.eventlog.events import event_row
+from marketplace.platform.http.idempotency import WRITE as OUTCOMES
+from marketplace.platform.http.idempotency import Key, Outcome, outcome_row
+from marketplace.platform.postgres.database import UnitOfWork
+from marketplace.platform.postgres.writes import Write, Writes
 
 _STOCK = Write(
     "stocks",

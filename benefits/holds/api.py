@@ -14,9 +14,9 @@ from benefits.points.domain import InsufficientPoints
 from benefits.redemptions.domain import Refused
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import NotFound
-from marketplace.platform.description_problems import refusals
-from marketplace.platform.idempotency import IdempotencyKey, request_key
-from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
+from marketplace.platform.http.idempotency import IdempotencyKey, request_key
+from marketplace.platform.http.problems import HttpRequest, PathId, language_of, path_id
+from marketplace.platform.openapi.problems import refusals
 from partners.oauth.callers import OemCaller
 
 _WRITE = {"scope": "points:write"}

@@ -11,7 +11,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
 from marketplace.kernel.refusals import NotFound
 from marketplace.platform.batching.executor import BatchExecutor
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 
 BATCH = 128
 

@@ -4,7 +4,7 @@ from piccolo.columns import JSON, UUID, Array, BigInt, Boolean, Integer, SmallIn
 from piccolo.constraints import Check
 from piccolo.table import Table
 
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 
 
 class HoldRow(Table, db=DB, tablename="hold"):

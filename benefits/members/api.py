@@ -10,11 +10,11 @@ from benefits.members.schemas import Me, MemberResults, MembersInput, MemberView
 from benefits.points.wallets import wallet_view
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import NotFound
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.description_problems import refusals
-from marketplace.platform.idempotency import IdempotencyKey, key_for, once, operation_of
-from marketplace.platform.problems import HttpRequest, language_of
-from marketplace.platform.requests import unfit_items
+from marketplace.platform.http.idempotency import IdempotencyKey, key_for, once, operation_of
+from marketplace.platform.http.problems import HttpRequest, language_of
+from marketplace.platform.http.requests import unfit_items
+from marketplace.platform.openapi.problems import refusals
+from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.settings import Settings
 from partners.oauth.callers import OemCaller
 

@@ -12,9 +12,9 @@ from benefits.members.schemas import MOST_NAME, MemberInput
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.text import line_or
 from marketplace.platform.batching.batch_loader import BatchLoader
-from marketplace.platform.database import DB, unit_of_work
-from marketplace.platform.identity import identity_of
-from marketplace.platform.quick_ids import quick
+from marketplace.platform.http.identity import identity_of
+from marketplace.platform.postgres.database import DB, unit_of_work
+from marketplace.platform.postgres.quick_ids import quick
 
 _REMEMBERED = 100_000
 """How many subjects are kept in memory (about 20 MB); the mapping never changes, so it is never stale."""

@@ -9,8 +9,8 @@ import msgspec
 from benefits.members.schemas import MemberInput, MemberResult
 from marketplace.kernel.ids import bucket_of, uuid7
 from marketplace.kernel.refusals import NotFound
-from marketplace.platform.bodies import UnfitItem
-from marketplace.platform.database import DB, UnitOfWork, columns
+from marketplace.platform.http.bodies import UnfitItem
+from marketplace.platform.postgres.database import DB, UnitOfWork, columns
 
 _MEMBERS = """
 INSERT INTO member (bucket, id, tier, status, name, phone, vehicle, joined_at)

@@ -4,7 +4,7 @@ from piccolo.columns import UUID, SmallInt, Text, Timestamptz
 from piccolo.constraints import Check
 from piccolo.table import Table
 
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 
 
 class MemberRow(Table, db=DB, tablename="member"):

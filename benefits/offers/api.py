@@ -14,9 +14,9 @@ from benefits.offers.domain import Scenario
 from benefits.offers.listing import Listing
 from benefits.offers.schemas import OfferView
 from marketplace.kernel.clock import Clock
-from marketplace.platform.answer import Answer
-from marketplace.platform.paging import DEFAULT_LIMIT, CursorText, Limit, Page
-from marketplace.platform.problems import HttpRequest, PathId, path_id
+from marketplace.platform.http.paging import DEFAULT_LIMIT, CursorText, Limit, Page
+from marketplace.platform.http.problems import HttpRequest, PathId, path_id
+from marketplace.platform.http.responses import Answer
 
 Query = Annotated[
     str, QueryParameter(max_length=100, description="Words that title, partner or scenario must all have.")

@@ -6,8 +6,8 @@ from uuid import UUID
 import msgspec
 
 from benefits.offers.domain import Content, OfferTerms
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.reads import Read, read_all
+from marketplace.platform.postgres.database import UnitOfWork
+from marketplace.platform.postgres.reads import Read, read_all
 from partners.contracts.terms import load_terms
 
 VERSIONS = Read(

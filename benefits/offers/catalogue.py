@@ -12,8 +12,8 @@ from benefits.offers.schemas import OfferView, PartnerOfferView, PartnerRef, Sto
 from marketplace.kernel.refusals import InvalidField, NotFound
 from marketplace.kernel.search import query_terms
 from marketplace.kernel.text import Text
-from marketplace.platform.database import DB
-from marketplace.platform.paging import Cursors, Page
+from marketplace.platform.http.paging import Cursors, Page
+from marketplace.platform.postgres.database import DB
 
 _COLUMNS = """
 SELECT o.id, o.partner_id, o.sku, o.status, o.revision, o.version, o.published_at, o.reason, r.content, p.name_zh, p.name_en,

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from benefits.offers.register import take_step
 from marketplace.kernel.states import TransitionRefusedError
-from marketplace.platform.database import DB, unit_of_work
+from marketplace.platform.postgres.database import DB, unit_of_work
 
 
 async def end_offers(now: datetime) -> int:

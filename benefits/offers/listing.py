@@ -13,7 +13,7 @@ from benefits.offers.catalogue import on_sale_keys, views
 from benefits.offers.domain import Scenario
 from marketplace.kernel.clock import Clock
 from marketplace.platform.batching.single_flight import SingleFlight
-from marketplace.platform.paging import Cursors
+from marketplace.platform.http.paging import Cursors
 
 _MOST = 50_000
 """How many offers are kept, a KB or two each; beyond it the memory begins anew."""

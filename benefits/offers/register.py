@@ -24,10 +24,10 @@ from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.refusals import ChangedMeanwhile, InvalidField, NotFound, refuse_all
 from marketplace.kernel.text import Title
-from marketplace.platform.database import DB, UnitOfWork
-from marketplace.platform.editions import Editions
-from marketplace.platform.events import publish
-from marketplace.platform.patches import Patch, patched
+from marketplace.platform.eventlog.events import publish
+from marketplace.platform.http.etags import Editions
+from marketplace.platform.http.merge_patch import Patch, patched
+from marketplace.platform.postgres.database import DB, UnitOfWork
 from partners.contracts.domain import PartnerTerms, contract_in_force
 from partners.contracts.pricing import unit_price
 from partners.contracts.terms import load_terms

@@ -11,13 +11,13 @@ from benefits.offers.register import Rules, check_before_sale, take_step
 from benefits.offers.schemas import PartnerOfferView, ReasonInput
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import WrongState
-from marketplace.platform import audit
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.description_problems import refusals
-from marketplace.platform.idempotency import IdempotencyKey, Outcome, once, request_key
-from marketplace.platform.identity import Caller
-from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
-from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
+from marketplace.platform.eventlog import audit
+from marketplace.platform.http.idempotency import IdempotencyKey, Outcome, once, request_key
+from marketplace.platform.http.identity import Caller
+from marketplace.platform.http.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
+from marketplace.platform.http.problems import HttpRequest, PathId, language_of, path_id
+from marketplace.platform.openapi.problems import refusals
+from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.settings import Settings
 
 _OPERATIONS = {"roles": ["operations"]}

@@ -6,8 +6,8 @@ sum them all at each look would take ever longer.
 
 from collections.abc import Sequence
 
-from marketplace.platform.database import UnitOfWork, columns
-from marketplace.platform.events import StoredEvent
+from marketplace.platform.eventlog.events import StoredEvent
+from marketplace.platform.postgres.database import UnitOfWork, columns
 
 NAME = "benefits.sold"
 """The consumer's name, by which the invariant knows how far it has counted."""

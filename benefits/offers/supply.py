@@ -9,7 +9,7 @@ from benefits.offers.schemas import CodesView, SkippedCode
 from benefits.offers.stock import share, slices_for
 from marketplace.kernel.refusals import Explanation, InvalidField, NotFound, Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform.database import UnitOfWork
+from marketplace.platform.postgres.database import UnitOfWork
 
 _NEW = """
 INSERT INTO stock (offer_id, slice, initial, remaining, held, sold)

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.text import Text
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 
 _MOST = 50_000
 """How many titles are kept, some hundred bytes each; beyond it the memory begins anew."""

@@ -15,11 +15,11 @@ from benefits.points.schemas import EarningResults, EarningsInput, GiftInput, Gi
 from benefits.points.wallets import check_gift, movements, wallet_view
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
-from marketplace.platform.description_problems import refusals
-from marketplace.platform.idempotency import IdempotencyKey, key_for
-from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
-from marketplace.platform.problems import HttpRequest, language_of
-from marketplace.platform.requests import unfit_items
+from marketplace.platform.http.idempotency import IdempotencyKey, key_for
+from marketplace.platform.http.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
+from marketplace.platform.http.problems import HttpRequest, language_of
+from marketplace.platform.http.requests import unfit_items
+from marketplace.platform.openapi.problems import refusals
 from marketplace.settings import Settings
 from partners.oauth.callers import OemCaller
 

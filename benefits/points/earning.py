@@ -24,7 +24,7 @@ from benefits.points.schemas import EarningInput, EarningResult
 from benefits.rules import Rules
 from marketplace.kernel.refusals import InvalidFields
 from marketplace.kernel.text import Text
-from marketplace.platform.bodies import UnfitItem
+from marketplace.platform.http.bodies import UnfitItem
 
 _CLOCK_SKEW = timedelta(minutes=5)
 """How far an OEM system's clock may run ahead of ours."""

@@ -9,7 +9,7 @@ from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of, uuid7
 from marketplace.platform.batching.executor import BatchExecutor
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 
 BATCH = 128
 """Wallets in one errand: half a batch, so that members at the desk wait a few milliseconds for the job at most."""

@@ -9,10 +9,10 @@ from benefits.points.domain import AlreadyExpired, OccurredInFuture, ReferenceRe
 from benefits.points.granting import GrantedBefore, PointsGrantInput, PointsGrantView, grant
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import NotFound
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.description_problems import refusals
-from marketplace.platform.idempotency import IdempotencyKey, once, request_key
-from marketplace.platform.problems import HttpRequest, language_of
+from marketplace.platform.http.idempotency import IdempotencyKey, once, request_key
+from marketplace.platform.http.problems import HttpRequest, language_of
+from marketplace.platform.openapi.problems import refusals
+from marketplace.platform.postgres.database import UnitOfWork
 from partners.contracts.packs import GrantsNotAgreed, PackExhausted
 from partners.oauth.callers import OemCaller
 

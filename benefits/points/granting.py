@@ -17,9 +17,9 @@ from benefits.points.schemas import EarningInput, EarningResults, Points
 from marketplace.kernel.money import Money
 from marketplace.kernel.refusals import Explanation, NotFound, Refusal
 from marketplace.kernel.text import Text, marked
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.events import publish
-from marketplace.platform.idempotency import Outcome
+from marketplace.platform.eventlog.events import publish
+from marketplace.platform.http.idempotency import Outcome
+from marketplace.platform.postgres.database import UnitOfWork
 from partners.contracts.domain import ContractTerms
 from partners.contracts.packs import draw, granting
 from partners.contracts.pricing import grant_price

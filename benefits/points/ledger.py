@@ -8,10 +8,10 @@ from uuid import UUID
 
 from benefits.points.domain import Account, MemberState, Posting, Wallet
 from marketplace.kernel.ids import bucket_of
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.reads import Read, read_all
-from marketplace.platform.rows import Columns
-from marketplace.platform.writes import Write, Writes
+from marketplace.platform.postgres.database import UnitOfWork
+from marketplace.platform.postgres.reads import Read, read_all
+from marketplace.platform.postgres.rows import Columns
+from marketplace.platform.postgres.writes import Write, Writes
 
 _MEMBERS = "bucket smallint, member_id uuid"
 _KEYS = Columns(_MEMBERS)

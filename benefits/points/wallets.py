@@ -7,8 +7,8 @@ from benefits.points.domain import Code
 from benefits.points.schemas import Expiring, GiftInput, Movement, PointsView
 from marketplace.kernel.ids import bucket_of
 from marketplace.kernel.refusals import InvalidField
-from marketplace.platform.database import DB
-from marketplace.platform.paging import Cursors, Page
+from marketplace.platform.http.paging import Cursors, Page
+from marketplace.platform.postgres.database import DB
 
 _WALLET = """
 SELECT w.held, l.expires_on, l.points

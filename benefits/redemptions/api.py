@@ -27,11 +27,11 @@ from benefits.redemptions.vouchers import my_redemption, my_redemptions, my_vouc
 from benefits.sandbox.magic import FulfilmentFailed, before_redemption
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import NotFound
-from marketplace.platform.description_problems import refusals
-from marketplace.platform.idempotency import IdempotencyKey
-from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
-from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
-from marketplace.platform.requests import clock_of
+from marketplace.platform.http.idempotency import IdempotencyKey
+from marketplace.platform.http.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
+from marketplace.platform.http.problems import HttpRequest, PathId, language_of, path_id
+from marketplace.platform.http.requests import clock_of
+from marketplace.platform.openapi.problems import refusals
 from marketplace.settings import Settings
 
 

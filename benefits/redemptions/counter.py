@@ -14,7 +14,7 @@ from marketplace.kernel.refusals import Explanation, InvalidField, Kind, Refusal
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
 from marketplace.kernel.typed_text import typed_plain
-from marketplace.platform.paging import Cursors
+from marketplace.platform.http.paging import Cursors
 
 _TOKEN_LIFE = timedelta(minutes=10)
 _PROOF = "use-token"

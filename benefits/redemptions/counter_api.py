@@ -18,10 +18,10 @@ from benefits.redemptions.schemas import (
 )
 from benefits.redemptions.vouchers import of_partner
 from marketplace.kernel.clock import Clock
-from marketplace.platform.description_problems import refusals
-from marketplace.platform.idempotency import IdempotencyKey, request_key
-from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
-from marketplace.platform.problems import HttpRequest, language_of
+from marketplace.platform.http.idempotency import IdempotencyKey, request_key
+from marketplace.platform.http.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
+from marketplace.platform.http.problems import HttpRequest, language_of
+from marketplace.platform.openapi.problems import refusals
 from partners.oauth.callers import NotYourLocation, PartnerCaller
 
 

@@ -41,16 +41,16 @@ from marketplace.kernel.codes import UnreadableCodeError, read_code
 from marketplace.kernel.event import Event
 from marketplace.kernel.refusals import InvalidField, Refusal
 from marketplace.platform.batching.executor import BatchExecutor, Decided
-from marketplace.platform.database import UnitOfWork, unit_of_work
-from marketplace.platform.events import WRITE as EVENTS
-from marketplace.platform.events import event_row
-from marketplace.platform.idempotency import READ as ANSWERED
-from marketplace.platform.idempotency import WRITE as OUTCOMES
-from marketplace.platform.idempotency import Answers, Key, Outcome, outcome_row, refused
-from marketplace.platform.paging import Cursors
-from marketplace.platform.reads import NOW, read_all
-from marketplace.platform.rows import Columns
-from marketplace.platform.writes import Write, Writes
+from marketplace.platform.eventlog.events import WRITE as EVENTS
+from marketplace.platform.eventlog.events import event_row
+from marketplace.platform.http.idempotency import READ as ANSWERED
+from marketplace.platform.http.idempotency import WRITE as OUTCOMES
+from marketplace.platform.http.idempotency import Answers, Key, Outcome, outcome_row, refused
+from marketplace.platform.http.paging import Cursors
+from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
+from marketplace.platform.postgres.reads import NOW, read_all
+from marketplace.platform.postgres.rows import Columns
+from marketplace.platform.postgres.writes import Write, Writes
 from partners.onboarding.locations import known_locations
 
 # Locked in the order of their ids, as a cancellation locks them, so that nobody waits in a circle.

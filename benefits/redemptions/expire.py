@@ -6,8 +6,8 @@ import msgspec
 
 from benefits.redemptions.domain import VOUCHER_TRANSITIONS, VoucherStatus
 from benefits.redemptions.events import SettlementTerms, VoucherExpired
-from marketplace.platform.database import unit_of_work
-from marketplace.platform.events import publish
+from marketplace.platform.eventlog.events import publish
+from marketplace.platform.postgres.database import unit_of_work
 
 BATCH = 1000
 """Vouchers in one transaction: locks are short, and a counter never waits for the job."""

@@ -13,8 +13,8 @@ from benefits.rules import Rules
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of, uuid7
 from marketplace.kernel.refusals import NotFound
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.database_time import database_time
+from marketplace.platform.postgres.database import UnitOfWork
+from marketplace.platform.postgres.database_time import database_time
 
 
 async def preview(work: UnitOfWork, member_id: UUID, redemption_id: UUID, rules: Rules, clock: Clock) -> CancelledView:

@@ -13,8 +13,8 @@ from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
 from marketplace.kernel.refusals import NotFound
-from marketplace.platform.database import unit_of_work
-from marketplace.platform.database_time import database_time
+from marketplace.platform.postgres.database import unit_of_work
+from marketplace.platform.postgres.database_time import database_time
 
 
 async def quote(

@@ -7,7 +7,7 @@ from benefits.redemptions.schemas import CancellationInput, RedemptionInput
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
 from marketplace.platform.batching.executor import BatchExecutor
-from marketplace.platform.idempotency import Outcome, key_for
+from marketplace.platform.http.idempotency import Outcome, key_for
 
 OPERATION = "POST /v1/redemptions"
 

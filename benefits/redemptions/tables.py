@@ -4,7 +4,7 @@ from piccolo.columns import JSON, UUID, Array, BigInt, Integer, SmallInt, Text, 
 from piccolo.constraints import Check, Unique
 from piccolo.table import Table
 
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 
 
 class RedemptionRow(Table, db=DB, tablename="redemption"):

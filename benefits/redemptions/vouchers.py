@@ -11,8 +11,8 @@ from benefits.redemptions.schemas import PartnerRedemption, RedemptionView, Vouc
 from marketplace.kernel.ids import bucket_of
 from marketplace.kernel.refusals import NotFound
 from marketplace.kernel.text import Text
-from marketplace.platform.database import DB
-from marketplace.platform.paging import Cursors, Page
+from marketplace.platform.http.paging import Cursors, Page
+from marketplace.platform.postgres.database import DB
 
 # Both ways, so that one voucher that is asked for finds its redemption, and a member's redemptions find their vouchers.
 _VOUCHERS = """

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from marketplace.kernel.refusals import Explanation, Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform.database import is_live
-from marketplace.platform.sandbox import state
+from marketplace.platform.postgres.database import is_live
+from marketplace.sandbox.context import state
 
 SLOW = "slow_fulfilment"
 FAILED = "fulfilment_failed"

@@ -23,7 +23,7 @@ from benefits.web.counter_place import Where, choose, choose_place, place_form, 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform.idempotency import Outcome, request_key
+from marketplace.platform.http.idempotency import Outcome, request_key
 from marketplace.web.language import page_language
 from marketplace.web.pages import Page
 from partners.oauth.callers import PartnerCaller

@@ -7,8 +7,8 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 
 from marketplace.kernel.refusals import InvalidField
-from marketplace.platform.database import DB
-from marketplace.platform.paging import Cursors
+from marketplace.platform.http.paging import Cursors
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from marketplace.web.pages import Page
 from marketplace.web.sessions import cookie_name, secure_cookie

@@ -10,7 +10,7 @@ from benefits.points.wallets import wallet_view
 from benefits.web.views import SCENARIO_NAMES, greeting, next_member_day
 from benefits.web.visitor import visitor_of
 from marketplace.kernel.clock import Clock
-from marketplace.platform.paging import Cursors
+from marketplace.platform.http.paging import Cursors
 from marketplace.settings import Settings
 from marketplace.web.pages import Page, page
 from marketplace.web.sessions import session_of

@@ -10,7 +10,7 @@ from benefits.points.wallets import movements, wallet_view
 from benefits.web.views import CHART_HEIGHT, CHART_WIDTH, MOVEMENT_NAMES, expiry_chart
 from benefits.web.visitor import Visitor, window_of
 from marketplace.kernel.clock import Clock
-from marketplace.platform.paging import Cursors
+from marketplace.platform.http.paging import Cursors
 from marketplace.settings import Settings
 from marketplace.web.pages import Page, is_fragment, page
 

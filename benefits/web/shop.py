@@ -23,9 +23,9 @@ from benefits.redemptions.schemas import Quote, RedemptionInput, RedemptionView
 from benefits.web.views import LIMIT_NAMES, SCENARIO_NAMES, reason_words
 from benefits.web.visitor import Visitor, window_of
 from marketplace.kernel.clock import Clock
-from marketplace.platform.idempotency import Outcome
-from marketplace.platform.paging import Cursors
-from marketplace.platform.problems import path_id
+from marketplace.platform.http.idempotency import Outcome
+from marketplace.platform.http.paging import Cursors
+from marketplace.platform.http.problems import path_id
 from marketplace.settings import Settings
 from marketplace.web.pages import Page, is_fragment, page, panel_template
 

@@ -20,9 +20,9 @@ from benefits.web.shop import refusal
 from benefits.web.views import VOUCHER_TABS, ending_soon, qr_inline
 from benefits.web.visitor import Visitor, window_of
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import unit_of_work
-from marketplace.platform.paging import Cursors
-from marketplace.platform.problems import path_id
+from marketplace.platform.http.paging import Cursors
+from marketplace.platform.http.problems import path_id
+from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.pages import Page, is_fragment, page, panel_template
 

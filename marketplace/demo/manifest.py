@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from marketplace.demo.oneid import DemoPerson
-from marketplace.platform.commands import DEMO_FILE
+from marketplace.platform.runtime.commands import DEMO_FILE
 from marketplace.settings import Settings, load_process
 
 SECRET_FILE = "secret.key"  # noqa: S105 - a file's name

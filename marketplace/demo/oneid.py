@@ -15,8 +15,8 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
 from marketplace.kernel.clock import WALL
-from marketplace.platform.foreign import UnreadableError, verify_jwt
-from marketplace.platform.identity import Role
+from marketplace.platform.http.identity import Role
+from marketplace.platform.validation.foreign import UnreadableError, verify_jwt
 from marketplace.settings import Settings
 
 PEOPLE_FILE = "oneid-people.json"

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from marketplace.demo.manifest import demo_settings, read_demo, read_members
 from marketplace.demo.oneid import DemoPerson, OneId
-from marketplace.platform.commands import progress
+from marketplace.platform.runtime.commands import progress
 
 _TIMEOUT_S = 30
 _PAGE = 100

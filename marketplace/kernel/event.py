@@ -1,4 +1,4 @@
-"""Facts that happened: the base of every module's `events.py`. The log that keeps them is `platform/events.py`."""
+"""Facts that happened: the base of every module's `events.py`. The log that keeps them is `platform/eventlog/events.py`."""
 
 from typing import ClassVar
 from uuid import UUID

@@ -1,6 +1,6 @@
 """Refusals of a request: one class for each, with its words in both languages.
 
-A refusal knows nothing of HTTP; `platform/problems.py` alone turns its kind into a status.
+A refusal knows nothing of HTTP; `platform/http/problems.py` alone turns its kind into a status.
 """
 
 from collections.abc import Iterable, Mapping

@@ -9,7 +9,7 @@ Every text from outside is one of these kinds, by the `text` mark of its type (`
 - `typed`: what a person types off paper, such as a code, which is made plain before it is compared;
 - `raw`: no words, such as a picture; only U+0000 is refused, which the database cannot keep.
 
-`platform/fitting.py` holds bodies, forms, files and arguments against these.
+`platform/validation/fitting.py` holds bodies, forms, files and arguments against these.
 """
 
 import re

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 
 VERSION = "1.38.0"
 """Piccolo's, which asks for it in each migration."""

@@ -7,7 +7,7 @@ from piccolo.constraints import Check, Unique
 from piccolo.table import Table
 
 from marketplace.platform.columns import ByteText, IdentityNumber, Snapshot, TransactionId
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 
 
 class EventRow(Table, db=DB, tablename="event"):

@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Request, Response, get
 from litestar.params import FromPath
 
-from marketplace.platform.admission import ONCE
+from marketplace.platform.http.authentication import ONCE
 from marketplace.web.form_answers import ShownBefore, open_answer
 from marketplace.web.pages import ANSWERS, Page, page
 from marketplace.web.sessions import session_of

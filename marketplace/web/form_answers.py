@@ -32,9 +32,9 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform.database import DB, unit_of_work
-from marketplace.platform.problems import parse_id
-from marketplace.platform.secret_keys import FORM_ANSWER
+from marketplace.platform.encryption.secret_keys import FORM_ANSWER
+from marketplace.platform.http.problems import parse_id
+from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.web.local_path import local_path
 
 KEY_LIFE = timedelta(hours=24)

@@ -15,8 +15,8 @@ from marketplace.kernel.clock import WALL
 from marketplace.kernel.keyring import Purpose
 from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.text import Text, line_or
-from marketplace.platform.foreign import UnreadableError, reading, verify_jwt
-from marketplace.platform.identity import IdentityUnavailable, KeySource
+from marketplace.platform.http.identity import IdentityUnavailable, KeySource
+from marketplace.platform.validation.foreign import UnreadableError, reading, verify_jwt
 from marketplace.settings import Settings
 
 with warnings.catch_warnings():

@@ -6,7 +6,7 @@ from litestar import Request, get
 from litestar.params import FromPath
 
 from marketplace.kernel.refusals import NotFound
-from marketplace.platform.problem_catalogue import catalogue
+from marketplace.platform.http.problem_catalogue import catalogue
 from marketplace.web.pages import Page, page
 
 

@@ -15,7 +15,7 @@ from litestar.handlers import BaseRouteHandler
 
 from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform.database import DB, unit_of_work
+from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.oidc import Person
 

@@ -11,7 +11,7 @@ from litestar.response import Redirect
 
 from marketplace.kernel.clock import WALL, Clock
 from marketplace.kernel.keyring import Purpose, WrongSecretError
-from marketplace.platform.admission import ONCE
+from marketplace.platform.http.authentication import ONCE
 from marketplace.settings import Settings
 from marketplace.web.language import language_cookie
 from marketplace.web.local_path import local_path

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from marketplace.platform.database import UnitOfWork
+from marketplace.platform.postgres.database import UnitOfWork
 from partners.contracts.agreement import Proposal
 from partners.contracts.domain import Party
 from partners.contracts.draft import draft_contract, offer_contract

@@ -5,10 +5,10 @@ from uuid import UUID
 
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.refusals import ChangedMeanwhile
-from marketplace.platform import audit
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.editions import Editions
-from marketplace.platform.events import publish
+from marketplace.platform.eventlog import audit
+from marketplace.platform.eventlog.events import publish
+from marketplace.platform.http.etags import Editions
+from marketplace.platform.postgres.database import UnitOfWork
 from partners.contracts.agreement import Content, Parties, Proposal, check_proposal
 from partners.contracts.domain import CONTRACT, ContractStatus, content_hash, superseding, written
 from partners.contracts.events import ContractOffered, ContractWithdrawn

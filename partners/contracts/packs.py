@@ -9,9 +9,9 @@ import msgspec
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.refusals import Explanation, NotFound, Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform import audit
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.events import publish
+from marketplace.platform.eventlog import audit
+from marketplace.platform.eventlog.events import publish
+from marketplace.platform.postgres.database import UnitOfWork
 from partners.contracts.agreement import Packs
 from partners.contracts.domain import ContractTerms, PartnerTerms, contract_in_force
 from partners.contracts.events import PointPackLow

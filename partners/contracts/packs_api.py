@@ -7,11 +7,11 @@ from litestar.params import FromPath, JSONBody
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import NotFound
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.description_problems import refusals
-from marketplace.platform.idempotency import IdempotencyKey, once, request_key
-from marketplace.platform.identity import Caller
-from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
+from marketplace.platform.http.idempotency import IdempotencyKey, once, request_key
+from marketplace.platform.http.identity import Caller
+from marketplace.platform.http.problems import HttpRequest, PathId, language_of, path_id
+from marketplace.platform.openapi.problems import refusals
+from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.settings import Settings
 from partners.contracts.api import READERS
 from partners.contracts.packs import BoughtPacks, NoPacks, PackBalance, PaymentRecorded, buy, see_packs

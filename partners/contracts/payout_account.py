@@ -12,10 +12,10 @@ import msgspec
 from marketplace.kernel.keyring import KeyRing, Purpose
 from marketplace.kernel.refusals import ChangedMeanwhile, NotFound
 from marketplace.kernel.text import marked
-from marketplace.platform import audit
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.editions import ANY, Editions, only
-from marketplace.platform.events import publish
+from marketplace.platform.eventlog import audit
+from marketplace.platform.eventlog.events import publish
+from marketplace.platform.http.etags import ANY, Editions, only
+from marketplace.platform.postgres.database import UnitOfWork
 from partners.contracts.events import PayoutAccountChanged
 from partners.fields import Line, Reference
 from partners.onboarding.history import lock_partner

@@ -6,11 +6,11 @@ from litestar.params import FromPath, JSONBody
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import NotFound
-from marketplace.platform.database import unit_of_work
-from marketplace.platform.description_problems import refusals
-from marketplace.platform.editions import IfMatchUnlessNew, editions_of
-from marketplace.platform.identity import Caller
-from marketplace.platform.problems import PathId, path_id
+from marketplace.platform.http.etags import IfMatchUnlessNew, editions_of
+from marketplace.platform.http.identity import Caller
+from marketplace.platform.http.problems import PathId, path_id
+from marketplace.platform.openapi.problems import refusals
+from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from partners.contracts.api import READERS
 from partners.contracts.payout_account import (

@@ -8,7 +8,7 @@ import asyncpg
 import msgspec
 
 from marketplace.kernel.refusals import NotFound
-from marketplace.platform.database import UnitOfWork
+from marketplace.platform.postgres.database import UnitOfWork
 from partners.contracts.agreement import Content
 from partners.contracts.difference import difference
 from partners.contracts.domain import ContractStatus, ContractTerms, Method, Party, Signature

@@ -6,9 +6,9 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.refusals import InvalidField
-from marketplace.platform import audit
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.events import publish
+from marketplace.platform.eventlog import audit
+from marketplace.platform.eventlog.events import publish
+from marketplace.platform.postgres.database import UnitOfWork
 from partners.contracts.domain import (
     CONTRACT,
     ContentDiffers,

@@ -6,12 +6,12 @@ from litestar.params import FromPath, JSONBody
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import WrongState
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.description_problems import refusals
-from marketplace.platform.idempotency import IdempotencyKey, once, request_key
-from marketplace.platform.identity import Caller
-from marketplace.platform.paging import Page
-from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
+from marketplace.platform.http.idempotency import IdempotencyKey, once, request_key
+from marketplace.platform.http.identity import Caller
+from marketplace.platform.http.paging import Page
+from marketplace.platform.http.problems import HttpRequest, PathId, language_of, path_id
+from marketplace.platform.openapi.problems import refusals
+from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.settings import Settings
 from partners.contracts.api import ONE, OPERATIONS, AdminContracts, with_etag
 from partners.contracts.domain import ContentDiffers, ContractOverlaps, Party, SameSigner

@@ -5,7 +5,7 @@ from piccolo.constraints import Check, Unique
 from piccolo.table import Table
 
 from marketplace.platform.columns import GeneratedText, References
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 
 
 class ContractRow(Table, db=DB, tablename="contract"):

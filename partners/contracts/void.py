@@ -6,9 +6,9 @@ Only while it applies: under a contract of an applicant nothing was ever redeeme
 from datetime import datetime
 from uuid import UUID
 
-from marketplace.platform import audit
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.events import publish
+from marketplace.platform.eventlog import audit
+from marketplace.platform.eventlog.events import publish
+from marketplace.platform.postgres.database import UnitOfWork
 from partners.contracts.domain import CONTRACT, ContractStatus
 from partners.contracts.events import ContractWithdrawn
 

@@ -12,8 +12,8 @@ from litestar.params import FromPath, HeaderParameter
 from litestar.types import ExceptionHandlersMap
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.challenge import BEARER, refused_token
-from marketplace.platform.problems import HttpRequest
+from marketplace.platform.http.challenge import BEARER, refused_token
+from marketplace.platform.http.problems import HttpRequest
 from marketplace.settings import Settings
 from partners.oauth import par, registration, token_endpoints
 from partners.oauth.consent import parts_of

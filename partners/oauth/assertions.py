@@ -9,7 +9,7 @@ from authlib.oauth2.rfc6749 import InvalidClientError
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 
 from marketplace.kernel.clock import WALL
-from marketplace.platform.foreign import UnreadableError, peek_jwt, verify_jwt
+from marketplace.platform.validation.foreign import UnreadableError, peek_jwt, verify_jwt
 from partners.oauth.jwks import key_set
 
 MAX_LIFETIME_S = 600

@@ -15,9 +15,9 @@ from authlib.common.urls import add_params_to_uri
 from authlib.oauth2.rfc6749 import AccessDeniedError, InvalidRequestError, OAuth2Error, UnauthorizedClientError
 
 from marketplace.kernel.text import Text
-from marketplace.platform import audit
-from marketplace.platform.database import UnitOfWork, unit_of_work
-from marketplace.platform.events import publish
+from marketplace.platform.eventlog import audit
+from marketplace.platform.eventlog.events import publish
+from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
 from marketplace.settings import Settings
 from partners.oauth.domain import Client, Grant, by_contract, narrowed
 from partners.oauth.events import GrantGiven

@@ -10,9 +10,16 @@ from litestar.connection import ASGIConnection
 from marketplace.kernel.clock import WALL
 from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform.database import DB, is_live
-from marketplace.platform.identity import Caller, Identity, InsufficientScope, ProofNeeded, Unauthenticated, identity_of
-from marketplace.platform.problems import HttpRequest, parse_id
+from marketplace.platform.http.identity import (
+    Caller,
+    Identity,
+    InsufficientScope,
+    ProofNeeded,
+    Unauthenticated,
+    identity_of,
+)
+from marketplace.platform.http.problems import HttpRequest, parse_id
+from marketplace.platform.postgres.database import DB, is_live
 from marketplace.settings import Settings
 from partners.oauth.domain import AT_THE_COUNTER, Client
 from partners.oauth.dpop import HEADER, InvalidProofError, Proof, check_proof, remember, single

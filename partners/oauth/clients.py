@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from marketplace.kernel.refusals import InvalidField, NotFound
-from marketplace.platform import audit
-from marketplace.platform.database import DB, UnitOfWork
-from marketplace.platform.events import publish
-from marketplace.platform.outbound import Outbound
-from marketplace.platform.paging import Cursors, Page
+from marketplace.platform.eventlog import audit
+from marketplace.platform.eventlog.events import publish
+from marketplace.platform.http.paging import Cursors, Page
+from marketplace.platform.outbound.guard import Outbound
+from marketplace.platform.postgres.database import DB, UnitOfWork
 from marketplace.settings import Settings
 from partners.oauth.credentials import add_secret
 from partners.oauth.domain import Audience, ClientKind, ClientStatus

@@ -13,8 +13,8 @@ from litestar.response import Redirect, Template
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.keyring import Purpose, WrongSecretError
 from marketplace.kernel.refusals import NotFound
-from marketplace.platform.admission import ONCE
-from marketplace.platform.problems import HttpRequest
+from marketplace.platform.http.authentication import ONCE
+from marketplace.platform.http.problems import HttpRequest
 from marketplace.web.language import page_language
 from marketplace.web.pages import SECURITY_HEADERS, page, page_router
 from marketplace.web.sessions import cookie_name, secure_cookie

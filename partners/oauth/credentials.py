@@ -6,9 +6,9 @@ from uuid import UUID
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.refusals import Explanation, NotFound, Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform import audit
-from marketplace.platform.database import DB, UnitOfWork, unit_of_work
-from marketplace.platform.events import publish
+from marketplace.platform.eventlog import audit
+from marketplace.platform.eventlog.events import publish
+from marketplace.platform.postgres.database import DB, UnitOfWork, unit_of_work
 from marketplace.settings import Settings
 from partners.oauth.domain import Client, ClientStatus, Secret
 from partners.oauth.events import CredentialExpiring, CredentialReused, CredentialRotated

@@ -19,8 +19,8 @@ from joserfc.jws import JWSRegistry
 
 from marketplace.kernel.clock import WALL
 from marketplace.kernel.refusals import InvalidField
-from marketplace.platform.database import DB, UnitOfWork
-from marketplace.platform.foreign import UnreadableError, peek_jwt, reading, verify_jwt
+from marketplace.platform.postgres.database import DB, UnitOfWork
+from marketplace.platform.validation.foreign import UnreadableError, peek_jwt, reading, verify_jwt
 from partners.oauth.jwks import ASSERTION_ALGORITHMS, check_key, import_key
 
 MAX_AGE_S = 60

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
 
-from marketplace.platform.problems import HttpRequest
+from marketplace.platform.http.problems import HttpRequest
 from partners.oauth.assertions import claimed_client
 from partners.oauth.dpop import HEADER
 

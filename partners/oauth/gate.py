@@ -14,7 +14,7 @@ from litestar import Litestar
 from litestar.connection import ASGIConnection
 
 from marketplace.kernel.clock import WALL
-from marketplace.platform.database import DB, LIVE, in_place
+from marketplace.platform.postgres.database import DB, LIVE, in_place
 from partners.oauth.domain import Client, Grant, Secret, is_known
 from partners.staff.domain import StaffRole, StaffStatus, scopes_of
 

@@ -7,9 +7,9 @@ from datetime import datetime
 from uuid import UUID
 
 from marketplace.kernel.refusals import NotFound
-from marketplace.platform import audit
-from marketplace.platform.database import DB, UnitOfWork
-from marketplace.platform.paging import Cursors, Page
+from marketplace.platform.eventlog import audit
+from marketplace.platform.http.paging import Cursors, Page
+from marketplace.platform.postgres.database import DB, UnitOfWork
 from partners.oauth.gate import GRANT_COLUMNS, GRANT_FROM, grant_of
 from partners.oauth.posting import end_grant
 from partners.oauth.schemas import GrantView

@@ -5,7 +5,7 @@ from typing import Any
 from joserfc.jwk import ECKey, KeySet, RSAKey
 
 from marketplace.kernel.refusals import InvalidField
-from marketplace.platform.foreign import ALGORITHMS, UnreadableError, import_jwks, reading
+from marketplace.platform.validation.foreign import ALGORITHMS, UnreadableError, import_jwks, reading
 
 ASSERTION_ALGORITHMS = ALGORITHMS
 """With what a client may sign its assertions."""

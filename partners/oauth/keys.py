@@ -20,9 +20,9 @@ from marketplace.kernel.clock import WALL
 from marketplace.kernel.keyring import KeyRing, Purpose
 from marketplace.kernel.refusals import Explanation, Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform import audit
-from marketplace.platform.database import DB, UnitOfWork, unit_of_work
-from marketplace.platform.foreign import import_jwks
+from marketplace.platform.eventlog import audit
+from marketplace.platform.postgres.database import DB, UnitOfWork, unit_of_work
+from marketplace.platform.validation.foreign import import_jwks
 
 ALGORITHM = "ES256"
 

@@ -8,12 +8,12 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform.database import LIVE, UnitOfWork, in_place
-from marketplace.platform.description_problems import refusals
-from marketplace.platform.idempotency import IdempotencyKey, once, request_key
-from marketplace.platform.identity import InsufficientScope
-from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
-from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
+from marketplace.platform.http.idempotency import IdempotencyKey, once, request_key
+from marketplace.platform.http.identity import InsufficientScope
+from marketplace.platform.http.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
+from marketplace.platform.http.problems import HttpRequest, PathId, language_of, path_id
+from marketplace.platform.openapi.problems import refusals
+from marketplace.platform.postgres.database import LIVE, UnitOfWork, in_place
 from marketplace.settings import Settings
 from partners.oauth.admin_api import ROTATED, answer_rotation
 from partners.oauth.callers import PartnerCaller

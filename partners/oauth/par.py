@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError, OAuth2Error
 
-from marketplace.platform.database import unit_of_work
+from marketplace.platform.postgres.database import unit_of_work
 from partners.oauth.authorize import check_request
 from partners.oauth.dpop import InvalidProofError, at_token_endpoint
 from partners.oauth.forms import Sent, named_clients, read_form

@@ -8,8 +8,8 @@ import msgspec
 from authlib.oauth2.rfc6749 import InvalidClientError, OAuth2Error
 
 from marketplace.kernel.keyring import Purpose
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.events import publish
+from marketplace.platform.eventlog.events import publish
+from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.settings import Settings
 from partners.oauth.assertions import UsedAssertion
 from partners.oauth.credentials import note_reuse

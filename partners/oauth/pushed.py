@@ -11,7 +11,7 @@ from uuid import UUID
 
 from authlib.oauth2.rfc6749 import InvalidRequestError
 
-from marketplace.platform.database import UnitOfWork
+from marketplace.platform.postgres.database import UnitOfWork
 from partners.oauth.secrets import digest
 
 URN = "urn:ietf:params:oauth:request_uri:"

@@ -10,10 +10,10 @@ import msgspec
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.refusals import InvalidField, InvalidFields, NotFound, Refusal, in_words
 from marketplace.kernel.states import TransitionRefusedError
-from marketplace.platform import audit
-from marketplace.platform.bodies import Body
-from marketplace.platform.database import UnitOfWork, unit_of_work
-from marketplace.platform.outbound import Outbound
+from marketplace.platform.eventlog import audit
+from marketplace.platform.http.bodies import Body
+from marketplace.platform.outbound.guard import Outbound
+from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
 from marketplace.settings import Settings
 from partners.fields import ShortLine
 from partners.oauth.clients import insert_client, new_client_id, revoke_client

@@ -13,8 +13,8 @@ import structlog
 from authlib.oauth2.rfc6749 import InvalidClientError
 
 from marketplace.kernel.refusals import InvalidField
-from marketplace.platform.foreign import UnreadableError, reading
-from marketplace.platform.outbound import Outbound, OutboundError
+from marketplace.platform.outbound.guard import Outbound, OutboundError
+from marketplace.platform.validation.foreign import UnreadableError, reading
 from partners.oauth.assertions import named_key
 from partners.oauth.domain import Client
 from partners.oauth.jwks import check_jwks

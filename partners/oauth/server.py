@@ -23,7 +23,7 @@ from authlib.oauth2.rfc9068 import JWTBearerTokenGenerator
 from joserfc.jwk import KeySet
 
 from marketplace.kernel.clock import WALL
-from marketplace.platform.problems import parse_id
+from marketplace.platform.http.problems import parse_id
 from marketplace.settings import Settings
 from partners.oauth.assertions import ClientAssertion
 from partners.oauth.domain import Client, Grant, is_known

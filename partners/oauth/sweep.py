@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from marketplace.platform.database import DB, unit_of_work
+from marketplace.platform.postgres.database import DB, unit_of_work
 
 BATCH = 5000
 """Rows in one statement: locks are short, and a missed night is caught up in a few rounds."""

@@ -8,7 +8,7 @@ import msgspec
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import unit_of_work
+from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from partners.oauth.domain import Client
 from partners.oauth.dpop import Proof, at_token_endpoint

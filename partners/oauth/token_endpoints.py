@@ -9,8 +9,8 @@ from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error, TokenMixin
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 
-from marketplace.platform.database import UnitOfWork, unit_of_work
-from marketplace.platform.foreign import UnreadableError, verify_jwt
+from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
+from marketplace.platform.validation.foreign import UnreadableError, verify_jwt
 from marketplace.settings import Settings
 from partners.oauth.domain import Client, Grant, is_admitted
 from partners.oauth.forms import Sent, named_clients, read_form

@@ -11,11 +11,11 @@ import msgspec
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.refusals import Explanation, InvalidField, NotFound, Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform import audit
-from marketplace.platform.database import DB, UnitOfWork
-from marketplace.platform.events import publish
-from marketplace.platform.mail import mails_about
-from marketplace.platform.mail_view import APPLICATION, mail_view
+from marketplace.platform.eventlog import audit
+from marketplace.platform.eventlog.events import publish
+from marketplace.platform.outbound.mail import mails_about
+from marketplace.platform.outbound.mail_view import APPLICATION, mail_view
+from marketplace.platform.postgres.database import DB, UnitOfWork
 from partners.contracts.void import void_agreements
 from partners.onboarding.checklist import APPLICANT, attest, forget_verified, require_gate
 from partners.onboarding.domain import PARTNER, PartnerStatus

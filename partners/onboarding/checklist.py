@@ -10,8 +10,8 @@ import msgspec
 
 from marketplace.kernel.refusals import Explanation, InvalidField, NotFound, Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform import audit
-from marketplace.platform.database import UnitOfWork
+from marketplace.platform.eventlog import audit
+from marketplace.platform.postgres.database import UnitOfWork
 from partners.onboarding.domain import (
     PARTNER,
     Applicant,

@@ -4,8 +4,8 @@ from datetime import datetime
 from uuid import UUID
 
 from marketplace.kernel.refusals import InvalidField
-from marketplace.platform import audit
-from marketplace.platform.database import UnitOfWork
+from marketplace.platform.eventlog import audit
+from marketplace.platform.postgres.database import UnitOfWork
 from partners.onboarding.apply import apply
 from partners.onboarding.checklist import RequirementsMissing, has_signed_contract, missing_at
 from partners.onboarding.domain import PARTNER, Decision, PartnerStatus

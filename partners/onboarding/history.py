@@ -4,8 +4,8 @@ from datetime import datetime
 from uuid import UUID
 
 from marketplace.kernel.refusals import NotFound
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.events import publish
+from marketplace.platform.eventlog.events import publish
+from marketplace.platform.postgres.database import UnitOfWork
 from partners.onboarding.domain import PartnerStatus
 from partners.onboarding.events import PartnerStatusChanged
 from partners.reading import reader

@@ -9,8 +9,8 @@ import msgspec
 from marketplace.kernel.event import Event
 from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform.database import UnitOfWork, columns
-from marketplace.platform.events import publish
+from marketplace.platform.eventlog.events import publish
+from marketplace.platform.postgres.database import UnitOfWork, columns
 from partners.onboarding.domain import PARTNER
 from partners.onboarding.events import LocationAdded, LocationChanged
 from partners.onboarding.history import lock_partner

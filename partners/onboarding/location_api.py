@@ -12,13 +12,13 @@ from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, 
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.admission import RAW_BODY
-from marketplace.platform.database import UnitOfWork, unit_of_work
-from marketplace.platform.description_problems import refusals
-from marketplace.platform.idempotency import IdempotencyKey, once, request_key
-from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
-from marketplace.platform.patches import Patch
-from marketplace.platform.problems import HttpRequest, language_of
+from marketplace.platform.http.authentication import RAW_BODY
+from marketplace.platform.http.idempotency import IdempotencyKey, once, request_key
+from marketplace.platform.http.merge_patch import Patch
+from marketplace.platform.http.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
+from marketplace.platform.http.problems import HttpRequest, language_of
+from marketplace.platform.openapi.problems import refusals
+from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
 from marketplace.platform.spreadsheets.csv_text import EncodingUnclear
 from marketplace.platform.spreadsheets.reader import ReaderBusy, reader_of
 from marketplace.platform.spreadsheets.table import CSV, MEDIA_TYPES, FileUnreadable

@@ -8,9 +8,9 @@ import msgspec
 
 from marketplace.kernel.letters import Words
 from marketplace.kernel.refusals import InvalidFields
-from marketplace.platform.fitting import fit
 from marketplace.platform.spreadsheets.table import Cell, Row, Table
 from marketplace.platform.spreadsheets.typed import letters_of, number_complaint, text_complaint, text_warning
+from marketplace.platform.validation.fitting import fit
 from partners.fields import Line, Reference, ShortLine
 from partners.onboarding.schemas import Coordinates, FileRead, LocationState, RowProblem
 

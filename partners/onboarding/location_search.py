@@ -7,7 +7,7 @@ from collections.abc import Collection
 from uuid import UUID
 
 from marketplace.kernel.search import folded
-from marketplace.platform.database import UnitOfWork, columns
+from marketplace.platform.postgres.database import UnitOfWork, columns
 
 _WORDS = "concat_ws(' ', id, name_zh, name_en, region, city, address)"
 

@@ -10,10 +10,10 @@ import asyncpg
 from marketplace.kernel.refusals import Explanation, NotFound, Refusal
 from marketplace.kernel.search import folded
 from marketplace.kernel.text import Text
-from marketplace.platform.database import DB, UnitOfWork, columns
-from marketplace.platform.events import publish
-from marketplace.platform.paging import Cursors, Page
-from marketplace.platform.patches import Patch, patched
+from marketplace.platform.eventlog.events import publish
+from marketplace.platform.http.merge_patch import Patch, patched
+from marketplace.platform.http.paging import Cursors, Page
+from marketplace.platform.postgres.database import DB, UnitOfWork, columns
 from partners.fields import Name
 from partners.onboarding.domain import PARTNER
 from partners.onboarding.events import LocationAdded, LocationChanged

@@ -7,10 +7,10 @@ import asyncpg
 
 from marketplace.kernel.refusals import InvalidField, NotFound
 from marketplace.kernel.text import Text
-from marketplace.platform.mail import mails_about
-from marketplace.platform.mail_view import NOTICE, mail_view
-from marketplace.platform.paging import Cursors, Page
-from marketplace.platform.problems import parse_id
+from marketplace.platform.http.paging import Cursors, Page
+from marketplace.platform.http.problems import parse_id
+from marketplace.platform.outbound.mail import mails_about
+from marketplace.platform.outbound.mail_view import NOTICE, mail_view
 from partners.onboarding.domain import PartnerStatus, decisions
 from partners.onboarding.schemas import HistoryEntry, NoticeView, PartnerDetail, PartnerView, Profile
 from partners.reading import reader

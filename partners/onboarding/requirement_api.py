@@ -7,12 +7,12 @@ from litestar.params import FromPath, JSONBody
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import ChangedMeanwhile
-from marketplace.platform.database import UnitOfWork, unit_of_work
-from marketplace.platform.description_problems import refusals
-from marketplace.platform.idempotency import IdempotencyKey, once, request_key
-from marketplace.platform.identity import Caller
-from marketplace.platform.patches import Patch
-from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
+from marketplace.platform.http.idempotency import IdempotencyKey, once, request_key
+from marketplace.platform.http.identity import Caller
+from marketplace.platform.http.merge_patch import Patch
+from marketplace.platform.http.problems import HttpRequest, PathId, language_of, path_id
+from marketplace.platform.openapi.problems import refusals
+from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
 from partners.onboarding.api import OPERATIONS, READERS, ApplicationToken, bearer_of
 from partners.onboarding.apply import NotAmendable, prove
 from partners.onboarding.checklist import APPLICANT, attest, checklist, verify

@@ -8,9 +8,9 @@ import asyncpg
 
 from marketplace.kernel.refusals import ChangedMeanwhile, Explanation, InvalidField, NotFound, Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform import audit
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.patches import Patch, patched
+from marketplace.platform.eventlog import audit
+from marketplace.platform.http.merge_patch import Patch, patched
+from marketplace.platform.postgres.database import UnitOfWork
 from partners.fields import Name
 from partners.onboarding.domain import Requirement, check_requirement
 from partners.onboarding.requirement_schemas import (

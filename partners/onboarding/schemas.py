@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.text import Text, marked
-from marketplace.platform.mail_view import MailView
+from marketplace.platform.outbound.mail_view import MailView
 from partners.fields import Line, Name, Paragraphs, Reference, Scenario, ShortLine
 
 PartnerKind = Literal[

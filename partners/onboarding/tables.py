@@ -5,7 +5,7 @@ from piccolo.constraints import Check
 from piccolo.table import Table
 
 from marketplace.platform.columns import IdentityNumber, References
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 
 
 class PartnerRow(Table, db=DB, tablename="partner"):

@@ -11,12 +11,12 @@ from litestar.params import JSONBody
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import InvalidField, NotFound
-from marketplace.platform import sandbox
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.description_problems import refusals
-from marketplace.platform.idempotency import IdempotencyKey, once, request_key
-from marketplace.platform.package import Package
-from marketplace.platform.problems import HttpRequest, language_of
+from marketplace.platform.http.idempotency import IdempotencyKey, once, request_key
+from marketplace.platform.http.problems import HttpRequest, language_of
+from marketplace.platform.openapi.problems import refusals
+from marketplace.platform.postgres.database import UnitOfWork
+from marketplace.platform.runtime.packages import Package
+from marketplace.sandbox import context, tokens
 from marketplace.settings import Settings
 from partners.oauth.callers import PartnerCaller
 from partners.sandbox.schemas import (
@@ -43,7 +43,7 @@ class SandboxApi(Controller):
         clock: NamedDependency[Clock],
     ) -> SandboxView:
         """What there is to try."""
-        found = await sandbox.state()
+        found = await context.state()
         return SandboxView(
             now=clock.now(),
             ahead_seconds=int(found.ahead.total_seconds()),
@@ -68,10 +68,10 @@ class SandboxApi(Controller):
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
         """Vouchers and points expire, offers end, and months that are over are closed before this answers."""
-        made_at = (await sandbox.state()).made_at  # on the live database: refused
+        made_at = (await context.state()).made_at  # on the live database: refused
         whole = request_key(request, partner.actor, key, data)
         outcome = await once(whole, language_of(request), lambda work: _move(work, data, clock), now=clock.now())
-        clock.offset = max(clock.offset, await sandbox.ahead() or clock.offset)
+        clock.offset = max(clock.offset, await context.ahead() or clock.offset)
         packages: list[Package] = request.app.state.packages
         for package in packages:
             # From the beginning: the request that moved the clock may have been broken off here, and this be its replay.
@@ -92,19 +92,19 @@ class SandboxApi(Controller):
         settings: NamedDependency[Settings],
     ) -> MemberToken:
         """A token such as the OEM's app would have of ONE ID, good in this sandbox only."""
-        found = await sandbox.state()
+        found = await context.state()
         subject, name = _member(found.made, data.member_id)
-        token = sandbox.member_token(settings.keys, partner.partner_id, subject, name)
-        return MemberToken(access_token=token, expires_in=sandbox.TOKEN_LIFETIME_S)
+        token = tokens.member_token(settings.keys, partner.partner_id, subject, name)
+        return MemberToken(access_token=token, expires_in=tokens.TOKEN_LIFETIME_S)
 
 
 async def _move(work: UnitOfWork, wanted: SandboxClockInput, clock: Clock) -> ClockView:
     """Move the clock from where it stands in the database: another request may have moved it since ours began."""
-    ahead = await sandbox.ahead_now(work)
+    ahead = await context.ahead_now(work)
     # Read after the wait: with the time from before it, an instant that another request moved to meanwhile seems to lie ahead.
     now = clock.now() - clock.offset + ahead
     by = _forward(wanted, now)
-    moved = await sandbox.move_ahead(work, by)
+    moved = await context.move_ahead(work, by)
     return ClockView(now=now + by, ahead_seconds=int(moved.total_seconds()))
 
 

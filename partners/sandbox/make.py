@@ -5,8 +5,8 @@ from datetime import timedelta
 import msgspec
 
 from marketplace.kernel.money import Money
-from marketplace.platform.database import DB, LIVE, in_place, unit_of_work
-from marketplace.platform.sandbox import SandboxContext
+from marketplace.platform.postgres.database import DB, LIVE, in_place, unit_of_work
+from marketplace.platform.runtime.packages import SandboxContext
 from partners.contracts.agree import agree
 from partners.contracts.agreement import Proposal
 from partners.onboarding.domain import PartnerStatus

@@ -9,7 +9,7 @@ import msgspec
 
 from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform.database import DB, UnitOfWork
+from marketplace.platform.postgres.database import DB, UnitOfWork
 from marketplace.settings import Settings
 from partners.staff.domain import MAY_SIGN_IN, normal_email
 from partners.staff.passwords import password_matches

@@ -10,8 +10,8 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.text import Text
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.problems import parse_id
+from marketplace.platform.http.problems import parse_id
+from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.settings import Settings
 from partners.reading import reader
 from partners.staff.domain import MAY_SIGN_IN

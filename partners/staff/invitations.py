@@ -18,10 +18,10 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.events import StoredEvent
-from marketplace.platform.mail import post_mail, post_unsent
-from marketplace.platform.mail_view import MAILBOX_LIMIT
+from marketplace.platform.eventlog.events import StoredEvent
+from marketplace.platform.outbound.mail import post_mail, post_unsent
+from marketplace.platform.outbound.mail_view import MAILBOX_LIMIT
+from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.settings import Settings
 from partners.reading import reader
 from partners.staff.company_address import companies_at, company_of, sign_in_address

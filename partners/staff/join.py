@@ -3,9 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from marketplace.platform import audit
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.events import publish
+from marketplace.platform.eventlog import audit
+from marketplace.platform.eventlog.events import publish
+from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.settings import Settings
 from partners.staff.authenticate import CodeRefused
 from partners.staff.events import StaffJoined

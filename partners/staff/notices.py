@@ -12,9 +12,9 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import UnitOfWork, is_live
-from marketplace.platform.events import StoredEvent
-from marketplace.platform.mail import post_mail
+from marketplace.platform.eventlog.events import StoredEvent
+from marketplace.platform.outbound.mail import post_mail
+from marketplace.platform.postgres.database import UnitOfWork, is_live
 from marketplace.settings import Settings
 from partners.onboarding.domain import PartnerStatus
 from partners.staff.application_link import application_link

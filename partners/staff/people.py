@@ -15,11 +15,11 @@ from marketplace.kernel.ids import uuid7
 from marketplace.kernel.refusals import ChangedMeanwhile, Explanation, InvalidField, NotFound, Refusal
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
-from marketplace.platform import audit
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.editions import Editions
-from marketplace.platform.events import publish
-from marketplace.platform.patches import Patch, patched
+from marketplace.platform.eventlog import audit
+from marketplace.platform.eventlog.events import publish
+from marketplace.platform.http.etags import Editions
+from marketplace.platform.http.merge_patch import Patch, patched
+from marketplace.platform.postgres.database import UnitOfWork
 from partners.onboarding.history import lock_partner
 from partners.staff.domain import MAY_SIGN_IN, STAFF, StaffRole, StaffStatus, check_roles, normal_email
 from partners.staff.events import StaffChanged, StaffDisabled, StaffInvited

@@ -16,13 +16,13 @@ from marketplace.kernel.keyring import Purpose
 from marketplace.kernel.mail_addresses import address_refusal
 from marketplace.kernel.refusals import ChangedMeanwhile, Explanation, InvalidField, Kind, NotFound, Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform import audit
-from marketplace.platform.database import DB, UnitOfWork
-from marketplace.platform.editions import Editions
-from marketplace.platform.identity import IdentityUnavailable
-from marketplace.platform.issuer_keys import RemoteKeys
-from marketplace.platform.outbound import Outbound
-from marketplace.platform.outbound_client import OutboundTransport
+from marketplace.platform.eventlog import audit
+from marketplace.platform.http.etags import Editions
+from marketplace.platform.http.identity import IdentityUnavailable
+from marketplace.platform.http.issuer_keys import RemoteKeys
+from marketplace.platform.outbound.client import OutboundTransport
+from marketplace.platform.outbound.guard import Outbound
+from marketplace.platform.postgres.database import DB, UnitOfWork
 from marketplace.settings import Settings
 from marketplace.web.oidc import RelyingParty, new_flow
 from partners.onboarding.history import lock_partner

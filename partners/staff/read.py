@@ -5,8 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from marketplace.kernel.refusals import NotFound
-from marketplace.platform.mail_view import INVITATION, mail_view
-from marketplace.platform.paging import Cursors, Page
+from marketplace.platform.http.paging import Cursors, Page
+from marketplace.platform.outbound.mail_view import INVITATION, mail_view
 from partners.reading import reader
 from partners.staff.domain import StaffRole, StaffStatus
 from partners.staff.schemas import StaffView

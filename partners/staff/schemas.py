@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.text import marked
-from marketplace.platform.mail_view import MailView
+from marketplace.platform.outbound.mail_view import MailView
 from partners.fields import Line, Reference, ShortLine
 from partners.onboarding.schemas import Email
 from partners.staff.domain import StaffRole, StaffStatus

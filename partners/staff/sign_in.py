@@ -17,7 +17,7 @@ from litestar.datastructures import Cookie
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.refusals import Kind, Refusal
-from marketplace.platform.database import DB, UnitOfWork, unit_of_work
+from marketplace.platform.postgres.database import DB, UnitOfWork, unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.sessions import cookie_name, secure_cookie
 from partners.staff.domain import MAY_SIGN_IN, SignedIn, StaffRole

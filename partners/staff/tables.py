@@ -5,7 +5,7 @@ from piccolo.constraints import Check, Unique
 from piccolo.table import Table
 
 from marketplace.platform.columns import References
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 
 
 class PartnerStaffRow(Table, db=DB, tablename="partner_staff"):

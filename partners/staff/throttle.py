@@ -13,7 +13,7 @@ import msgspec
 from marketplace.kernel.keyring import KeyRing, Purpose
 from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform.database import DB, UnitOfWork, unit_of_work
+from marketplace.platform.postgres.database import DB, UnitOfWork, unit_of_work
 
 WINDOW = timedelta(minutes=15)
 

@@ -7,8 +7,8 @@ from litestar.params import FromPath
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform.database import DB, unit_of_work
-from marketplace.platform.problems import path_id
+from marketplace.platform.http.problems import path_id
+from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
 from marketplace.web.pages import Page

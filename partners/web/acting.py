@@ -1,7 +1,7 @@
 """A signed-in person as the caller of a use case: what the roles allow, at the person's own locations, as over the API."""
 
 from marketplace.kernel.refusals import Kind, Refusal
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from partners.oauth.callers import PartnerCaller
 from partners.oauth.domain import in_state
 from partners.staff.domain import SignedIn, scopes_of

@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Response, get
 from litestar.params import FromPath
 
-from marketplace.platform.admission import ONCE
+from marketplace.platform.http.authentication import ONCE
 from marketplace.web.form_answers import AnswerGone, ShownBefore, open_answer
 from marketplace.web.pages import Page
 from partners.web.frame import ANSWERS, HttpRequest, portal_page, sign_in_of, strangers_tokens

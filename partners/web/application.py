@@ -15,7 +15,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.keyring import WrongSecretError
 from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform.database import unit_of_work
+from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
 from marketplace.web.pages import Page

@@ -11,8 +11,8 @@ from litestar.params import FromPath
 from marketplace.kernel.clock import WALL, Clock
 from marketplace.kernel.keyring import Purpose, WrongSecretError
 from marketplace.kernel.refusals import NotFound
-from marketplace.platform.admission import ONCE
-from marketplace.platform.database import unit_of_work
+from marketplace.platform.http.authentication import ONCE
+from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.oidc import Flow, SignInFailed, check_answer, new_flow
 from marketplace.web.pages import Page

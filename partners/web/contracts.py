@@ -10,9 +10,9 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import InvalidField, InvalidFields, NotFound, Refusal
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
-from marketplace.platform.database import DB, unit_of_work
-from marketplace.platform.fitting import fit
-from marketplace.platform.problems import path_id
+from marketplace.platform.http.problems import path_id
+from marketplace.platform.postgres.database import DB, unit_of_work
+from marketplace.platform.validation.fitting import fit
 from marketplace.settings import Settings
 from marketplace.web.language import page_language
 from marketplace.web.pages import Page

@@ -12,8 +12,8 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import Explanation, Kind, NotFound, Refusal
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
-from marketplace.platform.database import unit_of_work
-from marketplace.platform.paging import Cursors
+from marketplace.platform.http.paging import Cursors
+from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
 from marketplace.web.language import page_language

@@ -12,9 +12,9 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import Refusal
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
-from marketplace.platform.database import unit_of_work
-from marketplace.platform.paging import Cursors
-from marketplace.platform.problems import path_id
+from marketplace.platform.http.paging import Cursors
+from marketplace.platform.http.problems import path_id
+from marketplace.platform.postgres.database import unit_of_work
 from marketplace.web.language import page_language
 from marketplace.web.pages import Page
 from partners.oauth.callers import PartnerCaller

@@ -10,8 +10,8 @@ from litestar.di import NamedDependency
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.keyring import Purpose, WrongSecretError
 from marketplace.kernel.refusals import Refusal
-from marketplace.platform.database import unit_of_work
-from marketplace.platform.limits import address_of
+from marketplace.platform.http.rate_limits import address_of
+from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.pages import Page
 from marketplace.web.sessions import cookie_name, secure_cookie

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from marketplace.kernel.letters import Words
 from marketplace.kernel.refusals import InvalidField, InvalidFields, Refusal, Wrong
 from marketplace.kernel.states import TransitionRefusedError
-from marketplace.platform.fitting import fit
+from marketplace.platform.validation.fitting import fit
 from partners.web.frame import HttpRequest, why
 
 Body = TypeVar("Body")

@@ -26,7 +26,7 @@ from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
 from marketplace.kernel.typed_text import typed_plain
-from marketplace.platform.problems import handle_refusal
+from marketplace.platform.http.problems import handle_refusal
 from marketplace.settings import Settings
 from marketplace.web.form_answers import FormAnswered, FormAnswers, claim_form, lead_on, page_address
 from marketplace.web.language import page_language

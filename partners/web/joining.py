@@ -13,8 +13,8 @@ from litestar.di import NamedDependency
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.keyring import Purpose, WrongSecretError
 from marketplace.kernel.refusals import InvalidField, Refusal, refuse_all
-from marketplace.platform.database import UnitOfWork, unit_of_work
-from marketplace.platform.limits import address_of
+from marketplace.platform.http.rate_limits import address_of
+from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
 from marketplace.web.pages import Page

@@ -18,7 +18,7 @@ from litestar.di import NamedDependency
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import Refusal
 from marketplace.kernel.states import TransitionRefusedError
-from marketplace.platform.database import unit_of_work
+from marketplace.platform.postgres.database import unit_of_work
 from marketplace.platform.spreadsheets.csv_text import EncodingUnclear, samples
 from marketplace.platform.spreadsheets.reader import reader_of
 from marketplace.platform.spreadsheets.table import CSV, MOST_ROWS, FileUnreadable

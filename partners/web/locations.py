@@ -13,8 +13,8 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import NotFound, Refusal
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
-from marketplace.platform.database import unit_of_work
-from marketplace.platform.paging import Cursors
+from marketplace.platform.http.paging import Cursors
+from marketplace.platform.postgres.database import unit_of_work
 from marketplace.web.pages import Page
 from partners.onboarding.locations import (
     LocationExists,

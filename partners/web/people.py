@@ -13,10 +13,10 @@ from marketplace.kernel.refusals import InvalidField, Refusal
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
 from marketplace.kernel.typed_text import typed_plain
-from marketplace.platform.database import UnitOfWork, unit_of_work
-from marketplace.platform.editions import only
-from marketplace.platform.paging import Cursors
-from marketplace.platform.problems import path_id
+from marketplace.platform.http.etags import only
+from marketplace.platform.http.paging import Cursors
+from marketplace.platform.http.problems import path_id
+from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
 from marketplace.web.pages import Page
 from partners.oauth.gate import gate_of
 from partners.onboarding.locations import named_locations

@@ -7,9 +7,9 @@ from litestar.di import NamedDependency
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import NotFound, Refusal
-from marketplace.platform.database import unit_of_work
-from marketplace.platform.editions import only
-from marketplace.platform.outbound import Outbound
+from marketplace.platform.http.etags import only
+from marketplace.platform.outbound.guard import Outbound
+from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.pages import Page
 from partners.staff.domain import SignedIn

@@ -10,10 +10,10 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import NotFound, Refusal
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
-from marketplace.platform.database import unit_of_work
-from marketplace.platform.editions import only
-from marketplace.platform.paging import Cursors
-from marketplace.platform.problems import path_id
+from marketplace.platform.http.etags import only
+from marketplace.platform.http.paging import Cursors
+from marketplace.platform.http.problems import path_id
+from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
 from marketplace.web.pages import Page

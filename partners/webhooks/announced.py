@@ -5,8 +5,8 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.kernel.announced import SAMPLE_AT, SAMPLE_ID, Announced
 from marketplace.kernel.text import Text
+from marketplace.platform.eventlog.webhook_events import SAMPLE_AT, SAMPLE_ID, Announced
 from partners.contracts.events import (
     ContractEnded,
     ContractOffered,

@@ -7,13 +7,13 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import WrongState
-from marketplace.platform.database import UnitOfWork, unit_of_work
-from marketplace.platform.description_problems import refusals
-from marketplace.platform.editions import IfMatch, editions_of, etag
-from marketplace.platform.idempotency import IdempotencyKey, once, request_key
-from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
-from marketplace.platform.patches import Patch
-from marketplace.platform.problems import HttpRequest, PathId, language_of, path_id
+from marketplace.platform.http.etags import IfMatch, editions_of, etag
+from marketplace.platform.http.idempotency import IdempotencyKey, once, request_key
+from marketplace.platform.http.merge_patch import Patch
+from marketplace.platform.http.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
+from marketplace.platform.http.problems import HttpRequest, PathId, language_of, path_id
+from marketplace.platform.openapi.problems import refusals
+from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
 from marketplace.settings import Settings
 from partners.oauth.callers import PartnerCaller
 from partners.secrets_once import TooManySecrets, reveal

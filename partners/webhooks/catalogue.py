@@ -8,10 +8,10 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.kernel.announced import SAMPLE_AT, SAMPLE_ID, Announced
 from marketplace.kernel.refusals import InvalidField
-from marketplace.platform.description_types import COMPONENTS, schemas_of
-from marketplace.platform.package import package_classes
+from marketplace.platform.eventlog.webhook_events import SAMPLE_AT, SAMPLE_ID, Announced
+from marketplace.platform.openapi.schemas import COMPONENTS, schemas_of
+from marketplace.platform.runtime.packages import package_classes
 
 
 class Subject(msgspec.Struct, frozen=True):

@@ -9,8 +9,8 @@ import msgspec
 from marketplace.kernel.clock import WALL
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.keyring import KeyRing
-from marketplace.platform.database import UnitOfWork, columns
-from marketplace.platform.events import StoredEvent
+from marketplace.platform.eventlog.events import StoredEvent
+from marketplace.platform.postgres.database import UnitOfWork, columns
 from partners.pairwise import member_reference
 from partners.webhooks.catalogue import Catalogue, message
 from partners.webhooks.reference_keys import current_key

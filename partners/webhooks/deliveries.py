@@ -6,8 +6,8 @@ from uuid import UUID
 from marketplace.kernel.clock import WALL
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.refusals import NotFound
-from marketplace.platform.database import DB, UnitOfWork
-from marketplace.platform.paging import Cursors, Page
+from marketplace.platform.http.paging import Cursors, Page
+from marketplace.platform.postgres.database import DB, UnitOfWork
 from partners.reading import reader
 from partners.webhooks.catalogue import Catalogue
 from partners.webhooks.domain import DELIVERY, ENDPOINT, KEPT_DAYS, DeliveryStatus, EndpointStatus

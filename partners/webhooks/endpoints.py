@@ -11,12 +11,12 @@ from marketplace.kernel.ids import uuid7
 from marketplace.kernel.keyring import KeyRing
 from marketplace.kernel.refusals import ChangedMeanwhile, Explanation, NotFound, Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform import audit
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.editions import Editions
-from marketplace.platform.outbound import Outbound
-from marketplace.platform.paging import Cursors, Page
-from marketplace.platform.patches import Patch, patched
+from marketplace.platform.eventlog import audit
+from marketplace.platform.http.etags import Editions
+from marketplace.platform.http.merge_patch import Patch, patched
+from marketplace.platform.http.paging import Cursors, Page
+from marketplace.platform.outbound.guard import Outbound
+from marketplace.platform.postgres.database import UnitOfWork
 from partners.onboarding.history import lock_partner
 from partners.reading import reader
 from partners.secrets_once import MOST_OLD_SECRETS, TooManySecrets, seal

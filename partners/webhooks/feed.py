@@ -4,7 +4,7 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.platform.paging import Cursors
+from marketplace.platform.http.paging import Cursors
 from partners.reading import reader
 from partners.webhooks.schemas import EventPage
 

@@ -10,8 +10,8 @@ from datetime import datetime
 from uuid import UUID
 
 from marketplace.kernel.keyring import KeyRing, Purpose
-from marketplace.platform import audit
-from marketplace.platform.database import UnitOfWork
+from marketplace.platform.eventlog import audit
+from marketplace.platform.postgres.database import UnitOfWork
 from partners.pairwise import ReferenceKey, first_key, member_reference, version_of
 
 PURPOSE = Purpose("pairwise member reference", ("member_reference_key.key_sealed",))

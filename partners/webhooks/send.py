@@ -18,12 +18,12 @@ import structlog
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.keyring import KeyRing
-from marketplace.platform.away import is_away
-from marketplace.platform.database import UnitOfWork, unit_of_work
-from marketplace.platform.database_time import database_time
-from marketplace.platform.events import publish
-from marketplace.platform.outbound import Answer, Outbound, OutboundError
-from marketplace.platform.pauses import pause
+from marketplace.platform.eventlog.events import publish
+from marketplace.platform.outbound.guard import Answer, Outbound, OutboundError
+from marketplace.platform.postgres.connection_errors import is_away
+from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
+from marketplace.platform.postgres.database_time import database_time
+from marketplace.platform.runtime.sleep import pause
 from partners.webhooks.domain import DeliveryStatus, EndpointStatus, Verdict, judge
 from partners.webhooks.events import WebhookEndpointDisabled
 from partners.webhooks.signing import message_headers, open_keys

@@ -11,8 +11,8 @@ from benefits.redemptions.events import (
     VoucherUseUndone,
 )
 from marketplace.kernel.calendar import Calendar
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.events import StoredEvent
+from marketplace.platform.eventlog.events import StoredEvent
+from marketplace.platform.postgres.database import UnitOfWork
 from settlement.books.domain import BookedEvent, postings_for
 from settlement.books.post import post
 

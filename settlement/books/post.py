@@ -5,7 +5,7 @@ from datetime import date
 from uuid import UUID
 
 from marketplace.kernel.calendar import Calendar
-from marketplace.platform.database import UnitOfWork, columns
+from marketplace.platform.postgres.database import UnitOfWork, columns
 from settlement.books.domain import MoneyPosting, period_of
 
 _OPEN_ROWS = """

@@ -9,12 +9,12 @@ from litestar.params import FromQuery, JSONBody
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import NotFound, WrongState
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.description_problems import refusals
-from marketplace.platform.idempotency import IdempotencyKey, once, request_key
-from marketplace.platform.identity import Caller
-from marketplace.platform.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
-from marketplace.platform.problems import HttpRequest, language_of
+from marketplace.platform.http.idempotency import IdempotencyKey, once, request_key
+from marketplace.platform.http.identity import Caller
+from marketplace.platform.http.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
+from marketplace.platform.http.problems import HttpRequest, language_of
+from marketplace.platform.openapi.problems import refusals
+from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.settings import Settings
 from partners.oauth.callers import PartnerCaller
 from settlement.payouts.domain import BelowMinimum, ChecksTooOld, NothingToPay, PayoutsStopped

@@ -6,11 +6,11 @@ from uuid import UUID
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.money import Money
-from marketplace.platform import audit
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.database_time import database_time
-from marketplace.platform.events import publish
-from marketplace.platform.invariant_report import TRUSTED_H, oldest_check, standing_breach
+from marketplace.platform.eventlog import audit
+from marketplace.platform.eventlog.events import publish
+from marketplace.platform.invariants.report import TRUSTED_H, oldest_check, standing_breach
+from marketplace.platform.postgres.database import UnitOfWork
+from marketplace.platform.postgres.database_time import database_time
 from partners.contracts.terms import contract_in_force, load_terms
 from settlement.books.domain import payout_posting
 from settlement.books.post import post

@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from marketplace.kernel.money import Money
-from marketplace.platform.database import DB
-from marketplace.platform.paging import Cursors, Page
+from marketplace.platform.http.paging import Cursors, Page
+from marketplace.platform.postgres.database import DB
 from settlement.payouts.domain import Rail
 from settlement.payouts.schemas import PartnerPayoutView
 

@@ -4,9 +4,9 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from marketplace.kernel.calendar import Calendar
-from marketplace.platform import audit
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.events import publish
+from marketplace.platform.eventlog import audit
+from marketplace.platform.eventlog.events import publish
+from marketplace.platform.postgres.database import UnitOfWork
 from partners.contracts.terms import load_terms
 from settlement.statements.domain import STATEMENT_STEPS, check_approver
 from settlement.statements.events import StatementApproved, StatementSettled

@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.periods import Cycle, Period
-from marketplace.platform import audit
-from marketplace.platform.database import DB, UnitOfWork, columns, unit_of_work
-from marketplace.platform.events import catch_up, publish
+from marketplace.platform.eventlog import audit
+from marketplace.platform.eventlog.events import catch_up, publish
+from marketplace.platform.postgres.database import DB, UnitOfWork, columns, unit_of_work
 from partners.contracts.terms import contracted_between, zones_of
 from settlement.books.consumer import Books
 from settlement.books.post import Ledger, lock_periods

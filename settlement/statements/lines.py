@@ -5,7 +5,7 @@ from uuid import UUID
 
 from benefits.offers.titles import revision_titles
 from marketplace.kernel.text import Text
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from settlement.books.domain import MoneyPosting
 from settlement.books.statement_scope import LinePosition, read_scope, read_some
 from settlement.statements.statements import Statement

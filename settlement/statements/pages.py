@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.platform.paging import Cursors, Page
+from marketplace.platform.http.paging import Cursors, Page
 from settlement.books.statement_scope import line_position
 from settlement.statements.lines import some_lines
 from settlement.statements.schemas import LineView, PartnerStatementView, line_view, partner_view

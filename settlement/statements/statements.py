@@ -12,7 +12,7 @@ import msgspec
 from marketplace.kernel.calendar import Month
 from marketplace.kernel.periods import Cycle, Period
 from marketplace.kernel.refusals import NotFound
-from marketplace.platform.database import DB, UnitOfWork
+from marketplace.platform.postgres.database import DB, UnitOfWork
 from partners.contracts.terms import zone_between
 from settlement.books.statement_scope import Fetch, StatementScope, read_scope
 from settlement.statements.domain import StatementBuilder, StatementChanged, StatementDraft, StatementStatus

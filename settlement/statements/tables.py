@@ -4,7 +4,7 @@ from piccolo.columns import UUID, BigInt, Date, Integer, Text, Timestamptz
 from piccolo.constraints import Check, Unique
 from piccolo.table import Table
 
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 
 
 class StatementRow(Table, db=DB, tablename="statement"):

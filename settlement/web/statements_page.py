@@ -10,8 +10,8 @@ from litestar.response import Stream
 from marketplace.kernel.ends import said_zone
 from marketplace.kernel.periods import Period
 from marketplace.kernel.text import Text
-from marketplace.platform.paging import Cursors
-from marketplace.platform.problems import path_id
+from marketplace.platform.http.paging import Cursors
+from marketplace.platform.http.problems import path_id
 from marketplace.settings import Settings
 from marketplace.web.language import page_language
 from marketplace.web.pages import Page

@@ -11,8 +11,8 @@ import msgspec
 
 from benefits.points.domain import expiry_day
 from benefits.redemptions.events import SettlementTerms
-from marketplace.platform.migrate import migrate
-from marketplace.platform.runtime import table_rights, with_database
+from marketplace.platform.postgres.migrate import migrate
+from marketplace.platform.runtime.database_server import table_rights, with_database
 from partners.contracts.terms import load_terms
 from tests.bench.rounds import Sizes, terminal
 from tests.bench.server import SETTINGS, Stage, check_durable

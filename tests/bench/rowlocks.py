@@ -21,9 +21,9 @@ from benefits.redemptions.schemas import RedemptionInput, RedemptionView, Vouche
 from marketplace.kernel.codes import new_code
 from marketplace.kernel.ids import bucket_of, uuid7
 from marketplace.kernel.refusals import NotFound, Refusal
-from marketplace.platform.database import UnitOfWork, unit_of_work
-from marketplace.platform.events import publish
-from marketplace.platform.idempotency import IdempotencyKey, Key, Outcome, key_for, settle
+from marketplace.platform.eventlog.events import publish
+from marketplace.platform.http.idempotency import IdempotencyKey, Key, Outcome, key_for, settle
+from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
 from marketplace.settings import Settings
 from partners.contracts.domain import contract_in_force
 from tests.support.today import sql_now

@@ -14,9 +14,9 @@ import msgspec
 import psutil
 from joserfc.jwk import ECKey
 
-from marketplace.platform.embedded import EmbeddedServer
-from marketplace.platform.migrate import create_database, migrate
-from marketplace.platform.runtime import table_rights, with_database
+from marketplace.platform.postgres.embedded import EmbeddedServer
+from marketplace.platform.postgres.migrate import create_database, migrate
+from marketplace.platform.runtime.database_server import table_rights, with_database
 from marketplace.settings import Settings
 from tests.bench.plan import HOST, Measured, Plan
 from tests.support.tokens import Issuer

@@ -11,9 +11,9 @@ import msgspec
 from litestar import Litestar
 from uvicorn import Server
 
-from marketplace import server
 from marketplace.app import create_app
-from marketplace.platform import logs
+from marketplace.platform.runtime import logs
+from marketplace.serving import server
 from tests.bench.server import SETTINGS, Child, shared_key
 from tests.bench.yardsticks import ROUTES
 from tests.support.tokens import Issuer

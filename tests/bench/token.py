@@ -7,7 +7,7 @@ from typing import Any
 
 from litestar import Request, get
 
-from marketplace.sandbox import SandboxMiddleware
+from marketplace.sandbox.middleware import SandboxMiddleware
 from partners.oauth.callers import partner_caller
 from tests.bench.books import only
 from tests.bench.counter import access_token

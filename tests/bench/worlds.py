@@ -13,7 +13,7 @@ from benefits.points.domain import expiry_day
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of, uuid7
 from marketplace.kernel.text import Text
-from marketplace.platform.database import DB, columns, unit_of_work
+from marketplace.platform.postgres.database import DB, columns, unit_of_work
 from partners.contracts.terms import load_terms
 from partners.fields import SCENARIOS
 from partners.oauth.clients import register_client

@@ -25,9 +25,9 @@ from benefits.redemptions.schemas import (
     VoucherVerifyInput,
 )
 from marketplace.kernel.text import Text
-from marketplace.platform.idempotency import IdempotencyKey, Outcome
-from marketplace.platform.paging import DEFAULT_LIMIT, CursorText, Limit, Page
-from marketplace.platform.problems import HttpRequest
+from marketplace.platform.http.idempotency import IdempotencyKey, Outcome
+from marketplace.platform.http.paging import DEFAULT_LIMIT, CursorText, Limit, Page
+from marketplace.platform.http.problems import HttpRequest
 from partners.oauth.callers import PartnerCaller
 from tests.bench.rowlocks import row_locks
 

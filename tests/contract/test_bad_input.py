@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from joserfc.jwk import ECKey
 
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from tests.support import today
 from tests.support.app import Api, fresh_key, running_app

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.flow import Partner, bearer, good

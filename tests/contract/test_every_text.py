@@ -12,9 +12,9 @@ from msgspec import inspect
 from benefits.redemptions.schemas import RedemptionInput
 from marketplace.app import create_app
 from marketplace.kernel.refusals import InvalidField, InvalidFields, Wrong
-from marketplace.platform.bodies import Body
-from marketplace.platform.fitting import Fitting, fit
-from marketplace.platform.misfits import unwrapped
+from marketplace.platform.http.bodies import Body
+from marketplace.platform.validation.fitting import Fitting, fit
+from marketplace.platform.validation.misfits import unwrapped
 from marketplace.settings import Settings
 from partners.oauth.registration import Metadata
 from partners.onboarding.schemas import ApplicationInput

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from marketplace.app import create_app
-from marketplace.platform.openapi import export
+from marketplace.platform.openapi.document import export
 from marketplace.settings import Settings
 
 FILE = Path(__file__).parents[2] / "openapi.yaml"

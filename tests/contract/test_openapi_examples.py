@@ -7,8 +7,8 @@ import pytest
 from litestar.handlers import HTTPRouteHandler
 
 from marketplace.app import create_app
-from marketplace.platform.description_types import answers_of, body_of
-from marketplace.platform.fitting import fitting
+from marketplace.platform.openapi.schemas import answers_of, body_of
+from marketplace.platform.validation.fitting import fitting
 from marketplace.settings import Settings
 
 APP = create_app(Settings(mode="test", secret_key="x" * 32), "")

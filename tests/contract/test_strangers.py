@@ -15,9 +15,9 @@ from litestar import Litestar
 from structlog.testing import capture_logs
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.foreign import UnreadableError, import_jwks, verify_jwt
-from marketplace.platform.identity import IdentityUnavailable, audience_of
-from marketplace.platform.issuer_keys import RemoteKeys
+from marketplace.platform.http.identity import IdentityUnavailable, audience_of
+from marketplace.platform.http.issuer_keys import RemoteKeys
+from marketplace.platform.validation.foreign import UnreadableError, import_jwks, verify_jwt
 from marketplace.settings import Settings
 from marketplace.web.oidc import RelyingParty, SignInFailed, new_flow
 from tests.support import hostile

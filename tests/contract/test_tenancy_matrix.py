@@ -15,9 +15,10 @@ from benefits.offers import partner_api
 from benefits.offers.catalogue import any_offer, in_status
 from marketplace.app import create_app
 from marketplace.kernel.refusals import NotFound
-from marketplace.platform import identity, sandbox
-from marketplace.platform.database import DB, in_place
-from marketplace.platform.runtime import with_database
+from marketplace.platform.http import identity
+from marketplace.platform.postgres.database import DB, in_place
+from marketplace.platform.runtime.database_server import with_database
+from marketplace.sandbox import context
 from marketplace.settings import Settings
 from partners.oauth import callers, gate, registration
 from partners.oauth.domain import AT_THE_COUNTER, OEM_SCOPES, PARTNER_SCOPES
@@ -334,13 +335,13 @@ def _disabled_goes_on(patch: pytest.MonkeyPatch) -> None:
 
 
 def _written_in_a_sandbox(patch: pytest.MonkeyPatch) -> None:
-    state = sandbox.state
+    state = context.state
 
     async def written() -> Any:
         await DB.fetch("UPDATE sandbox_state SET ahead = ahead")
         return await state()
 
-    patch.setattr(sandbox, "state", written)
+    patch.setattr(context, "state", written)
 
 
 def _the_body_says_whose(patch: pytest.MonkeyPatch) -> None:

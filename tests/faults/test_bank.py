@@ -17,9 +17,9 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
 from marketplace.kernel.refusals import Refusal
 from marketplace.platform.batching.executor import BatchExecutor
-from marketplace.platform.database import DB
-from marketplace.platform.idempotency import Key, Outcome
-from marketplace.platform.writes import Writes
+from marketplace.platform.http.idempotency import Key, Outcome
+from marketplace.platform.postgres.database import DB
+from marketplace.platform.postgres.writes import Writes
 from marketplace.settings import Settings
 from tests.support.world import World, breaches
 

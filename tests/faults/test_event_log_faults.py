@@ -12,10 +12,10 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from marketplace.platform import events
-from marketplace.platform.away import is_away
-from marketplace.platform.database import DB, UnitOfWork
-from marketplace.platform.events import StoredEvent, catch_up, run_consumers
+from marketplace.platform.eventlog import events
+from marketplace.platform.eventlog.events import StoredEvent, catch_up, run_consumers
+from marketplace.platform.postgres.connection_errors import is_away
+from marketplace.platform.postgres.database import DB, UnitOfWork
 from tests.support.log import Collector, count_up, make_things, what_is_wrong
 
 WRITERS, THINGS = 16, 5

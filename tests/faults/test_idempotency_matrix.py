@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB
-from marketplace.platform.housekeeping import forget_idempotency
-from marketplace.platform.idempotency import Answers
+from marketplace.platform.http.idempotency import Answers
+from marketplace.platform.postgres.database import DB
+from marketplace.platform.runtime.housekeeping import forget_idempotency
 from marketplace.settings import Settings
 from tests.support.app import Api, running_app
 from tests.support.flow import Partner, good, oem

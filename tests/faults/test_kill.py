@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from marketplace.platform.database import DB
-from marketplace.platform.events import tick
+from marketplace.platform.eventlog.events import tick
+from marketplace.platform.postgres.database import DB
 from settlement.invariants import INVARIANTS
 from tests.support.installation import Installation, installation
 from tests.support.shoppers import Shoppers, against_the_books

@@ -15,9 +15,9 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of, uuid7
 from marketplace.platform.batching import executor
 from marketplace.platform.batching.executor import BatchExecutor
-from marketplace.platform.database import DB
-from marketplace.platform.idempotency import Key, Outcome
-from marketplace.platform.reads import Read
+from marketplace.platform.http.idempotency import Key, Outcome
+from marketplace.platform.postgres.database import DB
+from marketplace.platform.postgres.reads import Read
 from marketplace.settings import Settings
 from tests.support.world import World, breaches
 

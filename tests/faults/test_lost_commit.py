@@ -15,7 +15,7 @@ import httpx
 import pytest
 from litestar import Response, post
 
-from marketplace.platform.database import DB, unit_of_work
+from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.settings import Settings
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.flow import Partner, good, oem

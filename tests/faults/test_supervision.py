@@ -17,8 +17,8 @@ import msgspec
 import psutil
 import pytest
 
-from marketplace.platform.database import DB
-from marketplace.platform.embedded import EmbeddedServer
+from marketplace.platform.postgres.database import DB
+from marketplace.platform.postgres.embedded import EmbeddedServer
 from marketplace.settings import Settings
 from marketplace.web.sessions import cookie_name
 from tests.support.app import fresh_key, running_app
@@ -133,7 +133,7 @@ def test_kept_by_one_and_taken_over_by_the_next(folder: Path) -> None:
 
 def test_a_keeper_that_is_killed_leaves_its_place_and_a_server_that_the_next_one_stops(folder: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from marketplace.platform.embedded import EmbeddedServer\n"
+        "import sys, time; from pathlib import Path; from marketplace.platform.postgres.embedded import EmbeddedServer\n"
         "server = EmbeddedServer(Path(sys.argv[1])); server.start()\n"
         "with server.kept_alive(): print('kept', flush=True); time.sleep(600)"
     )

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import asyncpg
 
-from marketplace.platform.audit import first_break, record
-from marketplace.platform.database import unit_of_work
+from marketplace.platform.eventlog.audit import first_break, record
+from marketplace.platform.postgres.database import unit_of_work
 
 NOW = datetime(2026, 11, 1, 8, 30, 0, 123456, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from benefits.members.directory import Directory
 from marketplace.kernel.clock import Clock
 from marketplace.platform.batching import batch_loader
 from marketplace.platform.batching.batch_loader import BatchLoader
-from marketplace.platform.database import DB, Busy
+from marketplace.platform.postgres.database import DB, Busy
 
 
 class Numbers:

@@ -24,11 +24,11 @@ import pytest
 import structlog
 
 from marketplace.app import create_app
-from marketplace.platform import logs
-from marketplace.platform.database import DB, unit_of_work
-from marketplace.platform.events import catch_up
-from marketplace.platform.outbound import Outbound
-from marketplace.platform.runtime import with_database
+from marketplace.platform.eventlog.events import catch_up
+from marketplace.platform.outbound.guard import Outbound
+from marketplace.platform.postgres.database import DB, unit_of_work
+from marketplace.platform.runtime import logs
+from marketplace.platform.runtime.database_server import with_database
 from marketplace.settings import Settings
 from partners.pairwise import first_key, member_reference
 from partners.staff.second_factor import code_at

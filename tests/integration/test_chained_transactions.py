@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from marketplace.platform.database import (
+from marketplace.platform.postgres.database import (
     DB,
     ChainedTransactions,
     TransactionMisuseError,

@@ -9,9 +9,9 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from marketplace import sandbox
-from marketplace.platform import identity
-from marketplace.platform.foreign import verify_jwt
+from marketplace.platform.http import identity
+from marketplace.platform.validation.foreign import verify_jwt
+from marketplace.sandbox import middleware
 from marketplace.settings import Settings, SettingsError, load
 from tests.support.app import Api, running_app
 from tests.support.dpop import Holder
@@ -131,7 +131,7 @@ async def test_nothing_is_kept_of_a_token_that_was_not_good(api: Api) -> None:
             bad = f"Bearer {number}.{'x' * 7000}.{path}"
             assert (await api.get(path, headers={"Authorization": bad})).status_code == 401
     assert len(kept) == before
-    for module in (identity, sandbox):
+    for module in (identity, middleware):
         own = [value for value in vars(module).values() if getattr(value, "__module__", "") == module.__name__]
         caches = [value for value in own if hasattr(value, "cache_info")]
         assert caches == [], f"{module.__name__} remembers what strangers send"

@@ -12,13 +12,13 @@ import pytest
 from benefits.invariants import ALL
 from benefits.offers.sold import NAME, Sold
 from marketplace.kernel.clock import Clock
-from marketplace.platform import audit
-from marketplace.platform.checker import check_now
-from marketplace.platform.database import DB, UnitOfWork, unit_of_work
-from marketplace.platform.events import StoredEvent, catch_up, consume, tick
-from marketplace.platform.idempotency import Outcome
-from marketplace.platform.invariant_report import InvariantResult
-from marketplace.platform.invariants import _LOOK, AuditChain, EventsConsumed, Invariant, _reached
+from marketplace.platform.eventlog import audit
+from marketplace.platform.eventlog.events import StoredEvent, catch_up, consume, tick
+from marketplace.platform.http.idempotency import Outcome
+from marketplace.platform.invariants.checker import check_now
+from marketplace.platform.invariants.checks import _LOOK, AuditChain, EventsConsumed, Invariant, _reached
+from marketplace.platform.invariants.report import InvariantResult
+from marketplace.platform.postgres.database import DB, UnitOfWork, unit_of_work
 from marketplace.settings import Settings
 from settlement.invariants import INVARIANTS
 from tests.support.owner import by_owner
@@ -88,7 +88,7 @@ async def test_sold_is_counted_once_whatever_the_consumer_has_taken(
     database: str, settings: Settings, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before, in the middle of and behind the consumer's window; killed between its effect and its position."""
-    monkeypatch.setattr("marketplace.platform.events.BATCH", 5)
+    monkeypatch.setattr("marketplace.platform.eventlog.events.BATCH", 5)
     world = await World(settings, clock).open()
     members = await world.members(5, points=5000)
     offers = [await world.offer(points=10, stock=500), await world.offer(points=10)]

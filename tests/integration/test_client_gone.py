@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from marketplace.platform.requests import REQUESTS
+from marketplace.platform.http.requests import REQUESTS
 from marketplace.settings import Settings
 from tests.support.app import Api, running_app
 from tests.support.flow import Partner

@@ -14,9 +14,9 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.codes import new_code
 from marketplace.kernel.keyring import KeyRing
 from marketplace.platform.batching.executor import BatchExecutor
-from marketplace.platform.database import DB, unit_of_work
-from marketplace.platform.idempotency import KeyReused, Outcome, key_for
-from marketplace.platform.paging import Cursors
+from marketplace.platform.http.idempotency import KeyReused, Outcome, key_for
+from marketplace.platform.http.paging import Cursors
+from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.settings import Settings
 from tests.support.world import World
 

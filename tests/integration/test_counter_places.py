@@ -7,7 +7,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from partners.oauth.callers import PartnerCaller
 from tests.support.app import Api, fresh_key, running_app

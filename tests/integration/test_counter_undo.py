@@ -9,8 +9,8 @@ import pytest
 
 from benefits.redemptions import counter_desk
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB
-from marketplace.platform.events import catch_up
+from marketplace.platform.eventlog.events import catch_up
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from settlement.books.consumer import Books
 from settlement.invariants import INVARIANTS

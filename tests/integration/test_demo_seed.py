@@ -12,11 +12,11 @@ from marketplace.demo.world import build_world
 from marketplace.demo.world_things import World
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.periods import Period
-from marketplace.platform import audit
-from marketplace.platform.database import DB
-from marketplace.platform.events import catch_up
-from marketplace.platform.invariant_api import check_invariants
-from marketplace.platform.package import load_packages
+from marketplace.platform.eventlog import audit
+from marketplace.platform.eventlog.events import catch_up
+from marketplace.platform.invariants.api import check_invariants
+from marketplace.platform.postgres.database import DB
+from marketplace.platform.runtime.packages import load_packages
 from marketplace.settings import Settings
 from settlement.books.consumer import Books
 from settlement.statements import close

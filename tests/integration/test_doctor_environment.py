@@ -7,12 +7,12 @@ import httpx
 import msgspec
 import pytest
 
-from marketplace.platform import doctor_checks
-from marketplace.platform.database_time import PRESENT
-from marketplace.platform.doctor import _database
-from marketplace.platform.doctor_checks import Finding
-from marketplace.platform.runtime import with_database
-from marketplace.platform.secret_keys import settle
+from marketplace.platform.encryption.secret_keys import settle
+from marketplace.platform.postgres.database_time import PRESENT
+from marketplace.platform.runtime import doctor_checks
+from marketplace.platform.runtime.database_server import with_database
+from marketplace.platform.runtime.doctor import _database
+from marketplace.platform.runtime.doctor_checks import Finding
 from marketplace.settings import Settings
 from tests.support.processes import free_port
 from tests.support.tokens import Issuer

@@ -10,7 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from marketplace.platform.embedded import EmbeddedServer, EmbeddedServerError, check_folder
+from marketplace.platform.postgres.embedded import EmbeddedServer, EmbeddedServerError, check_folder
 
 
 @pytest.fixture

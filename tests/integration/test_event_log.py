@@ -6,8 +6,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from marketplace.platform.database import DB
-from marketplace.platform.events import catch_up, consume, tick
+from marketplace.platform.eventlog.events import catch_up, consume, tick
+from marketplace.platform.postgres.database import DB
 from tests.support.log import Collector, count_up, make_things, what_is_wrong
 
 ROUNDS = 25

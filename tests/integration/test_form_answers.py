@@ -15,8 +15,8 @@ from litestar import Litestar, Request, post
 
 from marketplace.app import create_app
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB
-from marketplace.platform.housekeeping import forget_form_answers
+from marketplace.platform.postgres.database import DB
+from marketplace.platform.runtime.housekeeping import forget_form_answers
 from marketplace.settings import Settings
 from marketplace.web import form_answers
 from marketplace.web.form_answers import FormAnswers, is_current, new_form_key

@@ -13,8 +13,8 @@ import pytest
 
 from benefits.points.events import PointsGranted
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB, unit_of_work
-from marketplace.platform.events import catch_up
+from marketplace.platform.eventlog.events import catch_up
+from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.settings import Settings
 from partners.contracts import packs
 from settlement.books.consumer import Books

@@ -8,7 +8,7 @@ import pytest
 
 from benefits.holds.read import expire_holds
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.flow import Partner, good, oem

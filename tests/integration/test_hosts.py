@@ -9,7 +9,7 @@ import pytest
 from litestar import Litestar
 
 from marketplace.app import create_app
-from marketplace.platform.hosts import Hosts
+from marketplace.platform.http.hosts import Hosts
 from marketplace.settings import Settings
 from tests.support.app import Api, running_app
 from tests.support.flow import Partner

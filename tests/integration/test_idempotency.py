@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from marketplace.kernel.refusals import InvalidField, NotFound
-from marketplace.platform.database import DB, UnitOfWork
-from marketplace.platform.idempotency import InProgress, KeyReused, Outcome, key_for, once
+from marketplace.platform.http.idempotency import InProgress, KeyReused, Outcome, key_for, once
+from marketplace.platform.postgres.database import DB, UnitOfWork
 
 
 def key(name: str = "k", body: Any = None, caller: str = "admin:ops") -> Any:

@@ -6,8 +6,8 @@ import asyncpg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from marketplace.platform.checker import declared
-from marketplace.platform.database import DB
+from marketplace.platform.invariants.checker import declared
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from tests.support import today
 from tests.support.app import Api, running_app

@@ -13,10 +13,10 @@ from joserfc import jwt
 from litestar.routes import HTTPRoute
 
 from marketplace.app import create_app
-from marketplace.platform import limits
-from marketplace.platform.database import DB
-from marketplace.platform.database_time import PRESENT
-from marketplace.platform.limits import RateLimited, RateLimits, address_of, forget_windows
+from marketplace.platform.http import rate_limits
+from marketplace.platform.http.rate_limits import RateLimited, RateLimits, address_of, forget_windows
+from marketplace.platform.postgres.database import DB
+from marketplace.platform.postgres.database_time import PRESENT
 from marketplace.settings import Settings
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.authorizing import credentials
@@ -50,7 +50,7 @@ async def test_processes_together_let_in_what_the_limit_says(database: str, sett
 class LocalLimits(RateLimits):
     """Broken on purpose: each process counts for itself, as the framework's own limiter does."""
 
-    async def _take(self, lease: limits._Lease, key: str, limit: int) -> None:
+    async def _take(self, lease: rate_limits._Lease, key: str, limit: int) -> None:
         await super()._take(lease, f"{key}:{id(self)}", limit)
 
 
@@ -66,7 +66,7 @@ async def test_a_new_minute_begins_anew(database: str, settings: Settings) -> No
     assert await ask(process, 9) == 5
     with pytest.raises(RateLimited) as refused:
         await process.take("client", "c")
-    assert 0 < refused.value.details["retry_after"] <= limits.WINDOW_S
+    assert 0 < refused.value.details["retry_after"] <= rate_limits.WINDOW_S
     # The minute passes: for the row, and for the process that remembers it.
     await DB.fetch("UPDATE rate_window SET starts_at = starts_at - interval '1 minute'")
     for lease in process._leases.values():
@@ -83,7 +83,7 @@ async def test_a_lowered_limit_grants_nothing_more(database: str, settings: Sett
 async def test_old_minutes_are_forgotten_and_so_are_old_callers(
     database: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "_MOST", 3)
+    monkeypatch.setattr(rate_limits, "_MOST", 3)
     process = RateLimits(limited(settings))
     for caller in "abc":
         await process.take("client", caller)
@@ -235,7 +235,7 @@ async def test_ever_new_addresses_cost_little_memory_and_little_time(
 ) -> None:
     """All within one minute: nothing is over, and still no more are remembered than _MOST; nobody gains a request by it."""
     await whole_minute()
-    monkeypatch.setattr(limits, "_MOST", 10)
+    monkeypatch.setattr(rate_limits, "_MOST", 10)
     process = RateLimits(limited(settings, client=3))
     assert await ask(process, 5, "early") == 3
     for number in range(40):

@@ -13,8 +13,8 @@ from benefits.offers.supply import set_stock
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.keyring import KeyRing
 from marketplace.platform.batching.single_flight import SingleFlight
-from marketplace.platform.database import unit_of_work
-from marketplace.platform.paging import Cursors, Page
+from marketplace.platform.http.paging import Cursors, Page
+from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from tests.support.world import World
 

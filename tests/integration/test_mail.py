@@ -17,9 +17,9 @@ import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB, unit_of_work
-from marketplace.platform.doctor_checks import mail_server
-from marketplace.platform.mail import FOLDER, MailSender, forget_mail, post_mail
+from marketplace.platform.outbound.mail import FOLDER, MailSender, forget_mail, post_mail
+from marketplace.platform.postgres.database import DB, unit_of_work
+from marketplace.platform.runtime.doctor_checks import mail_server
 from marketplace.settings import Settings, SettingsError, load
 from tests.support.authority import Authority
 from tests.unit.test_settings import GOOD

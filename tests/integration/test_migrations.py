@@ -11,11 +11,19 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from marketplace.platform import doctor, schema_files
-from marketplace.platform import migrate as migrations
-from marketplace.platform.database import DB
-from marketplace.platform.migrate import MigrationFailedError, create_database, migrate, pending, shipped, unknown
-from marketplace.platform.runtime import table_rights, with_database
+from marketplace.platform import schema_files
+from marketplace.platform.postgres import migrate as migrations
+from marketplace.platform.postgres.database import DB
+from marketplace.platform.postgres.migrate import (
+    MigrationFailedError,
+    create_database,
+    migrate,
+    pending,
+    shipped,
+    unknown,
+)
+from marketplace.platform.runtime import doctor
+from marketplace.platform.runtime.database_server import table_rights, with_database
 from marketplace.settings import Settings
 
 
@@ -124,7 +132,7 @@ async def test_a_database_that_is_not_there_is_named() -> None:
 async def test_two_migrators_do_not_race(empty: str, settings: Settings) -> None:
     """The second process waits for the first and finds nothing left to do."""
     program = (
-        "import asyncio, sys; from marketplace.platform.migrate import migrate;"
+        "import asyncio, sys; from marketplace.platform.postgres.migrate import migrate;"
         "print(len(asyncio.run(migrate(sys.argv[1], 'marketplace_app', {'points_posting': 'SELECT, INSERT'}))))"
     )
 

@@ -11,7 +11,7 @@ import pytest
 from benefits.members.resolve import upsert
 from benefits.members.schemas import MemberInput
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB, unit_of_work
+from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.settings import Settings
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.flow import Partner, good, oem

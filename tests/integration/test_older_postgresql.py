@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.doctor import _database
-from marketplace.platform.migrate import MigrationFailedError, create_database
-from marketplace.platform.runtime import prepare, with_database, with_user
+from marketplace.platform.postgres.migrate import MigrationFailedError, create_database
+from marketplace.platform.runtime.database_server import prepare, with_database, with_user
+from marketplace.platform.runtime.doctor import _database
 from marketplace.settings import Settings
 from tests.journeys.test_application_to_payout import whole_chain
 from tests.support.app import running_app
@@ -56,7 +56,7 @@ async def test_text_sorts_and_folds_as_on_ours(server: str, dsn: str) -> None:
 
 @pytest.mark.skipif(PROGRAMS is None, reason=NONE)
 async def test_where_the_machine_lacks_the_locale_icu_is_taken(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("marketplace.platform.migrate.LIBC_LOCALE", "xx_XX.nowhere")
+    monkeypatch.setattr("marketplace.platform.postgres.migrate.LIBC_LOCALE", "xx_XX.nowhere")
     await create_database(server, "by_icu")
     connection = await asyncpg.connect(server)
     row = await connection.fetchrow(

@@ -19,7 +19,7 @@ from marketplace.demo.oneid import (
 )
 from marketplace.demo.oneid_server import CodeGrant
 from marketplace.kernel.clock import WALL, Clock
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from marketplace.web.oidc import client_secret
 from tests.conftest import SECRET

@@ -19,8 +19,8 @@ import pytest
 from marketplace.demo.manifest import demo_settings
 from marketplace.kernel.addresses import networks
 from marketplace.kernel.refusals import InvalidField
-from marketplace.platform import lookups, outbound
-from marketplace.platform.outbound import MOST_BYTES, Outbound, OutboundError, Reason
+from marketplace.platform.outbound import dns, guard
+from marketplace.platform.outbound.guard import MOST_BYTES, Outbound, OutboundError, Reason
 from marketplace.settings import Settings
 from tests.support.authority import Authority
 
@@ -201,7 +201,7 @@ async def test_a_guard_that_let_the_client_resolve_would_be_led_inside(
         class Naive(Outbound):
             async def _ask(self, target: Any, addresses: Any, *rest: Any) -> Any:
                 again = [ipaddress.ip_address(text) for text in await self._resolver(target.host, target.port, "")]
-                return await super()._ask(outbound.Target("http", target.host, port, target.path), again, *rest)
+                return await super()._ask(guard.Target("http", target.host, port, target.path), again, *rest)
 
         assert (await Naive(resolver=names).send("GET", "https://hook.example/")).status == 200
         assert reached, "so the test above would notice"
@@ -335,7 +335,7 @@ async def test_names_that_never_answer_hold_up_their_own_partner_alone(monkeypat
         for asked in (by_site, by_partner):
             results = await asyncio.gather(*asked, return_exceptions=True)
             assert {getattr(each, "reason", each) for each in results} == {Reason.TOO_SLOW}
-        assert len(stuck) == 2 * lookups.OF_ONE, "and they are there still"
+        assert len(stuck) == 2 * dns.OF_ONE, "and they are there still"
         async with server(answering(OK)) as port:
             for whose in ("", "B"):
                 assert (await guard.send("GET", f"http://hook.example:{port}/", whose=whose)).status == 200

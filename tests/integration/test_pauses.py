@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from marketplace.platform.outbound import Outbound, OutboundError, Reason
-from marketplace.platform.pauses import pause
+from marketplace.platform.outbound.guard import Outbound, OutboundError, Reason
+from marketplace.platform.runtime.sleep import pause
 
 
 async def _fail() -> None:

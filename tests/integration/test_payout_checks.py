@@ -8,7 +8,7 @@ import pytest
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import uuid7
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from tests.support import today
 from tests.support.app import Api, running_app

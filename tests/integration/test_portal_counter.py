@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from partners.oauth.callers import PartnerCaller
 from tests.support.app import fresh_key, running_app

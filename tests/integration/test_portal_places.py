@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from tests.support.app import running_app
 from tests.support.portal import Portal, joined_owner

@@ -13,7 +13,7 @@ import pytest
 from openpyxl import load_workbook
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from settlement.books.domain import PostingCode
 from settlement.web.statements_page import LINE_WORDS

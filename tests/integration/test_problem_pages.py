@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 
 from marketplace.kernel.refusals import Refusal
-from marketplace.platform.problem_catalogue import catalogue
+from marketplace.platform.http.problem_catalogue import catalogue
 from marketplace.settings import Settings
 from tests.support.app import Api, fresh_key, running_app
 

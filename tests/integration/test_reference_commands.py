@@ -12,9 +12,9 @@ from click.testing import CliRunner, Result
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import uuid7
-from marketplace.platform.commands import DEMO_FILE, open_database, run, settings_for
-from marketplace.platform.database import DB, unit_of_work
-from marketplace.platform.embedded import EmbeddedServer
+from marketplace.platform.postgres.database import DB, unit_of_work
+from marketplace.platform.postgres.embedded import EmbeddedServer
+from marketplace.platform.runtime.commands import DEMO_FILE, open_database, run, settings_for
 from partners.commands import member_of_reference_command, reset_owner_command, rotate_references_command
 from partners.onboarding.decide import admit
 from partners.onboarding.schemas import ApplicationInput

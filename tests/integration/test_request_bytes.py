@@ -8,8 +8,8 @@ import pytest
 from litestar import Litestar, Request, post
 from uvicorn import Server
 
-from marketplace.connection import MAX_HEAD
-from marketplace.server import config, reserve
+from marketplace.serving.protocol import MAX_HEAD
+from marketplace.serving.server import config, reserve
 
 _FIELDS = b"Host: here.example\r\nConnection: close\r\n"
 _CHUNKED = b"POST /fields HTTP/1.1\r\n" + _FIELDS + b"Transfer-Encoding: chunked\r\n\r\n"

@@ -3,10 +3,10 @@
 import asyncpg
 import pytest
 
-from marketplace.platform.database import DB
-from marketplace.platform.migrate import migrate
-from marketplace.platform.rights import differences, held, split
-from marketplace.platform.runtime import table_rights
+from marketplace.platform.postgres.database import DB
+from marketplace.platform.postgres.migrate import migrate
+from marketplace.platform.postgres.rights import differences, held, split
+from marketplace.platform.runtime.database_server import table_rights
 from marketplace.settings import Settings
 from settlement.statements.domain import StatementStatus
 

@@ -12,14 +12,24 @@ import pytest
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
-from marketplace.platform import checker
-from marketplace.platform.checker import check_now, declared, run_checker
-from marketplace.platform.database import DB, unit_of_work
-from marketplace.platform.database_time import database_time
-from marketplace.platform.idempotency import Outcome
-from marketplace.platform.invariant_report import report
-from marketplace.platform.invariants import BY_BUCKET, WHOLE, Check, Cut, Fetch, Invariant, Looked, Range, gapless
-from marketplace.platform.package import Package, load_packages
+from marketplace.platform.http.idempotency import Outcome
+from marketplace.platform.invariants import checker
+from marketplace.platform.invariants.checker import check_now, declared, run_checker
+from marketplace.platform.invariants.checks import (
+    BY_BUCKET,
+    WHOLE,
+    Check,
+    Cut,
+    Fetch,
+    Invariant,
+    Looked,
+    Range,
+    gapless,
+)
+from marketplace.platform.invariants.report import report
+from marketplace.platform.postgres.database import DB, unit_of_work
+from marketplace.platform.postgres.database_time import database_time
+from marketplace.platform.runtime.packages import Package, load_packages
 from marketplace.settings import Settings
 from tests.support.today import sql_now
 from tests.support.world import World

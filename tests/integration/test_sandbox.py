@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 from benefits.sandbox import magic
-from marketplace import sandbox
 from marketplace.kernel.keyring import KeyRing
 from marketplace.platform.batching import executor
-from marketplace.platform.sandbox import member_token
+from marketplace.sandbox import instances, middleware
+from marketplace.sandbox.tokens import member_token
 from marketplace.settings import Settings
 from tests.support import today
 from tests.support.app import Api, fresh_key
@@ -166,7 +166,7 @@ async def test_the_oems_systems_have_no_sandbox(api: Api) -> None:
 async def test_not_led_there_they_are_nothing_here(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Broken on purpose: the middleware leads nobody; sandbox credentials must not do anything on the live side then."""
     engineer = await sandboxed(api, await active_partner(api))
-    monkeypatch.setattr(sandbox, "_is_sandboxed", lambda *_: False)
+    monkeypatch.setattr(middleware, "_is_sandboxed", lambda *_: False)
     for path in ("/v1/partner/offers", "/v1/partner/sandbox"):
         answer = await api.get(path, headers=engineer.headers)
         assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
@@ -184,8 +184,8 @@ async def test_a_desk_that_forgot_where_it_is_would_be_noticed(api: Api, monkeyp
 
 
 async def test_one_that_nobody_asks_is_closed_and_opened_again(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox, "_LOOK_S", 0.1)
-    monkeypatch.setattr(sandbox, "IDLE_S", 0.3)
+    monkeypatch.setattr(instances, "_LOOK_S", 0.1)
+    monkeypatch.setattr(instances, "IDLE_S", 0.3)
     engineer = await sandboxed(api, await active_partner(api))
     offer_id = await engineer.offer()
     async with asyncio.timeout(20):
@@ -198,8 +198,8 @@ async def test_one_that_owes_messages_stays_open_for_them(
     dsn: str, settings: Settings, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody asks it, and its receiver wants the next try within the hour, or later: then it closes, and sends when asked."""
-    monkeypatch.setattr(sandbox, "_LOOK_S", 0.1)
-    monkeypatch.setattr(sandbox, "IDLE_S", 0.3)
+    monkeypatch.setattr(instances, "_LOOK_S", 0.1)
+    monkeypatch.setattr(instances, "IDLE_S", 0.3)
     open_way = msgspec.structs.replace(settings, outbound_allow="127.0.0.0/8")
     async with app_with_sandboxes(open_way, dsn, postgres) as api, receiving() as receiver:
         scopes = [*SCOPES, "webhooks:manage"]

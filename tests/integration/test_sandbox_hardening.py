@@ -13,13 +13,14 @@ import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
-from marketplace import sandbox
-from marketplace.platform import mail, worker
-from marketplace.platform import sandbox as sandbox_state
-from marketplace.platform.database import DB, fresh_context, in_place
-from marketplace.platform.limits import WINDOW_S
-from marketplace.platform.migrate import create_database
-from marketplace.platform.transactions import UnitOfWork
+from marketplace.platform.http.rate_limits import WINDOW_S
+from marketplace.platform.outbound import mail
+from marketplace.platform.postgres.database import DB, fresh_context, in_place
+from marketplace.platform.postgres.migrate import create_database
+from marketplace.platform.postgres.transactions import UnitOfWork
+from marketplace.platform.runtime import workers
+from marketplace.sandbox import context as sandbox_state
+from marketplace.sandbox import instances
 from marketplace.settings import Settings
 from settlement import plugin as settlement
 from tests.support.app import Api, fresh_key, running_app
@@ -59,7 +60,7 @@ async def test_a_refusal_before_the_sandbox_has_its_request_id(api: Api, monkeyp
     async def cannot(*_: Any) -> None:
         raise asyncpg.InsufficientPrivilegeError
 
-    monkeypatch.setattr(sandbox, "create_database", cannot)
+    monkeypatch.setattr(instances, "create_database", cannot)
     answer = await api.get("/v1/partner/offers", headers=engineer.headers | {"X-Request-Id": "asked-by-me-1"})
     assert (answer.status_code, answer.json()["code"]) == (503, "sandbox_unavailable")
     assert (answer.headers["X-Request-Id"], answer.json()["request_id"]) == ("asked-by-me-1", "asked-by-me-1")
@@ -67,7 +68,7 @@ async def test_a_refusal_before_the_sandbox_has_its_request_id(api: Api, monkeyp
 
 async def test_who_comes_while_a_sandbox_makes_room_gets_it_anew(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four partners in turns, at once, where two sandboxes may be open: each is answered, or told to come again."""
-    monkeypatch.setattr(sandbox, "MOST", 2)
+    monkeypatch.setattr(instances, "MOST", 2)
     people = await engineers(api, 4)
     answers = await asyncio.gather(
         *(api.get("/v1/partner/sandbox", headers=people[place % 4].headers) for place in range(24))
@@ -136,7 +137,7 @@ async def test_a_database_that_many_make_at_once_is_made_once(postgres: str, set
 async def test_two_processes_open_one_new_sandbox_at_once(api: Api, dsn: str, settings: Settings) -> None:
     """The other process is a second application, with sandboxes of its own, on the same live database."""
     engineer = await sandboxed(api, await active_partner(api))
-    other = sandbox.Sandboxes(settings, dsn, api.app.state.sandboxes._make)
+    other = instances.Sandboxes(settings, dsn, api.app.state.sandboxes._make)
     partner_id = (await DB.fetch("SELECT id FROM partner"))[0]["id"]
     try:
         here, there = await asyncio.gather(
@@ -158,7 +159,7 @@ async def test_two_processes_open_one_new_sandbox_at_once(api: Api, dsn: str, se
         assert there.clock.offset == timedelta(days=5)
     finally:
         await other.close()
-    with pytest.raises(sandbox.SandboxUnavailable):
+    with pytest.raises(instances.SandboxUnavailable):
         await other.of(partner_id)
 
 
@@ -227,7 +228,7 @@ async def test_a_sandbox_sends_no_mail(api: Api, monkeypatch: pytest.MonkeyPatch
         begun.append(True)
         await whole(self, stop)
 
-    monkeypatch.setattr(worker.MailSender, "run", run)
+    monkeypatch.setattr(workers.MailSender, "run", run)
     partner_id = await active_partner(api)
     client = await partner_client(api, partner_id, scopes=[*SCOPES, "staff:manage"], livemode=False)
     engineer = InSandbox(api, bearer(await token(api, client)))

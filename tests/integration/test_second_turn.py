@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from marketplace.platform.batching.executor import BatchExecutor, Decided
-from marketplace.platform.database import UnitOfWork
-from marketplace.platform.idempotency import Outcome
+from marketplace.platform.http.idempotency import Outcome
+from marketplace.platform.postgres.database import UnitOfWork
 
 
 class Load(msgspec.Struct, frozen=True):

@@ -20,10 +20,10 @@ from litestar.response import Stream
 from uvicorn import Server
 
 from marketplace.app import create_app
-from marketplace.connection import Connection
-from marketplace.platform.limits import address_of
-from marketplace.platform.numbering import numbered_workers
-from marketplace.server import PortTakenError, config, reserve, worker_number
+from marketplace.platform.http.rate_limits import address_of
+from marketplace.platform.runtime.worker_index import numbered_workers
+from marketplace.serving.protocol import Connection
+from marketplace.serving.server import PortTakenError, config, reserve, worker_number
 from marketplace.settings import Settings
 from tests.conftest import SECRET
 from tests.support.processes import STOP_S, free_port, program

@@ -11,8 +11,8 @@ import pytest
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import uuid7
-from marketplace.platform.audit import first_break
-from marketplace.platform.database import DB
+from marketplace.platform.eventlog.audit import first_break
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from settlement.books.statement_scope import StatementScope
 from settlement.statements.statements import build

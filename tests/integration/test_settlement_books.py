@@ -11,8 +11,8 @@ import pytest
 
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.periods import Period
-from marketplace.platform.database import DB, unit_of_work
-from marketplace.platform.events import StoredEvent, catch_up
+from marketplace.platform.eventlog.events import StoredEvent, catch_up
+from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.settings import Settings
 from settlement.books.consumer import Books
 from settlement.books.domain import postings_for

@@ -14,9 +14,9 @@ from click.testing import CliRunner, Result
 from marketplace.demo.oneid import DemoPerson, write_people
 from marketplace.kernel.calendar import Month
 from marketplace.kernel.ids import uuid7
-from marketplace.platform.commands import DEMO_FILE, open_database, progress, run, settings_for
-from marketplace.platform.database import DB
-from marketplace.platform.embedded import EmbeddedServer
+from marketplace.platform.postgres.database import DB
+from marketplace.platform.postgres.embedded import EmbeddedServer
+from marketplace.platform.runtime.commands import DEMO_FILE, open_database, progress, run, settings_for
 from marketplace.settings import VARIABLES, SettingsError
 from settlement.commands import close, export
 from tests.support import today

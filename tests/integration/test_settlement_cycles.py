@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from settlement.payouts import pay as paying
 from tests.support import today

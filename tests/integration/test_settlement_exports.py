@@ -14,7 +14,7 @@ import pytest
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import uuid7
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from settlement.books import statement_scope
 from settlement.exports import xlsx_file

@@ -11,8 +11,8 @@ from litestar.response import Stream
 from uvicorn import Server
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from marketplace import connection
-from marketplace.server import config, reserve
+from marketplace.serving import protocol
+from marketplace.serving.server import config, reserve
 
 _TIME_S = 0.6
 _PATIENCE_S = 8.0
@@ -52,8 +52,8 @@ async def stream() -> Stream:
 
 @pytest.fixture
 async def port(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> AsyncIterator[int]:
-    monkeypatch.setattr(connection, "ARRIVE_S", _TIME_S)
-    monkeypatch.setattr(connection, "TAKE_S", _TIME_S)
+    monkeypatch.setattr(protocol, "ARRIVE_S", _TIME_S)
+    monkeypatch.setattr(protocol, "TAKE_S", _TIME_S)
     listener = reserve("127.0.0.1", 0)
     app = Litestar([echo, deaf, big, late, stream], openapi_config=None, logging_config=None)
     configured = config(app)

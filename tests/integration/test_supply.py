@@ -9,7 +9,7 @@ import pytest
 
 from benefits.offers.stock import OfferStock, Slice, SliceEmptiedError
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.flow import Partner, good, oem

@@ -10,11 +10,11 @@ import asyncpg
 import msgspec
 import pytest
 
-from marketplace.platform.database import DB
-from marketplace.platform.doctor import _database
-from marketplace.platform.embedded import EmbeddedServer
-from marketplace.platform.migrate import MigrationFailedError, create_database
-from marketplace.platform.runtime import prepare, with_database, with_user
+from marketplace.platform.postgres.database import DB
+from marketplace.platform.postgres.embedded import EmbeddedServer
+from marketplace.platform.postgres.migrate import MigrationFailedError, create_database
+from marketplace.platform.runtime.database_server import prepare, with_database, with_user
+from marketplace.platform.runtime.doctor import _database
 from marketplace.settings import Settings, SettingsError, load
 from tests.support.app import running_app
 from tests.support.flow import Partner

@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 from piccolo.engine.postgres import PostgresTransaction  # noqa: TID251 - the broken variant that these tests must catch
 
-from marketplace.platform.away import is_away
-from marketplace.platform.database import DB, TransactionMisuseError, UnitOfWork, unit_of_work
+from marketplace.platform.postgres.connection_errors import is_away
+from marketplace.platform.postgres.database import DB, TransactionMisuseError, UnitOfWork, unit_of_work
 from tests.support.proxy import Cut, proxied
 
 LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)

@@ -14,8 +14,8 @@ from benefits.points.domain import Code
 from benefits.web.views import MOVEMENT_NAMES
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
-from marketplace.platform.database import unit_of_work
-from marketplace.platform.idempotency import Key
+from marketplace.platform.http.idempotency import Key
+from marketplace.platform.postgres.database import unit_of_work
 from tests.support.web import FORM, Browser, hidden, page_settings, running_pages
 from tests.support.world import World
 

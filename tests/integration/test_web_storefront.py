@@ -14,7 +14,7 @@ from benefits.members.resolve import upsert
 from benefits.members.schemas import MemberInput
 from marketplace.kernel.calendar import Month
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB, unit_of_work
+from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.settings import Settings
 from tests.support.web import FORM, Browser, hidden, page_settings, running_pages
 from tests.support.world import World, breaches

@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB, unit_of_work
-from marketplace.platform.events import catch_up
+from marketplace.platform.eventlog.events import catch_up
+from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.settings import Settings
 from partners.pairwise import first_key, member_reference
 from partners.webhooks import consumer

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from marketplace.platform.database import DB, unit_of_work
-from marketplace.platform.rows import Columns, hexed
-from marketplace.platform.writes import MissedRowsError, Write, Writes
+from marketplace.platform.postgres.database import DB, unit_of_work
+from marketplace.platform.postgres.rows import Columns, hexed
+from marketplace.platform.postgres.writes import MissedRowsError, Write, Writes
 
 NOW = datetime(2026, 11, 30, 12, 0, 0, 123456, UTC)
 

@@ -22,10 +22,10 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.keyring import KeyRing
 from marketplace.kernel.money import PPM, Money
 from marketplace.kernel.periods import Period
-from marketplace.platform.database import DB, unit_of_work
-from marketplace.platform.events import catch_up
-from marketplace.platform.idempotency import Outcome
-from marketplace.platform.paging import Cursors
+from marketplace.platform.eventlog.events import catch_up
+from marketplace.platform.http.idempotency import Outcome
+from marketplace.platform.http.paging import Cursors
+from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.settings import Settings
 from partners.contracts.agree import agree
 from partners.contracts.agreement import CommissionRule, Funding, PriceRule, Proposal, Terms

@@ -11,12 +11,12 @@ import asyncpg
 import pytest
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.checker import check_now, declared
-from marketplace.platform.database import DB
-from marketplace.platform.invariant_report import Invariants
-from marketplace.platform.invariants import Check
-from marketplace.platform.package import load_packages
-from marketplace.platform.runtime import with_database
+from marketplace.platform.invariants.checker import check_now, declared
+from marketplace.platform.invariants.checks import Check
+from marketplace.platform.invariants.report import Invariants
+from marketplace.platform.postgres.database import DB
+from marketplace.platform.runtime.database_server import with_database
+from marketplace.platform.runtime.packages import load_packages
 from marketplace.settings import Settings
 from tests.support.busy_month import let_it_happen
 from tests.support.today import sql_now

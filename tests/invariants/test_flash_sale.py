@@ -14,8 +14,8 @@ import pytest
 from benefits.members.resolve import upsert
 from benefits.members.schemas import MemberInput
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB, unit_of_work
-from marketplace.platform.database_time import database_time
+from marketplace.platform.postgres.database import DB, unit_of_work
+from marketplace.platform.postgres.database_time import database_time
 from marketplace.settings import Settings
 from tests.support.app import Api
 from tests.support.served import served_app

@@ -16,8 +16,8 @@ from benefits.holds.domain import End
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
 from marketplace.platform.batching.executor import BatchExecutor
-from marketplace.platform.database import DB
-from marketplace.platform.idempotency import Key, Outcome
+from marketplace.platform.http.idempotency import Key, Outcome
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from tests.support.world import World, breaches
 

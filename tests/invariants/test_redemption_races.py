@@ -11,8 +11,8 @@ import pytest
 from benefits.desk.errands import PointsErrand
 from marketplace.kernel.clock import Clock
 from marketplace.platform.batching.executor import BatchExecutor
-from marketplace.platform.database import DB
-from marketplace.platform.idempotency import Answers, KeyReused, Outcome
+from marketplace.platform.http.idempotency import Answers, KeyReused, Outcome
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from tests.support.world import World, breaches
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from marketplace.kernel.event import Event
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.periods import Period
-from marketplace.platform.database import DB, unit_of_work
-from marketplace.platform.events import StoredEvent, catch_up, publish
+from marketplace.platform.eventlog.events import StoredEvent, catch_up, publish
+from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.settings import Settings
 from settlement.books.consumer import Books
 from settlement.invariants import INVARIANTS

@@ -33,8 +33,8 @@ from benefits.points.domain import Posting, Wallet, give_back
 from benefits.points.expire import expire_points
 from benefits.redemptions.expire import expire_vouchers
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB
-from marketplace.platform.runtime import with_database
+from marketplace.platform.postgres.database import DB
+from marketplace.platform.runtime.database_server import with_database
 from marketplace.settings import Settings
 from tests.support.app import Api, running_app
 from tests.support.flow import Partner, good, oem

@@ -15,8 +15,8 @@ from benefits.offers.cache import OfferCache
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
 from marketplace.platform.batching.executor import BatchExecutor
-from marketplace.platform.database import DB, unit_of_work
-from marketplace.platform.idempotency import Outcome
+from marketplace.platform.http.idempotency import Outcome
+from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.settings import Settings
 from tests.support.world import World, breaches
 

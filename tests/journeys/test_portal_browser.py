@@ -13,10 +13,10 @@ import pytest
 import uvicorn
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from marketplace import server
 from marketplace.app import create_app
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
+from marketplace.serving import server
 from marketplace.settings import Settings
 from partners.staff.application_link import application_link
 from tests.support.app import Api, fresh_key

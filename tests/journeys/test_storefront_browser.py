@@ -12,11 +12,11 @@ from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 from benefits.members.resolve import upsert
 from benefits.members.schemas import MemberInput
-from marketplace import server
 from marketplace.app import create_app
 from marketplace.demo import oneid_pages
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB, unit_of_work
+from marketplace.platform.postgres.database import DB, unit_of_work
+from marketplace.serving import server
 from tests.support.browsing import ARGUMENTS, IN_REACH, SIZES, fits, person
 from tests.support.chromium import chromium
 from tests.support.web import PEOPLE, page_settings

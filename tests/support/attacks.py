@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 
 _WAYS_OUT = ("create_connection", "create_datagram_endpoint", "getaddrinfo", "getnameinfo", "sock_connect")
 """How an event loop leads to other machines; the test's database is behind a socket of this machine's file system."""

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from benefits.offers.sold import Sold
 from marketplace.kernel.clock import Clock
-from marketplace.platform.events import catch_up
+from marketplace.platform.eventlog.events import catch_up
 from marketplace.settings import Settings
 from settlement.books.consumer import Books
 from tests.support.app import Api, fresh_key, running_app

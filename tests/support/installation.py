@@ -13,7 +13,7 @@ from pathlib import Path
 from uuid import UUID
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from tests.conftest import SECRET
 from tests.support.processes import Program, free_port, postmaster, program, served

@@ -7,8 +7,8 @@ from uuid import uuid4
 import asyncpg
 import msgspec
 
-from marketplace.platform.migrate import create_database
-from marketplace.platform.runtime import prepare, with_database
+from marketplace.platform.postgres.migrate import create_database
+from marketplace.platform.runtime.database_server import prepare, with_database
 from marketplace.settings import Settings
 from tests.support.sandboxes import drop_sandboxes
 

@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from marketplace.kernel.event import Event
-from marketplace.platform.database import DB, UnitOfWork, unit_of_work
-from marketplace.platform.events import StoredEvent, publish
+from marketplace.platform.eventlog.events import StoredEvent, publish
+from marketplace.platform.postgres.database import DB, UnitOfWork, unit_of_work
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ from uuid import uuid4
 import httpx
 import msgspec
 
-from marketplace.platform.database import DB
-from marketplace.platform.problems import parse_id
+from marketplace.platform.http.problems import parse_id
+from marketplace.platform.postgres.database import DB
 from tests.support.app import fresh_key
 from tests.support.matrix_world import MatrixWorld
 

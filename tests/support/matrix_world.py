@@ -11,7 +11,7 @@ from joserfc import jwt
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import uuid7
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from partners.oauth.domain import PARTNER_SCOPES
 from tests.support import today

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from marketplace.platform.database import DB
-from marketplace.platform.database_time import PRESENT
+from marketplace.platform.postgres.database import DB
+from marketplace.platform.postgres.database_time import PRESENT
 
 
 async def whole_minute() -> None:

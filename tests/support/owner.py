@@ -4,7 +4,7 @@ from typing import Any
 
 import asyncpg
 
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 
 
 async def by_owner(statement: str, *values: Any) -> list[asyncpg.Record]:

@@ -13,8 +13,8 @@ import httpx
 from litestar import Litestar
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.events import catch_up
-from marketplace.platform.mail import FOLDER, MailSender
+from marketplace.platform.eventlog.events import catch_up
+from marketplace.platform.outbound.mail import FOLDER, MailSender
 from marketplace.settings import Settings
 from partners.staff.invitations import Inviter
 from partners.staff.second_factor import code_at

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from marketplace.kernel.money import Money
-from marketplace.platform.database import unit_of_work
+from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from partners.contracts.agree import agree
 from partners.contracts.domain import Proposal

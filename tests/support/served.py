@@ -8,9 +8,9 @@ import httpx
 import msgspec
 from uvicorn import Server
 
-from marketplace import server
 from marketplace.app import create_app
 from marketplace.kernel.clock import Clock
+from marketplace.serving import server
 from marketplace.settings import Settings
 from tests.support.app import Api
 from tests.support.tokens import Issuer

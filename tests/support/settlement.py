@@ -15,8 +15,8 @@ from benefits.redemptions.events import (
 )
 from marketplace.kernel.event import Event
 from marketplace.kernel.ids import uuid7
-from marketplace.platform.database import unit_of_work
-from marketplace.platform.events import catch_up, publish
+from marketplace.platform.eventlog.events import catch_up, publish
+from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from settlement.books.consumer import Books
 

@@ -2,7 +2,7 @@
 
 import httpx
 
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from tests.support.app import Api, fresh_key
 from tests.support.flow import Partner, good, oem
 from tests.support.portal import Portal, link_in, post_office

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 
 
 class Shoppers:

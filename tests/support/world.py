@@ -22,9 +22,9 @@ from benefits.redemptions.schemas import RedemptionInput
 from benefits.rules import Rules
 from marketplace.kernel.clock import Clock
 from marketplace.platform.batching.executor import BatchExecutor
-from marketplace.platform.database import unit_of_work
-from marketplace.platform.idempotency import Outcome
-from marketplace.platform.invariants import Invariant
+from marketplace.platform.http.idempotency import Outcome
+from marketplace.platform.invariants.checks import Invariant
+from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from tests.support.sellers import active_partner
 

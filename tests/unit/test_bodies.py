@@ -8,8 +8,8 @@ from litestar import Litestar, Request, Response, post
 from litestar.datastructures import Cookie, ResponseHeader
 from litestar.types import Receive
 
-from marketplace.platform.answer import Answer
-from marketplace.platform.requests import StrictRequest
+from marketplace.platform.http.requests import StrictRequest
+from marketplace.platform.http.responses import Answer
 
 LIMIT = 20
 

@@ -12,7 +12,7 @@ from marketplace.kernel.calendar import Calendar, Month, in_utc
 from marketplace.kernel.ends import said_end
 from marketplace.kernel.periods import Period
 from marketplace.kernel.refusals import InvalidFields
-from marketplace.platform.fitting import fit
+from marketplace.platform.validation.fitting import fit
 from marketplace.web.frame import environment
 from settlement.statements.schemas import PeriodCloseInput
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketplace.platform.invariants import BY_BUCKET, WHOLE, Cut, Range, gapless
+from marketplace.platform.invariants.checks import BY_BUCKET, WHOLE, Cut, Range, gapless
 
 BY_ID = Cut("partner_id", "SELECT …")
 

@@ -7,7 +7,7 @@ import pytest
 from benefits.members.schemas import MemberInput
 from marketplace.kernel.mail_addresses import address_key
 from marketplace.kernel.refusals import InvalidFields
-from marketplace.platform.fitting import fit
+from marketplace.platform.validation.fitting import fit
 from partners.onboarding.schemas import Contact
 from partners.staff.schemas import OwnerInput, StaffInput
 

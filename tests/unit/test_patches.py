@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from marketplace.kernel.refusals import InvalidFields
-from marketplace.platform.editions import ANY, IfMatchMissing, IfMatchWeak, editions_of
-from marketplace.platform.patches import merged, patched
+from marketplace.platform.http.etags import ANY, IfMatchMissing, IfMatchWeak, editions_of
+from marketplace.platform.http.merge_patch import merged, patched
 from partners.fields import Name
 from partners.onboarding.schemas import Coordinates, LocationContent
 

@@ -50,7 +50,7 @@ def test_parameters_words_and_the_named_places_pass() -> None:
     text = f'"""Says now() in words."""\nX = "DELETE FROM a WHERE at < $1 AND {calls}"'
     assert list(complaints(Path("partners/a.py"), text)) == []
     assert list(complaints(Path("marketplace/a.py"), 'X = {"Factory", "localtime"}')) == [], "a zone's name"
-    assert list(complaints(Path("marketplace/platform/database_time.py"), ASKING[2])) == []
+    assert list(complaints(Path("marketplace/platform/postgres/database_time.py"), ASKING[2])) == []
     assert list(complaints(Path("partners/migrations/a.py"), ASKING[0])) == []
 
 

@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from marketplace.platform.away import is_away
-from marketplace.platform.database import Busy, fresh_context
+from marketplace.platform.postgres.connection_errors import is_away
+from marketplace.platform.postgres.database import Busy, fresh_context
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")

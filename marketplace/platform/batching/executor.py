@@ -18,10 +18,10 @@ from prometheus_client import Gauge, Histogram
 from marketplace.kernel.errors import TryAgainError
 from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform.away import is_away
 from marketplace.platform.batching.second_turn import Turn, Turns
-from marketplace.platform.database import Busy, UnitOfWork, fresh_context, is_live
-from marketplace.platform.idempotency import Outcome
+from marketplace.platform.http.idempotency import Outcome
+from marketplace.platform.postgres.connection_errors import is_away
+from marketplace.platform.postgres.database import Busy, UnitOfWork, fresh_context, is_live
 
 BATCH_SIZE = Histogram(
     "marketplace_desk_batch", "Requests decided together.", ["desk"], buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)

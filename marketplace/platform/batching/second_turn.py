@@ -8,7 +8,7 @@ timer, and two turns at a time are the most.
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 
-from marketplace.platform.database import ChainedTransactions, chained_transactions
+from marketplace.platform.postgres.database import ChainedTransactions, chained_transactions
 
 _ENOUGH = 16
 """Weight for which a second turn begins. For less, a batch costs more, however small, than the wait for the commit:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
-from marketplace.platform.database import fresh_context
+from marketplace.platform.postgres.database import fresh_context
 
 Value = TypeVar("Value")
 

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from marketplace.kernel.ends import said_day
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from partners.contracts.domain import content_hash
 from partners.contracts.terms import contract_in_force, load_terms

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB, unit_of_work
+from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.sessions import cookie_name
 from partners.staff.throttle import (

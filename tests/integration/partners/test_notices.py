@@ -12,8 +12,8 @@ import pytest
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ends import said_day
-from marketplace.platform.database import DB, unit_of_work
-from marketplace.platform.events import catch_up, publish
+from marketplace.platform.eventlog.events import catch_up, publish
+from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.settings import Settings
 from partners.contracts.events import PointPackLow
 from partners.staff.notices import Notifier

@@ -12,7 +12,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from marketplace.platform.database import DB, unit_of_work
+from marketplace.platform.postgres.database import DB, unit_of_work
 from partners.oauth import posting
 from partners.oauth.sweep import forget_expired
 from tests.support import today

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from tests.support.app import Api
 from tests.support.attacks import issued, refused, told_here
 from tests.support.authorizing import (

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from marketplace.platform.database import DB, unit_of_work
+from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.settings import Settings
 from partners.oauth.clients import register_client
 from partners.oauth.schemas import ClientInput

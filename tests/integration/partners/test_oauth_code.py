@@ -10,7 +10,7 @@ from authlib.integrations.httpx_client import AsyncOAuth2Client
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from partners.oauth import loaded, posting
 from partners.oauth import token as token_module
 from tests.support.app import Api, fresh_key

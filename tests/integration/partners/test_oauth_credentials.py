@@ -12,9 +12,9 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from marketplace.kernel.addresses import networks
-from marketplace.platform.database import DB
-from marketplace.platform.events import catch_up
-from marketplace.platform.outbound import Outbound
+from marketplace.platform.eventlog.events import catch_up
+from marketplace.platform.outbound.guard import Outbound
+from marketplace.platform.postgres.database import DB
 from partners.oauth import remote_keys
 from partners.oauth.credentials import forget_secrets, warn_of_ends
 from partners.oauth.gate import FRESH_S
@@ -217,7 +217,7 @@ class Published:
         self.open_transactions: list[bool] = []
 
         async def send(_outbound: Outbound, method: str, url: str, **more: Any) -> Any:
-            from marketplace.platform.outbound import Answer, OutboundError, Reason
+            from marketplace.platform.outbound.guard import Answer, OutboundError, Reason
 
             self.asked.append(url)
             self.open_transactions.append(DB.current() is not None)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from tests.support import today
 from tests.support.app import Api
 from tests.support.authorizing import Pkce, code_for, exchange, integrator, refresh, tokens_for

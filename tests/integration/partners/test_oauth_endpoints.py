@@ -11,7 +11,7 @@ from authlib.oauth2 import rfc8414, rfc9207
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from marketplace.platform.database import DB, unit_of_work
+from marketplace.platform.postgres.database import DB, unit_of_work
 from partners.oauth import keys
 from partners.oauth.keys import LEAD, MOST_AGE, rotate_if_old
 from partners.oauth.sweep import forget_expired

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from tests.support.app import Api, running_app
 from tests.support.authorizing import CALLBACK, Pkce, asking, exchange, integrator, led_to, refresh, sealed, told

@@ -11,7 +11,7 @@ from joserfc.jwk import KeySet
 from litestar import get
 from litestar.di import NamedDependency
 
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from partners.oauth.callers import OemCaller
 from tests.support import today

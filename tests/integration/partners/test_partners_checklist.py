@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from marketplace.platform.audit import first_break
-from marketplace.platform.database import DB
+from marketplace.platform.eventlog.audit import first_break
+from marketplace.platform.postgres.database import DB
 from partners.onboarding import decide as deciding
 from partners.onboarding.domain import Requirement, credit_code_is_sound
 from tests.support.app import Api, fresh_key

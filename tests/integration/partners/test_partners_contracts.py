@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from marketplace.kernel.money import Money
-from marketplace.platform.database import unit_of_work
+from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from partners.contracts import sign
 from partners.contracts.terms import contract_in_force, contracted_between, load_terms

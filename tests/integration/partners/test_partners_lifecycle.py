@@ -8,8 +8,8 @@ import pytest
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.states import TransitionRefusedError
-from marketplace.platform.audit import first_break
-from marketplace.platform.database import DB, unit_of_work
+from marketplace.platform.eventlog.audit import first_break
+from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.settings import Settings
 from partners.onboarding import apply as applying
 from partners.onboarding.decide import decide

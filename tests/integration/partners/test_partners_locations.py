@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 import xlsxwriter
 
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from marketplace.platform.spreadsheets.table import XLS, XLSX
 from partners.onboarding import import_locations as importing
 from tests.support.app import Api, fresh_key

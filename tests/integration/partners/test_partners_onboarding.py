@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from marketplace.platform.audit import first_break
-from marketplace.platform.database import DB
+from marketplace.platform.eventlog.audit import first_break
+from marketplace.platform.postgres.database import DB
 from partners.onboarding.locations import known_locations
 from tests.support.agreements import agree
 from tests.support.app import Api, fresh_key

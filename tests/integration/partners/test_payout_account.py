@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from tests.support.app import Api
 from tests.support.partners import active_partner, apply, approved_partner, bearer, partner_client, staff_post, token
 

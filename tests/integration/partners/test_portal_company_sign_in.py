@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from tests.integration.partners.test_staff_provider import SECRET, provider
 from tests.support.app import Api, running_app

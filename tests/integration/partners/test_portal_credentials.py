@@ -13,7 +13,7 @@ import pytest
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ends import said_end
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from tests.support.app import Api, running_app
 from tests.support.partners import approved_partner, bearer, partner_client, signed_contract, staff_post

@@ -12,7 +12,7 @@ import pytest
 from openpyxl import Workbook
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from tests.support.app import Api, running_app
 from tests.support.portal import Portal, joined_owner

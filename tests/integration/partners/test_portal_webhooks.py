@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB
-from marketplace.platform.outbound import Outbound
+from marketplace.platform.outbound.guard import Outbound
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from partners.webhooks.send import Sender
 from tests.support.app import Api, running_app

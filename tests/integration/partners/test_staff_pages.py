@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from partners.staff.second_factor import code_at
 from tests.support.app import Api, fresh_key, running_app

@@ -13,14 +13,14 @@ import pytest
 from joserfc import jwt
 from uvicorn import Server
 
-from marketplace import server
 from marketplace.app import create_app
 from marketplace.demo import oneid, oneid_pages
 from marketplace.demo.oneid import DemoPerson
 from marketplace.demo.oneid_server import RegisteredClient
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB
-from marketplace.platform.outbound import Outbound
+from marketplace.platform.outbound.guard import Outbound
+from marketplace.platform.postgres.database import DB
+from marketplace.serving import server
 from marketplace.settings import Settings
 from tests.support import today
 from tests.support.app import Api, fresh_key, running_app

@@ -11,8 +11,8 @@ import pytest
 from litestar import Request
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB, unit_of_work
-from marketplace.platform.editions import only
+from marketplace.platform.http.etags import only
+from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.settings import Settings
 from partners.onboarding.apply import apply
 from partners.onboarding.decide import admit, decide

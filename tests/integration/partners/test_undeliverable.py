@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform import mail
-from marketplace.platform.database import DB
-from marketplace.platform.events import catch_up
-from marketplace.platform.mail import MailSender
+from marketplace.platform.eventlog.events import catch_up
+from marketplace.platform.outbound import mail
+from marketplace.platform.outbound.mail import MailSender
+from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from partners.staff.invitations import Inviter
 from partners.staff.notices import Notifier

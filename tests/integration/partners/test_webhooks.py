@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.database import DB, fresh_context, unit_of_work
-from marketplace.platform.events import catch_up
-from marketplace.platform.outbound import Outbound
+from marketplace.platform.eventlog.events import catch_up
+from marketplace.platform.outbound.guard import Outbound
+from marketplace.platform.postgres.database import DB, fresh_context, unit_of_work
 from marketplace.settings import Settings
 from partners.webhooks import send
 from partners.webhooks.catalogue import catalogue_of

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketplace.kernel.announced import SAMPLE_REFERENCE, Announced
 from marketplace.kernel.keyring import KeyRing
 from marketplace.kernel.refusals import InvalidField
+from marketplace.platform.eventlog.webhook_events import SAMPLE_REFERENCE, Announced
 from marketplace.settings import Settings
 from partners.pairwise import ReferenceKey, first_key, member_reference, version_of
 from partners.webhooks.catalogue import catalogue_of, schema_of

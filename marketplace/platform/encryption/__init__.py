@@ -1,0 +1,1 @@
+"""The program's secret key in the database: checked at the start, and rotated."""

@@ -1,0 +1,116 @@
+"""Is the secret key the database's?
+
+The database keeps a fingerprint of each key under which something in it is encrypted. A program whose ring lacks one of them does
+not start. A new key is added to them at the first start with it; the old ones are forgotten when nothing is left under them
+(docs/decisions/0027-key-ring.md).
+"""
+
+import re
+from collections.abc import Sequence
+
+import asyncpg
+import msgspec
+
+from marketplace.kernel.clock import WALL
+from marketplace.kernel.keyring import InsideJson, KeyRing, Lasting, Purpose, fingerprint
+from marketplace.platform.http import paging
+from marketplace.platform.outbound import mail
+from marketplace.platform.postgres.database import Engine
+from marketplace.platform.postgres.migrate import connected
+from marketplace.platform.runtime.packages import package_classes
+from marketplace.settings import VARIABLES, Settings, SettingsError
+
+LASTING = Purpose("lasting key", ("lasting_key.key_sealed",))
+FORM_ANSWER = Purpose("answer to a form", ("form_answer.body_sealed",))
+
+COMMAND = "marketplace rotate-secret-key"
+
+_TOKEN = re.compile(rb"gAAAA[A-Za-z0-9_-]+={0,2}")
+"""What Fernet makes: its version and the highest bytes of a time stamp, in URL-safe Base64."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A column with ciphertexts."""
+
+    table: str
+    column: str
+    purpose: Purpose
+
+    def __str__(self) -> str:
+        """Return it as `table.column`."""
+        return f"{self.table}.{self.column}"
+
+    def ciphertexts(self, value: bytes) -> list[bytes]:
+        """Return the ciphertexts in a value of the column."""
+        return _TOKEN.findall(value) if isinstance(self.purpose, InsideJson) else [value]
+
+
+def places(settings: Settings) -> list[Place]:
+    """Return all columns with ciphertexts, the platform's and the packages'."""
+    of_packages = [purpose for package in package_classes(settings.packages) for purpose in package.sealed]
+    found = []
+    for purpose in (LASTING, mail.PURPOSE, FORM_ANSWER, *of_packages):
+        for column in purpose.columns:
+            table, _, name = column.partition(".")
+            found.append(Place(table, name, purpose))
+    return found
+
+
+def lasting_keys(settings: Settings) -> list[Lasting]:
+    """Return what has a key that outlives the secret keys."""
+    return [paging.KEY, *(what for package in package_classes(settings.packages) for what in package.lasting)]
+
+
+def complaint(ring: KeyRing, marks: Sequence[bytes]) -> SettingsError | None:
+    """Return why the ring is not the one for a database with these fingerprints, or None."""
+    missing = set(marks) - {fingerprint(key) for key in ring.all}
+    old = VARIABLES["secret_keys_old"]
+    if not missing:
+        return None
+    if fingerprint(ring.present) in marks:
+        return SettingsError(old, f"lacks a key that this database still needs; put it back and run `{COMMAND}` first")
+    return _not_the_key()
+
+
+def _not_the_key() -> SettingsError:
+    return SettingsError(
+        VARIABLES["secret_key"],
+        "is not the key of this database; set the one that it had, or,"
+        f" to replace that one, name it in {VARIABLES['secret_keys_old']} as well",
+    )
+
+
+async def check(connection: asyncpg.Connection | Engine, ring: KeyRing) -> None:
+    """Raise SettingsError if the database has fingerprints and the ring is not the one for them."""
+    if await connection.fetchval("SELECT to_regclass('secret_key_mark')") is None:
+        return
+    rows = await connection.fetch("SELECT fingerprint FROM secret_key_mark")
+    if (why := complaint(ring, [row["fingerprint"] for row in rows])) is not None:
+        raise why
+
+
+async def settle(dsn: str, settings: Settings) -> None:
+    """Write down in a migrated database which key is its, and its lasting keys, unless that is there. `dsn` is the owner's.
+
+    Raises SettingsError.
+    """
+    ring = settings.keys
+    async with connected(dsn) as connection, connection.transaction():
+        await connection.execute("LOCK TABLE secret_key_mark IN SHARE ROW EXCLUSIVE MODE")
+        await check(connection, ring)
+        await connection.execute(
+            "INSERT INTO secret_key_mark (fingerprint, since) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            fingerprint(ring.present),
+            WALL.now(),
+        )
+        await connection.executemany(
+            "INSERT INTO lasting_key (name, key_sealed) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            [(what.name, ring.encrypt(LASTING, what.of(ring.present))) for what in lasting_keys(settings)],
+        )
+
+
+async def load(connection: asyncpg.Connection | Engine, ring: KeyRing) -> None:
+    """Give the ring the database's lasting keys. Raises SettingsError if it is not the ring for this database."""
+    await check(connection, ring)
+    rows = await connection.fetch("SELECT name, key_sealed FROM lasting_key")
+    ring.keep({row["name"]: ring.decrypt(LASTING, row["key_sealed"]) for row in rows})

@@ -1,0 +1,1 @@
+"""The event log with its consumers, scheduled jobs, and the audit chain."""

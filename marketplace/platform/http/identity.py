@@ -1,0 +1,376 @@
+"""Who is asking: bearer tokens of four audiences, each refused by the three others before any look-up."""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import msgspec
+import structlog
+from joserfc import jwt
+from joserfc.jwk import KeySet
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from marketplace.kernel.clock import WALL
+from marketplace.kernel.refusals import Explanation, Kind, Refusal
+from marketplace.kernel.text import Text
+from marketplace.platform.http import rate_limits
+from marketplace.platform.validation.foreign import UnreadableError, verify_jwt
+
+logger = structlog.get_logger()
+
+AudienceName = Literal["members", "partner", "points", "admin"]
+COUNTED: frozenset[AudienceName] = frozenset({"partner", "points"})
+"""Audiences whose callers are programs: each of their requests is counted. Bad tokens are counted at every door."""
+
+Role = Literal["operations", "finance", "finance_approver", "auditor"]
+
+_LEEWAY_S = 10
+_MAX_TOKEN = 8192
+_CACHE = 20_000
+_ACCESS_TOKEN_TYPES = {"at+jwt", "application/at+jwt"}
+_SCHEMES = ("bearer", "dpop")
+_ADMITTED = "admitted"
+
+
+class Unauthenticated(Refusal):
+    """A token that is not good here."""
+
+    kind = Kind.UNAUTHENTICATED
+    code = "unauthenticated"
+    oauth_error: ClassVar[str] = "invalid_token"
+    zh = "访问令牌无效：{zh_reason}。"
+    en = "The access token is not good here: {en_reason}."
+    explanation = Explanation(
+        Text("没有访问令牌，或令牌无效、已过期。", "There is no access token, or it is not valid or has expired."),
+        Text(
+            "请获取新的令牌，以 Authorization: Bearer 发送。",
+            "Request a new token and send it as `Authorization: Bearer`.",
+        ),
+    )
+
+    def __init__(self, zh_reason: str, en_reason: str) -> None:
+        """Say why in both languages."""
+        super().__init__(zh_reason=zh_reason, en_reason=en_reason)
+
+
+class NoToken(Unauthenticated):
+    """No token was sent."""
+
+    oauth_error = ""
+
+    def __init__(self) -> None:
+        """There is nothing more to say."""
+        super().__init__("缺少 Bearer 令牌", "there is no bearer token")
+
+
+class Expired(Unauthenticated):
+    """The token was good until a moment ago."""
+
+    def __init__(self) -> None:
+        """There is nothing more to say."""
+        super().__init__("已过期", "it has expired")
+
+
+class ProofNeeded(Unauthenticated):
+    """The token is bound to a key, and whoever sent it did not show that they hold it; or it is not, and came as if it were."""
+
+    code = "invalid_dpop_proof"
+    explanation = Explanation(
+        Text("DPoP 证明缺失或无效。", "The DPoP proof is missing or not valid."),
+        Text("请按 RFC 9449 为该请求生成新的证明。", "Create a fresh proof for this request as RFC 9449 says."),
+    )
+    oauth_error = "invalid_dpop_proof"
+
+
+class InsufficientScope(Refusal):
+    """The token is good, but not for this."""
+
+    kind = Kind.FORBIDDEN
+    code = "insufficient_scope"
+    oauth_error: ClassVar[str] = "insufficient_scope"
+    zh = "访问令牌缺少权限：{needed}。"
+    en = "The access token lacks {needed}."
+    explanation = Explanation(
+        Text("访问令牌缺少此操作所需的权限。", "The access token lacks the scope that the operation needs."),
+        Text("请为客户端申请该权限，再获取新的令牌。", "Have the scope granted to the client and request a new token."),
+    )
+
+    @property
+    def scope(self) -> str:
+        """The scope that the token would need; a role is none."""
+        needed = str(self.details["needed"])
+        return needed if ":" in needed else ""
+
+
+class IdentityUnavailable(Refusal):
+    """The issuer's keys cannot be fetched now."""
+
+    kind = Kind.UNAVAILABLE
+    code = "identity_unavailable"
+    zh = "身份服务暂时不可用，请稍后再试。"
+    en = "The identity service does not answer; try again shortly."
+    explanation = Explanation(
+        Text(
+            "身份服务暂时无法访问，令牌无法验证。",
+            "The identity provider cannot be reached, so the token cannot be verified.",
+        ),
+        Text("请稍后重试。", "Try again after Retry-After."),
+    )
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who a verified token speaks for."""
+
+    audience: AudienceName
+    subject: str
+    client_id: str
+    scopes: frozenset[str]
+    roles: frozenset[str]
+    claims: dict[str, Any]
+    expires_at: float
+
+    @property
+    def actor(self) -> str:
+        """The name under which the audit and idempotency know the caller."""
+        return f"{self.audience}:{self.subject}"
+
+
+KeySource = Callable[[bool], Awaitable[KeySet]]
+"""Gives an issuer's public keys, the same object as long as they are the same; `True` asks for fresh ones, since a token is not
+good by those."""
+
+Possession = Callable[[ASGIConnection[Any, Any, Any, Any], Caller, str], Awaitable[None]]
+"""Sees the proof that whoever sends a token holds the key to which it is bound (RFC 9449). Raises Unauthenticated."""
+
+
+class Verifier(msgspec.Struct, frozen=True):
+    """One audience: whose tokens are good there, and for what resource."""
+
+    name: AudienceName
+    issuer: str
+    audience: str
+    keys: KeySource
+    token_types: frozenset[str]
+    possession: Possession | None = None
+
+
+class _Verified(NamedTuple):
+    """A verified token's caller, and the keys by which it was good."""
+
+    caller: Caller
+    keys: KeySet
+
+
+class Identity:
+    """Verifies bearer tokens and remembers verified ones (a verification costs 40 to 140 µs) until the issuer's keys change: a
+    token of a key that was withdrawn must not outlive it here. One that has expired is remembered as well: whoever sends it
+    again and again is not counted for it, and has no signature verified by it.
+    """
+
+    def __init__(self) -> None:
+        """Begin with no audience; packages add theirs."""
+        self._verifiers: dict[str, Verifier] = {}
+        self._verified: OrderedDict[tuple[str, str], _Verified] = OrderedDict()
+
+    def accept(
+        self, name: AudienceName, issuer: str, audience: str, keys: KeySource, possession: Possession | None = None
+    ) -> None:
+        """Accept the issuer's tokens for an audience. Tokens must say that they are access tokens (RFC 9068 §4).
+
+        With `possession` the issuer is our own: its tokens name one audience, as a text, and may be bound to a key.
+        """
+        types = frozenset(_ACCESS_TOKEN_TYPES)
+        self._verifiers[name] = Verifier(name, issuer, audience, keys, types, possession)
+
+    async def caller(self, request: ASGIConnection[Any, Any, Any, Any], name: AudienceName) -> Caller:
+        """Return who asks: whom `admit` let in with this request, or whose token it is.
+
+        Raises Unauthenticated, and RateLimited for a token not seen yet, from an address that sent too many bad ones: what is
+        refused costs a signature check as well. A member's or a person's token that has just expired is no bad one: thousands
+        of phones behind one address wake up with such a token and renew it.
+        """
+        admitted: Caller | None = request.scope["state"].get(_ADMITTED)
+        if admitted is not None and admitted.audience == name:
+            return admitted
+        try:
+            return await self._whose(request, name)
+        except NoToken:
+            raise
+        except Unauthenticated as refusal:
+            if name in COUNTED or not isinstance(refusal, Expired):
+                await rate_limits.count_bad_token(request)
+            raise
+
+    async def _whose(self, request: ASGIConnection[Any, Any, Any, Any], name: AudienceName) -> Caller:
+        _, token = _sent(_authorization(request))
+        verifier = self._verifiers[name]
+        keys = await verifier.keys(False)
+        known = self._verified.get((name, token))
+        if known is None or known.keys is not keys:
+            rate_limits.check_bad_tokens(request)
+            known = self._verified[name, token] = await _verify(token, verifier, keys)
+            if len(self._verified) > _CACHE:
+                self._verified.popitem(last=False)
+        if known.caller.expires_at <= WALL.unix_s():
+            raise Expired
+        return known.caller
+
+    def remembered(self, name: AudienceName, token: str) -> Caller | None:
+        """Return whose token it was when it was verified here, or None for one that was not, or not lately."""
+        known = self._verified.get((name, token))
+        return None if known is None else known.caller
+
+    async def admit(self, request: ASGIConnection[Any, Any, Any, Any], name: AudienceName) -> Caller:
+        """Return who asks, as `caller` does, once it is seen that they may use the token: the guard, once for each request.
+
+        A program is counted before its proof is looked at, which costs a row. A token that is bound to a key comes as DPoP, with
+        a proof; any other one as Bearer (RFC 9449 §7). Raises Unauthenticated, RateLimited.
+        """
+        caller = await self.caller(request, name)
+        if name in COUNTED:
+            await rate_limits.count(request, "client", caller.client_id)
+        scheme, token = _sent(_authorization(request))
+        possession = self._verifiers[name].possession
+        bound = possession is not None and "cnf" in caller.claims
+        if (scheme == "dpop") != bound:
+            raise ProofNeeded(
+                "令牌类型与请求方式不符",
+                "it is bound to a key and must come as DPoP, or is not and must come as Bearer",
+            )
+        if bound and possession is not None:
+            await possession(request, caller, token)
+        request.scope["state"][_ADMITTED] = caller
+        return caller
+
+
+async def _verify(token: str, verifier: Verifier, keys: KeySet) -> _Verified:
+    decoded, keys = await _decode(token, verifier, keys)
+    kind = str(decoded.header.get("typ", "")).lower()
+    claims = decoded.claims
+    if kind not in verifier.token_types:
+        raise Unauthenticated("不是访问令牌", "it is not an access token")
+    if claims.get("iss") != verifier.issuer:
+        raise Unauthenticated("签发者不符", "its issuer is another")
+    # Our own tokens name one audience; a list is somebody else's making (other issuers may send a list of one).
+    listed = [] if verifier.possession else [[verifier.audience]]
+    if claims.get("aud") not in (verifier.audience, *listed):
+        raise Unauthenticated("受众不符", "it was issued for another audience")
+    now = WALL.unix_s()
+    expires_at, subject = claims.get("exp"), claims.get("sub")
+    if not isinstance(expires_at, int | float):
+        raise Unauthenticated("没有到期时间", "it does not say when it expires")
+    if any(_later(claims.get(name), now) for name in ("nbf", "iat")):
+        raise Unauthenticated("尚未生效", "it is not valid yet")
+    if not isinstance(subject, str) or not subject:
+        raise Unauthenticated("缺少主体", "it names no subject")
+    return _Verified(_caller(verifier.name, subject, claims, float(expires_at)), keys)
+
+
+async def _decode(token: str, verifier: Verifier, keys: KeySet) -> tuple[jwt.Token, KeySet]:
+    """Return the token, and the keys by which it is good: newer ones than those given, if it may be of a new key."""
+    while True:
+        try:
+            return verify_jwt(token, keys), keys
+        except UnreadableError as error:
+            earlier, keys = keys, await verifier.keys(True)
+            if keys is earlier:  # they would say the same again
+                raise Unauthenticated("签名或格式有误", "its signature or form is wrong") from error
+
+
+def _caller(name: AudienceName, subject: str, claims: dict[str, Any], expires_at: float) -> Caller:
+    scope, roles = claims.get("scope", ""), claims.get("roles", [])
+    return Caller(
+        audience=name,
+        subject=subject,
+        client_id=str(claims.get("client_id", "")),
+        scopes=frozenset(scope.split()) if isinstance(scope, str) else frozenset(),
+        roles=frozenset(role for role in roles if isinstance(role, str)) if isinstance(roles, list) else frozenset(),
+        claims=claims,
+        expires_at=expires_at,
+    )
+
+
+def _authorization(request: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """Return the header as it came. The framework would make a dictionary of all of them, which costs more than all the rest."""
+    for name, value in request.scope["headers"]:
+        if name == b"authorization":
+            return str(value, "latin-1")
+    return ""
+
+
+def _sent(header: str) -> tuple[str, str]:
+    # Not remembered: what a stranger sent stays here no longer than its request.
+    scheme, _, token = header.partition(" ")
+    scheme, token = scheme.lower(), token.strip()
+    if scheme not in _SCHEMES or not token:
+        raise NoToken
+    if len(token) > _MAX_TOKEN:
+        raise Unauthenticated("令牌过长", "it is too long")
+    return scheme, token
+
+
+def _later(instant: Any, now: float) -> bool:
+    return instant is not None and (not isinstance(instant, int | float) or instant > now + _LEEWAY_S)
+
+
+def need_scope(caller: Caller, scope: str) -> None:
+    """Raise InsufficientScope unless the token has the scope."""
+    if scope not in caller.scopes:
+        raise InsufficientScope(needed=scope)
+
+
+def need_role(caller: Caller, *roles: Role) -> None:
+    """Raise InsufficientScope unless the person has one of the roles."""
+    if not caller.roles.intersection(roles):
+        raise InsufficientScope(needed=" / ".join(roles))
+
+
+_AUDIENCES: tuple[tuple[str, AudienceName], ...] = (
+    ("/v1/partner/", "partner"),
+    ("/v1/points/", "points"),
+    ("/v1/admin/", "admin"),
+    ("/v1/finance/", "admin"),
+    ("/v1/", "members"),
+)
+"""Prefix -> whose tokens are good there; the first that fits counts."""
+
+
+def audience_of(path: str) -> AudienceName | None:
+    """Return whose tokens are good at the path, or None where none is asked for."""
+    for prefix, name in _AUDIENCES:
+        if path.startswith(prefix):
+            return name
+    return None
+
+
+async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Litestar guard of the whole application: no body is read, and nothing looked up, before the token is good.
+
+    The route's `opt` may ask for a `scope`, names the staff `roles` that may, or says that it is `public`; `counted` makes a
+    public one count its requests by address, as `admit` counts those of OAuth clients by client. Members and staff are not
+    counted: half a million of them come at once on a member day, and each is one person.
+    """
+    audience = audience_of(connection.scope["path"])
+    if audience is None or handler.opt.get("public"):
+        if handler.opt.get("counted"):
+            await rate_limits.count(connection, "address", rate_limits.address_of(connection))
+        return
+    identity: Identity = connection.app.state.identity
+    caller = await identity.admit(connection, audience)
+    if "scope" in handler.opt:
+        need_scope(caller, handler.opt["scope"])
+    if audience == "admin":
+        need_role(caller, *handler.opt.get("roles", ()))
+
+
+async def admin(request: Request[Any, Any, Any]) -> Caller:
+    """Litestar dependency: the operations, finance or audit person who asks; the guard has seen to their role."""
+    return await identity_of(request).caller(request, "admin")
+
+
+def identity_of(request: Request[Any, Any, Any]) -> Identity:
+    """Return the application's identity service."""
+    identity: Identity = request.app.state.identity
+    return identity

@@ -1,0 +1,211 @@
+"""Errors as RFC 9457 problem documents. The only module that turns a refusal into an HTTP status."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import msgspec.inspect
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.params import PathParameter
+from litestar.types import ExceptionHandlersMap
+
+from marketplace.kernel.refusals import InvalidFields, Kind, NotFound, Refusal, Wrong, WrongState
+from marketplace.kernel.states import TransitionRefusedError
+from marketplace.kernel.text import preferred_language
+from marketplace.platform.http.challenge import BEARER, refused_token
+from marketplace.platform.http.refusals import (
+    OF_THE_FRAMEWORK,
+    BadRequest,
+    HttpRefusal,
+    InternalFault,
+    ServiceUnavailable,
+)
+from marketplace.platform.http.responses import Answer
+from marketplace.platform.postgres.connection_errors import is_away
+from marketplace.platform.validation.expectations import expected
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUS: dict[Kind, int] = {
+    Kind.INVALID: 400,
+    Kind.UNAUTHENTICATED: 401,
+    Kind.FORBIDDEN: 403,
+    Kind.NOT_FOUND: 404,
+    Kind.CONFLICT: 409,
+    Kind.UNPROCESSABLE: 422,
+    Kind.PRECONDITION: 412,
+    Kind.TOO_MANY: 429,
+    Kind.UNAVAILABLE: 503,
+}
+
+MOST_ERRORS = 100
+"""Faults in one answer; `errors_total` says how many there are, where that is more."""
+
+logger = structlog.get_logger()
+
+
+HttpRequest = Request[Any, Any, Any]
+"""A request, whatever its user and state are."""
+
+
+def problem_body(refusal: Refusal, language: str, request_id: str = "") -> dict[str, Any]:
+    """Return the problem document of a refusal as JSON values; the refusal's details stand beside the standard members."""
+    message = refusal.message(language)
+    details = {name: value for name, value in refusal.details.items() if not name.startswith(("zh_", "en_"))}
+    body: dict[str, Any] = {
+        "type": f"/problems/{refusal.code}",
+        "code": refusal.code,
+        "title": message,
+        "status": status_of(refusal),
+    }
+    if isinstance(refusal, InvalidFields):
+        body |= _errors(refusal.wrong, language)
+        del details["field"]
+    elif refusal.kind is Kind.INVALID and "field" in details:
+        reason = refusal.details.get("en_reason" if language == "en" else "zh_reason", message)
+        body["errors"] = [{"field": details.pop("field"), "message": reason}]
+    if request_id:
+        body["request_id"] = request_id
+    return {**details, **body}
+
+
+def status_of(refusal: Refusal) -> int:
+    """Return the HTTP status of a refusal."""
+    return refusal.status if isinstance(refusal, HttpRefusal) else STATUS[refusal.kind]
+
+
+def _errors(wrong: Sequence[Wrong], language: str) -> dict[str, Any]:
+    told = wrong[:MOST_ERRORS]
+    errors = [{"field": one.field, "message": one.en if language == "en" else one.zh} for one in told]
+    return {"errors": errors} if len(wrong) == len(told) else {"errors": errors, "errors_total": len(wrong)}
+
+
+def respond(
+    request: HttpRequest, status: int, body: dict[str, Any], headers: dict[str, str] | None = None
+) -> Response[bytes]:
+    """Return a problem document as the answer."""
+    request_id = _request_id(request)
+    if request_id:
+        body.setdefault("request_id", request_id)
+    answer_headers = dict(headers or {})
+    if status == 401:
+        answer_headers.setdefault("WWW-Authenticate", BEARER)
+    if status == 503:
+        answer_headers.setdefault("Retry-After", "1")
+    return Answer(msgspec.json.encode(body), status, MEDIA_TYPE, answer_headers)
+
+
+def _request_id(request: HttpRequest) -> str:
+    return str(request.scope.get("state", {}).get("request_id", ""))
+
+
+def language_of(request: HttpRequest) -> str:
+    """Return the language that the caller asked for."""
+    return preferred_language(request.headers.get("accept-language"))
+
+
+def handle_refusal(request: HttpRequest, refusal: Refusal) -> Response[bytes]:
+    """Answer a business refusal; a field says how long to wait (`retry_after`), or what is wrong with a token (`oauth_error`)."""
+    headers = {}
+    if "retry_after" in refusal.details:
+        headers["Retry-After"] = str(refusal.details["retry_after"])
+    if error := getattr(refusal, "oauth_error", ""):
+        sent = request.headers.get("authorization", "")
+        headers["WWW-Authenticate"] = refused_token(error, sent, getattr(refusal, "scope", ""))
+    return respond(request, status_of(refusal), problem_body(refusal, language_of(request)), headers)
+
+
+def handle_transition(request: HttpRequest, refusal: TransitionRefusedError) -> Response[bytes]:
+    """Answer a step that the transition table does not have."""
+    return handle_refusal(request, WrongState(refusal.action, refusal.state, refusal.allowed))
+
+
+def handle_validation(request: HttpRequest, error: ValidationException) -> Response[bytes]:
+    """Answer a request that does not fit its handler in what the framework itself looks at: path, headers, a missing body."""
+    found = error.extra if isinstance(error.extra, list) else []
+    wrong = [_wrong(request, str(item.get("key") or "")) for item in found]
+    return handle_refusal(
+        request, InvalidFields(wrong or [Wrong("request", "格式不正确。", "is not in the expected form.")])
+    )
+
+
+def _wrong(request: HttpRequest, key: str) -> Wrong:
+    if key == "data":
+        return Wrong("body", "请求体为空，请发送 JSON 对象。", "is empty: send a JSON object.")
+    if key in request.path_params:
+        taken = request.route_handler.parsed_fn_signature.parameters[key].annotation
+        return Wrong(key, *expected(msgspec.inspect.type_info(taken)))
+    return Wrong(key or "request", "格式不正确。", "is not in the expected form.")
+
+
+def handle_http(request: HttpRequest, error: HTTPException) -> Response[bytes]:
+    """Answer what the framework refuses: no route, wrong method, unreadable body."""
+    status = error.status_code
+    if status >= 500:
+        return handle_unexpected(request, error)
+    body = problem_body(OF_THE_FRAMEWORK.get(status, BadRequest)(), language_of(request)) | {"status": status}
+    if status == 400:
+        body |= _errors([Wrong("body", "无法解读。", "cannot be read.")], language_of(request))
+    return respond(request, status, body, dict(error.headers or {}))
+
+
+def handle_lock_timeout(request: HttpRequest, error: asyncpg.PostgresError) -> Response[bytes]:
+    """Answer a lock that was not had in time: nothing was done, and it may work in a moment."""
+    logger.warning("lock_timeout", error=str(error), path=request.url.path, request_id=_request_id(request))
+    return handle_refusal(request, ServiceUnavailable())
+
+
+def handle_away(request: HttpRequest, error: Exception) -> Response[bytes]:
+    """Answer a database that is gone for now: it comes back, and the same request with the same key finds out."""
+    if not is_away(error):
+        return handle_unexpected(request, error)
+    logger.warning("database_away", error=repr(error), path=request.url.path, request_id=_request_id(request))
+    return handle_refusal(request, ServiceUnavailable())
+
+
+def handle_unexpected(request: HttpRequest, error: Exception) -> Response[bytes]:
+    """Answer a fault of ours: logged whole, told without its inside."""
+    logger.error("unexpected", path=request.url.path, exc_info=error, request_id=_request_id(request))
+    return handle_refusal(request, InternalFault())
+
+
+EXCEPTION_HANDLERS: ExceptionHandlersMap = {
+    Refusal: handle_refusal,
+    TransitionRefusedError: handle_transition,
+    ValidationException: handle_validation,
+    HTTPException: handle_http,
+    asyncpg.LockNotAvailableError: handle_lock_timeout,
+    asyncpg.DeadlockDetectedError: handle_lock_timeout,
+    asyncpg.QueryCanceledError: handle_lock_timeout,
+    asyncpg.PostgresConnectionError: handle_away,
+    asyncpg.OperatorInterventionError: handle_away,
+    asyncpg.TooManyConnectionsError: handle_away,
+    asyncpg.InterfaceError: handle_away,
+    asyncpg.InternalClientError: handle_away,
+    OSError: handle_away,
+    Exception: handle_unexpected,
+}
+
+
+PathId = Annotated[str, PathParameter(schema_extra={"format": "uuid"})]
+"""An id in a path, described as a UUID. It is read as a text: what is no UUID is not found, and not malformed."""
+
+
+def parse_id(text: str) -> UUID | None:
+    """Return the UUID that the text spells, or None."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def path_id(text: str) -> UUID:
+    """Return the id in a path. Raises NotFound: an id that is no UUID is simply not there."""
+    found = parse_id(text)
+    if found is None:
+        raise NotFound
+    return found

@@ -1,0 +1,78 @@
+"""The running checks over HTTP, and as metrics."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from litestar import Request, get, post
+from litestar.di import NamedDependency
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+from marketplace.kernel.refusals import Refusal
+from marketplace.platform.http.identity import Caller
+from marketplace.platform.invariants.checker import check_now, declared
+from marketplace.platform.invariants.report import Invariants, report
+from marketplace.platform.postgres.connection_errors import is_away
+from marketplace.platform.runtime.packages import Package
+
+ROLES = ["operations", "finance", "auditor"]
+
+logger = structlog.get_logger()
+
+
+@get(
+    "/v1/admin/invariants",
+    tags=["operations"],
+    operation_id="get_invariants",
+    summary="Get the results of the running invariants",
+    opt={"roles": ROLES},
+)
+async def invariants(request: Request[Any, Any, Any], staff: NamedDependency[Caller]) -> Invariants:  # noqa: ARG001 - the guard
+    """What the running checks have found: wallet = lots = postings, stock, book sums, events consumed, the audit chain."""
+    return await report(declared(request.app.state.packages))
+
+
+@post(
+    "/v1/admin/invariants/check",
+    status_code=200,
+    tags=["operations"],
+    operation_id="check_invariants",
+    summary="Check the running invariants now",
+    opt={"roles": ROLES},
+)
+async def check(request: Request[Any, Any, Any], staff: NamedDependency[Caller]) -> Invariants:  # noqa: ARG001 - the guard
+    """Go through everything once, as of now, and answer when that is done: in seconds, or minutes where there is very much."""
+    return await check_invariants(request.app.state.packages)
+
+
+async def check_invariants(packages: Sequence[Package]) -> Invariants:
+    """Look at all invariants of the packages, and the platform's own, and return what is known then."""
+    return await check_now(declared(packages), all_of_them=True)
+
+
+async def invariant_metrics(packages: Sequence[Package]) -> bytes:
+    """Return what the running checks have found as gauges, in Prometheus' text format; nothing if it cannot be read.
+
+    The instant of an invariant that was never true is 0.
+    """
+    registry = CollectorRegistry()
+    holds = Gauge("marketplace_invariant_holds", "1 while no breach is known", ["name"], registry=registry)
+    last_true = Gauge(
+        "marketplace_invariant_last_true_timestamp_seconds", "When all of it was last true", ["name"], registry=registry
+    )
+    rows = Gauge("marketplace_invariant_rows", "Rows that the checks read", ["name"], registry=registry)
+    try:
+        found = await report(declared(packages))
+    except Exception as error:
+        if not (is_away(error) or isinstance(error, Refusal)):
+            raise
+        logger.warning("invariants_unknown", error=str(error))
+        return b""
+    for one in found.invariants:
+        holds.labels(one.name).set(one.holds)
+        last_true.labels(one.name).set(one.last_true.timestamp() if one.last_true else 0)
+        rows.labels(one.name).set(one.rows)
+    return generate_latest(registry)
+
+
+ROUTES = [invariants, check]

@@ -1,0 +1,240 @@
+"""What must always hold, cut into ranges that can be looked at one at a time.
+
+`checker.py` looks at them; `invariant_report.py` tells what was found.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import pairwise
+from typing import Any, Protocol
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from marketplace.kernel.clock import WALL
+from marketplace.kernel.ids import BUCKETS
+from marketplace.platform.eventlog import audit
+
+SHOWN = 5
+"""How many breaches are kept and shown; how many there are is counted."""
+
+LATE = "1 minute"
+"""How long an event may wait for a consumer before that counts as standing still."""
+
+Fetch = Callable[..., Awaitable[Sequence[asyncpg.Record]]]
+"""The `fetch` of an open unit of work; `DB.fetch` will do where one statement is all."""
+
+Bound = int | UUID
+
+
+class Range(msgspec.Struct, frozen=True):
+    """From `low` to `high`, both in it, as texts that sort as the keys do; both empty for the whole."""
+
+    low: str = ""
+    high: str = ""
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """How an invariant's rows are divided: by bucket, by an id, or not at all.
+
+    `key` says what a range is of: `bucket`, the name of an id as it stands in the events' payloads, or nothing. `keys` gives the
+    distinct ids from $1 to $2 in their order; a range is divided there, so that the parts are alike in size.
+    """
+
+    key: str = ""
+    keys: str = ""
+
+    @property
+    def everything(self) -> Range:
+        """The one range that holds all keys there can ever be."""
+        if self.key == "bucket":
+            return Range(_bucket(0), _bucket(BUCKETS - 1))
+        return Range(str(UUID(int=0)), str(UUID(int=2**128 - 1))) if self.key else Range()
+
+    def bounds(self, part: Range) -> tuple[Bound, ...]:
+        """Return the range as parameters $1 and $2 of a statement; none for the whole."""
+        if not self.key:
+            return ()
+        kind: Callable[[str], Bound] = int if self.key == "bucket" else UUID
+        return kind(part.low), kind(part.high)
+
+    def only(self, key: UUID) -> Range:
+        """Return the range of one id."""
+        return Range(str(key), str(key))
+
+    async def divide(self, fetch: Fetch, part: Range, parts: int) -> list[Range]:
+        """Return the range in as many parts of about the same size, or in fewer where it has not so many keys."""
+        if self.key == "bucket":
+            low, high = int(part.low), int(part.high)
+            keys: list[Bound] = list(range(low, high + 1))
+        elif self.key:
+            keys = [row[0] for row in await fetch(self.keys, *self.bounds(part))]
+        else:
+            return [part]
+        count = max(1, min(parts, len(keys)))
+        # Each part but the first begins with a key that is there; the first and the last reach to the range's own ends.
+        starts = [keys[len(keys) * place // count] for place in range(1, count)]
+        ends = [part.low, *(_text(start) for start in starts)]
+        befores = [*(_text(_before(start)) for start in starts), part.high]
+        return [Range(low, high) for low, high in zip(ends, befores, strict=True)]
+
+
+def _bucket(bucket: int) -> str:
+    return f"{bucket:04d}"
+
+
+def _text(key: Bound) -> str:
+    return _bucket(key) if isinstance(key, int) else str(key)
+
+
+def _before(key: Bound) -> Bound:
+    return key - 1 if isinstance(key, int) else UUID(int=key.int - 1)
+
+
+BY_BUCKET = Cut("bucket")
+WHOLE = Cut()
+
+
+class Looked(msgspec.Struct, frozen=True):
+    """What a look at a range found: how many rows, how many breaches, and the first of those.
+
+    `memo` is handed to the next look. `finished` is false where that look has to go on from there before anything is known.
+    """
+
+    rows: int
+    broken: int
+    breaches: Sequence[dict[str, Any]] = ()
+    memo: dict[str, Any] | None = None
+    finished: bool = True
+
+
+class Check(Protocol):
+    """Something that must always hold, and a way to look whether it does."""
+
+    @property
+    def name(self) -> str:
+        """What holds, in a few words: the name under which it is reported."""
+
+    @property
+    def cut(self) -> Cut:
+        """How its rows are divided."""
+
+    @property
+    def stops_payouts(self) -> bool:
+        """Whether no money leaves while it is breached."""
+
+    async def look(self, fetch: Fetch, part: Range, memo: dict[str, Any] | None = None) -> Looked:
+        """Look at one range: only reading, and in one snapshot if `fetch` is a transaction's that has one."""
+
+
+class Invariant(msgspec.Struct, frozen=True):
+    """A check that is one statement.
+
+    `compares` gives a line for each thing that is held against another: `holds`; `rows`, how many rows of the database were
+    read for it; and the columns that a breach shows. It takes the range as $1 and $2, and must read no more than the range.
+
+    With `consumer` the statement also gets, as $3 to $5, how far that consumer has read; see CONSUMED and WAITING.
+    """
+
+    name: str
+    compares: str
+    cut: Cut = WHOLE
+    consumer: str = ""
+    stops_payouts: bool = True
+
+    async def look(self, fetch: Fetch, part: Range, memo: dict[str, Any] | None = None) -> Looked:  # noqa: ARG002 - the protocol's
+        """Look at one range, in one statement."""
+        values: list[Any] = [*self.cut.bounds(part)]
+        if self.consumer:
+            values += await _reached(fetch, self.consumer)
+        (row,) = await fetch(_LOOK.format(compares=self.compares), *values)
+        return Looked(row["rows"], row["broken"], row["breaches"] or ())
+
+
+_LOOK = f"""
+SELECT coalesce(sum(line.rows), 0)::bigint AS rows, count(*) FILTER (WHERE line.holds IS NOT TRUE) AS broken,
+       (array_agg(to_jsonb(line) - ARRAY['holds', 'rows']) FILTER (WHERE line.holds IS NOT TRUE))[1:{SHOWN}] AS breaches
+FROM ({{compares}}) AS line
+"""
+
+CONSUMED = (
+    "(pg_visible_in_snapshot(e.xid, $3::text::pg_snapshot)"
+    " OR (e.seq <= $5 AND pg_visible_in_snapshot(e.xid, $4::text::pg_snapshot)))"
+)
+"""Whether the Invariant's consumer has taken the event `e`: it lay before its window, or in what it has read of it."""
+
+WAITING = f"(e.xid >= pg_snapshot_xmin($3::text::pg_snapshot) AND NOT {CONSUMED})"
+"""The contrary, said so that the index on `xid` finds it."""
+
+_REACHED = """
+SELECT coalesce(begins.snapshot::text, '3:3:'), coalesce(ends.snapshot::text, '3:3:'), p.seq
+FROM consumer_position p LEFT JOIN event_tick begins ON begins.id = p.tick
+LEFT JOIN LATERAL (SELECT t.snapshot FROM event_tick t WHERE t.id > p.tick ORDER BY t.id LIMIT 1) ends ON true
+WHERE p.consumer = $1
+"""
+
+
+async def _reached(fetch: Fetch, consumer: str) -> Sequence[Any]:
+    rows = await fetch(_REACHED, consumer)
+    return tuple(rows[0]) if rows else ("3:3:", "3:3:", 0)
+
+
+class EventsConsumed(msgspec.Struct, frozen=True):
+    """Each consumer of the log keeps up: no error stands, and nothing waits for longer than a minute.
+
+    Rows are the events that the consumers took. A lag alone stops no payout: a month is closed after its consumer caught up.
+    """
+
+    consumers: tuple[str, ...]
+    name: str = "events consumed"
+    cut: Cut = WHOLE
+    stops_payouts: bool = False
+
+    async def look(self, fetch: Fetch, part: Range, memo: dict[str, Any] | None = None) -> Looked:  # noqa: ARG002 - the protocol's
+        """Look at every consumer's position."""
+        (row,) = await fetch(_LOOK.format(compares=_POSITIONS), list(self.consumers), WALL.now())
+        return Looked(row["rows"], row["broken"], row["breaches"] or ())
+
+
+# A tick is cut when something was committed: the first one past a position says since when that waits.
+_POSITIONS = f"""
+SELECT p.error IS NULL AND (waiting.since IS NULL OR waiting.since >= $2::timestamptz - interval '{LATE}') AS holds,
+       coalesce(p.handled, 0) AS rows, wanted.consumer, p.error, waiting.since AS waiting_since
+FROM unnest($1::text[]) AS wanted (consumer) LEFT JOIN consumer_position p USING (consumer)
+CROSS JOIN LATERAL (SELECT min(t.at) AS since FROM event_tick t WHERE t.id > coalesce(p.tick, 0)) AS waiting
+"""
+
+
+class AuditChain(msgspec.Struct, frozen=True):
+    """Each entry of the audit follows from the one before, and the last one is the head.
+
+    A look goes on where the last one ended; once a day, and whenever `memo` is not handed over, it begins with the first entry.
+    """
+
+    name: str = "audit chain"
+    cut: Cut = WHOLE
+    stops_payouts: bool = True
+
+    async def look(self, fetch: Fetch, part: Range, memo: dict[str, Any] | None = None) -> Looked:  # noqa: ARG002 - the protocol's
+        """Follow the chain for some thousand entries; unfinished until the last one is reached."""
+        begun = audit.Followed() if memo is None else msgspec.convert(memo, audit.Followed)
+        found = await audit.follow(fetch, begun)
+        if found.broken is not None:
+            # Without a memo: whoever looks next begins anew, so that the breach stands until it is mended.
+            return Looked(found.entries, 1, [{"entry": found.broken}])
+        return Looked(found.entries, 0, memo=msgspec.to_builtins(found), finished=found.finished)
+
+
+def bucket_of_sql(column: str) -> str:
+    """Return what `kernel.ids.bucket_of` says, for a column of ids in a statement."""
+    return f"((get_byte(uuid_send({column}), 14) & 3) << 8 | get_byte(uuid_send({column}), 15))"
+
+
+def gapless(parts: Sequence[Range], cut: Cut) -> bool:
+    """Return whether the ranges, in order, cover everything without gap or overlap."""
+    whole = cut.everything
+    if not parts or (parts[0].low, parts[-1].high) != (whole.low, whole.high):
+        return False
+    if not cut.key:
+        return len(parts) == 1
+    return all(_before(cut.bounds(after)[0]) == cut.bounds(before)[1] for before, after in pairwise(parts))

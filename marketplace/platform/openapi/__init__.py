@@ -1,0 +1,1 @@
+"""openapi.yaml and /docs: the API's description, made from the code."""

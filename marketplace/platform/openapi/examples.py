@@ -1,0 +1,52 @@
+"""Examples of bodies and answers in the API's description: each package keeps those of its operations in `examples.json`.
+
+They are what the tests saw once, with ids, instants and secrets made plain; a test holds each against the type that it is of.
+"""
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from marketplace.platform.runtime.packages import Package
+
+Schema = dict[str, Any]
+
+FILE = "examples.json"
+
+_VALUES = ("application/json", "application/merge-patch+json", "application/x-www-form-urlencoded")
+_TEXTS = ("text/csv",)
+
+
+def examples_of(packages: Iterable[Package]) -> dict[str, dict[str, Any]]:
+    """Return the examples by operation id: `request`, where there is a body, and `answer`, where there is one."""
+    modules = ["marketplace", *(type(package).__module__.partition(".")[0] for package in packages)]
+    found: dict[str, dict[str, Any]] = {}
+    for name in modules:
+        path = Path(str(sys.modules[name].__file__)).parent / FILE
+        if path.exists():
+            found |= msgspec.json.decode(path.read_bytes())
+    return found
+
+
+def add_examples(operations: Mapping[str, Schema], examples: Mapping[str, Mapping[str, Any]]) -> None:
+    """Put the examples into the operations: the answer's under the success."""
+    for name, example in examples.items():
+        operation = operations.get(name)
+        if operation is None:
+            continue
+        if "request" in example:
+            _put(operation["requestBody"], example["request"])
+        for status, answer in operation["responses"].items():
+            if status.startswith("2") and "answer" in example:
+                _put(answer, example["answer"])
+
+
+def _put(node: Schema, example: Any) -> None:
+    """Put an example into the contents that it can be one of: a text is a file's, all else is values."""
+    kinds = _TEXTS if isinstance(example, str) else _VALUES
+    for kind, content in node.get("content", {}).items():
+        if kind in kinds:
+            content["example"] = example

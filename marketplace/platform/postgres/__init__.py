@@ -1,0 +1,1 @@
+"""PostgreSQL: engine and databases, unit of work, set-based statements, migrations, privileges, the embedded server."""

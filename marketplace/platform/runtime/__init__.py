@@ -1,0 +1,1 @@
+"""The running program: packages, workers, housekeeping, operator commands, logs, health."""

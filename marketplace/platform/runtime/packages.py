@@ -1,0 +1,147 @@
+"""What a package plugs into the frame: routes, event consumers, jobs, scopes, commands, seed."""
+
+import asyncio
+import importlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar
+from uuid import UUID
+
+import click
+import msgspec
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.openapi.spec import SecurityScheme
+from litestar.types import ControllerRouterHandler
+
+from marketplace.kernel.clock import Clock
+from marketplace.kernel.keyring import Lasting, Purpose
+from marketplace.platform.eventlog.events import Consumer
+from marketplace.platform.eventlog.jobs import Job
+from marketplace.platform.eventlog.webhook_events import Announced
+from marketplace.platform.invariants.checks import Check, Invariant
+from marketplace.settings import Settings, SettingsError
+
+__all__ = ["Invariant", "Package", "Seed", "SeedContext", "Service", "load_packages", "package_classes"]
+
+Seed = Callable[["SeedContext"], Awaitable[None]]
+Service = Callable[[asyncio.Event], Awaitable[None]]
+"""What goes on in a worker until the event is set."""
+
+
+class SeedContext(msgspec.Struct):
+    """What a package's seed gets: the world to build, and what the packages below have built of it.
+
+    `world` is the plain content of `marketplace/demo/world.py`; `made` collects ids by name, such as `made["partner:huazhu"]`;
+    `progress` reports `(what, done, of)`.
+    """
+
+    settings: Settings
+    clock: Clock
+    world: Any
+    made: dict[str, Any]
+    progress: Callable[[str, int, int], None]
+
+
+class SandboxContext(msgspec.Struct):
+    """What a package's `make_sandbox` gets; `made` collects what there is to try, by kind, as JSON values."""
+
+    partner_id: UUID
+    settings: Settings
+    clock: Clock
+    made: dict[str, Any]
+
+
+class Package:
+    """Base of the packages; each overrides what it brings and leaves the rest."""
+
+    name: ClassVar[str] = ""
+    security_schemes: ClassVar[Mapping[str, SecurityScheme]] = {}
+    """How those prove who they are whom the package lets in, by the name that operations give in `security`."""
+    rights: ClassVar[Mapping[str, str]] = {}
+    """Table of the package -> what the role for serving may do with it (rights.py); one that is missing may not be read."""
+    sealed: ClassVar[Sequence[Purpose]] = ()
+    """What is stored encrypted in the package's tables, and in the platform's on its behalf; a new secret key reaches these."""
+    lasting: ClassVar[Sequence[Lasting]] = ()
+    """Keys of the package that a new secret key does not change."""
+    invariants: ClassVar[Sequence[Check]] = ()
+    """What must always hold of the package's tables; the running checks go through them (checker.py)."""
+    announced: ClassVar[Sequence[Announced]] = ()
+    """The events of the package that a partner is told of, and what it gets to see of each."""
+    commands: ClassVar[Sequence[click.Command]] = ()
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """Keep what the package's parts need; no I/O here."""
+        self.settings = settings
+        self.clock = clock
+
+    def routes(self) -> Sequence[ControllerRouterHandler]:
+        """Return controllers and handlers."""
+        return ()
+
+    def dependencies(self) -> Mapping[str, Provide]:
+        """Return what handlers of this package, and of those above, may ask for by name."""
+        return {}
+
+    def templates(self) -> Path | None:
+        """Return the folder of page templates, if there are pages."""
+        return None
+
+    def static(self) -> Path | None:
+        """Return the folder of static files, served under /static/<name>/."""
+        return None
+
+    def consumers(self) -> Sequence[Consumer]:
+        """Return the consumers of the event log."""
+        return ()
+
+    def jobs(self) -> Sequence[Job]:
+        """Return the scheduled jobs."""
+        return ()
+
+    def services(self) -> Sequence[Service]:
+        """Return what goes on all the time in a worker, finer than a schedule of minutes."""
+        return ()
+
+    def lifespan(self, app: Litestar) -> AbstractAsyncContextManager[None] | None:  # noqa: ARG002 - for overriding
+        """Return what is open while the application serves, such as the desk; the pool is open by then."""
+        return None
+
+    def describe(self, schema: dict[str, Any]) -> None:
+        """Add to the API's description what no route says."""
+
+    async def seed(self, context: SeedContext) -> None:
+        """Build this package's part of the demo world."""
+
+    async def make_sandbox(self, context: SandboxContext) -> None:
+        """Make what a partner finds in a new sandbox. Called again if it was broken off: nothing may be made twice."""
+
+    async def has_work_soon(self) -> bool:
+        """Return whether something falls due by itself within the hour: a sandbox that nobody asks stays open for it."""
+        return False
+
+    async def time_passed(self, before: datetime, after: datetime) -> None:
+        """Do at once what jobs and people would have done meanwhile: a sandbox's clock was moved."""
+
+
+def load_packages(settings: Settings, clock: Clock) -> list[Package]:
+    """Return the configured packages, in their order. Raises SettingsError for a name that cannot be loaded."""
+    return [_class_of(dotted)(settings, clock) for dotted in settings.packages]
+
+
+def package_classes(names: Sequence[str]) -> list[type[Package]]:
+    """Return the packages' classes, for what needs no settings (commands, scopes, migrations)."""
+    return [_class_of(dotted) for dotted in names]
+
+
+def _class_of(dotted: str) -> type[Package]:
+    module_name, _, class_name = dotted.partition(":")
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError) as error:
+        raise SettingsError("MARKETPLACE_PACKAGES", f"{dotted!r} cannot be loaded: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, Package)):
+        raise SettingsError("MARKETPLACE_PACKAGES", f"{dotted!r} is not a package of the marketplace")
+    return found

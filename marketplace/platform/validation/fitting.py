@@ -1,0 +1,186 @@
+"""Values from outside, made to fit a type: decoded strictly, and every text and day held to the rules of its kind.
+
+Bodies, forms, rows of files, registrations and arguments of commands all come through here. A value that fits is looked through
+once, by a plan that is made from its type the first time; of one that does not, `misfits.py` tells every fault.
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import inspect
+
+from marketplace.kernel.calendar import is_taken
+from marketplace.kernel.refusals import InvalidField, InvalidFields
+from marketplace.kernel.text import TextKind, refusal, settled
+from marketplace.platform.validation.misfits import Misfits, unwrapped
+
+Value = TypeVar("Value")
+
+Plan = Callable[[Any], Any]
+"""Returns the value as it is kept; raises _Unfit."""
+
+
+class _Unfit(Exception):  # noqa: N818 - a way out of the walk, not an error
+    """A text is not of its kind."""
+
+
+class Fitting:
+    """Makes values fit one type."""
+
+    def __init__(self, kind: Any) -> None:
+        """Look the type through."""
+        self._kind = kind
+        self._told = inspect.type_info(kind)
+        self._plan = _plan_of(self._told, {})
+
+    def decoded(self, value: Any, raw: Callable[[], Any]) -> Any:
+        """Return what a decoder gave, as it is kept. Raises InvalidFields; `raw` gives the plain values, to tell the faults."""
+        if self._plan is None:
+            return value
+        try:
+            return self._plan(value)
+        except _Unfit as error:
+            raise self.faults(raw()) from error
+
+    def fit(self, raw: Any, *, strict: bool = True) -> Any:
+        """Return plain values as the type. Raises InvalidFields. Not `strict`, texts may stand for numbers, as in a query."""
+        try:
+            value = msgspec.convert(raw, self._kind, strict=strict)
+        except (msgspec.ValidationError, InvalidField) as error:
+            raise self.faults(raw, error, strict=strict) from error
+        return self.decoded(value, lambda: raw)
+
+    def faults(self, raw: Any, error: Exception | None = None, *, strict: bool = True) -> InvalidFields:
+        """Return everything that is wrong with plain values, `error` being what the decoder said of them."""
+        return InvalidFields(Misfits(strict=strict).of(self._told, raw, error))
+
+
+_fittings: dict[int, tuple[Any, Fitting]] = {}
+
+
+def fitting(kind: Any) -> Fitting:
+    """Return the fitting of a type, made at its first use. (By identity: not every annotation can be hashed.)"""
+    found = _fittings.get(id(kind))
+    if found is None or found[0] is not kind:
+        found = _fittings[id(kind)] = (kind, Fitting(kind))
+    return found[1]
+
+
+def fit(raw: Any, kind: type[Value], *, strict: bool = True) -> Value:
+    """Return plain values as the type, with its texts as they are kept. Raises InvalidFields with everything that is wrong."""
+    value: Value = fitting(kind).fit(raw, strict=strict)
+    return value
+
+
+def _plan_of(told: inspect.Type, known: dict[type, Plan | None]) -> Plan | None:
+    """Return how to look a value of the type through, or None where nothing in it needs a look."""
+    plain, extra = unwrapped(told)
+    plan: Plan | None = None
+    if isinstance(plain, inspect.StrType):
+        plan = _text_plan(extra.get("text", "line"))
+    elif isinstance(plain, inspect.DateTimeType | inspect.DateType):
+        plan = None if extra.get("moment") == "any" else _moment_plan
+    elif isinstance(plain, inspect.AnyType):
+        plan = _any_plan
+    elif isinstance(plain, inspect.StructType):
+        plan = _struct_plan(plain, known)
+    elif isinstance(plain, inspect.UnionType):
+        plan = _union_plan(plain, known)
+    elif isinstance(plain, inspect.ListType | inspect.VarTupleType | inspect.SetType | inspect.FrozenSetType):
+        plan = _items_plan(_plan_of(plain.item_type, known))
+    elif isinstance(plain, inspect.DictType):
+        plan = _dict_plan(_plan_of(plain.key_type, known), _plan_of(plain.value_type, known))
+    return plan
+
+
+def _text_plan(kind: TextKind) -> Plan:
+    def look(text: str) -> str:
+        kept = settled(text, kind)
+        if refusal(kept, kind) is not None:
+            raise _Unfit
+        return kept
+
+    return look
+
+
+def _moment_plan(moment: date) -> date:
+    if not is_taken(moment):
+        raise _Unfit
+    return moment
+
+
+def _any_plan(value: Any) -> Any:
+    if isinstance(value, str) and refusal(value, "raw") is not None:
+        raise _Unfit
+    if isinstance(value, dict):
+        return {_any_plan(name): _any_plan(part) for name, part in value.items()}
+    return [_any_plan(part) for part in value] if isinstance(value, list) else value
+
+
+def _struct_plan(told: inspect.StructType, known: dict[type, Plan | None]) -> Plan | None:
+    if told.cls in known:
+        return known[told.cls]
+    known[told.cls] = None  # a type within itself: ours have none
+    parts = [(field.name, plan) for field in told.fields if (plan := _plan_of(field.type, known)) is not None]
+
+    def look(value: Any) -> Any:
+        for name, plan in parts:
+            part = getattr(value, name)
+            kept = plan(part)
+            if kept is not part:
+                msgspec.structs.force_setattr(value, name, kept)  # just decoded: nobody else has it yet
+        return value
+
+    known[told.cls] = look if parts else None
+    return known[told.cls]
+
+
+def _union_plan(told: inspect.UnionType, known: dict[type, Plan | None]) -> Plan | None:
+    text: Plan | None = None
+    others: dict[type, Plan] = {}
+    moments = {inspect.DateTimeType: datetime, inspect.DateType: date}
+    for member in told.types:
+        plan, plain = _plan_of(member, known), unwrapped(member)[0]
+        if isinstance(plain, inspect.StructType) and plan is not None:
+            others[plain.cls] = plan
+        elif plan is not None and isinstance(plain, inspect.StrType):
+            text = plan
+        elif plan is not None and type(plain) in moments:
+            others[moments[type(plain)]] = plan
+        elif plan is not None:
+            others[dict if isinstance(plain, inspect.DictType) else list] = plan
+    if text is None and not others:
+        return None
+
+    def look(value: Any) -> Any:
+        plan = text if isinstance(value, str) else others.get(type(value))
+        return value if plan is None else plan(value)
+
+    return look
+
+
+def _items_plan(item: Plan | None) -> Plan | None:
+    if item is None:
+        return None
+
+    def look(values: Any) -> Any:
+        kept = [item(value) for value in values]
+        same = all(new is old for new, old in zip(kept, values, strict=True))
+        return values if same else type(values)(kept)
+
+    return look
+
+
+def _dict_plan(key: Plan | None, part: Plan | None) -> Plan | None:
+    if key is None and part is None:
+        return None
+
+    def look(values: dict[Any, Any]) -> dict[Any, Any]:
+        return {
+            (name if key is None else key(name)): (value if part is None else part(value))
+            for name, value in values.items()
+        }
+
+    return look

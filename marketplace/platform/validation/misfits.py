@@ -1,0 +1,268 @@
+"""Everything that is wrong with values from outside, by field, in words for people. Only asked when something is."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from difflib import get_close_matches
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import inspect
+
+from marketplace.kernel.calendar import is_taken
+from marketplace.kernel.letters import Words
+from marketplace.kernel.refusals import InvalidField, Wrong
+from marketplace.kernel.text import refusal, settled
+from marketplace.platform.validation.expectations import expected
+
+BODY = "body"
+"""The name of the whole, where it is the whole that is wrong."""
+
+_PATH = re.compile(r" - at `\$\.?([^`]*)`$")
+
+
+def unwrapped(told: inspect.Type) -> tuple[inspect.Type, Mapping[str, Any]]:
+    """Return a type without its metadata, and the metadata's `extra`."""
+    extra: dict[str, Any] = {}
+    while isinstance(told, inspect.Metadata):
+        extra |= told.extra or {}
+        told = told.type
+    return told, extra
+
+
+def nearest(name: str, names: Sequence[str], chinese: str = "字段", english: str = "field") -> Words:
+    """Return what to say of a name that is not among those that there are."""
+    close = get_close_matches(name, names, n=1, cutoff=0.6)
+    if close:
+        return f"没有这个{chinese}，是否要写 {close[0]}？", f"is an unknown {english}; did you mean {close[0]}?"
+    if not names:
+        return f"没有这个{chinese}；此处没有任何{chinese}。", f"is an unknown {english}; there is none here."
+    listed = sorted(names)
+    return (
+        f"没有这个{chinese}；可用：{'、'.join(listed)}。",
+        f"is an unknown {english}; there are: {', '.join(listed)}.",
+    )
+
+
+class Misfits:
+    """Looks plain values through against a type, and finds every fault."""
+
+    def __init__(self, *, strict: bool = True) -> None:
+        """Take texts for numbers, as in a query, unless `strict`."""
+        self._strict = strict
+
+    def of(self, told: inspect.Type, raw: Any, error: Exception | None = None) -> list[Wrong]:
+        """Return the faults in the order of the type; at least the one that the decoder found, if there is an `error`."""
+        found = list(self._look(told, raw, ""))
+        if found or error is None:
+            return found
+        if isinstance(error, InvalidField):
+            return [_told(error, "")]
+        at = _PATH.search(str(error))
+        return [Wrong(at[1] if at and at[1] else BODY, "格式不正确。", "is not in the expected form.")]
+
+    def _look(self, told: inspect.Type, raw: Any, path: str) -> Iterator[Wrong]:
+        plain, extra = unwrapped(told)
+        if isinstance(plain, inspect.UnionType):
+            yield from self._union(plain, raw, path)
+        elif isinstance(plain, inspect.StructType) and isinstance(raw, dict):
+            yield from self._struct(plain, raw, path)
+        elif isinstance(plain, inspect.DictType) and isinstance(raw, dict):
+            for name, value in raw.items():
+                yield from self._look(plain.key_type, name, below(path, str(name)))
+                yield from self._look(plain.value_type, value, below(path, str(name)))
+        elif isinstance(plain, inspect.AnyType):
+            yield from _refused_anywhere(raw, path)
+        elif _is_list(plain) and isinstance(raw, list | tuple):
+            yield from self._items(plain, extra, raw, path)
+        elif isinstance(plain, inspect.StrType) and isinstance(raw, str):
+            yield from _text(plain, extra, raw, path)
+        elif extra.get("moment") == "any" and _converts(plain, raw, anyhow=True):
+            return  # its use case answers for it, item by item
+        elif not self._is_one(plain, raw):
+            yield Wrong(path or BODY, *expected(told))
+
+    def _union(self, told: inspect.UnionType, raw: Any, path: str) -> Iterator[Wrong]:
+        if raw is None and told.includes_none:
+            return
+        members = [member for member in told.types if not isinstance(member, inspect.NoneType)]
+        fitting = [member for member in members if _is_alike(unwrapped(member)[0], raw)]
+        if len(members) == 1:
+            yield from self._look(members[0], raw, path)
+        elif not fitting:
+            yield Wrong(path or BODY, *expected(told))
+        else:
+            tries = [list(self._look(member, raw, path)) for member in fitting]
+            yield from min(tries, key=len)
+
+    def _struct(self, told: inspect.StructType, raw: dict[str, Any], path: str) -> Iterator[Wrong]:
+        if told.tag_field is not None and raw.get(told.tag_field, told.tag) != told.tag:
+            yield Wrong(below(path, told.tag_field), f"须为 {told.tag}。", f"must be {told.tag}.")
+        names = [field.encode_name for field in told.fields]
+        found = False
+        if told.forbid_unknown_fields:
+            for name in raw:
+                if name not in names and name != told.tag_field:
+                    found = True
+                    yield Wrong(below(path, shown(name)), *nearest(name, names))
+        for field in told.fields:
+            here = below(path, field.encode_name)
+            if field.encode_name in raw:
+                faults = self._look(field.type, raw[field.encode_name], here)
+            elif field.required:
+                chinese, english = expected(field.type)
+                faults = iter([Wrong(here, f"必填：{chinese}", f"is required: it {english}")])
+            else:
+                continue
+            for fault in faults:
+                found = True
+                yield fault
+        if not found:
+            yield from self._whole(told, raw, path)
+
+    def _whole(self, told: inspect.StructType, raw: dict[str, Any], path: str) -> Iterator[Wrong]:
+        """Ask the type's own check of fields against each other, once each field is right by itself."""
+        if hasattr(told.cls, "__post_init__"):
+            try:
+                msgspec.convert(raw, told.cls, strict=self._strict)
+            except InvalidField as error:
+                yield _told(error, path)
+
+    def _items(self, told: Any, extra: Mapping[str, Any], raw: Sequence[Any], path: str) -> Iterator[Wrong]:
+        least, most = told.min_length or 0, told.max_length
+        if len(raw) < least or (most is not None and len(raw) > most):
+            chinese, english = expected(told, extra)
+            yield Wrong(path or BODY, f"{chinese[:-1]}，现为 {len(raw)} 项。", f"{english[:-1]}; it has {len(raw)}.")
+            return
+        for place, item in enumerate(raw):
+            yield from self._look(told.item_type, item, f"{path}[{place}]")
+
+    def _is_one(self, told: inspect.Type, raw: Any) -> bool:
+        if not self._strict and isinstance(raw, str):
+            raw = _as_typed(told, raw)
+        check = _CHECKS.get(type(told))
+        return check is not None and check(told, raw)  # else it has another shape than the type
+
+
+_INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+_TRUTHS = {"true": True, "1": True, "false": False, "0": False}
+
+
+def _as_typed(told: inspect.Type, text: str) -> Any:
+    """Return the number or truth that a text of a query stands for."""
+    if isinstance(told, inspect.IntType) and _INTEGER.fullmatch(text):
+        return int(text)
+    return _TRUTHS.get(text.lower(), text) if isinstance(told, inspect.BoolType) else text
+
+
+def _is_integer(told: inspect.IntType, raw: Any) -> bool:
+    return isinstance(raw, int) and not isinstance(raw, bool) and _is_within(told, raw)
+
+
+def _is_number(told: inspect.FloatType, raw: Any) -> bool:
+    return isinstance(raw, int | float) and not isinstance(raw, bool) and _is_within(told, raw)
+
+
+def _is_value(told: inspect.LiteralType, raw: Any) -> bool:
+    return isinstance(raw, str | int | None) and raw in told.values
+
+
+def _is_member(told: inspect.EnumType, raw: Any) -> bool:
+    return isinstance(raw, str | int) and any(raw == member.value for member in told.cls)
+
+
+def _is_within(told: inspect.IntType | inspect.FloatType, number: float) -> bool:
+    return (
+        (told.ge is None or number >= told.ge)
+        and (told.gt is None or number > told.gt)
+        and (told.le is None or number <= told.le)
+        and (told.lt is None or number < told.lt)
+    )
+
+
+def _converts(told: inspect.Type, raw: Any, *, anyhow: bool = False) -> bool:
+    try:
+        if isinstance(told, inspect.DateTimeType):
+            moment = msgspec.convert(raw, datetime)
+            return told.tz in {None, moment.tzinfo is not None} and (anyhow or is_taken(moment))
+        if isinstance(told, inspect.DateType):
+            return anyhow or is_taken(msgspec.convert(raw, date))
+        msgspec.convert(raw, UUID)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+_CHECKS: dict[type[inspect.Type], Callable[[Any, Any], bool]] = {
+    inspect.IntType: _is_integer,
+    inspect.FloatType: _is_number,
+    inspect.BoolType: lambda _, raw: isinstance(raw, bool),
+    inspect.LiteralType: _is_value,
+    inspect.EnumType: _is_member,
+    inspect.DateTimeType: _converts,
+    inspect.DateType: _converts,
+    inspect.UUIDType: _converts,
+    inspect.NoneType: lambda _, raw: raw is None,
+}
+
+
+def _text(told: inspect.StrType, extra: Mapping[str, Any], raw: str, path: str) -> Iterator[Wrong]:
+    kind = extra.get("text", "line")
+    text = settled(raw, kind)
+    least, most = told.min_length or 0, told.max_length
+    if len(text) < least or (most is not None and len(raw) > most):
+        chinese, english = expected(told, extra)
+        yield Wrong(path or BODY, f"{chinese[:-1]}，现为 {len(raw)} 个字符。", f"{english[:-1]}; it has {len(raw)}.")
+    elif (words := refusal(text, kind)) is not None:
+        yield Wrong(path or BODY, *words, letters=True)
+    elif told.pattern is not None and re.search(told.pattern, text) is None:
+        yield Wrong(path or BODY, *expected(told, extra))
+
+
+def _refused_anywhere(raw: Any, path: str) -> Iterator[Wrong]:
+    if isinstance(raw, str) and (words := refusal(raw, "raw")) is not None:
+        yield Wrong(path or BODY, *words)
+    if isinstance(raw, dict):
+        for name, part in raw.items():
+            yield from _refused_anywhere(name, below(path, shown(name)))
+            yield from _refused_anywhere(part, below(path, shown(name)))
+    if isinstance(raw, list):
+        for place, part in enumerate(raw):
+            yield from _refused_anywhere(part, f"{path}[{place}]")
+
+
+def _is_list(told: inspect.Type) -> bool:
+    return isinstance(told, inspect.ListType | inspect.VarTupleType | inspect.SetType | inspect.FrozenSetType)
+
+
+def _is_alike(told: inspect.Type, raw: Any) -> bool:
+    """Tell whether a value has the shape of the type, whatever is in it."""
+    match told:
+        case inspect.StructType() | inspect.DictType():
+            tag = None if isinstance(told, inspect.DictType) else told.tag_field
+            return isinstance(raw, dict) and (tag is None or raw.get(tag, told.tag) == told.tag)  # type: ignore[union-attr]
+        case inspect.BoolType():
+            return isinstance(raw, bool)
+        case inspect.IntType() | inspect.FloatType():
+            return isinstance(raw, int | float) and not isinstance(raw, bool)
+        case inspect.AnyType():
+            return True
+        case _:
+            return isinstance(raw, list | tuple) if _is_list(told) else isinstance(raw, str)
+
+
+def _told(error: InvalidField, path: str) -> Wrong:
+    details = error.details
+    return Wrong(below(path, str(details["field"])), str(details["zh_reason"]), str(details["en_reason"]))
+
+
+def below(path: str, name: str) -> str:
+    """Return the path of a field of the object at the path."""
+    return f"{path}.{name}" if path else name
+
+
+def shown(name: str) -> str:
+    """Return a caller's own name for a field as it may be shown back: one line, and not too long."""
+    seen = "".join(letter if letter.isprintable() else "�" for letter in name[:80])
+    return seen or '""'
