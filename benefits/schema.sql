@@ -1,5 +1,5 @@
 -- The benefits' tables: members and their points, offers and their stock, redemptions, vouchers and holds. Edited in place
--- until 0.1.0 (docs/decisions/0030-schema-files.md); the table classes say the same, and a test holds the two together.
+-- until 0.1.0 (docs/decisions/0031-schema-files.md); the table classes say the same, and a test holds the two together.
 --
 -- Keys of member-side tables begin with `bucket`, the last ten bits of the member's id. Rows that change with every redemption
 -- keep room on their page (fillfactor), so that the change stays there (HOT).

@@ -1,5 +1,5 @@
 -- Settlement's tables: the money book and its periods, statements, payouts. Edited in place until 0.1.0
--- (docs/decisions/0030-schema-files.md); the table classes say the same, and a test holds the two together. Keyed by partner.
+-- (docs/decisions/0031-schema-files.md); the table classes say the same, and a test holds the two together. Keyed by partner.
 
 -- An amount that moved between two accounts of a partner.
 CREATE TABLE money_posting (

@@ -2,7 +2,7 @@
 
 A table whose key has several columns says `primary_key=True` on each of them, in the order of the key. Piccolo itself takes the
 last one for the key, so what it does by a row's key alone (`save`, `remove`, `refresh` of an object) is not used anywhere
-(docs/decisions/0030-schema-files.md).
+(docs/decisions/0031-schema-files.md).
 """
 
 from collections.abc import Sequence

@@ -1,5 +1,5 @@
 -- The platform's tables: the event log, what requests leave behind, operations. Edited in place until 0.1.0
--- (docs/decisions/0030-schema-files.md); the table classes in tables.py say the same, and a test holds the two together.
+-- (docs/decisions/0031-schema-files.md); the table classes in tables.py say the same, and a test holds the two together.
 --
 -- Tables that grow by every request are cleaned up late (docs/performance.md). Their rows are found by key, so that the
 -- best plan is always the same one, and most of them never die:

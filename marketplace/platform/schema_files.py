@@ -1,7 +1,7 @@
 """A package's schema: one readable file, `schema.sql`, or a folder of them, which the package's one migration runs.
 
 Until 0.1.0 the files are edited in place, and the migration is named for what they say. A database that was made by another edit
-lacks that migration and has one that this version does not know (docs/decisions/0030-schema-files.md).
+lacks that migration and has one that this version does not know (docs/decisions/0031-schema-files.md).
 """
 
 import hashlib

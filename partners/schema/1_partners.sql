@@ -1,4 +1,4 @@
--- Partners, their history, locations and checklist. Edited in place until 0.1.0 (docs/decisions/0030-schema-files.md).
+-- Partners, their history, locations and checklist. Edited in place until 0.1.0 (docs/decisions/0031-schema-files.md).
 -- The table classes of the package say the same, and a test holds the two together.
 
 -- A company, from its application on. `version` counts every change of its status and of its contracts.

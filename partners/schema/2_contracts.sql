@@ -1,4 +1,4 @@
--- Contracts, payout accounts, prepaid packs. Edited in place until 0.1.0 (docs/decisions/0030-schema-files.md).
+-- Contracts, payout accounts, prepaid packs. Edited in place until 0.1.0 (docs/decisions/0031-schema-files.md).
 
 -- One version of a partner's contract. What it says stands in `content`, which never changes once it was offered.
 -- `ends_on` is where it ends by now. `currency` and `cycle` are generated from the content, for settlement to

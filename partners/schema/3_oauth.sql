@@ -1,5 +1,5 @@
 -- OAuth clients and what is given to them; the server's signing keys.
--- Edited in place until 0.1.0 (docs/decisions/0030-schema-files.md).
+-- Edited in place until 0.1.0 (docs/decisions/0031-schema-files.md).
 
 -- A system that may ask for tokens: a partner's, one of the OEM's, or an application that acts for partners.
 CREATE TABLE oauth_client (

@@ -1,5 +1,5 @@
 -- A partner's people: invitations, sessions, the company's own provider.
--- Edited in place until 0.1.0 (docs/decisions/0030-schema-files.md).
+-- Edited in place until 0.1.0 (docs/decisions/0031-schema-files.md).
 
 -- A person who works for a partner. `email` is in lower case; one address may belong to people of several partners.
 CREATE TABLE partner_staff (

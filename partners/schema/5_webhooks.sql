@@ -1,5 +1,5 @@
 -- Webhook endpoints, what waits for them, and what each partner can read.
--- Edited in place until 0.1.0 (docs/decisions/0030-schema-files.md).
+-- Edited in place until 0.1.0 (docs/decisions/0031-schema-files.md).
 
 -- An address of a partner that wants to hear of events.
 CREATE TABLE webhook_endpoint (

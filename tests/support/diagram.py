@@ -84,7 +84,7 @@ _TYPES = {"BIGINT": "bigint", "DOUBLE PRECISION": "float8"}
 _HEAD = """# The database
 
 Made from the table classes by `python -m tests.support.diagram`; a test holds it to them, and another holds them to PostgreSQL
-(docs/decisions/0030-schema-files.md). Every column, CHECK and index, with its reason: `schema.sql` of the platform, of benefits
+(docs/decisions/0031-schema-files.md). Every column, CHECK and index, with its reason: `schema.sql` of the platform, of benefits
 and of settlement, and `partners/schema/`.
 
 PK is a column of the key, in its order; UK is unique, alone or with others; FK has a foreign key. A dashed line is a reference
