@@ -6,12 +6,22 @@ last one for the key, so what it does by a row's key alone (`save`, `remove`, `r
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from piccolo.columns import BigInt, Boolean, Column, Text
 from piccolo.constraints import Constraint
+from piccolo.querystring import QueryString
 
 
-class IdentityNumber(BigInt):
+class _MadeByDatabase(Column):
+    """A column whose value the database makes: an INSERT of a row says DEFAULT."""
+
+    def get_default_value(self) -> Any:
+        """Return what an INSERT says."""
+        return QueryString("DEFAULT")
+
+
+class IdentityNumber(_MadeByDatabase, BigInt):
     """A number that the database counts up; an INSERT cannot give it."""
 
     @property
@@ -20,7 +30,7 @@ class IdentityNumber(BigInt):
         return f'"{self._meta.db_column_name}" bigint NOT NULL GENERATED ALWAYS AS IDENTITY'
 
 
-class TransactionId(BigInt):
+class TransactionId(_MadeByDatabase, BigInt):
     """The transaction that wrote the row, by its 64-bit id."""
 
     @property
@@ -53,7 +63,7 @@ class ByteText(Text):
         return 'text COLLATE "C"'
 
 
-class _Generated(Column):
+class _Generated(_MadeByDatabase):
     expression: str
     generated_type: str
 

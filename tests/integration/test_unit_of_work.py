@@ -99,9 +99,9 @@ async def test_a_child_task_cannot_use_its_parents_transaction(table: None) -> N
             await work.execute("INSERT INTO parent VALUES (2)")
 
         async def child_by_piccolo() -> None:
-            from marketplace.platform.tables import EventTick
+            from marketplace.platform.tables import EventTickRow
 
-            await EventTick.select()
+            await EventTickRow.select()
 
         for task in (child, child_by_piccolo):
             with pytest.raises(TransactionMisuseError, match="child task"):

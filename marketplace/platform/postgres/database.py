@@ -142,6 +142,10 @@ class Engine(PostgresEngine):
         self._check()
         return await super().run_ddl(ddl, in_pool)
 
+    async def _run_in_pool(self, query: str, args: Sequence[Any] | None = None) -> list[asyncpg.Record]:
+        """Run a Piccolo query outside a unit of work. Raises Busy, as our own statements do; Piccolo would wait for ever."""
+        return await self.fetch(query, *(args or ()))
+
     def current(self) -> UnitOfWork | None:
         """Return the unit of work that is open here, or None."""
         found = self.current_transaction.get()
