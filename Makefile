@@ -17,7 +17,7 @@ SOURCES := marketplace partners benefits settlement tests
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test dates soak bench check format openapi lock clean
+.PHONY: help demo test dates soak bench check format settings openapi lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ check: $(RUN_DEV) ## Formatting, lint, types, floors, sizes
 format: $(RUN_DEV) ## Format the code and mend what lint can mend
 	$(DEV)/bin/ruff format $(SOURCES)
 	$(DEV)/bin/ruff check --fix $(SOURCES)
+
+settings: $(RUN_DEV) ## Write the table of settings into docs/operating.md
+	$(DEV)/bin/marketplace settings --into docs/operating.md
 
 openapi: $(RUN_DEV) ## Export openapi.yaml from the code
 	$(DEV)/bin/marketplace openapi --out openapi.yaml

@@ -35,6 +35,7 @@ from benefits.redemptions.expire import expire_vouchers
 from benefits.rights import TABLES
 from benefits.rules import Rules
 from benefits.sandbox import make as sandbox
+from benefits.settings import BenefitsSettings
 from benefits.web import counter_page, storefront
 from marketplace.kernel.clock import Clock
 from marketplace.platform.batching.executor import BatchExecutor
@@ -78,7 +79,8 @@ class Benefits(Package):
         rules = Rules.of(settings)
         self.granting = points = PointsDesk(rules, self.cache, clock, settings.first_worker + worker_number())
         counter = CounterDesk(clock, Cursors(settings.keys))
-        sizes = {"batch": settings.desk_batch, "queue": settings.desk_queue}
+        own = settings.of(BenefitsSettings)
+        sizes = {"batch": own.desk_batch, "queue": own.desk_queue}
         self.points_desk: BatchExecutor[PointsErrand] = BatchExecutor("points", points.decide, **sizes)
         self.counter_desk: BatchExecutor[CounterErrand] = BatchExecutor("counter", counter.decide, **sizes)
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from benefits.settings import BenefitsSettings
 from marketplace.kernel.calendar import Calendar
 from marketplace.settings import Settings
 
@@ -20,10 +21,11 @@ class Rules(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, settings: Settings) -> "Rules":
         """Return the rules of the settings."""
+        own = settings.of(BenefitsSettings)
         return cls(
             calendar=settings.calendar,
-            lifetime_months=settings.points_lifetime_months,
-            cancel_window_days=settings.cancel_window_days,
-            expired_rule=settings.cancel_expired_rule,
-            gift_most=settings.gift_most,
+            lifetime_months=own.points_lifetime_months,
+            cancel_window_days=own.cancel_window_days,
+            expired_rule=own.cancel_expired_rule,
+            gift_most=own.gift_most,
         )

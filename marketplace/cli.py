@@ -219,3 +219,22 @@ def openapi(path: Path | None) -> None:
         click.echo(text, nl=False)
     else:
         path.write_text(text)
+
+
+@main.command("settings")
+@click.option(
+    "--into", "path", type=click.Path(path_type=Path, exists=True, dir_okay=False), default=None, metavar="FILE",
+    help="Write them between the marks of this file, such as docs/operating.md, instead of to the terminal.",
+)  # fmt: skip
+def list_settings(path: Path | None) -> None:
+    """Print every environment variable, its default and its meaning, as Markdown."""
+    from marketplace.settings.table import markdown, written_into
+
+    table = markdown(package_names(os.environ))
+    if path is None:
+        click.echo(table, nl=False)
+        return
+    try:
+        path.write_text(written_into(path.read_text(encoding="utf-8"), table), encoding="utf-8")
+    except ValueError as error:
+        raise click.ClickException(f"{path}: {error}") from error

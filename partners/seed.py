@@ -23,6 +23,7 @@ from partners.onboarding.locations import add_location
 from partners.onboarding.requirement_schemas import VerificationInput
 from partners.onboarding.requirements import change_requirement, list_requirements
 from partners.onboarding.schemas import ApplicationInput, LocationInput
+from partners.settings import PartnersSettings
 from partners.staff.domain import StaffRole
 from partners.staff.passwords import hash_password
 from partners.staff.people import invite
@@ -116,7 +117,7 @@ async def _admit(work: UnitOfWork, context: SeedContext, partner: DemoPartner, a
         payment_terms_days=agreement.payment_terms_days,
     )
     paper = f"CT-{partner.key.upper()}-01"
-    house = context.settings.currency, context.settings.oem_name
+    house = context.settings.currency, context.settings.of(PartnersSettings).oem_name
     await agree(
         work,
         partner_id,

@@ -17,6 +17,7 @@ from benefits.offers.domain import (
 from benefits.offers.register import Rules, check_before_sale, edit, register, take_own_step, take_step
 from benefits.offers.schemas import CodesInput, CodesView, OfferAction, OfferInput, PartnerOfferView, StockInput
 from benefits.offers.supply import NotAPool, StockIsCodes, add_codes, set_stock
+from benefits.settings import BenefitsSettings
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import WrongState
 from marketplace.platform.http.etags import IfMatch, editions_of, etag
@@ -60,7 +61,10 @@ class PartnerOffers(Controller):
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
         """The SKU is the partner's own number, used once. Members see the offer after review."""
-        now, rules = clock.now(), Rules(settings.calendar, settings.currency, settings.stock_slices)
+        now, rules = (
+            clock.now(),
+            Rules(settings.calendar, settings.currency, settings.of(BenefitsSettings).stock_slices),
+        )
 
         async def work(transaction: UnitOfWork) -> PartnerOfferView:
             offer_id = await register(transaction, partner.partner_id, data, partner.actor, rules, now)
@@ -109,7 +113,7 @@ class PartnerOffers(Controller):
     ) -> Response[PartnerOfferView]:
         """Drafts, rejected and paused offers can be edited; they are drafts again. A JSON Merge Patch: what is left out stays."""
         identifier, editions = path_id(offer_id), editions_of(if_match)
-        rules = Rules(settings.calendar, settings.currency, settings.stock_slices)
+        rules = Rules(settings.calendar, settings.currency, settings.of(BenefitsSettings).stock_slices)
         async with unit_of_work() as work:
             await edit(work, partner.partner_id, identifier, data, editions, partner.actor, rules, clock.now())
         return _with_etag(await one_of_partner(partner.partner_id, identifier))
@@ -130,7 +134,9 @@ class PartnerOffers(Controller):
         """Sold units count in the total, which cannot be set below them. Possible in any state."""
         identifier = path_id(offer_id)
         async with unit_of_work() as work:
-            await set_stock(work, partner.partner_id, identifier, data.stock, settings.stock_slices)
+            await set_stock(
+                work, partner.partner_id, identifier, data.stock, settings.of(BenefitsSettings).stock_slices
+            )
         return _with_etag(await one_of_partner(partner.partner_id, identifier))
 
     @post(

@@ -13,6 +13,7 @@ from benefits.points.earning import refused_unread
 from benefits.points.giving import CannotGive
 from benefits.points.schemas import EarningResults, EarningsInput, GiftInput, GiftView, Movement, PointsView
 from benefits.points.wallets import check_gift, movements, wallet_view
+from benefits.settings import BenefitsSettings
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
 from marketplace.platform.http.idempotency import IdempotencyKey, key_for
@@ -96,7 +97,7 @@ class MyPoints(Controller):
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
         """At once and for good; the points keep the day on which they expire. 409 `insufficient_points`."""
-        check_gift(member.id, data, settings.gift_most)
+        check_gift(member.id, data, settings.of(BenefitsSettings).gift_most)
         whole = key_for(member.actor, key, "POST /v1/me/points/gifts", data, bucket_of(member.id))
         gift = new_gift(member.id, data.member_id, data.points, whole, language_of(request), clock.unix_ms())
         return (await points_desk(request).submit(gift)).response()

@@ -20,6 +20,7 @@ from benefits.redemptions.domain import MAX_QUANTITY
 from benefits.redemptions.quote import quote
 from benefits.redemptions.redeem import redeem
 from benefits.redemptions.schemas import Quote, RedemptionInput, RedemptionView
+from benefits.settings import BenefitsSettings
 from benefits.web.views import LIMIT_NAMES, SCENARIO_NAMES, reason_words
 from benefits.web.visitor import Visitor, window_of
 from marketplace.kernel.clock import Clock
@@ -128,7 +129,7 @@ async def confirm(
         balance=points.balance,
         cost=found.price.points * quantity,
         idempotency_key=f"web-{uuid4()}",
-        cancel_days=settings.cancel_window_days,
+        cancel_days=settings.of(BenefitsSettings).cancel_window_days,
     )
 
 

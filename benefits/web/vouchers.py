@@ -16,6 +16,7 @@ from benefits.redemptions.redeem import cancel
 from benefits.redemptions.schemas import CancellationInput, CancelledView
 from benefits.redemptions.vouchers import my_redemption, my_voucher, my_vouchers
 from benefits.rules import Rules
+from benefits.settings import BenefitsSettings
 from benefits.web.shop import refusal
 from benefits.web.views import VOUCHER_TABS, ending_soon, qr_inline
 from benefits.web.visitor import Visitor, window_of
@@ -94,7 +95,7 @@ async def voucher(
         qr=qr_inline(found.code) if found.status == VoucherStatus.ISSUED else "",
         cancellable=found.status == VoucherStatus.ISSUED
         and not found.partner_codes
-        and clock.now() < made.redeemed_at + timedelta(days=settings.cancel_window_days),
+        and clock.now() < made.redeemed_at + timedelta(days=settings.of(BenefitsSettings).cancel_window_days),
     )
 
 

@@ -21,6 +21,7 @@ from partners.contracts.draft import draft_contract, edit_contract, offer_contra
 from partners.contracts.rows import difference_of, list_contracts, see_contract
 from partners.contracts.schemas import ContractDifference, ContractView, EndContract, WithdrawContract
 from partners.contracts.sign import end_contract
+from partners.settings import PartnersSettings
 
 OPERATIONS = {"roles": ["operations"]}
 READERS = {"roles": ["operations", "finance", "finance_approver", "auditor"]}
@@ -57,9 +58,10 @@ class AdminContracts(Controller):
     ) -> Response[bytes]:
         """Write the partner's next version. It holds once it was offered and both sides have signed it."""
         identifier, now = path_id(partner_id), clock.now()
+        house = settings.currency, settings.of(PartnersSettings).oem_name
 
         async def draft(work: UnitOfWork) -> ContractView:
-            return await draft_contract(work, identifier, data, settings.currency, settings.oem_name, staff.actor, now)
+            return await draft_contract(work, identifier, data, *house, staff.actor, now)
 
         whole = request_key(request, staff.actor, key, data)
         return (await once(whole, language_of(request), draft, status=201, now=now)).response()
@@ -103,7 +105,7 @@ class AdminContracts(Controller):
         """Only drafts change: what was offered is withdrawn and drafted anew."""
         ids, editions = (path_id(partner_id), path_id(contract_id)), editions_of(if_match)
         async with unit_of_work() as work:
-            house = settings.currency, settings.oem_name
+            house = settings.currency, settings.of(PartnersSettings).oem_name
             await edit_contract(work, *ids, data, editions, *house, staff.actor, clock.now())
         return with_etag(await see_contract(*ids, staff=True))
 

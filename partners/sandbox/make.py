@@ -12,6 +12,7 @@ from partners.contracts.agreement import Proposal
 from partners.onboarding.domain import PartnerStatus
 from partners.onboarding.locations import add_location
 from partners.onboarding.schemas import LocationInput
+from partners.settings import PartnersSettings
 
 ACTOR = "sandbox"
 LOCATION = "SANDBOX-1"
@@ -46,7 +47,7 @@ async def make(context: SandboxContext) -> None:
             payment_terms_days=30,
         )
         people = (ACTOR, f"{ACTOR}-2")
-        house = context.settings.currency, context.settings.oem_name
+        house = context.settings.currency, context.settings.of(PartnersSettings).oem_name
         await agree(
             work, context.partner_id, proposal, *house, people, "SANDBOX", context.settings.calendar.day_of(now), now
         )

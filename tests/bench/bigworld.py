@@ -11,6 +11,7 @@ import msgspec
 
 from benefits.points.domain import expiry_day
 from benefits.redemptions.events import SettlementTerms
+from benefits.settings import BenefitsSettings
 from marketplace.platform.postgres.migrate import migrate
 from marketplace.platform.runtime.database_server import table_rights, with_database
 from partners.contracts.terms import load_terms
@@ -185,7 +186,7 @@ async def _write(
     lots: dict[date, int] = {}
     for number in range(earnings):
         occurred_at = now - timedelta(days=60 * (1 + (earnings - number) // 3))
-        expires_on = expiry_day(occurred_at, SETTINGS.calendar, SETTINGS.points_lifetime_months)
+        expires_on = expiry_day(occurred_at, SETTINGS.calendar, SETTINGS.of(BenefitsSettings).points_lifetime_months)
         lots[expires_on] = lots.get(expires_on, 0) + EARNED
         with terminal.status(f"earnings, {number + 1} of {earnings} for each member"):
             await _write_earnings(connection, number, occurred_at, expires_on)

@@ -10,6 +10,7 @@ import msgspec
 
 from benefits.offers.domain import Content, Price
 from benefits.points.domain import expiry_day
+from benefits.settings import BenefitsSettings
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of, uuid7
 from marketplace.kernel.text import Text
@@ -101,7 +102,7 @@ async def opened(dsn: str) -> AsyncIterator[None]:
 
 async def new_world(slices: int = 1) -> World:
     """Make the partner, whose name is not in any search that is measured. Its offers' stock comes in `slices`."""
-    world = await World(msgspec.structs.replace(SETTINGS, stock_slices=slices), Clock()).open()
+    world = await World(SETTINGS.having(BenefitsSettings(stock_slices=slices)), Clock()).open()
     async with unit_of_work() as work:
         await work.execute(
             "UPDATE partner SET name_zh = '华夏会员优选', name_en = 'Huaxia Select', version = version + 1 WHERE id = $1",
@@ -180,7 +181,7 @@ def _varied(content: Content, number: int, dice: random.Random) -> Content:
 async def _write_members(connection: asyncpg.Connection, count: int) -> tuple[list[UUID], list[str]]:
     """Write members who earned POINTS each this month; return their ids and ONE ID's subjects."""
     now = today.now()
-    expires_on = expiry_day(now, SETTINGS.calendar, SETTINGS.points_lifetime_months)
+    expires_on = expiry_day(now, SETTINGS.calendar, SETTINGS.of(BenefitsSettings).points_lifetime_months)
     ids = [uuid7() for _ in range(count)]
     subjects = [f"bench-{number}" for number in range(count)]
     deeds = [uuid7(bucket_of(member_id)) for member_id in ids]

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from marketplace.kernel.ids import uuid7
 from marketplace.platform.postgres.database import DB
 from marketplace.platform.postgres.embedded import EmbeddedServer
 from marketplace.platform.runtime.commands import DEMO_FILE, open_database, progress, run, settings_for
-from marketplace.settings import VARIABLES, SettingsError
+from marketplace.settings import SettingsError
 from settlement.commands import close, export
 from tests.support import today
 from tests.support.settlement import Sale, tell
@@ -64,8 +65,9 @@ def invoke(command: Any, *arguments: object) -> Result:
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for variable in set(VARIABLES.values()) - today.variables().keys():
-        monkeypatch.delenv(variable, raising=False)
+    for variable in os.environ.keys() - today.variables().keys():
+        if variable.startswith(("MARKETPLACE_", "DATABASE_URL")):
+            monkeypatch.delenv(variable)
     monkeypatch.chdir(tmp_path)
 
 

@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
-import msgspec
 import pytest
 
 from benefits.members.resolve import upsert
 from benefits.members.schemas import MemberInput
+from benefits.settings import BenefitsSettings
 from marketplace.kernel.calendar import Month
 from marketplace.kernel.clock import Clock
 from marketplace.platform.postgres.database import DB, unit_of_work
@@ -307,7 +307,8 @@ async def test_what_is_announced_comes_back_even_when_the_lot_has_expired(shop: 
     this_month = calendar.month_of(clock.now()).plus(1)
     middle = calendar.start_of(this_month.first_day) + timedelta(days=14)
     clock.offset = middle - clock.now()
-    earned_at = calendar.start_of(this_month.plus(-settings.points_lifetime_months).first_day) + timedelta(days=3)
+    lifetime = settings.of(BenefitsSettings).points_lifetime_months
+    earned_at = calendar.start_of(this_month.plus(-lifetime).first_day) + timedelta(days=3)
     offer_id = await shop.world.offer(points=300, voucher_days=1000)
     await shop.world.earn([(shop.member_id, 200)], occurred_at=earned_at)
     await shop.sign_in()
@@ -330,7 +331,8 @@ async def _on_the_last_day(shop: Shop, clock: Clock, settings: Settings, minutes
     calendar = settings.calendar
     month = calendar.month_of(clock.now()).plus(1)
     clock.offset += calendar.start_of(month.first_day) + timedelta(days=14) - clock.now()
-    earned = calendar.start_of(month.plus(-settings.points_lifetime_months).first_day) + timedelta(days=3)
+    lifetime = settings.of(BenefitsSettings).points_lifetime_months
+    earned = calendar.start_of(month.plus(-lifetime).first_day) + timedelta(days=3)
     offer_id = await shop.world.offer(points=200, voucher_days=1000)
     await shop.world.earn([(shop.member_id, 200)], occurred_at=earned)
     await shop.sign_in()
@@ -381,7 +383,7 @@ async def test_who_cancels_on_a_lots_last_day_loses_no_more_than_after_it(
 async def test_where_points_are_forfeited_the_page_warns_before(
     dsn: str, folder: Path, clock: Clock, minutes: int, chinese: str, english: str
 ) -> None:
-    settings = msgspec.structs.replace(page_settings(folder), cancel_expired_rule="forfeit")
+    settings = page_settings(folder).having(BenefitsSettings(cancel_expired_rule="forfeit"))
     async with open_shop(settings, dsn, clock) as shop:
         end, announced = await _on_the_last_day(shop, clock, settings, minutes)
         assert 'class="notice warn"' in announced

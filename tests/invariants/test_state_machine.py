@@ -32,6 +32,7 @@ from benefits.offers.expire import end_offers
 from benefits.points.domain import Posting, Wallet, give_back
 from benefits.points.expire import expire_points
 from benefits.redemptions.expire import expire_vouchers
+from benefits.settings import BenefitsSettings
 from marketplace.kernel.clock import Clock
 from marketplace.platform.postgres.database import DB
 from marketplace.platform.runtime.database_server import with_database
@@ -60,9 +61,8 @@ class Service:
     """One running application for the whole test; each run of the machine has its own members and offers in it."""
 
     def __init__(self, dsn: str, base: Settings, rule: str) -> None:
-        self.settings = msgspec.structs.replace(
-            base, points_lifetime_months=1, cancel_window_days=20, cancel_expired_rule=rule
-        )
+        own = {"points_lifetime_months": 1, "cancel_window_days": 20, "cancel_expired_rule": rule}
+        self.settings = base.having(msgspec.convert(own, BenefitsSettings))
         self.dsn = dsn
         self.runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         self.ready, self.stop = asyncio.Event(), asyncio.Event()
@@ -117,9 +117,8 @@ def machine_for(service: Service) -> type[RuleBasedStateMachine]:
                 for price, stock, limit in zip(PRICES, STOCKS, LIMITS, strict=True)
             ]
             today = service.settings.calendar.day_of(service.clock.now()).toordinal()
-            self.model = Model(
-                today, 1, 15, 20, service.settings.cancel_expired_rule == "restore", PRICES, list(STOCKS), list(LIMITS)
-            )
+            restores = service.settings.of(BenefitsSettings).cancel_expired_rule == "restore"
+            self.model = Model(today, 1, 15, 20, restores, PRICES, list(STOCKS), list(LIMITS))
 
         def post(self, path: str, body: Any, headers: dict[str, str]) -> httpx.Response:
             answer: httpx.Response = service.run(service.api.post(path, json=body, headers=headers))

@@ -14,7 +14,8 @@ from pathlib import Path
 import httpx
 import psutil
 
-from marketplace.settings import VARIABLES, Settings
+from marketplace.settings import Settings
+from marketplace.settings.fields import settings_of
 from tests.support import today
 from tests.support.tokens import Issuer
 
@@ -25,9 +26,9 @@ STOP_S = 30
 def environment(settings: Settings | None = None) -> dict[str, str]:
     """Return this process's environment with these settings, and none besides."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("MARKETPLACE_", "DATABASE_URL"))}
-    chosen = {} if settings is None else {name: getattr(settings, name) for name in VARIABLES}
-    default = Settings()
-    differs = {VARIABLES[name]: str(value) for name, value in chosen.items() if value != getattr(default, name)}
+    structs = () if settings is None else (settings, *settings.of_packages)
+    given = [(one, getattr(struct, one.field)) for struct in structs for one in settings_of(type(struct))]
+    differs = {one.variable: str(value) for one, value in given if value != one.default}
     production = settings is not None and settings.mode == "production"
     # A test that ends a server waits for nobody who might still send requests, unless it says so.
     return clean | {"MARKETPLACE_DRAIN_S": "0"} | differs | ({} if production else today.variables())

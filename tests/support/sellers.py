@@ -13,6 +13,7 @@ from partners.contracts.agree import agree
 from partners.contracts.domain import Proposal
 from partners.onboarding.decide import admit
 from partners.onboarding.schemas import ApplicationInput
+from partners.settings import PartnersSettings
 
 
 def application_json(**fields: Any) -> dict[str, Any]:
@@ -66,7 +67,7 @@ async def active_partner(settings: Settings, now: datetime, **contract: Any) -> 
             partner_id,
             proposal,
             settings.currency,
-            settings.oem_name,
+            settings.of(PartnersSettings).oem_name,
             ("admin:test", "admin:test-2"),
             "CT-1",
             settings.calendar.day_of(now),

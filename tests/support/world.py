@@ -20,6 +20,7 @@ from benefits.points.schemas import EarningInput, EarningResult, EarningResults
 from benefits.redemptions.redeem import new_redeem
 from benefits.redemptions.schemas import RedemptionInput
 from benefits.rules import Rules
+from benefits.settings import BenefitsSettings
 from marketplace.kernel.clock import Clock
 from marketplace.platform.batching.executor import BatchExecutor
 from marketplace.platform.http.idempotency import Outcome
@@ -37,7 +38,7 @@ class World:
         self.clock = clock
         self.calendar = settings.calendar
         self.rules = Rules.of(settings)
-        self.offer_rules = OfferRules(self.calendar, settings.currency, settings.stock_slices)
+        self.offer_rules = OfferRules(self.calendar, settings.currency, settings.of(BenefitsSettings).stock_slices)
         self.partner_id: UUID
 
     async def open(self, **contract: Any) -> "World":

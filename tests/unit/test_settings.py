@@ -1,4 +1,4 @@
-"""A wrong setting stops the program with its name; the README's table has each of them."""
+"""A wrong setting stops the program with its name; the table of docs/operating.md has each of them."""
 
 import os
 import re
@@ -8,8 +8,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from marketplace.settings import VARIABLES, Settings, SettingsError, load, package_names
+from benefits.settings import BenefitsSettings
+from marketplace.cli import main
+from marketplace.settings import Settings, SettingsError, load, package_names
+from marketplace.settings.fields import settings_of
+from marketplace.settings.loading import package_settings
+from marketplace.settings.table import BEGIN, END, markdown, written_into
 
 GOOD = {
     "MARKETPLACE_SECRET_KEY": "0123456789abcdef" * 2,
@@ -124,6 +130,7 @@ WRONG = [
     ({"MARKETPLACE_CLOCK": "P1D"}, "MARKETPLACE_CLOCK"),
     ({"MARKETPLACE_MODE": "test", "MARKETPLACE_CLOCK": "tomorrow"}, "MARKETPLACE_CLOCK"),
     ({"MARKETPLACE_MODE": "test", "MARKETPLACE_CLOCK": "P99999999D"}, "MARKETPLACE_CLOCK"),
+    ({"MARKETPLACE_OEM_NAME": "two\nlines"}, "MARKETPLACE_OEM_NAME"),
     ({"MARKETPLACE_COLOUR": "red"}, "MARKETPLACE_COLOUR"),
     ({"MARKETPLACE_LOG_LEVEL": "loud"}, "MARKETPLACE_LOG_LEVEL"),
     ({"MARKETPLACE_OUTBOUND_PORTS": "443, 8443"}, "MARKETPLACE_OUTBOUND_PORTS"),
@@ -152,15 +159,99 @@ def test_a_wrong_one_is_named(change: dict[str, str], variable: str) -> None:
     assert str(refused.value).startswith(f"{variable}: ")
 
 
-def test_the_readme_has_a_row_for_each() -> None:
-    text = (Path(__file__).parents[2] / "README.md").read_text()
+def test_the_table_of_the_documents_is_what_the_code_says() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
+    assert text == written_into(text, markdown(Settings().packages)), "run: make settings"
     rows = dict(re.findall(r"^\| `([A-Z_]+)` \| `?([^`|]*?)`? \|", text, re.MULTILINE))
-    assert sorted(rows) == sorted(VARIABLES.values())
-    defaults = Settings()
-    for field, variable in VARIABLES.items():
-        shown, value = rows[variable].strip(), getattr(defaults, field)
-        if field != "packages":
-            assert shown == (str(value or "") or "–"), variable
+    described = [one for kind in (Settings, *package_settings(Settings().packages)) for one in settings_of(kind)]
+    assert sorted(rows) == sorted(one.variable for one in described)
+    assert all(one.meaning for one in described)
+
+
+def test_every_field_is_a_setting() -> None:
+    """A field without a description could be set by nobody; a number without bounds could not be parsed."""
+    for kind in (Settings, *package_settings(Settings().packages)):
+        described = list(settings_of(kind))
+        assert {one.field for one in described} == set(kind.__struct_fields__) - {"of_packages"}
+        assert all(one.bounds for one in described if isinstance(one.default, int))
+
+
+def test_the_command_prints_the_table_and_writes_it_between_the_marks(tmp_path: Path) -> None:
+    table = markdown(Settings().packages)
+    assert CliRunner().invoke(main, ["settings"]).stdout == table
+    file = tmp_path / "x.md"
+    file.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    assert CliRunner().invoke(main, ["settings", "--into", str(file)]).exit_code == 0
+    assert file.read_text() == f"before\n{BEGIN}\n\n{table}\n{END}\nafter\n"
+    file.write_text("no marks\n")
+    refused = CliRunner().invoke(main, ["settings", "--into", str(file)])
+    assert refused.exit_code == 1
+    assert file.read_text() == "no marks\n"
+
+
+FIFTH = """
+from typing import Annotated
+from msgspec import Meta
+from marketplace.settings import PackageSettings, SettingsError
+class Fifth(PackageSettings, frozen=True, kw_only=True):
+    lounge_seats: Annotated[int, Meta(ge=1, le=9, description="seats of a lounge")] = 4
+    {more}
+    def check(self) -> None:
+        if self.lounge_seats == 7:
+            raise SettingsError("MARKETPLACE_LOUNGE_SEATS", "must not be seven")
+SETTINGS = Fifth
+"""
+
+
+@pytest.fixture
+def fifth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package that is in no list of ours, with a setting."""
+    package = tmp_path / "fifth_package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "settings.py").write_text(FIFTH.format(more=""))
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("fifth_package", "fifth_package.settings"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    return package
+
+
+WITH_FIFTH = GOOD | {"MARKETPLACE_PACKAGES": "partners.plugin:Partners,fifth_package.plugin:Fifth"}
+
+
+def test_a_package_of_somebody_else_brings_its_settings(fifth: Path) -> None:
+    settings = load(WITH_FIFTH | {"MARKETPLACE_LOUNGE_SEATS": "5"})
+    assert [part.lounge_seats for part in settings.of_packages if hasattr(part, "lounge_seats")] == [5]
+    assert "| `MARKETPLACE_LOUNGE_SEATS` | `4` | seats of a lounge; 1 to 9 |" in markdown(settings.packages)
+    for value, why in (("0", "whole number from 1 to 9"), ("7", "must not be seven")):
+        with pytest.raises(SettingsError, match=f"^MARKETPLACE_LOUNGE_SEATS: .*{why}"):
+            load(WITH_FIFTH | {"MARKETPLACE_LOUNGE_SEATS": value})
+    with pytest.raises(SettingsError, match=r"^MARKETPLACE_LOUNGE_SEATS: is not a setting"):
+        load(GOOD | {"MARKETPLACE_LOUNGE_SEATS": "5"})
+
+
+def test_the_settings_of_a_package_that_is_left_out_are_none(fifth: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^MARKETPLACE_GIFT_MOST: is not a setting"):
+        load(WITH_FIFTH | {"MARKETPLACE_GIFT_MOST": "5"})
+
+
+def test_one_variable_is_one_packages(fifth: Path) -> None:
+    more = 'gift_most: Annotated[int, Meta(ge=0, le=1, description="x")] = 0'
+    (fifth / "settings.py").write_text(FIFTH.format(more=more))
+    with pytest.raises(SettingsError, match=r"^MARKETPLACE_GIFT_MOST: is a setting of both benefits and fifth_package"):
+        load(GOOD | {"MARKETPLACE_PACKAGES": "benefits.plugin:Benefits,fifth_package.plugin:Fifth"})
+
+
+def test_settings_stay_as_they_are() -> None:
+    settings = load(GOOD | {"MARKETPLACE_GIFT_MOST": "5"})
+    own = settings.of(BenefitsSettings)
+    assert (own.gift_most, own.desk_batch, Settings().of(BenefitsSettings)) == (5, 128, BenefitsSettings())
+    changed = settings.having(BenefitsSettings(gift_most=6))
+    assert (changed.of(BenefitsSettings).gift_most, settings.of(BenefitsSettings).gift_most) == (6, 5)
+    assert len(changed.of_packages) == len(settings.of_packages)
+    for struct, field in ((settings, "zone"), (own, "gift_most")):
+        with pytest.raises(AttributeError):
+            setattr(struct, field, None)
 
 
 def test_old_secret_keys_are_held_to_the_rules_of_the_key() -> None:

@@ -1,4 +1,8 @@
-"""What a package plugs into the frame: routes, event consumers, jobs, scopes, commands, seed."""
+"""What a package plugs into the frame: routes, event consumers, jobs, scopes, commands, seed.
+
+One hook is outside the class: a package with settings of its own names their Struct `SETTINGS` in the `settings.py` beside its
+`plugin.py` (marketplace/settings/loading.py). They are read before any package is imported.
+"""
 
 import asyncio
 import importlib

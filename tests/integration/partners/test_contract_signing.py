@@ -14,6 +14,7 @@ from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from partners.contracts.domain import content_hash
 from partners.contracts.terms import contract_in_force, load_terms
+from partners.settings import PartnersSettings
 from tests.support import sellers
 from tests.support.app import Api, fresh_key
 from tests.support.partners import (
@@ -116,7 +117,7 @@ async def test_the_signed_text_names_both_parties(api: Api, settings: Settings) 
     partner_id, _ = await _partner(api)
     paper = await Paper.draft(api, partner_id)
     wanted = {
-        "oem": settings.oem_name,
+        "oem": settings.of(PartnersSettings).oem_name,
         "partner": APPLICATION["legal_name"],
         "registration_number": APPLICATION["registration_number"],
     }
