@@ -13,8 +13,9 @@ from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from benefits import announced, invariants
-from benefits.desk.batch import PointsDesk
-from benefits.desk.errands import PointsErrand
+from benefits.desk.batch import PointsBatch
+from benefits.desk.context import PointsCommand
+from benefits.desk.registry import COMMANDS
 from benefits.holds import api as holds_api
 from benefits.holds.expire import keep_expiring
 from benefits.members import api as members_api
@@ -30,7 +31,8 @@ from benefits.points import grant_api
 from benefits.points.expire import expire_points
 from benefits.redemptions import api as redemptions_api
 from benefits.redemptions import counter_api
-from benefits.redemptions.counter_desk import CounterDesk, CounterErrand
+from benefits.redemptions.counter_batch import CounterBatch
+from benefits.redemptions.counter_commands import CounterCommand
 from benefits.redemptions.expire import expire_vouchers
 from benefits.rights import TABLES
 from benefits.rules import Rules
@@ -77,12 +79,14 @@ class Benefits(Package):
         super().__init__(settings, clock)
         self.cache = OfferCache()
         rules = Rules.of(settings)
-        self.granting = points = PointsDesk(rules, self.cache, clock, settings.first_worker + worker_number())
-        counter = CounterDesk(clock, Cursors(settings.keys))
+        self.granting = points = PointsBatch(
+            COMMANDS, rules, self.cache, clock, settings.first_worker + worker_number()
+        )
+        counter = CounterBatch(clock, Cursors(settings.keys))
         own = settings.of(BenefitsSettings)
         sizes = {"batch": own.desk_batch, "queue": own.desk_queue}
-        self.points_desk: BatchExecutor[PointsErrand] = BatchExecutor("points", points.decide, **sizes)
-        self.counter_desk: BatchExecutor[CounterErrand] = BatchExecutor("counter", counter.decide, **sizes)
+        self.points_desk: BatchExecutor[PointsCommand] = BatchExecutor("points", points.decide, **sizes)
+        self.counter_desk: BatchExecutor[CounterCommand] = BatchExecutor("counter", counter.decide, **sizes)
 
     def dependencies(self) -> Mapping[str, Provide]:
         """Return who the member is, and the offers that this process remembers."""

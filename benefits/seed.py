@@ -8,19 +8,21 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from benefits.desk.batch import PointsDesk
-from benefits.desk.errands import new_earn
+from benefits.desk.batch import PointsBatch
+from benefits.desk.registry import COMMANDS
 from benefits.members.resolve import upsert
 from benefits.members.schemas import MemberInput
 from benefits.offers.cache import OfferCache
 from benefits.offers.register import Rules as OfferRules
 from benefits.offers.register import register, take_step
 from benefits.offers.schemas import OfferInput
-from benefits.points.expire import due_wallets
+from benefits.points.commands import new_credit
+from benefits.points.expire import next_expiry
 from benefits.points.schemas import EarningInput
-from benefits.redemptions.counter_desk import CounterDesk, Use
+from benefits.redemptions.commands import new_cancel, new_redeem
+from benefits.redemptions.counter_batch import CounterBatch
+from benefits.redemptions.counter_commands import Use
 from benefits.redemptions.expire import expire_vouchers
-from benefits.redemptions.redeem import cancel_errand, new_redeem
 from benefits.redemptions.schemas import CancellationInput, RedemptionInput, RedemptionView, VoucherUseInput
 from benefits.rules import Rules
 from marketplace.demo.world_things import Cancelled, DemoMember, DemoOffer, Earned, Moment, Used, Wanted, World
@@ -122,8 +124,8 @@ class _History:
         settings = context.settings
         self.context, self.calendar = context, settings.calendar
         self.members, self.offers = members, offers
-        self.desk = PointsDesk(Rules.of(settings), OfferCache(), context.clock)
-        self.counter = CounterDesk(context.clock, Cursors(settings.keys))
+        self.points = PointsBatch(COMMANDS, Rules.of(settings), OfferCache(), context.clock)
+        self.counter = CounterBatch(context.clock, Cursors(settings.keys))
         self.issued: dict[int, tuple[UUID, UUID, RedemptionView]] = {}
 
     async def run(self, history: Sequence[Moment], whole: int) -> None:
@@ -155,26 +157,26 @@ class _History:
         if not earned:
             return
         body = [EarningInput(one.reference, self.members[one.member], one.points, one.kind, at) for one in earned]
-        await self.desk.take_at(work, [new_earn(body, OEM, int(at.timestamp() * 1000))], at)
+        await self.points.run_at(work, [new_credit(body, OEM, int(at.timestamp() * 1000))], at)
 
     async def _expire_points(self, midnight: datetime) -> None:
         while True:
-            sweep = await due_wallets(self.calendar.day_of(midnight), int(midnight.timestamp() * 1000))
-            if sweep is None:
+            expiry = await next_expiry(self.calendar.day_of(midnight), int(midnight.timestamp() * 1000))
+            if expiry is None:
                 return
             async with unit_of_work() as work:
-                await self.desk.take_at(work, [sweep], midnight)
+                await self.points.run_at(work, [expiry], midnight)
 
     async def _redeem(self, work: UnitOfWork, wanted: Sequence[Wanted], at: datetime) -> None:
-        """Redeem at the desk's own function. Who wants more than they have is refused, as anybody would be."""
+        """Redeem in a batch of the desk's. Who wants more than they have is refused, as anybody would be."""
         if not wanted:
             return
         unix_ms = int(at.timestamp() * 1000)
-        errands = []
+        commands = []
         for one in wanted:
             body = RedemptionInput(self.offers[one.sku][0], one.quantity)
-            errands.append(new_redeem(self.members[one.member], body, uuid4().hex, "zh-CN", unix_ms))
-        outcomes = await self.desk.take_at(work, errands, at)
+            commands.append(new_redeem(self.members[one.member], body, uuid4().hex, "zh-CN", unix_ms))
+        outcomes = await self.points.run_at(work, commands, at)
         for one, outcome in zip(wanted, outcomes, strict=True):
             if isinstance(outcome, Outcome) and outcome.status == 201:
                 view = msgspec.json.decode(outcome.body, type=RedemptionView)
@@ -188,12 +190,12 @@ class _History:
                 body = VoucherUseInput(code=view.voucher.code, reference=one.reference, location_id=one.place)
                 taken.append(Use(partner_id, body, None, "zh-CN"))
         if taken:
-            await self.counter.take_at(work, taken, at)
+            await self.counter.run_at(work, taken, at)
 
     async def _cancel(self, work: UnitOfWork, one: Cancelled, at: datetime) -> None:
         """Give it back. An installation may allow less time than the world's people take: refused, as for anybody."""
         if one.number in self.issued:
             member_id, _, view = self.issued.pop(one.number)
             body, unix_ms = CancellationInput(reason=one.reason), int(at.timestamp() * 1000)
-            errand = cancel_errand(member_id, view.id, body, uuid4().hex, "zh-CN", unix_ms)
-            await self.desk.take_at(work, [errand], at)
+            command = new_cancel(member_id, view.id, body, uuid4().hex, "zh-CN", unix_ms)
+            await self.points.run_at(work, [command], at)

@@ -8,11 +8,11 @@ from typing import Any
 
 from litestar import Request
 
-from benefits.desk.errands import PointsErrand
+from benefits.desk.context import PointsCommand
 from marketplace.platform.batching.executor import BatchExecutor
 
 
-def points_desk(request: Request[Any, Any, Any]) -> BatchExecutor[PointsErrand]:
+def points_desk(request: Request[Any, Any, Any]) -> BatchExecutor[PointsCommand]:
     """Return the desk at which points move."""
-    desk: BatchExecutor[PointsErrand] = request.app.state.points_desk
+    desk: BatchExecutor[PointsCommand] = request.app.state.points_desk
     return desk

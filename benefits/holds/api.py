@@ -5,8 +5,8 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 
-from benefits.desk.errands import PlaceHold, new_end, new_wish
 from benefits.desk.here import points_desk
+from benefits.holds.commands import new_end, new_place
 from benefits.holds.domain import HoldEndedAlready, TooManyUnits
 from benefits.holds.read import hold_view, holder
 from benefits.holds.schemas import HoldInput, HoldPostInput, HoldView, HoldVoidInput
@@ -43,10 +43,9 @@ class Holds(Controller):
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
         """The same checks and refusals as a redemption's. At the deadline everything goes back by itself."""
-        wish = new_wish(data.member_id, data.offer_id, data.quantity, clock.unix_ms())
         whole = request_key(request, oem.actor, key, data)
-        errand = PlaceHold(wish, data.minutes, data.reference, whole, language_of(request))
-        return (await points_desk(request).submit(errand)).response()
+        command = new_place(data, whole, language_of(request), clock.unix_ms())
+        return (await points_desk(request).submit(command)).response()
 
     @get("/{hold_id:str}", operation_id="get_hold", summary="Get a hold", opt=_WRITE)
     async def get_hold(self, hold_id: FromPath[PathId], oem: NamedDependency[OemCaller]) -> HoldView:  # noqa: ARG002
@@ -73,8 +72,8 @@ class Holds(Controller):
         """A hold ends once: 409 `hold_ended` says how. What is not posted goes back."""
         whole, identifier = request_key(request, oem.actor, key, data), path_id(hold_id)
         member_id, language = await holder(identifier), language_of(request)
-        errand = new_end(member_id, identifier, "post", whole, language, clock.unix_ms(), quantity=data.quantity)
-        return (await points_desk(request).submit(errand)).response()
+        command = new_end(member_id, identifier, "post", whole, language, clock.unix_ms(), quantity=data.quantity)
+        return (await points_desk(request).submit(command)).response()
 
     @post(
         "/{hold_id:str}/void",
@@ -96,8 +95,8 @@ class Holds(Controller):
         """Points and units go back at once."""
         whole, identifier = request_key(request, oem.actor, key, data), path_id(hold_id)
         member_id, language = await holder(identifier), language_of(request)
-        errand = new_end(member_id, identifier, "void", whole, language, clock.unix_ms(), reason=data.reason)
-        return (await points_desk(request).submit(errand)).response()
+        command = new_end(member_id, identifier, "void", whole, language, clock.unix_ms(), reason=data.reason)
+        return (await points_desk(request).submit(command)).response()
 
 
 ROUTES: list[type[Controller]] = [Holds]

@@ -8,8 +8,8 @@ from uuid import UUID
 import msgspec
 
 from benefits.holds.events import HoldEnded, HoldPlaced
-from benefits.points.domain import LotPart, Posting, hold, release, spend_held, sweep
-from benefits.redemptions.domain import Admitted, Issued, Reason, State, Wish, admit, issue
+from benefits.points.domain import LotPart, Posting, expire_due, hold, release, spend_held
+from benefits.redemptions.domain import Admitted, Issued, RedemptionRequest, RefusalReason, State, admit, issue
 from benefits.rules import Rules
 from marketplace.kernel.refusals import Explanation, Refusal
 from marketplace.kernel.states import Transitions
@@ -78,7 +78,7 @@ class Hold(msgspec.Struct):
     deadline: datetime
 
 
-class Placed(msgspec.Struct, frozen=True):
+class PlacedHold(msgspec.Struct, frozen=True):
     """A hold placed: everything that has to be posted."""
 
     hold_id: UUID
@@ -89,7 +89,7 @@ class Placed(msgspec.Struct, frozen=True):
     event: HoldPlaced
 
 
-class Ended(msgspec.Struct, frozen=True):
+class EndedHold(msgspec.Struct, frozen=True):
     """A hold's end: the redemption if it was posted, what went back, the codes that are free again."""
 
     hold: Hold
@@ -104,40 +104,40 @@ class EndIds(msgspec.Struct, frozen=True):
     redemption_id: UUID
     voucher_id: UUID
     release_id: UUID
-    sweep_id: UUID
+    expiry_id: UUID
     code: str
 
 
-def place(
-    wish: Wish, hold_id: UUID, minutes: int, reference: str, state: State, rules: Rules, now: datetime
-) -> tuple[Placed | list[Reason], list[Posting]]:
+def place_hold(
+    request: RedemptionRequest, hold_id: UUID, minutes: int, reference: str, state: State, rules: Rules, now: datetime
+) -> tuple[PlacedHold | list[RefusalReason], list[Posting]]:
     """Set points and units aside, or return the reasons against it; and what expired on the way, posted either way.
 
     The same checks as a redemption's: a hold that was placed can be posted.
     """
-    wallet = state.members[wish.member_id].wallet
-    swept = sweep(wallet, wish.sweep_id, rules.calendar.day_of(now), now)
-    terms = admit(wish, state, rules.calendar, now, hold=True)
+    wallet = state.members[request.member_id].wallet
+    expired = expire_due(wallet, request.expiry_id, rules.calendar.day_of(now), now)
+    terms = admit(request, state, rules.calendar, now, hold=True)
     if isinstance(terms, list):
-        return terms, swept
+        return terms, expired
     deadline = now + timedelta(minutes=minutes)
     postings = hold(wallet, terms.points, hold_id, now)
     event = HoldPlaced(
         hold_id=hold_id,
-        member_id=wish.member_id,
-        offer_id=wish.offer_id,
-        quantity=wish.quantity,
+        member_id=request.member_id,
+        offer_id=request.offer_id,
+        quantity=request.quantity,
         points=terms.points,
         reference=reference,
         deadline=deadline,
         held_at=now,
     )
-    return Placed(hold_id, terms, reference, deadline, postings, event), swept
+    return PlacedHold(hold_id, terms, reference, deadline, postings, event), expired
 
 
-def end(
+def end_hold(
     found: Hold, how: End, quantity: int | None, reason: str, ids: EndIds, state: State, rules: Rules, now: datetime
-) -> Ended:
+) -> EndedHold:
     """End the hold and move the state on. `quantity` units are posted, all of them if None; the rest goes back.
 
     A hold whose deadline has passed can only expire: whoever meets it first, a post or a void included, ends it so, and
@@ -149,26 +149,26 @@ def end(
     if how == "expire" and not due:
         raise HoldEndedAlready(status="not due")
     how = "expire" if due else how
-    held = found.terms.wish.quantity
+    held = found.terms.request.quantity
     units = (held if quantity is None else quantity) if how == "post" else 0
     if units > held:
         raise TooManyUnits(held=held, wanted=units)
-    wallet, terms = state.members[found.terms.wish.member_id].wallet, found.terms
+    wallet, terms = state.members[found.terms.request.member_id].wallet, found.terms
     today = rules.calendar.day_of(now)
-    postings = sweep(wallet, ids.sweep_id, today, now)
+    postings = expire_due(wallet, ids.expiry_id, today, now)
     issued, rest = None, found.parts
     if units:
         part = _part(terms, units, ids)
         paid, rest = spend_held(wallet, found.parts, part.points, ids.redemption_id, terms.partner_id, now)
-        issued = issue(part, part.wish, paid, rules.calendar, now, found.id)
+        issued = issue(part, part.request, paid, rules.calendar, now, found.id)
         postings += paid
     postings += release(wallet, rest, ids.release_id, today, now, rule=rules.expired_rule)
     _give_units_back(terms, units, state)
     found.status = HOLD_TRANSITIONS.after(HoldStatus.HELD, how).value
     event = HoldEnded(
         hold_id=found.id,
-        member_id=terms.wish.member_id,
-        offer_id=terms.wish.offer_id,
+        member_id=terms.request.member_id,
+        offer_id=terms.request.offer_id,
         status=_ENDS[how],
         quantity=held,
         posted_quantity=units,
@@ -176,32 +176,32 @@ def end(
         reason=reason,
         ended_at=now,
     )
-    return Ended(found, issued, postings, event)
+    return EndedHold(found, issued, postings, event)
 
 
 def _part(terms: Admitted, units: int, ids: EndIds) -> Admitted:
     """Return the frozen terms for some of the held units; price and settlement are per unit, so nothing is rounded."""
-    held = terms.wish.quantity
-    wish = msgspec.structs.replace(
-        terms.wish, quantity=units, redemption_id=ids.redemption_id, voucher_id=ids.voucher_id, code=ids.code
+    held = terms.request.quantity
+    request = msgspec.structs.replace(
+        terms.request, quantity=units, redemption_id=ids.redemption_id, voucher_id=ids.voucher_id, code=ids.code
     )
     settlement = msgspec.structs.replace(terms.settlement, amount_minor=terms.settlement.amount_minor // held * units)
     return msgspec.structs.replace(
-        terms, wish=wish, points=terms.points // held * units, settlement=settlement, codes=terms.codes[:units]
+        terms, request=request, points=terms.points // held * units, settlement=settlement, codes=terms.codes[:units]
     )
 
 
 def _give_units_back(terms: Admitted, posted: int, state: State) -> None:
-    wish = terms.wish
-    back = wish.quantity - posted
+    request = terms.request
+    back = request.quantity - posted
     if terms.slice is not None:
-        stock = state.stock[wish.offer_id]
+        stock = state.stock[request.offer_id]
         if posted:
             stock.sell_held(terms.slice, posted)
         if back:
             stock.release(terms.slice, back)
     for window in terms.windows:
-        state.used[wish.member_id, wish.offer_id, window] -= back
-    if terms.codes[posted:] and wish.offer_id in state.codes:
+        state.used[request.member_id, request.offer_id, window] -= back
+    if terms.codes[posted:] and request.offer_id in state.codes:
         # Never shown to anybody: they are handed out again, in upload order.
-        state.codes[wish.offer_id].extendleft(reversed(terms.codes[posted:]))
+        state.codes[request.offer_id].extendleft(reversed(terms.codes[posted:]))

@@ -5,7 +5,7 @@ import asyncio
 import asyncpg
 import structlog
 
-from benefits.desk.errands import PointsErrand
+from benefits.desk.context import PointsCommand
 from benefits.holds.read import expire_holds
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import Refusal
@@ -16,7 +16,7 @@ _EVERY_S = 1.0
 logger = structlog.get_logger()
 
 
-async def keep_expiring(desk: BatchExecutor[PointsErrand], clock: Clock) -> None:
+async def keep_expiring(desk: BatchExecutor[PointsCommand], clock: Clock) -> None:
     """Expire holds again and again, until cancelled.
 
     In every process and not by the shared schedule: a process that is stopped in the middle delays nobody else's, and

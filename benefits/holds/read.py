@@ -4,7 +4,8 @@ import asyncio
 from datetime import datetime
 from uuid import UUID
 
-from benefits.desk.errands import EndHold, PointsErrand, new_end
+from benefits.desk.context import PointsCommand
+from benefits.holds.commands import EndHold, new_end
 from benefits.holds.schemas import HoldRedemption, HoldView
 from benefits.redemptions.schemas import VoucherRef
 from marketplace.kernel.clock import Clock
@@ -51,7 +52,7 @@ async def holder(hold_id: UUID) -> UUID:
 
 
 async def due_holds(now: datetime, limit: int = BATCH) -> list[EndHold]:
-    """Return the errands that expire holds whose deadline has passed.
+    """Return the commands that expire holds whose deadline has passed.
 
     Nothing is locked here: whichever process comes first ends the hold at its desk, and the others find it ended.
     """
@@ -62,12 +63,12 @@ async def due_holds(now: datetime, limit: int = BATCH) -> list[EndHold]:
     return [new_end(row["member_id"], row["id"], "expire", None, "en", unix_ms) for row in rows]
 
 
-async def expire_holds(desk: BatchExecutor[PointsErrand], clock: Clock) -> int:
+async def expire_holds(desk: BatchExecutor[PointsCommand], clock: Clock) -> int:
     """Expire every hold that is due and return how many were."""
     total = 0
     while True:
         due = await due_holds(clock.now())
-        await asyncio.gather(*(desk.submit(errand) for errand in due))
+        await asyncio.gather(*(desk.submit(command) for command in due))
         total += len(due)
         if len(due) < BATCH:
             return total

@@ -171,6 +171,11 @@ class OfferTerms(msgspec.Struct, frozen=True):
         """Whether there is a stock; it is cut into `slices`."""
         return self.slices > 0
 
+    @property
+    def has_pool(self) -> bool:
+        """Whether its vouchers carry codes that the partner uploaded."""
+        return self.content.codes == "partner"
+
 
 class StockBelowSold(Refusal):
     """The wanted stock is less than what is sold already."""

@@ -42,7 +42,7 @@ Codes = Annotated[
         description="`partner`: each unit also hands out one of the codes that you upload; they are the stock."
     ),
 ]
-Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=500, extra=marked("paragraphs"))]
+RefusalReason = Annotated[str, msgspec.Meta(min_length=1, max_length=500, extra=marked("paragraphs"))]
 PoolCode = Annotated[
     str,
     msgspec.Meta(
@@ -121,7 +121,7 @@ class CodesView(msgspec.Struct, frozen=True):
 class ReasonInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why; the other side reads it."""
 
-    reason: Reason
+    reason: RefusalReason
 
 
 class PartnerRef(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ class SliceEmptiedError(TryAgainError):
     """The slice that this desk sells from was emptied while its lock was waited for."""
 
 
-class Slice(msgspec.Struct):
+class StockSlice(msgspec.Struct):
     """One row of the stock: what is left in it, and by how much this batch changed it."""
 
     remaining: int
@@ -41,7 +41,7 @@ class OfferStock(msgspec.Struct):
     `whole` says that all slices are locked, so that units may be moved between them.
     """
 
-    slices: dict[int, Slice]
+    slices: dict[int, StockSlice]
     source: int
     whole: bool
 
@@ -96,7 +96,7 @@ class OfferStock(msgspec.Struct):
             for place, number in enumerate(numbers):
                 self._move(number, share(total, len(numbers), place) - self.slices[number].remaining)
 
-    def _prepare(self, units: int) -> Slice:
+    def _prepare(self, units: int) -> StockSlice:
         part = self.slices[self.source]
         for number in sorted(self.slices):
             missing = units - part.remaining

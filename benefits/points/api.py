@@ -5,12 +5,12 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery, JSONBody
 
-from benefits.desk.errands import new_earn, new_gift
 from benefits.desk.here import points_desk
 from benefits.members.resolve import MemberCaller
+from benefits.points.commands import new_credit, new_gift
+from benefits.points.credit import refused_unread
 from benefits.points.domain import InsufficientPoints, UnknownMember
-from benefits.points.earning import refused_unread
-from benefits.points.giving import CannotGive
+from benefits.points.gift import CannotGive
 from benefits.points.schemas import EarningResults, EarningsInput, GiftInput, GiftView, Movement, PointsView
 from benefits.points.wallets import check_gift, movements, wallet_view
 from benefits.settings import BenefitsSettings
@@ -52,7 +52,7 @@ class Earnings(Controller):
         """
         refused = [refused_unread(item) for item in unfit_items(request)]
         return (
-            await points_desk(request).submit(new_earn(data.earnings, oem.actor, clock.unix_ms(), refused))
+            await points_desk(request).submit(new_credit(data.earnings, oem.actor, clock.unix_ms(), refused))
         ).response()
 
 

@@ -6,7 +6,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 
 from benefits.points.domain import AlreadyExpired, OccurredInFuture, ReferenceReused, UnknownMember
-from benefits.points.granting import GrantedBefore, PointsGrantInput, PointsGrantView, grant
+from benefits.points.grant import GrantedBefore, PointsGrantInput, PointsGrantView, grant
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import NotFound
 from marketplace.platform.http.idempotency import IdempotencyKey, once, request_key

@@ -6,7 +6,9 @@ from datetime import date
 from typing import TypeAlias
 from uuid import UUID
 
-from benefits.points.domain import Account, MemberState, Posting, Wallet
+import asyncpg
+
+from benefits.points.domain import Account, MemberState, Posting, PostingCode, Wallet
 from marketplace.kernel.ids import bucket_of
 from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.platform.postgres.reads import Read, read_all
@@ -42,12 +44,20 @@ LOCKED_WALLETS = Read(
         as_seen="w.ctid = (SELECT seen.ctid FROM wallet seen WHERE seen.bucket = w.bucket AND seen.member_id = w.member_id)"
     )
     + " ORDER BY w.member_id FOR UPDATE OF w",
+    locks="wallet",
 )
 """The same, locked in id order.
 
 With each, whether it is as the statement saw it when it began: one whose lock was waited for may have been changed
 meanwhile (it is another version of the row, at another place). The lock shows it as it is now, but its lots, and all else that
 the same statement reads, are what was there before.
+"""
+
+_TRANSACTIONS = Columns("bucket smallint, transaction_id uuid")
+_POSTINGS_OF = f"""
+SELECT p.transaction_id, p.member_id, p.expires_on, p.points, p.counterparty, p.occurred_at
+FROM {_TRANSACTIONS.table(1, "wanted")}
+JOIN points_posting p USING (bucket, transaction_id) WHERE p.code = $2 ORDER BY p.transaction_id, p.line
 """
 
 _WALLETS = Write(
@@ -105,6 +115,13 @@ def member_states(wallets: Iterable[FoundWallet]) -> dict[UUID, MemberState]:
         if expires_on is not None and points is not None:
             state.wallet.lots[expires_on] = points
     return states
+
+
+async def postings_of(
+    work: UnitOfWork, transactions: Sequence[tuple[int, UUID]], code: PostingCode
+) -> list[asyncpg.Record]:
+    """Return the postings of that code by (bucket, transaction id), line by line."""
+    return await work.fetch(_POSTINGS_OF, _TRANSACTIONS.json(transactions), code)
 
 
 def post(writes: Writes, postings: Sequence[Posting], members: Mapping[UUID, MemberState]) -> None:

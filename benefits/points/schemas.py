@@ -73,7 +73,7 @@ class Expiring(msgspec.Struct, frozen=True):
 
 
 class PointsView(msgspec.Struct, frozen=True):
-    """A wallet as its member sees it: expired points do not count, whether or not they were swept yet."""
+    """A wallet as its member sees it: expired points do not count, whether or not they were expired yet."""
 
     balance: int
     held: int

@@ -3,7 +3,7 @@
 from datetime import date
 from uuid import UUID
 
-from benefits.points.domain import Code
+from benefits.points.domain import PostingCode
 from benefits.points.schemas import Expiring, GiftInput, Movement, PointsView
 from marketplace.kernel.ids import bucket_of
 from marketplace.kernel.refusals import InvalidField
@@ -47,7 +47,7 @@ def check_gift(giver: UUID, gift: GiftInput, most: int) -> None:
 
 
 async def wallet_view(member_id: UUID, today: date) -> PointsView:
-    """Return the member's points; lots that are gone by today do not count, swept or not."""
+    """Return the member's points; lots that are gone by today do not count, expired or not."""
     rows = await DB.fetch(_WALLET, bucket_of(member_id), member_id, today)
     expiring = [Expiring(row["points"], row["expires_on"]) for row in rows if row["points"]]
     return PointsView(sum(lot.points for lot in expiring), rows[0]["held"] if rows else 0, expiring)
@@ -65,7 +65,7 @@ async def movements(member_id: UUID, cursors: Cursors, cursor: str | None, limit
     page = [
         Movement(
             id=row["id"],
-            code=str(Code(row["code"])),
+            code=str(PostingCode(row["code"])),
             points=int(row["points"]),
             occurred_at=row["occurred_at"],
             reference=row["reference"],

@@ -9,11 +9,11 @@ from benefits.desk.here import points_desk
 from benefits.members.resolve import MemberCaller
 from benefits.offers.cache import OfferCache
 from benefits.points.domain import InsufficientPoints
-from benefits.redemptions.cancelling import CancelWindowOver, CodesHandedOut, VoucherNotCancellable
+from benefits.redemptions.cancel import CancelWindowOver, CodesHandedOut, VoucherNotCancellable
+from benefits.redemptions.commands import new_cancel, new_redeem
 from benefits.redemptions.domain import Refused, VoucherStatus
 from benefits.redemptions.qr import qr_svg
 from benefits.redemptions.quote import quote
-from benefits.redemptions.redeem import cancel, redeem
 from benefits.redemptions.schemas import (
     CancellationInput,
     CancelledView,
@@ -78,8 +78,8 @@ class Redemptions(Controller):
     ) -> Response[bytes]:
         """Refused with 409: `not_on_sale`, `not_eligible`, `limit_reached`, `sold_out`, `insufficient_points`."""
         await before_redemption(data.offer_id)
-        outcome = await redeem(points_desk(request), member.id, data, key, language_of(request), clock_of(request))
-        return outcome.response()
+        command = new_redeem(member.id, data, key, language_of(request), clock_of(request).unix_ms())
+        return (await points_desk(request).submit(command)).response()
 
     @get(operation_id="list_my_redemptions", summary="List the member's redemptions")
     async def list_mine(
@@ -124,8 +124,9 @@ class Redemptions(Controller):
         Where the programme restores points, what comes back lasts until the end of next month at least. Where it forfeits
         them, a lot keeps its day, and `forfeited_lots` says what did not come back because its lot had expired.
         """
-        identifier, language = path_id(redemption_id), language_of(request)
-        return (await cancel(points_desk(request), member.id, identifier, data, key, language, clock)).response()
+        language, unix_ms = language_of(request), clock.unix_ms()
+        command = new_cancel(member.id, path_id(redemption_id), data, key, language, unix_ms)
+        return (await points_desk(request).submit(command)).response()
 
 
 class Vouchers(Controller):

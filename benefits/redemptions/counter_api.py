@@ -6,7 +6,8 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery, JSONBody
 
 from benefits.redemptions.counter import NotUsed, UndoWindowOver, UnknownVoucher, UsedElsewhere, VoucherRefused
-from benefits.redemptions.counter_desk import UndoUse, Use, Verify, counter_desk
+from benefits.redemptions.counter_batch import counter_desk
+from benefits.redemptions.counter_commands import UndoUse, Use, Verify
 from benefits.redemptions.schemas import (
     PartnerRedemption,
     UndoneUse,
@@ -90,8 +91,8 @@ class Counter(Controller):
         """At the same location, in the minutes that the contract allows. 409 `not_used`, `undo_window_over`."""
         partner.need_location(data.location_id)
         whole = request_key(request, partner.actor, key, data)
-        errand = UndoUse(partner.partner_id, data, whole, language_of(request))
-        return (await counter_desk(request).submit(errand)).response()
+        command = UndoUse(partner.partner_id, data, whole, language_of(request))
+        return (await counter_desk(request).submit(command)).response()
 
 
 class PartnerRedemptions(Controller):

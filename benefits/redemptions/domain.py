@@ -11,7 +11,7 @@ import msgspec
 
 from benefits.offers.domain import OfferStatus, OfferTerms, all_tiers
 from benefits.offers.stock import OfferStock
-from benefits.points.domain import MemberState, Posting, spend, sweep
+from benefits.points.domain import MemberState, Posting, expire_due, spend
 from benefits.redemptions.events import RedemptionIssued, SettlementTerms
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.refusals import Explanation, Kind, Refusal
@@ -44,8 +44,8 @@ VOUCHER_TRANSITIONS: Transitions[VoucherStatus] = Transitions(
 )
 
 
-class Reason(msgspec.Struct, frozen=True):
-    """Why a wish is refused: what was wanted and what was found."""
+class RefusalReason(msgspec.Struct, frozen=True):
+    """Why a request is refused: what was wanted and what was found."""
 
     code: str
     wanted: Any
@@ -77,7 +77,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "Not enough points: {wanted} needed, {found} there.",
     ),
 }
-"""Reason -> words. The order is the order of the checks, and the first that fails is the problem's code."""
+"""RefusalReason -> words. The order is the order of the checks, and the first that fails is the problem's code."""
 
 
 _NOT_ON_SALE: dict[str, tuple[str, str]] = {
@@ -103,7 +103,7 @@ _WINDOWS: dict[str, tuple[str, str]] = {
 
 
 class Refused(Refusal):
-    """The wish cannot be fulfilled; `code` is the first reason's, and all reasons are listed."""
+    """The request cannot be fulfilled; `code` is the first reason's, and all reasons are listed."""
 
     kind = Kind.CONFLICT
     explanations = {
@@ -125,7 +125,7 @@ class Refused(Refusal):
         ),
     }
 
-    def __init__(self, reasons: list[Reason], language: str) -> None:
+    def __init__(self, reasons: list[RefusalReason], language: str) -> None:
         """Keep the reasons in the caller's language."""
         self.code = reasons[0].code
         super().__init__(reasons=[reason.to_json(language) for reason in reasons])
@@ -156,7 +156,7 @@ UNUSABLE = {
 """Why a voucher cannot be used, or its redemption cancelled, by the code that its state gives."""
 
 
-class Wish(msgspec.Struct, frozen=True):
+class RedemptionRequest(msgspec.Struct, frozen=True):
     """A member wants an offer. Ids and code are handed in: a decision makes none."""
 
     member_id: UUID
@@ -164,7 +164,7 @@ class Wish(msgspec.Struct, frozen=True):
     quantity: int
     redemption_id: UUID
     voucher_id: UUID
-    sweep_id: UUID
+    expiry_id: UUID
     code: str
 
 
@@ -186,9 +186,9 @@ class State(msgspec.Struct):
 
 
 class Admitted(msgspec.Struct, frozen=True):
-    """A wish that may be fulfilled, with all that is frozen from here on; the state has moved on by it."""
+    """A request that may be fulfilled, with all that is frozen from here on; the state has moved on by it."""
 
-    wish: Wish
+    request: RedemptionRequest
     partner_id: UUID
     revision: int
     points: int
@@ -200,7 +200,7 @@ class Admitted(msgspec.Struct, frozen=True):
 
 
 class Issued(msgspec.Struct, frozen=True):
-    """A wish fulfilled: everything that has to be posted."""
+    """A request fulfilled: everything that has to be posted."""
 
     terms: Admitted
     expires_at: datetime
@@ -209,57 +209,57 @@ class Issued(msgspec.Struct, frozen=True):
     hold_id: UUID | None = None
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class RedemptionDecision(msgspec.Struct, frozen=True):
     """What a decision came to: issued, or the reasons against it; what expired on the way is posted either way."""
 
     issued: Issued | None
-    reasons: list[Reason]
-    swept: list[Posting]
+    reasons: list[RefusalReason]
+    expired: list[Posting]
 
 
-def decide(wish: Wish, state: State, calendar: Calendar, now: datetime) -> Verdict:
-    """Decide a wish and move the state on for the next one.
+def decide(request: RedemptionRequest, state: State, calendar: Calendar, now: datetime) -> RedemptionDecision:
+    """Decide a request and move the state on for the next one.
 
     The quote calls this on a state of its own and throws the result away. The offer and the member must be in the state.
     """
-    wallet = state.members[wish.member_id].wallet
-    swept = sweep(wallet, wish.sweep_id, calendar.day_of(now), now)
-    admitted = admit(wish, state, calendar, now)
+    wallet = state.members[request.member_id].wallet
+    expired = expire_due(wallet, request.expiry_id, calendar.day_of(now), now)
+    admitted = admit(request, state, calendar, now)
     if isinstance(admitted, list):
-        return Verdict(None, admitted, swept)
-    postings = spend(wallet, admitted.points, wish.redemption_id, admitted.partner_id, now)
-    return Verdict(issue(admitted, wish, postings, calendar, now), [], swept)
+        return RedemptionDecision(None, admitted, expired)
+    postings = spend(wallet, admitted.points, request.redemption_id, admitted.partner_id, now)
+    return RedemptionDecision(issue(admitted, request, postings, calendar, now), [], expired)
 
 
 def admit(
-    wish: Wish, state: State, calendar: Calendar, now: datetime, *, hold: bool = False
-) -> Admitted | list[Reason]:
-    """Return the wish with its frozen terms, its stock and limits taken or held; or every reason against it.
+    request: RedemptionRequest, state: State, calendar: Calendar, now: datetime, *, hold: bool = False
+) -> Admitted | list[RefusalReason]:
+    """Return the request with its frozen terms, its stock and limits taken or held; or every reason against it.
 
     Checks go in the order of `_WORDS`. Nothing is taken from the wallet here, but it is known to have enough.
     """
-    offer, member = state.offers[wish.offer_id], state.members[wish.member_id]
-    points = offer.content.price.points * wish.quantity
+    offer, member = state.offers[request.offer_id], state.members[request.member_id]
+    points = offer.content.price.points * request.quantity
     windows = offer.content.windows(calendar, now)
-    reasons = _reasons(wish, offer, member, state, windows, points, now)
-    settlement = _settlement(offer, wish.quantity, calendar.day_of(now))
+    reasons = _reasons(request, offer, member, state, windows, points, now)
+    settlement = _settlement(offer, request.quantity, calendar.day_of(now))
     if settlement is None and not any(reason.code == "not_on_sale" for reason in reasons):
-        reasons.insert(0, Reason("not_on_sale", "live", "no_contract"))
+        reasons.insert(0, RefusalReason("not_on_sale", "live", "no_contract"))
     if reasons or settlement is None:
         return reasons
     # From here on nothing is refused: the state moves on.
     number = None
     if offer.limited:
-        stock = state.stock[wish.offer_id]
-        number = stock.hold(wish.quantity) if hold else stock.sell(wish.quantity)
+        stock = state.stock[request.offer_id]
+        number = stock.hold(request.quantity) if hold else stock.sell(request.quantity)
     for window in windows:
-        key = (wish.member_id, wish.offer_id, window)
-        state.used[key] = state.used.get(key, 0) + wish.quantity
+        key = (request.member_id, request.offer_id, window)
+        state.used[key] = state.used.get(key, 0) + request.quantity
     codes: tuple[PoolCode, ...] = ()
     if offer.content.codes == "partner":
-        codes = tuple(state.codes[wish.offer_id].popleft() for _ in range(wish.quantity))
+        codes = tuple(state.codes[request.offer_id].popleft() for _ in range(request.quantity))
     return Admitted(
-        wish=wish,
+        request=request,
         partner_id=offer.partner_id,
         revision=offer.revision,
         points=points,
@@ -273,21 +273,21 @@ def admit(
 
 def issue(
     admitted: Admitted,
-    wish: Wish,
+    request: RedemptionRequest,
     postings: list[Posting],
     calendar: Calendar,
     now: datetime,
     hold_id: UUID | None = None,
 ) -> Issued:
-    """Return the redemption of an admitted wish, paid by the postings; `wish` carries its ids and its code."""
+    """Return the redemption of an admitted request, paid by the postings; `request` carries its ids and its code."""
     event = RedemptionIssued(
-        redemption_id=wish.redemption_id,
-        voucher_id=wish.voucher_id,
-        member_id=wish.member_id,
+        redemption_id=request.redemption_id,
+        voucher_id=request.voucher_id,
+        member_id=request.member_id,
         partner_id=admitted.partner_id,
-        offer_id=wish.offer_id,
+        offer_id=request.offer_id,
         revision=admitted.revision,
-        quantity=wish.quantity,
+        quantity=request.quantity,
         points=admitted.points,
         settlement=admitted.settlement,
         issued_at=now,
@@ -296,38 +296,38 @@ def issue(
 
 
 def _reasons(
-    wish: Wish,
+    request: RedemptionRequest,
     offer: OfferTerms,
     member: MemberState,
     state: State,
     windows: Mapping[str, int | None],
     points: int,
     now: datetime,
-) -> list[Reason]:
+) -> list[RefusalReason]:
     reasons = []
     tiers = offer.content.tiers
     closed = _why_not_on_sale(offer, now)
     if closed:
-        reasons.append(Reason("not_on_sale", "live", closed))
+        reasons.append(RefusalReason("not_on_sale", "live", closed))
     if not member.active:
-        reasons.append(Reason("not_eligible", "active", "blocked"))
+        reasons.append(RefusalReason("not_eligible", "active", "blocked"))
     elif not all_tiers(tiers) and member.tier not in tiers:
-        reasons.append(Reason("not_eligible", " / ".join(tiers), member.tier))
-    reasons += _limits_reached(wish, state, windows)
+        reasons.append(RefusalReason("not_eligible", " / ".join(tiers), member.tier))
+    reasons += _limits_reached(request, state, windows)
     remaining = _remaining(offer, state)
-    if remaining is not None and wish.quantity > remaining:
-        reasons.append(Reason("sold_out", wish.quantity, remaining))
+    if remaining is not None and request.quantity > remaining:
+        reasons.append(RefusalReason("sold_out", request.quantity, remaining))
     if points > member.wallet.balance:
-        reasons.append(Reason("insufficient_points", points, member.wallet.balance))
+        reasons.append(RefusalReason("insufficient_points", points, member.wallet.balance))
     return reasons
 
 
-def _limits_reached(wish: Wish, state: State, windows: Mapping[str, int | None]) -> list[Reason]:
+def _limits_reached(request: RedemptionRequest, state: State, windows: Mapping[str, int | None]) -> list[RefusalReason]:
     reasons = []
     for window, most in windows.items():
-        had = state.used.get((wish.member_id, wish.offer_id, window), 0)
-        if most is not None and had + wish.quantity > most:
-            reasons.append(Reason("limit_reached", most, had, window.partition(":")[0]))
+        had = state.used.get((request.member_id, request.offer_id, window), 0)
+        if most is not None and had + request.quantity > most:
+            reasons.append(RefusalReason("limit_reached", most, had, window.partition(":")[0]))
     return reasons
 
 

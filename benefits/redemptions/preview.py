@@ -2,11 +2,10 @@
 
 from uuid import UUID
 
-from benefits.desk.deeds import cancelled_view
-from benefits.desk.load import redemptions_to_undo
-from benefits.offers.stock import OfferStock, Slice
+from benefits.offers.stock import OfferStock, StockSlice
 from benefits.points.ledger import read_members
-from benefits.redemptions.cancelling import decide_cancel
+from benefits.redemptions.cancel import decide_cancel
+from benefits.redemptions.commands import cancelled_view, redemptions_to_cancel
 from benefits.redemptions.domain import State
 from benefits.redemptions.schemas import CancelledView
 from benefits.rules import Rules
@@ -23,11 +22,13 @@ async def preview(work: UnitOfWork, member_id: UUID, redemption_id: UUID, rules:
     Locks nothing: use a snapshot (REPEATABLE READ). Raises NotFound, VoucherNotCancellable, CancelWindowOver.
     """
     members = await read_members(work, [member_id])
-    found = (await redemptions_to_undo(work, [(member_id, redemption_id)], lock=False)).get(redemption_id)
+    found = (await redemptions_to_cancel(work, [(member_id, redemption_id)], lock=False)).get(redemption_id)
     if found is None or member_id not in members:
         raise NotFound
     stock = (
-        {} if found.slice is None else {found.offer_id: OfferStock({found.slice: Slice(0)}, found.slice, whole=False)}
+        {}
+        if found.slice is None
+        else {found.offer_id: OfferStock({found.slice: StockSlice(0)}, found.slice, whole=False)}
     )
     used = {(member_id, found.offer_id, window): found.quantity for window in found.windows}
     now = await database_time(work, clock)

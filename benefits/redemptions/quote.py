@@ -3,10 +3,10 @@
 from collections import deque
 from uuid import UUID
 
-from benefits.desk.errands import new_wish
 from benefits.offers.cache import OfferCache
-from benefits.offers.stock import OfferStock, Slice
+from benefits.offers.stock import OfferStock, StockSlice
 from benefits.points.ledger import read_members
+from benefits.redemptions.commands import new_request
 from benefits.redemptions.domain import PoolCode, State, decide
 from benefits.redemptions.schemas import Quote, ReasonView
 from marketplace.kernel.calendar import Calendar
@@ -40,7 +40,7 @@ async def quote(
             offer_id, quantity,
         )  # fmt: skip
         now = await database_time(work, clock)
-    slices = {row["slice"]: Slice(row["remaining"]) for row in rows}
+    slices = {row["slice"]: StockSlice(row["remaining"]) for row in rows}
     state = State(
         members,
         offers,
@@ -48,7 +48,7 @@ async def quote(
         {(member_id, offer_id, row["window"]): row["used"] for row in used},
         {offer_id: deque(PoolCode(row["seq"], row["code"]) for row in codes)},
     )
-    wish = new_wish(member_id, offer_id, quantity, int(now.timestamp() * 1000))
-    verdict = decide(wish, state, calendar, now)
-    reasons = [ReasonView(**reason.to_json(language)) for reason in verdict.reasons]
+    request = new_request(member_id, offer_id, quantity, int(now.timestamp() * 1000))
+    decision = decide(request, state, calendar, now)
+    reasons = [ReasonView(**reason.to_json(language)) for reason in decision.reasons]
     return Quote(not reasons, offers[offer_id].content.price, reasons)

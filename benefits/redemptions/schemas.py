@@ -44,7 +44,7 @@ class Quote(msgspec.Struct, frozen=True):
 
 
 class RedemptionInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A member's wish."""
+    """A member's request."""
 
     offer_id: UUID
     quantity: Quantity = 1

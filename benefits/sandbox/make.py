@@ -5,14 +5,15 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from benefits.desk.errands import PointsErrand, new_earn
+from benefits.desk.context import PointsCommand
 from benefits.members.resolve import upsert
 from benefits.members.schemas import MemberInput
 from benefits.offers.domain import OfferStatus
 from benefits.offers.register import Rules, register, take_step
 from benefits.offers.schemas import OfferInput
+from benefits.points.commands import new_credit
 from benefits.points.schemas import EarningInput
-from benefits.redemptions.redeem import redeem
+from benefits.redemptions.commands import new_redeem
 from benefits.redemptions.schemas import RedemptionInput
 from benefits.sandbox.magic import FAILED, SLOW
 from marketplace.kernel.text import Text
@@ -34,7 +35,7 @@ _OFFERS: dict[str, tuple[str, str, int, int | None]] = {
 }
 
 
-async def make(context: SandboxContext, desk: BatchExecutor[PointsErrand]) -> None:
+async def make(context: SandboxContext, desk: BatchExecutor[PointsCommand]) -> None:
     """Make members and offers, and say in `context.made` what they are; what is there already stays."""
     people = [*_PEOPLE, ("standard", _EARLIER, 1)]
     ids = await _members(context, desk, people)
@@ -50,12 +51,12 @@ async def make(context: SandboxContext, desk: BatchExecutor[PointsErrand]) -> No
         for title in [_title(answers)]
     ]
     # The only unit goes to somebody who came before: sold out by the rules, not by an exception to them.
-    wish = RedemptionInput(offer_id=offers["sold_out"], quantity=1)
-    await redeem(desk, ids[-1], wish, "sandbox-sold-out", "en", context.clock)
+    request = RedemptionInput(offer_id=offers["sold_out"], quantity=1)
+    await desk.submit(new_redeem(ids[-1], request, "sandbox-sold-out", "en", context.clock.unix_ms()))
 
 
 async def _members(
-    context: SandboxContext, desk: BatchExecutor[PointsErrand], people: list[tuple[str, str, int]]
+    context: SandboxContext, desk: BatchExecutor[PointsCommand], people: list[tuple[str, str, int]]
 ) -> list[UUID]:
     now = context.clock.now()
     wanted = [
@@ -68,7 +69,7 @@ async def _members(
         EarningInput(reference="sandbox", member_id=member_id, points=points, kind="activity", occurred_at=now)
         for member_id, (_, _, points) in zip(ids, people, strict=True)
     ]
-    await desk.submit(new_earn(earnings, _ACTOR, context.clock.unix_ms()))
+    await desk.submit(new_credit(earnings, _ACTOR, context.clock.unix_ms()))
     return ids
 
 

@@ -10,7 +10,8 @@ import msgspec
 from litestar import Response, Router, get, post
 from litestar.di import NamedDependency
 
-from benefits.redemptions.counter_desk import UndoUse, Use, Verify, counter_desk, see_use
+from benefits.redemptions.counter_batch import counter_desk, see_use
+from benefits.redemptions.counter_commands import UndoUse, Use, Verify
 from benefits.redemptions.schemas import (
     UndoneUse,
     UsedVoucher,
@@ -111,8 +112,8 @@ async def use(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Res
     try:
         body = _wire(VoucherUseInput, **said, use_token=str(form.get("use_token", ""))[:500] or None)
         key = request_key(request, partner.actor, str(form.get("idempotency_key", "")), body)
-        errand = Use(partner.partner_id, _placed(partner, body), key, page_language(request))
-        outcome = await counter_desk(request).submit(errand)
+        command = Use(partner.partner_id, _placed(partner, body), key, page_language(request))
+        outcome = await counter_desk(request).submit(command)
     except Refusal as refused:
         again = _wire(VoucherVerifyInput, code=code or "-", location_id=here.location_id)
         wrong = "reference" if refused.details.get("field") == "reference" else ""
@@ -138,8 +139,8 @@ async def undo(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Re
     try:
         body = _wire(VoucherUndoInput, code=code, reason=reason or "-", location_id=here.location_id)
         key = request_key(request, partner.actor, str(form.get("idempotency_key", "")), body)
-        errand = UndoUse(partner.partner_id, _placed(partner, body), key, page_language(request))
-        outcome = await counter_desk(request).submit(errand)
+        command = UndoUse(partner.partner_id, _placed(partner, body), key, page_language(request))
+        outcome = await counter_desk(request).submit(command)
     except Refusal as refused:
         return await _page(request, here, code=code, error=words(request, refused))
     if outcome.status >= 400:
@@ -168,8 +169,8 @@ class _Refused(Exception):  # noqa: N818 - an answer, not an error of ours
 
 
 async def _verified(request: HttpRequest, partner: PartnerCaller, body: VoucherVerifyInput) -> VerifiedVoucher:
-    errand = Verify(partner.partner_id, _placed(partner, body), page_language(request))
-    outcome = await counter_desk(request).submit(errand)
+    command = Verify(partner.partner_id, _placed(partner, body), page_language(request))
+    outcome = await counter_desk(request).submit(command)
     if outcome.status >= 400:
         raise _Refused(outcome)
     return msgspec.json.decode(outcome.body, type=VerifiedVoucher)

@@ -16,9 +16,9 @@ from benefits.offers.catalogue import on_sale, one_on_sale
 from benefits.offers.domain import Scenario
 from benefits.offers.schemas import OfferView
 from benefits.points.wallets import wallet_view
+from benefits.redemptions.commands import new_redeem
 from benefits.redemptions.domain import MAX_QUANTITY
 from benefits.redemptions.quote import quote
-from benefits.redemptions.redeem import redeem
 from benefits.redemptions.schemas import Quote, RedemptionInput, RedemptionView
 from benefits.settings import BenefitsSettings
 from benefits.web.views import LIMIT_NAMES, SCENARIO_NAMES, reason_words
@@ -144,7 +144,8 @@ async def deed(
     form = await request.form()
     body = RedemptionInput(path_id(offer_id), _quantity(form.get("quantity")))
     key = str(form.get("idempotency_key", ""))
-    outcome = await redeem(points_desk(request), visitor.id, body, key, visitor.language, clock)
+    command = new_redeem(visitor.id, body, key, visitor.language, clock.unix_ms())
+    outcome = await points_desk(request).submit(command)
     if outcome.status < 300:
         made = msgspec.json.decode(outcome.body, type=RedemptionView)
         return go(request, f"/redemptions/{made.id}")

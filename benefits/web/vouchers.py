@@ -10,9 +10,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from benefits.desk.here import points_desk
+from benefits.redemptions.commands import new_cancel
 from benefits.redemptions.domain import VoucherStatus
 from benefits.redemptions.preview import preview
-from benefits.redemptions.redeem import cancel
 from benefits.redemptions.schemas import CancellationInput, CancelledView
 from benefits.redemptions.vouchers import my_redemption, my_voucher, my_vouchers
 from benefits.rules import Rules
@@ -136,9 +136,8 @@ async def give_back(
     found = await my_voucher(visitor.id, path_id(voucher_id), clock.now())
     form = await request.form()
     key = str(form.get("idempotency_key", ""))
-    outcome = await cancel(
-        points_desk(request), visitor.id, found.redemption_id, CancellationInput(), key, visitor.language, clock
-    )
+    command = new_cancel(visitor.id, found.redemption_id, CancellationInput(), key, visitor.language, clock.unix_ms())
+    outcome = await points_desk(request).submit(command)
     refused = outcome.status >= 400
     return page(
         request,

@@ -10,15 +10,16 @@ import asyncpg
 import msgspec
 import pytest
 
-from benefits.desk.errands import PointsErrand, new_gift
-from benefits.desk.post import Effects
+from benefits.desk.context import PointsCommand, PointsContext
+from benefits.points import ledger
+from benefits.points.commands import new_gift
 from benefits.points.domain import OverdrawnError
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
 from marketplace.kernel.refusals import Refusal
 from marketplace.platform.batching.executor import BatchExecutor
 from marketplace.platform.http.idempotency import Key, Outcome
-from marketplace.platform.postgres.database import DB
+from marketplace.platform.postgres.database import DB, UnitOfWork
 from marketplace.platform.postgres.writes import Writes
 from marketplace.settings import Settings
 from tests.support.world import World, breaches
@@ -53,7 +54,7 @@ async def world(database: str, settings: Settings, clock: Clock) -> World:
 
 
 async def give(
-    world: World, desk: BatchExecutor[PointsErrand], members: list[UUID], dice: random.Random
+    world: World, desk: BatchExecutor[PointsCommand], members: list[UUID], dice: random.Random
 ) -> Outcome | None:
     """Give once, asking again with the same key as a client would, until there is an answer."""
     giver, recipient = dice.sample(members, 2)
@@ -139,22 +140,19 @@ async def test_a_gift_in_two_transactions_is_found_out(
     world: World, database: str, dice: random.Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The broken variant: wallets and postings are written in one transaction, the recipients' part in the next."""
-    whole = Effects.post
+    whole = PointsContext.write
 
-    async def halves(self: Effects, *rest: object) -> None:
-        theirs = [one for one in self.postings if one.source == "gift"]
-        self.postings = [one for one in self.postings if one.source != "gift"]
-        await whole(self, *rest)  # type: ignore[arg-type]
-        work, state, now = rest
-        await work.execute("COMMIT")  # type: ignore[attr-defined]
-        await work.execute("BEGIN")  # type: ignore[attr-defined]
-        from benefits.points import ledger
+    async def halves(self: PointsContext, work: UnitOfWork) -> None:
+        theirs = [one for one in self._postings if one.source == "gift"]
+        self._postings = [one for one in self._postings if one.source != "gift"]
+        await whole(self, work)
+        await work.execute("COMMIT")
+        await work.execute("BEGIN")
+        writes = Writes(self.now)
+        ledger.post(writes, theirs, self.state.members)
+        await writes.run(work)
 
-        writes = Writes(now)  # type: ignore[arg-type]
-        ledger.post(writes, theirs, state.members)  # type: ignore[attr-defined]
-        await writes.run(work)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Effects, "post", halves)
+    monkeypatch.setattr(PointsContext, "write", halves)
     wrong = 0
     try:
         # In a task of its own: a group in which one fails leaves its parent cancelled once, for all that comes after in it.

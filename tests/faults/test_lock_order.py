@@ -7,12 +7,13 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from benefits.desk import load
-from benefits.desk.errands import Earn, PointsErrand, Sweep, new_earn, new_gift
+from benefits.desk import batch
+from benefits.desk.context import PointsCommand
+from benefits.points.commands import Credit, new_credit, new_expiry, new_gift
 from benefits.points.ledger import LOCKED_WALLETS
 from benefits.points.schemas import EarningInput
 from marketplace.kernel.clock import Clock
-from marketplace.kernel.ids import bucket_of, uuid7
+from marketplace.kernel.ids import bucket_of
 from marketplace.platform.batching import executor
 from marketplace.platform.batching.executor import BatchExecutor
 from marketplace.platform.http.idempotency import Key, Outcome
@@ -29,46 +30,46 @@ async def world(database: str, settings: Settings, clock: Clock) -> World:
     return await World(settings, clock).open()
 
 
-def change(world: World, members: list[UUID], dice: random.Random) -> PointsErrand:
-    """Return a change of several wallets: earnings of up to twelve members, a sweep, or a gift."""
+def change(world: World, members: list[UUID], dice: random.Random) -> PointsCommand:
+    """Return a change of several wallets: earnings of up to twelve members, an expiry, or a gift."""
     what = dice.random()
     if what < 0.4:
         return earn(world, dice.sample(members, dice.randint(2, 12)))
     if what < 0.6:
         some = tuple(dice.sample(members, dice.randint(2, 12)))
-        return Sweep(some, tuple(uuid7(bucket_of(one)) for one in some))
+        return new_expiry(some, world.clock.unix_ms())
     giver, recipient = dice.sample(members, 2)
     key = Key(bucket_of(giver), f"member:{giver}", uuid4().hex, b"f")
     return new_gift(giver, recipient, dice.randint(1, 50), key, "en", world.clock.unix_ms())
 
 
-def earn(world: World, members: list[UUID]) -> Earn:
+def earn(world: World, members: list[UUID]) -> Credit:
     now = world.clock.now()
     earnings = [
         EarningInput(reference=uuid4().hex, member_id=one, points=1, kind="service", occurred_at=now) for one in members
     ]
-    return new_earn(earnings, "oem:test", world.clock.unix_ms())
+    return new_credit(earnings, "oem:test", world.clock.unix_ms())
 
 
 async def run_changes(world: World, count: int, dice: random.Random) -> tuple[int, list[BaseException]]:
     """Let sixteen desks, as sixteen workers have them, make the changes; return the points earned and what went wrong."""
     members = await world.members(MEMBERS, points=EACH)
-    desks: list[BatchExecutor[PointsErrand]] = [world.desk(number=number) for number in range(TASKS)]
+    desks: list[BatchExecutor[PointsCommand]] = [world.desk(number=number) for number in range(TASKS)]
     earned, wrong = 0, []
 
-    async def task(desk: BatchExecutor[PointsErrand]) -> None:
+    async def task(desk: BatchExecutor[PointsCommand]) -> None:
         nonlocal earned
         for _ in range(count // TASKS):
             if any(isinstance(error, asyncpg.DeadlockDetectedError) for error in wrong):
                 return  # one is enough to know
-            errand = change(world, members, dice)
+            command = change(world, members, dice)
             try:
-                outcome = await desk.submit(errand)
+                outcome = await desk.submit(command)
             except Exception as error:  # noqa: BLE001 - what would have reached a client
                 wrong.append(error)
                 continue
             assert isinstance(outcome, Outcome)
-            earned += len(errand.earnings) if isinstance(errand, Earn) else 0
+            earned += len(command.earnings) if isinstance(command, Credit) else 0
 
     await asyncio.gather(*(task(desk) for desk in desks))
     return earned, wrong
@@ -89,7 +90,7 @@ async def test_locks_in_any_order_are_found_out(
 ) -> None:
     """The broken variant: wallets locked in the order of the day, and nothing tried again."""
     unordered = LOCKED_WALLETS.sql.replace("ORDER BY w.member_id", "ORDER BY random()")
-    monkeypatch.setattr(load, "LOCKED_WALLETS", Read("bucket smallint, member_id uuid", unordered))
+    monkeypatch.setattr(batch, "LOCKED_WALLETS", Read("bucket smallint, member_id uuid", unordered, locks="wallet"))
     monkeypatch.setattr(executor, "_FEW", 0)
     _, wrong = await run_changes(world, 480, dice)
     assert any(isinstance(error, asyncpg.DeadlockDetectedError) for error in wrong)

@@ -7,8 +7,9 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from benefits.redemptions.counter_desk import CounterDesk, CounterErrand, Use, Verify
-from benefits.redemptions.redeem import cancel_errand
+from benefits.redemptions.commands import new_cancel
+from benefits.redemptions.counter_batch import CounterBatch
+from benefits.redemptions.counter_commands import CounterCommand, Use, Verify
 from benefits.redemptions.schemas import CancellationInput, VoucherUseInput, VoucherVerifyInput
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.codes import new_code
@@ -37,10 +38,10 @@ def use(world: World, code: str, reference: str = "till-1", partner_id: UUID | N
     return Use(partner_id or world.partner_id, body, key_for("p", uuid4().hex, "use", body), "en")
 
 
-async def take(world: World, *errands: CounterErrand) -> list[Outcome]:
-    desk = CounterDesk(world.clock, Cursors(KeyRing("x" * 32)))
+async def take(world: World, *commands: CounterCommand) -> list[Outcome]:
+    batch = CounterBatch(world.clock, Cursors(KeyRing("x" * 32)))
     async with unit_of_work() as work:
-        decided = await desk.decide(work, errands)
+        decided = await batch.decide(work, commands)
         await decided.write()
     answers = list(decided.results)
     assert all(isinstance(answer, Outcome) for answer in answers)
@@ -59,10 +60,8 @@ async def test_each_is_answered_as_it_stands(vouchers: tuple[World, list[str]]) 
     await take(world, use(world, used_before, "earlier"))
     row = await DB.fetchrow("SELECT member_id, redemption_id FROM voucher WHERE code = $1", cancelled)
     assert row is not None
-    given_back = cancel_errand(
-        row["member_id"], row["redemption_id"], CancellationInput(), "k", "en", world.clock.unix_ms()
-    )
-    await world.desk().submit(given_back)
+    cancel = new_cancel(row["member_id"], row["redemption_id"], CancellationInput(), "k", "en", world.clock.unix_ms())
+    await world.desk().submit(cancel)
     asked = [use(world, good), use(world, good, "again"), use(world, used_before), use(world, cancelled),
              use(world, foreign, partner_id=uuid4()), use(world, new_code(7)), use(world, "not-a-code"),
              use(world, foreign.lower()), Verify(world.partner_id, VoucherVerifyInput(code=good), "en")]  # fmt: skip
@@ -78,11 +77,11 @@ async def test_each_is_answered_as_it_stands(vouchers: tuple[World, list[str]]) 
 async def test_the_same_key_is_the_same_answer_and_a_look_changes_nothing(vouchers: tuple[World, list[str]]) -> None:
     world, (code, *_) = vouchers
     look = Verify(world.partner_id, VoucherVerifyInput(code=code), "en")
-    wish = use(world, code)
-    before, first, again, after = await take(world, look, wish, wish, look)
+    twice = use(world, code)
+    before, first, again, after = await take(world, look, twice, twice, look)
     assert words([before, first, again, after]) == ["issued", "used", "used", "used"]
     assert (again.replayed, again.body) == (True, first.body)
-    (later,) = await take(world, wish)
+    (later,) = await take(world, twice)
     assert (later.replayed, later.body) == (True, first.body)
 
 
@@ -98,16 +97,16 @@ async def test_one_key_for_two_vouchers_in_batches_that_overlap_is_used_once(
 ) -> None:
     """They share no lock but the key's own row, so the second is decided before the first has committed."""
     world, codes = vouchers
-    counter = CounterDesk(world.clock, Cursors(KeyRing("x" * 32)))
+    counter = CounterBatch(world.clock, Cursors(KeyRing("x" * 32)))
     for _ in range(2):
-        desk: BatchExecutor[CounterErrand] = BatchExecutor("counter", counter.decide, batch=1, queue=100)
+        desk: BatchExecutor[CounterCommand] = BatchExecutor("counter", counter.decide, batch=1, queue=100)
         key = uuid4().hex
         both = [codes.pop(), codes.pop()]
-        errands = []
+        commands = []
         for code in both:
             body = VoucherUseInput(code=code, reference="till-1")
-            errands.append(Use(world.partner_id, body, key_for("p", key, "use", body), "en"))
-        answers = await asyncio.gather(*map(desk.submit, errands), return_exceptions=True)
+            commands.append(Use(world.partner_id, body, key_for("p", key, "use", body), "en"))
+        answers = await asyncio.gather(*map(desk.submit, commands), return_exceptions=True)
         await desk.close()
         assert {type(answer) for answer in answers} == {Outcome, KeyReused}
     assert await DB.fetchval("SELECT count(*) FROM voucher WHERE status = 'used'") == 2

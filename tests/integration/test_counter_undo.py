@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benefits.redemptions import counter_desk
+from benefits.redemptions import counter_commands
 from marketplace.kernel.clock import Clock
 from marketplace.platform.eventlog.events import catch_up
 from marketplace.platform.postgres.database import DB
@@ -135,6 +135,8 @@ async def test_without_the_window_a_late_undo_would_pass(till: Till, monkeypatch
     """The guard's test can fail: a rule that does not look at the time lets the late undo through."""
     code = await till.voucher()
     till.clock.offset += timedelta(hours=1)
-    real = counter_desk.status_when_undone
-    monkeypatch.setattr(counter_desk, "status_when_undone", lambda row, place, _, now: real(row, place, 10_000, now))
+    real = counter_commands.status_when_undone
+    monkeypatch.setattr(
+        counter_commands, "status_when_undone", lambda row, place, _, now: real(row, place, 10_000, now)
+    )
     assert (await till.undo(code)).status_code == 200

@@ -184,7 +184,7 @@ async def test_without_the_guard_in_the_write_more_would_be_taken(club: Club, mo
         )
         return int(left - points)
 
-    monkeypatch.setattr("benefits.points.granting.draw", careless)
+    monkeypatch.setattr("benefits.points.grant.draw", careless)
     members = []
     for name in range(6):
         headers = club.api.member(f"m-{name}")

@@ -25,17 +25,17 @@ async def test_enough_is_a_weight(waiting: list[int], *, beside: bool) -> None:
     decided: list[int] = []
     posting, go_on = asyncio.Event(), asyncio.Event()
 
-    async def decide(work: UnitOfWork, errands: Sequence[Load]) -> Decided:
+    async def decide(work: UnitOfWork, commands: Sequence[Load]) -> Decided:
         await work.fetchval("SELECT 1")
         first = not decided
-        decided.append(len(errands))
+        decided.append(len(commands))
 
-        async def post() -> None:
+        async def write() -> None:
             if first:
                 posting.set()
                 await go_on.wait()
 
-        return Decided([Outcome(200, b"{}")] * len(errands), post)
+        return Decided([Outcome(200, b"{}")] * len(commands), write)
 
     # What waits has come before the first batch is posted: the desk looks when that begins, and when another turn has ended.
     desk = BatchExecutor("loads", decide, batch=2000, queue=100)

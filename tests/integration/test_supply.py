@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benefits.offers.stock import OfferStock, Slice, SliceEmptiedError
+from benefits.offers.stock import OfferStock, SliceEmptiedError, StockSlice
 from marketplace.kernel.clock import Clock
 from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
@@ -223,14 +223,14 @@ async def test_slices_spread_are_drained_and_never_oversold(database: str, setti
 
 
 def test_a_slice_that_was_emptied_is_not_sold_from() -> None:
-    alone = OfferStock({1: Slice(5)}, 1, whole=False)
+    alone = OfferStock({1: StockSlice(5)}, 1, whole=False)
     with pytest.raises(SliceEmptiedError):
         alone.prepare(6)
     alone.prepare(5)
 
 
 def test_with_all_slices_locked_units_move_to_where_they_are_sold() -> None:
-    stock = OfferStock({0: Slice(1), 1: Slice(2), 2: Slice(0)}, 2, whole=True)
+    stock = OfferStock({0: StockSlice(1), 1: StockSlice(2), 2: StockSlice(0)}, 2, whole=True)
     stock.prepare(3)
     assert stock.sell(3) == 2
     assert [part.remaining for part in stock.slices.values()] == [0, 0, 0]

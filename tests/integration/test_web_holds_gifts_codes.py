@@ -6,11 +6,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from benefits.desk.errands import PlaceHold, new_end, new_gift, new_wish
+from benefits.holds.commands import PlaceHold, new_end
 from benefits.members.resolve import upsert
 from benefits.members.schemas import MemberInput
 from benefits.offers.supply import add_codes
-from benefits.points.domain import Code
+from benefits.points.commands import new_gift
+from benefits.points.domain import PostingCode
+from benefits.redemptions.commands import new_request
 from benefits.web.views import MOVEMENT_NAMES
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
@@ -51,7 +53,7 @@ async def shop(dsn: str, tmp_path: Path, clock: Clock) -> AsyncIterator[Shop]:
 
 
 def test_every_kind_of_movement_has_a_name() -> None:
-    assert set(MOVEMENT_NAMES) == {code.value for code in Code}
+    assert set(MOVEMENT_NAMES) == {code.value for code in PostingCode}
 
 
 async def test_holds_and_gifts_are_told_among_the_movements(shop: Shop) -> None:
@@ -60,12 +62,12 @@ async def test_holds_and_gifts_are_told_among_the_movements(shop: Shop) -> None:
     offer = await world.offer(points=100, title={"zh-CN": "山间民宿", "en": "Mountain lodge"})
     gift = new_gift(shop.member_id, friend, 50, shop.key(), "en", world.clock.unix_ms())
     assert (await desk.submit(gift)).status == 201
-    wish = new_wish(shop.member_id, offer, 2, world.clock.unix_ms())
-    assert (await desk.submit(PlaceHold(wish, 15, "cart", shop.key(), "en"))).status == 201
+    request = new_request(shop.member_id, offer, 2, world.clock.unix_ms())
+    assert (await desk.submit(PlaceHold(request, 15, "cart", shop.key(), "en"))).status == 201
     page = await shop.get("/points")
     for words in ("会员赠送", "-50", "积分预留", "-200", "山间民宿", "750"):
         assert words in page
-    ended = new_end(shop.member_id, wish.redemption_id, "post", shop.key(), "en", world.clock.unix_ms(), quantity=1)
+    ended = new_end(shop.member_id, request.redemption_id, "post", shop.key(), "en", world.clock.unix_ms(), quantity=1)
     assert (await desk.submit(ended)).status == 200
     page = await shop.get("/points")
     assert "预留结束，积分退回" in page

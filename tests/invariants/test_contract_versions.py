@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from benefits.desk.batch import PointsDesk
 from benefits.offers.cache import OfferCache
-from benefits.redemptions.counter_desk import CounterDesk, Use
+from benefits.redemptions.counter_batch import CounterBatch
+from benefits.redemptions.counter_commands import Use
 from benefits.redemptions.schemas import RedemptionView, VoucherUseInput
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.keyring import KeyRing
@@ -93,19 +93,19 @@ class Shop:
 
     async def redeem(self, at: datetime, quantity: int) -> None:
         async with unit_of_work() as work:
-            desk = PointsDesk(self.world.rules, OfferCache(), self.world.clock)
-            (outcome,) = await desk.take_at(work, [self.world.request(self.member_id, self.offer_id, quantity)], at)
+            redeem = self.world.request(self.member_id, self.offer_id, quantity)
+            (outcome,) = await self.world.batch().run_at(work, [redeem], at)
         assert isinstance(outcome, Outcome)
         assert outcome.status == 201, outcome.body
         self.codes.append(msgspec.json.decode(outcome.body, type=RedemptionView).voucher.code)
 
     async def use_all(self, at: datetime) -> None:
-        counter = CounterDesk(self.world.clock, Cursors(KeyRing("x" * 32)))
+        counter = CounterBatch(self.world.clock, Cursors(KeyRing("x" * 32)))
         uses = [
             Use(self.world.partner_id, VoucherUseInput(code=code, reference="R-1"), None, "en") for code in self.codes
         ]
         async with unit_of_work() as work:
-            outcomes = await counter.take_at(work, uses, at)
+            outcomes = await counter.run_at(work, uses, at)
         assert [isinstance(one, Outcome) and one.status for one in outcomes] == [200] * len(uses), outcomes
 
     async def quote(self, at: datetime) -> Any:

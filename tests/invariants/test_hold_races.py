@@ -10,9 +10,12 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from benefits.desk import load
-from benefits.desk.errands import EndHold, PlaceHold, PointsErrand, new_end, new_gift, new_wish
+from benefits.desk.context import PointsCommand
+from benefits.holds import commands
+from benefits.holds.commands import EndHold, PlaceHold, new_end
 from benefits.holds.domain import End
+from benefits.points.commands import new_gift
+from benefits.redemptions.commands import new_request
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
 from marketplace.platform.batching.executor import BatchExecutor
@@ -32,8 +35,8 @@ def key(member_id: UUID) -> Key:
 
 
 def place(world: World, member: UUID, offer: UUID, quantity: int = 2, minutes: int = 10) -> PlaceHold:
-    wish = new_wish(member, offer, quantity, world.clock.unix_ms())
-    return PlaceHold(wish, minutes, "cart", key(member), "en")
+    request = new_request(member, offer, quantity, world.clock.unix_ms())
+    return PlaceHold(request, minutes, "cart", key(member), "en")
 
 
 def end(world: World, member: UUID, hold_id: UUID, how: End, quantity: int | None = None) -> EndHold:
@@ -45,9 +48,9 @@ def body(outcome: Outcome) -> Any:
     return msgspec.json.decode(outcome.body)
 
 
-async def tries(desk: BatchExecutor[PointsErrand], errand: PointsErrand) -> str:
+async def tries(desk: BatchExecutor[PointsCommand], command: PointsCommand) -> str:
     """Return the answer's status or its problem's code."""
-    found = body(await desk.submit(errand))
+    found = body(await desk.submit(command))
     return str(found.get("code") or found.get("status"))
 
 
@@ -84,8 +87,8 @@ async def test_without_the_guard_in_the_write_a_second_end_is_seen(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The broken variant: a decision that forgets that a hold has ended meets the guard of its row."""
-    built = load._hold
-    monkeypatch.setattr(load, "_hold", lambda *row: msgspec.structs.replace(built(*row), status="held"))
+    built = commands._hold
+    monkeypatch.setattr(commands, "_hold", lambda *row: msgspec.structs.replace(built(*row), status="held"))
     (member,) = await world.members(1, points=1000)
     offer = await world.offer(points=100)
     desk = world.desk()
@@ -105,7 +108,7 @@ async def test_holds_redemptions_gifts_and_expiries_drawn_at_random(
     desks = [world.desk(batch=4), world.desk(number=1)]
     open_holds: list[tuple[UUID, UUID]] = []
     for _ in range(60 if soak else 8):
-        asks: list[PointsErrand] = []
+        asks: list[PointsCommand] = []
         for _ in range(25):
             member, offer = dice.choice(members), dice.choice(offers)
             what = dice.random()
@@ -124,7 +127,7 @@ async def test_holds_redemptions_gifts_and_expiries_drawn_at_random(
         assert [answer for answer in answers if not isinstance(answer, Outcome)] == []
         for ask, answer in zip(asks, answers, strict=True):
             if isinstance(ask, PlaceHold) and isinstance(answer, Outcome) and answer.status == 201:
-                open_holds.append((ask.wish.member_id, UUID(body(answer)["id"])))
+                open_holds.append((ask.request.member_id, UUID(body(answer)["id"])))
         world.clock.offset += timedelta(seconds=dice.choice((0, 20, 61)))
         assert await breaches() == {}
     total = await DB.fetchval("SELECT sum(balance + held) FROM wallet")

@@ -8,7 +8,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from benefits.desk.errands import PointsErrand
+from benefits.desk.context import PointsCommand
 from marketplace.kernel.clock import Clock
 from marketplace.platform.batching.executor import BatchExecutor
 from marketplace.platform.http.idempotency import Answers, KeyReused, Outcome
@@ -23,7 +23,7 @@ async def world(database: str, settings: Settings, clock: Clock) -> World:
 
 
 @pytest.fixture
-async def desks(world: World) -> list[BatchExecutor[PointsErrand]]:
+async def desks(world: World) -> list[BatchExecutor[PointsCommand]]:
     """Two desks at once, as two workers have them: what one desk orders, two must still get right."""
     return [world.desk(), world.desk(batch=16, number=1)]
 
@@ -35,7 +35,7 @@ def codes(outcomes: list[Outcome]) -> Counter[str]:
 
 
 async def test_fifty_at_once_who_can_afford_exactly_seven(
-    world: World, desks: list[BatchExecutor[PointsErrand]]
+    world: World, desks: list[BatchExecutor[PointsCommand]]
 ) -> None:
     (member,) = await world.members(1, points=7 * 100 + 99)
     offer = await world.offer(points=100)
@@ -46,7 +46,7 @@ async def test_fifty_at_once_who_can_afford_exactly_seven(
 
 
 async def test_two_thousand_requests_for_two_hundred_units_one_each(
-    world: World, desks: list[BatchExecutor[PointsErrand]]
+    world: World, desks: list[BatchExecutor[PointsCommand]]
 ) -> None:
     members = await world.members(1000, points=500)
     offer = await world.offer(points=100, stock=200, per_member=1)
@@ -62,7 +62,7 @@ async def test_two_thousand_requests_for_two_hundred_units_one_each(
 
 
 async def test_two_hundred_copies_have_one_effect_and_one_answer(
-    world: World, desks: list[BatchExecutor[PointsErrand]]
+    world: World, desks: list[BatchExecutor[PointsCommand]]
 ) -> None:
     (member,) = await world.members(1, points=10_000)
     offer = await world.offer(points=100, stock=50)
@@ -74,7 +74,7 @@ async def test_two_hundred_copies_have_one_effect_and_one_answer(
     assert await breaches() == {}
 
 
-async def test_a_key_for_another_wish_is_refused(world: World, desks: list[BatchExecutor[PointsErrand]]) -> None:
+async def test_a_key_for_another_request_is_refused(world: World, desks: list[BatchExecutor[PointsCommand]]) -> None:
     (member,) = await world.members(1, points=1000)
     offer = await world.offer(points=100)
     await desks[0].submit(world.request(member, offer, key="k"))
@@ -84,7 +84,7 @@ async def test_a_key_for_another_wish_is_refused(world: World, desks: list[Batch
     assert await DB.fetchval("SELECT count(*) FROM redemption") == 1
 
 
-async def test_a_refusal_is_stored_and_replayed(world: World, desks: list[BatchExecutor[PointsErrand]]) -> None:
+async def test_a_refusal_is_stored_and_replayed(world: World, desks: list[BatchExecutor[PointsCommand]]) -> None:
     (member,) = await world.members(1, points=50)
     offer = await world.offer(points=100)
     first = await desks[0].submit(world.request(member, offer, key="k"))
@@ -111,7 +111,7 @@ async def test_a_request_that_the_database_refuses_fails_alone(world: World) -> 
     requests = [world.request(member, offer) for member in members]
     # The third asks under a key of its own with the first one's ids: the primary key refuses it, and with it its batch.
     twin = world.request(members[0], offer)
-    requests[2] = msgspec.structs.replace(twin, wish=requests[0].wish)
+    requests[2] = msgspec.structs.replace(twin, request=requests[0].request)
     asks = [asyncio.ensure_future(desk.submit(request)) for request in requests]
     outcomes = await asyncio.gather(*asks, return_exceptions=True)
     good = [outcome for outcome in outcomes if isinstance(outcome, Outcome) and outcome.status == 201]

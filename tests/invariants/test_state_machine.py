@@ -285,6 +285,6 @@ def test_the_machine_finds_a_wrong_cancellation(
     def one_too_few(wallet: Wallet, taken: list[Posting], *rest: Any, **rule: Any) -> list[Posting]:
         return give_back(wallet, [msgspec.structs.replace(one, points=one.points - 1) for one in taken], *rest, **rule)
 
-    monkeypatch.setattr("benefits.redemptions.cancelling.give_back", one_too_few)
+    monkeypatch.setattr("benefits.redemptions.cancel.give_back", one_too_few)
     with pytest.raises((AssertionError, ExceptionGroup, Flaky)):
         run_machine(postgres, template, settings, "restore", "machine_broken", 60, (Phase.generate,))

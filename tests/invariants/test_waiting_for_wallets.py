@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from types import ModuleType
 from typing import Any
 from uuid import UUID
 
@@ -9,11 +10,13 @@ import asyncpg
 import msgspec
 import pytest
 
-from benefits.desk import load
-from benefits.desk.batch import PointsDesk
+from benefits.desk import batch
+from benefits.desk.batch import PointsBatch
+from benefits.desk.registry import COMMANDS
 from benefits.offers.cache import OfferCache
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of
+from marketplace.platform.batching import commands
 from marketplace.platform.batching.executor import BatchExecutor
 from marketplace.platform.http.idempotency import Outcome
 from marketplace.platform.postgres.database import DB, unit_of_work
@@ -31,8 +34,7 @@ async def world(database: str, settings: Settings, clock: Clock) -> World:
 async def _redeem_while_another_commits(world: World, member: UUID, offer: UUID, quantity: int) -> Outcome:
     """One worker has decided and written a redemption of one unit; another asks before that is committed."""
     async with unit_of_work() as work:
-        errand = world.request(member, offer)
-        await PointsDesk(world.rules, OfferCache(), world.clock).take_at(work, [errand], world.now)
+        await world.batch().run_at(work, [world.request(member, offer)], world.now)
         asked = asyncio.create_task(world.desk().submit(world.request(member, offer, quantity)))
         await _wait_for_the_wait()
     return await asked
@@ -68,7 +70,7 @@ async def test_so_is_what_was_had_of_a_limit(world: World) -> None:
 
 async def test_without_the_second_look_lots_are_spent_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests above can fail."""
-    monkeypatch.setattr("benefits.desk.load.are_as_seen", lambda _: True)
+    monkeypatch.setattr("benefits.desk.batch.are_as_seen", lambda _: True)
     (member,) = await world.members(1, points=1000)
     offer = await world.offer(points=100, per_member=3)
     outcome = await _redeem_while_another_commits(world, member, offer, 3)
@@ -86,7 +88,7 @@ class _Yesterday(Clock):
 async def test_the_day_of_a_limit_is_the_databases(world: World) -> None:
     (member,) = await world.members(1, points=1000)
     offer = await world.offer(points=100, limits=[{"window": "day", "units": 1}])
-    points = PointsDesk(world.rules, OfferCache(), _Yesterday())
+    points = PointsBatch(COMMANDS, world.rules, OfferCache(), _Yesterday())
     desk = BatchExecutor("points", points.decide, batch=8, queue=8)
     assert (await desk.submit(world.request(member, offer))).status == 201
     refused = await desk.submit(world.request(member, offer))
@@ -94,21 +96,21 @@ async def test_the_day_of_a_limit_is_the_databases(world: World) -> None:
     assert await breaches() == {}
 
 
-async def _appearing(world: World, monkeypatch: pytest.MonkeyPatch, after: str) -> UUID:
-    """Return a member whose wallet appears when that function of the desk's loading has done its work once."""
+async def _appearing(world: World, monkeypatch: pytest.MonkeyPatch, module: ModuleType, after: str) -> UUID:
+    """Return a member whose wallet appears when that function of the batch's loading has done its work once."""
     (member,) = await world.members(1)
     owner = await asyncpg.connect(DB.config["dsn"])
     await owner.execute("DELETE FROM wallet WHERE member_id = $1", member)
-    original = getattr(load, after)
+    original = getattr(module, after)
 
     async def hooked(*values: Any) -> Any:
         found = await original(*values)
-        monkeypatch.setattr(load, after, original)
+        monkeypatch.setattr(module, after, original)
         await owner.execute("INSERT INTO wallet (bucket, member_id) VALUES ($1, $2)", bucket_of(member), member)
         await owner.close()
         return found
 
-    monkeypatch.setattr(load, after, hooked)
+    monkeypatch.setattr(module, after, hooked)
     return member
 
 
@@ -117,7 +119,7 @@ async def test_a_wallet_that_appears_after_the_locks_is_not_there(
 ) -> None:
     """It would be changed without a lock: many are locked first, and read by a statement that sees more."""
     others = await world.members(60)
-    member = await _appearing(world, monkeypatch, "lock_wallets")
+    member = await _appearing(world, monkeypatch, batch, "lock_wallets")
     *credited, late = await world.earn([(one, 10) for one in (*others, member)])
     assert {result.status for result in credited} == {"credited"}
     assert (late.status, late.code) == ("refused", "unknown_member")
@@ -126,9 +128,9 @@ async def test_a_wallet_that_appears_after_the_locks_is_not_there(
 
 async def test_nor_is_one_that_appears_before_the_second_look(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     (other,) = await world.members(1)
-    member = await _appearing(world, monkeypatch, "read_all")
+    member = await _appearing(world, monkeypatch, commands, "read_all")
     looks = iter([False, True])
-    monkeypatch.setattr(load, "are_as_seen", lambda _: next(looks))
+    monkeypatch.setattr(batch, "are_as_seen", lambda _: next(looks))
     credited, late = await world.earn([(other, 10), (member, 10)])
     assert credited.status == "credited"
     assert (late.status, late.code) == ("refused", "unknown_member")

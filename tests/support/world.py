@@ -7,8 +7,9 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from benefits.desk.batch import PointsDesk
-from benefits.desk.errands import PointsErrand, Redeem, new_earn
+from benefits.desk.batch import PointsBatch
+from benefits.desk.context import PointsCommand
+from benefits.desk.registry import COMMANDS
 from benefits.invariants import ALL
 from benefits.members.resolve import upsert
 from benefits.members.schemas import MemberInput
@@ -16,8 +17,9 @@ from benefits.offers.cache import OfferCache
 from benefits.offers.register import Rules as OfferRules
 from benefits.offers.register import register, take_step
 from benefits.offers.schemas import OfferInput
+from benefits.points.commands import new_credit
 from benefits.points.schemas import EarningInput, EarningResult, EarningResults
-from benefits.redemptions.redeem import new_redeem
+from benefits.redemptions.commands import Redeem, new_redeem
 from benefits.redemptions.schemas import RedemptionInput
 from benefits.rules import Rules
 from benefits.settings import BenefitsSettings
@@ -77,8 +79,8 @@ class World:
             for member_id, points in earnings
         ]
         async with unit_of_work() as work:
-            errand = new_earn(wanted, "oem:test", self.clock.unix_ms())
-            (outcome,) = await PointsDesk(self.rules, OfferCache(), self.clock).take_at(work, [errand], self.now)
+            command = new_credit(wanted, "oem:test", self.clock.unix_ms())
+            (outcome,) = await self.batch().run_at(work, [command], self.now)
         assert isinstance(outcome, Outcome)
         return msgspec.json.decode(outcome.body, type=EarningResults).results
 
@@ -92,13 +94,16 @@ class World:
                 await take_step(work, offer_id, "approve", self.now)
         return offer_id
 
-    def desk(self, batch: int = 256, number: int = 0) -> BatchExecutor[PointsErrand]:
+    def batch(self, number: int = 0) -> PointsBatch:
+        """How a worker of that number decides batches, with a cache of its own."""
+        return PointsBatch(COMMANDS, self.rules, OfferCache(), self.clock, number)
+
+    def desk(self, batch: int = 256, number: int = 0) -> BatchExecutor[PointsCommand]:
         """A desk of its own, as a worker of that number has it."""
-        points = PointsDesk(self.rules, OfferCache(), self.clock, number)
-        return BatchExecutor("points", points.decide, batch=batch, queue=100_000)
+        return BatchExecutor("points", self.batch(number).decide, batch=batch, queue=100_000)
 
     def request(self, member_id: UUID, offer_id: UUID, quantity: int = 1, key: str | None = None) -> Redeem:
-        """A wish for the desk."""
+        """A redemption for the desk."""
         body = RedemptionInput(offer_id=offer_id, quantity=quantity)
         return new_redeem(member_id, body, key or uuid4().hex, "en", self.clock.unix_ms())
 

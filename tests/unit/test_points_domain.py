@@ -7,15 +7,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from benefits.points.domain import (
-    Code,
     LotPart,
     OverdrawnError,
+    PostingCode,
     Wallet,
+    expire_due,
     expiry_day,
     give_back,
     restored_expiry,
     spend,
-    sweep,
     wallet_change,
 )
 from marketplace.kernel.calendar import Calendar
@@ -82,16 +82,16 @@ def test_where_points_come_back_to(
 
 def test_a_reversal_undone_twice_is_the_posting_again() -> None:
     (posting,) = spend(wallet({DEC: 10}), 10, DEED, PARTNER, NOW)
-    back = posting.reverse(UNDOING, Code.CANCELLATION, NOW)
+    back = posting.reverse(UNDOING, PostingCode.CANCELLATION, NOW)
     assert (back.source, back.destination) == (posting.destination, posting.source)
     assert (back.points, back.expires_on, back.counterparty) == (10, DEC, PARTNER)
 
 
 def test_what_is_due_expires_and_nothing_else() -> None:
     held = wallet({date(2026, 11, 1): 7, DEC: 5, JAN: 3})
-    assert [(p.expires_on, p.points) for p in sweep(held, UNDOING, DEC, NOW)] == [(date(2026, 11, 1), 7), (DEC, 5)]
+    assert [(p.expires_on, p.points) for p in expire_due(held, UNDOING, DEC, NOW)] == [(date(2026, 11, 1), 7), (DEC, 5)]
     assert (held.balance, held.lots[JAN]) == (3, 3)
-    assert sweep(held, UNDOING, DEC, NOW) == []
+    assert expire_due(held, UNDOING, DEC, NOW) == []
 
 
 @pytest.mark.parametrize(

@@ -16,14 +16,19 @@ from marketplace.platform.postgres.rows import Columns
 class Read:
     """One read of a batch: `sql` selects one ROW(…) and says `{wanted}` where the wanted keys stand, a table of that name.
 
+    One that locks what it reads names it in `locks`; a batch runs such reads in its lock order.
+
     A table that may grow from nothing while plans are kept is looked into by `CROSS JOIN LATERAL (… OFFSET 0)`: key by key
     through its index. Joined, it would be planned as the empty table that it was, and read whole for each batch.
     """
 
-    def __init__(self, keys: str, sql: str) -> None:
+    def __init__(self, keys: str, sql: str, *, locks: str = "") -> None:
         """Take the columns of the keys as `Columns` defines them, none for a read that asks for nothing by key."""
+        if ("FOR UPDATE" in sql) is not bool(locks):
+            raise ValueError("a read that locks says what, and no other")
         self.keys = Columns(keys) if keys else None
         self.sql = sql
+        self.locks = locks
 
 
 NOW = (Read("", PRESENT), ((),))

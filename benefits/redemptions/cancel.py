@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from benefits.points.domain import Code, Posting, give_back, sweep
+from benefits.points.domain import Posting, PostingCode, expire_due, give_back
 from benefits.redemptions.domain import UNUSABLE, VOUCHER_TRANSITIONS, State, VoucherStatus
 from benefits.redemptions.events import RedemptionCancelled, SettlementTerms
 from benefits.rules import Rules
@@ -54,7 +54,7 @@ class CodesHandedOut(Refusal):
     )
 
 
-class Cancelling(msgspec.Struct):
+class RedemptionToCancel(msgspec.Struct):
     """A redemption that is to be undone, under the locks of its wallet and its voucher; `taken` is how it was paid."""
 
     redemption_id: UUID
@@ -76,11 +76,11 @@ class Cancelling(msgspec.Struct):
     taken: list[Posting]
 
 
-class Cancelled(msgspec.Struct, frozen=True):
-    """A redemption undone: everything that has to be posted. `swept` is what expired on the way."""
+class CancelledRedemption(msgspec.Struct, frozen=True):
+    """A redemption undone: everything that has to be posted. `expired` is what expired on the way."""
 
-    redemption: Cancelling
-    swept: list[Posting]
+    redemption: RedemptionToCancel
+    expired: list[Posting]
     postings: list[Posting]
     event: RedemptionCancelled
 
@@ -88,33 +88,33 @@ class Cancelled(msgspec.Struct, frozen=True):
     def back(self) -> list[tuple[Posting, Posting]]:
         """What came back to stay, by lot, each with what was taken."""
         gone = {posting.expires_on for posting in self.forfeited}
-        returned = (posting for posting in self.postings if posting.code is Code.CANCELLATION)
+        returned = (posting for posting in self.postings if posting.code is PostingCode.CANCELLATION)
         pairs = zip(self.redemption.taken, returned, strict=True)
         return [(taken, came) for taken, came in pairs if came.expires_on not in gone]
 
     @property
     def forfeited(self) -> list[Posting]:
         """What expired at once, by lot."""
-        return [posting for posting in self.postings if posting.code is Code.FORFEITURE]
+        return [posting for posting in self.postings if posting.code is PostingCode.FORFEITURE]
 
 
 def decide_cancel(
-    redemption: Cancelling, state: State, reason: str, ids: tuple[UUID, UUID], rules: Rules, now: datetime
-) -> Cancelled:
+    redemption: RedemptionToCancel, state: State, reason: str, ids: tuple[UUID, UUID], rules: Rules, now: datetime
+) -> CancelledRedemption:
     """Undo the redemption and move the state on: points to their lots, units to their slice, limits down.
 
-    `ids` are those of the sweep and of the cancellation. Raises VoucherNotCancellable, CancelWindowOver, CodesHandedOut.
+    `ids` are those of the expiry and of the cancellation. Raises VoucherNotCancellable, CancelWindowOver, CodesHandedOut.
     """
     _check(redemption, rules, now)
     today, wallet = rules.calendar.day_of(now), state.members[redemption.member_id].wallet
-    swept = sweep(wallet, ids[0], today, now)
+    expired = expire_due(wallet, ids[0], today, now)
     postings = give_back(wallet, redemption.taken, ids[1], today, now, rule=rules.expired_rule)
     redemption.status = VoucherStatus.CANCELLED
     if redemption.slice is not None:
         state.stock[redemption.offer_id].take_back(redemption.slice, redemption.quantity)
     for window in redemption.windows:
         state.used[redemption.member_id, redemption.offer_id, window] -= redemption.quantity
-    forfeited = sum(posting.points for posting in postings if posting.code is Code.FORFEITURE)
+    forfeited = sum(posting.points for posting in postings if posting.code is PostingCode.FORFEITURE)
     event = RedemptionCancelled(
         redemption_id=redemption.redemption_id,
         voucher_id=redemption.voucher_id,
@@ -129,10 +129,10 @@ def decide_cancel(
         settlement=redemption.settlement,
         cancelled_at=now,
     )
-    return Cancelled(redemption, swept, postings, event)
+    return CancelledRedemption(redemption, expired, postings, event)
 
 
-def _check(redemption: Cancelling, rules: Rules, now: datetime) -> None:
+def _check(redemption: RedemptionToCancel, rules: Rules, now: datetime) -> None:
     status = VoucherStatus(redemption.status)
     if status is VoucherStatus.ISSUED and redemption.expires_at <= now:
         status = VoucherStatus.EXPIRED  # the job that says so in the table has not come by yet

@@ -1,4 +1,4 @@
-"""Points that a partner grants a member: credited at the desk's own function and drawn from its prepaid packs, or owed for.
+"""Points that a partner grants a member: credited by a batch of the desk's and drawn from its prepaid packs, or owed for.
 
 All in one go. What is owed is frozen in the event; the money book posts it from there.
 """
@@ -9,8 +9,8 @@ from uuid import UUID
 
 import msgspec
 
-from benefits.desk.batch import PointsDesk
-from benefits.desk.errands import new_earn
+from benefits.desk.batch import PointsBatch
+from benefits.points.commands import new_credit
 from benefits.points.domain import AlreadyExpired, EarningRefusal, OccurredInFuture, ReferenceReused, UnknownMember
 from benefits.points.events import GrantTerms, PointsGranted
 from benefits.points.schemas import EarningInput, EarningResults, Points
@@ -79,21 +79,21 @@ _REFUSALS: dict[str, type[EarningRefusal]] = {
 
 
 async def grant(
-    work: UnitOfWork, desk: PointsDesk, wish: PointsGrantInput, actor: str, now: datetime
+    work: UnitOfWork, batch: PointsBatch, request: PointsGrantInput, actor: str, now: datetime
 ) -> PointsGrantView:
     """Credit the member and draw the partner's pack, or note what it owes: both or neither.
 
     The wallet is locked before the pack, as in every grant. Raises NotFound for an unknown partner, GrantsNotAgreed,
     EarningRefusal, GrantedBefore, PackExhausted.
     """
-    partner = (await load_terms([wish.partner_id])).get(wish.partner_id)
+    partner = (await load_terms([request.partner_id])).get(request.partner_id)
     if partner is None:
         raise NotFound
-    contract = granting(partner, desk.rules.calendar.day_of(now))
-    reference = f"grant:{wish.partner_id.hex}:{wish.reference}"
-    earning = EarningInput(reference, wish.member_id, wish.points, "activity", wish.occurred_at)
-    errand = new_earn([earning], actor, int(now.timestamp() * 1000))
-    (outcome,) = await desk.take_at(work, [errand], now)
+    contract = granting(partner, batch.rules.calendar.day_of(now))
+    reference = f"grant:{request.partner_id.hex}:{request.reference}"
+    earning = EarningInput(reference, request.member_id, request.points, "activity", request.occurred_at)
+    command = new_credit([earning], actor, int(now.timestamp() * 1000))
+    (outcome,) = await batch.run_at(work, [command], now)
     if not isinstance(outcome, Outcome):
         raise outcome
     (result,) = msgspec.json.decode(outcome.body, type=EarningResults).results
@@ -103,16 +103,25 @@ async def grant(
         raise GrantedBefore
     left, owed = None, None
     if contract.packs is None:
-        owed = _owed(contract, wish.points)
+        owed = _owed(contract, request.points)
     else:
-        left = await draw(work, wish.partner_id, wish.points, contract.packs, now)
-    ((_, transaction_id),) = errand.ids
-    told = PointsGranted(wish.partner_id, wish.member_id, wish.reference, wish.points, left, now, transaction_id, owed)
-    await publish(work, [told], now)
+        left = await draw(work, request.partner_id, request.points, contract.packs, now)
+    ((_, transaction_id),) = command.ids
+    granted = PointsGranted(
+        partner_id=request.partner_id,
+        member_id=request.member_id,
+        reference=request.reference,
+        points=request.points,
+        pack_balance=left,
+        granted_at=now,
+        transaction_id=transaction_id,
+        settlement=owed,
+    )
+    await publish(work, [granted], now)
     return PointsGrantView(
-        partner_id=wish.partner_id,
-        reference=wish.reference,
-        points=wish.points,
+        partner_id=request.partner_id,
+        reference=request.reference,
+        points=request.points,
         balance=result.balance,
         pack_balance=left,
         owed=None if owed is None else Money(owed.amount_minor, owed.currency),

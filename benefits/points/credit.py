@@ -8,16 +8,16 @@ import msgspec
 from benefits.points.domain import (
     Account,
     AlreadyExpired,
-    Code,
     EarningRefusal,
     LotPart,
     MemberState,
     OccurredInFuture,
     Posting,
+    PostingCode,
     ReferenceReused,
     UnknownMember,
+    expire_due,
     expiry_day,
-    sweep,
 )
 from benefits.points.events import PointsCredited
 from benefits.points.schemas import EarningInput, EarningResult
@@ -30,7 +30,7 @@ _CLOCK_SKEW = timedelta(minutes=5)
 """How far an OEM system's clock may run ahead of ours."""
 
 
-class Credited(msgspec.Struct, frozen=True):
+class CreditedEarning(msgspec.Struct, frozen=True):
     """What became of an earning; without `event` nothing was credited."""
 
     result: EarningResult
@@ -38,17 +38,17 @@ class Credited(msgspec.Struct, frozen=True):
     event: PointsCredited | None = None
 
 
-def decide_earning(
+def decide_credit(
     earning: EarningInput,
     member: MemberState | None,
     before: EarningInput | None,
     ids: tuple[UUID, UUID],
     rules: Rules,
     now: datetime,
-) -> Credited:
+) -> CreditedEarning:
     """Credit the earning to the member's wallet, or say why not.
 
-    `before` is what the member has under that reference already; `ids` are those of the sweep and of the earning.
+    `before` is what the member has under that reference already; `ids` are those of the expiry and of the earning.
     """
     if member is None:
         return _refused(earning, UnknownMember, None)
@@ -56,18 +56,18 @@ def decide_earning(
         same = (before.points, before.kind, before.occurred_at) == (earning.points, earning.kind, earning.occurred_at)
         if not same:
             return _refused(earning, ReferenceReused, member)
-        return Credited(EarningResult(earning.reference, "replayed", None, member.wallet.balance), [])
+        return CreditedEarning(EarningResult(earning.reference, "replayed", None, member.wallet.balance), [])
     expires_on = expiry_day(earning.occurred_at, rules.calendar, rules.lifetime_months)
     today = rules.calendar.day_of(now)
     refusal = _refusal(earning, expires_on <= today, now)
     if refusal is not None:
         return _refused(earning, refusal, member)
-    swept = sweep(member.wallet, ids[0], today, now)
+    expired = expire_due(member.wallet, ids[0], today, now)
     member.wallet.put(LotPart(expires_on, earning.points))
     credited = Posting(
         transaction_id=ids[1],
         member_id=earning.member_id,
-        code=Code.EARNING,
+        code=PostingCode.EARNING,
         source=Account.PROGRAMME,
         destination=Account.WALLET,
         expires_on=expires_on,
@@ -83,7 +83,7 @@ def decide_earning(
         occurred_at=earning.occurred_at,
     )
     result = EarningResult(earning.reference, "credited", None, member.wallet.balance)
-    return Credited(result, [*swept, credited], event)
+    return CreditedEarning(result, [*expired, credited], event)
 
 
 def _refusal(earning: EarningInput, expired: bool, now: datetime) -> type[EarningRefusal] | None:
@@ -92,9 +92,9 @@ def _refusal(earning: EarningInput, expired: bool, now: datetime) -> type[Earnin
     return AlreadyExpired if expired else None
 
 
-def _refused(earning: EarningInput, why: type[EarningRefusal], member: MemberState | None) -> Credited:
+def _refused(earning: EarningInput, why: type[EarningRefusal], member: MemberState | None) -> CreditedEarning:
     balance = member.wallet.balance if member else None
-    return Credited(EarningResult(earning.reference, "refused", why.code, balance, Text(why.zh, why.en)), [])
+    return CreditedEarning(EarningResult(earning.reference, "refused", why.code, balance, Text(why.zh, why.en)), [])
 
 
 def refused_unread(item: UnfitItem) -> tuple[int, EarningResult]:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from benefits.points.domain import InsufficientPoints, MemberState, Posting, UnknownMember, give, sweep
+from benefits.points.domain import InsufficientPoints, MemberState, Posting, UnknownMember, expire_due, give
 from benefits.points.events import PointsGiven
 from benefits.rules import Rules
 from marketplace.kernel.refusals import Explanation, NotFound, Refusal
@@ -24,7 +24,7 @@ class CannotGive(Refusal):
     )
 
 
-class Given(msgspec.Struct, frozen=True):
+class DecidedGift(msgspec.Struct, frozen=True):
     """A gift: everything that has to be posted, and the giver's balance after it."""
 
     postings: list[Posting]
@@ -39,8 +39,8 @@ def decide_gift(
     ids: tuple[UUID, UUID, UUID, UUID],
     rules: Rules,
     now: datetime,
-) -> Given:
-    """Move the points from wallet to wallet. `ids` are those of the two sweeps and of the two transactions.
+) -> DecidedGift:
+    """Move the points from wallet to wallet. `ids` are those of the two expiries and of the two transactions.
 
     Raises NotFound, UnknownMember, CannotGive, InsufficientPoints.
     """
@@ -54,7 +54,7 @@ def decide_gift(
     usable = sum(left for day, left in giver.wallet.lots.items() if day > today)
     if points > usable:
         raise InsufficientPoints(wanted=points, found=usable)
-    swept = [*sweep(giver.wallet, ids[0], today, now), *sweep(recipient.wallet, ids[1], today, now)]
+    expired = [*expire_due(giver.wallet, ids[0], today, now), *expire_due(recipient.wallet, ids[1], today, now)]
     postings = give(giver.wallet, recipient.wallet, points, (ids[2], ids[3]), now)
     event = PointsGiven(
         member_id=giver.wallet.member_id,
@@ -63,4 +63,4 @@ def decide_gift(
         points=points,
         given_at=now,
     )
-    return Given([*swept, *postings], event, giver.wallet.balance)
+    return DecidedGift([*expired, *postings], event, giver.wallet.balance)
