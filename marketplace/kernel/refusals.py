@@ -133,8 +133,8 @@ class ChangedMeanwhile(Refusal):
 
     kind = Kind.PRECONDITION
     code = "changed_meanwhile"
-    zh = "在您读取之后已被修改：请重新读取，再以新的 ETag 作为 If-Match 提交。"
-    en = "It was changed since you read it: read it again, and send its new ETag as If-Match."
+    zh = "在您读取之后已被他人修改，请重新读取后再改（通过接口时以新的 ETag 作为 If-Match）。"
+    en = "Somebody changed it after you read it: read it again, then change it (over the API with its new ETag as If-Match)."
     explanation = Explanation(
         Text(
             "该资源在读取之后已被他人修改，If-Match 与当前 ETag 不符。",

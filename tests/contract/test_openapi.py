@@ -85,14 +85,20 @@ def test_every_route_under_v1_names_its_guard() -> None:
                 assert handler.opt.get("roles"), route.path_format
 
 
+def codes_of(schema: dict[str, Any], response: dict[str, Any]) -> set[str]:
+    """Return the problem codes that a response declares, by itself or by the shared one that it refers to."""
+    name = response.get("$ref", "").rpartition("/")[2]
+    return set((schema["components"]["responses"][name] if name else response)["x-problem-codes"])
+
+
 def test_errors_are_described_as_they_are(schema: dict[str, Any]) -> None:
     for path, method, operation in operations(schema):
         if not path.startswith("/v1/"):
             continue
         responses = operation["responses"]
-        assert responses["503"] == {"$ref": "#/components/responses/Problem503"}, (path, method)
+        assert "service_unavailable" in codes_of(schema, responses["503"]), (path, method)
         if operation["security"] != [{}]:
-            assert responses["401"] == {"$ref": "#/components/responses/Problem401"}, (path, method)
+            assert "unauthenticated" in codes_of(schema, responses["401"]), (path, method)
     assert "Validation Exception" not in export(schema)
 
 
@@ -108,4 +114,4 @@ def test_bodies_are_closed_and_scopes_are_said(schema: dict[str, Any]) -> None:
     ):
         assert schemas[name]["additionalProperties"] is False, name
     register = schema["paths"]["/v1/partner/offers"]["post"]
-    assert register["security"] == [{"oauth": ["offers:write"]}]
+    assert register["security"] == [{"partner": ["offers:write"]}]

@@ -11,6 +11,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.settings import Settings
 from tests.contract.test_openapi_tools import GENERATOR, generate, needs_generator
 from tests.support.app import Api
+from tests.support.finance import check_now
 from tests.support.flow import Partner, bearer, oem
 from tests.support.served import served_app
 from tests.support.world import offer_json
@@ -46,6 +47,7 @@ async def test_the_main_job_through_a_generated_client(
         }
         clock.offset += timedelta(days=40)
         paid_on = str(settings.calendar.day_of(clock.now()))
+        await check_now(api)  # a payout relies on a recent check of the book
         settled = await drive(
             tmp_path, "settle", await tokens(api, partner),
             base_url=str(api.base_url),

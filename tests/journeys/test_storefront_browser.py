@@ -368,6 +368,6 @@ async def test_english_dark_and_the_api_description_come_from_our_server_alone(s
         await expect(page.get_by_role("heading", level=1)).to_have_text("积分，换一种生活")
         await page.goto(f"{site.address}/docs")
         await expect(page.locator(".opblock").first).to_be_visible(timeout=60_000)
-        await page.locator("#operations-members-quote_offer").click()
-        await expect(page.locator("#operations-members-quote_offer .opblock-body")).to_be_visible()
+        await page.locator("#operations-members-quote_redemption").click()
+        await expect(page.locator("#operations-members-quote_redemption .opblock-body")).to_be_visible()
         assert complaints == []

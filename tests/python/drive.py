@@ -19,6 +19,7 @@ from client.models import (
     MembersInput,
     OfferInput,
     PayoutInput,
+    PayoutView,
     PeriodCloseInput,
     QuoteInput,
     RedemptionInput,
@@ -70,6 +71,7 @@ def settle(job: dict, clients: dict[str, AuthenticatedClient]) -> dict:
     approved = approve_statement.sync(statement.id, client=clients["approver"], idempotency_key=uuid4().hex)
     payout = job["payout"] | {"statement_id": str(statement.id)}
     paid = record_payout.sync(client=finance, body=PayoutInput.from_dict(payout), idempotency_key=uuid4().hex)
+    assert isinstance(paid, PayoutView), paid
     lines = list_own_statement_lines.sync(statement.id, client=clients["partner"])
     return {
         "total": statement.total_minor,

@@ -42,8 +42,8 @@ IdempotencyKey = Annotated[
         required=False,
         description=REQUIRED
         + "1 to 255 printable ASCII characters: a new one for each intent, the same for each retry.",
-        min_length=1,
-        max_length=MAX_KEY,
+        # Described only: the framework would name the handler's argument instead of the header; `request_key` checks it.
+        schema_extra={"minLength": 1, "maxLength": MAX_KEY},
     ),
 ]
 
