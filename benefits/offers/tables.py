@@ -4,7 +4,7 @@ from piccolo.columns import JSONB, UUID, Array, BigInt, Integer, SmallInt, Text,
 from piccolo.constraints import Check, Unique
 from piccolo.table import Table
 
-from marketplace.platform.columns import IdentityNumber
+from marketplace.platform.postgres.columns import IdentityNumber
 from marketplace.platform.postgres.database import DB
 
 

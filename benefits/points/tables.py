@@ -4,7 +4,7 @@ from piccolo.columns import UUID, BigInt, Date, SmallInt, Text, Timestamptz
 from piccolo.constraints import Check
 from piccolo.table import Table
 
-from marketplace.platform.columns import GeneratedBoolean
+from marketplace.platform.postgres.columns import GeneratedBoolean
 from marketplace.platform.postgres.database import DB
 
 

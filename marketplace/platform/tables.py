@@ -6,7 +6,7 @@ from piccolo.columns import JSON, JSONB, UUID, BigInt, Boolean, Bytea, Integer, 
 from piccolo.constraints import Check, Unique
 from piccolo.table import Table
 
-from marketplace.platform.columns import ByteText, IdentityNumber, Snapshot, TransactionId
+from marketplace.platform.postgres.columns import ByteText, IdentityNumber, Snapshot, TransactionId
 from marketplace.platform.postgres.database import DB
 
 

@@ -15,10 +15,10 @@ from marketplace.platform.postgres.database import UnitOfWork
 from partners.contracts.agreement import Packs
 from partners.contracts.domain import ContractTerms, PartnerTerms, contract_in_force
 from partners.contracts.events import PointPackLow
+from partners.contracts.tables import PointPackRow
 from partners.contracts.terms import load_terms
 from partners.fields import Line
 from partners.onboarding.history import lock_partner
-from partners.reading import reader
 
 
 class BoughtPacks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -142,8 +142,8 @@ async def draw(work: UnitOfWork, partner_id: UUID, points: int, packs: Packs, no
         partner_id, points, packs.low_balance_points,
     )  # fmt: skip
     if row is None:
-        found = await work.fetchval("SELECT balance FROM point_pack WHERE partner_id = $1", partner_id)
-        raise PackExhausted(wanted=points, found=found or 0)
+        found = await _balance(partner_id)
+        raise PackExhausted(wanted=points, found=0 if found is None else found.balance)
     left: int = row["balance"]
     if row["warn"]:
         await publish(work, [PointPackLow(partner_id, left, packs.low_balance_points, now)], now)
@@ -152,7 +152,16 @@ async def draw(work: UnitOfWork, partner_id: UUID, points: int, packs: Packs, no
 
 async def see_packs(partner_id: UUID) -> PackBalance:
     """Return the partner's prepaid points. Raises NotFound where none were ever bought."""
-    row = await reader().fetchrow("SELECT bought, granted, balance FROM point_pack WHERE partner_id = $1", partner_id)
-    if row is None:
+    found = await _balance(partner_id)
+    if found is None:
         raise NotFound
-    return PackBalance(**row)
+    return found
+
+
+async def _balance(partner_id: UUID) -> PackBalance | None:
+    row = (
+        await PointPackRow.select(PointPackRow.bought, PointPackRow.granted, PointPackRow.balance)
+        .where(PointPackRow.partner_id == partner_id)
+        .first()
+    )
+    return None if row is None else PackBalance(**row)

@@ -17,9 +17,9 @@ from marketplace.platform.eventlog.events import publish
 from marketplace.platform.http.etags import ANY, Editions, only
 from marketplace.platform.postgres.database import UnitOfWork
 from partners.contracts.events import PayoutAccountChanged
+from partners.contracts.tables import PayoutAccountRow
 from partners.fields import Line, Reference
 from partners.onboarding.history import lock_partner
-from partners.reading import reader
 
 PURPOSE = Purpose("payout account", ("payout_account.number_sealed",))
 
@@ -93,8 +93,16 @@ async def set_payout_account(
 
 async def see_payout_account(partner_id: UUID) -> PayoutAccountView:
     """Return the partner's account, masked. Raises NotFound."""
-    row = await reader().fetchrow(
-        "SELECT holder, bank, last_four, version, changed_at FROM payout_account WHERE partner_id = $1", partner_id
+    row = (
+        await PayoutAccountRow.select(
+            PayoutAccountRow.holder,
+            PayoutAccountRow.bank,
+            PayoutAccountRow.last_four,
+            PayoutAccountRow.version,
+            PayoutAccountRow.changed_at,
+        )
+        .where(PayoutAccountRow.partner_id == partner_id)
+        .first()
     )
     if row is None:
         raise NotFound

@@ -1,6 +1,6 @@
 """Rows of contracts, locked and read; and their views."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,8 @@ from partners.contracts.agreement import Content
 from partners.contracts.difference import difference
 from partners.contracts.domain import ContractStatus, ContractTerms, Method, Party, Signature
 from partners.contracts.schemas import ContractDifference, ContractView, SignatureView
+from partners.contracts.tables import ContractRow
+from partners.onboarding.tables import PartnerRow
 from partners.reading import reader
 
 _OF_PARTNER = """
@@ -60,7 +62,7 @@ async def list_contracts(partner_id: UUID, *, staff: bool) -> list[ContractView]
     Raises NotFound if there is no such partner.
     """
     rows = await reader().fetch(_OF_PARTNER, partner_id, None, staff)
-    if not rows and not await reader().fetchval("SELECT true FROM partner WHERE id = $1", partner_id):
+    if not rows and not await PartnerRow.exists().where(PartnerRow.id == partner_id):
         raise NotFound
     return await _views(rows, staff=staff)
 
@@ -114,7 +116,7 @@ def _signature(row: asyncpg.Record, *, staff: bool) -> SignatureView:
     return SignatureView(**values)
 
 
-def content_of(row: asyncpg.Record) -> Content:
+def content_of(row: Mapping[str, Any]) -> Content:
     """Return what a row says, as it was signed."""
     return msgspec.json.decode(row["content"], type=Content)
 
@@ -129,11 +131,15 @@ def terms_of(row: asyncpg.Record) -> ContractTerms:
 async def difference_of(partner_id: UUID, contract_id: UUID | None, *, staff: bool) -> ContractDifference:
     """Return what a version changes of the latest lower one that both sides had signed. Raises NotFound."""
     view, _ = await see_contract(partner_id, contract_id, staff=staff)
-    row = await reader().fetchrow(
-        "SELECT version, content FROM contract WHERE partner_id = $1 AND version < $2 AND signed_at IS NOT NULL"
-        " ORDER BY version DESC LIMIT 1",
-        partner_id,
-        view.version,
+    row = (
+        await ContractRow.select(ContractRow.version, ContractRow.content)
+        .where(
+            ContractRow.partner_id == partner_id,
+            ContractRow.version < view.version,
+            ContractRow.signed_at.is_not_null(),
+        )
+        .order_by(ContractRow.version, ascending=False)
+        .first()
     )
     after = msgspec.json.decode(view.content, type=Content)
     before = None if row is None else content_of(row)

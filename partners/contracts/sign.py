@@ -23,6 +23,7 @@ from partners.contracts.domain import (
 from partners.contracts.events import ContractEnded, ContractSigned
 from partners.contracts.rows import content_of, lock_contract, seen, standing_signatures, terms_of
 from partners.contracts.schemas import ContractView
+from partners.contracts.tables import ContractSignatureRow
 from partners.contracts.terms import load_terms
 from partners.onboarding.domain import PARTNER
 from partners.onboarding.history import lock_partner, move
@@ -68,7 +69,7 @@ async def sign_contract(
     standing = (await load_terms([partner_id]))[partner_id].contracts
     displaced = superseding(content_of(row), standing, today)
     # Decided; the writes. Each is guarded by the state that was found under the partner's lock.
-    await _give(work, row["id"], signing, now)
+    await _give(row["id"], signing, now)
     await work.execute(
         "UPDATE contract SET status = $3, edition = edition + 1,"
         " signed_at = CASE WHEN $3 = 'signed' THEN $4::timestamptz END WHERE id = $1 AND status = $2",
@@ -88,14 +89,21 @@ async def sign_contract(
     return await seen(partner_id, row["id"], staff=signing.party is Party.OEM or signing.method is Method.PAPER)
 
 
-async def _give(work: UnitOfWork, contract_id: UUID, signing: Signing, now: datetime) -> None:
+async def _give(contract_id: UUID, signing: Signing, now: datetime) -> None:
     """Append the signature. That its hash is the contract's, the database holds as well (foreign key)."""
-    await work.execute(
-        "INSERT INTO contract_signature (contract_id, party, content_hash, method, actor, signed_at, signed_by, signed_on,"
-        " document_reference) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        contract_id, signing.party, signing.content_hash, signing.method, signing.actor, now, signing.signed_by,
-        signing.signed_on, signing.document_reference,
-    )  # fmt: skip
+    await ContractSignatureRow.insert(
+        ContractSignatureRow(
+            contract_id=contract_id,
+            party=signing.party,
+            content_hash=signing.content_hash,
+            method=signing.method,
+            actor=signing.actor,
+            signed_at=now,
+            signed_by=signing.signed_by,
+            signed_on=signing.signed_on,
+            document_reference=signing.document_reference,
+        )
+    )
 
 
 async def _displace(work: UnitOfWork, partner_id: UUID, found: Superseded, now: datetime) -> None:

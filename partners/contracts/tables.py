@@ -4,7 +4,7 @@ from piccolo.columns import UUID, BigInt, Boolean, Bytea, Date, Integer, Text, T
 from piccolo.constraints import Check, Unique
 from piccolo.table import Table
 
-from marketplace.platform.columns import GeneratedText, References
+from marketplace.platform.postgres.columns import GeneratedText, References
 from marketplace.platform.postgres.database import DB
 
 

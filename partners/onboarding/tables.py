@@ -4,7 +4,7 @@ from piccolo.columns import JSONB, UUID, Array, BigInt, Boolean, Bytea, DoublePr
 from piccolo.constraints import Check
 from piccolo.table import Table
 
-from marketplace.platform.columns import IdentityNumber, References
+from marketplace.platform.postgres.columns import IdentityNumber, References
 from marketplace.platform.postgres.database import DB
 
 

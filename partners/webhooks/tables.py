@@ -4,7 +4,7 @@ from piccolo.columns import UUID, Array, BigInt, Bytea, Integer, Text, Timestamp
 from piccolo.constraints import Check, Unique
 from piccolo.table import Table
 
-from marketplace.platform.columns import IdentityNumber, References
+from marketplace.platform.postgres.columns import IdentityNumber, References
 from marketplace.platform.postgres.database import DB
 
 

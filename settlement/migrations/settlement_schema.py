@@ -4,7 +4,7 @@ from pathlib import Path
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
-from marketplace.platform import schema_files
+from marketplace.platform.postgres import schema_files
 
 SCHEMA = schema_files.SchemaFiles("settlement", Path(__file__).parent.parent)
 ID = SCHEMA.id

@@ -4,7 +4,7 @@ from piccolo.columns import UUID, BigInt, Date, Text, Timestamptz
 from piccolo.constraints import Check, Unique
 from piccolo.table import Table
 
-from marketplace.platform.columns import References
+from marketplace.platform.postgres.columns import References
 from marketplace.platform.postgres.database import DB
 
 

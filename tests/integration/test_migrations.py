@@ -11,8 +11,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from marketplace.platform import schema_files
 from marketplace.platform.postgres import migrate as migrations
+from marketplace.platform.postgres import schema_files
 from marketplace.platform.postgres.database import DB
 from marketplace.platform.postgres.migrate import (
     MigrationFailedError,

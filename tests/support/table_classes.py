@@ -6,7 +6,7 @@ import asyncpg
 from piccolo.table import Table
 
 from marketplace.piccolo_conf import APP_REGISTRY
-from marketplace.platform.columns import References
+from marketplace.platform.postgres.columns import References
 
 Shape = dict[str, list[str]]
 """For each table what its columns and constraints are, a line each."""
