@@ -43,7 +43,7 @@ check: $(RUN_DEV) ## Formatting, lint, types, floors, sizes
 	$(DEV)/bin/ruff check $(SOURCES)
 	$(DEV)/bin/mypy
 	$(DEV)/bin/lint-imports
-	$(DEV)/bin/python -m tests.support.tidy
+	$(DEV)/bin/python -m tests.support.check_sizes
 
 format: $(RUN_DEV) ## Format the code and mend what lint can mend
 	$(DEV)/bin/ruff format $(SOURCES)

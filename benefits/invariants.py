@@ -4,8 +4,8 @@ A statement reads only its range, $1 to $2: the primary keys of member-side tabl
 stock, is held against a count that goes along with the event log, and the events that this count has not taken yet.
 """
 
-from benefits.offers.sold import NAME as SOLD
-from benefits.offers.sold import TAKES
+from benefits.offers.sold_projection import NAME as SOLD
+from benefits.offers.sold_projection import TAKES
 from marketplace.platform.invariants.checks import BY_BUCKET, WAITING, Cut, Invariant, bucket_of_sql
 
 BY_OFFER = Cut("offer_id", "SELECT id FROM offer WHERE id BETWEEN $1 AND $2 ORDER BY id")

@@ -12,7 +12,7 @@ from litestar import Litestar
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
-from benefits import announced, invariants
+from benefits import invariants, webhook_events
 from benefits.desk.batch import PointsBatch
 from benefits.desk.context import PointsCommand
 from benefits.desk.registry import COMMANDS
@@ -25,7 +25,7 @@ from benefits.offers import partner_api, review_api
 from benefits.offers.cache import OfferCache
 from benefits.offers.expire import end_offers
 from benefits.offers.listing import Listing
-from benefits.offers.sold import Sold
+from benefits.offers.sold_projection import Sold
 from benefits.points import api as points_api
 from benefits.points import grant_api
 from benefits.points.expire import expire_points
@@ -35,7 +35,7 @@ from benefits.redemptions.counter_batch import CounterBatch
 from benefits.redemptions.counter_commands import CounterCommand
 from benefits.redemptions.expire import expire_vouchers
 from benefits.rights import TABLES
-from benefits.rules import Rules
+from benefits.rules import PointsRules
 from benefits.sandbox import make as sandbox
 from benefits.settings import BenefitsSettings
 from benefits.web import counter_page, storefront
@@ -43,7 +43,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.platform.batching.executor import BatchExecutor
 from marketplace.platform.eventlog.events import Consumer
 from marketplace.platform.eventlog.jobs import Job
-from marketplace.platform.eventlog.webhook_events import Announced
+from marketplace.platform.eventlog.webhook_events import WebhookEventType
 from marketplace.platform.http.paging import Cursors
 from marketplace.platform.runtime.packages import Invariant, Package, SandboxContext, SeedContext
 from marketplace.platform.runtime.worker_index import worker_number
@@ -56,7 +56,7 @@ class Benefits(Package):
     name = "benefits"
     rights: ClassVar[Mapping[str, str]] = TABLES
     invariants: ClassVar[Sequence[Invariant]] = invariants.ALL
-    announced: ClassVar[Sequence[Announced]] = announced.ALL
+    announced: ClassVar[Sequence[WebhookEventType]] = webhook_events.ALL
 
     def routes(self) -> Sequence[ControllerRouterHandler]:
         """Return the API's controllers, the storefront's pages, and the counter in the partner portal."""
@@ -78,7 +78,7 @@ class Benefits(Package):
         """Set up this process's two desks and the offers that they remember."""
         super().__init__(settings, clock)
         self.cache = OfferCache()
-        rules = Rules.of(settings)
+        rules = PointsRules.of(settings)
         self.granting = points = PointsBatch(
             COMMANDS, rules, self.cache, clock, settings.first_worker + worker_number()
         )

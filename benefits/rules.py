@@ -9,7 +9,7 @@ from marketplace.kernel.calendar import Calendar
 from marketplace.settings import Settings
 
 
-class Rules(msgspec.Struct, frozen=True):
+class PointsRules(msgspec.Struct, frozen=True):
     """The calendar of business days, how long points live, when and how a redemption can be undone, what may be given."""
 
     calendar: Calendar
@@ -19,7 +19,7 @@ class Rules(msgspec.Struct, frozen=True):
     gift_most: int
 
     @classmethod
-    def of(cls, settings: Settings) -> "Rules":
+    def of(cls, settings: Settings) -> "PointsRules":
         """Return the rules of the settings."""
         own = settings.of(BenefitsSettings)
         return cls(

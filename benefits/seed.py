@@ -13,8 +13,7 @@ from benefits.desk.registry import COMMANDS
 from benefits.members.resolve import upsert
 from benefits.members.schemas import MemberInput
 from benefits.offers.cache import OfferCache
-from benefits.offers.register import Rules as OfferRules
-from benefits.offers.register import register, take_step
+from benefits.offers.register import OfferRules, register, take_step
 from benefits.offers.schemas import OfferInput
 from benefits.points.commands import new_credit
 from benefits.points.expire import next_expiry
@@ -24,8 +23,17 @@ from benefits.redemptions.counter_batch import CounterBatch
 from benefits.redemptions.counter_commands import Use
 from benefits.redemptions.expire import expire_vouchers
 from benefits.redemptions.schemas import CancellationInput, RedemptionInput, RedemptionView, VoucherUseInput
-from benefits.rules import Rules
-from marketplace.demo.world_things import Cancelled, DemoMember, DemoOffer, Earned, Moment, Used, Wanted, World
+from benefits.rules import PointsRules
+from marketplace.demo.world_things import (
+    Cancelled,
+    DemoMember,
+    DemoOffer,
+    Earned,
+    Moment,
+    PlannedRedemption,
+    Used,
+    World,
+)
 from marketplace.platform.eventlog import audit
 from marketplace.platform.http.idempotency import Outcome
 from marketplace.platform.http.paging import Cursors
@@ -124,7 +132,7 @@ class _History:
         settings = context.settings
         self.context, self.calendar = context, settings.calendar
         self.members, self.offers = members, offers
-        self.points = PointsBatch(COMMANDS, Rules.of(settings), OfferCache(), context.clock)
+        self.points = PointsBatch(COMMANDS, PointsRules.of(settings), OfferCache(), context.clock)
         self.counter = CounterBatch(context.clock, Cursors(settings.keys))
         self.issued: dict[int, tuple[UUID, UUID, RedemptionView]] = {}
 
@@ -167,7 +175,7 @@ class _History:
             async with unit_of_work() as work:
                 await self.points.run_at(work, [expiry], midnight)
 
-    async def _redeem(self, work: UnitOfWork, wanted: Sequence[Wanted], at: datetime) -> None:
+    async def _redeem(self, work: UnitOfWork, wanted: Sequence[PlannedRedemption], at: datetime) -> None:
         """Redeem in a batch of the desk's. Who wants more than they have is refused, as anybody would be."""
         if not wanted:
             return

@@ -3,10 +3,11 @@
 The patterns refuse the plain cases wherever a value is converted; `kernel/letters.py` says which letters a text may have.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
+from marketplace.kernel.scenarios import Scenario
 from marketplace.kernel.text import Text, marked
 
 LINE = r"^[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$(?!\n)"
@@ -20,7 +21,7 @@ PARAGRAPHS = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 REFERENCE = r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)"
 """An id of the partner's own, safe in an address and in a file."""
 
-Line = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=LINE)]
+OneLine = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=LINE)]
 ShortLine = Annotated[str, msgspec.Meta(min_length=1, max_length=80, pattern=LINE)]
 Paragraphs = Annotated[str, msgspec.Meta(max_length=4000, pattern=PARAGRAPHS, extra=marked("paragraphs"))]
 Reference = Annotated[
@@ -40,18 +41,6 @@ Reference = Annotated[
 ]
 Ppm = Annotated[int, msgspec.Meta(ge=0, le=1_000_000, description="Parts per million: 60000 is 6 %.")]
 
-Scenario = Literal[
-    "clothing",
-    "dining",
-    "lodging",
-    "mobility",
-    "entertainment",
-    "learning",
-    "shopping",
-    "wellness",
-    "finance",
-    "travel",
-]
 """The ten life scenarios 衣食住行娱学购健财游, by their code."""
 
 SCENARIOS: dict[Scenario, tuple[str, str]] = {

@@ -16,35 +16,36 @@ from marketplace.kernel.clock import WALL, Clock
 from marketplace.kernel.keyring import Lasting, Purpose
 from marketplace.platform.eventlog.events import Consumer
 from marketplace.platform.eventlog.jobs import Job
-from marketplace.platform.eventlog.webhook_events import Announced
+from marketplace.platform.eventlog.webhook_events import WebhookEventType
 from marketplace.platform.invariants.checks import Invariant
 from marketplace.platform.openapi.schemas import COMPONENTS
 from marketplace.platform.outbound.guard import Outbound
 from marketplace.platform.runtime.packages import Package, SandboxContext, SeedContext, Service
 from marketplace.settings import Settings
-from partners import commands, invariants, pairwise, secrets_once
+from partners import commands, invariants, one_time_secrets, pairwise
 from partners.contracts import payout_account
 from partners.contracts.signing_api import ROUTES as CONTRACTS
-from partners.oauth import announced as oauth_announced
-from partners.oauth import api as oauth
-from partners.oauth import consent, gate, keys, posting
-from partners.oauth.admin_api import AdminClients
-from partners.oauth.callers import (
+from partners.locations.api import Locations
+from partners.oauth import webhook_events as oauth_announced
+from partners.oauth.access import client_cache
+from partners.oauth.access.callers import (
     need_admitted_partner,
     oem_caller,
     partner_caller,
     prove_possession,
     sandboxed_partner,
 )
-from partners.oauth.credentials import forget_secrets, warn_of_ends
-from partners.oauth.keys import LocalKeys, SigningKeys, ensure_signing_key, rotate_if_old
-from partners.oauth.own_api import OwnClients
-from partners.oauth.remote_keys import RemoteKeySets
-from partners.oauth.security_schemes import SECURITY_SCHEMES
-from partners.oauth.sweep import forget_expired
-from partners.oauth.token import OauthParts
+from partners.oauth.access.security_schemes import SECURITY_SCHEMES
+from partners.oauth.cleanup import forget_expired
+from partners.oauth.clients.admin_api import AdminClients
+from partners.oauth.clients.credentials import forget_secrets, warn_of_ends
+from partners.oauth.clients.own_api import OwnClients
+from partners.oauth.clients.remote_keys import RemoteKeySets
+from partners.oauth.server import api as oauth
+from partners.oauth.server import consent, effects, keys
+from partners.oauth.server.keys import LocalKeys, SigningKeys, ensure_signing_key, rotate_if_old
+from partners.oauth.server.token import OauthParts
 from partners.onboarding.api import DECISIONS, AdminPartners, Applications, OwnProfile
-from partners.onboarding.location_api import Locations
 from partners.onboarding.requirement_api import ROUTES as REQUIREMENTS
 from partners.rights import TABLES
 from partners.sandbox import make as sandbox
@@ -57,10 +58,10 @@ from partners.staff.provider import Providers
 from partners.staff.sign_in import PartnerSignIn, forget_sessions
 from partners.staff.throttle import Throttle, forget_guesses
 from partners.web import portal
-from partners.webhooks import announced, reference_keys, signing
 from partners.webhooks import api as webhooks
+from partners.webhooks import reference_keys, signing, webhook_events
 from partners.webhooks.catalogue import EVENT, catalogue_of, described
-from partners.webhooks.consumer import Announcer
+from partners.webhooks.consumer import WebhookPublisher
 from partners.webhooks.deliveries import due_within, forget
 from partners.webhooks.endpoints import Endpoints
 from partners.webhooks.send import Sender
@@ -74,16 +75,16 @@ class Partners(Package):
     rights: ClassVar[Mapping[str, str]] = TABLES
     sealed: ClassVar[Sequence[Purpose]] = (
         keys.PURPOSE,
-        posting.ANSWER_PURPOSE,
+        effects.ANSWER_PURPOSE,
         payout_account.PURPOSE,
         provider.PURPOSE,
         reference_keys.PURPOSE,
         second_factor.PURPOSE,
-        secrets_once.PURPOSE,
+        one_time_secrets.PURPOSE,
         signing.PURPOSE,
     )
     lasting: ClassVar[Sequence[Lasting]] = (pairwise.MEMBERS, pairwise.SUBJECTS)
-    announced: ClassVar[Sequence[Announced]] = (*announced.ALL, *oauth_announced.ALL)
+    announced: ClassVar[Sequence[WebhookEventType]] = (*webhook_events.ALL, *oauth_announced.ALL)
     commands: ClassVar[Sequence[click.Command]] = commands.ALL
     invariants: ClassVar[Sequence[Invariant]] = invariants.ALL
 
@@ -126,7 +127,7 @@ class Partners(Package):
 
     def consumers(self) -> Sequence[Consumer]:
         """Return what lays up for each partner what it is told, and for its people their messages."""
-        announcer = Announcer(catalogue_of(self.settings.packages), self.settings.keys)
+        announcer = WebhookPublisher(catalogue_of(self.settings.packages), self.settings.keys)
         return [announcer, Inviter(self.settings, self.clock), Notifier(self.settings, self.clock)]
 
     def services(self) -> Sequence[Service]:
@@ -195,7 +196,7 @@ class Partners(Package):
         app.state.partner_providers = Providers(settings, self.outbound)
         app.state.partner_throttle = Throttle(settings.keys)
         app.state.webhook_endpoints = Endpoints(catalogue_of(settings.packages), self.outbound, settings.keys)
-        gate.install(app, settings.mode)
+        client_cache.install(app, settings.mode)
         app.state.sandbox_partner_of, app.state.sandbox_admits = sandboxed_partner, need_admitted_partner
         keys = LocalKeys()
         app.state.oauth = OauthParts(

@@ -13,16 +13,17 @@ from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
 from marketplace.platform.runtime.packages import SeedContext
 from partners.contracts.agree import agree
 from partners.contracts.domain import Proposal
-from partners.oauth.clients import register_client
+from partners.locations.locations import add_location
+from partners.locations.schemas import LocationInput
+from partners.oauth.clients.clients import register_client
+from partners.oauth.clients.schemas import ClientInput
 from partners.oauth.domain import SCOPES
-from partners.oauth.schemas import ClientInput
 from partners.onboarding.apply import apply
 from partners.onboarding.checklist import verify
 from partners.onboarding.decide import admit, decide
-from partners.onboarding.locations import add_location
 from partners.onboarding.requirement_schemas import VerificationInput
 from partners.onboarding.requirements import change_requirement, list_requirements
-from partners.onboarding.schemas import ApplicationInput, LocationInput
+from partners.onboarding.schemas import ApplicationInput
 from partners.settings import PartnersSettings
 from partners.staff.domain import StaffRole
 from partners.staff.passwords import hash_password

@@ -6,7 +6,7 @@ statements, payouts and the events say of each other. Every breach stops payouts
 
 from marketplace.platform.invariants.checks import BY_BUCKET, CONSUMED, Cut, Invariant, bucket_of_sql
 from settlement.books.consumer import Books
-from settlement.books.domain import PostingCode
+from settlement.books.domain import MoneyPostingCode
 
 # Wherever a partner may stand: a row of a partner that is nowhere else lies in some range, too. The book's partners are found by
 # going from one to the next in its primary key, since it has far more rows than partners.
@@ -165,10 +165,10 @@ WITH told AS (
     SELECT DISTINCT e.aggregate_id AS redemption_id, codes.benefit, codes.suffix, (e.payload -> 'settlement')::jsonb AS terms,
            (e.payload ->> 'partner_id')::uuid AS partner_id, coalesce((e.payload ->> 'occasion')::int, 1) AS occasion
     FROM event e JOIN (VALUES
-        ('redemption.issued', 'on_issue', '{PostingCode.BENEFIT_ON_ISSUE}', ''),
-        ('redemption.cancelled', 'on_issue', '{PostingCode.BENEFIT_ON_ISSUE}', '_reversed'),
-        ('voucher.used', 'on_use', '{PostingCode.BENEFIT_ON_USE}', ''),
-        ('voucher.use_undone', 'on_use', '{PostingCode.BENEFIT_ON_USE}', '_reversed')
+        ('redemption.issued', 'on_issue', '{MoneyPostingCode.BENEFIT_ON_ISSUE}', ''),
+        ('redemption.cancelled', 'on_issue', '{MoneyPostingCode.BENEFIT_ON_ISSUE}', '_reversed'),
+        ('voucher.used', 'on_use', '{MoneyPostingCode.BENEFIT_ON_USE}', ''),
+        ('voucher.use_undone', 'on_use', '{MoneyPostingCode.BENEFIT_ON_USE}', '_reversed')
     ) AS codes (type, basis, benefit, suffix) ON codes.type = e.type AND codes.basis = e.payload #>> '{{settlement,basis}}'
     WHERE e.bucket BETWEEN $1 AND $2 AND {CONSUMED}
 ), owed AS (
@@ -176,9 +176,9 @@ WITH told AS (
            terms ->> 'currency' AS currency
     FROM told CROSS JOIN LATERAL (VALUES
         (benefit, (terms ->> 'amount_minor')::bigint - coalesce((terms ->> 'dealer_minor')::bigint, 0)),
-        ('{PostingCode.DEALER_SHARE}', (terms ->> 'dealer_minor')::bigint),
-        ('{PostingCode.PARTNER_SHARE}', (terms ->> 'partner_minor')::bigint),
-        ('{PostingCode.COMMISSION}', (terms ->> 'commission_minor')::bigint)
+        ('{MoneyPostingCode.DEALER_SHARE}', (terms ->> 'dealer_minor')::bigint),
+        ('{MoneyPostingCode.PARTNER_SHARE}', (terms ->> 'partner_minor')::bigint),
+        ('{MoneyPostingCode.COMMISSION}', (terms ->> 'commission_minor')::bigint)
     ) AS parts (code, amount_minor) WHERE parts.amount_minor > 0
 ), posted AS (
     SELECT redemption_id, code, occasion, partner_id, amount_minor, currency FROM money_posting
@@ -200,7 +200,7 @@ WITH owed AS (
       AND e.bucket BETWEEN $1 AND $2 AND {CONSUMED}
 ), posted AS (
     SELECT transaction_id, partner_id, amount_minor, currency FROM money_posting
-    WHERE code = '{PostingCode.POINTS_GRANTED}' AND {bucket_of_sql("partner_id")} BETWEEN $1 AND $2
+    WHERE code = '{MoneyPostingCode.POINTS_GRANTED}' AND {bucket_of_sql("partner_id")} BETWEEN $1 AND $2
 )
 SELECT (o.partner_id, o.amount_minor, o.currency) IS NOT DISTINCT FROM (p.partner_id, p.amount_minor, p.currency) AS holds,
        2 AS rows, transaction_id, o.partner_id, o.amount_minor AS owed_minor, p.amount_minor AS posted_minor

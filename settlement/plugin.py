@@ -8,7 +8,7 @@ from litestar.types import ControllerRouterHandler
 
 from marketplace.platform.eventlog.events import Consumer
 from marketplace.platform.runtime.packages import Package, SeedContext
-from settlement import announced
+from settlement import webhook_events
 from settlement.books.consumer import Books
 from settlement.commands import close as close_command
 from settlement.commands import export
@@ -26,7 +26,7 @@ class Settlement(Package):
     name = "settlement"
     rights = TABLES
     invariants = INVARIANTS
-    announced = announced.ALL
+    announced = webhook_events.ALL
     commands = (close_command, export)
 
     def routes(self) -> Sequence[ControllerRouterHandler]:

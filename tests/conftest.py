@@ -22,7 +22,7 @@ from marketplace.platform.postgres.migrate import create_database, migrate
 from marketplace.platform.runtime.database_server import table_rights, with_database
 from marketplace.settings import Settings
 from tests.support import today
-from tests.support.one_runner import pytest_runtest_makereport  # noqa: F401 - a hook of pytest
+from tests.support.anyio_runner_guard import pytest_runtest_makereport  # noqa: F401 - a hook of pytest
 
 UNLIMITED = 100_000_000
 """For tests that ask faster than any caller should; those of the limits set their own."""

@@ -15,9 +15,9 @@ from benefits.offers.stock_rows import CODES, STOCK, own_slices, stock_of
 from benefits.points.ledger import LOCKED_WALLETS, WALLETS, are_as_seen, lock_wallets, member_states, wallet_keys
 from benefits.redemptions.domain import PoolCode, RedemptionRequest, State
 from benefits.redemptions.limits import LIMITS
-from benefits.rules import Rules
+from benefits.rules import PointsRules
 from marketplace.kernel.calendar import Calendar
-from marketplace.kernel.clock import Clock, Standing
+from marketplace.kernel.clock import Clock, FixedClock
 from marketplace.kernel.errors import TryAgainError
 from marketplace.kernel.ids import bucket_of
 from marketplace.kernel.refusals import Refusal
@@ -40,7 +40,7 @@ class PointsBatch(msgspec.Struct, frozen=True):
     """How a batch is decided; `number` is this process's, by which it prefers a slice of a hot offer's stock."""
 
     registry: Registry[PointsKind[Any]]
-    rules: Rules
+    rules: PointsRules
     cache: OfferCache
     clock: Clock
     number: int = 0
@@ -55,7 +55,7 @@ class PointsBatch(msgspec.Struct, frozen=True):
         self, work: UnitOfWork, commands: Sequence[PointsCommand], at: datetime
     ) -> Sequence[Outcome | Refusal]:
         """Decide and write in this unit of work as if it were that instant: for grants, the demo's past, and tests."""
-        batch = msgspec.structs.replace(self, clock=Standing(at))
+        batch = msgspec.structs.replace(self, clock=FixedClock(at))
         decided = await batch.decide(work, commands)
         await decided.write()
         return decided.results

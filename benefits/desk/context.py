@@ -10,7 +10,7 @@ from benefits.points import ledger
 from benefits.points.domain import Posting
 from benefits.redemptions.domain import PoolCode, RedemptionRequest, State
 from benefits.redemptions.limits import LIMIT_CHANGES
-from benefits.rules import Rules
+from benefits.rules import PointsRules
 from marketplace.kernel.ids import bucket_of
 from marketplace.platform.batching.commands import (
     BatchContext,
@@ -90,7 +90,7 @@ class PointsContext(BatchContext):
         self,
         registry: Registry[PointsKind[Any]],
         state: State,
-        rules: Rules,
+        rules: PointsRules,
         now: datetime,
         found: Mapping[Source[Any], Any],
     ) -> None:

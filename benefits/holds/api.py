@@ -17,7 +17,7 @@ from marketplace.kernel.refusals import NotFound
 from marketplace.platform.http.idempotency import IdempotencyKey, request_key
 from marketplace.platform.http.problems import HttpRequest, PathId, language_of, path_id
 from marketplace.platform.openapi.problems import refusals
-from partners.oauth.callers import OemCaller
+from partners.oauth.access.callers import OemCaller
 
 _WRITE = {"scope": "points:write"}
 

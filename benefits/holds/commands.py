@@ -20,7 +20,7 @@ from benefits.holds.domain import (
     place_hold,
 )
 from benefits.holds.schemas import HoldInput, HoldRedemption, HoldView
-from benefits.points.domain import LotPart, PostingCode
+from benefits.points.domain import LotPart, PointsPostingCode
 from benefits.points.ledger import postings_of
 from benefits.redemptions.commands import new_request, record_issued, redemption_view
 from benefits.redemptions.domain import Admitted, PoolCode, RedemptionRequest, Refused
@@ -166,7 +166,7 @@ async def _load_holds(work: UnitOfWork, commands: Sequence[EndHold]) -> dict[UUI
     """Return the holds by id, with the lots that they took from and their codes. Their wallets' locks are theirs."""
     keys = sorted({(bucket_of(one.hold_id), one.hold_id, one.member_id) for one in commands})
     taken: dict[UUID, list[LotPart]] = defaultdict(list)
-    for row in await postings_of(work, [key[:2] for key in keys], PostingCode.HOLD):
+    for row in await postings_of(work, [key[:2] for key in keys], PointsPostingCode.HOLD):
         taken[row["transaction_id"]].append(LotPart(row["expires_on"], row["points"]))
     codes: dict[UUID, list[PoolCode]] = defaultdict(list)
     rows = await work.fetch(_HOLDS, _MEMBERS_OWN.json(keys))

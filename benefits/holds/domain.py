@@ -10,7 +10,7 @@ import msgspec
 from benefits.holds.events import HoldEnded, HoldPlaced
 from benefits.points.domain import LotPart, Posting, expire_due, hold, release, spend_held
 from benefits.redemptions.domain import Admitted, Issued, RedemptionRequest, RefusalReason, State, admit, issue
-from benefits.rules import Rules
+from benefits.rules import PointsRules
 from marketplace.kernel.refusals import Explanation, Refusal
 from marketplace.kernel.states import Transitions
 from marketplace.kernel.text import Text
@@ -109,7 +109,13 @@ class EndIds(msgspec.Struct, frozen=True):
 
 
 def place_hold(
-    request: RedemptionRequest, hold_id: UUID, minutes: int, reference: str, state: State, rules: Rules, now: datetime
+    request: RedemptionRequest,
+    hold_id: UUID,
+    minutes: int,
+    reference: str,
+    state: State,
+    rules: PointsRules,
+    now: datetime,
 ) -> tuple[PlacedHold | list[RefusalReason], list[Posting]]:
     """Set points and units aside, or return the reasons against it; and what expired on the way, posted either way.
 
@@ -136,7 +142,14 @@ def place_hold(
 
 
 def end_hold(
-    found: Hold, how: End, quantity: int | None, reason: str, ids: EndIds, state: State, rules: Rules, now: datetime
+    found: Hold,
+    how: End,
+    quantity: int | None,
+    reason: str,
+    ids: EndIds,
+    state: State,
+    rules: PointsRules,
+    now: datetime,
 ) -> EndedHold:
     """End the hold and move the state on. `quantity` units are posted, all of them if None; the rest goes back.
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from benefits.holds.domain import MAX_MINUTES
-from benefits.points.schemas import Reference
+from benefits.points.schemas import EarningReference
 from benefits.redemptions.schemas import Quantity, VoucherRef
 from marketplace.kernel.text import marked
 
@@ -19,7 +19,7 @@ class HoldInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     member_id: UUID
     offer_id: UUID
-    reference: Reference
+    reference: EarningReference
     quantity: Quantity = 1
     minutes: Minutes = 15
 

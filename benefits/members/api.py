@@ -16,7 +16,7 @@ from marketplace.platform.http.requests import unfit_items
 from marketplace.platform.openapi.problems import refusals
 from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.settings import Settings
-from partners.oauth.callers import OemCaller
+from partners.oauth.access.callers import OemCaller
 
 
 class MeController(Controller):

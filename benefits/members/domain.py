@@ -24,4 +24,4 @@ class MemberStatus(StrEnum):
     BLOCKED = "blocked"  # may look, but not redeem (the OEM says so)
 
 
-Subject = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+OneIdSubject = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from benefits.members.domain import MemberStatus, Subject, Tier
+from benefits.members.domain import MemberStatus, OneIdSubject, Tier
 from benefits.points.schemas import PointsView
 from marketplace.kernel.text import Text, marked
 
@@ -16,7 +16,7 @@ MOST_NAME = 100
 class MemberInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A member as the OEM's system knows them; `subject` is their ONE ID subject."""
 
-    subject: Subject
+    subject: OneIdSubject
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_NAME)]
     tier: Tier = "standard"
     status: MemberStatus = MemberStatus.ACTIVE

@@ -10,13 +10,13 @@ from litestar.types import ControllerRouterHandler
 
 from benefits.members.resolve import MemberCaller
 from benefits.offers.catalogue import one_on_sale, picture
-from benefits.offers.domain import Scenario
 from benefits.offers.listing import Listing
 from benefits.offers.schemas import OfferView
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.scenarios import Scenario
 from marketplace.platform.http.paging import DEFAULT_LIMIT, CursorText, Limit, Page
 from marketplace.platform.http.problems import HttpRequest, PathId, path_id
-from marketplace.platform.http.responses import Answer
+from marketplace.platform.http.responses import RawResponse
 
 Query = Annotated[
     str, QueryParameter(max_length=100, description="Words that title, partner or scenario must all have.")
@@ -53,7 +53,7 @@ class Offers(Controller):
         """Search in Chinese (two characters are enough, such as 酒店) or English."""
         listing: Listing = request.app.state.listing
         page = await listing.page(scenario=scenario, query=q, cursor=cursor, limit=limit)
-        return Answer(page)
+        return RawResponse(page)
 
     @get("/{offer_id:str}", operation_id="get_offer", summary="Get an offer on sale")
     async def get_offer(

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from benefits.offers.domain import Content, OfferTerms
+from benefits.offers.domain import OfferContent, OfferTerms
 from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.platform.postgres.reads import Read, read_all
 from partners.contracts.terms import load_terms
@@ -74,7 +74,7 @@ class OfferCache:
                 status=row["status"],
                 revision=row["revision"],
                 version=row["version"],
-                content=msgspec.convert(row["content"], Content),
+                content=msgspec.convert(row["content"], OfferContent),
                 partner=partners[row["partner_id"]],
                 slices=row["slices"],
             )

@@ -7,9 +7,10 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from benefits.offers.domain import Content, Scenario
+from benefits.offers.domain import OfferContent
 from benefits.offers.schemas import OfferView, PartnerOfferView, PartnerRef, StockView
 from marketplace.kernel.refusals import InvalidField, NotFound
+from marketplace.kernel.scenarios import Scenario
 from marketplace.kernel.search import query_terms
 from marketplace.kernel.text import Text
 from marketplace.platform.http.paging import Cursors, Page
@@ -184,7 +185,7 @@ def _position(cursors: Cursors, kind: str, cursor: str | None) -> tuple[datetime
 
 
 def _common(row: asyncpg.Record) -> dict[str, Any]:
-    content = msgspec.convert(row["content"], Content)
+    content = msgspec.convert(row["content"], OfferContent)
     remaining = row["remaining"]
     return {
         "id": row["id"],
@@ -214,7 +215,7 @@ def member_view(row: asyncpg.Record) -> OfferView:
 
 def partner_view(row: asyncpg.Record) -> PartnerOfferView:
     """Return a row of `_COLUMNS` as its partner sees it."""
-    content = msgspec.convert(row["content"], Content)
+    content = msgspec.convert(row["content"], OfferContent)
     return PartnerOfferView(
         **_common(row),
         sku=row["sku"],

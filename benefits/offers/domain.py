@@ -14,25 +14,13 @@ from benefits.points.domain import MAX_POINTS
 from marketplace.kernel.calendar import Calendar, in_utc
 from marketplace.kernel.money import Money
 from marketplace.kernel.refusals import Explanation, InvalidField, Refusal, refuse_all
+from marketplace.kernel.scenarios import Scenario
 from marketplace.kernel.search import search_terms
 from marketplace.kernel.states import Transitions
 from marketplace.kernel.text import Text
 from partners.contracts.domain import PartnerTerms
 from partners.contracts.pricing import Unit
 from partners.fields import SCENARIOS
-
-Scenario = Literal[
-    "clothing",
-    "dining",
-    "lodging",
-    "mobility",
-    "entertainment",
-    "learning",
-    "shopping",
-    "wellness",
-    "finance",
-    "travel",
-]
 
 MAX_STOCK = 10_000_000
 MAX_IMAGE = 20_000
@@ -86,7 +74,7 @@ class Sale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ends_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
-Window = Literal["ever", "day", "week", "month", "campaign"]
+LimitWindow = Literal["ever", "day", "week", "month", "campaign"]
 """How long a limit counts: for ever, a business day, week (Monday to Sunday) or month, or the offer's present sale."""
 
 CodeSource = Literal["ours", "partner"]
@@ -96,11 +84,11 @@ CodeSource = Literal["ours", "partner"]
 class MemberLimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many units one member may have within a window."""
 
-    window: Window
+    window: LimitWindow
     units: Annotated[int, msgspec.Meta(ge=1, le=1000)]
 
 
-class Content(msgspec.Struct, frozen=True):
+class OfferContent(msgspec.Struct, frozen=True):
     """What one revision of an offer says; kept for ever, since redemptions name it."""
 
     scenario: Scenario
@@ -143,7 +131,7 @@ class Content(msgspec.Struct, frozen=True):
         return search_terms(f"{self.title.zh} {self.title.en} {partner_name.zh} {partner_name.en} {sign} {name}")
 
 
-def unit_of(offer_id: UUID, content: Content) -> Unit:
+def unit_of(offer_id: UUID, content: OfferContent) -> Unit:
     """Return one unit of an offer as contracts price it."""
     cash = content.price.cash
     return Unit(offer_id, content.scenario, content.price.points, content.settlement_price, cash.amount if cash else 0)
@@ -157,7 +145,7 @@ class OfferTerms(msgspec.Struct, frozen=True):
     status: str
     revision: int
     version: int
-    content: Content
+    content: OfferContent
     partner: PartnerTerms
     slices: int
 
@@ -240,12 +228,12 @@ class SkuTaken(Refusal):
     )
 
 
-def check_content(content: Content, currency: str) -> None:
+def check_content(content: OfferContent, currency: str) -> None:
     """Raise InvalidField, or InvalidFields, for what the schema cannot say: sale window, currencies, a cash part, the picture."""
     refuse_all(_content_faults(content, currency))
 
 
-def _content_faults(content: Content, currency: str) -> Iterator[InvalidField]:
+def _content_faults(content: OfferContent, currency: str) -> Iterator[InvalidField]:
     if content.price.cash is not None:
         yield InvalidField(
             "price.cash",

@@ -10,8 +10,8 @@ import asyncpg
 import msgspec
 
 from benefits.offers.catalogue import on_sale_keys, views
-from benefits.offers.domain import Scenario
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.scenarios import Scenario
 from marketplace.platform.batching.single_flight import SingleFlight
 from marketplace.platform.http.paging import Cursors
 

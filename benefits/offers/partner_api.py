@@ -14,7 +14,7 @@ from benefits.offers.domain import (
     SkuTaken,
     StockBelowSold,
 )
-from benefits.offers.register import Rules, check_before_sale, edit, register, take_own_step, take_step
+from benefits.offers.register import OfferRules, check_before_sale, edit, register, take_own_step, take_step
 from benefits.offers.schemas import CodesInput, CodesView, OfferAction, OfferInput, PartnerOfferView, StockInput
 from benefits.offers.supply import NotAPool, StockIsCodes, add_codes, set_stock
 from benefits.settings import BenefitsSettings
@@ -28,7 +28,7 @@ from marketplace.platform.http.problems import HttpRequest, PathId, language_of,
 from marketplace.platform.openapi.problems import refusals
 from marketplace.platform.postgres.database import UnitOfWork, is_live, unit_of_work
 from marketplace.settings import Settings
-from partners.oauth.callers import PartnerCaller
+from partners.oauth.access.callers import PartnerCaller
 
 _READ = {"scope": "offers:read"}
 _WRITE = {"scope": "offers:write"}
@@ -63,7 +63,7 @@ class PartnerOffers(Controller):
         """The SKU is the partner's own number, used once. Members see the offer after review."""
         now, rules = (
             clock.now(),
-            Rules(settings.calendar, settings.currency, settings.of(BenefitsSettings).stock_slices),
+            OfferRules(settings.calendar, settings.currency, settings.of(BenefitsSettings).stock_slices),
         )
 
         async def work(transaction: UnitOfWork) -> PartnerOfferView:
@@ -113,7 +113,7 @@ class PartnerOffers(Controller):
     ) -> Response[PartnerOfferView]:
         """Drafts, rejected and paused offers can be edited; they are drafts again. A JSON Merge Patch: what is left out stays."""
         identifier, editions = path_id(offer_id), editions_of(if_match)
-        rules = Rules(settings.calendar, settings.currency, settings.of(BenefitsSettings).stock_slices)
+        rules = OfferRules(settings.calendar, settings.currency, settings.of(BenefitsSettings).stock_slices)
         async with unit_of_work() as work:
             await edit(work, partner.partner_id, identifier, data, editions, partner.actor, rules, clock.now())
         return _with_etag(await one_of_partner(partner.partner_id, identifier))
@@ -187,7 +187,7 @@ class PartnerOffers(Controller):
 
         In a sandbox an offer that is submitted is approved at once, by the same checks.
         """
-        identifier, now, rules = path_id(offer_id), clock.now(), Rules(settings.calendar, settings.currency)
+        identifier, now, rules = path_id(offer_id), clock.now(), OfferRules(settings.calendar, settings.currency)
 
         async def work(transaction: UnitOfWork) -> PartnerOfferView:
             await take_own_step(transaction, partner.partner_id, identifier, action, now)

@@ -8,7 +8,7 @@ import msgspec
 
 from benefits.offers.domain import (
     TRANSITIONS,
-    Content,
+    OfferContent,
     OfferStatus,
     PointsNotAccepted,
     SettlementPriceMissing,
@@ -33,7 +33,7 @@ from partners.contracts.pricing import unit_price
 from partners.contracts.terms import load_terms
 
 
-class Rules(msgspec.Struct, frozen=True):
+class OfferRules(msgspec.Struct, frozen=True):
     """What an offer is held against."""
 
     calendar: Calendar
@@ -46,7 +46,7 @@ async def register(
     partner_id: UUID,
     offer: OfferInput,
     actor: str,
-    rules: Rules,
+    rules: OfferRules,
     now: datetime,
     offer_id: UUID | None = None,
 ) -> UUID:
@@ -83,7 +83,7 @@ async def edit(
     patch: Patch,
     editions: Editions,
     actor: str,
-    rules: Rules,
+    rules: OfferRules,
     now: datetime,
 ) -> None:
     """Lay the patch over the offer, by a new revision, which is a draft again. `stock` is the new total.
@@ -126,15 +126,15 @@ async def edit(
 
 
 def _as_registered(row: asyncpg.Record) -> OfferInput:
-    content = msgspec.convert(row["content"], Content)
-    said = {name: getattr(content, name) for name in Content.__struct_fields__}
+    content = msgspec.convert(row["content"], OfferContent)
+    said = {name: getattr(content, name) for name in OfferContent.__struct_fields__}
     # The codes of a pool are its stock, and no number of its own.
     said["stock"] = None if content.codes == "partner" else row["stock"]
     return OfferInput(sku=row["sku"], **said | {"title": Title(content.title.zh, content.title.en)})
 
 
 async def _write_revision(
-    work: UnitOfWork, offer_id: UUID, revision: int, content: Content, actor: str, now: datetime
+    work: UnitOfWork, offer_id: UUID, revision: int, content: OfferContent, actor: str, now: datetime
 ) -> None:
     await work.execute(
         "INSERT INTO offer_revision (offer_id, revision, content, created_at, created_by) VALUES ($1, $2, $3, $4, $5)",
@@ -149,12 +149,14 @@ async def _partner(partner_id: UUID) -> PartnerTerms:
     return terms
 
 
-def _check(offer_id: UUID, content: Content, terms: PartnerTerms, rules: Rules, now: datetime) -> None:
+def _check(offer_id: UUID, content: OfferContent, terms: PartnerTerms, rules: OfferRules, now: datetime) -> None:
     check_content(content, rules.currency)
     _check_contract(offer_id, content, terms, rules, now)
 
 
-def _check_contract(offer_id: UUID, content: Content, terms: PartnerTerms, rules: Rules, now: datetime) -> None:
+def _check_contract(
+    offer_id: UUID, content: OfferContent, terms: PartnerTerms, rules: OfferRules, now: datetime
+) -> None:
     """Hold an offer against the contract in force; a partner that has none yet may prepare drafts."""
     contract = contract_in_force(terms, rules.calendar.day_of(now))
     if contract is None:
@@ -168,7 +170,7 @@ def _check_contract(offer_id: UUID, content: Content, terms: PartnerTerms, rules
         raise SettlementPriceTooHigh(wanted=price, found=most.amount)
 
 
-async def check_before_sale(offer_id: UUID, rules: Rules, now: datetime) -> None:
+async def check_before_sale(offer_id: UUID, rules: OfferRules, now: datetime) -> None:
     """Hold an offer against the contract of today once more: it may be newer than the offer.
 
     Called inside the unit of work of the approval. Raises NotFound, PointsNotAccepted, SettlementPriceMissing,
@@ -181,7 +183,7 @@ async def check_before_sale(offer_id: UUID, rules: Rules, now: datetime) -> None
     )
     if row is None:
         raise NotFound
-    content = msgspec.convert(row["content"], Content)
+    content = msgspec.convert(row["content"], OfferContent)
     _check_contract(offer_id, content, await _partner(row["partner_id"]), rules, now)
 
 

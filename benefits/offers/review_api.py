@@ -7,7 +7,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from benefits.offers.catalogue import any_offer, in_status
 from benefits.offers.domain import OfferStatus, PointsNotAccepted, SettlementPriceMissing, SettlementPriceTooHigh
-from benefits.offers.register import Rules, check_before_sale, take_step
+from benefits.offers.register import OfferRules, check_before_sale, take_step
 from benefits.offers.schemas import PartnerOfferView, ReasonInput
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import WrongState
@@ -32,7 +32,7 @@ async def _step(
     staff: Caller,
     key: str | None,
     clock: Clock,
-    rules: Rules | None = None,
+    rules: OfferRules | None = None,
 ) -> Outcome:
     """Take the step once for the key; with `rules` the offer is held against its contract first."""
     identifier, now = path_id(offer_id), clock.now()
@@ -98,7 +98,7 @@ class OfferReview(Controller):
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
         """Members see it from the start of its sale."""
-        rules = Rules(settings.calendar, settings.currency)
+        rules = OfferRules(settings.calendar, settings.currency)
         return (await _step(offer_id, "approve", "", request, staff, key, clock, rules)).response()
 
     @post(

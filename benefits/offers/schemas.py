@@ -6,8 +6,9 @@ from uuid import UUID
 import msgspec
 
 from benefits.members.domain import Tier
-from benefits.offers.domain import MAX_IMAGE, MAX_STOCK, CodeSource, Content, MemberLimit, Price, Sale, Scenario
+from benefits.offers.domain import MAX_IMAGE, MAX_STOCK, CodeSource, MemberLimit, OfferContent, Price, Sale
 from marketplace.kernel.money import Money
+from marketplace.kernel.scenarios import Scenario
 from marketplace.kernel.text import Text, Title, marked
 
 Sku = Annotated[
@@ -42,8 +43,8 @@ Codes = Annotated[
         description="`partner`: each unit also hands out one of the codes that you upload; they are the stock."
     ),
 ]
-RefusalReason = Annotated[str, msgspec.Meta(min_length=1, max_length=500, extra=marked("paragraphs"))]
-PoolCode = Annotated[
+RejectionReason = Annotated[str, msgspec.Meta(min_length=1, max_length=500, extra=marked("paragraphs"))]
+UploadedCode = Annotated[
     str,
     msgspec.Meta(
         min_length=4,
@@ -78,10 +79,10 @@ class OfferInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits = ()
     codes: Codes = "ours"
 
-    def content(self) -> Content:
+    def content(self) -> OfferContent:
         """Return what becomes a revision; sku and stock belong to the offer, not to what it says."""
-        return Content(
-            **{name: getattr(self, name) for name in Content.__struct_fields__},
+        return OfferContent(
+            **{name: getattr(self, name) for name in OfferContent.__struct_fields__},
         )
 
 
@@ -94,7 +95,7 @@ class StockInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class CodesInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The partner's own codes, handed out in this order; each at most once for one offer."""
 
-    codes: Annotated[list[PoolCode], msgspec.Meta(min_length=1, max_length=MAX_CODES)]
+    codes: Annotated[list[UploadedCode], msgspec.Meta(min_length=1, max_length=MAX_CODES)]
 
 
 class SkippedCode(msgspec.Struct, frozen=True):
@@ -121,7 +122,7 @@ class CodesView(msgspec.Struct, frozen=True):
 class ReasonInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why; the other side reads it."""
 
-    reason: RefusalReason
+    reason: RejectionReason
 
 
 class PartnerRef(msgspec.Struct, frozen=True):

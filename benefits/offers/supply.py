@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from benefits.offers.domain import Content, StockBelowSold
+from benefits.offers.domain import OfferContent, StockBelowSold
 from benefits.offers.schemas import CodesView, SkippedCode
 from benefits.offers.stock import share, slices_for
 from marketplace.kernel.refusals import Explanation, InvalidField, NotFound, Refusal
@@ -53,7 +53,7 @@ class StockIsCodes(Refusal):
     )
 
 
-def check_supply(content: Content, stock: int | None) -> None:
+def check_supply(content: OfferContent, stock: int | None) -> None:
     """Raise InvalidField for a stock beside a pool of codes, which is the stock."""
     if content.codes == "partner" and stock is not None:
         raise InvalidField(

@@ -22,7 +22,7 @@ from marketplace.platform.http.problems import HttpRequest, language_of
 from marketplace.platform.http.requests import unfit_items
 from marketplace.platform.openapi.problems import refusals
 from marketplace.settings import Settings
-from partners.oauth.callers import OemCaller
+from partners.oauth.access.callers import OemCaller
 
 
 class Earnings(Controller):

@@ -12,8 +12,8 @@ from benefits.points.domain import (
     LotPart,
     MemberState,
     OccurredInFuture,
+    PointsPostingCode,
     Posting,
-    PostingCode,
     ReferenceReused,
     UnknownMember,
     expire_due,
@@ -21,7 +21,7 @@ from benefits.points.domain import (
 )
 from benefits.points.events import PointsCredited
 from benefits.points.schemas import EarningInput, EarningResult
-from benefits.rules import Rules
+from benefits.rules import PointsRules
 from marketplace.kernel.refusals import InvalidFields
 from marketplace.kernel.text import Text
 from marketplace.platform.http.bodies import UnfitItem
@@ -43,7 +43,7 @@ def decide_credit(
     member: MemberState | None,
     before: EarningInput | None,
     ids: tuple[UUID, UUID],
-    rules: Rules,
+    rules: PointsRules,
     now: datetime,
 ) -> CreditedEarning:
     """Credit the earning to the member's wallet, or say why not.
@@ -67,7 +67,7 @@ def decide_credit(
     credited = Posting(
         transaction_id=ids[1],
         member_id=earning.member_id,
-        code=PostingCode.EARNING,
+        code=PointsPostingCode.EARNING,
         source=Account.PROGRAMME,
         destination=Account.WALLET,
         expires_on=expires_on,

@@ -27,7 +27,7 @@ class Account(StrEnum):
     EXPIRED = "expired"  # what nobody spent in time
 
 
-class PostingCode(StrEnum):
+class PointsPostingCode(StrEnum):
     """Why points moved."""
 
     EARNING = "earning"  # the OEM credited them
@@ -45,7 +45,7 @@ class Posting(msgspec.Struct, frozen=True):
 
     transaction_id: UUID
     member_id: UUID
-    code: PostingCode
+    code: PointsPostingCode
     source: Account
     destination: Account
     expires_on: date
@@ -54,7 +54,7 @@ class Posting(msgspec.Struct, frozen=True):
     counterparty: UUID | None = None
     reverses: UUID | None = None
 
-    def reverse(self, transaction_id: UUID, code: PostingCode, now: datetime) -> "Posting":
+    def reverse(self, transaction_id: UUID, code: PointsPostingCode, now: datetime) -> "Posting":
         """Return the posting that undoes this one and names it."""
         return msgspec.structs.replace(
             self,
@@ -220,7 +220,7 @@ def spend(wallet: Wallet, points: int, transaction_id: UUID, partner_id: UUID, n
     """Take points from the wallet for a partner's benefit and return the postings, one for each lot."""
     parts = wallet.take(points)
     return _move(
-        wallet, parts, transaction_id, PostingCode.REDEMPTION, Account.WALLET, Account.PARTNER, now, partner_id
+        wallet, parts, transaction_id, PointsPostingCode.REDEMPTION, Account.WALLET, Account.PARTNER, now, partner_id
     )
 
 
@@ -229,12 +229,12 @@ def expire_due(wallet: Wallet, transaction_id: UUID, today: date, now: datetime)
     parts = wallet.expire(today)
     if not parts:
         return []
-    return _move(wallet, parts, transaction_id, PostingCode.EXPIRY, Account.WALLET, Account.EXPIRED, now)
+    return _move(wallet, parts, transaction_id, PointsPostingCode.EXPIRY, Account.WALLET, Account.EXPIRED, now)
 
 
 def hold(wallet: Wallet, points: int, hold_id: UUID, now: datetime) -> list[Posting]:
     """Set points of the wallet aside and return the postings, one for each lot."""
-    return _move(wallet, wallet.take(points), hold_id, PostingCode.HOLD, Account.WALLET, Account.HELD, now)
+    return _move(wallet, wallet.take(points), hold_id, PointsPostingCode.HOLD, Account.WALLET, Account.HELD, now)
 
 
 def spend_held(
@@ -255,7 +255,7 @@ def spend_held(
     if wanted:
         raise OverdrawnError(f"{points} points were to be spent out of a hold of {points - wanted}")
     return _move(
-        wallet, spent, transaction_id, PostingCode.REDEMPTION, Account.HELD, Account.PARTNER, now, partner_id
+        wallet, spent, transaction_id, PointsPostingCode.REDEMPTION, Account.HELD, Account.PARTNER, now, partner_id
     ), rest
 
 
@@ -263,7 +263,7 @@ def release(
     wallet: Wallet, held: Sequence[LotPart], transaction_id: UUID, today: date, now: datetime, *, rule: str
 ) -> list[Posting]:
     """Give held points back to the wallet and return the postings; for the days until which they last, see `give_back`."""
-    back = _move(wallet, held, transaction_id, PostingCode.RELEASE, Account.HELD, Account.WALLET, now)
+    back = _move(wallet, held, transaction_id, PointsPostingCode.RELEASE, Account.HELD, Account.WALLET, now)
     return _return(wallet, back, today, rule)
 
 
@@ -275,7 +275,7 @@ def give_back(
     Under `restore` what comes back lasts until the end of next month at least, whether its lot has expired or would sooner. Under
     `forfeit` a lot keeps its day, and the points of one that has expired are posted back and expire at once.
     """
-    return _return(wallet, [p.reverse(transaction_id, PostingCode.CANCELLATION, now) for p in taken], today, rule)
+    return _return(wallet, [p.reverse(transaction_id, PointsPostingCode.CANCELLATION, now) for p in taken], today, rule)
 
 
 def give(
@@ -290,8 +290,11 @@ def give(
     parts = giver.take(points)
     for part in parts:
         recipient.put(part)
-    out = _move(giver, parts, given, PostingCode.GIFT, Account.WALLET, Account.GIFT, now, recipient.member_id)
-    return [*out, *_move(recipient, parts, taken, PostingCode.GIFT, Account.GIFT, Account.WALLET, now, giver.member_id)]
+    out = _move(giver, parts, given, PointsPostingCode.GIFT, Account.WALLET, Account.GIFT, now, recipient.member_id)
+    return [
+        *out,
+        *_move(recipient, parts, taken, PointsPostingCode.GIFT, Account.GIFT, Account.WALLET, now, giver.member_id),
+    ]
 
 
 def _return(wallet: Wallet, back: Sequence[Posting], today: date, rule: str) -> list[Posting]:
@@ -310,7 +313,7 @@ def _return(wallet: Wallet, back: Sequence[Posting], today: date, rule: str) -> 
             postings.append(
                 msgspec.structs.replace(
                     posting,
-                    code=PostingCode.FORFEITURE,
+                    code=PointsPostingCode.FORFEITURE,
                     source=Account.WALLET,
                     destination=Account.EXPIRED,
                     counterparty=None,
@@ -323,7 +326,7 @@ def _move(
     wallet: Wallet,
     parts: Iterable[LotPart],
     transaction_id: UUID,
-    code: PostingCode,
+    code: PointsPostingCode,
     source: Account,
     destination: Account,
     now: datetime,

@@ -7,7 +7,7 @@ import msgspec
 
 from benefits.points.domain import InsufficientPoints, MemberState, Posting, UnknownMember, expire_due, give
 from benefits.points.events import PointsGiven
-from benefits.rules import Rules
+from benefits.rules import PointsRules
 from marketplace.kernel.refusals import Explanation, NotFound, Refusal
 from marketplace.kernel.text import Text
 
@@ -37,7 +37,7 @@ def decide_gift(
     recipient: MemberState | None,
     points: int,
     ids: tuple[UUID, UUID, UUID, UUID],
-    rules: Rules,
+    rules: PointsRules,
     now: datetime,
 ) -> DecidedGift:
     """Move the points from wallet to wallet. `ids` are those of the two expiries and of the two transactions.

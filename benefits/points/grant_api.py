@@ -14,7 +14,7 @@ from marketplace.platform.http.problems import HttpRequest, language_of
 from marketplace.platform.openapi.problems import refusals
 from marketplace.platform.postgres.database import UnitOfWork
 from partners.contracts.packs import GrantsNotAgreed, PackExhausted
-from partners.oauth.callers import OemCaller
+from partners.oauth.access.callers import OemCaller
 
 
 class Grants(Controller):

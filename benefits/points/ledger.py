@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from benefits.points.domain import Account, MemberState, Posting, PostingCode, Wallet
+from benefits.points.domain import Account, MemberState, PointsPostingCode, Posting, Wallet
 from marketplace.kernel.ids import bucket_of
 from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.platform.postgres.reads import Read, read_all
@@ -118,7 +118,7 @@ def member_states(wallets: Iterable[FoundWallet]) -> dict[UUID, MemberState]:
 
 
 async def postings_of(
-    work: UnitOfWork, transactions: Sequence[tuple[int, UUID]], code: PostingCode
+    work: UnitOfWork, transactions: Sequence[tuple[int, UUID]], code: PointsPostingCode
 ) -> list[asyncpg.Record]:
     """Return the postings of that code by (bucket, transaction id), line by line."""
     return await work.fetch(_POSTINGS_OF, _TRANSACTIONS.json(transactions), code)

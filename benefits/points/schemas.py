@@ -10,7 +10,7 @@ from benefits.points.domain import MAX_POINTS
 from marketplace.kernel.text import Text, marked
 
 Points = Annotated[int, msgspec.Meta(ge=1, le=MAX_POINTS, description="Whole points.")]
-Reference = Annotated[
+EarningReference = Annotated[
     str,
     msgspec.Meta(
         min_length=1,
@@ -29,7 +29,7 @@ MAX_EARNINGS = 1000
 class EarningInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One earning: `reference` is the caller's own and unique for the member; `occurred_at` decides the expiry month."""
 
-    reference: Reference
+    reference: EarningReference
     member_id: UUID
     points: Points
     kind: EarningKind
@@ -73,7 +73,7 @@ class Expiring(msgspec.Struct, frozen=True):
 
 
 class PointsView(msgspec.Struct, frozen=True):
-    """A wallet as its member sees it: expired points do not count, whether or not they were expired yet."""
+    """A wallet as its member sees it: expired points do not count, whether or not the expiry has run."""
 
     balance: int
     held: int

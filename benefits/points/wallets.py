@@ -3,7 +3,7 @@
 from datetime import date
 from uuid import UUID
 
-from benefits.points.domain import PostingCode
+from benefits.points.domain import PointsPostingCode
 from benefits.points.schemas import Expiring, GiftInput, Movement, PointsView
 from marketplace.kernel.ids import bucket_of
 from marketplace.kernel.refusals import InvalidField
@@ -65,7 +65,7 @@ async def movements(member_id: UUID, cursors: Cursors, cursor: str | None, limit
     page = [
         Movement(
             id=row["id"],
-            code=str(PostingCode(row["code"])),
+            code=str(PointsPostingCode(row["code"])),
             points=int(row["points"]),
             occurred_at=row["occurred_at"],
             reference=row["reference"],

@@ -24,7 +24,7 @@ from benefits.redemptions.schemas import (
     VoucherView,
 )
 from benefits.redemptions.vouchers import my_redemption, my_redemptions, my_voucher, my_vouchers
-from benefits.sandbox.magic import FulfilmentFailed, before_redemption
+from benefits.sandbox.simulated_fulfilment import FulfilmentFailed, before_redemption
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import NotFound
 from marketplace.platform.http.idempotency import IdempotencyKey

@@ -5,10 +5,10 @@ from uuid import UUID
 
 import msgspec
 
-from benefits.points.domain import Posting, PostingCode, expire_due, give_back
+from benefits.points.domain import PointsPostingCode, Posting, expire_due, give_back
 from benefits.redemptions.domain import UNUSABLE, VOUCHER_TRANSITIONS, State, VoucherStatus
 from benefits.redemptions.events import RedemptionCancelled, SettlementTerms
-from benefits.rules import Rules
+from benefits.rules import PointsRules
 from marketplace.kernel.refusals import Explanation, Refusal
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
@@ -88,18 +88,18 @@ class CancelledRedemption(msgspec.Struct, frozen=True):
     def back(self) -> list[tuple[Posting, Posting]]:
         """What came back to stay, by lot, each with what was taken."""
         gone = {posting.expires_on for posting in self.forfeited}
-        returned = (posting for posting in self.postings if posting.code is PostingCode.CANCELLATION)
+        returned = (posting for posting in self.postings if posting.code is PointsPostingCode.CANCELLATION)
         pairs = zip(self.redemption.taken, returned, strict=True)
         return [(taken, came) for taken, came in pairs if came.expires_on not in gone]
 
     @property
     def forfeited(self) -> list[Posting]:
         """What expired at once, by lot."""
-        return [posting for posting in self.postings if posting.code is PostingCode.FORFEITURE]
+        return [posting for posting in self.postings if posting.code is PointsPostingCode.FORFEITURE]
 
 
 def decide_cancel(
-    redemption: RedemptionToCancel, state: State, reason: str, ids: tuple[UUID, UUID], rules: Rules, now: datetime
+    redemption: RedemptionToCancel, state: State, reason: str, ids: tuple[UUID, UUID], rules: PointsRules, now: datetime
 ) -> CancelledRedemption:
     """Undo the redemption and move the state on: points to their lots, units to their slice, limits down.
 
@@ -114,7 +114,7 @@ def decide_cancel(
         state.stock[redemption.offer_id].take_back(redemption.slice, redemption.quantity)
     for window in redemption.windows:
         state.used[redemption.member_id, redemption.offer_id, window] -= redemption.quantity
-    forfeited = sum(posting.points for posting in postings if posting.code is PostingCode.FORFEITURE)
+    forfeited = sum(posting.points for posting in postings if posting.code is PointsPostingCode.FORFEITURE)
     event = RedemptionCancelled(
         redemption_id=redemption.redemption_id,
         voucher_id=redemption.voucher_id,
@@ -132,7 +132,7 @@ def decide_cancel(
     return CancelledRedemption(redemption, expired, postings, event)
 
 
-def _check(redemption: RedemptionToCancel, rules: Rules, now: datetime) -> None:
+def _check(redemption: RedemptionToCancel, rules: PointsRules, now: datetime) -> None:
     status = VoucherStatus(redemption.status)
     if status is VoucherStatus.ISSUED and redemption.expires_at <= now:
         status = VoucherStatus.EXPIRED  # the job that says so in the table has not come by yet

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from benefits.desk.context import EarlierRead, EarlierSale, PointsContext, PointsKind
-from benefits.points.domain import Account, Posting, PostingCode
+from benefits.points.domain import Account, PointsPostingCode, Posting
 from benefits.points.ledger import postings_of
 from benefits.redemptions.cancel import CancelledRedemption, RedemptionToCancel, decide_cancel
 from benefits.redemptions.domain import Issued, RedemptionRequest, Refused, VoucherStatus, decide
@@ -185,9 +185,11 @@ async def redemptions_to_cancel(
     statement = _TO_CANCEL + (" ORDER BY v.bucket, v.id FOR UPDATE OF v" if lock else "")
     rows = await work.fetch(statement, _MEMBERS_OWN.json(keys))
     taken: dict[UUID, list[Posting]] = defaultdict(list)
-    for row in await postings_of(work, [key[:2] for key in keys], PostingCode.REDEMPTION):
+    for row in await postings_of(work, [key[:2] for key in keys], PointsPostingCode.REDEMPTION):
         # Back to the wallet, whether it was paid from there or out of a hold.
-        posting = Posting(code=PostingCode.REDEMPTION, source=Account.WALLET, destination=Account.PARTNER, **dict(row))
+        posting = Posting(
+            code=PointsPostingCode.REDEMPTION, source=Account.WALLET, destination=Account.PARTNER, **dict(row)
+        )
         taken[row["transaction_id"]].append(posting)
     return {
         row["redemption_id"]: msgspec.convert(dict(row) | {"taken": taken[row["redemption_id"]]}, RedemptionToCancel)

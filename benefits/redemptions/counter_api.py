@@ -23,7 +23,7 @@ from marketplace.platform.http.idempotency import IdempotencyKey, request_key
 from marketplace.platform.http.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.platform.http.problems import HttpRequest, language_of
 from marketplace.platform.openapi.problems import refusals
-from partners.oauth.callers import NotYourLocation, PartnerCaller
+from partners.oauth.access.callers import NotYourLocation, PartnerCaller
 
 
 class Counter(Controller):

@@ -18,7 +18,7 @@ from benefits.redemptions.counter_commands import COUNTER_COMMANDS, CounterComma
 from benefits.redemptions.domain import VoucherStatus
 from benefits.redemptions.events import SettlementTerms
 from benefits.redemptions.schemas import VoucherVerifyInput
-from marketplace.kernel.clock import Clock, Standing
+from marketplace.kernel.clock import Clock, FixedClock
 from marketplace.kernel.codes import UnreadableCodeError, read_code
 from marketplace.kernel.refusals import Refusal
 from marketplace.platform.batching.commands import handle_all
@@ -29,7 +29,7 @@ from marketplace.platform.http.paging import Cursors
 from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
 from marketplace.platform.postgres.rows import Columns
 from marketplace.platform.postgres.writes import Writes
-from partners.onboarding.locations import known_locations
+from partners.locations.locations import known_locations
 
 # Locked in the order of their ids, as a cancellation locks them, so that nobody waits in a circle.
 _BY_CODE = Columns("bucket smallint, code text")
@@ -81,7 +81,7 @@ class CounterBatch:
         self, work: UnitOfWork, commands: Sequence[CounterCommand], at: datetime
     ) -> Sequence[Outcome | Refusal]:
         """Decide and write as if it were that instant: for the demo's past."""
-        decided = await self._decide(work, commands, Standing(at))
+        decided = await self._decide(work, commands, FixedClock(at))
         await decided.write()
         return decided.results
 

@@ -8,7 +8,7 @@ from benefits.redemptions.cancel import decide_cancel
 from benefits.redemptions.commands import cancelled_view, redemptions_to_cancel
 from benefits.redemptions.domain import State
 from benefits.redemptions.schemas import CancelledView
-from benefits.rules import Rules
+from benefits.rules import PointsRules
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of, uuid7
 from marketplace.kernel.refusals import NotFound
@@ -16,7 +16,9 @@ from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.platform.postgres.database_time import database_time
 
 
-async def preview(work: UnitOfWork, member_id: UUID, redemption_id: UUID, rules: Rules, clock: Clock) -> CancelledView:
+async def preview(
+    work: UnitOfWork, member_id: UUID, redemption_id: UUID, rules: PointsRules, clock: Clock
+) -> CancelledView:
     """Return what cancelling now would give back.
 
     Locks nothing: use a snapshot (REPEATABLE READ). Raises NotFound, VoucherNotCancellable, CancelWindowOver.

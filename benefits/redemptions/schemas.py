@@ -17,7 +17,7 @@ CodeText = Annotated[
     msgspec.Meta(min_length=1, max_length=40, description="As printed or as a person typed it.", extra=marked("typed")),
 ]
 LocationId = Annotated[str, msgspec.Meta(max_length=64)]
-Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+CounterReference = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
 
 class QuoteInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -155,7 +155,7 @@ class VoucherUseInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Take a voucher. `reference` is the partner's own number for the visit or order; `use_token` is what verify gave."""
 
     code: CodeText
-    reference: Reference
+    reference: CounterReference
     location_id: LocationId | None = None
     use_token: Annotated[str, msgspec.Meta(max_length=500)] | None = None
 

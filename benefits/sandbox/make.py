@@ -9,13 +9,13 @@ from benefits.desk.context import PointsCommand
 from benefits.members.resolve import upsert
 from benefits.members.schemas import MemberInput
 from benefits.offers.domain import OfferStatus
-from benefits.offers.register import Rules, register, take_step
+from benefits.offers.register import OfferRules, register, take_step
 from benefits.offers.schemas import OfferInput
 from benefits.points.commands import new_credit
 from benefits.points.schemas import EarningInput
 from benefits.redemptions.commands import new_redeem
 from benefits.redemptions.schemas import RedemptionInput
-from benefits.sandbox.magic import FAILED, SLOW
+from benefits.sandbox.simulated_fulfilment import FAILED, SLOW
 from marketplace.kernel.text import Text
 from marketplace.platform.batching.executor import BatchExecutor
 from marketplace.platform.postgres.database import DB, unit_of_work
@@ -93,7 +93,7 @@ async def _offer(context: SandboxContext, answers: str) -> UUID:
     }
     async with unit_of_work() as work:
         offer = msgspec.convert(body, OfferInput)
-        rules = Rules(settings.calendar, settings.currency)
+        rules = OfferRules(settings.calendar, settings.currency)
         await register(work, context.partner_id, offer, _ACTOR, rules, now, offer_id)
         for step in ("submit", "approve"):
             await take_step(work, offer_id, step, now)

@@ -20,23 +20,23 @@ from benefits.redemptions.schemas import (
     VoucherUseInput,
     VoucherVerifyInput,
 )
-from benefits.web.counter_place import Where, choose, choose_place, place_form, where
+from benefits.web.counter_location import Where, choose, choose_place, place_form, where
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import Refusal
 from marketplace.kernel.text import Text
 from marketplace.platform.http.idempotency import Outcome, request_key
 from marketplace.web.language import page_language
-from marketplace.web.pages import Page
-from partners.oauth.callers import PartnerCaller
+from marketplace.web.pages import PageTemplate
+from partners.oauth.access.callers import PartnerCaller
 from partners.staff.domain import SignedIn
-from partners.web.acting import acting
+from partners.web.authorize import acting
 from partners.web.forms import typed, wire
-from partners.web.frame import HttpRequest, portal_page, portal_router, typed_field, words
-from partners.web.places import Place, leads_to
+from partners.web.frame import PortalRequest, portal_page, portal_router, typed_field, words
+from partners.web.navigation import NavItem, leads_to
 
 _LOOK, _TAKE = "vouchers:verify", "vouchers:use"
 
-PLACE = Place(
+PLACE = NavItem(
     path="/partner/counter",
     icon="scan",
     name=Text("核销", "Counter"),
@@ -78,7 +78,7 @@ def routes() -> list[Router]:
 
 
 @get(PLACE.path, opt=leads_to(PLACE))
-async def counter(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Response[Any]:
+async def counter(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTemplate | Response[Any]:
     """Ask for a code; who has not said where this counter stands says so first."""
     partner = await acting(me, _TAKE)
     here = await where(request, partner)
@@ -86,7 +86,7 @@ async def counter(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page |
 
 
 @post("/partner/counter/verify", status_code=200, opt={"form": "repeatable"})
-async def verify(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Response[Any]:
+async def verify(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTemplate | Response[Any]:
     """Say what the code is, good or not and why, with the form to take it."""
     partner = await acting(me, _LOOK)
     here = await where(request, partner)
@@ -101,7 +101,7 @@ async def verify(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | 
 
 
 @post("/partner/counter/use", status_code=200, opt={"form": "repeatable"})
-async def use(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Response[Any]:
+async def use(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTemplate | Response[Any]:
     """Take the voucher, once for the form's key, and say until when that can be undone."""
     partner, form = await acting(me, _TAKE), await request.form()
     here = await where(request, partner)
@@ -129,7 +129,7 @@ async def use(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Res
 
 
 @post("/partner/counter/undo", status_code=200, opt={"form": "repeatable"})
-async def undo(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Response[Any]:
+async def undo(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTemplate | Response[Any]:
     """Take a use back, where the contract still allows it."""
     partner, form = await acting(me, _TAKE), await request.form()
     here = await where(request, partner)
@@ -152,8 +152,13 @@ async def undo(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page | Re
 
 
 async def _look(
-    request: HttpRequest, partner: PartnerCaller, here: Where, body: VoucherVerifyInput, error: str = "", **values: Any
-) -> Page:
+    request: PortalRequest,
+    partner: PartnerCaller,
+    here: Where,
+    body: VoucherVerifyInput,
+    error: str = "",
+    **values: Any,
+) -> PageTemplate:
     """Return the page that says what the code is. Raises what refuses the question itself."""
     try:
         found = await _verified(request, partner, body)
@@ -168,7 +173,7 @@ class _Refused(Exception):  # noqa: N818 - an answer, not an error of ours
         self.outcome = outcome
 
 
-async def _verified(request: HttpRequest, partner: PartnerCaller, body: VoucherVerifyInput) -> VerifiedVoucher:
+async def _verified(request: PortalRequest, partner: PartnerCaller, body: VoucherVerifyInput) -> VerifiedVoucher:
     command = Verify(partner.partner_id, _placed(partner, body), page_language(request))
     outcome = await counter_desk(request).submit(command)
     if outcome.status >= 400:
@@ -176,7 +181,7 @@ async def _verified(request: HttpRequest, partner: PartnerCaller, body: VoucherV
     return msgspec.json.decode(outcome.body, type=VerifiedVoucher)
 
 
-async def _page(request: HttpRequest, here: Where, *, error: str = "", **values: Any) -> Page:
+async def _page(request: PortalRequest, here: Where, *, error: str = "", **values: Any) -> PageTemplate:
     empty = {
         "code": "",
         "reference": "",
@@ -214,7 +219,7 @@ async def _seen(partner: PartnerCaller, code: str) -> Any:
     return await see_use(partner.partner_id, code) if code else None
 
 
-def _why(request: HttpRequest, outcome: Outcome) -> str:
+def _why(request: PortalRequest, outcome: Outcome) -> str:
     problem = msgspec.json.decode(outcome.body)
     known = _REFUSALS.get(problem["code"])
     return known.in_language(page_language(request)) if known else str(problem["title"])

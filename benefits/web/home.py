@@ -12,7 +12,7 @@ from benefits.web.visitor import visitor_of
 from marketplace.kernel.clock import Clock
 from marketplace.platform.http.paging import Cursors
 from marketplace.settings import Settings
-from marketplace.web.pages import Page, page
+from marketplace.web.pages import PageTemplate, page
 from marketplace.web.sessions import session_of
 
 OFFERS_AT_HOME = 8
@@ -24,7 +24,7 @@ async def home(
     settings: NamedDependency[Settings],
     clock: NamedDependency[Clock],
     cursors: NamedDependency[Cursors],
-) -> Page:
+) -> PageTemplate:
     """Greet, show the points and what expires next, the scenarios, the member day and what is new."""
     session = await session_of(request)
     if session is None:

@@ -12,7 +12,7 @@ from benefits.web.visitor import Visitor, window_of
 from marketplace.kernel.clock import Clock
 from marketplace.platform.http.paging import Cursors
 from marketplace.settings import Settings
-from marketplace.web.pages import Page, is_fragment, page
+from marketplace.web.pages import PageTemplate, is_fragment, page
 
 MOVEMENTS_ON_A_PAGE = 15
 
@@ -24,7 +24,7 @@ async def points(
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
     cursors: NamedDependency[Cursors],
-) -> Page:
+) -> PageTemplate:
     """Show the wallet; HTMX asks for the next movements alone."""
     window = window_of(request, MOVEMENTS_ON_A_PAGE)
     found = await movements(visitor.id, cursors, window.cursor, window.limit)

@@ -13,7 +13,6 @@ from litestar.response import Redirect
 from benefits.desk.here import points_desk
 from benefits.offers.cache import OfferCache
 from benefits.offers.catalogue import on_sale, one_on_sale
-from benefits.offers.domain import Scenario
 from benefits.offers.schemas import OfferView
 from benefits.points.wallets import wallet_view
 from benefits.redemptions.commands import new_redeem
@@ -24,11 +23,12 @@ from benefits.settings import BenefitsSettings
 from benefits.web.views import LIMIT_NAMES, SCENARIO_NAMES, reason_words
 from benefits.web.visitor import Visitor, window_of
 from marketplace.kernel.clock import Clock
+from marketplace.kernel.scenarios import Scenario
 from marketplace.platform.http.idempotency import Outcome
 from marketplace.platform.http.paging import Cursors
 from marketplace.platform.http.problems import path_id
 from marketplace.settings import Settings
-from marketplace.web.pages import Page, is_fragment, page, panel_template
+from marketplace.web.pages import PageTemplate, is_fragment, page, panel_template
 
 OFFERS_ON_A_PAGE = 12
 MAX_QUERY = 100
@@ -43,7 +43,7 @@ async def offers(
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
     cursors: NamedDependency[Cursors],
-) -> Page:
+) -> PageTemplate:
     """List what is on sale, by scenario and by search; HTMX asks for the next page's cards alone."""
     scenario = _scenario(request.query_params.get("scenario"))
     query = request.query_params.get("q", "").strip()[:MAX_QUERY]
@@ -83,7 +83,7 @@ async def offer(
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
     offer_cache: NamedDependency[OfferCache],
-) -> Page:
+) -> PageTemplate:
     """Show one offer, and whether this member may have it."""
     found = await one_on_sale(path_id(offer_id), clock.now())
     quoted = await quote(visitor.id, found.id, 1, offer_cache, settings.calendar, clock, visitor.language)
@@ -110,7 +110,7 @@ async def confirm(
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
     offer_cache: NamedDependency[OfferCache],
-) -> Page:
+) -> PageTemplate:
     """Ask once more, with the price and what remains. The form carries a fresh key: sent twice, it redeems once."""
     found = await one_on_sale(path_id(offer_id), clock.now())
     quantity = _quantity(request.query_params.get("quantity"))
@@ -139,7 +139,7 @@ async def deed(
     request: Request[Any, Any, Any],
     visitor: NamedDependency[Visitor],
     clock: NamedDependency[Clock],
-) -> Page | Response[Any]:
+) -> PageTemplate | Response[Any]:
     """Redeem at the desk, as the API does, and show the voucher or why not."""
     form = await request.form()
     body = RedemptionInput(path_id(offer_id), _quantity(form.get("quantity")))

@@ -13,7 +13,7 @@ from benefits.members.resolve import Member, load_member
 from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.text import Language, Text
 from marketplace.web.language import page_language
-from marketplace.web.oidc import Person
+from marketplace.web.oidc import OneIdPerson
 
 MAX_CURSOR = 1000
 
@@ -55,7 +55,7 @@ class Visitor(msgspec.Struct, frozen=True):
         return english if self.language == "en" else chinese
 
 
-async def visitor_of(request: Request[Any, Any, Any], person: Person) -> Visitor:
+async def visitor_of(request: Request[Any, Any, Any], person: OneIdPerson) -> Visitor:
     """Return the member that the person is; a member's first sign-in makes them known. Raises NotAMember."""
     if person.roles:
         raise NotAMember
@@ -64,7 +64,7 @@ async def visitor_of(request: Request[Any, Any, Any], person: Person) -> Visitor
     return Visitor(await load_member(member_id), page_language(request))
 
 
-async def visitor(request: Request[Any, Any, Any], person: NamedDependency[Person]) -> Visitor:
+async def visitor(request: Request[Any, Any, Any], person: NamedDependency[OneIdPerson]) -> Visitor:
     """Litestar dependency: the signed-in member. Raises SignInNeeded or NotAMember."""
     return await visitor_of(request, person)
 
@@ -73,7 +73,7 @@ MOST_PAGES = 20
 """Pages of a list that one answer shows. A list that somebody loaded further begins with these again."""
 
 
-class Window(msgspec.Struct, frozen=True):
+class ListWindow(msgspec.Struct, frozen=True):
     """The part of a list that is asked for, and how many pages of it the browser shows with it."""
 
     cursor: str | None
@@ -81,12 +81,12 @@ class Window(msgspec.Struct, frozen=True):
     pages: int
 
 
-def window_of(request: Request[Any, Any, Any], on_a_page: int) -> Window:
+def window_of(request: Request[Any, Any, Any], on_a_page: int) -> ListWindow:
     """Return the part of a list that the address asks for: one page behind a cursor, or the first `pages` at once."""
     cursor, text = cursor_of(request), request.query_params.get("pages", "")
     pages = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 1
     pages = min(max(pages, 1), MOST_PAGES)
-    return Window(cursor, on_a_page if cursor else on_a_page * pages, pages)
+    return ListWindow(cursor, on_a_page if cursor else on_a_page * pages, pages)
 
 
 def cursor_of(request: Request[Any, Any, Any]) -> str | None:

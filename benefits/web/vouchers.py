@@ -15,7 +15,7 @@ from benefits.redemptions.domain import VoucherStatus
 from benefits.redemptions.preview import preview
 from benefits.redemptions.schemas import CancellationInput, CancelledView
 from benefits.redemptions.vouchers import my_redemption, my_voucher, my_vouchers
-from benefits.rules import Rules
+from benefits.rules import PointsRules
 from benefits.settings import BenefitsSettings
 from benefits.web.shop import refusal
 from benefits.web.views import VOUCHER_TABS, ending_soon, qr_inline
@@ -25,7 +25,7 @@ from marketplace.platform.http.paging import Cursors
 from marketplace.platform.http.problems import path_id
 from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
-from marketplace.web.pages import Page, is_fragment, page, panel_template
+from marketplace.web.pages import PageTemplate, is_fragment, page, panel_template
 
 VOUCHERS_ON_A_PAGE = 12
 
@@ -36,7 +36,7 @@ async def result(
     request: Request[Any, Any, Any],
     visitor: NamedDependency[Visitor],
     clock: NamedDependency[Clock],
-) -> Page:
+) -> PageTemplate:
     """Show what a redemption gave: the voucher with its code."""
     made = await my_redemption(visitor.id, path_id(redemption_id), clock.now())
     found = await my_voucher(visitor.id, made.voucher.id, clock.now())
@@ -56,7 +56,7 @@ async def vouchers(
     visitor: NamedDependency[Visitor],
     clock: NamedDependency[Clock],
     cursors: NamedDependency[Cursors],
-) -> Page:
+) -> PageTemplate:
     """List the member's vouchers, a tab for each state."""
     tab = request.query_params.get("tab", "usable")
     tab = tab if tab in VOUCHER_TABS else "usable"
@@ -82,7 +82,7 @@ async def voucher(
     visitor: NamedDependency[Visitor],
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
-) -> Page:
+) -> PageTemplate:
     """Show one voucher, its code large enough for any scanner."""
     found = await my_voucher(visitor.id, path_id(voucher_id), clock.now())
     made = await my_redemption(visitor.id, found.redemption_id, clock.now())
@@ -106,12 +106,12 @@ async def confirm_cancel(
     visitor: NamedDependency[Visitor],
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
-) -> Page:
+) -> PageTemplate:
     """Ask once more, and say exactly what comes back, and what of it would soon be lost."""
     now = clock.now()
     found = await my_voucher(visitor.id, path_id(voucher_id), now)
     async with unit_of_work("REPEATABLE READ") as work:
-        back = await preview(work, visitor.id, found.redemption_id, Rules.of(settings), clock)
+        back = await preview(work, visitor.id, found.redemption_id, PointsRules.of(settings), clock)
     return page(
         request,
         panel_template(request),
@@ -131,7 +131,7 @@ async def give_back(
     request: Request[Any, Any, Any],
     visitor: NamedDependency[Visitor],
     clock: NamedDependency[Clock],
-) -> Page:
+) -> PageTemplate:
     """Cancel, once for the form's key, and say what came back."""
     found = await my_voucher(visitor.id, path_id(voucher_id), clock.now())
     form = await request.form()

@@ -15,7 +15,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
 from marketplace.kernel.clock import WALL
-from marketplace.platform.http.identity import Role
+from marketplace.platform.http.identity import AdminRole
 from marketplace.platform.validation.foreign import UnreadableError, verify_jwt
 from marketplace.settings import Settings
 
@@ -42,7 +42,7 @@ class DemoPerson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     kind: Literal["member", "staff"]
     subject: str
-    roles: tuple[Role, ...] = ()
+    roles: tuple[AdminRole, ...] = ()
     tier: str = ""
     note: str = ""
     email: str = ""

@@ -9,9 +9,9 @@ from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
 from marketplace.demo.oneid import DemoPerson, OneId
-from marketplace.demo.oneid_server import SCOPES, Answer, ReceivedRequest, Server
+from marketplace.demo.oneid_server import SCOPES, OneIdResponse, OneIdServer, ReceivedRequest
 from marketplace.settings import Settings
-from marketplace.web.pages import Page, page, page_router
+from marketplace.web.pages import PageTemplate, page, page_router
 
 PEOPLE_SHOWN = 40
 """More than that is a list to search in, not one to read."""
@@ -23,7 +23,7 @@ def routes(settings: Settings, people: Sequence[DemoPerson] | None = None) -> li
     Without `people` those of the data folder are taken. Raises DemoInProductionError outside demo and test settings.
     """
     oneid = OneId(settings, people)
-    server = Server(oneid)
+    server = OneIdServer(oneid)
     machine = Router(
         "/oneid",
         route_handlers=[_discovery(oneid), _keys(oneid), _token(server), _userinfo(oneid)],
@@ -69,12 +69,12 @@ def _keys(oneid: OneId) -> Any:
     return keys
 
 
-def _token(server: Server) -> Any:
+def _token(server: OneIdServer) -> Any:
     @post("/token", status_code=200)
     async def token(request: Request[Any, Any, Any]) -> Response[Any]:
         """Exchange a code (RFC 6749 §4.1.3)."""
         form = (await request.body()).decode("utf-8", "replace")
-        answer: Answer = server.create_token_response(ReceivedRequest("POST", request.headers, "", form))
+        answer: OneIdResponse = server.create_token_response(ReceivedRequest("POST", request.headers, "", form))
         return Response(answer.body, status_code=answer.status, headers=_plain(answer.headers))
 
     return token
@@ -93,9 +93,9 @@ def _userinfo(oneid: OneId) -> Any:
     return userinfo
 
 
-def _authorize(server: Server, oneid: OneId) -> Any:
+def _authorize(server: OneIdServer, oneid: OneId) -> Any:
     @get("/authorize")
-    async def authorize(request: Request[Any, Any, Any]) -> Page | Response[Any]:
+    async def authorize(request: Request[Any, Any, Any]) -> PageTemplate | Response[Any]:
         """Show who one can be, once the client's request is found to be in order."""
         query = request.scope["query_string"].decode("latin-1")
         received = ReceivedRequest("GET", request.headers, query, "")
@@ -105,9 +105,9 @@ def _authorize(server: Server, oneid: OneId) -> Any:
     return authorize
 
 
-def _sign_in(server: Server, oneid: OneId) -> Any:
+def _sign_in(server: OneIdServer, oneid: OneId) -> Any:
     @post("/authorize", status_code=200)
-    async def sign_in(request: Request[Any, Any, Any]) -> Page | Response[Any]:
+    async def sign_in(request: Request[Any, Any, Any]) -> PageTemplate | Response[Any]:
         """Take the choice and send the browser back with a code."""
         form = (await request.body()).decode("utf-8", "replace")
         received = ReceivedRequest("POST", request.headers, "", form)
@@ -123,7 +123,7 @@ def _sign_in(server: Server, oneid: OneId) -> Any:
     return sign_in
 
 
-def _check(server: Server, received: ReceivedRequest) -> Response[Any] | None:
+def _check(server: OneIdServer, received: ReceivedRequest) -> Response[Any] | None:
     """Return the refusal of an authorization request, or None when it is in order.
 
     An error goes back to the client only by an address that is registered; else the person is told here.
@@ -135,7 +135,7 @@ def _check(server: Server, received: ReceivedRequest) -> Response[Any] | None:
     return None
 
 
-def _follow(answer: Answer) -> Response[Any]:
+def _follow(answer: OneIdResponse) -> Response[Any]:
     if "Location" in answer.headers:
         return Redirect(answer.headers["Location"], status_code=303)
     return Response(answer.body, status_code=answer.status, headers=_plain(answer.headers))
@@ -145,7 +145,7 @@ def _plain(headers: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in headers.items() if name.lower() != "content-type"}
 
 
-def _choice(request: Request[Any, Any, Any], oneid: OneId, received: ReceivedRequest) -> Page:
+def _choice(request: Request[Any, Any, Any], oneid: OneId, received: ReceivedRequest) -> PageTemplate:
     wanted = received.form.get("find", "").strip().casefold()
     found = [
         person

@@ -35,7 +35,7 @@ _MAX_CODES = 10_000
 """More waiting codes than that means that somebody only asks for them; the oldest go."""
 
 
-class Answer(msgspec.Struct, frozen=True):
+class OneIdResponse(msgspec.Struct, frozen=True):
     """What Authlib wants to be answered."""
 
     status: int
@@ -43,7 +43,7 @@ class Answer(msgspec.Struct, frozen=True):
     headers: dict[str, str]
 
 
-class Code(msgspec.Struct, frozen=True):
+class OneIdCode(msgspec.Struct, frozen=True):
     """An authorization code that waits for its exchange."""
 
     code: str
@@ -60,7 +60,7 @@ class Code(msgspec.Struct, frozen=True):
 class StoredCode(AuthorizationCodeMixin):  # type: ignore[misc]
     """A code as Authlib asks about it."""
 
-    def __init__(self, code: Code) -> None:
+    def __init__(self, code: OneIdCode) -> None:
         self.code = code
         self.code_challenge = code.code_challenge
         self.code_challenge_method = code.code_challenge_method
@@ -84,7 +84,7 @@ class StoredCode(AuthorizationCodeMixin):  # type: ignore[misc]
         return None
 
 
-class RegisteredClient(ClientMixin):  # type: ignore[misc]
+class DemoOauthClient(ClientMixin):  # type: ignore[misc]
     """The one client: the marketplace itself."""
 
     def __init__(self, settings: Settings) -> None:
@@ -142,7 +142,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
 
     def save_authorization_code(self, code: str, request: ReceivedRequest) -> None:
         data = request.payload.data
-        self.server.codes[code] = Code(
+        self.server.codes[code] = OneIdCode(
             code=code,
             client_id=request.client.client_id,
             redirect_uri=request.payload.redirect_uri,
@@ -155,7 +155,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
         while len(self.server.codes) > _MAX_CODES:
             self.server.codes.pop(next(iter(self.server.codes)))
 
-    def query_authorization_code(self, code: str, client: RegisteredClient) -> StoredCode | None:
+    def query_authorization_code(self, code: str, client: DemoOauthClient) -> StoredCode | None:
         found = self.server.codes.pop(code, None)
         if found is None or found.client_id != client.client_id or found.issued_at + CODE_LIFETIME_S < WALL.unix_s():
             return None
@@ -169,7 +169,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
         return people.get(authorization_code.code.login)
 
 
-class S256Only(CodeChallenge):  # type: ignore[misc]
+class OneIdPkce(CodeChallenge):  # type: ignore[misc]
     """PKCE for every client, and never `plain` (RFC 9700 §2.1.1)."""
 
     SUPPORTED_CODE_CHALLENGE_METHOD = ["S256"]  # Authlib's name and type
@@ -191,16 +191,16 @@ class IdTokens(OpenIDCode):  # type: ignore[misc]
     def exists_nonce(self, nonce: str, request: ReceivedRequest) -> bool:  # noqa: ARG002 - Authlib's signature
         return False  # what ties a nonce to one sign-in is the client's own cookie
 
-    def resolve_client_private_key(self, client: RegisteredClient) -> Any:  # noqa: ARG002 - Authlib's
+    def resolve_client_private_key(self, client: DemoOauthClient) -> Any:  # noqa: ARG002 - Authlib's
         return self._oneid.key
 
-    def get_client_algorithm(self, client: RegisteredClient) -> str:  # noqa: ARG002 - Authlib's
+    def get_client_algorithm(self, client: DemoOauthClient) -> str:  # noqa: ARG002 - Authlib's
         return "RS256"
 
-    def get_encode_header(self, client: RegisteredClient) -> dict[str, str]:  # noqa: ARG002 - Authlib's
+    def get_encode_header(self, client: DemoOauthClient) -> dict[str, str]:  # noqa: ARG002 - Authlib's
         return {"alg": "RS256", "kid": self._oneid.key.kid or "", "typ": "JWT"}
 
-    def get_client_claims(self, client: RegisteredClient) -> dict[str, Any]:
+    def get_client_claims(self, client: DemoOauthClient) -> dict[str, Any]:
         return {"iss": self._oneid.issuer, "aud": client.client_id}
 
     def generate_user_info(self, user: DemoPerson, scope: str) -> dict[str, Any]:  # noqa: ARG002 - Authlib's
@@ -209,18 +209,18 @@ class IdTokens(OpenIDCode):  # type: ignore[misc]
         return profile(user) | {"iat": now, "exp": now + ID_TOKEN_LIFETIME_S}
 
 
-class Server(AuthorizationServer):  # type: ignore[misc]
+class OneIdServer(AuthorizationServer):  # type: ignore[misc]
     """Authlib's server with one client and codes in memory; it holds no tokens, since they are signed."""
 
     def __init__(self, oneid: OneId) -> None:
         super().__init__(scopes_supported=list(SCOPES))
         self.oneid = oneid
-        self.codes: dict[str, Code] = {}
-        self._client = RegisteredClient(oneid.settings)
+        self.codes: dict[str, OneIdCode] = {}
+        self._client = DemoOauthClient(oneid.settings)
         self.register_token_generator("default", self._token)
-        self.register_grant(CodeGrant, [S256Only(), IdTokens(oneid)])
+        self.register_grant(CodeGrant, [OneIdPkce(), IdTokens(oneid)])
 
-    def query_client(self, client_id: str) -> RegisteredClient | None:
+    def query_client(self, client_id: str) -> DemoOauthClient | None:
         return self._client if client_id == self._client.client_id else None
 
     def save_token(self, token: dict[str, Any], request: ReceivedRequest) -> None:
@@ -232,11 +232,11 @@ class Server(AuthorizationServer):  # type: ignore[misc]
     def create_oauth2_request(self, request: ReceivedRequest) -> ReceivedRequest:
         return request
 
-    def handle_response(self, status: int, body: Any, headers: Any) -> Answer:
+    def handle_response(self, status: int, body: Any, headers: Any) -> OneIdResponse:
         answered = dict(headers)
         if "Location" in answered:  # who answers (RFC 9207): answers of two issuers cannot be mixed up
             answered["Location"] = add_params_to_uri(answered["Location"], {"iss": self.oneid.issuer})
-        return Answer(status, body, answered)
+        return OneIdResponse(status, body, answered)
 
     def _token(self, grant_type: str, client: Any, user: DemoPerson, scope: str, **_options: Any) -> dict[str, Any]:  # noqa: ARG002 - Authlib's
         return {

@@ -6,7 +6,7 @@ from random import Random
 
 import msgspec
 
-from marketplace.demo.content import Applicant, Brand, Sheet, dealers, pending, scenarios
+from marketplace.demo.content import Brand, DemoApplicant, Sheet, dealers, pending, scenarios
 from marketplace.demo.pictures import draw
 from marketplace.demo.world_history import make_history
 from marketplace.demo.world_people import FEATURED, featured_people, make_members
@@ -110,12 +110,12 @@ def _partner(brand: Brand, chance: Random, now: datetime, calendar: Calendar) ->
     return msgspec.structs.replace(partner, agreement=agreement, locations=brand.locations)
 
 
-def _applicant(applicant: Applicant, chance: Random, now: datetime) -> DemoPartner:
+def _applicant(applicant: DemoApplicant, chance: Random, now: datetime) -> DemoPartner:
     partner = _company(applicant, chance, now - timedelta(days=chance.uniform(1, 9)))
     return msgspec.structs.replace(partner, rejection=applicant.rejection)
 
 
-def _company(brand: Brand | Applicant, chance: Random, applied_at: datetime) -> DemoPartner:
+def _company(brand: Brand | DemoApplicant, chance: Random, applied_at: datetime) -> DemoPartner:
     return DemoPartner(
         key=brand.key,
         name=brand.name,

@@ -13,8 +13,8 @@ from marketplace.demo.world_things import (
     DemoOffer,
     Earned,
     Moment,
+    PlannedRedemption,
     Used,
-    Wanted,
 )
 from marketplace.kernel.calendar import Calendar
 
@@ -104,7 +104,7 @@ class _Plan:
         self.had: defaultdict[tuple[int, str], int] = defaultdict(int)
         self.references = self.numbers = 0
         self.earned: defaultdict[datetime, list[Earned]] = defaultdict(list)
-        self.wanted: defaultdict[int, list[Wanted]] = defaultdict(list)
+        self.wanted: defaultdict[int, list[PlannedRedemption]] = defaultdict(list)
         self.used: defaultdict[int, list[Used]] = defaultdict(list)
         self.cancelled: defaultdict[int, list[Cancelled]] = defaultdict(list)
 
@@ -176,7 +176,7 @@ class _Plan:
         if stock is not None:
             self.left[offer.sku] = stock - quantity
         self.numbers += 1
-        self.wanted[place].append(Wanted(self.numbers, who, offer.sku, quantity))
+        self.wanted[place].append(PlannedRedemption(self.numbers, who, offer.sku, quantity))
         self._then(self.numbers, offer, place, left)
 
     def _possible(self, who: int, offer: DemoOffer, quantity: int, at: datetime) -> bool:

@@ -7,7 +7,7 @@ import msgspec
 
 from marketplace.demo.content import dealers
 from marketplace.demo.oneid import DemoPerson
-from marketplace.demo.world_things import DemoMember, Tier
+from marketplace.demo.world_things import DemoMember, DemoTier
 
 
 class Featured(msgspec.Struct, frozen=True):
@@ -15,7 +15,7 @@ class Featured(msgspec.Struct, frozen=True):
 
     login: str
     name: str
-    tier: Tier
+    tier: DemoTier
     vehicle: str
     note: str
     points: int
@@ -46,7 +46,7 @@ STAFF = (
 _SURNAMES = "王李张刘陈杨黄赵周吴徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈"
 _FIRST = "子雨思文嘉明晓佳梓浩俊欣若宇一诗志建海春国雪秋天书语静永立云安承景清亦知予"
 _LAST = "涵轩怡杰琪然彤博萱宁瑶辰豪妍峰颖凯雯航婷磊玲超慧鹏燕洋莉军芳勇娜伟丽强敏"
-_TIERS: tuple[tuple[Tier, int], ...] = (("standard", 60), ("silver", 25), ("gold", 11), ("platinum", 4))
+_TIERS: tuple[tuple[DemoTier, int], ...] = (("standard", 60), ("silver", 25), ("gold", 11), ("platinum", 4))
 
 MEMBERSHIP_DAYS = 820
 """How long ago the first member joined: long enough for points to have expired by now."""

@@ -8,7 +8,7 @@ import msgspec
 from marketplace.demo.oneid import DemoPerson
 from marketplace.kernel.text import Text
 
-Tier = Literal["standard", "silver", "gold", "platinum"]
+DemoTier = Literal["standard", "silver", "gold", "platinum"]
 OfferState = Literal["live", "draft", "in_review", "rejected", "paused"]
 
 
@@ -65,7 +65,7 @@ class DemoOffer(msgspec.Struct, frozen=True, kw_only=True):
     value_minor: int
     settlement_minor: int
     per_member: int | None
-    tiers: tuple[Tier, ...]
+    tiers: tuple[DemoTier, ...]
     stock: int | None
     voucher_days: int
     starts_at: datetime
@@ -81,7 +81,7 @@ class DemoMember(msgspec.Struct, frozen=True):
 
     subject: str
     name: str
-    tier: Tier
+    tier: DemoTier
     phone: str
     vehicle: str
     joined_at: datetime
@@ -96,7 +96,7 @@ class Earned(msgspec.Struct, frozen=True):
     kind: Literal["service", "purchase", "activity", "referral", "gift", "adjustment"]
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class PlannedRedemption(msgspec.Struct, frozen=True):
     """A redemption that a member asks for; what becomes of its voucher names it by `number`."""
 
     number: int
@@ -125,7 +125,7 @@ class Moment(msgspec.Struct, frozen=True):
 
     at: datetime
     earned: list[Earned]
-    wanted: list[Wanted]
+    wanted: list[PlannedRedemption]
     used: list[Used]
     cancelled: list[Cancelled]
 

@@ -1,4 +1,4 @@
-"""Time as the product sees it: nothing else asks the machine what time it is (a lint rule and tests/support/tidy.py see to it).
+"""Time as the product sees it. Nothing else asks the machine for the time (a lint rule and tests/support/check_sizes.py hold it).
 
 What decides over points, stock or money uses the database's time (one clock for all workers), moved as this clock is. The
 offset exists for tests and sandboxes, which move time forward; the shift of the whole process for mode `test`. Production
@@ -44,7 +44,7 @@ WALL = Clock()
 """The time of the process, which no sandbox moves: for tokens, deliveries, logs and everything that is not business."""
 
 
-class Standing(Clock):
+class FixedClock(Clock):
     """A clock that shows one instant: the demo's past happens when its world says, not when it is written down."""
 
     def __init__(self, at: datetime) -> None:

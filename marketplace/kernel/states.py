@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-State = TypeVar("State", bound=StrEnum)
+StateT = TypeVar("StateT", bound=StrEnum)
 
 
 class TransitionRefusedError(Exception):
@@ -18,14 +18,14 @@ class TransitionRefusedError(Exception):
         self.allowed = allowed
 
 
-class Transitions(Generic[State]):
+class Transitions(Generic[StateT]):
     """One table for each kind of thing: (state, action) -> next state."""
 
-    def __init__(self, table: Mapping[tuple[State, str], State]) -> None:
+    def __init__(self, table: Mapping[tuple[StateT, str], StateT]) -> None:
         """Keep the table as the one truth; nothing else decides about states."""
         self._table = dict(table)
 
-    def after(self, state: State, action: str) -> State:
+    def after(self, state: StateT, action: str) -> StateT:
         """Return the state after the action. Raises TransitionRefusedError."""
         target = self._table.get((state, action))
         if target is None:
@@ -33,11 +33,11 @@ class Transitions(Generic[State]):
             raise TransitionRefusedError(action, str(state), allowed)
         return target
 
-    def actions(self, state: State) -> list[str]:
+    def actions(self, state: StateT) -> list[str]:
         """Return what can be done in the state, in alphabetical order."""
         return sorted(name for start, name in self._table if start == state)
 
     @property
-    def table(self) -> Mapping[tuple[State, str], State]:
+    def table(self) -> Mapping[tuple[StateT, str], StateT]:
         """The whole table, for docs and tests."""
         return self._table

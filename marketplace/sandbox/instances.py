@@ -21,12 +21,12 @@ from marketplace.kernel.text import Text
 from marketplace.platform.encryption.secret_keys import settle
 from marketplace.platform.http.identity import Caller
 from marketplace.platform.http.requests import SANDBOXED
-from marketplace.platform.postgres.database import DB, Place, fresh_context, in_place
+from marketplace.platform.postgres.database import DB, DatabaseHandle, fresh_context, using_database
 from marketplace.platform.postgres.database_names import database_name
 from marketplace.platform.postgres.migrate import create_database, migrate
 from marketplace.platform.runtime.database_server import table_rights, with_database
 from marketplace.platform.runtime.packages import Package, SandboxContext
-from marketplace.platform.runtime.sleep import pause
+from marketplace.platform.runtime.sleep import interruptible_sleep
 from marketplace.sandbox import context
 from marketplace.settings import Settings
 
@@ -72,7 +72,7 @@ class Sandbox:
     def __init__(self, partner_id: UUID) -> None:
         """Prepare; `live` opens it."""
         self.partner_id = partner_id
-        self.place = Place(live=False)
+        self.place = DatabaseHandle(live=False)
         self.clock = Clock()
         self.app: Litestar
         self.opened = asyncio.get_running_loop().create_future()
@@ -91,7 +91,7 @@ class Sandbox:
         scope["state"][SANDBOXED] = inner
         self.inside += 1
         try:
-            with in_place(self.place):
+            with using_database(self.place):
                 await self._look_at_the_clock()
                 await self.app(inner, receive, send)
         finally:
@@ -101,7 +101,7 @@ class Sandbox:
     async def until_idle(self) -> None:
         """Wait until it is told to stop, or nobody has asked for IDLE_S and nothing is due soon; then nobody may enter it."""
         while not self.stop.is_set():
-            await pause(self.stop, _LOOK_S)
+            await interruptible_sleep(self.stop, _LOOK_S)
             if self._is_left() and not await self._has_work_soon() and self._is_left():
                 self.stop.set()
 
@@ -181,7 +181,7 @@ class Sandboxes:
     async def _live(self, one: Sandbox) -> None:
         """Open the sandbox and keep it so until it is told to stop. Runs in a task of its own, which stays in its place."""
         try:
-            with in_place(one.place):
+            with using_database(one.place):
                 async with self._making:  # Piccolo's migrations take over standard output while they run
                     dsn = await self._database(one)
                 # Beside the event loop: wiring an application takes some tenths of a second.

@@ -187,14 +187,14 @@ class Worker:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _start(self, stack: AsyncExitStack) -> "Litestar":
-        from marketplace.platform.postgres.connection_errors import is_away
+        from marketplace.platform.postgres.connection_errors import is_connection_lost
 
         while True:
             app = self._make()  # a new one each time: one that has begun to start and failed cannot begin again
             try:
                 await stack.enter_async_context(app.lifespan())
             except Exception as error:
-                if not is_away(error):
+                if not is_connection_lost(error):
                     raise
                 logger.warning("worker_waits_for_database", error=repr(error))
                 await self._until_database_answers()

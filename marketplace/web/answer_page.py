@@ -7,12 +7,12 @@ from litestar.params import FromPath
 
 from marketplace.platform.http.authentication import ONCE
 from marketplace.web.form_answers import ShownBefore, open_answer
-from marketplace.web.pages import ANSWERS, Page, page
+from marketplace.web.pages import ANSWERS, PageTemplate, page
 from marketplace.web.sessions import session_of
 
 
 @get(f"{ANSWERS}/{{answer_id:str}}", opt={ONCE: True})
-async def answer(request: Request[Any, Any, Any], answer_id: FromPath[str]) -> Page | Response[Any]:
+async def answer(request: Request[Any, Any, Any], answer_id: FromPath[str]) -> PageTemplate | Response[Any]:
     """Show what a form of this session led to."""
     session = await session_of(request)
     found = await open_answer(request, answer_id, [session.csrf] if session else [])

@@ -51,7 +51,7 @@ class SignInFailed(Refusal):
         super().__init__(zh_reason=zh_reason, en_reason=en_reason)
 
 
-class Person(msgspec.Struct, frozen=True):
+class OneIdPerson(msgspec.Struct, frozen=True):
     """Who is signed in: ONE ID's subject, the name to greet with, and the roles of the OEM's own people."""
 
     subject: str
@@ -192,7 +192,7 @@ class OneIdClient(RelyingParty):
         redirect_uri, secret = f"{settings.base_url}/auth/callback", client_secret(settings)
         super().__init__(settings.oneid, settings.oneid_client_id, secret, redirect_uri, SCOPE, keys, client, transport)
 
-    async def finish(self, flow: Flow, code: str) -> Person:
+    async def finish(self, flow: Flow, code: str) -> OneIdPerson:
         """Exchange the code and return who signed in. Raises SignInFailed or IdentityUnavailable."""
         return _person(await self.claims(flow, code))
 
@@ -221,7 +221,7 @@ def _check_discovery(found: dict[str, Any], issuer: str) -> None:
 _MOST_NAME = 100
 
 
-def _person(claims: dict[str, Any]) -> Person:
+def _person(claims: dict[str, Any]) -> OneIdPerson:
     subject = claims.get("sub")
     if not isinstance(subject, str) or not subject:
         raise SignInFailed("缺少主体", "the answer names nobody")
@@ -229,4 +229,4 @@ def _person(claims: dict[str, Any]) -> Person:
     name = line_or(claims.get("name"), named_so, _MOST_NAME)
     roles = claims.get("roles")
     named = [role for role in roles if isinstance(role, str)] if isinstance(roles, list) else []
-    return Person(subject, name, frozenset(named))
+    return OneIdPerson(subject, name, frozenset(named))

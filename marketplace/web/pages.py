@@ -17,7 +17,7 @@ from marketplace.web.form_answers import FormAnswered, FormAnswers, claim_form, 
 from marketplace.web.language import page_language
 from marketplace.web.sessions import FormExpired, SignInNeeded, check_csrf, session_of
 
-Page: TypeAlias = Template
+PageTemplate: TypeAlias = Template
 """What a page's handler gives back."""
 
 ANSWERS = "/answers"
@@ -94,7 +94,7 @@ async def _secure(response: Response[Any]) -> Response[Any]:
     return response
 
 
-def page(request: Request[Any, Any, Any], template: str, *, status: int = 200, **values: Any) -> Page:
+def page(request: Request[Any, Any, Any], template: str, *, status: int = 200, **values: Any) -> PageTemplate:
     """Return a template as a page, in the person's language, with what the layout needs."""
     return Template(template, context=_frame(request) | values, status_code=status)
 

@@ -7,17 +7,17 @@ from litestar.params import FromPath
 
 from marketplace.kernel.refusals import NotFound
 from marketplace.platform.http.problem_catalogue import catalogue
-from marketplace.web.pages import Page, page
+from marketplace.web.pages import PageTemplate, page
 
 
 @get("/problems")
-async def problems(request: Request[Any, Any, Any]) -> Page:
+async def problems(request: Request[Any, Any, Any]) -> PageTemplate:
     """List the codes."""
     return page(request, "problems.html", problems=list(catalogue().values()))
 
 
 @get("/problems/{code:str}")
-async def problem(request: Request[Any, Any, Any], code: FromPath[str]) -> Page:
+async def problem(request: Request[Any, Any, Any], code: FromPath[str]) -> PageTemplate:
     """Explain a code in both languages."""
     found = catalogue().get(code)
     if found is None:

@@ -17,7 +17,7 @@ from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.text import Text
 from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.settings import Settings
-from marketplace.web.oidc import Person
+from marketplace.web.oidc import OneIdPerson
 
 LIFETIME = timedelta(hours=12)
 
@@ -56,7 +56,7 @@ class FormExpired(Refusal):
 class Session(msgspec.Struct, frozen=True):
     """One signed-in browser. `csrf` is what each of its forms must carry."""
 
-    person: Person
+    person: OneIdPerson
     csrf: str
     token_hash: bytes
     expires_at: datetime
@@ -84,7 +84,7 @@ def secure_cookie(settings: Settings, what: str, value: str, max_age: int) -> Co
     )
 
 
-async def open_session(person: Person, now: datetime) -> str:
+async def open_session(person: OneIdPerson, now: datetime) -> str:
     """Keep a new session and return its token. Sessions that ended meanwhile are cleared away with it."""
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     async with unit_of_work() as work:
@@ -119,7 +119,7 @@ async def find_session(token: str, now: datetime) -> Session | None:
     )
     if row is None:
         return None
-    person = Person(row["subject"], row["name"], frozenset(row["roles"]))
+    person = OneIdPerson(row["subject"], row["name"], frozenset(row["roles"]))
     return Session(person, row["csrf"], row["token_hash"], row["expires_at"])
 
 
@@ -144,7 +144,7 @@ async def session_of(request: ASGIConnection[Any, Any, Any, Any]) -> Session | N
     return found
 
 
-async def signed_in(request: Request[Any, Any, Any]) -> Person:
+async def signed_in(request: Request[Any, Any, Any]) -> OneIdPerson:
     """Litestar dependency `person`: who is signed in. Raises SignInNeeded; pages answer it with the way to ONE ID."""
     session = await session_of(request)
     if session is None:

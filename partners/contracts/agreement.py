@@ -15,10 +15,11 @@ import msgspec
 from marketplace.kernel.money import PPM, AmountMinor, Currency, Money
 from marketplace.kernel.periods import Cycle
 from marketplace.kernel.refusals import InvalidField, refuse_all
+from marketplace.kernel.scenarios import Scenario
 from marketplace.kernel.text import marked
-from partners.fields import Ppm, Reference, Scenario
+from partners.fields import Ppm, Reference
 
-Role = Literal["accepts_points", "grants_points", "both"]
+ContractRole = Literal["accepts_points", "grants_points", "both"]
 """Whether members spend points with the partner, are given points by it, or both."""
 
 SettlementBasis = Literal["on_use", "on_issue"]
@@ -30,7 +31,7 @@ TaxMode = Literal["contained", "added"]
 Invoicer = Literal["partner", "oem"]
 """Who writes the invoice for what the OEM owes: the partner, or the OEM in its name (self-billing)."""
 
-Offers = Annotated[tuple[UUID, ...], msgspec.Meta(max_length=200, description="Of these offers; none means all.")]
+OfferIds = Annotated[tuple[UUID, ...], msgspec.Meta(max_length=200, description="Of these offers; none means all.")]
 Scenarios = Annotated[
     tuple[Scenario, ...], msgspec.Meta(max_length=10, description="Of these scenarios; none means all.")
 ]
@@ -57,7 +58,7 @@ CounterMinutes = Annotated[
 class PriceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a unit costs the OEM, for the offers and scenarios that it names: a price, or a rate for each point of it."""
 
-    offers: Offers = ()
+    offers: OfferIds = ()
     scenarios: Scenarios = ()
     price: Money | None = None
     per_point_micros: PerPoint | None = None
@@ -70,7 +71,7 @@ class CommissionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """
 
     on: Literal["cash", "points"]
-    offers: Offers = ()
+    offers: OfferIds = ()
     scenarios: Scenarios = ()
     rate_ppm: Ppm = 0
     fixed_minor: AmountMinor = 0
@@ -105,7 +106,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     grants nothing.
     """
 
-    role: Role = "accepts_points"
+    role: ContractRole = "accepts_points"
     settlement_basis: SettlementBasis
     settlement_price: Money | None = None
     per_point_micros: PerPoint | None = None
@@ -142,7 +143,7 @@ class Parties(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     registration_number: str
 
 
-class Content(Proposal, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ContractContent(Proposal, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is hashed and signed: the whole version, between whom it is, and in which form it is written."""
 
     format: Literal[1] = 1

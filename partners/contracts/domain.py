@@ -14,7 +14,7 @@ from marketplace.kernel.periods import Cycle
 from marketplace.kernel.refusals import Explanation, InvalidField, Refusal
 from marketplace.kernel.states import Transitions
 from marketplace.kernel.text import Text
-from partners.contracts.agreement import Content, Proposal, SettlementBasis, check_proposal, day_faults
+from partners.contracts.agreement import ContractContent, Proposal, SettlementBasis, check_proposal, day_faults
 
 __all__ = [
     "ContractTerms",
@@ -175,7 +175,7 @@ def contract_in_force(terms: PartnerTerms, day: date) -> ContractTerms | None:
     return next((contract for contract in terms.contracts if contract.covers(day)), None)
 
 
-def written(content: Content) -> str:
+def written(content: ContractContent) -> str:
     """Return the content as it is kept, hashed and signed: JSON with its fields in alphabetical order."""
     return msgspec.json.encode(content, order="sorted").decode()
 

@@ -9,16 +9,16 @@ from marketplace.platform.eventlog import audit
 from marketplace.platform.eventlog.events import publish
 from marketplace.platform.http.etags import Editions
 from marketplace.platform.postgres.database import UnitOfWork
-from partners.contracts.agreement import Content, Parties, Proposal, check_proposal
+from partners.contracts.agreement import ContractContent, Parties, Proposal, check_proposal
 from partners.contracts.domain import CONTRACT, ContractStatus, content_hash, superseding, written
 from partners.contracts.events import ContractOffered, ContractWithdrawn
 from partners.contracts.rows import content_of, lock_contract, seen
 from partners.contracts.schemas import ContractView
 from partners.contracts.tables import ContractRow
 from partners.contracts.terms import load_terms
-from partners.onboarding.domain import PARTNER
-from partners.onboarding.history import lock_partner
 from partners.onboarding.tables import PartnerRow
+from partners.registry.domain import PARTNER
+from partners.registry.history import lock_partner
 
 
 async def draft_contract(
@@ -142,7 +142,7 @@ async def _text(proposal: Proposal, partner_id: UUID, version: int, oem: str) ->
     assert partner is not None  # noqa: S101 - it is locked
     parties = Parties(oem=oem, partner=partner["legal_name"], registration_number=partner["registration_number"])
     said = {name: getattr(proposal, name) for name in Proposal.__struct_fields__}
-    return written(Content(partner_id=partner_id, parties=parties, version=version, **said))
+    return written(ContractContent(partner_id=partner_id, parties=parties, version=version, **said))
 
 
 async def _record(work: UnitOfWork, actor: str, deed: str, contract_id: UUID, now: datetime, **details: object) -> None:

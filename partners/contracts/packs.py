@@ -17,15 +17,15 @@ from partners.contracts.domain import ContractTerms, PartnerTerms, contract_in_f
 from partners.contracts.events import PointPackLow
 from partners.contracts.tables import PointPackRow
 from partners.contracts.terms import load_terms
-from partners.fields import Line
-from partners.onboarding.history import lock_partner
+from partners.fields import OneLine
+from partners.registry.history import lock_partner
 
 
 class BoughtPacks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Packs that were paid for, and the bank's reference of the payment."""
 
     packs: Annotated[int, msgspec.Meta(ge=1, le=1000)]
-    reference: Line
+    reference: OneLine
 
 
 class PackBalance(msgspec.Struct, frozen=True, kw_only=True):

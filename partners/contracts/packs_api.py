@@ -15,7 +15,7 @@ from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.settings import Settings
 from partners.contracts.api import READERS
 from partners.contracts.packs import BoughtPacks, NoPacks, PackBalance, PaymentRecorded, buy, see_packs
-from partners.oauth.callers import PartnerCaller
+from partners.oauth.access.callers import PartnerCaller
 
 
 class AdminPacks(Controller):

@@ -18,8 +18,8 @@ from marketplace.platform.http.etags import ANY, Editions, only
 from marketplace.platform.postgres.database import UnitOfWork
 from partners.contracts.events import PayoutAccountChanged
 from partners.contracts.tables import PayoutAccountRow
-from partners.fields import Line, Reference
-from partners.onboarding.history import lock_partner
+from partners.fields import OneLine, Reference
+from partners.registry.history import lock_partner
 
 PURPOSE = Purpose("payout account", ("payout_account.number_sealed",))
 
@@ -37,8 +37,8 @@ AccountNumber = Annotated[
 class PayoutAccountInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The partner's bank account, and where the paper that proves it is filed."""
 
-    holder: Line
-    bank: Line
+    holder: OneLine
+    bank: OneLine
     number: AccountNumber
     document_reference: Reference
 

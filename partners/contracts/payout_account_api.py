@@ -19,7 +19,7 @@ from partners.contracts.payout_account import (
     see_payout_account,
     set_payout_account,
 )
-from partners.oauth.callers import PartnerCaller
+from partners.oauth.access.callers import PartnerCaller
 
 
 def _with_etag(view: PayoutAccountView) -> Response[PayoutAccountView]:

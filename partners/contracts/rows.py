@@ -9,7 +9,7 @@ import msgspec
 
 from marketplace.kernel.refusals import NotFound
 from marketplace.platform.postgres.database import UnitOfWork
-from partners.contracts.agreement import Content
+from partners.contracts.agreement import ContractContent
 from partners.contracts.difference import difference
 from partners.contracts.domain import ContractStatus, ContractTerms, Method, Party, Signature
 from partners.contracts.schemas import ContractDifference, ContractView, SignatureView
@@ -24,7 +24,9 @@ ORDER BY c.starts_on, c.version
 """
 
 _PROPOSED = tuple(
-    name for name in Content.__struct_fields__ if name not in {"format", "partner_id", "parties", "version", "ends_on"}
+    name
+    for name in ContractContent.__struct_fields__
+    if name not in {"format", "partner_id", "parties", "version", "ends_on"}
 )
 
 
@@ -116,9 +118,9 @@ def _signature(row: asyncpg.Record, *, staff: bool) -> SignatureView:
     return SignatureView(**values)
 
 
-def content_of(row: Mapping[str, Any]) -> Content:
+def content_of(row: Mapping[str, Any]) -> ContractContent:
     """Return what a row says, as it was signed."""
-    return msgspec.json.decode(row["content"], type=Content)
+    return msgspec.json.decode(row["content"], type=ContractContent)
 
 
 def terms_of(row: asyncpg.Record) -> ContractTerms:
@@ -141,6 +143,6 @@ async def difference_of(partner_id: UUID, contract_id: UUID | None, *, staff: bo
         .order_by(ContractRow.version, ascending=False)
         .first()
     )
-    after = msgspec.json.decode(view.content, type=Content)
+    after = msgspec.json.decode(view.content, type=ContractContent)
     before = None if row is None else content_of(row)
     return ContractDifference(view.id, view.version, row["version"] if row else None, difference(before, after))

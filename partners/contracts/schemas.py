@@ -9,7 +9,7 @@ import msgspec
 from marketplace.kernel.text import Text, marked
 from partners.contracts.agreement import Parties, Proposal
 from partners.contracts.domain import ContractStatus, Method, Party
-from partners.fields import Line, Reference
+from partners.fields import OneLine, Reference
 
 ContentHash = Annotated[
     str,
@@ -34,7 +34,7 @@ class PaperSignature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """The partner's signature on paper: who signed, on which day, and where the paper is filed."""
 
     content_hash: ContentHash
-    signed_by: Line
+    signed_by: OneLine
     signed_on: date
     document_reference: Reference
 
@@ -42,14 +42,14 @@ class PaperSignature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class WithdrawContract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why the version is not to be signed any more."""
 
-    reason: Line
+    reason: OneLine
 
 
 class EndContract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """From which day on the contract is no longer in force, and why."""
 
     ends_on: date
-    reason: Line
+    reason: OneLine
 
 
 class SignatureView(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,8 +25,8 @@ from partners.contracts.rows import content_of, lock_contract, seen, standing_si
 from partners.contracts.schemas import ContractView
 from partners.contracts.tables import ContractSignatureRow
 from partners.contracts.terms import load_terms
-from partners.onboarding.domain import PARTNER
-from partners.onboarding.history import lock_partner, move
+from partners.registry.domain import PARTNER
+from partners.registry.history import lock_partner, move
 
 
 class Signing(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from partners.contracts.payout_account_api import AdminPayoutAccount, OwnPayoutA
 from partners.contracts.rows import difference_of, list_contracts, see_contract
 from partners.contracts.schemas import ContractDifference, ContractView, PaperSignature, SignatureInput
 from partners.contracts.sign import Signing, paper, sign_contract
-from partners.oauth.callers import PartnerCaller
+from partners.oauth.access.callers import PartnerCaller
 
 _READ = {"scope": "contracts:read"}
 

@@ -10,7 +10,7 @@ import msgspec
 
 from marketplace.kernel.refusals import InvalidField
 from marketplace.kernel.text import Text
-from partners.onboarding.domain import ADMITTED, PartnerStatus
+from partners.registry.domain import ADMITTED, PartnerStatus
 
 Audience = Literal["partner", "points"]
 AuthMethod = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]

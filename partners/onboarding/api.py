@@ -18,13 +18,11 @@ from marketplace.platform.http.problems import HttpRequest, PathId, language_of,
 from marketplace.platform.openapi.problems import refusals
 from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.settings import Settings
-from partners.oauth.callers import PartnerCaller
-from partners.oauth.gate import gate_of
-from partners.onboarding import read
+from partners.oauth.access.callers import PartnerCaller
+from partners.oauth.access.client_cache import client_cache_of
 from partners.onboarding.apply import apply, look, prove, resubmit
 from partners.onboarding.checklist import APPLICANT, RequirementsMissing
 from partners.onboarding.decide import decide
-from partners.onboarding.domain import Decision
 from partners.onboarding.schemas import (
     ApplicationInput,
     ApplicationReceipt,
@@ -35,7 +33,9 @@ from partners.onboarding.schemas import (
     Profile,
     Resubmission,
 )
-from partners.secrets_once import reveal, seal
+from partners.one_time_secrets import reveal, seal
+from partners.registry import read
+from partners.registry.domain import Decision
 
 ApplicationToken = Annotated[
     str | None, HeaderParameter(name="Authorization", required=False, description="`Bearer` and the application token.")
@@ -174,7 +174,7 @@ def _decision(decision: Decision, operation_id: str, summary: str, *own: type[Re
             return await read.partner_detail(identifier)
 
         outcome = await once(request_key(request, staff.actor, key, data), language_of(request), carry_out, now=now)
-        gate_of(request).forget()
+        client_cache_of(request).forget()
         return outcome.response()
 
     return handler

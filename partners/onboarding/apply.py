@@ -18,11 +18,11 @@ from marketplace.platform.outbound.mail_view import APPLICATION, mail_view
 from marketplace.platform.postgres.database import DB, UnitOfWork
 from partners.contracts.void import void_agreements
 from partners.onboarding.checklist import APPLICANT, attest, forget_verified, require_gate
-from partners.onboarding.domain import PARTNER, PartnerStatus
-from partners.onboarding.events import PartnerApplied
-from partners.onboarding.history import lock_partner, move, note, reason_of
 from partners.onboarding.schemas import ApplicationInput, ApplicationReceipt, ApplicationStatus, Resubmission
 from partners.reading import reader
+from partners.registry.domain import PARTNER, PartnerStatus
+from partners.registry.events import PartnerApplied
+from partners.registry.history import lock_partner, move, note, reason_of
 
 _TOKEN_PREFIX = "mpa_"  # noqa: S105 - a mark by which scanners find leaked tokens, not a token
 _TOKEN_BYTES = 32

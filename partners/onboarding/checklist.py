@@ -12,20 +12,13 @@ from marketplace.kernel.refusals import Explanation, InvalidField, NotFound, Ref
 from marketplace.kernel.text import Text
 from marketplace.platform.eventlog import audit
 from marketplace.platform.postgres.database import UnitOfWork
-from partners.onboarding.domain import (
-    PARTNER,
-    Applicant,
-    Gate,
-    Requirement,
-    RequirementKind,
-    is_met,
-    missing,
-)
-from partners.onboarding.history import lock_partner
+from partners.onboarding.domain import Applicant, Gate, Requirement, RequirementKind, is_met, missing
 from partners.onboarding.requirement_schemas import Checklist, ChecklistItem, VerificationInput
 from partners.onboarding.requirements import active_requirements
 from partners.onboarding.schemas import Attestation
 from partners.reading import reader
+from partners.registry.domain import PARTNER
+from partners.registry.history import lock_partner
 
 APPLICANT = "applicant"
 """The actor of an application: nobody has signed in."""

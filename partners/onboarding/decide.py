@@ -8,10 +8,10 @@ from marketplace.platform.eventlog import audit
 from marketplace.platform.postgres.database import UnitOfWork
 from partners.onboarding.apply import apply
 from partners.onboarding.checklist import RequirementsMissing, has_signed_contract, missing_at
-from partners.onboarding.domain import PARTNER, Decision, PartnerStatus
-from partners.onboarding.domain import decide as decided
-from partners.onboarding.history import lock_partner, move, note
 from partners.onboarding.schemas import ApplicationInput
+from partners.registry.domain import PARTNER, Decision, PartnerStatus
+from partners.registry.domain import decide as decided
+from partners.registry.history import lock_partner, move, note
 from partners.staff.people import invite_first_owner
 
 

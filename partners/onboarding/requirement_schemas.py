@@ -6,9 +6,9 @@ from typing import Annotated
 import msgspec
 
 from marketplace.kernel.text import Text
-from partners.fields import Line, Name
+from partners.fields import Name, OneLine
 from partners.onboarding.domain import Gate, RequirementKind, Who
-from partners.onboarding.schemas import Code, PartnerKind
+from partners.onboarding.schemas import PartnerKind, RequirementCode
 
 Kinds = Annotated[
     list[PartnerKind], msgspec.Meta(max_length=13, description="Of whom it is asked; an empty list means of all.")
@@ -19,8 +19,8 @@ Sort = Annotated[int, msgspec.Meta(ge=0, le=1_000_000, description="Its place in
 class Help(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What to do, in both languages."""
 
-    zh: Line = msgspec.field(name="zh-CN")
-    en: Line
+    zh: OneLine = msgspec.field(name="zh-CN")
+    en: OneLine
 
 
 class _Said(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,7 +37,7 @@ class _Said(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class RequirementInput(_Said, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A requirement. The code of a computed one names the function that finds it out."""
 
-    code: Code
+    code: RequirementCode
     kind: RequirementKind
 
 
@@ -71,8 +71,8 @@ class RequirementList(msgspec.Struct, frozen=True):
 class VerificationInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """That operations saw a document: where it is filed, and what there is to say of it."""
 
-    reference: Line
-    note: Line | None = None
+    reference: OneLine
+    note: OneLine | None = None
 
 
 class ChecklistItem(msgspec.Struct, frozen=True, kw_only=True):

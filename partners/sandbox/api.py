@@ -18,7 +18,7 @@ from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.platform.runtime.packages import Package
 from marketplace.sandbox import context, tokens
 from marketplace.settings import Settings
-from partners.oauth.callers import PartnerCaller
+from partners.oauth.access.callers import PartnerCaller
 from partners.sandbox.schemas import (
     ClockView,
     MagicOffer,

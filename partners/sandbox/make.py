@@ -5,13 +5,13 @@ from datetime import timedelta
 import msgspec
 
 from marketplace.kernel.money import Money
-from marketplace.platform.postgres.database import DB, LIVE, in_place, unit_of_work
+from marketplace.platform.postgres.database import DB, LIVE, unit_of_work, using_database
 from marketplace.platform.runtime.packages import SandboxContext
 from partners.contracts.agree import agree
 from partners.contracts.agreement import Proposal
-from partners.onboarding.domain import PartnerStatus
-from partners.onboarding.locations import add_location
-from partners.onboarding.schemas import LocationInput
+from partners.locations.locations import add_location
+from partners.locations.schemas import LocationInput
+from partners.registry.domain import PartnerStatus
 from partners.settings import PartnersSettings
 
 ACTOR = "sandbox"
@@ -23,7 +23,7 @@ _PRICE_MINOR = 10_000
 
 async def make(context: SandboxContext) -> None:
     """Make the partner with a contract and one location, unless they are there already."""
-    with in_place(LIVE):
+    with using_database(LIVE):
         partner = await DB.fetchval("SELECT to_jsonb(p) FROM partner p WHERE id = $1", context.partner_id)
     now = context.clock.now()
     async with unit_of_work() as work:

@@ -19,10 +19,10 @@ from marketplace.platform.openapi.problems import refusals
 from marketplace.platform.outbound.guard import Outbound
 from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
 from marketplace.settings import Settings
-from partners.oauth.callers import PartnerCaller
-from partners.oauth.gate import gate_of
+from partners.oauth.access.callers import PartnerCaller
+from partners.oauth.access.client_cache import client_cache_of
 from partners.onboarding.api import OPERATIONS, READERS
-from partners.onboarding.read import require_partner
+from partners.registry.read import require_partner
 from partners.staff import people
 from partners.staff.people import LastOwner, NotAnOwner, OwnerPresent, StaffExists, TooManyStaff
 from partners.staff.provider import ProviderUnreachable, delete_provider, see_provider, set_provider
@@ -112,7 +112,7 @@ class OwnStaff(Controller):
         async with unit_of_work() as work:
             now, actor = clock.now(), partner.actor
             changed = await people.change(work, partner.partner_id, identifier, data, editions, actor, now)
-        gate_of(request).forget()  # what they let applications do changes with their roles
+        client_cache_of(request).forget()  # what they let applications do changes with their roles
         return _tagged(changed)
 
     @post(
@@ -139,7 +139,7 @@ class OwnStaff(Controller):
 
         whole = request_key(request, partner.actor, key, None)
         outcome = await once(whole, language_of(request), disable, now=now)
-        gate_of(request).forget()
+        client_cache_of(request).forget()
         return outcome.response()
 
     @post(
@@ -227,7 +227,7 @@ class OwnProvider(Controller):
         editions, now = editions_of(if_match) if if_match else None, clock.now()
         async with unit_of_work() as work:
             view = await set_provider(work, settings, outbound, partner.partner_id, data, editions, partner.actor, now)
-        gate_of(request).forget()
+        client_cache_of(request).forget()
         return _tagged(view)
 
     @delete(
@@ -241,7 +241,7 @@ class OwnProvider(Controller):
         """Whoever signed in by it is signed out, and invited anew."""
         async with unit_of_work() as work:
             await delete_provider(work, partner.partner_id, partner.actor, clock.now())
-        gate_of(request).forget()
+        client_cache_of(request).forget()
 
 
 class AdminStaff(Controller):

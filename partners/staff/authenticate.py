@@ -14,7 +14,15 @@ from marketplace.settings import Settings
 from partners.staff.domain import MAY_SIGN_IN, normal_email
 from partners.staff.passwords import password_matches
 from partners.staff.second_factor import matching_step, open_secret, recovery_hash
-from partners.staff.throttle import BY_ADDRESS, BY_DEVICE, BY_EMAIL, BY_PERSON, BY_PERSON_AND_DEVICE, Limit, Throttle
+from partners.staff.throttle import (
+    BY_ADDRESS,
+    BY_DEVICE,
+    BY_EMAIL,
+    BY_PERSON,
+    BY_PERSON_AND_DEVICE,
+    GuessLimit,
+    Throttle,
+)
 
 _MOST_PARTNERS = 3
 """At how many partners one address is tried; somebody at more signs in by the companies' providers."""
@@ -110,7 +118,7 @@ async def check_password(
 
 async def _count_password(
     throttle: Throttle, email: str, address: str, device: str | None, now: datetime
-) -> tuple[Limit, str]:
+) -> tuple[GuessLimit, str]:
     """Count a try and return under what, to be forgiven when it was right. Raises TooManyGuesses.
 
     A right one from a known browser forgives that browser's tries only: the person's own signing in gives strangers no new ones.
@@ -125,7 +133,7 @@ async def _count_password(
 
 async def count_code(
     throttle: Throttle, candidates: Sequence[Candidate], now: datetime, device: str | None = None
-) -> list[tuple[Limit, str]]:
+) -> list[tuple[GuessLimit, str]]:
     """Count a try of the second factor, before it is looked at and for good, and return under what. Raises TooManyGuesses."""
     counted = []
     for candidate in candidates:
@@ -141,7 +149,7 @@ async def count_code(
 
 async def count_fresh_code(
     throttle: Throttle, staff_id: UUID, now: datetime, device: str | None = None
-) -> tuple[Limit, str]:
+) -> tuple[GuessLimit, str]:
     """Count a try of somebody who is signed in and asked for a fresh code, and return under what. Raises TooManyGuesses.
 
     A known browser has its own count, and that alone: whoever has the password elsewhere cannot keep its person from changing it.

@@ -9,7 +9,7 @@ import msgspec
 from marketplace.kernel.mail_addresses import address_key
 from marketplace.kernel.refusals import InvalidField
 from marketplace.kernel.states import Transitions
-from partners.onboarding.domain import PartnerStatus
+from partners.registry.domain import PartnerStatus
 
 
 class StaffStatus(StrEnum):

@@ -32,9 +32,9 @@ from partners.staff.words import company_mail, invitation_mail, password_mail
 
 logger = structlog.get_logger()
 
-Purpose = Literal["join", "password"]
+InvitationPurpose = Literal["join", "password"]
 
-LIFETIME: dict[Purpose, timedelta] = {"join": timedelta(days=7), "password": timedelta(hours=1)}
+LIFETIME: dict[InvitationPurpose, timedelta] = {"join": timedelta(days=7), "password": timedelta(hours=1)}
 
 _TOKEN_BYTES = 32
 _MAX_TOKEN = 100
@@ -71,7 +71,7 @@ class Invited(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def make_link(
-    work: UnitOfWork, staff_id: UUID, purpose: Purpose, now: datetime, mail_id: UUID | None = None
+    work: UnitOfWork, staff_id: UUID, purpose: InvitationPurpose, now: datetime, mail_id: UUID | None = None
 ) -> str:
     """Make a link's token and return it; the person's earlier links of the purpose are void from now on.
 
@@ -92,7 +92,7 @@ async def make_link(
     return token
 
 
-async def holder(token: str, purpose: Purpose, now: datetime) -> Invited:
+async def holder(token: str, purpose: InvitationPurpose, now: datetime) -> Invited:
     """Return who holds the link, without using it: mail programs open links to look at them. Raises LinkUsed."""
     if not token or len(token) > _MAX_TOKEN:
         raise LinkUsed
@@ -112,7 +112,7 @@ async def holder(token: str, purpose: Purpose, now: datetime) -> Invited:
     return Invited(**{**row, "roles": [StaffRole(role) for role in row["roles"]]})
 
 
-async def use_link(work: UnitOfWork, token: str, purpose: Purpose, now: datetime) -> Invited:
+async def use_link(work: UnitOfWork, token: str, purpose: InvitationPurpose, now: datetime) -> Invited:
     """Use the link up and return who held it. Of two at once one gets LinkUsed: the guard is in the write."""
     found = await holder(token, purpose, now)
     used = await work.fetchval(

@@ -9,7 +9,7 @@ import msgspec
 from marketplace.kernel.ends import both_days
 from marketplace.kernel.text import Text
 
-Kind = Literal[
+NoticeKind = Literal[
     "changes_requested",
     "approved",
     "rejected",
@@ -21,7 +21,7 @@ Kind = Literal[
     "endpoint_disabled",
 ]
 
-_SUBJECTS: dict[Kind, Text] = {
+_SUBJECTS: dict[NoticeKind, Text] = {
     "changes_requested": Text("入驻申请需要补正", "Your application needs a change"),
     "approved": Text("入驻申请已通过", "Your application is approved"),
     "rejected": Text("入驻申请未通过", "Your application is declined"),
@@ -32,7 +32,7 @@ _SUBJECTS: dict[Kind, Text] = {
     "pack_low": Text("预付积分余额不足", "Prepaid points run low"),
     "endpoint_disabled": Text("Webhook 端点已停用", "A webhook endpoint is disabled"),
 }
-_TEXTS: dict[Kind, Text] = {
+_TEXTS: dict[NoticeKind, Text] = {
     "changes_requested": Text(
         "运营审核后请您补正入驻申请：\n\n{reason}\n\n请在下面的页面查看申请，修改后用申请令牌重新提交。",
         "Operations have looked at your application and ask for a change:\n\n{reason}\n\n"
@@ -79,7 +79,7 @@ _WHY: dict[str, Text] = {
 
 
 def notice_mail(
-    kind: Kind, name: str, partner_zh: str, partner_en: str, place: str, said: Mapping[str, Any]
+    kind: NoticeKind, name: str, partner_zh: str, partner_en: str, place: str, said: Mapping[str, Any]
 ) -> tuple[str, str]:
     """Return subject and text of a notice; `place` is where it leads, `said` are the fields of its event."""
     why = _WHY.get(str(said.get("reason")), Text("", ""))

@@ -16,25 +16,25 @@ from marketplace.platform.eventlog.events import StoredEvent
 from marketplace.platform.outbound.mail import post_mail
 from marketplace.platform.postgres.database import UnitOfWork, is_live
 from marketplace.settings import Settings
-from partners.onboarding.domain import PartnerStatus
+from partners.registry.domain import PartnerStatus
 from partners.staff.application_link import application_link
 from partners.staff.domain import StaffRole
-from partners.staff.notice_words import Kind, notice_mail
+from partners.staff.notice_words import NoticeKind, notice_mail
 
 _NEWS = timedelta(days=1)
 """What is older is no news: a release that begins to tell of something does not tell of all that ever happened."""
 
-_OF_APPLICATION: dict[str, Kind] = {
+_OF_APPLICATION: dict[str, NoticeKind] = {
     PartnerStatus.CHANGES_REQUESTED: "changes_requested",
     PartnerStatus.APPROVED: "approved",
     PartnerStatus.REJECTED: "rejected",
 }
-_OF_PARTNER: dict[tuple[str, str], Kind] = {
+_OF_PARTNER: dict[tuple[str, str], NoticeKind] = {
     (PartnerStatus.ACTIVE, PartnerStatus.SUSPENDED): "suspended",
     (PartnerStatus.SUSPENDED, PartnerStatus.ACTIVE): "resumed",
     **{(before, PartnerStatus.TERMINATED): "terminated" for before in PartnerStatus},
 }
-_OTHERS: dict[str, tuple[Kind, tuple[StaffRole, ...]]] = {
+_OTHERS: dict[str, tuple[NoticeKind, tuple[StaffRole, ...]]] = {
     "contract.offered": ("contract_offered", (StaffRole.OWNER,)),
     "point_pack.low": ("pack_low", (StaffRole.OWNER,)),
     "webhook.endpoint_disabled": ("endpoint_disabled", (StaffRole.OWNER, StaffRole.DEVELOPER)),
@@ -81,7 +81,7 @@ class Notifier:
                 )
 
 
-def _notice(event: StoredEvent) -> tuple[Kind, tuple[StaffRole, ...]] | None:
+def _notice(event: StoredEvent) -> tuple[NoticeKind, tuple[StaffRole, ...]] | None:
     """Return what is told of the event, and to people in which roles; no roles are the application's contact."""
     if event.type != "partner.status_changed":
         return _OTHERS[event.type]

@@ -20,7 +20,7 @@ from marketplace.platform.eventlog.events import publish
 from marketplace.platform.http.etags import Editions
 from marketplace.platform.http.merge_patch import Patch, patched
 from marketplace.platform.postgres.database import UnitOfWork
-from partners.onboarding.history import lock_partner
+from partners.registry.history import lock_partner
 from partners.staff.domain import MAY_SIGN_IN, STAFF, StaffRole, StaffStatus, check_roles, normal_email
 from partners.staff.events import StaffChanged, StaffDisabled, StaffInvited
 from partners.staff.read import see_staff

@@ -25,8 +25,8 @@ from marketplace.platform.outbound.guard import Outbound
 from marketplace.platform.postgres.database import DB, UnitOfWork
 from marketplace.settings import Settings
 from marketplace.web.oidc import RelyingParty, new_flow
-from partners.onboarding.history import lock_partner
 from partners.reading import reader
+from partners.registry.history import lock_partner
 from partners.staff.company_address import Company, sign_in_address
 from partners.staff.domain import MAY_SIGN_IN, StaffStatus, normal_email
 from partners.staff.join import tell_joined

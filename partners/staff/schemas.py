@@ -8,12 +8,12 @@ import msgspec
 
 from marketplace.kernel.text import marked
 from marketplace.platform.outbound.mail_view import MailView
-from partners.fields import Line, Reference, ShortLine
+from partners.fields import OneLine, Reference, ShortLine
 from partners.onboarding.schemas import Email
 from partners.staff.domain import StaffRole, StaffStatus
 
 Roles = Annotated[list[StaffRole], msgspec.Meta(min_length=1, max_length=5)]
-Locations = Annotated[list[Reference], msgspec.Meta(max_length=200)]
+StaffLocations = Annotated[list[Reference], msgspec.Meta(max_length=200)]
 Issuer = Annotated[
     str,
     msgspec.Meta(
@@ -48,7 +48,7 @@ class StaffInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     email: Email
     name: ShortLine
     roles: Roles
-    locations: Locations = []
+    locations: StaffLocations = []
 
 
 class OwnerInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,7 +61,7 @@ class OwnerInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class OwnerReset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why an owner has to prove themselves anew; it stands in the audit."""
 
-    reason: Line
+    reason: OneLine
 
 
 class StaffContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,7 +69,7 @@ class StaffContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: ShortLine
     roles: Roles
-    locations: Locations = []
+    locations: StaffLocations = []
 
 
 class StaffView(msgspec.Struct, frozen=True, kw_only=True):

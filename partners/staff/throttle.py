@@ -21,7 +21,7 @@ _PURPOSE = Purpose("throttle of guesses")
 """Under a new secret key the windows begin again: whoever guesses has one more of each."""
 
 
-class Limit(msgspec.Struct, frozen=True):
+class GuessLimit(msgspec.Struct, frozen=True):
     """How many guesses one window allows."""
 
     what: str
@@ -29,32 +29,32 @@ class Limit(msgspec.Struct, frozen=True):
     window: timedelta = WINDOW
 
 
-BY_EMAIL = Limit("email", 10)
+BY_EMAIL = GuessLimit("email", 10)
 """Passwords for one e-mail address, known or not."""
 
-BY_ADDRESS = Limit("address", 60)
+BY_ADDRESS = GuessLimit("address", 60)
 """Of one internet address: a company's people sit behind one."""
 
-BY_DEVICE = Limit("device", 10)
+BY_DEVICE = GuessLimit("device", 10)
 """Passwords for one e-mail address from a browser in which its person signed in before."""
 
-BY_PERSON = Limit("second factor", 5)
+BY_PERSON = GuessLimit("second factor", 5)
 """Second factors of one person: with three good codes of a million a year of guessing finds one with 40 % at five
 per quarter of an hour; the password must have been right each time."""
 
-BY_MAILBOX = Limit("mailbox", 3)
+BY_MAILBOX = GuessLimit("mailbox", 3)
 """Messages with a new link, for one e-mail address."""
 
 
-BY_PERSON_AND_DEVICE = Limit("second factor on a device", 5)
+BY_PERSON_AND_DEVICE = GuessLimit("second factor on a device", 5)
 """The same from a browser in which the person signed in before: somebody who has the password cannot use these up."""
 
 A_DAY = timedelta(days=1)
 
-LINKS_A_DAY = Limit("links", 5, A_DAY)
+LINKS_A_DAY = GuessLimit("links", 5, A_DAY)
 """Messages with a link to one mailbox in a day: invitations of all partners, repeated ones, new passwords."""
 
-LINKS_A_DAY_OF_DEVICE = Limit("links from a device", 3, A_DAY)
+LINKS_A_DAY_OF_DEVICE = GuessLimit("links from a device", 3, A_DAY)
 """Those that a browser asks for in which the person signed in before: strangers who ask cannot use these up."""
 
 
@@ -99,7 +99,7 @@ def _of_device(device: str) -> bytes:
     return hashlib.sha256(f"{LINKS_A_DAY_OF_DEVICE.what}\n{device}".encode()).digest()
 
 
-async def _count(work: UnitOfWork, limit: Limit, key: bytes, now: datetime) -> bool:
+async def _count(work: UnitOfWork, limit: GuessLimit, key: bytes, now: datetime) -> bool:
     tries: int = await work.fetchval(
         "INSERT INTO partner_staff_guess AS g (key, since, tries) VALUES ($1, $2, 1) ON CONFLICT (key) DO UPDATE SET"
         " since = CASE WHEN g.since <= $3 THEN $2 ELSE g.since END,"
@@ -118,17 +118,17 @@ class Throttle:
         """Derive the key under which the counted things are hashed."""
         self._key = ring.fleeting(_PURPOSE)
 
-    async def allows(self, limit: Limit, thing: str, now: datetime) -> bool:
+    async def allows(self, limit: GuessLimit, thing: str, now: datetime) -> bool:
         """Count one guess and return whether it may be looked at."""
         async with unit_of_work() as work:
             return await _count(work, limit, self._hash(limit, thing), now)
 
-    async def forgive(self, limit: Limit, thing: str) -> None:
+    async def forgive(self, limit: GuessLimit, thing: str) -> None:
         """Forget the guesses: the right one was among them."""
         async with unit_of_work() as work:
             await work.execute("DELETE FROM partner_staff_guess WHERE key = $1", self._hash(limit, thing))
 
-    def _hash(self, limit: Limit, thing: str) -> bytes:
+    def _hash(self, limit: GuessLimit, thing: str) -> bytes:
         return hmac.new(self._key, f"{limit.what}\n{thing}".encode(), hashlib.sha256).digest()
 
 

@@ -11,8 +11,8 @@ from marketplace.platform.http.problems import path_id
 from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
-from marketplace.web.pages import Page
-from partners.onboarding.history import reason_of
+from marketplace.web.pages import PageTemplate
+from partners.registry.history import reason_of
 from partners.staff.authenticate import CodeRefused, count_fresh_code, spend_code
 from partners.staff.devices import device_of
 from partners.staff.domain import LEAST_PASSWORD, SignedIn, check_password
@@ -21,14 +21,14 @@ from partners.staff.passwords import hash_password
 from partners.staff.read import see_staff
 from partners.staff.second_factor import new_secret
 from partners.staff.sign_in import end_sessions, list_sessions
-from partners.web.entering import throttle_of
 from partners.web.forms import errors_of
-from partners.web.frame import HttpRequest, go, portal_page, why
-from partners.web.joining import opened, setup_values
+from partners.web.frame import PortalRequest, go, portal_page, why
+from partners.web.invitation_pages import opened, setup_values
+from partners.web.sign_in_pages import throttle_of
 
 
 @get("/partner")
-async def portal(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page:
+async def portal(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTemplate:
     """Say where one is, and what one may do here."""
     row = await DB.fetchrow("SELECT name_zh, name_en, status FROM partner WHERE id = $1", me.partner_id)
     assert row is not None  # noqa: S101 - the session's reference says so
@@ -38,7 +38,7 @@ async def portal(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page:
 
 
 @get("/partner/account")
-async def account(request: HttpRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]) -> Page:
+async def account(request: PortalRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]) -> PageTemplate:
     """Show the account."""
     return await _account(request, me, clock)
 
@@ -63,11 +63,11 @@ async def end_others(me: NamedDependency[SignedIn], clock: NamedDependency[Clock
 
 @post("/partner/account/password", status_code=200)
 async def password(
-    request: HttpRequest,
+    request: PortalRequest,
     me: NamedDependency[SignedIn],
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
-) -> Page | Response[None]:
+) -> PageTemplate | Response[None]:
     """Choose another password; a fresh code shows that it is not just somebody at an open browser."""
     form, now, throttle = await request.form(), clock.now(), throttle_of(request)
     chosen, code = str(form.get("password", ""))[:500], str(form.get("code", ""))[:100]
@@ -90,22 +90,22 @@ async def password(
 
 @get("/partner/account/second-factor")
 async def second_factor_form(
-    request: HttpRequest,
+    request: PortalRequest,
     me: NamedDependency[SignedIn],
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
-) -> Page:
+) -> PageTemplate:
     """Show a new secret for the authenticator app."""
     return await _second_factor(request, me, clock, settings, new_secret())
 
 
 @post("/partner/account/second-factor", status_code=200)
 async def second_factor(
-    request: HttpRequest,
+    request: PortalRequest,
     me: NamedDependency[SignedIn],
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
-) -> Page:
+) -> PageTemplate:
     """Take the new secret; the old one's code is asked for, and new recovery codes are shown, this once."""
     form, now, throttle = await request.form(), clock.now(), throttle_of(request)
     secret, tried = opened(settings, str(form.get("setup", "")), str(me.session_id)), "old_code"
@@ -140,7 +140,9 @@ def device(user_agent: str) -> str:
     return " · ".join(_CALLED.get(name, name) for name in found if name)
 
 
-async def _account(request: HttpRequest, me: SignedIn, clock: Clock, errors: dict[str, str] | None = None) -> Page:
+async def _account(
+    request: PortalRequest, me: SignedIn, clock: Clock, errors: dict[str, str] | None = None
+) -> PageTemplate:
     now = clock.now()
     return await portal_page(
         request,
@@ -156,13 +158,13 @@ async def _account(request: HttpRequest, me: SignedIn, clock: Clock, errors: dic
 
 
 async def _second_factor(
-    request: HttpRequest,
+    request: PortalRequest,
     me: SignedIn,
     clock: Clock,
     settings: Settings,
     secret: bytes,
     errors: dict[str, str] | None = None,
-) -> Page:
+) -> PageTemplate:
     person = await see_staff(me.partner_id, me.staff_id, clock.now())
     values = setup_values(settings, secret, person.email, str(me.session_id))
     status = 400 if errors else 200

@@ -18,11 +18,11 @@ from marketplace.kernel.text import Text
 from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
-from marketplace.web.pages import Page
+from marketplace.web.pages import PageTemplate
 from partners.onboarding.apply import AMENDABLE, application_status, new_token
 from partners.onboarding.schemas import ApplicationStatus
 from partners.staff.application_link import LINK_PURPOSE, ApplicationLink
-from partners.web.frame import HttpRequest, strangers_page
+from partners.web.frame import PortalRequest, strangers_page
 
 _MOST_LINK = 600
 
@@ -53,7 +53,9 @@ class LinkGone(Refusal):
 
 
 @get("/partner/application")
-async def application(request: HttpRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]) -> Page:
+async def application(
+    request: PortalRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
+) -> PageTemplate:
     """Show how far the application is."""
     text = request.query_params.get("token", "")
     return await _page(request, await _found(settings, clock, text), text)
@@ -61,8 +63,8 @@ async def application(request: HttpRequest, settings: NamedDependency[Settings],
 
 @post("/partner/application/token", status_code=200)
 async def token(
-    request: HttpRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
-) -> Page | Response[Any]:
+    request: PortalRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
+) -> PageTemplate | Response[Any]:
     """Give the application a new token in the place of the one before, and show it this once."""
     text = str((await request.form()).get("token", ""))
     found = await _found(settings, clock, text)
@@ -84,7 +86,7 @@ async def _found(settings: Settings, clock: Clock, text: str) -> ApplicationStat
     return await application_status(link.partner_id)
 
 
-async def _page(request: HttpRequest, found: ApplicationStatus, text: str, *, made: str = "") -> Page:
+async def _page(request: PortalRequest, found: ApplicationStatus, text: str, *, made: str = "") -> PageTemplate:
     return await strangers_page(
         request,
         "partner/application.html",

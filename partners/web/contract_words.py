@@ -57,7 +57,7 @@ _SECTIONS: Sequence[tuple[Text, Sequence[str]]] = (
 )
 
 
-class Said(msgspec.Struct, frozen=True):
+class TermInWords(msgspec.Struct, frozen=True):
     """A term: how it is called, and what is agreed, in one line or one for each rule."""
 
     title: Text
@@ -68,10 +68,10 @@ class Section(msgspec.Struct, frozen=True):
     """Terms that are read together."""
 
     title: Text
-    terms: list[Said]
+    terms: list[TermInWords]
 
 
-class Part(msgspec.Struct, frozen=True):
+class FundingPart(msgspec.Struct, frozen=True):
     """One party's part of the bar: who, how much, and where it begins and how wide it is, of a hundred."""
 
     key: str
@@ -86,7 +86,7 @@ def sections_of(contract: ContractView) -> list[Section]:
     return [Section(title, [said for name in names if (said := _said(contract, name))]) for title, names in _SECTIONS]
 
 
-def funding_bar(funding: Funding) -> list[Part]:
+def funding_bar(funding: Funding) -> list[FundingPart]:
     """Return the parts of those who bear something, from left to right."""
     dealer = f" {funding.dealer}" if funding.dealer else ""
     parties = (
@@ -97,20 +97,20 @@ def funding_bar(funding: Funding) -> list[Part]:
     parts, begins = [], 0
     for key, name, ppm in parties:
         if ppm:
-            parts.append(Part(key, name, rate(ppm), begins * 100 / PPM, ppm * 100 / PPM))
+            parts.append(FundingPart(key, name, rate(ppm), begins * 100 / PPM, ppm * 100 / PPM))
         begins += ppm
     return parts
 
 
-def _said(contract: ContractView, name: str) -> Said | None:
+def _said(contract: ContractView, name: str) -> TermInWords | None:
     value, title = getattr(contract, name), FIELDS[name].title
     if value is None or value == ():
-        return Said(title, [_ABSENT[name]]) if name in _ABSENT and _matters(contract, name) else None
+        return TermInWords(title, [_ABSENT[name]]) if name in _ABSENT and _matters(contract, name) else None
     if name == "counter_cancel_minutes" and value == 0:
-        return Said(title, [Text("不可撤销", "not at all")])
+        return TermInWords(title, [Text("不可撤销", "not at all")])
     if name in _RULES:
-        return Said(title, [_RULES[name](rule, contract.currency) for rule in value])
-    return Said(title, [FIELDS[name].say(value, contract.currency)])
+        return TermInWords(title, [_RULES[name](rule, contract.currency) for rule in value])
+    return TermInWords(title, [FIELDS[name].say(value, contract.currency)])
 
 
 def _matters(contract: ContractView, name: str) -> bool:

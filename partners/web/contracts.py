@@ -15,26 +15,26 @@ from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.platform.validation.fitting import fit
 from marketplace.settings import Settings
 from marketplace.web.language import page_language
-from marketplace.web.pages import Page
+from marketplace.web.pages import PageTemplate
 from partners.contracts.domain import ContractStatus, Party
 from partners.contracts.rows import difference_of, list_contracts, see_contract
 from partners.contracts.schemas import ContractView, SignatureInput
 from partners.contracts.sign import Signing, sign_contract
-from partners.oauth.callers import PartnerCaller
+from partners.oauth.access.callers import PartnerCaller
 from partners.staff.authenticate import CodeRefused, TooManyGuesses, count_fresh_code, spend_code
 from partners.staff.devices import device_of
 from partners.staff.domain import SignedIn
 from partners.staff.read import see_staff
 from partners.staff.schemas import StaffView
-from partners.web.acting import acting
+from partners.web.authorize import acting
 from partners.web.contract_words import METHODS, STATUS, WAITING_FOR_PARTNER, funding_bar, sections_of
-from partners.web.entering import throttle_of
-from partners.web.frame import HttpRequest, go, portal_page, why
-from partners.web.places import Place, leads_to
+from partners.web.frame import PortalRequest, go, portal_page, why
+from partners.web.navigation import NavItem, leads_to
+from partners.web.sign_in_pages import throttle_of
 
 _READ, _SIGN = "contracts:read", "contracts:sign"
 
-PLACE = Place(
+PLACE = NavItem(
     path="/partner/contracts",
     icon="document",
     name=Text("合同", "Contracts"),
@@ -46,11 +46,11 @@ PLACE = Place(
 
 @get(PLACE.path, opt=leads_to(PLACE))
 async def contracts(
-    request: HttpRequest,
+    request: PortalRequest,
     me: NamedDependency[SignedIn],
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
-) -> Page:
+) -> PageTemplate:
     """List the versions that were offered, the newest first."""
     partner = await acting(me, _READ)
     found = await list_contracts(partner.partner_id, staff=False)
@@ -64,11 +64,11 @@ async def contracts(
 @get("/partner/contracts/{contract_id:str}")
 async def contract(
     contract_id: FromPath[str],
-    request: HttpRequest,
+    request: PortalRequest,
     me: NamedDependency[SignedIn],
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
-) -> Page:
+) -> PageTemplate:
     """Show one version: its terms in words, what it changes, who signed, and the text that is signed."""
     partner = await acting(me, _READ)
     shown = await _shown(partner, contract_id)
@@ -95,8 +95,8 @@ async def text(contract_id: FromPath[str], me: NamedDependency[SignedIn]) -> Res
 
 @get("/partner/contracts/{contract_id:str}/sign")
 async def sign_form(
-    contract_id: FromPath[str], request: HttpRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
-) -> Page | Response[Any]:
+    contract_id: FromPath[str], request: PortalRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
+) -> PageTemplate | Response[Any]:
     """Ask once more, with the hash of what was read, and for a fresh code."""
     partner = await acting(me, _SIGN)
     shown = await _shown(partner, contract_id)
@@ -108,11 +108,11 @@ async def sign_form(
 @post("/partner/contracts/{contract_id:str}/sign", status_code=200)
 async def sign(
     contract_id: FromPath[str],
-    request: HttpRequest,
+    request: PortalRequest,
     me: NamedDependency[SignedIn],
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
-) -> Page | Response[Any]:
+) -> PageTemplate | Response[Any]:
     """Sign what was read. A fresh code shows that it is not just somebody at an open browser."""
     partner = await acting(me, _SIGN)
     shown, form, now = await _shown(partner, contract_id), await request.form(), clock.now()
@@ -157,13 +157,13 @@ async def _values(partner: PartnerCaller, shown: ContractView) -> dict[str, Any]
 
 
 async def _sign_page(
-    request: HttpRequest,
+    request: PortalRequest,
     me: SignedIn,
     partner: PartnerCaller,
     shown: ContractView,
     clock: Clock,
     errors: dict[str, str] | None = None,
-) -> Page:
+) -> PageTemplate:
     return await portal_page(
         request,
         "partner/sign_contract.html",
@@ -188,7 +188,7 @@ def _hash_of(said: Any) -> str:
         ) from error
 
 
-def _wrong(request: HttpRequest, refused: Refusal | TransitionRefusedError) -> dict[str, str]:
+def _wrong(request: PortalRequest, refused: Refusal | TransitionRefusedError) -> dict[str, str]:
     """Return why, by the field that it is about, or by none."""
     if isinstance(refused, CodeRefused | TooManyGuesses):
         return {"code": why(request, refused)}
@@ -197,7 +197,7 @@ def _wrong(request: HttpRequest, refused: Refusal | TransitionRefusedError) -> d
     return {"": _said(request, refused)}
 
 
-def _said(request: HttpRequest, refused: Refusal | TransitionRefusedError) -> str:
+def _said(request: PortalRequest, refused: Refusal | TransitionRefusedError) -> str:
     if isinstance(refused, TransitionRefusedError) and refused.action == "sign_partner":
         now = STATUS[ContractStatus(refused.state)][0]
         if page_language(request) == "en":

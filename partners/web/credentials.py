@@ -17,25 +17,25 @@ from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
 from marketplace.web.language import page_language
-from marketplace.web.pages import Page
-from partners.oauth.clients import client_of_partner, list_clients, register_client, revoke_client
-from partners.oauth.credentials import rotate_secret
+from marketplace.web.pages import PageTemplate
+from partners.oauth.access.client_cache import client_cache_of
+from partners.oauth.clients.client_metadata import SECRET_METHODS
+from partners.oauth.clients.clients import client_of_partner, list_clients, register_client, revoke_client
+from partners.oauth.clients.credentials import rotate_secret
+from partners.oauth.clients.schemas import ClientInput
 from partners.oauth.domain import PARTNER_SCOPE_TEXTS
-from partners.oauth.gate import gate_of
-from partners.oauth.schemas import ClientInput
-from partners.oauth.shape import SECRET_METHODS
-from partners.secrets_once import unseal
+from partners.one_time_secrets import unseal
 from partners.staff.domain import SignedIn, StaffRole, scopes_of
 from partners.web.forms import errors_of, typed, wire
-from partners.web.frame import HttpRequest, RoleNeeded, go, portal_page
-from partners.web.places import Place, leads_to
+from partners.web.frame import PortalRequest, RoleNeeded, go, portal_page
+from partners.web.navigation import NavItem, leads_to
 
 ON_A_PAGE = 50
 GRACE_HOURS = 24
 """How long an old secret works beside its successor, so that systems can change over in peace."""
 
 
-PLACE = Place(
+PLACE = NavItem(
     path="/partner/credentials",
     icon="key",
     name=Text("凭证", "Credentials"),
@@ -68,7 +68,9 @@ class MoreThanYourRole(Refusal):
 
 
 @get(PLACE.path, opt=leads_to(PLACE))
-async def credentials(request: HttpRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]) -> Page:
+async def credentials(
+    request: PortalRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]
+) -> PageTemplate:
     """List the company's clients, with a form for another."""
     _need_developer(me)
     return await _list(request, me, cursors)
@@ -76,12 +78,12 @@ async def credentials(request: HttpRequest, me: NamedDependency[SignedIn], curso
 
 @post("/partner/credentials", status_code=200)
 async def make(
-    request: HttpRequest,
+    request: PortalRequest,
     me: NamedDependency[SignedIn],
     cursors: NamedDependency[Cursors],
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
-) -> Page:
+) -> PageTemplate:
     """Issue a client; its secret is shown this once."""
     _need_developer(me)
     form = await request.form()
@@ -106,12 +108,12 @@ async def make(
 async def deed(
     client_id: FromPath[str],
     deed: FromPath[str],
-    request: HttpRequest,
+    request: PortalRequest,
     me: NamedDependency[SignedIn],
     cursors: NamedDependency[Cursors],
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
-) -> Page | Response[Any]:
+) -> PageTemplate | Response[Any]:
     """Give a client a new secret, beside which the old one works for a day, or revoke it for good."""
     _need_developer(me)
     client = await client_of_partner(me.partner_id, client_id)
@@ -120,7 +122,7 @@ async def deed(
         if deed == "revoke":
             async with unit_of_work() as work:
                 await revoke_client(work, client_id, me.actor, "portal", clock.now())
-            gate_of(request).forget()
+            client_cache_of(request).forget()
             return go("/partner/credentials?done=revoked")
         if deed != "rotate":
             raise NotFound
@@ -131,7 +133,7 @@ async def deed(
             rotated = await rotate_secret(
                 work, settings, client_id, me.actor, clock.now(), grace_hours=GRACE_HOURS, secret_days=None
             )
-        gate_of(request).forget()
+        client_cache_of(request).forget()
     except Refusal as refused:
         if isinstance(refused, NotFound):
             raise
@@ -142,13 +144,13 @@ async def deed(
 
 
 async def _told(
-    request: HttpRequest,
+    request: PortalRequest,
     settings: Settings,
     client_id: str,
     secret: str,
     livemode: bool,
     old_until: datetime | None = None,
-) -> Page:
+) -> PageTemplate:
     show_once(request)
     return await portal_page(
         request, "partner/secret.html", client_id=client_id, secret=secret, livemode=livemode, old_until=old_until,
@@ -157,12 +159,12 @@ async def _told(
 
 
 async def _list(
-    request: HttpRequest,
+    request: PortalRequest,
     me: SignedIn,
     cursors: Cursors,
     said: dict[str, Any] | None = None,
     errors: dict[str, str] | None = None,
-) -> Page:
+) -> PageTemplate:
     cursor = request.query_params.get("cursor") or None
     found = await list_clients(me.partner_id, cursors, cursor and cursor[:1000], ON_A_PAGE)
     language, mine = page_language(request), scopes_of(me.roles)

@@ -16,11 +16,11 @@ from marketplace.platform.http.paging import Cursors
 from marketplace.platform.http.problems import path_id
 from marketplace.platform.postgres.database import unit_of_work
 from marketplace.web.language import page_language
-from marketplace.web.pages import Page
-from partners.oauth.callers import PartnerCaller
+from marketplace.web.pages import PageTemplate
+from partners.oauth.access.callers import PartnerCaller
 from partners.staff.domain import SignedIn
-from partners.web.acting import acting
-from partners.web.frame import HttpRequest, cursor_of, field, go, portal_page, why
+from partners.web.authorize import acting
+from partners.web.frame import PortalRequest, cursor_of, field, go, portal_page, why
 from partners.webhooks.api import endpoints_of
 from partners.webhooks.deliveries import list_deliveries, resend, see_delivery, simulate
 from partners.webhooks.domain import KEPT_DAYS, DeliveryStatus
@@ -46,14 +46,14 @@ DISABLED = {
 
 
 async def endpoint_page(
-    request: HttpRequest,
+    request: PortalRequest,
     partner: PartnerCaller,
     shown: WebhookEndpointView,
     cursors: Cursors,
     *,
     said: dict[str, Any] | None = None,
     errors: Mapping[str, str] | None = None,
-) -> Page:
+) -> PageTemplate:
     """Return an endpoint's page; `errors` is what was refused, by the field that it is about, or by none."""
     tab = request.query_params.get("status", "")
     status = DeliveryStatus(tab) if tab in set(DeliveryStatus) else None
@@ -80,11 +80,11 @@ async def endpoint_page(
 @post("/partner/webhooks/{endpoint_id:str}/sample", status_code=200)
 async def send_sample(
     endpoint_id: FromPath[str],
-    request: HttpRequest,
+    request: PortalRequest,
     me: NamedDependency[SignedIn],
     cursors: NamedDependency[Cursors],
     clock: NamedDependency[Clock],
-) -> Page | Response[Any]:
+) -> PageTemplate | Response[Any]:
     """Lay up a made-up message of a type, signed and tried like every other."""
     partner = await acting(me, _SCOPE)
     shown = await see_endpoint(partner.partner_id, path_id(endpoint_id))
@@ -98,7 +98,7 @@ async def send_sample(
 
 
 @get("/partner/webhook-deliveries/{delivery_id:str}")
-async def delivery(delivery_id: FromPath[str], request: HttpRequest, me: NamedDependency[SignedIn]) -> Page:
+async def delivery(delivery_id: FromPath[str], request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTemplate:
     """Show one message, and what came back at each try."""
     return await _delivery(request, await acting(me, _SCOPE), delivery_id)
 
@@ -106,9 +106,9 @@ async def delivery(delivery_id: FromPath[str], request: HttpRequest, me: NamedDe
 @post("/partner/webhook-deliveries/{delivery_id:str}/resend", status_code=200)
 async def send_again(
     delivery_id: FromPath[str],
-    request: HttpRequest,
+    request: PortalRequest,
     me: NamedDependency[SignedIn],
-) -> Page | Response[Any]:
+) -> PageTemplate | Response[Any]:
     """Send the message once more, under the same id."""
     partner, identifier = await acting(me, _SCOPE), path_id(delivery_id)
     try:
@@ -120,7 +120,7 @@ async def send_again(
     return go(f"/partner/webhook-deliveries/{identifier}?done=resend")
 
 
-async def _delivery(request: HttpRequest, partner: PartnerCaller, delivery_id: str, error: str = "") -> Page:
+async def _delivery(request: PortalRequest, partner: PartnerCaller, delivery_id: str, error: str = "") -> PageTemplate:
     shown = await see_delivery(partner.partner_id, path_id(delivery_id))
     return await portal_page(
         request,
@@ -135,7 +135,7 @@ async def _delivery(request: HttpRequest, partner: PartnerCaller, delivery_id: s
     )
 
 
-def _why(request: HttpRequest, refused: Refusal | TransitionRefusedError) -> str:
+def _why(request: PortalRequest, refused: Refusal | TransitionRefusedError) -> str:
     if isinstance(refused, TransitionRefusedError):  # the one state in which nothing is sent
         english = "The endpoint is disabled: enable it first."
         return english if page_language(request) == "en" else "端点已停用，请先启用。"

@@ -8,9 +8,9 @@ from marketplace.kernel.letters import Words
 from marketplace.kernel.refusals import InvalidField, InvalidFields, Refusal, Wrong
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.platform.validation.fitting import fit
-from partners.web.frame import HttpRequest, why
+from partners.web.frame import PortalRequest, why
 
-Body = TypeVar("Body")
+BodyT = TypeVar("BodyT")
 
 
 def typed(form: Mapping[str, Any], name: str, most: int) -> str:
@@ -18,7 +18,7 @@ def typed(form: Mapping[str, Any], name: str, most: int) -> str:
     return str(form.get(name, "")).strip()[: most + 1]
 
 
-def wire(body: type[Body], said: Mapping[str, Any], words: Mapping[str, Words], otherwise: str) -> Body:
+def wire(body: type[BodyT], said: Mapping[str, Any], words: Mapping[str, Words], otherwise: str) -> BodyT:
     """Return a form as the API takes it. Raises InvalidFields with words for the person who filled it in.
 
     `words` has what to do by field, `otherwise` the field to name for what has none. Of a text that has letters which nobody can
@@ -50,7 +50,7 @@ def field_named(path: str, fields: Collection[str]) -> str:
 
 
 def errors_of(
-    request: HttpRequest, refused: Refusal | TransitionRefusedError, fields: Collection[str], general: str = ""
+    request: PortalRequest, refused: Refusal | TransitionRefusedError, fields: Collection[str], general: str = ""
 ) -> dict[str, str]:
     """Return why a form was refused, in the page's language, by each wrong field; as `general` what is about none of them."""
     if not isinstance(refused, InvalidFields):

@@ -31,13 +31,13 @@ from marketplace.settings import Settings
 from marketplace.web.form_answers import FormAnswered, FormAnswers, claim_form, lead_on, page_address
 from marketplace.web.language import page_language
 from marketplace.web.local_path import local_path
-from marketplace.web.pages import SECURITY_HEADERS, Page, human_errors, page
+from marketplace.web.pages import SECURITY_HEADERS, PageTemplate, human_errors, page
 from marketplace.web.sessions import FormExpired, cookie_name, secure_cookie
 from partners.staff.domain import SignedIn, StaffRole, scopes_of
 from partners.staff.sign_in import Browser, PartnerSignIn, PartnerSignInNeeded
-from partners.web.places import places_for, tabs_of
+from partners.web.navigation import places_for, tabs_of
 
-HttpRequest = Request[Any, Any, Any]
+PortalRequest = Request[Any, Any, Any]
 
 ANSWERS = "/partner/answers"
 """Where the portal's pages that answer a form are."""
@@ -136,14 +136,14 @@ def sign_in_of(request: ASGIConnection[Any, Any, Any, Any]) -> PartnerSignIn:
 
 
 async def portal_page(
-    request: HttpRequest, template: str, *, status: int = 200, cookies: list[Cookie] | None = None, **values: Any
-) -> Page:
+    request: PortalRequest, template: str, *, status: int = 200, cookies: list[Cookie] | None = None, **values: Any
+) -> PageTemplate:
     """Return a template of the portal for a signed-in person."""
     browser = await sign_in_of(request).browser(request)
     return _page(request, template, status, cookies or [], browser, browser.csrf if browser else "", values)
 
 
-async def strangers_page(request: HttpRequest, template: str, *, status: int = 200, **values: Any) -> Page:
+async def strangers_page(request: PortalRequest, template: str, *, status: int = 200, **values: Any) -> PageTemplate:
     """Return a template whose form needs no session; the browser gets the cookie to which its token belongs."""
     settings: Settings = request.app.state.settings
     kept = request.cookies.get(cookie_name(settings, _FORM_COOKIE), "")
@@ -165,7 +165,7 @@ def go(path: str, *cookies: Cookie) -> Response[Any]:
     return Redirect(path, status_code=303, cookies=list(cookies))
 
 
-def words(request: HttpRequest, refusal: Refusal) -> str:
+def words(request: PortalRequest, refusal: Refusal) -> str:
     """Return why something was refused, in the page's language."""
     language = page_language(request)
     if refusal.details.get("field") == "password":  # a field of the API's name means little on a page
@@ -189,12 +189,12 @@ def typed_field(form: Mapping[str, Any], name: str, most: int) -> str:
     return text if text.isprintable() and len(text) <= most else ""
 
 
-def cursor_of(request: HttpRequest) -> str | None:
+def cursor_of(request: PortalRequest) -> str | None:
     """Return the cursor of a list page's address; too long a one is none that we gave, and reads as a wrong one."""
     return (request.query_params.get("cursor") or "")[:1000] or None
 
 
-def why(request: HttpRequest, refused: Refusal | TransitionRefusedError) -> str:
+def why(request: PortalRequest, refused: Refusal | TransitionRefusedError) -> str:
     """Return why a use case refused, in the page's language."""
     return words(request, NotInThisState(refused) if isinstance(refused, TransitionRefusedError) else refused)
 
@@ -206,14 +206,14 @@ def need(me: SignedIn, scope: str) -> None:
 
 
 def _page(
-    request: HttpRequest,
+    request: PortalRequest,
     template: str,
     status: int,
     cookies: list[Cookie],
     browser: Browser | None,
     csrf_token: str,
     values: dict[str, Any],
-) -> Page:
+) -> PageTemplate:
     me = browser.person if browser else None
     places = places_for(request.app, me)
     made = page(
@@ -236,7 +236,7 @@ def _page(
     return made
 
 
-async def _me(request: HttpRequest) -> SignedIn:
+async def _me(request: PortalRequest) -> SignedIn:
     found = await sign_in_of(request).current(request)
     if found is None:
         raise PartnerSignInNeeded
@@ -286,7 +286,7 @@ def _strangers_tokens(settings: Settings, kept: str) -> tuple[str, ...]:
 _refusal = human_errors({Refusal: handle_refusal})[Refusal]
 
 
-def _to_sign_in(request: HttpRequest, refusal: Any) -> Response[Any]:
+def _to_sign_in(request: PortalRequest, refusal: Any) -> Response[Any]:
     """Return the way to the sign-in and back, for what can be asked again; a sent form cannot."""
     if request.method != "GET":
         return _refusal(request, refusal)

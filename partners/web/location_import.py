@@ -23,14 +23,14 @@ from marketplace.platform.spreadsheets.csv_text import EncodingUnclear, samples
 from marketplace.platform.spreadsheets.reader import reader_of
 from marketplace.platform.spreadsheets.table import CSV, MOST_ROWS, FileUnreadable
 from marketplace.web.language import page_language
-from marketplace.web.pages import Page
-from partners.oauth.callers import PartnerCaller
-from partners.onboarding.import_locations import import_locations
-from partners.onboarding.location_rows import COLUMNS, parse
-from partners.onboarding.schemas import ImportReport
+from marketplace.web.pages import PageTemplate
+from partners.locations.file_rows import COLUMNS, parse
+from partners.locations.import_file import import_locations
+from partners.locations.schemas import ImportReport
+from partners.oauth.access.callers import PartnerCaller
 from partners.staff.domain import SignedIn
-from partners.web.acting import acting
-from partners.web.frame import HttpRequest, field, go, portal_page, why
+from partners.web.authorize import acting
+from partners.web.frame import PortalRequest, field, go, portal_page, why
 
 _SCOPE = "locations:write"
 
@@ -57,20 +57,20 @@ TEMPLATE = "id,name_zh,name_en,region,city,address,latitude,longitude,state"
 
 
 @get("/partner/locations/import")
-async def import_form(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page:
+async def import_form(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTemplate:
     """Ask for the file, and say what it should look like."""
     await acting(me, _SCOPE)
     return await _page(request)
 
 
 @post("/partner/locations/import", status_code=200, request_max_body_size=_MOST_BODY)
-async def look(request: HttpRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]) -> Page:
+async def look(request: PortalRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]) -> PageTemplate:
     """Say what importing the file would do, and what is wrong in which row; nothing is changed.
 
     The file is one that is sent, or the one that the page carried, with the encoding that was chosen for it.
     """
     partner, form = await acting(me, _SCOPE), await request.form()
-    sent, file = form.get("file"), Sent()
+    sent, file = form.get("file"), UploadedFile()
     try:
         file = await _sent(form)
         report = await _import(request, partner, file, clock, dry_run=True, partial=True)
@@ -87,8 +87,8 @@ async def look(request: HttpRequest, me: NamedDependency[SignedIn], clock: Named
 
 @post("/partner/locations/import/confirm", status_code=200, request_max_body_size=_MOST_BODY)
 async def carry_out(
-    request: HttpRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
-) -> Page | Response[Any]:
+    request: PortalRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
+) -> PageTemplate | Response[Any]:
     """Import the file that was looked at; rows that are wrong only where it was said that they stay out."""
     partner, form = await acting(me, _SCOPE), await request.form()
     try:
@@ -99,7 +99,7 @@ async def carry_out(
     return go(f"/partner/locations?done=imported-{report.created}-{report.changed}")
 
 
-class Sent(msgspec.Struct, frozen=True):
+class UploadedFile(msgspec.Struct, frozen=True):
     """A file, its name, and the encoding that somebody chose for it, if anybody had to."""
 
     body: bytes = b""
@@ -112,17 +112,17 @@ class Sent(msgspec.Struct, frozen=True):
         return _pack(self.body)
 
 
-async def _sent(form: Any) -> Sent:
+async def _sent(form: Any) -> UploadedFile:
     """Return the file of a form. Raises FileUnreadable."""
     sent, encoding = form.get("file"), field(form, "encoding", 40)
     if "packed" in form:
-        return Sent(_unpack(str(form["packed"])), field(form, "name", 200), encoding)
+        return UploadedFile(_unpack(str(form["packed"])), field(form, "name", 200), encoding)
     body = await sent.read() if isinstance(sent, UploadFile) else b""
-    return Sent(body, sent.filename[:200] if isinstance(sent, UploadFile) else "", encoding)
+    return UploadedFile(body, sent.filename[:200] if isinstance(sent, UploadFile) else "", encoding)
 
 
 async def _import(
-    request: HttpRequest, partner: PartnerCaller, file: Sent, clock: Clock, *, dry_run: bool, partial: bool
+    request: PortalRequest, partner: PartnerCaller, file: UploadedFile, clock: Clock, *, dry_run: bool, partial: bool
 ) -> ImportReport:
     if not file.body:
         raise FileUnreadable("请选择文件。", "please choose one.")
@@ -154,13 +154,13 @@ def _unpack(packed: str) -> bytes:
 
 
 async def _page(
-    request: HttpRequest,
+    request: PortalRequest,
     *,
     error: str = "",
     report: ImportReport | None = None,
-    file: Sent | None = None,
+    file: UploadedFile | None = None,
     choices: dict[str, list[list[str]]] | None = None,
-) -> Page:
+) -> PageTemplate:
     return await portal_page(
         request,
         "partner/location_import.html",

@@ -15,26 +15,26 @@ from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
 from marketplace.platform.http.paging import Cursors
 from marketplace.platform.postgres.database import unit_of_work
-from marketplace.web.pages import Page
-from partners.onboarding.locations import (
+from marketplace.web.pages import PageTemplate
+from partners.locations.locations import (
     LocationExists,
     add_location,
     change_location,
     list_locations,
     see_location,
 )
-from partners.onboarding.schemas import LocationInput, LocationState, LocationView
+from partners.locations.schemas import LocationInput, LocationState, LocationView
 from partners.staff.domain import SignedIn
-from partners.web.acting import acting
+from partners.web.authorize import acting
 from partners.web.forms import errors_of, said_to_people, typed, wire
-from partners.web.frame import HttpRequest, cursor_of, go, portal_page
-from partners.web.places import Place, leads_to
+from partners.web.frame import PortalRequest, cursor_of, go, portal_page
+from partners.web.navigation import NavItem, leads_to
 
 _SCOPE = "locations:write"
 
 ON_A_PAGE = 50
 
-PLACE = Place(
+PLACE = NavItem(
     path="/partner/locations",
     icon="pin",
     name=Text("门店", "Locations"),
@@ -55,7 +55,9 @@ _DEGREES = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{1,17})?", re.ASCII)
 
 
 @get(PLACE.path, opt=leads_to(PLACE))
-async def locations(request: HttpRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]) -> Page:
+async def locations(
+    request: PortalRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]
+) -> PageTemplate:
     """List the locations, by search and by state."""
     partner = await acting(me, _SCOPE)
     search = request.query_params.get("q", "").strip()[:80]
@@ -76,7 +78,7 @@ async def locations(request: HttpRequest, me: NamedDependency[SignedIn], cursors
 
 
 @get("/partner/locations/new")
-async def new_location(request: HttpRequest, me: NamedDependency[SignedIn]) -> Page:
+async def new_location(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTemplate:
     """Show an empty form."""
     await acting(me, _SCOPE)
     return await _form(request, None, {}, {})
@@ -84,8 +86,8 @@ async def new_location(request: HttpRequest, me: NamedDependency[SignedIn]) -> P
 
 @post("/partner/locations/new", status_code=200)
 async def add(
-    request: HttpRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
-) -> Page | Response[Any]:
+    request: PortalRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
+) -> PageTemplate | Response[Any]:
     """Add a location."""
     partner = await acting(me, _SCOPE)
     said = _said(await request.form())
@@ -99,7 +101,7 @@ async def add(
 
 
 @get("/partner/locations/at/{location_id:str}")
-async def location(location_id: FromPath[str], request: HttpRequest, me: NamedDependency[SignedIn]) -> Page:
+async def location(location_id: FromPath[str], request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTemplate:
     """Show one location's form."""
     partner = await acting(me, _SCOPE)
     shown = await see_location(partner.partner_id, location_id)
@@ -108,8 +110,8 @@ async def location(location_id: FromPath[str], request: HttpRequest, me: NamedDe
 
 @post("/partner/locations/at/{location_id:str}", status_code=200)
 async def change(
-    location_id: FromPath[str], request: HttpRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
-) -> Page | Response[Any]:
+    location_id: FromPath[str], request: PortalRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
+) -> PageTemplate | Response[Any]:
     """Change what the form says, or, from the list, the opening state alone."""
     partner = await acting(me, _SCOPE)
     shown = await see_location(partner.partner_id, location_id)
@@ -127,8 +129,8 @@ async def change(
 
 
 async def _form(
-    request: HttpRequest, shown: LocationView | None, said: Mapping[str, Any], errors: Mapping[str, str]
-) -> Page:
+    request: PortalRequest, shown: LocationView | None, said: Mapping[str, Any], errors: Mapping[str, str]
+) -> PageTemplate:
     return await portal_page(
         request,
         "partner/location.html",
@@ -197,6 +199,6 @@ def _given(said: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value is not None}
 
 
-def _wrong(request: HttpRequest, refused: Refusal | TransitionRefusedError) -> dict[str, str]:
+def _wrong(request: PortalRequest, refused: Refusal | TransitionRefusedError) -> dict[str, str]:
     """Return why, by the field that it is about, or by none."""
     return errors_of(request, refused, _FIELD_WORDS, general="id" if isinstance(refused, LocationExists) else "")

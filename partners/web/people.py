@@ -17,16 +17,16 @@ from marketplace.platform.http.etags import only
 from marketplace.platform.http.paging import Cursors
 from marketplace.platform.http.problems import path_id
 from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
-from marketplace.web.pages import Page
-from partners.oauth.gate import gate_of
-from partners.onboarding.locations import named_locations
+from marketplace.web.pages import PageTemplate
+from partners.locations.locations import named_locations
+from partners.oauth.access.client_cache import client_cache_of
 from partners.staff.domain import STAFF, SignedIn, StaffRole
 from partners.staff.people import change, disable, invite, invite_again, sign_out_everywhere
 from partners.staff.read import list_staff, see_staff
 from partners.staff.schemas import StaffInput, StaffView
 from partners.web.forms import errors_of, said_to_people, typed, wire
-from partners.web.frame import HttpRequest, field, go, need, portal_page
-from partners.web.places import Place, leads_to
+from partners.web.frame import PortalRequest, field, go, need, portal_page
+from partners.web.navigation import NavItem, leads_to
 
 PEOPLE_ON_A_PAGE = 50
 
@@ -37,7 +37,7 @@ _SCOPE = "staff:manage"
 Deed = Callable[[UnitOfWork, UUID, UUID, str, Any], Awaitable[Any]]
 
 
-PLACE = Place(
+PLACE = NavItem(
     path="/partner/people",
     icon="people",
     name=Text("人员", "People"),
@@ -49,11 +49,11 @@ PLACE = Place(
 
 @get(PLACE.path, opt=leads_to(PLACE))
 async def people(
-    request: HttpRequest,
+    request: PortalRequest,
     me: NamedDependency[SignedIn],
     clock: NamedDependency[Clock],
     cursors: NamedDependency[Cursors],
-) -> Page:
+) -> PageTemplate:
     """List everybody, with a form to invite somebody."""
     need(me, _SCOPE)
     return await _people(request, me, clock, cursors)
@@ -61,11 +61,11 @@ async def people(
 
 @post("/partner/people", status_code=200)
 async def invite_somebody(
-    request: HttpRequest,
+    request: PortalRequest,
     me: NamedDependency[SignedIn],
     clock: NamedDependency[Clock],
     cursors: NamedDependency[Cursors],
-) -> Page | Response[Any]:
+) -> PageTemplate | Response[Any]:
     """Put somebody on the list; the message goes out behind it."""
     need(me, _SCOPE)
     form = await request.form()
@@ -81,8 +81,8 @@ async def invite_somebody(
 
 @get("/partner/people/{staff_id:str}")
 async def person(
-    staff_id: FromPath[str], request: HttpRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
-) -> Page:
+    staff_id: FromPath[str], request: PortalRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
+) -> PageTemplate:
     """Show one person, with what can be done."""
     need(me, _SCOPE)
     return await _person(request, me, await see_staff(me.partner_id, path_id(staff_id), clock.now()))
@@ -90,8 +90,8 @@ async def person(
 
 @post("/partner/people/{staff_id:str}", status_code=200)
 async def change_person(
-    staff_id: FromPath[str], request: HttpRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
-) -> Page | Response[Any]:
+    staff_id: FromPath[str], request: PortalRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
+) -> PageTemplate | Response[Any]:
     """Change name, roles and places. The form carries the version that it showed."""
     need(me, _SCOPE)
     form, identifier = await request.form(), path_id(staff_id)
@@ -103,7 +103,7 @@ async def change_person(
         with said_to_people(_FIELD_WORDS, "roles"):
             async with unit_of_work() as work:
                 await change(work, me.partner_id, identifier, said, read, me.actor, clock.now())
-        gate_of(request).forget()  # what they let applications do changes with their roles
+        client_cache_of(request).forget()  # what they let applications do changes with their roles
     except Refusal as refused:
         shown = await see_staff(me.partner_id, identifier, clock.now())
         # After somebody else's change the form shows that one: saving again must not undo it unseen.
@@ -116,10 +116,10 @@ async def change_person(
 async def deed(
     staff_id: FromPath[str],
     deed: FromPath[str],
-    request: HttpRequest,
+    request: PortalRequest,
     me: NamedDependency[SignedIn],
     clock: NamedDependency[Clock],
-) -> Page | Response[Any]:
+) -> PageTemplate | Response[Any]:
     """Disable, invite again, or sign out everywhere."""
     need(me, _SCOPE)
     deeds: dict[str, Deed] = {"disable": disable, "invite": invite_again, "sign-out": sign_out_everywhere}
@@ -130,20 +130,20 @@ async def deed(
     try:
         async with unit_of_work() as work:
             await carry_out(work, me.partner_id, identifier, me.actor, clock.now())
-        gate_of(request).forget()
+        client_cache_of(request).forget()
     except (Refusal, TransitionRefusedError) as refused:
         return await _person(request, me, shown, errors_of(request, refused, ()))
     return go(f"/partner/people?done={deed}")
 
 
 async def _people(
-    request: HttpRequest,
+    request: PortalRequest,
     me: SignedIn,
     clock: Clock,
     cursors: Cursors,
     said: dict[str, Any] | None = None,
     errors: dict[str, str] | None = None,
-) -> Page:
+) -> PageTemplate:
     cursor = request.query_params.get("cursor") or None
     found = await list_staff(me.partner_id, cursors, cursor and cursor[:1000], PEOPLE_ON_A_PAGE, clock.now())
     return await portal_page(
@@ -159,12 +159,12 @@ async def _people(
 
 
 async def _person(
-    request: HttpRequest,
+    request: PortalRequest,
     me: SignedIn,
     shown: StaffView,
     errors: dict[str, str] | None = None,
     said: dict[str, Any] | None = None,
-) -> Page:
+) -> PageTemplate:
     return await portal_page(
         request,
         "partner/person.html",

@@ -11,19 +11,21 @@ from marketplace.platform.http.etags import only
 from marketplace.platform.outbound.guard import Outbound
 from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
-from marketplace.web.pages import Page
+from marketplace.web.pages import PageTemplate
 from partners.staff.domain import SignedIn
 from partners.staff.provider import CALLBACK, delete_provider, see_provider, set_provider, try_provider
 from partners.staff.schemas import IdentityProviderInput, IdentityProviderView
-from partners.web.acting import acting
+from partners.web.authorize import acting
 from partners.web.forms import errors_of, typed, wire
-from partners.web.frame import HttpRequest, field, go, portal_page, why
+from partners.web.frame import PortalRequest, field, go, portal_page, why
 
 _SCOPE = "staff:manage"
 
 
 @get("/partner/company-sign-in")
-async def provider(request: HttpRequest, me: NamedDependency[SignedIn], settings: NamedDependency[Settings]) -> Page:
+async def provider(
+    request: PortalRequest, me: NamedDependency[SignedIn], settings: NamedDependency[Settings]
+) -> PageTemplate:
     """Show the provider, without its secret, and the form to set it."""
     await acting(me, _SCOPE)
     return await _page(request, me, settings)
@@ -31,11 +33,11 @@ async def provider(request: HttpRequest, me: NamedDependency[SignedIn], settings
 
 @post("/partner/company-sign-in", status_code=200)
 async def keep(
-    request: HttpRequest,
+    request: PortalRequest,
     me: NamedDependency[SignedIn],
     settings: NamedDependency[Settings],
     clock: NamedDependency[Clock],
-) -> Page | Response[Any]:
+) -> PageTemplate | Response[Any]:
     """Set the provider, or another in its place. The form carries the version that it showed, or none."""
     partner, form = await acting(me, _SCOPE), await request.form()
     said = {name: typed(form, name, 600) for name in ("issuer", "client_id", "client_secret")}
@@ -55,7 +57,9 @@ async def keep(
 
 
 @post("/partner/company-sign-in/try", status_code=200)
-async def try_out(request: HttpRequest, me: NamedDependency[SignedIn], settings: NamedDependency[Settings]) -> Page:
+async def try_out(
+    request: PortalRequest, me: NamedDependency[SignedIn], settings: NamedDependency[Settings]
+) -> PageTemplate:
     """Ask the provider what a sign-in would ask of it, and say what came of it."""
     partner = await acting(me, _SCOPE)
     try:
@@ -77,13 +81,13 @@ async def forget(me: NamedDependency[SignedIn], clock: NamedDependency[Clock]) -
 
 
 async def _page(
-    request: HttpRequest,
+    request: PortalRequest,
     me: SignedIn,
     settings: Settings,
     said: dict[str, Any] | None = None,
     errors: dict[str, str] | None = None,
     keys: int | None = None,
-) -> Page:
+) -> PageTemplate:
     found = await _found(settings, me)
     kept = {"issuer": found.issuer if found else "", "client_id": found.client_id if found else ""}
     return await portal_page(
@@ -106,7 +110,7 @@ async def _found(settings: Settings, me: SignedIn) -> IdentityProviderView | Non
         return None
 
 
-def _outbound(request: HttpRequest) -> Outbound:
+def _outbound(request: PortalRequest) -> Outbound:
     found: Outbound = request.app.state.partner_outbound
     return found
 

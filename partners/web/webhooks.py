@@ -16,14 +16,14 @@ from marketplace.platform.http.problems import path_id
 from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
-from marketplace.web.pages import Page
-from partners.secrets_once import unseal
+from marketplace.web.pages import PageTemplate
+from partners.one_time_secrets import unseal
 from partners.staff.domain import SignedIn
-from partners.web.acting import acting
+from partners.web.authorize import acting
 from partners.web.deliveries import endpoint_page
 from partners.web.forms import errors_of, said_to_people, typed, wire
-from partners.web.frame import HttpRequest, field, go, portal_page, why
-from partners.web.places import Place, leads_to
+from partners.web.frame import PortalRequest, field, go, portal_page, why
+from partners.web.navigation import NavItem, leads_to
 from partners.webhooks.api import endpoints_of
 from partners.webhooks.domain import MAX_GRACE_HOURS, MOST_ENDPOINTS
 from partners.webhooks.endpoints import list_endpoints, remove, see_endpoint
@@ -31,7 +31,7 @@ from partners.webhooks.schemas import WebhookEndpointInput, WebhookEndpointView
 
 _SCOPE = "webhooks:manage"
 
-PLACE = Place(
+PLACE = NavItem(
     path="/partner/webhooks",
     icon="bell",
     name=Text("Webhook", "Webhooks"),
@@ -42,7 +42,9 @@ PLACE = Place(
 
 
 @get(PLACE.path, opt=leads_to(PLACE))
-async def webhooks(request: HttpRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]) -> Page:
+async def webhooks(
+    request: PortalRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]
+) -> PageTemplate:
     """List the endpoints, with a form for another."""
     await acting(me, _SCOPE)
     return await _list(request, me, cursors)
@@ -50,12 +52,12 @@ async def webhooks(request: HttpRequest, me: NamedDependency[SignedIn], cursors:
 
 @post("/partner/webhooks", status_code=200)
 async def add(
-    request: HttpRequest,
+    request: PortalRequest,
     me: NamedDependency[SignedIn],
     cursors: NamedDependency[Cursors],
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
-) -> Page:
+) -> PageTemplate:
     """Add an endpoint; its secret is shown this once."""
     partner = await acting(me, _SCOPE)
     said = _said(await request.form())
@@ -70,8 +72,8 @@ async def add(
 
 @get("/partner/webhooks/{endpoint_id:str}")
 async def webhook(
-    endpoint_id: FromPath[str], request: HttpRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]
-) -> Page:
+    endpoint_id: FromPath[str], request: PortalRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]
+) -> PageTemplate:
     """Show one endpoint: how it stands, what can be changed, and what was sent to it."""
     partner = await acting(me, _SCOPE)
     shown = await see_endpoint(partner.partner_id, path_id(endpoint_id))
@@ -81,11 +83,11 @@ async def webhook(
 @post("/partner/webhooks/{endpoint_id:str}", status_code=200)
 async def change(
     endpoint_id: FromPath[str],
-    request: HttpRequest,
+    request: PortalRequest,
     me: NamedDependency[SignedIn],
     cursors: NamedDependency[Cursors],
     clock: NamedDependency[Clock],
-) -> Page | Response[Any]:
+) -> PageTemplate | Response[Any]:
     """Change address, types and description. The form carries the version that it showed."""
     partner = await acting(me, _SCOPE)
     shown, form = await see_endpoint(partner.partner_id, path_id(endpoint_id)), await request.form()
@@ -108,12 +110,12 @@ async def change(
 async def deed(
     endpoint_id: FromPath[str],
     deed: FromPath[str],
-    request: HttpRequest,
+    request: PortalRequest,
     me: NamedDependency[SignedIn],
     cursors: NamedDependency[Cursors],
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
-) -> Page | Response[Any]:
+) -> PageTemplate | Response[Any]:
     """Enable, disable or remove an endpoint, or give it a new secret beside which the old one signs for a day."""
     partner, endpoints, now = await acting(me, _SCOPE), endpoints_of(request), clock.now()
     shown = await see_endpoint(partner.partner_id, path_id(endpoint_id))
@@ -139,8 +141,8 @@ async def deed(
 
 
 async def _told(
-    request: HttpRequest, settings: Settings, made: WebhookEndpointView, *, rotated_now: bool = False
-) -> Page:
+    request: PortalRequest, settings: Settings, made: WebhookEndpointView, *, rotated_now: bool = False
+) -> PageTemplate:
     show_once(request)
     return await portal_page(
         request,
@@ -153,12 +155,12 @@ async def _told(
 
 
 async def _list(
-    request: HttpRequest,
+    request: PortalRequest,
     me: SignedIn,
     cursors: Cursors,
     said: dict[str, Any] | None = None,
     errors: dict[str, str] | None = None,
-) -> Page:
+) -> PageTemplate:
     found = await list_endpoints(me.partner_id, cursors, None, MOST_ENDPOINTS)
     return await portal_page(
         request,

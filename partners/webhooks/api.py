@@ -15,8 +15,8 @@ from marketplace.platform.http.problems import HttpRequest, PathId, language_of,
 from marketplace.platform.openapi.problems import refusals
 from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
 from marketplace.settings import Settings
-from partners.oauth.callers import PartnerCaller
-from partners.secrets_once import TooManySecrets, reveal
+from partners.oauth.access.callers import PartnerCaller
+from partners.one_time_secrets import TooManySecrets, reveal
 from partners.webhooks import deliveries
 from partners.webhooks.catalogue import schema_of
 from partners.webhooks.domain import DeliveryStatus

@@ -9,12 +9,12 @@ from uuid import UUID
 import msgspec
 
 from marketplace.kernel.refusals import InvalidField
-from marketplace.platform.eventlog.webhook_events import SAMPLE_AT, SAMPLE_ID, Announced
+from marketplace.platform.eventlog.webhook_events import SAMPLE_AT, SAMPLE_ID, WebhookEventType
 from marketplace.platform.openapi.schemas import COMPONENTS, schemas_of
 from marketplace.platform.runtime.packages import package_classes
 
 
-class Subject(msgspec.Struct, frozen=True):
+class EventSubject(msgspec.Struct, frozen=True):
     """What a message is about."""
 
     kind: str
@@ -31,7 +31,7 @@ class Message(msgspec.Struct, frozen=True):
     id: UUID
     type: str
     timestamp: datetime
-    subject: Subject
+    subject: EventSubject
     sequence: int
     data: Any
     sample: bool | msgspec.UnsetType = msgspec.UNSET
@@ -40,7 +40,7 @@ class Message(msgspec.Struct, frozen=True):
 class Catalogue:
     """The announced events by type."""
 
-    def __init__(self, announced: Sequence[Announced]) -> None:
+    def __init__(self, announced: Sequence[WebhookEventType]) -> None:
         """Keep them in the order of their types."""
         self.by_type = {each.type: each for each in sorted(announced, key=lambda each: each.type)}
 
@@ -71,7 +71,7 @@ class Catalogue:
 
 
 def message(
-    announced: Announced,
+    announced: WebhookEventType,
     message_id: UUID,
     at: datetime,
     subject_id: UUID,
@@ -81,7 +81,7 @@ def message(
     sample: bool = False,
 ) -> bytes:
     """Return the body of a message, as it is signed and sent."""
-    subject = Subject(announced.kind.aggregate, subject_id)
+    subject = EventSubject(announced.kind.aggregate, subject_id)
     mark = True if sample else msgspec.UNSET
     return msgspec.json.encode(Message(message_id, announced.type, at, subject, sequence, data, mark))
 
@@ -125,7 +125,7 @@ def described(catalogue: Catalogue) -> tuple[dict[str, Any], dict[str, Any]]:
     return hooks, components
 
 
-def schema_of(announced: Announced) -> dict[str, Any]:
+def schema_of(announced: WebhookEventType) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a message of the type, complete in itself."""
     envelope, parts = _message_schema(announced)
     whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", **envelope, "$defs": parts}
@@ -134,7 +134,7 @@ def schema_of(announced: Announced) -> dict[str, Any]:
     return schema
 
 
-def _message_schema(announced: Announced) -> tuple[dict[str, Any], dict[str, Any]]:
+def _message_schema(announced: WebhookEventType) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the schema of a message, and those of its parts by name, as components of an OpenAPI document."""
     (data,), parts = schemas_of([type(announced.sample)])
     example = msgspec.json.decode(message(announced, SAMPLE_ID, SAMPLE_AT, SAMPLE_ID, 1, announced.sample))

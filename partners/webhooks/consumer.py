@@ -28,7 +28,7 @@ class Told(msgspec.Struct, frozen=True):
     body: str
 
 
-class Announcer:
+class WebhookPublisher:
     """Follows the log for the partners."""
 
     name = "partners.webhooks"

@@ -75,7 +75,7 @@ DELIVERY: Transitions[DeliveryStatus] = Transitions(
 )
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class DeliveryVerdict(msgspec.Struct, frozen=True):
     """What a try changes: the delivery's state and next try, and how its endpoint stands now."""
 
     delivery: DeliveryStatus
@@ -92,14 +92,14 @@ def judge(
     failing_since: datetime | None,
     now: datetime,
     luck: float,
-) -> Verdict:
+) -> DeliveryVerdict:
     """Return what follows from the try with that number, counted from 1, of a delivery that is pending.
 
     `status` is None when there was no answer. `luck`, 0 to 1, is the jitter's. Anything but 2xx is a failure, redirects too:
     whoever moves says so to us, not to whatever stands at the old address.
     """
     if status is not None and 200 <= status < 300:
-        return Verdict(DELIVERY.after(DeliveryStatus.PENDING, "succeed"), None, None, None)
+        return DeliveryVerdict(DELIVERY.after(DeliveryStatus.PENDING, "succeed"), None, None, None)
     since = failing_since or now
     disable = None
     if status == _GONE:
@@ -109,7 +109,7 @@ def judge(
     due_at = next_try(tries, retry_after, now, luck)
     action = "fail" if due_at is None or status == _GONE else "wait"
     after = DELIVERY.after(DeliveryStatus.PENDING, action)
-    return Verdict(after, due_at if after is DeliveryStatus.PENDING else None, since, disable)
+    return DeliveryVerdict(after, due_at if after is DeliveryStatus.PENDING else None, since, disable)
 
 
 def next_try(tries: int, retry_after: str | None, now: datetime, luck: float) -> datetime | None:

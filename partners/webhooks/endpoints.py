@@ -17,9 +17,9 @@ from marketplace.platform.http.merge_patch import Patch, patched
 from marketplace.platform.http.paging import Cursors, Page
 from marketplace.platform.outbound.guard import Outbound
 from marketplace.platform.postgres.database import UnitOfWork
-from partners.onboarding.history import lock_partner
+from partners.one_time_secrets import MOST_OLD_SECRETS, TooManySecrets, seal
 from partners.reading import reader
-from partners.secrets_once import MOST_OLD_SECRETS, TooManySecrets, seal
+from partners.registry.history import lock_partner
 from partners.webhooks.catalogue import Catalogue
 from partners.webhooks.domain import ENDPOINT, MOST_ENDPOINTS, EndpointStatus
 from partners.webhooks.schemas import EndpointContent, EndpointState, WebhookEndpointInput, WebhookEndpointView

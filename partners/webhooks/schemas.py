@@ -10,7 +10,7 @@ from marketplace.kernel.text import Text, marked
 from partners.fields import LINE, LINE_WORDS
 from partners.webhooks.domain import MAX_GRACE_HOURS
 
-Url = Annotated[str, msgspec.Meta(min_length=9, max_length=2048, examples=["https://example.com/hooks"])]
+EndpointUrl = Annotated[str, msgspec.Meta(min_length=9, max_length=2048, examples=["https://example.com/hooks"])]
 EventType = Annotated[
     str,
     msgspec.Meta(
@@ -21,15 +21,17 @@ EventType = Annotated[
     ),
 ]
 EventTypes = Annotated[list[EventType], msgspec.Meta(min_length=1, max_length=100)]
-Description = Annotated[str, msgspec.Meta(max_length=200, pattern=rf"^$(?!\n)|{LINE}", extra=marked(words=LINE_WORDS))]
+EndpointDescription = Annotated[
+    str, msgspec.Meta(max_length=200, pattern=rf"^$(?!\n)|{LINE}", extra=marked(words=LINE_WORDS))
+]
 
 
 class WebhookEndpointInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An address that wants to hear of events; `*` alone is every type, also later ones."""
 
-    url: Url
+    url: EndpointUrl
     event_types: EventTypes
-    description: Description = ""
+    description: EndpointDescription = ""
 
 
 EndpointState = Literal["enabled", "disabled"]
@@ -38,9 +40,9 @@ EndpointState = Literal["enabled", "disabled"]
 class EndpointContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What can be changed of an endpoint."""
 
-    url: Url
+    url: EndpointUrl
     event_types: EventTypes
-    description: Description = ""
+    description: EndpointDescription = ""
     status: EndpointState = "enabled"
 
 

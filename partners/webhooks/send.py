@@ -19,12 +19,12 @@ import structlog
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.keyring import KeyRing
 from marketplace.platform.eventlog.events import publish
-from marketplace.platform.outbound.guard import Answer, Outbound, OutboundError
-from marketplace.platform.postgres.connection_errors import is_away
+from marketplace.platform.outbound.guard import Outbound, OutboundError, OutboundResponse
+from marketplace.platform.postgres.connection_errors import is_connection_lost
 from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
 from marketplace.platform.postgres.database_time import database_time
-from marketplace.platform.runtime.sleep import pause
-from partners.webhooks.domain import DeliveryStatus, EndpointStatus, Verdict, judge
+from marketplace.platform.runtime.sleep import interruptible_sleep
+from partners.webhooks.domain import DeliveryStatus, DeliveryVerdict, EndpointStatus, judge
 from partners.webhooks.events import WebhookEndpointDisabled
 from partners.webhooks.signing import message_headers, open_keys
 
@@ -113,18 +113,18 @@ class Sender:
             try:
                 rows = await self.claim(AT_ONCE - len(under_way)) if len(under_way) < AT_ONCE else []
             except Exception as error:
-                if is_away(error):
+                if is_connection_lost(error):
                     logger.warning("webhooks_wait_for_database", error=repr(error))
                 else:
                     logger.exception("webhooks_interrupted")
-                await pause(stop, _RETRY_S)
+                await interruptible_sleep(stop, _RETRY_S)
                 continue
             for row in rows:
                 task = asyncio.create_task(self._deliver_and_log(row))
                 under_way.add(task)
                 task.add_done_callback(under_way.discard)
             if not rows:
-                await pause(stop, _IDLE_S)
+                await interruptible_sleep(stop, _IDLE_S)
         if under_way:
             await asyncio.wait(under_way)
 
@@ -150,7 +150,7 @@ class Sender:
         body = row["body"].encode()
         headers = message_headers(str(row["message_id"]), at, body, keys)
         headers["Content-Type"] = "application/json"
-        result: Answer | OutboundError
+        result: OutboundResponse | OutboundError
         try:
             result = await self._outbound.send(
                 "POST",
@@ -169,7 +169,7 @@ class Sender:
         return await database_time(work, self._clock)
 
     async def _record(
-        self, work: UnitOfWork, row: Any, at: datetime, signature: str, result: Answer | OutboundError
+        self, work: UnitOfWork, row: Any, at: datetime, signature: str, result: OutboundResponse | OutboundError
     ) -> None:
         now = await self._now(work)
         endpoint = await work.fetchrow(
@@ -183,7 +183,7 @@ class Sender:
         )
         if endpoint is None or delivery is None:  # deleted meanwhile, or our claim ended and another sender has it
             return
-        answer = result if isinstance(result, Answer) else None
+        answer = result if isinstance(result, OutboundResponse) else None
         verdict = judge(
             delivery["tries"] + 1,
             answer.status if answer else None,
@@ -210,7 +210,7 @@ class Sender:
             signature,
             answer.status if answer else None,
             _readable(answer.body) if answer else "",
-            None if isinstance(result, Answer) else str(result.reason),
+            None if isinstance(result, OutboundResponse) else str(result.reason),
             answer.elapsed_ms if answer else round((now - at).total_seconds() * 1000),
         )
         await _move_endpoint(work, row["endpoint_id"], endpoint, verdict, now)
@@ -220,11 +220,16 @@ class Sender:
             await self.deliver(row)
         except Exception as error:  # the claim ends by itself, and it is sent again
             logger.warning(
-                "webhook_not_recorded", delivery=str(row["id"]), error=repr(error), exc_info=not is_away(error)
+                "webhook_not_recorded",
+                delivery=str(row["id"]),
+                error=repr(error),
+                exc_info=not is_connection_lost(error),
             )
 
 
-async def _move_endpoint(work: UnitOfWork, endpoint_id: UUID, endpoint: Any, verdict: Verdict, now: datetime) -> None:
+async def _move_endpoint(
+    work: UnitOfWork, endpoint_id: UUID, endpoint: Any, verdict: DeliveryVerdict, now: datetime
+) -> None:
     disable = verdict.disable if endpoint["status"] == EndpointStatus.ENABLED else None
     if disable is None and verdict.failing_since == endpoint["failing_since"]:
         return

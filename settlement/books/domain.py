@@ -48,7 +48,7 @@ class MoneyAccount(StrEnum):
     """What the dealer of the contract owes the OEM for its part of the funding. The OEM pays the partner and collects it."""
 
 
-class PostingCode(StrEnum):
+class MoneyPostingCode(StrEnum):
     """Why a posting was made."""
 
     BENEFIT_ON_ISSUE = "benefit_on_issue"
@@ -87,7 +87,7 @@ class MoneyPosting(msgspec.Struct, frozen=True, kw_only=True):
 
     id: UUID
     transaction_id: UUID
-    code: PostingCode
+    code: MoneyPostingCode
     partner_id: UUID
     source: MoneyAccount
     destination: MoneyAccount
@@ -110,7 +110,7 @@ class MoneyPosting(msgspec.Struct, frozen=True, kw_only=True):
     reverses: UUID | None = None
     payout_id: UUID | None = None
 
-    def reverse(self, transaction_id: UUID, code: PostingCode, occurred_at: datetime) -> "MoneyPosting":
+    def reverse(self, transaction_id: UUID, code: MoneyPostingCode, occurred_at: datetime) -> "MoneyPosting":
         """Return the posting that undoes this one: the same amount the other way round, naming this one."""
         return msgspec.structs.replace(
             self,
@@ -142,20 +142,20 @@ def derived_id(base: UUID, name: str) -> UUID:
     return UUID(int=base.int >> 80 << 80 | version_and_variant | random_bits)
 
 
-_BENEFITS = frozenset(code for code in PostingCode if code.startswith("benefit_"))
+_BENEFITS = frozenset(code for code in MoneyPostingCode if code.startswith("benefit_"))
 
 
-def line_id(transaction_id: UUID, code: PostingCode, account: MoneyAccount) -> UUID:
+def line_id(transaction_id: UUID, code: MoneyPostingCode, account: MoneyAccount) -> UUID:
     """Return the id of a posting of the transaction: a benefit's by the account that it reaches, any other's by its code."""
     return derived_id(transaction_id, account if code in _BENEFITS else code)
 
 
-_REVERSED: Mapping[PostingCode, PostingCode] = {
-    PostingCode.BENEFIT_ON_ISSUE: PostingCode.BENEFIT_ON_ISSUE_REVERSED,
-    PostingCode.BENEFIT_ON_USE: PostingCode.BENEFIT_ON_USE_REVERSED,
-    PostingCode.DEALER_SHARE: PostingCode.DEALER_SHARE_REVERSED,
-    PostingCode.PARTNER_SHARE: PostingCode.PARTNER_SHARE_REVERSED,
-    PostingCode.COMMISSION: PostingCode.COMMISSION_REVERSED,
+_REVERSED: Mapping[MoneyPostingCode, MoneyPostingCode] = {
+    MoneyPostingCode.BENEFIT_ON_ISSUE: MoneyPostingCode.BENEFIT_ON_ISSUE_REVERSED,
+    MoneyPostingCode.BENEFIT_ON_USE: MoneyPostingCode.BENEFIT_ON_USE_REVERSED,
+    MoneyPostingCode.DEALER_SHARE: MoneyPostingCode.DEALER_SHARE_REVERSED,
+    MoneyPostingCode.PARTNER_SHARE: MoneyPostingCode.PARTNER_SHARE_REVERSED,
+    MoneyPostingCode.COMMISSION: MoneyPostingCode.COMMISSION_REVERSED,
 }
 
 
@@ -172,16 +172,18 @@ def postings_for(event: BookedEvent) -> list[MoneyPosting]:
         return _granted(event)
     match event, event.settlement.basis:
         case RedemptionIssued(), "on_issue":
-            return _owed(event, PostingCode.BENEFIT_ON_ISSUE, event.issued_at)
+            return _owed(event, MoneyPostingCode.BENEFIT_ON_ISSUE, event.issued_at)
         case RedemptionCancelled(), "on_issue":
             # The frozen terms that made the originals make them again here; their instant is not in what a reversal says.
-            originals = _owed(event, PostingCode.BENEFIT_ON_ISSUE, event.cancelled_at)
-            return _undone(originals, PostingCode.BENEFIT_ON_ISSUE_REVERSED, event.redemption_id, event.cancelled_at)
+            originals = _owed(event, MoneyPostingCode.BENEFIT_ON_ISSUE, event.cancelled_at)
+            return _undone(
+                originals, MoneyPostingCode.BENEFIT_ON_ISSUE_REVERSED, event.redemption_id, event.cancelled_at
+            )
         case VoucherUsed(), "on_use":
-            return _owed(event, PostingCode.BENEFIT_ON_USE, event.used_at)
+            return _owed(event, MoneyPostingCode.BENEFIT_ON_USE, event.used_at)
         case VoucherUseUndone(), "on_use":
-            originals = _owed(event, PostingCode.BENEFIT_ON_USE, event.undone_at)
-            return _undone(originals, PostingCode.BENEFIT_ON_USE_REVERSED, event.redemption_id, event.undone_at)
+            originals = _owed(event, MoneyPostingCode.BENEFIT_ON_USE, event.undone_at)
+            return _undone(originals, MoneyPostingCode.BENEFIT_ON_USE_REVERSED, event.redemption_id, event.undone_at)
         case _:
             return []
 
@@ -193,9 +195,9 @@ def _granted(event: PointsGranted) -> list[MoneyPosting]:
         return []
     return [
         MoneyPosting(
-            id=line_id(event.transaction_id, PostingCode.POINTS_GRANTED, MoneyAccount.POINTS),
+            id=line_id(event.transaction_id, MoneyPostingCode.POINTS_GRANTED, MoneyAccount.POINTS),
             transaction_id=event.transaction_id,
-            code=PostingCode.POINTS_GRANTED,
+            code=MoneyPostingCode.POINTS_GRANTED,
             partner_id=event.partner_id,
             source=MoneyAccount.PAYABLE,
             destination=MoneyAccount.POINTS,
@@ -214,7 +216,7 @@ def _granted(event: PointsGranted) -> list[MoneyPosting]:
 
 def _owed(
     event: RedemptionIssued | RedemptionCancelled | VoucherUsed | VoucherUseUndone,
-    benefit: PostingCode,
+    benefit: MoneyPostingCode,
     occurred_at: datetime,
 ) -> list[MoneyPosting]:
     """Return what a redemption owes as one transaction: the benefit, and what of it others bear or the OEM keeps.
@@ -232,24 +234,24 @@ def _owed(
             terms.amount_minor - terms.dealer_minor,
             whole_tax - dealer_tax,
         ),
-        (PostingCode.DEALER_SHARE, MoneyAccount.DEALER, MoneyAccount.PAYABLE, terms.dealer_minor, dealer_tax),
-        _deducted(PostingCode.PARTNER_SHARE, MoneyAccount.BENEFITS, terms.partner_minor, terms.tax_rate_ppm),
-        _deducted(PostingCode.COMMISSION, MoneyAccount.COMMISSION, terms.commission_minor, terms.tax_rate_ppm),
+        (MoneyPostingCode.DEALER_SHARE, MoneyAccount.DEALER, MoneyAccount.PAYABLE, terms.dealer_minor, dealer_tax),
+        _deducted(MoneyPostingCode.PARTNER_SHARE, MoneyAccount.BENEFITS, terms.partner_minor, terms.tax_rate_ppm),
+        _deducted(MoneyPostingCode.COMMISSION, MoneyAccount.COMMISSION, terms.commission_minor, terms.tax_rate_ppm),
     ]
     return [_posting(event, benefit, part, occurred_at) for part in parts if part[3]]
 
 
-_Part = tuple[PostingCode, MoneyAccount, MoneyAccount, int, int]
+_Part = tuple[MoneyPostingCode, MoneyAccount, MoneyAccount, int, int]
 """A code, from where, to where, the amount, the tax in it."""
 
 
-def _deducted(code: PostingCode, destination: MoneyAccount, amount_minor: int, tax_rate_ppm: int) -> _Part:
+def _deducted(code: MoneyPostingCode, destination: MoneyAccount, amount_minor: int, tax_rate_ppm: int) -> _Part:
     return code, MoneyAccount.PAYABLE, destination, amount_minor, tax_included(amount_minor, tax_rate_ppm)
 
 
 def _posting(
     event: RedemptionIssued | RedemptionCancelled | VoucherUsed | VoucherUseUndone,
-    benefit: PostingCode,
+    benefit: MoneyPostingCode,
     part: _Part,
     occurred_at: datetime,
 ) -> MoneyPosting:
@@ -286,7 +288,7 @@ def _posting(
 
 
 def _undone(
-    originals: Sequence[MoneyPosting], benefit: PostingCode, redemption_id: UUID, occurred_at: datetime
+    originals: Sequence[MoneyPosting], benefit: MoneyPostingCode, redemption_id: UUID, occurred_at: datetime
 ) -> list[MoneyPosting]:
     """Return the reversals of what a redemption owed, as one transaction."""
     return [
@@ -297,7 +299,7 @@ def _undone(
     ]
 
 
-def _name(code: PostingCode, occasion: int) -> str:
+def _name(code: MoneyPostingCode, occasion: int) -> str:
     return str(code) if occasion == 1 else f"{code}:{occasion}"
 
 
@@ -305,11 +307,11 @@ def payout_posting(
     payout_id: UUID, partner_id: UUID, amount_minor: int, currency: str, paid_at: datetime, cycle: Cycle = "monthly"
 ) -> MoneyPosting:
     """Return the posting of a payout: what was owed left the bank. Its tax was told by the lines that it pays."""
-    transaction_id = derived_id(payout_id, PostingCode.PAYOUT)
+    transaction_id = derived_id(payout_id, MoneyPostingCode.PAYOUT)
     return MoneyPosting(
         id=derived_id(transaction_id, MoneyAccount.BANK),
         transaction_id=transaction_id,
-        code=PostingCode.PAYOUT,
+        code=MoneyPostingCode.PAYOUT,
         partner_id=partner_id,
         source=MoneyAccount.PAYABLE,
         destination=MoneyAccount.BANK,

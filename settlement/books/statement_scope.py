@@ -9,12 +9,12 @@ import asyncpg
 import msgspec
 
 from marketplace.kernel.periods import Cycle
-from settlement.books.domain import MoneyAccount, MoneyPosting, PostingCode
+from settlement.books.domain import MoneyAccount, MoneyPosting, MoneyPostingCode
 
 CHUNK = 2000
 """Postings read at a time: a statement may have millions, and a read should hold no connection for long."""
 
-Fetch = Callable[..., Awaitable[Sequence[asyncpg.Record]]]
+FetchRows = Callable[..., Awaitable[Sequence[asyncpg.Record]]]
 """`DB.fetch`, or the `fetch` of an open unit of work."""
 
 LinePosition = tuple[datetime, UUID]
@@ -44,14 +44,16 @@ def line_position(posting: MoneyPosting) -> LinePosition:
     return posting.occurred_at, posting.id
 
 
-async def read_some(fetch: Fetch, scope: StatementScope, after: LinePosition | None, limit: int) -> list[MoneyPosting]:
+async def read_some(
+    fetch: FetchRows, scope: StatementScope, after: LinePosition | None, limit: int
+) -> list[MoneyPosting]:
     """Return the next postings after a position, at most `limit` of them."""
     instant, identifier = after or (None, None)
     rows = await fetch(_READ, scope.partner_id, scope.currency, scope.period, instant, identifier, limit, scope.cycle)
     return [_posting(row) for row in rows]
 
 
-async def read_scope(fetch: Fetch, scope: StatementScope) -> AsyncIterator[list[MoneyPosting]]:
+async def read_scope(fetch: FetchRows, scope: StatementScope) -> AsyncIterator[list[MoneyPosting]]:
     """Yield all postings of the scope, in chunks.
 
     A closed period never changes, so its chunks need no common transaction: each takes a connection only while it is read,
@@ -67,7 +69,7 @@ async def read_scope(fetch: Fetch, scope: StatementScope) -> AsyncIterator[list[
 
 def _posting(row: asyncpg.Record) -> MoneyPosting:
     values: dict[str, Any] = dict(row)
-    values["code"] = PostingCode(values["code"])
+    values["code"] = MoneyPostingCode(values["code"])
     values["source"] = MoneyAccount(values["source"])
     values["destination"] = MoneyAccount(values["destination"])
     return MoneyPosting(**values)

@@ -10,12 +10,12 @@ import msgspec
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.money import in_units
 from marketplace.kernel.text import Text
-from settlement.books.domain import MoneyPosting, PostingCode
+from settlement.books.domain import MoneyPosting, MoneyPostingCode
 
-Cell = str | int | Decimal | datetime | None
+CellValue = str | int | Decimal | datetime | None
 
 
-class CellKind(Enum):
+class ColumnKind(Enum):
     """How a cell is shown."""
 
     TEXT = auto()
@@ -32,28 +32,28 @@ class Column(msgspec.Struct, frozen=True):
     """A column: its header in both languages (`{zone}` is the business zone), its cells, its width in characters."""
 
     header: Text
-    kind: CellKind
+    kind: ColumnKind
     width: int
 
 
-_OCCURRED = Column(Text("发生时间（{zone}）", "Occurred at ({zone})"), CellKind.INSTANT, 20)
-_TYPE = Column(Text("类型", "Type"), CellKind.TEXT, 14)
-_TITLE = Column(Text("权益", "Offer"), CellKind.TEXT, 32)
-_QUANTITY = Column(Text("数量", "Quantity"), CellKind.WHOLE, 9)
-AMOUNT = Column(Text("金额（含税）", "Amount (tax included)"), CellKind.AMOUNT, 18)
-TAX = Column(Text("其中税额", "Tax included"), CellKind.AMOUNT, 14)
-_CURRENCY = Column(Text("币种", "Currency"), CellKind.TEXT, 9)
-AMOUNT_MINOR = Column(Text("金额（最小单位）", "Amount (minor units)"), CellKind.WHOLE, 16)
-TAX_MINOR = Column(Text("税额（最小单位）", "Tax (minor units)"), CellKind.WHOLE, 16)
-_REFERENCE = Column(Text("伙伴参考号", "Partner reference"), CellKind.TEXT, 22)
-_LOCATION = Column(Text("门店", "Location"), CellKind.TEXT, 16)
-_REDEMPTION = Column(Text("兑换编号", "Redemption id"), CellKind.TEXT, 38)
-_VOUCHER = Column(Text("券编号", "Voucher id"), CellKind.TEXT, 38)
-_OFFER = Column(Text("权益编号", "Offer id"), CellKind.TEXT, 38)
-_CONTRACT = Column(Text("合同编号", "Contract id"), CellKind.TEXT, 38)
-_VERSION = Column(Text("合同版本", "Contract version"), CellKind.WHOLE, 10)
-_POSTING = Column(Text("行编号", "Line id"), CellKind.TEXT, 38)
-_REVERSES = Column(Text("冲销的行", "Reverses line"), CellKind.TEXT, 38)
+_OCCURRED = Column(Text("发生时间（{zone}）", "Occurred at ({zone})"), ColumnKind.INSTANT, 20)
+_TYPE = Column(Text("类型", "Type"), ColumnKind.TEXT, 14)
+_TITLE = Column(Text("权益", "Offer"), ColumnKind.TEXT, 32)
+_QUANTITY = Column(Text("数量", "Quantity"), ColumnKind.WHOLE, 9)
+AMOUNT = Column(Text("金额（含税）", "Amount (tax included)"), ColumnKind.AMOUNT, 18)
+TAX = Column(Text("其中税额", "Tax included"), ColumnKind.AMOUNT, 14)
+_CURRENCY = Column(Text("币种", "Currency"), ColumnKind.TEXT, 9)
+AMOUNT_MINOR = Column(Text("金额（最小单位）", "Amount (minor units)"), ColumnKind.WHOLE, 16)
+TAX_MINOR = Column(Text("税额（最小单位）", "Tax (minor units)"), ColumnKind.WHOLE, 16)
+_REFERENCE = Column(Text("伙伴参考号", "Partner reference"), ColumnKind.TEXT, 22)
+_LOCATION = Column(Text("门店", "Location"), ColumnKind.TEXT, 16)
+_REDEMPTION = Column(Text("兑换编号", "Redemption id"), ColumnKind.TEXT, 38)
+_VOUCHER = Column(Text("券编号", "Voucher id"), ColumnKind.TEXT, 38)
+_OFFER = Column(Text("权益编号", "Offer id"), ColumnKind.TEXT, 38)
+_CONTRACT = Column(Text("合同编号", "Contract id"), ColumnKind.TEXT, 38)
+_VERSION = Column(Text("合同版本", "Contract version"), ColumnKind.WHOLE, 10)
+_POSTING = Column(Text("行编号", "Line id"), ColumnKind.TEXT, 38)
+_REVERSES = Column(Text("冲销的行", "Reverses line"), ColumnKind.TEXT, 38)
 
 COLUMNS = (
     _OCCURRED, _TYPE, _TITLE, _QUANTITY, AMOUNT, TAX, _CURRENCY, AMOUNT_MINOR, TAX_MINOR, _REFERENCE, _LOCATION,
@@ -61,17 +61,17 @@ COLUMNS = (
 )  # fmt: skip
 
 _TYPES = {
-    PostingCode.BENEFIT_ON_ISSUE: Text("兑换应付", "Owed on issue"),
-    PostingCode.BENEFIT_ON_ISSUE_REVERSED: Text("取消冲销", "Cancelled, reversed"),
-    PostingCode.BENEFIT_ON_USE: Text("核销应付", "Owed on use"),
-    PostingCode.BENEFIT_ON_USE_REVERSED: Text("撤销核销冲销", "Use undone, reversed"),
-    PostingCode.DEALER_SHARE: Text("经销商承担", "Borne by the dealer"),
-    PostingCode.DEALER_SHARE_REVERSED: Text("经销商承担冲销", "Borne by the dealer, reversed"),
-    PostingCode.PARTNER_SHARE: Text("合作方承担", "Borne by the partner"),
-    PostingCode.PARTNER_SHARE_REVERSED: Text("合作方承担冲销", "Borne by the partner, reversed"),
-    PostingCode.COMMISSION: Text("佣金", "Commission"),
-    PostingCode.COMMISSION_REVERSED: Text("佣金冲销", "Commission, reversed"),
-    PostingCode.POINTS_GRANTED: Text("发放积分应收", "Points granted"),
+    MoneyPostingCode.BENEFIT_ON_ISSUE: Text("兑换应付", "Owed on issue"),
+    MoneyPostingCode.BENEFIT_ON_ISSUE_REVERSED: Text("取消冲销", "Cancelled, reversed"),
+    MoneyPostingCode.BENEFIT_ON_USE: Text("核销应付", "Owed on use"),
+    MoneyPostingCode.BENEFIT_ON_USE_REVERSED: Text("撤销核销冲销", "Use undone, reversed"),
+    MoneyPostingCode.DEALER_SHARE: Text("经销商承担", "Borne by the dealer"),
+    MoneyPostingCode.DEALER_SHARE_REVERSED: Text("经销商承担冲销", "Borne by the dealer, reversed"),
+    MoneyPostingCode.PARTNER_SHARE: Text("合作方承担", "Borne by the partner"),
+    MoneyPostingCode.PARTNER_SHARE_REVERSED: Text("合作方承担冲销", "Borne by the partner, reversed"),
+    MoneyPostingCode.COMMISSION: Text("佣金", "Commission"),
+    MoneyPostingCode.COMMISSION_REVERSED: Text("佣金冲销", "Commission, reversed"),
+    MoneyPostingCode.POINTS_GRANTED: Text("发放积分应收", "Points granted"),
 }
 
 
@@ -80,7 +80,7 @@ def headers(language: str, zone: ZoneInfo) -> list[str]:
     return [column.header.in_language(language).format(zone=zone.key) for column in COLUMNS]
 
 
-def cells(posting: MoneyPosting, title: Text | None, language: str, zone: ZoneInfo) -> list[Cell]:
+def cells(posting: MoneyPosting, title: Text | None, language: str, zone: ZoneInfo) -> list[CellValue]:
     """Return a line's cells, in the order of COLUMNS; what reverses is negative."""
     signed, tax = posting.sign * posting.amount_minor, posting.sign * posting.tax_minor
     return [

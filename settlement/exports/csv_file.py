@@ -5,7 +5,7 @@ import io
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 
-from settlement.exports.columns import Cell
+from settlement.exports.columns import CellValue
 
 _BOM = "\ufeff"
 
@@ -18,20 +18,22 @@ def safe_text(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
-async def csv_chunks(header: Sequence[str], chunks: AsyncIterator[Iterable[Sequence[Cell]]]) -> AsyncIterator[bytes]:
+async def csv_chunks(
+    header: Sequence[str], chunks: AsyncIterator[Iterable[Sequence[CellValue]]]
+) -> AsyncIterator[bytes]:
     """Give the file piece by piece: the header, then each chunk of rows. Numbers stand bare, so that they add up."""
     yield (_BOM + _lines([header])).encode()
     async for rows in chunks:
         yield _lines(rows).encode()
 
 
-def _lines(rows: Iterable[Sequence[Cell]]) -> str:
+def _lines(rows: Iterable[Sequence[CellValue]]) -> str:
     text = io.StringIO()
     csv.writer(text).writerows([_printed(cell) for cell in row] for row in rows)
     return text.getvalue()
 
 
-def _printed(cell: Cell) -> str | int:
+def _printed(cell: CellValue) -> str | int:
     match cell:
         case None:
             return ""

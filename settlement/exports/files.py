@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from litestar.response import Stream
 
-from settlement.exports.columns import Cell, cells, headers
+from settlement.exports.columns import CellValue, cells, headers
 from settlement.exports.csv_file import csv_chunks
 from settlement.exports.xlsx_file import write_xlsx
 from settlement.statements.lines import all_lines
@@ -22,7 +22,7 @@ XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 _PIECE = 256 * 1024
 
-Progress = Callable[[int], None]
+ExportProgress = Callable[[int], None]
 """Told how many more lines are written."""
 
 
@@ -45,7 +45,7 @@ async def xlsx_answer(statement: Statement, language: str, zone: ZoneInfo) -> St
 
 
 async def write_file(
-    path: Path, statement: Statement, file_format: FileFormat, language: str, zone: ZoneInfo, progress: Progress
+    path: Path, statement: Statement, file_format: FileFormat, language: str, zone: ZoneInfo, progress: ExportProgress
 ) -> None:
     """Write the statement's lines to the path, which appears only when it is whole. Raises OSError."""
     draft = path.with_name(f".{path.name}.part")
@@ -63,8 +63,8 @@ async def write_file(
 
 
 async def _rows(
-    statement: Statement, language: str, zone: ZoneInfo, progress: Progress | None = None
-) -> AsyncIterator[list[Sequence[Cell]]]:
+    statement: Statement, language: str, zone: ZoneInfo, progress: ExportProgress | None = None
+) -> AsyncIterator[list[Sequence[CellValue]]]:
     async for chunk in all_lines(statement):
         yield [cells(posting, title, language, zone) for posting, title in chunk]
         if progress is not None:

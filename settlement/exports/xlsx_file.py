@@ -13,7 +13,7 @@ import xlsxwriter
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.money import EXPONENTS, in_units
 from marketplace.kernel.text import Text
-from settlement.exports.columns import AMOUNT, AMOUNT_MINOR, COLUMNS, TAX, TAX_MINOR, Cell, CellKind, headers
+from settlement.exports.columns import AMOUNT, AMOUNT_MINOR, COLUMNS, TAX, TAX_MINOR, CellValue, ColumnKind, headers
 from settlement.statements.statements import Statement, zone_of_days
 
 SHEET_ROWS = 1_000_000
@@ -24,20 +24,20 @@ _SUMMARY_SHEET = Text("汇总", "Summary")
 _TOTAL = Text("合计", "Total")
 
 
-def _looks(currency: str) -> dict[CellKind, dict[str, Any]]:
+def _looks(currency: str) -> dict[ColumnKind, dict[str, Any]]:
     digits = f"#,##0.{'0' * EXPONENTS[currency]}".rstrip(".")
     return {
-        CellKind.TEXT: {},
-        CellKind.INSTANT: {"num_format": "yyyy-mm-dd hh:mm:ss"},
-        CellKind.AMOUNT: {"num_format": f"{digits};[Red]-{digits}"},
-        CellKind.WHOLE: {"num_format": "0"},
+        ColumnKind.TEXT: {},
+        ColumnKind.INSTANT: {"num_format": "yyyy-mm-dd hh:mm:ss"},
+        ColumnKind.AMOUNT: {"num_format": f"{digits};[Red]-{digits}"},
+        ColumnKind.WHOLE: {"num_format": "0"},
     }
 
 
 async def write_xlsx(
     target: IO[bytes],
     statement: Statement,
-    chunks: AsyncIterator[Iterable[Sequence[Cell]]],
+    chunks: AsyncIterator[Iterable[Sequence[CellValue]]],
     language: str,
     zone: ZoneInfo,
 ) -> None:
@@ -80,7 +80,7 @@ class _Book:
         self._sheet.freeze_panes(1, 0)
         self._row = 1
 
-    def add(self, rows: list[Sequence[Cell]]) -> None:
+    def add(self, rows: list[Sequence[CellValue]]) -> None:
         for row in rows:
             if self._row > SHEET_ROWS:
                 self._begin_sheet()
@@ -91,13 +91,13 @@ class _Book:
     def finish(self) -> None:
         statement = self._statement
         # The statement's own totals, not a formula: a spreadsheet would add the amounts as floating point.
-        totals: dict[int, Cell] = {
+        totals: dict[int, CellValue] = {
             COLUMNS.index(AMOUNT): in_units(statement.total_minor, statement.currency),
             COLUMNS.index(TAX): in_units(statement.tax_minor, statement.currency),
             COLUMNS.index(AMOUNT_MINOR): statement.total_minor,
             COLUMNS.index(TAX_MINOR): statement.tax_minor,
         }
-        self._sheet.write_string(self._row, 0, _TOTAL.in_language(self._language), self._bold[CellKind.TEXT])
+        self._sheet.write_string(self._row, 0, _TOTAL.in_language(self._language), self._bold[ColumnKind.TEXT])
         for place in range(1, len(COLUMNS)):
             _write(self._sheet, self._row, place, COLUMNS[place].kind, totals.get(place), self._bold)
         self._summary()
@@ -120,50 +120,50 @@ class _Book:
 
 def _summary_rows(
     statement: Statement, language: str, zone: ZoneInfo, of_days: ZoneInfo
-) -> list[tuple[Text, CellKind, Cell]]:
+) -> list[tuple[Text, ColumnKind, CellValue]]:
     def money(minor: int) -> Decimal:
         return in_units(minor, statement.currency)
 
     closed_at = Calendar(zone).local(statement.closed_at).replace(tzinfo=None)
     return [
-        (Text("账单编号", "Statement id"), CellKind.TEXT, str(statement.id)),
-        (Text("伙伴编号", "Partner id"), CellKind.TEXT, str(statement.partner_id)),
-        (Text("账期", "Period"), CellKind.TEXT, statement.days.said(language)),
-        (Text("账期时区", "Time zone of the period's days"), CellKind.TEXT, of_days.key),
-        (Text("币种", "Currency"), CellKind.TEXT, statement.currency),
-        (Text("行数", "Lines"), CellKind.WHOLE, statement.lines),
-        (Text("应付", "Owed"), CellKind.AMOUNT, money(statement.gross_minor)),
-        (Text("冲销", "Reversed"), CellKind.AMOUNT, money(-statement.reversed_minor)),
+        (Text("账单编号", "Statement id"), ColumnKind.TEXT, str(statement.id)),
+        (Text("伙伴编号", "Partner id"), ColumnKind.TEXT, str(statement.partner_id)),
+        (Text("账期", "Period"), ColumnKind.TEXT, statement.days.said(language)),
+        (Text("账期时区", "Time zone of the period's days"), ColumnKind.TEXT, of_days.key),
+        (Text("币种", "Currency"), ColumnKind.TEXT, statement.currency),
+        (Text("行数", "Lines"), ColumnKind.WHOLE, statement.lines),
+        (Text("应付", "Owed"), ColumnKind.AMOUNT, money(statement.gross_minor)),
+        (Text("冲销", "Reversed"), ColumnKind.AMOUNT, money(-statement.reversed_minor)),
         (
             Text("合作方承担", "Borne by the partner"),
-            CellKind.AMOUNT,
+            ColumnKind.AMOUNT,
             money(-statement.partner_share_minor),
         ),
-        (Text("佣金", "Commission"), CellKind.AMOUNT, money(-statement.commission_minor)),
+        (Text("佣金", "Commission"), ColumnKind.AMOUNT, money(-statement.commission_minor)),
         (
             Text("发放积分应收", "Points granted"),
-            CellKind.AMOUNT,
+            ColumnKind.AMOUNT,
             money(-statement.granted_minor),
         ),
         (
             Text("其中经销商承担", "Of it borne by dealers"),
-            CellKind.AMOUNT,
+            ColumnKind.AMOUNT,
             money(statement.dealer_share_minor),
         ),
         (
             Text("合计（含税）", "Total (tax included)"),
-            CellKind.AMOUNT,
+            ColumnKind.AMOUNT,
             money(statement.total_minor),
         ),
-        (Text("其中税额", "Tax included"), CellKind.AMOUNT, money(statement.tax_minor)),
-        (Text("合计（最小单位）", "Total (minor units)"), CellKind.WHOLE, statement.total_minor),
-        (Text("状态", "Status"), CellKind.TEXT, statement.status.value),
-        (Text(f"关账时间（{zone.key}）", f"Closed at ({zone.key})"), CellKind.INSTANT, closed_at),
-        (Text("内容哈希（SHA-256）", "Content hash (SHA-256)"), CellKind.TEXT, statement.content_hash),
+        (Text("其中税额", "Tax included"), ColumnKind.AMOUNT, money(statement.tax_minor)),
+        (Text("合计（最小单位）", "Total (minor units)"), ColumnKind.WHOLE, statement.total_minor),
+        (Text("状态", "Status"), ColumnKind.TEXT, statement.status.value),
+        (Text(f"关账时间（{zone.key}）", f"Closed at ({zone.key})"), ColumnKind.INSTANT, closed_at),
+        (Text("内容哈希（SHA-256）", "Content hash (SHA-256)"), ColumnKind.TEXT, statement.content_hash),
     ]
 
 
-def _write(sheet: Any, row: int, place: int, kind: CellKind, cell: Cell, formats: dict[CellKind, Any]) -> None:
+def _write(sheet: Any, row: int, place: int, kind: ColumnKind, cell: CellValue, formats: dict[ColumnKind, Any]) -> None:
     if cell is None or cell == "":
         sheet.write_blank(row, place, None, formats[kind])
     elif isinstance(cell, str):

@@ -16,7 +16,7 @@ from marketplace.platform.http.problems import HttpRequest, language_of
 from marketplace.platform.openapi.problems import refusals
 from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.settings import Settings
-from partners.oauth.callers import PartnerCaller
+from partners.oauth.access.callers import PartnerCaller
 from settlement.payouts.domain import BelowMinimum, ChecksTooOld, NothingToPay, PayoutsStopped
 from settlement.payouts.pay import pay
 from settlement.payouts.read import own_payout_page, payout_page

@@ -10,18 +10,18 @@ from marketplace.platform.postgres.database import DB
 from settlement.payouts.domain import Rail
 from settlement.payouts.schemas import PartnerPayoutView
 
-View = TypeVar("View", bound=PartnerPayoutView)
+PayoutViewT = TypeVar("PayoutViewT", bound=PartnerPayoutView)
 
 
 async def payout_page(
     cursors: Cursors,
-    kind: type[View],
+    kind: type[PayoutViewT],
     *,
     partner_id: UUID | None,
     statement_id: UUID | None,
     cursor: str | None,
     limit: int,
-) -> Page[View]:
+) -> Page[PayoutViewT]:
     """Return a page of payouts, the newest first, as views of the kind. Raises InvalidField for a foreign cursor."""
     name = f"payouts:{partner_id}:{statement_id}"
     recorded_at, identifier = None, None
@@ -48,7 +48,7 @@ async def own_payout_page(
     )
 
 
-def _view(row: dict[str, Any], kind: type[View]) -> View:
+def _view(row: dict[str, Any], kind: type[PayoutViewT]) -> PayoutViewT:
     row["amount"] = Money(row.pop("amount_minor"), row.pop("currency"))
     row["rail"] = Rail(row["rail"])
     return kind(**{name: row[name] for name in kind.__struct_fields__})

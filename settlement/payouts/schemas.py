@@ -10,7 +10,7 @@ from marketplace.kernel.money import Money
 from marketplace.kernel.text import marked
 from settlement.payouts.domain import Rail
 
-Reference = Annotated[
+PayoutReference = Annotated[
     str,
     msgspec.Meta(
         min_length=1, max_length=64, pattern=r"^[^\s\x00-\x1f]([^\x00-\x1f]*[^\s\x00-\x1f])?$(?!\n)",
@@ -25,7 +25,7 @@ class PayoutInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     statement_id: UUID
     rail: Rail
-    reference: Reference
+    reference: PayoutReference
     paid_on: date
 
 

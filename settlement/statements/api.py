@@ -17,7 +17,7 @@ from marketplace.platform.http.problems import HttpRequest, PathId, language_of,
 from marketplace.platform.openapi.problems import refusals
 from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.settings import Settings
-from partners.oauth.callers import PartnerCaller
+from partners.oauth.access.callers import PartnerCaller
 from settlement.books.consumer import Books
 from settlement.exports.files import CSV_TYPE, XLSX_TYPE, csv_answer, xlsx_answer
 from settlement.statements import close

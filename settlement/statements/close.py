@@ -25,7 +25,7 @@ from settlement.statements.domain import EarlierPeriodOpen, PeriodNotOver, State
 from settlement.statements.events import StatementClosed
 from settlement.statements.statements import COLUMNS, Statement, build, of_period
 
-Progress = Callable[[int, int], None]
+CloseProgress = Callable[[int, int], None]
 """Called after each statement with how many are made, of how many."""
 
 Closing = Callable[[UnitOfWork], Awaitable[list[Statement]]]
@@ -59,7 +59,7 @@ SELECT * FROM unnest(
 
 
 async def run(
-    books: Books, period: Period, closer: str, now: datetime, progress: Progress | None = None
+    books: Books, period: Period, closer: str, now: datetime, progress: CloseProgress | None = None
 ) -> list[Statement]:
     """Close the period for every partner of its cycle and return its statements, by partner and currency.
 
@@ -92,7 +92,7 @@ async def run_due(books: Books, since: datetime, closer: str, now: datetime) -> 
 
 
 async def prepare(
-    books: Books, period: Period, closer: str, now: datetime, progress: Progress | None = None
+    books: Books, period: Period, closer: str, now: datetime, progress: CloseProgress | None = None
 ) -> Closing:
     """Bring the money book up to date and return what closes the period (`run`) in the unit of work that it is given."""
     await catch_up(books)
@@ -111,7 +111,7 @@ async def _close(
     closer: str,
     now: datetime,
     calendar: Calendar,
-    progress: Progress | None,
+    progress: CloseProgress | None,
 ) -> list[Statement]:
     if now < await _over(period, calendar):
         raise PeriodNotOver(period)

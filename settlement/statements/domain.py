@@ -14,7 +14,7 @@ from marketplace.kernel.periods import Cycle, Period
 from marketplace.kernel.refusals import Explanation, Refusal
 from marketplace.kernel.states import Transitions
 from marketplace.kernel.text import Text
-from settlement.books.domain import MoneyPosting, PostingCode
+from settlement.books.domain import MoneyPosting, MoneyPostingCode
 
 
 class StatementStatus(StrEnum):
@@ -141,18 +141,18 @@ _GROSS, _REVERSED, _PARTNER, _DEALER, _COMMISSION, _GRANTED = _NAMES = (
     "granted_minor",
 )
 
-_SUMS: Mapping[PostingCode, Sequence[tuple[str, int]]] = {
-    PostingCode.BENEFIT_ON_ISSUE: [(_GROSS, 1)],
-    PostingCode.BENEFIT_ON_ISSUE_REVERSED: [(_REVERSED, 1)],
-    PostingCode.BENEFIT_ON_USE: [(_GROSS, 1)],
-    PostingCode.BENEFIT_ON_USE_REVERSED: [(_REVERSED, 1)],
-    PostingCode.DEALER_SHARE: [(_GROSS, 1), (_DEALER, 1)],
-    PostingCode.DEALER_SHARE_REVERSED: [(_REVERSED, 1), (_DEALER, -1)],
-    PostingCode.PARTNER_SHARE: [(_PARTNER, 1)],
-    PostingCode.PARTNER_SHARE_REVERSED: [(_PARTNER, -1)],
-    PostingCode.COMMISSION: [(_COMMISSION, 1)],
-    PostingCode.COMMISSION_REVERSED: [(_COMMISSION, -1)],
-    PostingCode.POINTS_GRANTED: [(_GRANTED, 1)],
+_SUMS: Mapping[MoneyPostingCode, Sequence[tuple[str, int]]] = {
+    MoneyPostingCode.BENEFIT_ON_ISSUE: [(_GROSS, 1)],
+    MoneyPostingCode.BENEFIT_ON_ISSUE_REVERSED: [(_REVERSED, 1)],
+    MoneyPostingCode.BENEFIT_ON_USE: [(_GROSS, 1)],
+    MoneyPostingCode.BENEFIT_ON_USE_REVERSED: [(_REVERSED, 1)],
+    MoneyPostingCode.DEALER_SHARE: [(_GROSS, 1), (_DEALER, 1)],
+    MoneyPostingCode.DEALER_SHARE_REVERSED: [(_REVERSED, 1), (_DEALER, -1)],
+    MoneyPostingCode.PARTNER_SHARE: [(_PARTNER, 1)],
+    MoneyPostingCode.PARTNER_SHARE_REVERSED: [(_PARTNER, -1)],
+    MoneyPostingCode.COMMISSION: [(_COMMISSION, 1)],
+    MoneyPostingCode.COMMISSION_REVERSED: [(_COMMISSION, -1)],
+    MoneyPostingCode.POINTS_GRANTED: [(_GRANTED, 1)],
 }
 """What a line adds to which sums of its statement; `settlement/invariants.py` says the same in SQL."""
 
@@ -177,7 +177,7 @@ class StatementBuilder:
         place = (posting.occurred_at, posting.id)
         if (posting.partner_id, posting.currency, posting.cycle) != self._ledger:
             raise OutsideScopeError(f"posting {posting.id} is of another partner, currency or cycle")
-        if posting.code is PostingCode.PAYOUT or (self._last is not None and place <= self._last):
+        if posting.code is MoneyPostingCode.PAYOUT or (self._last is not None and place <= self._last):
             raise OutsideScopeError(f"posting {posting.id} is no line, or out of order")
         self._last = place
         self._lines += 1

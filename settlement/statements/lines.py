@@ -13,18 +13,18 @@ from settlement.statements.statements import Statement
 OfferRevision = tuple[UUID, int]
 """An offer as it was when it was redeemed."""
 
-Line = tuple[MoneyPosting, Text | None]
+StatementLine = tuple[MoneyPosting, Text | None]
 """A posting, and the title that its offer then had, where the offer is known."""
 
 
-async def some_lines(statement: Statement, after: LinePosition | None, limit: int) -> list[Line]:
+async def some_lines(statement: Statement, after: LinePosition | None, limit: int) -> list[StatementLine]:
     """Return the next lines of the statement after a position, at most `limit`."""
     postings = await read_some(DB.fetch, statement.scope, after, limit)
     found = await revision_titles(sorted(_offers(postings)))
     return [(posting, _title(posting, found)) for posting in postings]
 
 
-async def all_lines(statement: Statement) -> AsyncIterator[list[Line]]:
+async def all_lines(statement: Statement) -> AsyncIterator[list[StatementLine]]:
     """Give all lines, in chunks; each title is asked for once."""
     known: dict[OfferRevision, Text] = {}
     async for chunk in read_scope(DB.fetch, statement.scope):

@@ -13,12 +13,12 @@ from settlement.statements.lines import some_lines
 from settlement.statements.schemas import LineView, PartnerStatementView, line_view, partner_view
 from settlement.statements.statements import Filter, Statement, some
 
-View = TypeVar("View")
+PageViewT = TypeVar("PageViewT")
 
 
 async def statement_page(
-    cursors: Cursors, wanted: Filter, cursor: str | None, limit: int, view: Callable[[Statement], View]
-) -> Page[View]:
+    cursors: Cursors, wanted: Filter, cursor: str | None, limit: int, view: Callable[[Statement], PageViewT]
+) -> Page[PageViewT]:
     """Return a page of statements, the newest month first. Raises InvalidField for a cursor of another list."""
     kind = f"statements:{wanted.month}:{wanted.partner_id}:{wanted.status}"
     after = None

@@ -10,7 +10,7 @@ from marketplace.kernel.calendar import Month, NotAMonthError
 from marketplace.kernel.periods import Cycle, NotAPeriodError, Period
 from marketplace.kernel.refusals import InvalidField
 from marketplace.kernel.text import Text, marked
-from settlement.books.domain import MoneyPosting, PostingCode
+from settlement.books.domain import MoneyPosting, MoneyPostingCode
 from settlement.statements.domain import StatementStatus
 from settlement.statements.statements import Statement
 
@@ -27,7 +27,7 @@ MonthText = Annotated[
 ]
 
 
-View = TypeVar("View", bound="PartnerStatementView")
+StatementViewT = TypeVar("StatementViewT", bound="PartnerStatementView")
 
 
 class PeriodCloseInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -104,7 +104,7 @@ class LineView(msgspec.Struct, frozen=True, kw_only=True):
     """One line: a posting of the statement. `reference` and `location_id` are the partner's own, at the use."""
 
     id: UUID
-    code: PostingCode
+    code: MoneyPostingCode
     occurred_at: datetime
     redemption_id: UUID | None
     voucher_id: UUID | None
@@ -140,7 +140,7 @@ def partner_view(statement: Statement) -> PartnerStatementView:
     return _view(statement, PartnerStatementView)
 
 
-def _view(statement: Statement, kind: type[View]) -> View:
+def _view(statement: Statement, kind: type[StatementViewT]) -> StatementViewT:
     return kind(**{name: getattr(statement, name) for name in kind.__struct_fields__})
 
 

@@ -14,7 +14,7 @@ from marketplace.kernel.periods import Cycle, Period
 from marketplace.kernel.refusals import NotFound
 from marketplace.platform.postgres.database import DB, UnitOfWork
 from partners.contracts.terms import zone_between
-from settlement.books.statement_scope import Fetch, StatementScope, read_scope
+from settlement.books.statement_scope import FetchRows, StatementScope, read_scope
 from settlement.statements.domain import StatementBuilder, StatementChanged, StatementDraft, StatementStatus
 
 
@@ -124,7 +124,7 @@ async def lock(work: UnitOfWork, statement_id: UUID | None) -> Statement:
     return statement_of(row)
 
 
-async def of_period(fetch: Fetch, period: Period) -> list[Statement]:
+async def of_period(fetch: FetchRows, period: Period) -> list[Statement]:
     """Return all statements of the period, by partner and currency."""
     rows = await fetch(
         f"SELECT {COLUMNS} FROM statement WHERE period = $1 AND cycle = $2 ORDER BY partner_id, currency",
@@ -145,7 +145,7 @@ async def some(wanted: Filter, after: tuple[date, UUID] | None, limit: int) -> S
     return [statement_of(row) for row in rows]
 
 
-async def build(fetch: Fetch, scope: StatementScope) -> StatementDraft:
+async def build(fetch: FetchRows, scope: StatementScope) -> StatementDraft:
     """Return what the postings of the scope come to now."""
     builder = StatementBuilder(scope.partner_id, scope.currency, scope.period, scope.cycle)
     async for chunk in read_scope(fetch, scope):

@@ -14,12 +14,12 @@ from marketplace.platform.http.paging import Cursors
 from marketplace.platform.http.problems import path_id
 from marketplace.settings import Settings
 from marketplace.web.language import page_language
-from marketplace.web.pages import Page
+from marketplace.web.pages import PageTemplate
 from partners.staff.domain import SignedIn
-from partners.web.acting import acting
-from partners.web.frame import HttpRequest, cursor_of, portal_page, portal_router
-from partners.web.places import Place, leads_to
-from settlement.books.domain import PostingCode
+from partners.web.authorize import acting
+from partners.web.frame import PortalRequest, cursor_of, portal_page, portal_router
+from partners.web.navigation import NavItem, leads_to
+from settlement.books.domain import MoneyPostingCode
 from settlement.exports.files import csv_answer, xlsx_answer
 from settlement.payouts.read import own_payout_page
 from settlement.statements.domain import StatementStatus
@@ -31,7 +31,7 @@ _SCOPE = "statements:read"
 
 STATEMENTS_ON_A_PAGE, LINES_ON_A_PAGE = 24, 50
 
-PLACE = Place(
+PLACE = NavItem(
     path="/partner/statements",
     icon="finance",
     name=Text("账单", "Statements"),
@@ -50,18 +50,18 @@ STATUS: dict[StatementStatus, tuple[Text, str]] = {
 
 TABS: dict[str, StatementStatus] = {str(status): status for status in STATUS}
 
-LINE_WORDS: dict[PostingCode, Text] = {
-    PostingCode.BENEFIT_ON_ISSUE: Text("兑换", "Redeemed"),
-    PostingCode.BENEFIT_ON_ISSUE_REVERSED: Text("兑换冲销", "Redemption reversed"),
-    PostingCode.BENEFIT_ON_USE: Text("核销", "Used"),
-    PostingCode.BENEFIT_ON_USE_REVERSED: Text("核销冲销", "Use reversed"),
-    PostingCode.DEALER_SHARE: Text("经销商分摊", "The dealer's share"),
-    PostingCode.DEALER_SHARE_REVERSED: Text("经销商分摊冲销", "The dealer's share reversed"),
-    PostingCode.PARTNER_SHARE: Text("贵公司分摊", "Your share"),
-    PostingCode.PARTNER_SHARE_REVERSED: Text("贵公司分摊冲销", "Your share reversed"),
-    PostingCode.COMMISSION: Text("佣金", "Commission"),
-    PostingCode.COMMISSION_REVERSED: Text("佣金冲销", "Commission reversed"),
-    PostingCode.POINTS_GRANTED: Text("发放积分", "Points granted"),
+LINE_WORDS: dict[MoneyPostingCode, Text] = {
+    MoneyPostingCode.BENEFIT_ON_ISSUE: Text("兑换", "Redeemed"),
+    MoneyPostingCode.BENEFIT_ON_ISSUE_REVERSED: Text("兑换冲销", "Redemption reversed"),
+    MoneyPostingCode.BENEFIT_ON_USE: Text("核销", "Used"),
+    MoneyPostingCode.BENEFIT_ON_USE_REVERSED: Text("核销冲销", "Use reversed"),
+    MoneyPostingCode.DEALER_SHARE: Text("经销商分摊", "The dealer's share"),
+    MoneyPostingCode.DEALER_SHARE_REVERSED: Text("经销商分摊冲销", "The dealer's share reversed"),
+    MoneyPostingCode.PARTNER_SHARE: Text("贵公司分摊", "Your share"),
+    MoneyPostingCode.PARTNER_SHARE_REVERSED: Text("贵公司分摊冲销", "Your share reversed"),
+    MoneyPostingCode.COMMISSION: Text("佣金", "Commission"),
+    MoneyPostingCode.COMMISSION_REVERSED: Text("佣金冲销", "Commission reversed"),
+    MoneyPostingCode.POINTS_GRANTED: Text("发放积分", "Points granted"),
 }
 
 
@@ -71,7 +71,9 @@ def routes() -> list[Router]:
 
 
 @get(PLACE.path, opt=leads_to(PLACE))
-async def statements(request: HttpRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]) -> Page:
+async def statements(
+    request: PortalRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]
+) -> PageTemplate:
     """List the statements, the newest period first."""
     partner = await acting(me, _SCOPE)
     tab = request.query_params.get("status", "")
@@ -92,11 +94,11 @@ async def statements(request: HttpRequest, me: NamedDependency[SignedIn], cursor
 @get("/partner/statements/{statement_id:str}")
 async def statement(
     statement_id: FromPath[str],
-    request: HttpRequest,
+    request: PortalRequest,
     me: NamedDependency[SignedIn],
     cursors: NamedDependency[Cursors],
     settings: NamedDependency[Settings],
-) -> Page:
+) -> PageTemplate:
     """Show how a statement's total comes about, its lines, and what was paid."""
     partner = await acting(me, _SCOPE)
     shown = await find_own(partner.partner_id, path_id(statement_id))
@@ -120,7 +122,7 @@ async def statement(
 @get("/partner/statements/{statement_id:str}/lines.csv")
 async def csv(
     statement_id: FromPath[str],
-    request: HttpRequest,
+    request: PortalRequest,
     me: NamedDependency[SignedIn],
     settings: NamedDependency[Settings],
 ) -> Stream:
@@ -132,7 +134,7 @@ async def csv(
 @get("/partner/statements/{statement_id:str}/lines.xlsx")
 async def xlsx(
     statement_id: FromPath[str],
-    request: HttpRequest,
+    request: PortalRequest,
     me: NamedDependency[SignedIn],
     settings: NamedDependency[Settings],
 ) -> Stream:
@@ -141,7 +143,7 @@ async def xlsx(
     return await xlsx_answer(shown, page_language(request), settings.calendar.zone)
 
 
-def _words(request: HttpRequest) -> dict[str, Any]:
+def _words(request: PortalRequest) -> dict[str, Any]:
     language = page_language(request)
 
     def period(statement: PartnerStatementView) -> str:

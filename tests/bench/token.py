@@ -8,7 +8,7 @@ from typing import Any
 from litestar import Request, get
 
 from marketplace.sandbox.middleware import SandboxMiddleware
-from partners.oauth.callers import partner_caller
+from partners.oauth.access.callers import partner_caller
 from tests.bench.books import only
 from tests.bench.counter import access_token
 from tests.bench.plan import HOST, Measured, Plan, Product

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from benefits.offers.domain import Content, Price
+from benefits.offers.domain import OfferContent, Price
 from benefits.points.domain import expiry_day
 from benefits.settings import BenefitsSettings
 from marketplace.kernel.clock import Clock
@@ -17,8 +17,8 @@ from marketplace.kernel.text import Text
 from marketplace.platform.postgres.database import DB, columns, unit_of_work
 from partners.contracts.terms import load_terms
 from partners.fields import SCENARIOS
-from partners.oauth.clients import register_client
-from partners.oauth.schemas import ClientInput
+from partners.oauth.clients.clients import register_client
+from partners.oauth.clients.schemas import ClientInput
 from tests.bench.server import SETTINGS, Stage
 from tests.support import today
 from tests.support.world import World
@@ -127,7 +127,7 @@ async def write_offers(world: World, count: int) -> list[UUID]:
     """Put offers on sale, one through the use cases and the others as copies of its rows with other titles."""
     first = await world.offer(points=PRICE, stock=UNITS, per_member=PER_MEMBER)
     content = msgspec.convert(
-        await DB.fetchval("SELECT content FROM offer_revision WHERE offer_id = $1", first), Content
+        await DB.fetchval("SELECT content FROM offer_revision WHERE offer_id = $1", first), OfferContent
     )
     name = (await load_terms([world.partner_id]))[world.partner_id].name
     ids, rows = [first], []
@@ -166,7 +166,7 @@ SELECT new.id, s.slice, s.initial, s.remaining, s.held, s.sold FROM new, stock s
 """
 
 
-def _varied(content: Content, number: int, dice: random.Random) -> Content:
+def _varied(content: OfferContent, number: int, dice: random.Random) -> OfferContent:
     scenario = list(SCENARIOS)[number % len(SCENARIOS)]
     chinese, english = dice.choice(_LODGINGS) if scenario == "lodging" else _THINGS[scenario]
     place = dice.choice(_PLACES)

@@ -12,7 +12,6 @@ from litestar.types import ControllerRouterHandler
 
 from benefits.members.resolve import MemberCaller
 from benefits.offers.api import Query
-from benefits.offers.domain import Scenario
 from benefits.offers.listing import Listing
 from benefits.offers.schemas import OfferView
 from benefits.redemptions.schemas import (
@@ -24,11 +23,12 @@ from benefits.redemptions.schemas import (
     VoucherUseInput,
     VoucherVerifyInput,
 )
+from marketplace.kernel.scenarios import Scenario
 from marketplace.kernel.text import Text
 from marketplace.platform.http.idempotency import IdempotencyKey, Outcome
 from marketplace.platform.http.paging import DEFAULT_LIMIT, CursorText, Limit, Page
 from marketplace.platform.http.problems import HttpRequest
-from partners.oauth.callers import PartnerCaller
+from partners.oauth.access.callers import PartnerCaller
 from tests.bench.rowlocks import row_locks
 
 _ID = UUID("019e0000-0000-7000-8000-000000000001")

@@ -16,9 +16,9 @@ from marketplace.platform.http.bodies import Body
 from marketplace.platform.validation.fitting import Fitting, fit
 from marketplace.platform.validation.misfits import unwrapped
 from marketplace.settings import Settings
-from partners.oauth.registration import Metadata
+from partners.oauth.clients.registration import Metadata
 from partners.onboarding.schemas import ApplicationInput
-from tests.support.sellers import application_json
+from tests.support.partner_fixtures import application_json
 from tests.support.world import offer_json
 
 HIDDEN = "\u202eab"

@@ -16,11 +16,12 @@ from benefits.offers.catalogue import any_offer, in_status
 from marketplace.app import create_app
 from marketplace.kernel.refusals import NotFound
 from marketplace.platform.http import identity
-from marketplace.platform.postgres.database import DB, in_place
+from marketplace.platform.postgres.database import DB, using_database
 from marketplace.platform.runtime.database_server import with_database
 from marketplace.sandbox import context
 from marketplace.settings import Settings
-from partners.oauth import callers, gate, registration
+from partners.oauth.access import callers, client_cache
+from partners.oauth.clients import registration
 from partners.oauth.domain import AT_THE_COUNTER, OEM_SCOPES, PARTNER_SCOPES
 from partners.onboarding import requirement_api
 from partners.staff import api as staff_api
@@ -28,10 +29,21 @@ from partners.webhooks import api as webhooks_api
 from partners.webhooks import deliveries
 from settlement.statements import api as statements_api
 from settlement.statements.statements import find
-from tests.support.matrix import ADDED, EVERY, Asker, Digest, Operation, Row, changed, names_things, operations, said
-from tests.support.matrix_rows import ROWS
-from tests.support.matrix_world import MatrixWorld, matrix_world
 from tests.support.partners import bearer
+from tests.support.tenancy_matrix import (
+    ADDED,
+    EVERY,
+    Asker,
+    Digest,
+    Operation,
+    Row,
+    changed,
+    names_things,
+    operations,
+    said,
+)
+from tests.support.tenancy_matrix_rows import ROWS
+from tests.support.tenancy_matrix_world import MatrixWorld, matrix_world
 
 pytestmark = pytest.mark.xdist_group("matrix")
 
@@ -64,7 +76,9 @@ def digest() -> Digest:
 
 def test_every_operation_has_its_row_and_every_row_its_operation(described: dict[str, Operation]) -> None:
     rows = Counter(row.operation for row in ROWS)
-    assert set(described) - set(rows) == set(), "operations without a row: add them to tests/support/matrix_rows.py"
+    assert set(described) - set(rows) == set(), (
+        "operations without a row: add them to tests/support/tenancy_matrix_rows.py"
+    )
     assert set(rows) - set(described) == set(), "rows without an operation"
     assert max(rows.values()) == 1
 
@@ -99,7 +113,7 @@ class Cases:
         found = await self.digest.take()
         if self.row.who == "sandbox":
             for one in self.world.api.app.state.sandboxes._open.values():
-                with in_place(one.place):
+                with using_database(one.place):
                     found += [(f"{one.partner_id} {name}", *mark) for name, *mark in await self.digest.take()]
         return found
 
@@ -325,13 +339,13 @@ async def _believe(*_: Any) -> None: ...
 
 
 def _revoked_goes_on(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(gate, "is_known", lambda *_: True)
+    patch.setattr(client_cache, "is_known", lambda *_: True)
 
 
 def _disabled_goes_on(patch: pytest.MonkeyPatch) -> None:
-    known = gate.grant_of
+    known = client_cache.grant_of
     every = {"person_scopes": frozenset(PARTNER_SCOPES), "revoked": False}
-    patch.setattr(gate, "grant_of", lambda row: msgspec.structs.replace(known(row), **every))
+    patch.setattr(client_cache, "grant_of", lambda row: msgspec.structs.replace(known(row), **every))
 
 
 def _written_in_a_sandbox(patch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from marketplace.app import create_app
 from marketplace.settings import Settings
-from partners.oauth.callers import PartnerCaller
+from partners.oauth.access.callers import PartnerCaller
 
 WITHOUT = {
     "list_event_types": "what there is, for everybody",

@@ -10,7 +10,7 @@ from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.flow import Partner, good
-from tests.support.sellers import application_json
+from tests.support.partner_fixtures import application_json
 from tests.support.world import offer_json
 
 pytestmark = pytest.mark.xdist_group("what_comes_in")

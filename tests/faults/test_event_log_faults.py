@@ -14,7 +14,7 @@ import pytest
 
 from marketplace.platform.eventlog import events
 from marketplace.platform.eventlog.events import StoredEvent, catch_up, run_consumers
-from marketplace.platform.postgres.connection_errors import is_away
+from marketplace.platform.postgres.connection_errors import is_connection_lost
 from marketplace.platform.postgres.database import DB, UnitOfWork
 from tests.support.log import Collector, count_up, make_things, what_is_wrong
 
@@ -119,7 +119,7 @@ async def test_writers_may_die_too(things: list[UUID], dice: random.Random, soak
             try:
                 await count_up(things, dice.randrange(2**32), 1)
             except Exception as error:
-                if not is_away(error):
+                if not is_connection_lost(error):
                     raise
 
     async def chaos(done: asyncio.Event) -> int:

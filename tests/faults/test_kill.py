@@ -11,7 +11,7 @@ from marketplace.platform.eventlog.events import tick
 from marketplace.platform.postgres.database import DB
 from settlement.invariants import INVARIANTS
 from tests.support.installation import Installation, installation
-from tests.support.shoppers import Shoppers, against_the_books
+from tests.support.load_members import Shoppers, against_the_books
 from tests.support.world import breaches
 
 pytestmark = pytest.mark.xdist_group("demo")  # whole installations: one at a time

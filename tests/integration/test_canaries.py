@@ -35,13 +35,13 @@ from partners.staff.second_factor import code_at
 from partners.webhooks import api as webhooks_api
 from partners.webhooks import deliveries
 from partners.webhooks.catalogue import catalogue_of
-from partners.webhooks.consumer import Announcer
+from partners.webhooks.consumer import WebhookPublisher
 from partners.webhooks.send import Sender
-from tests.support.matrix import Asker, Row, operations
-from tests.support.matrix_rows import ROWS
-from tests.support.matrix_world import CANARIES, MatrixWorld, matrix_world
 from tests.support.portal import PASSWORD, Portal, link_in, post_office
 from tests.support.receiver import Receiver, receiving
+from tests.support.tenancy_matrix import Asker, Row, operations
+from tests.support.tenancy_matrix_rows import ROWS
+from tests.support.tenancy_matrix_world import CANARIES, MatrixWorld, matrix_world
 
 pytestmark = pytest.mark.xdist_group("matrix")
 
@@ -190,7 +190,7 @@ async def _one_row(world: MatrixWorld, row: Row, asker: Asker) -> None:
 
 
 async def _told(world: MatrixWorld, settings: Settings, receiver: Receiver) -> None:
-    announcer = Announcer(catalogue_of(settings.packages), settings.keys)
+    announcer = WebhookPublisher(catalogue_of(settings.packages), settings.keys)
     await catch_up(announcer)
     allowed = Outbound.of(msgspec.structs.replace(settings, outbound_allow="127.0.0.0/8"))
     sender = Sender(allowed, settings.keys, world.clock, luck=lambda: 0.0)

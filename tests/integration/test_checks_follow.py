@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from benefits.invariants import ALL
-from benefits.offers.sold import NAME, Sold
+from benefits.offers.sold_projection import NAME, Sold
 from marketplace.kernel.clock import Clock
 from marketplace.platform.eventlog import audit
 from marketplace.platform.eventlog.events import StoredEvent, catch_up, consume, tick

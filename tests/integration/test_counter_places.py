@@ -9,7 +9,7 @@ import pytest
 
 from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
-from partners.oauth.callers import PartnerCaller
+from partners.oauth.access.callers import PartnerCaller
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.authorizing import integrator, tokens_for
 from tests.support.flow import Partner, bearer, good

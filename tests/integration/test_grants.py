@@ -23,7 +23,7 @@ from settlement.books.post import post
 from tests.support.agreements import agree
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.flow import Partner, good, oem
-from tests.support.sellers import contract_json
+from tests.support.partner_fixtures import contract_json
 from tests.support.world import breaches
 
 pytestmark = pytest.mark.dates

@@ -11,7 +11,7 @@ from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from tests.support import today
 from tests.support.app import Api, running_app
-from tests.support.busy_month import let_it_happen
+from tests.support.busy_month_scenario import let_it_happen
 
 GET, CHECK = "/v1/admin/invariants", "/v1/admin/invariants/check"
 

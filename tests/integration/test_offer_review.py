@@ -4,7 +4,7 @@ from marketplace.settings import Settings
 from tests.support.agreements import agree
 from tests.support.app import fresh_key, running_app
 from tests.support.flow import PARTNER_SCOPES, Partner, bearer, good
-from tests.support.sellers import application_json, contract_json
+from tests.support.partner_fixtures import application_json, contract_json
 from tests.support.world import offer_json
 
 

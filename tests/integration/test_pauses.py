@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from marketplace.platform.outbound.guard import Outbound, OutboundError, Reason
-from marketplace.platform.runtime.sleep import pause
+from marketplace.platform.runtime.sleep import interruptible_sleep
 
 
 async def _fail() -> None:
@@ -22,7 +22,7 @@ async def _meet_a_failure() -> None:
 async def _rest() -> bool:
     """Come to rest after a failure and return whether what comes after it is reached."""
     await _meet_a_failure()
-    await pause(asyncio.Event(), 0.01)
+    await interruptible_sleep(asyncio.Event(), 0.01)
     return True
 
 
@@ -44,15 +44,15 @@ async def test_a_failure_before_it_does_not_end_what_waits() -> None:
 
 async def test_a_pause_ends_early_when_it_is_to_stop_and_at_once_when_it_is_none() -> None:
     stop = asyncio.Event()
-    resting = asyncio.create_task(pause(stop, 60))
-    await pause(asyncio.Event(), 0)
+    resting = asyncio.create_task(interruptible_sleep(stop, 60))
+    await interruptible_sleep(asyncio.Event(), 0)
     assert not resting.done()
     stop.set()
     await resting
 
 
 async def test_a_pause_can_be_cancelled() -> None:
-    resting = asyncio.create_task(pause(asyncio.Event(), 60))
+    resting = asyncio.create_task(interruptible_sleep(asyncio.Event(), 60))
     await asyncio.sleep(0)
     resting.cancel()
     with pytest.raises(asyncio.CancelledError):

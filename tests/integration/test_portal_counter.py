@@ -14,7 +14,7 @@ import pytest
 from marketplace.kernel.clock import Clock
 from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
-from partners.oauth.callers import PartnerCaller
+from partners.oauth.access.callers import PartnerCaller
 from tests.support.app import fresh_key, running_app
 from tests.support.flow import Partner, good
 from tests.support.owner import by_owner

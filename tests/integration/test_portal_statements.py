@@ -15,7 +15,7 @@ from openpyxl import load_workbook
 from marketplace.kernel.clock import Clock
 from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
-from settlement.books.domain import PostingCode
+from settlement.books.domain import MoneyPostingCode
 from settlement.web.statements_page import LINE_WORDS
 from tests.support import today
 from tests.support.app import Api, fresh_key, running_app
@@ -76,7 +76,7 @@ def text_of(page: Any) -> str:
 
 
 def test_every_kind_of_line_has_words() -> None:
-    assert set(LINE_WORDS) == set(PostingCode) - {PostingCode.PAYOUT}
+    assert set(LINE_WORDS) == set(MoneyPostingCode) - {MoneyPostingCode.PAYOUT}
 
 
 async def test_from_closed_to_paid(api: Api, owner: Portal) -> None:

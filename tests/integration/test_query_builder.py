@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from marketplace.platform.postgres import database as databases
-from marketplace.platform.postgres.database import DB, Busy, Place, in_place, unit_of_work
+from marketplace.platform.postgres.database import DB, Busy, DatabaseHandle, unit_of_work, using_database
 from marketplace.platform.postgres.migrate import create_database, migrate
 from marketplace.platform.runtime.database_server import table_rights, with_database
 from marketplace.platform.tables import InvariantSliceRow, OutgoingMailRow
@@ -74,23 +74,23 @@ async def test_whoever_finds_no_connection_is_told_so(database: str, monkeypatch
 
 
 @pytest.fixture
-async def sandbox(postgres: str, settings: Settings) -> AsyncIterator[Place]:
-    name, place = f"q{uuid4().hex[:12]}", Place(live=False)
+async def sandbox(postgres: str, settings: Settings) -> AsyncIterator[DatabaseHandle]:
+    name, place = f"q{uuid4().hex[:12]}", DatabaseHandle(live=False)
     await create_database(postgres, name)
-    with in_place(place):
+    with using_database(place):
         await migrate(with_database(postgres, name), settings.database_role, table_rights(settings))
         await DB.open(with_database(postgres, name), settings.database_role, 2)
     yield place
-    with in_place(place):
+    with using_database(place):
         await DB.close()
     connection = await asyncpg.connect(postgres)
     await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await connection.close()
 
 
-async def test_a_query_goes_to_the_database_where_its_task_works(database: str, sandbox: Place) -> None:
+async def test_a_query_goes_to_the_database_where_its_task_works(database: str, sandbox: DatabaseHandle) -> None:
     await PartnerRow.insert(a_partner(uuid4()))
-    with in_place(sandbox):
+    with using_database(sandbox):
         assert await PartnerRow.count() == 0
         async with unit_of_work():
             await PartnerRow.insert(a_partner(uuid4()), a_partner(uuid4()))

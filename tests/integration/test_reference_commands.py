@@ -20,7 +20,7 @@ from partners.onboarding.decide import admit
 from partners.onboarding.schemas import ApplicationInput
 from partners.pairwise import first_key, member_reference
 from partners.webhooks.reference_keys import current_key
-from tests.support.sellers import application_json
+from tests.support.partner_fixtures import application_json
 from tests.support.settlement import Sale, tell
 
 PARTNER = uuid7()

@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from benefits.sandbox import magic
+from benefits.sandbox import simulated_fulfilment
 from marketplace.kernel.keyring import KeyRing
 from marketplace.platform.batching import executor
 from marketplace.sandbox import instances, middleware
@@ -107,7 +107,7 @@ async def test_two_partners_sandboxes_do_not_meet(api: Api) -> None:
 
 
 async def test_magic_offers_always_end_as_they_say(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(magic, "SLOW_S", 0.3)
+    monkeypatch.setattr(simulated_fulfilment, "SLOW_S", 0.3)
     engineer = await sandboxed(api, await active_partner(api))
     offers = {one["answers"]: one["id"] for one in (await engineer.get("/v1/partner/sandbox"))["offers"]}
     assert set(offers) == {"sold_out", "insufficient_points", "slow_fulfilment", "fulfilment_failed"}

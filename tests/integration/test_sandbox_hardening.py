@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY
 
 from marketplace.platform.http.rate_limits import WINDOW_S
 from marketplace.platform.outbound import mail
-from marketplace.platform.postgres.database import DB, fresh_context, in_place
+from marketplace.platform.postgres.database import DB, fresh_context, using_database
 from marketplace.platform.postgres.migrate import create_database
 from marketplace.platform.postgres.transactions import UnitOfWork
 from marketplace.platform.runtime import workers
@@ -144,17 +144,17 @@ async def test_two_processes_open_one_new_sandbox_at_once(api: Api, dsn: str, se
             api.get("/v1/partner/sandbox", headers=engineer.headers), other.of(partner_id)
         )
         assert here.status_code == 200
-        with in_place(there.place):
+        with using_database(there.place):
             assert await DB.fetchval("SELECT count(*) FROM sandbox_state") == 1
             assert await DB.fetchval("SELECT count(*) FROM member") == 4
             assert await DB.fetchval("SELECT count(*) FROM offer") == 4
         # The clock that is moved here is seen there with the next request, and never goes back.
         await engineer.post("/v1/partner/sandbox/clock", {"days": 2})
-        with in_place(there.place):
+        with using_database(there.place):
             await there._look_at_the_clock()
         assert there.clock.offset == timedelta(days=2)
         there.clock.offset = timedelta(days=5)
-        with in_place(there.place):
+        with using_database(there.place):
             await there._look_at_the_clock()
         assert there.clock.offset == timedelta(days=5)
     finally:
@@ -237,13 +237,13 @@ async def test_a_sandbox_sends_no_mail(api: Api, monkeypatch: pytest.MonkeyPatch
     await engineer.post("/v1/partner/staff", invited)
     opened = api.app.state.sandboxes._open[UUID(partner_id)]
     for _ in range(100):
-        with in_place(opened.place):
+        with using_database(opened.place):
             waiting = await DB.fetch("SELECT status, tries FROM outgoing_mail")
         if waiting:
             break
         await asyncio.sleep(0.05)
     await asyncio.sleep(1.5)
-    with in_place(opened.place):
+    with using_database(opened.place):
         waiting = await DB.fetch("SELECT status, tries FROM outgoing_mail")
     assert [tuple(row) for row in waiting] == [("waiting", 0)]
     assert begun == []

@@ -13,10 +13,10 @@ from click.testing import CliRunner
 from marketplace.cli import main
 from marketplace.kernel.keyring import KeyRing, Lasting, Purpose
 from marketplace.platform.encryption.key_rotation import UnreadableSecretsError, rotate_everything
-from marketplace.platform.encryption.secret_keys import Place, lasting_keys, places
+from marketplace.platform.encryption.secret_keys import EncryptedColumn, encrypted_columns, lasting_keys
 from marketplace.platform.runtime.database_server import with_database
 from marketplace.settings import Settings, SettingsError
-from partners.oauth.keys import PURPOSE as SIGNING_KEY
+from partners.oauth.server.keys import PURPOSE as SIGNING_KEY
 from partners.pairwise import first_key, subject_reference
 from tests.support.app import fresh_key, running_app
 from tests.support.keyed import installed, start, with_keys
@@ -89,7 +89,7 @@ async def fill(connection: asyncpg.Connection, settings: Settings, ring: KeyRing
     """Put a row with a ciphertext into each of the places; return what is in each."""
     await connection.execute("SET session_replication_role = replica")  # no foreign keys: one row of each is enough
     put = {}
-    for place in places(settings):
+    for place in encrypted_columns(settings):
         if place.table == "lasting_key":
             continue
         await drop_checks(connection, place.table)
@@ -123,7 +123,7 @@ VALUES = {
 }  # fmt: skip
 
 
-async def stored(connection: asyncpg.Connection, place: Place) -> list[bytes]:
+async def stored(connection: asyncpg.Connection, place: EncryptedColumn) -> list[bytes]:
     rows = await connection.fetch(
         f'SELECT "{place.column}" AS v FROM "{place.table}" WHERE "{place.column}" IS NOT NULL'
     )
@@ -137,7 +137,7 @@ async def test_the_command_reaches_every_column_and_then_the_old_key_may_go(
     put = await fill(connection, house, house.keys)
     rotating = with_keys(house, NEXT, house.secret_key)
     await start(rotating)
-    for place in places(house):  # nothing is lost before the command
+    for place in encrypted_columns(house):  # nothing is lost before the command
         for sealed in await stored(connection, place):
             assert rotating.keys.decrypt(place.purpose, sealed)
     for name in ("MODE", "SECRET_KEY", "BASE_URL"):
@@ -149,7 +149,7 @@ async def test_the_command_reaches_every_column_and_then_the_old_key_may_go(
     assert "Encrypted values: " in said.stderr
     assert "remove MARKETPLACE_SECRET_KEYS_OLD" in " ".join(said.stdout.split())
     alone = with_keys(house, NEXT)
-    for place in places(house):
+    for place in encrypted_columns(house):
         found = [alone.keys.decrypt(place.purpose, sealed) for sealed in await stored(connection, place)]
         if place.table != "lasting_key":
             assert put[str(place)] in found, place
@@ -163,7 +163,7 @@ async def test_the_command_reaches_every_column_and_then_the_old_key_may_go(
 
 async def test_many_rows_in_batches_and_what_was_done_is_left_alone(house: Settings) -> None:
     rotating = with_keys(house, NEXT, house.secret_key)
-    (mail,) = [place for place in places(house) if place.table == "outgoing_mail"]
+    (mail,) = [place for place in encrypted_columns(house) if place.table == "outgoing_mail"]
     connection = await asyncpg.connect(house.database_url)
     await fill(connection, house, house.keys)
     (old,) = await stored(connection, mail)
@@ -205,7 +205,7 @@ def everywhere(kind: type[T]) -> list[T]:
 
 
 async def test_every_column_with_ciphertexts_is_one_that_the_command_reaches(house: Settings) -> None:
-    reached = {str(place) for place in places(house)}
+    reached = {str(place) for place in encrypted_columns(house)}
     connection = await asyncpg.connect(house.database_url)
     rows = await connection.fetch(
         "SELECT table_name || '.' || column_name AS name FROM information_schema.columns"

@@ -233,12 +233,12 @@ async def test_one_at_a_time_and_others_are_told_to_come_again(monkeypatch: pyte
     going, most = 0, 0
     done = asyncio.Event()
 
-    async def slowly(_: bytes) -> child.Answer:
+    async def slowly(_: bytes) -> child.ChildReply:
         nonlocal going, most
         going, most = going + 1, max(most, going + 1)
         await done.wait()
         going -= 1
-        return child.Answer(table=Table(format="xlsx", rows=[]))
+        return child.ChildReply(table=Table(format="xlsx", rows=[]))
 
     monkeypatch.setattr(reader, "_in_child", slowly)
     monkeypatch.setattr(reader, "WAIT_S", 0.2)

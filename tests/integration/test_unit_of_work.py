@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from piccolo.engine.postgres import PostgresTransaction  # noqa: TID251 - the broken variant that these tests must catch
 
-from marketplace.platform.postgres.connection_errors import is_away
+from marketplace.platform.postgres.connection_errors import is_connection_lost
 from marketplace.platform.postgres.database import DB, TransactionMisuseError, UnitOfWork, unit_of_work
 from tests.support.proxy import Cut, proxied
 
@@ -150,7 +150,7 @@ async def test_a_connection_lost_at_commit_is_told_as_that_and_leaves_the_pool_w
                 async with work:
                     await work.execute("INSERT INTO parent VALUES ($1)", number)
             assert work.in_doubt
-            assert is_away(told.value)
+            assert is_connection_lost(told.value)
         assert await _pool_is_whole()
         assert await DB.fetchval("SELECT array_agg(id ORDER BY id) FROM parent") == [1, 3, 5]
         await DB.close()
@@ -170,7 +170,7 @@ async def test_the_first_error_counts_when_the_connection_is_lost_on_the_way(tab
             async with DB.pool.acquire() as other:
                 await other.execute("SELECT pg_terminate_backend($1)", pid)
             await work.execute("SELECT 1")
-    assert is_away(told.value)
+    assert is_connection_lost(told.value)
     assert not work.in_doubt
     assert await _pool_is_whole()
 
@@ -191,16 +191,16 @@ async def test_a_commit_stays_a_commit_when_the_connection_dies_on_its_way_back(
 
 def test_what_counts_as_away() -> None:
     """A database that is gone for now; neither misuse nor a missing file of our own."""
-    assert is_away(asyncpg.CannotConnectNowError("the database system is starting up"))
-    assert is_away(asyncpg.InterfaceError("connection is closed"))
-    assert is_away(ExceptionGroup("", [asyncpg.AdminShutdownError("terminating")]))
-    assert not is_away(asyncpg.InterfaceError("cannot perform operation: another operation is in progress"))
-    assert not is_away(asyncpg.DataError("invalid input"))
-    assert not is_away(asyncpg.UniqueViolationError("key"))
-    assert not is_away(FileNotFoundError(2, "No such file or directory"))
+    assert is_connection_lost(asyncpg.CannotConnectNowError("the database system is starting up"))
+    assert is_connection_lost(asyncpg.InterfaceError("connection is closed"))
+    assert is_connection_lost(ExceptionGroup("", [asyncpg.AdminShutdownError("terminating")]))
+    assert not is_connection_lost(asyncpg.InterfaceError("cannot perform operation: another operation is in progress"))
+    assert not is_connection_lost(asyncpg.DataError("invalid input"))
+    assert not is_connection_lost(asyncpg.UniqueViolationError("key"))
+    assert not is_connection_lost(FileNotFoundError(2, "No such file or directory"))
 
 
 async def test_no_server_counts_as_away() -> None:
     with pytest.raises(OSError, match="No such file") as told:
         await asyncpg.connect("postgresql://postgres@/x?host=/nowhere")
-    assert is_away(told.value)
+    assert is_connection_lost(told.value)

@@ -11,7 +11,7 @@ from benefits.members.resolve import upsert
 from benefits.members.schemas import MemberInput
 from benefits.offers.supply import add_codes
 from benefits.points.commands import new_gift
-from benefits.points.domain import PostingCode
+from benefits.points.domain import PointsPostingCode
 from benefits.redemptions.commands import new_request
 from benefits.web.views import MOVEMENT_NAMES
 from marketplace.kernel.clock import Clock
@@ -53,7 +53,7 @@ async def shop(dsn: str, tmp_path: Path, clock: Clock) -> AsyncIterator[Shop]:
 
 
 def test_every_kind_of_movement_has_a_name() -> None:
-    assert set(MOVEMENT_NAMES) == {code.value for code in PostingCode}
+    assert set(MOVEMENT_NAMES) == {code.value for code in PointsPostingCode}
 
 
 async def test_holds_and_gifts_are_told_among_the_movements(shop: Shop) -> None:

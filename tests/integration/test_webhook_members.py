@@ -12,7 +12,7 @@ from marketplace.settings import Settings
 from partners.pairwise import first_key, member_reference
 from partners.webhooks import consumer
 from partners.webhooks.catalogue import catalogue_of
-from partners.webhooks.consumer import Announcer
+from partners.webhooks.consumer import WebhookPublisher
 from partners.webhooks.reference_keys import member_of, rotate_reference_key
 from tests.support.world import World
 
@@ -24,7 +24,7 @@ async def test_a_redemption_names_its_member_by_reference_only(database: str, se
     members = await world.members(3, points=1000)
     for member in (*members, members[0]):
         await desk.submit(world.request(member, offer))
-    announcer = Announcer(catalogue_of(settings.packages), settings.keys)
+    announcer = WebhookPublisher(catalogue_of(settings.packages), settings.keys)
     await catch_up(announcer)
     rows = await DB.fetch("SELECT partner_id, body FROM partner_event WHERE type = 'redemption.issued' ORDER BY seq")
     told = [json.loads(row["body"])["data"] for row in rows]
@@ -51,7 +51,7 @@ class Two:
         self.worlds = [await World(self.settings, self.clock).open() for _ in range(2)]
         self.offers = [await world.offer() for world in self.worlds]
         self.members = await self.worlds[0].members(2, points=5000)
-        self.announcer = Announcer(catalogue_of(self.settings.packages), self.settings.keys)
+        self.announcer = WebhookPublisher(catalogue_of(self.settings.packages), self.settings.keys)
         return self
 
     async def references(self) -> list[list[str]]:

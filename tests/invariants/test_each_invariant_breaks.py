@@ -18,7 +18,7 @@ from marketplace.platform.postgres.database import DB
 from marketplace.platform.runtime.database_server import with_database
 from marketplace.platform.runtime.packages import load_packages
 from marketplace.settings import Settings
-from tests.support.busy_month import let_it_happen
+from tests.support.busy_month_scenario import let_it_happen
 from tests.support.today import sql_now
 
 WALLET = "wallet = lots = postings, held = open holds"

@@ -23,8 +23,8 @@ from tests.support.app import Api, fresh_key
 from tests.support.browsing import ARGUMENTS, IN_REACH, SIZES, fits, person
 from tests.support.chromium import chromium
 from tests.support.flow import good
+from tests.support.partner_fixtures import application_json
 from tests.support.portal import Portal
-from tests.support.sellers import application_json
 from tests.support.shop import Shop
 from tests.support.tokens import Issuer
 

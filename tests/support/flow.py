@@ -7,7 +7,7 @@ import httpx
 
 from tests.support.agreements import agree
 from tests.support.app import Api, fresh_key
-from tests.support.sellers import application_json, contract_json
+from tests.support.partner_fixtures import application_json, contract_json
 from tests.support.world import offer_json
 
 PARTNER_SCOPES = [

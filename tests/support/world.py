@@ -14,14 +14,13 @@ from benefits.invariants import ALL
 from benefits.members.resolve import upsert
 from benefits.members.schemas import MemberInput
 from benefits.offers.cache import OfferCache
-from benefits.offers.register import Rules as OfferRules
-from benefits.offers.register import register, take_step
+from benefits.offers.register import OfferRules, register, take_step
 from benefits.offers.schemas import OfferInput
 from benefits.points.commands import new_credit
 from benefits.points.schemas import EarningInput, EarningResult, EarningResults
 from benefits.redemptions.commands import Redeem, new_redeem
 from benefits.redemptions.schemas import RedemptionInput
-from benefits.rules import Rules
+from benefits.rules import PointsRules
 from benefits.settings import BenefitsSettings
 from marketplace.kernel.clock import Clock
 from marketplace.platform.batching.executor import BatchExecutor
@@ -29,7 +28,7 @@ from marketplace.platform.http.idempotency import Outcome
 from marketplace.platform.invariants.checks import Invariant
 from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
-from tests.support.sellers import active_partner
+from tests.support.partner_fixtures import active_partner
 
 
 class World:
@@ -39,7 +38,7 @@ class World:
         self.settings = settings
         self.clock = clock
         self.calendar = settings.calendar
-        self.rules = Rules.of(settings)
+        self.rules = PointsRules.of(settings)
         self.offer_rules = OfferRules(self.calendar, settings.currency, settings.of(BenefitsSettings).stock_slices)
         self.partner_id: UUID
 

@@ -9,16 +9,16 @@ from litestar.datastructures import Cookie, ResponseHeader
 from litestar.types import Receive
 
 from marketplace.platform.http.requests import StrictRequest
-from marketplace.platform.http.responses import Answer
+from marketplace.platform.http.responses import RawResponse
 
 LIMIT = 20
 
 
 @post("/taken", status_code=200)
-async def taken(request: Request[Any, Any, Any]) -> Answer:
+async def taken(request: Request[Any, Any, Any]) -> RawResponse:
     body = await request.body()
     assert body == await request.body(), "a body can be asked for again"
-    return Answer(body, 200, "text/plain")
+    return RawResponse(body, 200, "text/plain")
 
 
 async def ask(app: Litestar, pieces: Sequence[bytes], length: str | None) -> tuple[int, bytes, int]:
@@ -116,4 +116,4 @@ async def test_an_answer_is_what_the_framework_would_send(route: dict[str, Any])
 
     body = '{"名": 1}'.encode()
     plain = Response(body, status_code=409, media_type="application/problem+json", **named)
-    assert await sent(Answer(body, 409, "application/problem+json", **named)) == await sent(plain)
+    assert await sent(RawResponse(body, 409, "application/problem+json", **named)) == await sent(plain)

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-LOOK = "from tests.support.one_runner import pytest_runtest_makereport"
+LOOK = "from tests.support.anyio_runner_guard import pytest_runtest_makereport"
 
 CONFTEST = f"""
 import pytest

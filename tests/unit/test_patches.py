@@ -9,7 +9,7 @@ from marketplace.kernel.refusals import InvalidFields
 from marketplace.platform.http.etags import ANY, IfMatchMissing, IfMatchWeak, editions_of
 from marketplace.platform.http.merge_patch import merged, patched
 from partners.fields import Name
-from partners.onboarding.schemas import Coordinates, LocationContent
+from partners.locations.schemas import Coordinates, LocationContent
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from benefits.points.domain import (
     LotPart,
     OverdrawnError,
-    PostingCode,
+    PointsPostingCode,
     Wallet,
     expire_due,
     expiry_day,
@@ -82,7 +82,7 @@ def test_where_points_come_back_to(
 
 def test_a_reversal_undone_twice_is_the_posting_again() -> None:
     (posting,) = spend(wallet({DEC: 10}), 10, DEED, PARTNER, NOW)
-    back = posting.reverse(UNDOING, PostingCode.CANCELLATION, NOW)
+    back = posting.reverse(UNDOING, PointsPostingCode.CANCELLATION, NOW)
     assert (back.source, back.destination) == (posting.destination, posting.source)
     assert (back.points, back.expires_on, back.counterparty) == (10, DEC, PARTNER)
 

@@ -11,8 +11,8 @@ import pytest
 
 from marketplace.kernel.money import in_units
 from marketplace.kernel.text import Text
-from settlement.books.domain import PostingCode, postings_for
-from settlement.exports.columns import _TYPES, COLUMNS, Cell, cells, headers
+from settlement.books.domain import MoneyPostingCode, postings_for
+from settlement.exports.columns import _TYPES, COLUMNS, CellValue, cells, headers
 from settlement.exports.csv_file import csv_chunks, safe_text
 from tests.support.settlement import Sale
 
@@ -56,7 +56,7 @@ def test_amount(minor: int, expected: str) -> None:
 
 
 async def test_csv_quotes_and_keeps_numbers_bare() -> None:
-    async def rows() -> AsyncIterator[list[list[Cell]]]:
+    async def rows() -> AsyncIterator[list[list[CellValue]]]:
         yield [["a,b", 'say "hi"', Decimal("-0.05"), -5, None, datetime(2026, 10, 31, 23, 59, 59)]]  # noqa: DTZ001
         yield [["=cmd|' /C calc'!A0", "line\nbreak", Decimal("1.00"), 1, "", None]]
 
@@ -98,4 +98,4 @@ def test_a_lines_cells() -> None:
 
 
 def test_every_code_that_can_be_a_line_has_words() -> None:
-    assert set(_TYPES) == set(PostingCode) - {PostingCode.PAYOUT}
+    assert set(_TYPES) == set(MoneyPostingCode) - {MoneyPostingCode.PAYOUT}

@@ -9,7 +9,7 @@ import pytest
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.money import tax_included
-from settlement.books.domain import MoneyAccount, PostingCode, derived_id, payout_posting, period_of, postings_for
+from settlement.books.domain import MoneyAccount, MoneyPostingCode, derived_id, payout_posting, period_of, postings_for
 from tests.support.settlement import Sale
 
 SHANGHAI = Calendar(ZoneInfo("Asia/Shanghai"))
@@ -86,7 +86,7 @@ def test_derived_ids_are_uuid7_that_sort_with_their_base() -> None:
 
 def test_a_payout_takes_from_the_payable() -> None:
     posting = payout_posting(uuid7(), uuid7(), 12_900, "CNY", datetime(2026, 11, 5, tzinfo=UTC))
-    assert posting.code is PostingCode.PAYOUT
+    assert posting.code is MoneyPostingCode.PAYOUT
     assert (posting.source, posting.destination) == (MoneyAccount.PAYABLE, MoneyAccount.BANK)
     assert posting.sign == -1
 

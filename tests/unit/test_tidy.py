@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.support.tidy import complaints
+from tests.support.check_sizes import complaints
 
 
 def test_long_things_are_found() -> None:

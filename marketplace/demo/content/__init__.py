@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from marketplace.demo.world_things import DemoLocation, OfferState, Tier
+from marketplace.demo.world_things import DemoLocation, DemoTier, OfferState
 from marketplace.kernel.text import Text
 
 _FOLDER = Path(__file__).parent
@@ -40,7 +40,7 @@ class Brand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     days: int = 30
 
 
-class Applicant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DemoApplicant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A company that applied; `rejection` says why it was declined."""
 
     key: str
@@ -72,7 +72,7 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     brand: str = ""
     days: int = 60
     each: int | Literal["unlimited"] = 5
-    tiers: tuple[Tier, ...] = ()
+    tiers: tuple[DemoTier, ...] = ()
     stock: int | None = None
     opens: int = -400
     closes: int | None = None
@@ -80,7 +80,7 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     likes: float = 1.0
 
 
-class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class DemoScenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The partners and offers of one scenario of life."""
 
     brands: tuple[Brand, ...]
@@ -111,14 +111,14 @@ class Dealers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Pending(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Companies and offers that are not on sale yet."""
 
-    applicants: tuple[Applicant, ...]
+    applicants: tuple[DemoApplicant, ...]
     offers: tuple[Sheet, ...]
 
 
-Content = TypeVar("Content")
+DemoContent = TypeVar("DemoContent")
 
 
-def read_toml(path: Path, kind: type[Content]) -> Content:
+def read_toml(path: Path, kind: type[DemoContent]) -> DemoContent:
     """Return the file as `kind`. Raises ContentError."""
     try:
         return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), kind)
@@ -127,9 +127,9 @@ def read_toml(path: Path, kind: type[Content]) -> Content:
 
 
 @cache
-def scenarios() -> tuple[Scenario, ...]:
+def scenarios() -> tuple[DemoScenario, ...]:
     """Return the content of all scenarios. Raises ContentError."""
-    return tuple(read_toml(_FOLDER / f"{name}.toml", Scenario) for name in SCENARIO_FILES)
+    return tuple(read_toml(_FOLDER / f"{name}.toml", DemoScenario) for name in SCENARIO_FILES)
 
 
 @cache

@@ -9,31 +9,31 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from marketplace.platform.postgres.connection_errors import is_away
+from marketplace.platform.postgres.connection_errors import is_connection_lost
 from marketplace.platform.postgres.database import Busy, fresh_context
 
-Key = TypeVar("Key", bound=Hashable)
-Value = TypeVar("Value")
+KeyT = TypeVar("KeyT", bound=Hashable)
+ValueT = TypeVar("ValueT")
 
-Load = Callable[[Sequence[Key]], Awaitable[Mapping[Key, Value]]]
+Load = Callable[[Sequence[KeyT]], Awaitable[Mapping[KeyT, ValueT]]]
 """Return a value for each of the keys, of which none comes twice."""
 
 MOST = 100
 """Keys in one batch: callers resume as soon as they have their value, and five hundred at once hold up all others."""
 
 
-class BatchLoader(Generic[Key, Value]):
+class BatchLoader(Generic[KeyT, ValueT]):
     """The keys that wait in this process to be loaded."""
 
-    def __init__(self, load: Load[Key, Value]) -> None:
+    def __init__(self, load: Load[KeyT, ValueT]) -> None:
         self._load = load
-        self._waiting: dict[Key, list[asyncio.Future[Value]]] = {}
+        self._waiting: dict[KeyT, list[asyncio.Future[ValueT]]] = {}
         self._task: asyncio.Task[None] | None = None
 
-    async def get(self, key: Key) -> Value:
+    async def get(self, key: KeyT) -> ValueT:
         """Return the key's value, loaded after this was called. Raises what `load` raises."""
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Value] = loop.create_future()
+        answer: asyncio.Future[ValueT] = loop.create_future()
         self._waiting.setdefault(key, []).append(answer)
         if self._task is None:
             # A context of its own: the load is not the first caller's alone, and a unit of work of theirs is not ours.
@@ -49,13 +49,13 @@ class BatchLoader(Generic[Key, Value]):
         finally:
             self._task = None
 
-    async def _batch(self, waiting: Mapping[Key, Sequence["asyncio.Future[Value]"]]) -> None:
+    async def _batch(self, waiting: Mapping[KeyT, Sequence["asyncio.Future[ValueT]"]]) -> None:
         """Load a batch. One that fails is loaded key by key, so that a key that cannot be loaded fails alone."""
         try:
             found = await self._load(list(waiting))
             values = [found[key] for key in waiting]
         except Exception as error:  # noqa: BLE001 - it is raised to the callers
-            if len(waiting) > 1 and not (is_away(error) or isinstance(error, Busy)):
+            if len(waiting) > 1 and not (is_connection_lost(error) or isinstance(error, Busy)):
                 for key, answers in waiting.items():
                     await self._batch({key: answers})
                 return
@@ -68,6 +68,6 @@ class BatchLoader(Generic[Key, Value]):
                 answer.set_result(value)
 
 
-def _open(answers: Sequence["asyncio.Future[Value]"]) -> list["asyncio.Future[Value]"]:
+def _open(answers: Sequence["asyncio.Future[ValueT]"]) -> list["asyncio.Future[ValueT]"]:
     """Return those that a caller still waits for."""
     return [answer for answer in answers if not answer.done()]

@@ -19,7 +19,7 @@ from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.platform.postgres.reads import NOW, Read, read_all
 from marketplace.platform.postgres.writes import Write, Writes
 
-Row = Sequence[Any]
+RowValues = Sequence[Any]
 Found = TypeVar("Found")
 
 
@@ -53,7 +53,7 @@ class CommandRead(Source[Found], Generic[CommandT, Found]):
     def __init__(
         self,
         read: Read,
-        keys: Callable[[Sequence[CommandT]], Sequence[Row]],
+        keys: Callable[[Sequence[CommandT]], Sequence[RowValues]],
         collect: Callable[[Sequence[Any]], Found],
     ) -> None:
         """`keys` gives the keys of all the kind's commands in the batch; `collect` turns the rows into what handlers get."""
@@ -114,7 +114,7 @@ class Registry(Generic[KindT]):
         return [(kind, groups[kind.command]) for kind in self.kinds if kind.command in groups]
 
     async def read(
-        self, work: UnitOfWork, wanted: Iterable[tuple[Read, Sequence[Row]]]
+        self, work: UnitOfWork, wanted: Iterable[tuple[Read, Sequence[RowValues]]]
     ) -> tuple[dict[Read, list[Any]], datetime]:
         """Return what each read finds, all in one statement that locks in the lock order; and the database's time after it."""
         order = self.lock_order
@@ -129,7 +129,7 @@ class BatchContext:
     def __init__(self, registry: Registry[Any], now: datetime, found: Mapping[Source[Any], Any]) -> None:
         self.now = now
         self._found = found
-        self._rows: dict[Write, list[Row]] = {write: [] for write in registry.writes}
+        self._rows: dict[Write, list[RowValues]] = {write: [] for write in registry.writes}
         self._events: list[Event] = []
         self._outcomes: list[tuple[Key, Outcome]] = []
 
@@ -138,7 +138,7 @@ class BatchContext:
         found: Found = self._found[source]
         return found
 
-    def record(self, write: Write, row: Row) -> None:
+    def record(self, write: Write, row: RowValues) -> None:
         """Have the row written. A registered kind must name the write."""
         self._rows[write].append(row)
 

@@ -20,7 +20,7 @@ from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.text import Text
 from marketplace.platform.batching.second_turn import Turn, Turns
 from marketplace.platform.http.idempotency import Outcome
-from marketplace.platform.postgres.connection_errors import is_away
+from marketplace.platform.postgres.connection_errors import is_connection_lost
 from marketplace.platform.postgres.database import Busy, UnitOfWork, fresh_context, is_live
 
 BATCH_SIZE = Histogram(
@@ -180,7 +180,7 @@ class BatchExecutor(Generic[CommandT]):
                 waiting.give(DeskFull())
             raise
         except Exception as error:  # noqa: BLE001 - it is answered to its caller, who has it logged
-            if is_away(error):  # no command is to blame, and none would fare better: nobody is kept waiting
+            if is_connection_lost(error):  # no command is to blame, and none would fare better: nobody is kept waiting
                 for waiting in (*taken, *self._waiting):
                     waiting.give(error)
                 self._waiting.clear()
@@ -209,7 +209,11 @@ class BatchExecutor(Generic[CommandT]):
                     work.committed = partial(self._give, taken, decided.results)
             except Exception as error:
                 passing = isinstance(error, _PASSING)
-                if not (passing or is_away(error)) or attempt == _ATTEMPTS - 1 or (passing and attempt == _FEW):
+                if (
+                    not (passing or is_connection_lost(error))
+                    or attempt == _ATTEMPTS - 1
+                    or (passing and attempt == _FEW)
+                ):
                     raise
                 logger.warning("desk_retry", attempt=attempt, error=repr(error))
                 if not isinstance(error, TryAgainError):

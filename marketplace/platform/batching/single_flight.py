@@ -12,20 +12,20 @@ from typing import Generic, TypeVar
 
 from marketplace.platform.postgres.database import fresh_context
 
-Value = TypeVar("Value")
+ValueT = TypeVar("ValueT")
 
 
-class SingleFlight(Generic[Value]):
+class SingleFlight(Generic[ValueT]):
     """The reads under way in this process, by key."""
 
     def __init__(self) -> None:
-        self._waiting: dict[Hashable, list[asyncio.Future[Value]]] = {}
+        self._waiting: dict[Hashable, list[asyncio.Future[ValueT]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def get(self, key: Hashable, read: Callable[[], Awaitable[Value]]) -> Value:
+    async def get(self, key: Hashable, read: Callable[[], Awaitable[ValueT]]) -> ValueT:
         """Return what `read` gives, called after this was; callers that wait for the same key share it."""
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Value] = loop.create_future()
+        answer: asyncio.Future[ValueT] = loop.create_future()
         waiting = self._waiting.get(key)
         if waiting is not None:
             waiting.append(answer)
@@ -37,7 +37,7 @@ class SingleFlight(Generic[Value]):
         task.add_done_callback(self._tasks.discard)
         return await answer
 
-    async def _serve(self, key: Hashable, read: Callable[[], Awaitable[Value]]) -> None:
+    async def _serve(self, key: Hashable, read: Callable[[], Awaitable[ValueT]]) -> None:
         """Read once for all callers, again for those that came meanwhile, until nobody waits."""
         while waiting := self._waiting[key]:
             self._waiting[key] = []

@@ -9,7 +9,7 @@ import msgspec
 from marketplace.kernel.clock import WALL
 from marketplace.kernel.errors import OperatorError
 from marketplace.kernel.keyring import InsideJson, KeyRing, fingerprint
-from marketplace.platform.encryption.secret_keys import COMMAND, Place, places
+from marketplace.platform.encryption.secret_keys import COMMAND, EncryptedColumn, encrypted_columns
 from marketplace.platform.eventlog import audit
 from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.platform.postgres.database_names import database_pattern
@@ -25,7 +25,7 @@ class UnreadableSecretsError(OperatorError):
     """Something is encrypted under a key that the ring does not have; the message says where."""
 
 
-class Rotation(msgspec.Struct):
+class KeyRotation(msgspec.Struct):
     """What a run has done."""
 
     seen: int = 0
@@ -41,7 +41,7 @@ async def rotate_everything(settings: Settings) -> str:
     with database_server(settings) as server_dsn:
         (_, owner), _ = await prepare(settings, server_dsn)
         databases = [*await _sandboxes(owner), owner]
-        done = Rotation()
+        done = KeyRotation()
         total = sum([await _count(dsn, settings) for dsn in databases])
         with progress("Encrypted values", total) as tell:
             for dsn in databases:
@@ -95,7 +95,7 @@ async def _forget_old(dsn: str, ring: KeyRing, *, live: bool, changed: int) -> N
 
 
 async def rotate(
-    connection: asyncpg.Connection, settings: Settings, done: Rotation, report: Callable[[], None]
+    connection: asyncpg.Connection, settings: Settings, done: KeyRotation, report: Callable[[], None]
 ) -> None:
     """Encrypt whatever is stored in the database to the present key, in batches; run again it goes on with what is left.
 
@@ -105,17 +105,17 @@ async def rotate(
         await _rotate_column(connection, settings.keys, place, done, report)
 
 
-async def _there(connection: asyncpg.Connection, settings: Settings) -> list[Place]:
+async def _there(connection: asyncpg.Connection, settings: Settings) -> list[EncryptedColumn]:
     """Return the columns that the database has: a sandbox that nobody opened since an upgrade lacks the newest."""
     rows = await connection.fetch(
         "SELECT table_name || '.' || column_name AS name FROM information_schema.columns WHERE table_schema = 'public'"
     )
     known = {row["name"] for row in rows}
-    return [place for place in places(settings) if str(place) in known]
+    return [place for place in encrypted_columns(settings) if str(place) in known]
 
 
 async def _rotate_column(
-    connection: asyncpg.Connection, ring: KeyRing, place: Place, done: Rotation, report: Callable[[], None]
+    connection: asyncpg.Connection, ring: KeyRing, place: EncryptedColumn, done: KeyRotation, report: Callable[[], None]
 ) -> None:
     keys = [row["attname"] for row in await connection.fetch(_PRIMARY_KEY, f'public."{place.table}"')]
     key, column = ", ".join(f'"{name}"' for name in keys), f'"{place.column}"'
@@ -145,7 +145,7 @@ async def _rotate_column(
         after = [rows[-1][name] for name in keys]
 
 
-def _wanted(place: Place) -> str:
+def _wanted(place: EncryptedColumn) -> str:
     inside = f" AND position('gAAAA'::bytea IN \"{place.column}\") > 0" if isinstance(place.purpose, InsideJson) else ""
     return f'"{place.column}" IS NOT NULL{inside}'
 
@@ -157,7 +157,7 @@ _PRIMARY_KEY = (
 )
 
 
-def _resealed(ring: KeyRing, place: Place, value: bytes, done: Rotation) -> bytes:
+def _resealed(ring: KeyRing, place: EncryptedColumn, value: bytes, done: KeyRotation) -> bytes:
     for sealed in place.ciphertexts(value):
         opener = ring.opener(place.purpose, sealed)
         if opener is None and not isinstance(place.purpose, InsideJson):  # in JSON it may be a text of somebody's own

@@ -29,7 +29,7 @@ _TOKEN = re.compile(rb"gAAAA[A-Za-z0-9_-]+={0,2}")
 """What Fernet makes: its version and the highest bytes of a time stamp, in URL-safe Base64."""
 
 
-class Place(msgspec.Struct, frozen=True):
+class EncryptedColumn(msgspec.Struct, frozen=True):
     """A column with ciphertexts."""
 
     table: str
@@ -45,14 +45,14 @@ class Place(msgspec.Struct, frozen=True):
         return _TOKEN.findall(value) if isinstance(self.purpose, InsideJson) else [value]
 
 
-def places(settings: Settings) -> list[Place]:
+def encrypted_columns(settings: Settings) -> list[EncryptedColumn]:
     """Return all columns with ciphertexts, the platform's and the packages'."""
     of_packages = [purpose for package in package_classes(settings.packages) for purpose in package.sealed]
     found = []
     for purpose in (LASTING, mail.PURPOSE, FORM_ANSWER, *of_packages):
         for column in purpose.columns:
             table, _, name = column.partition(".")
-            found.append(Place(table, name, purpose))
+            found.append(EncryptedColumn(table, name, purpose))
     return found
 
 

@@ -23,10 +23,10 @@ import structlog
 from marketplace.kernel.clock import WALL
 from marketplace.kernel.event import Event
 from marketplace.kernel.ids import bucket_of
-from marketplace.platform.postgres.connection_errors import is_away
+from marketplace.platform.postgres.connection_errors import is_connection_lost
 from marketplace.platform.postgres.database import DB, UnitOfWork, unit_of_work
 from marketplace.platform.postgres.writes import Write, Writes
-from marketplace.platform.runtime.sleep import pause
+from marketplace.platform.runtime.sleep import interruptible_sleep
 
 BATCH = 2000
 """How many events a consumer takes in one transaction: enough to spare commits, few enough to hold no lock for long."""
@@ -191,7 +191,7 @@ async def _run_ticks(stop: asyncio.Event) -> None:
             await tick()
         except Exception as error:  # noqa: BLE001 - whatever it is, the next one may be cut
             logger.warning("tick_failed", error=repr(error))
-        await pause(stop, _IDLE_S)
+        await interruptible_sleep(stop, _IDLE_S)
 
 
 async def _run_one(consumer: Consumer, stop: asyncio.Event) -> None:
@@ -199,15 +199,15 @@ async def _run_one(consumer: Consumer, stop: asyncio.Event) -> None:
         try:
             idle = await consume(consumer) == 0
         except Exception as error:
-            if is_away(error):
+            if is_connection_lost(error):
                 logger.warning("consumer_waits_for_database", consumer=consumer.name, error=repr(error))
             else:
                 logger.exception("consumer_failed", consumer=consumer.name)
                 await _note_error(consumer.name, error)
-            await pause(stop, _RETRY_S)
+            await interruptible_sleep(stop, _RETRY_S)
             continue
         if idle:
-            await pause(stop, _IDLE_S)
+            await interruptible_sleep(stop, _IDLE_S)
 
 
 async def _note_error(name: str, error: Exception) -> None:

@@ -9,9 +9,9 @@ import structlog
 from pgqueuer import PgQueuer
 from pgqueuer.models import Schedule
 
-from marketplace.platform.postgres.connection_errors import is_away
+from marketplace.platform.postgres.connection_errors import is_connection_lost
 from marketplace.platform.postgres.database import connection_config
-from marketplace.platform.runtime.sleep import pause
+from marketplace.platform.runtime.sleep import interruptible_sleep
 
 logger = structlog.get_logger()
 
@@ -32,11 +32,11 @@ async def run_jobs(dsn: str, role: str, jobs: Sequence[Job], stop: asyncio.Event
         try:
             await _run_once(dsn, role, jobs, stop)
         except Exception as error:
-            if is_away(error):
+            if is_connection_lost(error):
                 logger.warning("jobs_wait_for_database", error=repr(error))
             else:
                 logger.exception("jobs_interrupted")
-            await pause(stop, _RETRY_S)
+            await interruptible_sleep(stop, _RETRY_S)
 
 
 async def _run_once(dsn: str, role: str, jobs: Sequence[Job], stop: asyncio.Event) -> None:

@@ -18,7 +18,7 @@ MEMBER = "member_reference"
 """The field of a view that names the member as its partner knows it; no view has a member's id."""
 
 
-class Announced(msgspec.Struct, frozen=True):
+class WebhookEventType(msgspec.Struct, frozen=True):
     """An event that concerns a partner. The event names its partner in `partner_id`.
 
     `sample` is what the partner gets to see, filled in: its fields are taken from the event's by name, and no others.

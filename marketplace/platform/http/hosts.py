@@ -18,7 +18,7 @@ _FOR_MACHINES = ("/health/", "/metrics")
 
 _PORTS = {"https": b"443", "http": b"80"}
 
-Verdict = Literal["good", "malformed", "elsewhere"]
+HostVerdict = Literal["good", "malformed", "elsewhere"]
 
 
 class Hosts:
@@ -38,7 +38,7 @@ class Hosts:
         self._any = settings.mode != "production" and name in {b"0.0.0.0", b"::"}
         self._good = {written + b":" + port} | ({written} if port == default else set())
 
-    def judge(self, path: str, headers: Iterable[tuple[bytes, bytes]]) -> Verdict:
+    def judge(self, path: str, headers: Iterable[tuple[bytes, bytes]]) -> HostVerdict:
         """Return whether a request's Host is one and ours."""
         sent = [value for name, value in headers if name == b"host"]
         if len(sent) != 1:

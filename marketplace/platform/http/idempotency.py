@@ -24,9 +24,9 @@ from marketplace.kernel.refusals import Explanation, InvalidField, Kind, Refusal
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
 from marketplace.platform.http.problems import MEDIA_TYPE, problem_body, status_of
-from marketplace.platform.http.responses import Answer
+from marketplace.platform.http.responses import RawResponse
 from marketplace.platform.openapi.parameters import REQUIRED
-from marketplace.platform.postgres.connection_errors import is_away
+from marketplace.platform.postgres.connection_errors import is_connection_lost
 from marketplace.platform.postgres.database import Busy, UnitOfWork, unit_of_work
 from marketplace.platform.postgres.reads import Read
 from marketplace.platform.postgres.rows import hexed
@@ -125,10 +125,10 @@ class Outcome(msgspec.Struct, frozen=True):
     body: bytes
     replayed: bool = False
 
-    def response(self) -> Answer:
+    def response(self) -> RawResponse:
         """Return the answer as HTTP."""
         media_type = MEDIA_TYPE if self.status >= 400 else "application/json"
-        return Answer(self.body, self.status, media_type, {REPLAYED: "true"} if self.replayed else None)
+        return RawResponse(self.body, self.status, media_type, {REPLAYED: "true"} if self.replayed else None)
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -233,7 +233,11 @@ async def once(
                 return await _claim_and_work(transaction, key, language, work, status, now)
         except Exception as error:
             in_doubt = in_doubt or transaction.in_doubt
-            if not in_doubt or pause_s is None or not (is_away(error) or isinstance(error, Busy | InProgress)):
+            if (
+                not in_doubt
+                or pause_s is None
+                or not (is_connection_lost(error) or isinstance(error, Busy | InProgress))
+            ):
                 raise
             logger.warning("commit_in_doubt", key=key.key, caller=key.caller, error=repr(error))
             await asyncio.sleep(pause_s)

@@ -24,7 +24,7 @@ AudienceName = Literal["members", "partner", "points", "admin"]
 COUNTED: frozenset[AudienceName] = frozenset({"partner", "points"})
 """Audiences whose callers are programs: each of their requests is counted. Bad tokens are counted at every door."""
 
-Role = Literal["operations", "finance", "finance_approver", "auditor"]
+AdminRole = Literal["operations", "finance", "finance_approver", "auditor"]
 
 _LEEWAY_S = 10
 _MAX_TOKEN = 8192
@@ -321,7 +321,7 @@ def need_scope(caller: Caller, scope: str) -> None:
         raise InsufficientScope(needed=scope)
 
 
-def need_role(caller: Caller, *roles: Role) -> None:
+def need_role(caller: Caller, *roles: AdminRole) -> None:
     """Raise InsufficientScope unless the person has one of the roles."""
     if not caller.roles.intersection(roles):
         raise InsufficientScope(needed=" / ".join(roles))

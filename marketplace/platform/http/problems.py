@@ -24,8 +24,8 @@ from marketplace.platform.http.refusals import (
     InternalFault,
     ServiceUnavailable,
 )
-from marketplace.platform.http.responses import Answer
-from marketplace.platform.postgres.connection_errors import is_away
+from marketplace.platform.http.responses import RawResponse
+from marketplace.platform.postgres.connection_errors import is_connection_lost
 from marketplace.platform.validation.expectations import expected
 
 MEDIA_TYPE = "application/problem+json"
@@ -96,7 +96,7 @@ def respond(
         answer_headers.setdefault("WWW-Authenticate", BEARER)
     if status == 503:
         answer_headers.setdefault("Retry-After", "1")
-    return Answer(msgspec.json.encode(body), status, MEDIA_TYPE, answer_headers)
+    return RawResponse(msgspec.json.encode(body), status, MEDIA_TYPE, answer_headers)
 
 
 def _request_id(request: HttpRequest) -> str:
@@ -161,7 +161,7 @@ def handle_lock_timeout(request: HttpRequest, error: asyncpg.PostgresError) -> R
 
 def handle_away(request: HttpRequest, error: Exception) -> Response[bytes]:
     """Answer a database that is gone for now: it comes back, and the same request with the same key finds out."""
-    if not is_away(error):
+    if not is_connection_lost(error):
         return handle_unexpected(request, error)
     logger.warning("database_away", error=repr(error), path=request.url.path, request_id=_request_id(request))
     return handle_refusal(request, ServiceUnavailable())

@@ -61,7 +61,7 @@ class RateLimited(Refusal):
     )
 
 
-class Standing(msgspec.Struct, frozen=True):
+class RateLimitStatus(msgspec.Struct, frozen=True):
     """Where a caller stands after a request: `remaining` of `limit` in the window that ends in `reset_s` seconds."""
 
     by: By
@@ -100,7 +100,7 @@ class RateLimits:
         self._limits: dict[By, int] = {"client": settings.rate_client, "address": settings.rate_address}
         self._leases: dict[str, _Lease] = {}
 
-    async def take(self, by: By, caller: str) -> Standing:
+    async def take(self, by: By, caller: str) -> RateLimitStatus:
         """Count a request of the caller and return where it stands. Raises RateLimited."""
         key = f"{by}:{caller}"
         lease = self._leases.get(key)
@@ -114,7 +114,7 @@ class RateLimits:
                 if lease.is_over() or (lease.left == 0 and lease.beyond > 0):  # else somebody took while we waited
                     await self._take(lease, key, limit)
         lease.left -= 1
-        return Standing(by, limit, lease.left + lease.beyond, self._seconds(lease))
+        return RateLimitStatus(by, limit, lease.left + lease.beyond, self._seconds(lease))
 
     def check(self, by: By, caller: str) -> None:
         """Count nothing; raise RateLimited if this process knows that the caller may not ask any more in this minute."""
@@ -151,7 +151,7 @@ async def count(connection: ASGIConnection[Any, Any, Any, Any], by: By, caller: 
     try:
         state["rate"] = await limits.take(by, caller)
     except RateLimited as refusal:
-        state["rate"] = Standing(by, refusal.details["limit"], 0, refusal.details["retry_after"])
+        state["rate"] = RateLimitStatus(by, refusal.details["limit"], 0, refusal.details["retry_after"])
         raise
 
 

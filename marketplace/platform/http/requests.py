@@ -20,7 +20,7 @@ from prometheus_client import Counter, Histogram
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import InvalidFields, Wrong
 from marketplace.platform.http.bodies import Body, UnfitItem
-from marketplace.platform.http.hosts import Hosts, Verdict
+from marketplace.platform.http.hosts import Hosts, HostVerdict
 from marketplace.platform.http.merge_patch import MEDIA_TYPES as PATCH_TYPES
 from marketplace.platform.http.problems import problem_body
 from marketplace.platform.http.refusals import BadHost, HeaderTwice, HttpRefusal, Misdirected
@@ -180,7 +180,7 @@ def clock_of(request: Request[Any, Any, Any]) -> Clock:
     return clock
 
 
-_Verdict = Verdict | Literal["repeated"]
+_Verdict = HostVerdict | Literal["repeated"]
 
 
 class Answering:

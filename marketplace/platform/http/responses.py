@@ -21,7 +21,7 @@ def with_request_id(problem: bytes, request_id: str) -> bytes:
     return problem[:-1] + b',"request_id":"' + request_id.encode() + b'"}'
 
 
-class Answer(Response[bytes]):
+class RawResponse(Response[bytes]):
     """A body with its status, media type and headers.
 
     The framework's own way from bytes to the socket was a tenth of what an answer costs: headers in a mapping without case,

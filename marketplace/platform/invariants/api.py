@@ -12,7 +12,7 @@ from marketplace.kernel.refusals import Refusal
 from marketplace.platform.http.identity import Caller
 from marketplace.platform.invariants.checker import check_now, declared
 from marketplace.platform.invariants.report import Invariants, report
-from marketplace.platform.postgres.connection_errors import is_away
+from marketplace.platform.postgres.connection_errors import is_connection_lost
 from marketplace.platform.runtime.packages import Package
 
 ROLES = ["operations", "finance", "auditor"]
@@ -64,7 +64,7 @@ async def invariant_metrics(packages: Sequence[Package]) -> bytes:
     try:
         found = await report(declared(packages))
     except Exception as error:
-        if not (is_away(error) or isinstance(error, Refusal)):
+        if not (is_connection_lost(error) or isinstance(error, Refusal)):
             raise
         logger.warning("invariants_unknown", error=str(error))
         return b""

@@ -18,11 +18,11 @@ from marketplace.kernel.refusals import Refusal
 from marketplace.platform.eventlog.events import tick
 from marketplace.platform.invariants.checks import AuditChain, Check, EventsConsumed, Looked, Range
 from marketplace.platform.invariants.report import Invariants, report
-from marketplace.platform.postgres.connection_errors import is_away
+from marketplace.platform.postgres.connection_errors import is_connection_lost
 from marketplace.platform.postgres.database import DB, columns, unit_of_work
 from marketplace.platform.postgres.database_time import began_at, database_time
 from marketplace.platform.runtime.packages import Package
-from marketplace.platform.runtime.sleep import pause
+from marketplace.platform.runtime.sleep import interruptible_sleep
 
 ROUND = "5 minutes"
 """How often each slice has its turn when nothing happens in it."""
@@ -124,7 +124,7 @@ async def run_checker(packages: Sequence[Package], stop: asyncio.Event) -> None:
             else:
                 logger.exception("checker_failed")
             rest_s = _RETRY_S
-        await pause(stop, rest_s)
+        await interruptible_sleep(stop, rest_s)
 
 
 async def _go_on(by_name: dict[str, Check]) -> float:
@@ -139,7 +139,7 @@ async def _go_on(by_name: dict[str, Check]) -> float:
 
 def _for_now(error: Exception) -> bool:
     """Tell whether it is the database that cannot be had now, or has no connection left, and not the check that is wrong."""
-    return is_away(error) or isinstance(error, Refusal)
+    return is_connection_lost(error) or isinstance(error, Refusal)
 
 
 _FORGET = "DELETE FROM invariant_slice WHERE NOT name = ANY($1)"

@@ -73,7 +73,7 @@ class _Described(OpenAPI):
         return schema
 
 
-class Description(OpenAPIConfig):
+class ApiDescription(OpenAPIConfig):
     """Litestar's configuration, whose schema comes out finished."""
 
     asked: Asked
@@ -107,9 +107,9 @@ class Description(OpenAPIConfig):
         return described
 
 
-def config(version: str, packages: Sequence[Package], page: OpenAPIRenderPlugin) -> Description:
+def config(version: str, packages: Sequence[Package], page: OpenAPIRenderPlugin) -> ApiDescription:
     """Return Litestar's OpenAPI configuration, shown by `page`. No made-up examples: exports must not differ."""
-    description = Description(
+    description = ApiDescription(
         title="Partner-benefits marketplace",
         contact=Contact(name="The operator of this marketplace"),
         license=License(name="Apache-2.0", identifier="Apache-2.0"),

@@ -101,7 +101,7 @@ class OutboundError(Exception):
         self.detail = detail
 
 
-class Answer(msgspec.Struct, frozen=True):
+class OutboundResponse(msgspec.Struct, frozen=True):
     """What came back: the headers asked for, in lower case, and the first bytes of the body."""
 
     status: int
@@ -236,7 +236,7 @@ class Outbound:
         content: bytes = b"",
         want: Sequence[str] = (),
         whose: str = "",
-    ) -> Answer:
+    ) -> OutboundResponse:
         """Send one request and return its answer, whatever its status; `want` names the headers to keep.
 
         `whose` is who gave the address, if that is known: of one of them only so many names are looked up at once.
@@ -254,7 +254,7 @@ class Outbound:
             status, kept, body, whole = await asyncio.wait_for(find_and_ask(), self._seconds)
         except TimeoutError as error:
             raise OutboundError(Reason.TOO_SLOW, f"no whole answer within {self._seconds:g} s") from error
-        return Answer(status, kept, body, whole, round((time.monotonic() - started) * 1000))
+        return OutboundResponse(status, kept, body, whole, round((time.monotonic() - started) * 1000))
 
     async def _addresses(self, target: Target, whose: str) -> list[Address]:
         """Resolve the name, once, and return its addresses if every one of them may be used."""

@@ -26,10 +26,10 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.keyring import KeyRing, Purpose, WrongSecretError
 from marketplace.kernel.mail_addresses import mail_address
-from marketplace.platform.postgres.connection_errors import is_away
+from marketplace.platform.postgres.connection_errors import is_connection_lost
 from marketplace.platform.postgres.database import DB, UnitOfWork, unit_of_work
 from marketplace.platform.postgres.database_time import database_time
-from marketplace.platform.runtime.sleep import pause
+from marketplace.platform.runtime.sleep import interruptible_sleep
 from marketplace.settings import Settings
 
 FOLDER = "mail"
@@ -138,11 +138,11 @@ class MailSender:
                 pause_s = 0 if await self.once() else _IDLE_S
             except Exception as error:
                 pause_s = _RETRY_S
-                if is_away(error):
+                if is_connection_lost(error):
                     logger.warning("mail_waits_for_database", error=repr(error))
                 else:
                     logger.exception("mail_interrupted")
-            await pause(stop, pause_s)
+            await interruptible_sleep(stop, pause_s)
 
     async def once(self) -> bool:
         """Send the message that has been due for longest and return whether there was one; none without a way to send.

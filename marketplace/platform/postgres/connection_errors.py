@@ -18,10 +18,10 @@ LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientErr
 _GONE = ("is closed", "is closing", "released back to the pool")
 
 
-def is_away(error: BaseException) -> bool:
+def is_connection_lost(error: BaseException) -> bool:
     """Tell whether the error says that the database, or the connection to it, is gone and may come back by itself."""
     if isinstance(error, BaseExceptionGroup):
-        return all(is_away(part) for part in error.exceptions)
+        return all(is_connection_lost(part) for part in error.exceptions)
     if isinstance(error, asyncpg.InterfaceError):  # the library's word for misuse, too
         return any(words in str(error) for words in _GONE)
     # A socket that is not there looks like any missing file: only who raised it tells them apart.

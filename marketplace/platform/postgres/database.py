@@ -24,8 +24,8 @@ __all__ = [
     "LIVE",
     "Busy",
     "ChainedTransactions",
+    "DatabaseHandle",
     "Engine",
-    "Place",
     "TransactionMisuseError",
     "UnitOfWork",
     "chained_transactions",
@@ -56,7 +56,7 @@ SERVER_SETTINGS = {
 }
 
 
-class Place:
+class DatabaseHandle:
     """One of the databases that this process has open: the live one, or a sandbox's. Its pools are all that there is to it."""
 
     __slots__ = ("config", "desk_pool", "live", "pool")
@@ -69,10 +69,10 @@ class Place:
         self.desk_pool: asyncpg.Pool | None = None
 
 
-LIVE = Place(live=True)
+LIVE = DatabaseHandle(live=True)
 """Where everybody is who was not led into a sandbox."""
 
-_here: ContextVar[Place] = ContextVar("place", default=LIVE)
+_here: ContextVar[DatabaseHandle] = ContextVar("place", default=LIVE)
 
 
 def is_live() -> bool:
@@ -81,7 +81,7 @@ def is_live() -> bool:
 
 
 @contextlib.contextmanager
-def in_place(place: Place) -> Iterator[None]:
+def using_database(place: DatabaseHandle) -> Iterator[None]:
     """Work on another database inside the block; tasks begun in it stay there. Not inside a unit of work."""
     if DB.current() is not None:
         raise TransactionMisuseError("a unit of work is open; its transaction is on one database")

@@ -17,7 +17,7 @@ import structlog
 from piccolo.engine.postgres import PostgresTransaction  # noqa: TID251 - replaced here
 
 from marketplace.platform.http.refusals import ServiceUnavailable
-from marketplace.platform.postgres.connection_errors import LOST, is_away
+from marketplace.platform.postgres.connection_errors import LOST, is_connection_lost
 
 if TYPE_CHECKING:
     from marketplace.platform.postgres.database import Engine
@@ -152,7 +152,7 @@ class UnitOfWork(PostgresTransaction):
                 await self.connection.execute("ROLLBACK")
         except LOST as error:
             if exception_type is None:
-                self.in_doubt = is_away(error)
+                self.in_doubt = is_connection_lost(error)
                 raise
             # The rollback failed because the connection is gone, and with it the transaction; the first error counts.
             if not _is_lost(self.connection):

@@ -17,7 +17,7 @@ from marketplace.platform.http.identity import NoToken, Unauthenticated
 from marketplace.platform.invariants import api
 from marketplace.platform.invariants.api import invariant_metrics
 from marketplace.platform.openapi.problems import refusals
-from marketplace.platform.postgres.connection_errors import is_away
+from marketplace.platform.postgres.connection_errors import is_connection_lost
 from marketplace.platform.postgres.database import DB, Busy
 
 _PATIENCE_S = 0.8
@@ -82,7 +82,7 @@ async def _database_answers() -> bool:
     try:
         await DB.fetchval("SELECT 1")
     except Exception as error:
-        if is_away(error) or isinstance(error, Busy):
+        if is_connection_lost(error) or isinstance(error, Busy):
             return False
         raise
     return True

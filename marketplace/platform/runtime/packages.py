@@ -24,7 +24,7 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.keyring import Lasting, Purpose
 from marketplace.platform.eventlog.events import Consumer
 from marketplace.platform.eventlog.jobs import Job
-from marketplace.platform.eventlog.webhook_events import Announced
+from marketplace.platform.eventlog.webhook_events import WebhookEventType
 from marketplace.platform.invariants.checks import Check, Invariant
 from marketplace.settings import Settings, SettingsError
 
@@ -72,7 +72,7 @@ class Package:
     """Keys of the package that a new secret key does not change."""
     invariants: ClassVar[Sequence[Check]] = ()
     """What must always hold of the package's tables; the running checks go through them (checker.py)."""
-    announced: ClassVar[Sequence[Announced]] = ()
+    announced: ClassVar[Sequence[WebhookEventType]] = ()
     """The events of the package that a partner is told of, and what it gets to see of each."""
     commands: ClassVar[Sequence[click.Command]] = ()
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 
 
-async def pause(stop: asyncio.Event, seconds: float) -> None:
+async def interruptible_sleep(stop: asyncio.Event, seconds: float) -> None:
     """Wait until `stop` is set, `seconds` at the most.
 
     Not by `asyncio.timeout`, which the program does not use at all: up to Python 3.11.3 it ends with CancelledError in a task

@@ -37,7 +37,7 @@ FileFault = Literal["invalid", "password", "large", "rows", "columns", "xml", "n
 """Why a workbook cannot be read; `reader.py` has the words."""
 
 
-class Answer(msgspec.Struct, frozen=True):
+class ChildReply(msgspec.Struct, frozen=True):
     """The table, or why there is none."""
 
     table: Table | None = None
@@ -241,20 +241,20 @@ def _cell(value: Any, mark: Literal["error", "formula"] | None) -> Cell:
     return Cell(str(value).strip())
 
 
-def answer(body: bytes) -> Answer:
+def answer(body: bytes) -> ChildReply:
     """Return the table of the file, or why there is none."""
     try:
-        return Answer(table=read(body))
+        return ChildReply(table=read(body))
     except RefusedError as refused:
-        return Answer(refusal=refused.why)
+        return ChildReply(refusal=refused.why)
     except PasswordError:
-        return Answer(refusal="password")
+        return ChildReply(refusal="password")
     except MemoryError:
-        return Answer(refusal="large")
+        return ChildReply(refusal="large")
     except (CalamineError, ZipError, zipfile.BadZipFile, zlib.error, expat.ExpatError, KeyError, IndexError, ValueError,
             ArithmeticError, NotImplementedError, RuntimeError, EOFError, OSError) as error:  # fmt: skip
         print(type(error).__name__, file=sys.stderr)  # noqa: T201 - the parent's log, without what the file holds
-        return Answer(refusal="invalid")
+        return ChildReply(refusal="invalid")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from litestar.connection import ASGIConnection
 
 from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform.spreadsheets.child import MOST_CPU_S, Answer, FileFault
+from marketplace.platform.spreadsheets.child import MOST_CPU_S, ChildReply, FileFault
 from marketplace.platform.spreadsheets.csv_text import read_csv
 from marketplace.platform.spreadsheets.table import (
     CSV,
@@ -107,7 +107,7 @@ class SpreadsheetReader:
             self._turn.release()
 
 
-async def _in_child(body: bytes) -> Answer:
+async def _in_child(body: bytes) -> ChildReply:
     """Return what a child process says of the workbook; one that the system stopped had too much to do."""
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "marketplace.platform.spreadsheets.child",
@@ -121,11 +121,11 @@ async def _in_child(body: bytes) -> Answer:
             child.kill()
         said, complaint = await talk
     if child.returncode == 0:
-        return msgspec.json.decode(said, type=Answer)
+        return msgspec.json.decode(said, type=ChildReply)
     stopped = child.returncode is not None and child.returncode < 0
     name = signal.Signals(-child.returncode).name if stopped and child.returncode else str(child.returncode)
     logger.warning("spreadsheet_child_ended", how=name, said=complaint[-300:].decode("utf-8", "replace"))
-    return Answer(refusal="large" if stopped else "invalid")
+    return ChildReply(refusal="large" if stopped else "invalid")
 
 
 def reader_of(request: ASGIConnection[Any, Any, Any, Any]) -> SpreadsheetReader:

@@ -16,7 +16,7 @@ from marketplace.kernel.refusals import InvalidField, InvalidFields
 from marketplace.kernel.text import TextKind, refusal, settled
 from marketplace.platform.validation.misfits import Misfits, unwrapped
 
-Value = TypeVar("Value")
+ValueT = TypeVar("ValueT")
 
 Plan = Callable[[Any], Any]
 """Returns the value as it is kept; raises _Unfit."""
@@ -68,9 +68,9 @@ def fitting(kind: Any) -> Fitting:
     return found[1]
 
 
-def fit(raw: Any, kind: type[Value], *, strict: bool = True) -> Value:
+def fit(raw: Any, kind: type[ValueT], *, strict: bool = True) -> ValueT:
     """Return plain values as the type, with its texts as they are kept. Raises InvalidFields with everything that is wrong."""
-    value: Value = fitting(kind).fit(raw, strict=strict)
+    value: ValueT = fitting(kind).fit(raw, strict=strict)
     return value
 
 

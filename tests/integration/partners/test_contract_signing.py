@@ -15,7 +15,7 @@ from marketplace.settings import Settings
 from partners.contracts.domain import content_hash
 from partners.contracts.terms import contract_in_force, load_terms
 from partners.settings import PartnersSettings
-from tests.support import sellers
+from tests.support import partner_fixtures
 from tests.support.app import Api, fresh_key
 from tests.support.partners import (
     ALL_SCOPES,
@@ -303,5 +303,5 @@ async def test_the_database_holds_signature_and_content_together(api: Api, dsn: 
 
 async def test_paper_is_signed_on_the_business_day(database: str, settings: Settings) -> None:
     """At one in the morning in Shanghai it is yesterday in UTC."""
-    await sellers.active_partner(settings, datetime(2026, 11, 22, 17, tzinfo=UTC), starts_on=date(2026, 12, 1))
+    await partner_fixtures.active_partner(settings, datetime(2026, 11, 22, 17, tzinfo=UTC), starts_on=date(2026, 12, 1))
     assert await DB.fetchval("SELECT signed_on FROM contract_signature WHERE method = 'paper'") == date(2026, 11, 23)

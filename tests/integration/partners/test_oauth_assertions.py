@@ -13,8 +13,8 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from marketplace.platform.postgres.database import DB, unit_of_work
-from partners.oauth import posting
-from partners.oauth.sweep import forget_expired
+from partners.oauth.cleanup import forget_expired
+from partners.oauth.server import effects
 from tests.support import today
 from tests.support.app import Api
 from tests.support.authorizing import CALLBACK
@@ -118,7 +118,7 @@ async def test_without_remembering_every_copy_would_work(
     async def look_only(work: Any, used: Any) -> bool:
         return await work.fetchval("SELECT 1 FROM oauth_assertion WHERE jti = $1", used.jti) is None
 
-    monkeypatch.setattr(posting, "remember_assertion", look_only)
+    monkeypatch.setattr(effects, "remember_assertion", look_only)
     assert (await _twenty_copies(api, key_client)).count(200) > 1
 
 

@@ -108,7 +108,7 @@ async def test_a_prefix_matcher_would_be_caught(api: Api, people: People, monkey
     def by_prefix(uri: str, registered: Any, application: str) -> bool:
         return any(uri.startswith(known) for known in registered)
 
-    monkeypatch.setattr("partners.oauth.loaded.is_registered", by_prefix)
+    monkeypatch.setattr("partners.oauth.server.authlib_models.is_registered", by_prefix)
     await people.join(await active_partner(api))
     page = await look(api, asking(await integrator(api), Pkce(), redirect_uri=f"{CALLBACK}.evil.example"))
     assert page.status_code == 200

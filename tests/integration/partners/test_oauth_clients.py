@@ -8,8 +8,8 @@ import pytest
 
 from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.settings import Settings
-from partners.oauth.clients import register_client
-from partners.oauth.schemas import ClientInput
+from partners.oauth.clients.clients import register_client
+from partners.oauth.clients.schemas import ClientInput
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.oauth import EC_KEY, GRANT, ask, basic, jwks
 from tests.support.partners import (
@@ -69,7 +69,7 @@ async def test_issuing_is_for_operations_and_keeps_no_secret_in_the_clear(api: A
 
 async def test_two_processes_that_start_together_agree_on_one_key(partners_only: Settings, database: str) -> None:
     from marketplace.kernel.clock import Clock
-    from partners.oauth.keys import ensure_signing_key
+    from partners.oauth.server.keys import ensure_signing_key
 
     await asyncio.gather(*[ensure_signing_key(partners_only.keys, Clock().now()) for _ in range(5)])
     assert await DB.fetchval("SELECT count(*) FROM oauth_signing_key") == 1

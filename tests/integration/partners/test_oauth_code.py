@@ -11,8 +11,8 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from marketplace.platform.postgres.database import DB
-from partners.oauth import loaded, posting
-from partners.oauth import token as token_module
+from partners.oauth.server import authlib_models, effects
+from partners.oauth.server import token as token_module
 from tests.support.app import Api, fresh_key
 from tests.support.authorizing import (
     CALLBACK,
@@ -292,7 +292,7 @@ async def test_a_retry_that_is_too_late_or_another_request_is_none(
     assert (other.status_code, other.json()["error"]) == (400, "invalid_grant")
     first = await tokens_for(api, client)
     assert (await refresh(api, client, first["refresh_token"])).status_code == 200
-    monkeypatch.setattr(loaded, "RETRY", timedelta(0))
+    monkeypatch.setattr(authlib_models, "RETRY", timedelta(0))
     late = await refresh(api, client, first["refresh_token"])
     assert (late.status_code, late.json()["error"]) == (400, "invalid_grant")
 
@@ -342,7 +342,7 @@ async def test_without_the_grants_lock_a_second_line_would_be_refused_by_the_dat
         await two.wait()
         return found
 
-    monkeypatch.setattr(posting, "_lock", unlocked)
+    monkeypatch.setattr(effects, "_lock", unlocked)
     monkeypatch.setattr(token_module, "load_refresh", not_alone)
     answers = await _fifty_refreshes(api, people)
     assert {each.status_code for each in answers} != {200}

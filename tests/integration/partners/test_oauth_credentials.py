@@ -15,9 +15,9 @@ from marketplace.kernel.addresses import networks
 from marketplace.platform.eventlog.events import catch_up
 from marketplace.platform.outbound.guard import Outbound
 from marketplace.platform.postgres.database import DB
-from partners.oauth import remote_keys
-from partners.oauth.credentials import forget_secrets, warn_of_ends
-from partners.oauth.gate import FRESH_S
+from partners.oauth.access.client_cache import FRESH_S
+from partners.oauth.clients import remote_keys
+from partners.oauth.clients.credentials import forget_secrets, warn_of_ends
 from tests.support.app import Api, fresh_key
 from tests.support.authorizing import integrator, refresh, tokens_for
 from tests.support.oauth import EC_KEY, GRANT, SIGNING_KEY, ask, basic, jwks
@@ -217,13 +217,13 @@ class Published:
         self.open_transactions: list[bool] = []
 
         async def send(_outbound: Outbound, method: str, url: str, **more: Any) -> Any:
-            from marketplace.platform.outbound.guard import Answer, OutboundError, Reason
+            from marketplace.platform.outbound.guard import OutboundError, OutboundResponse, Reason
 
             self.asked.append(url)
             self.open_transactions.append(DB.current() is not None)
             if self.keys is None:
                 raise OutboundError(Reason.UNREACHABLE)
-            return Answer(200, {}, httpx.Response(200, json=self.keys).content, True, 1)
+            return OutboundResponse(200, {}, httpx.Response(200, json=self.keys).content, True, 1)
 
         monkeypatch.setattr(Outbound, "send", send)
 

@@ -78,7 +78,7 @@ async def test_without_remembering_every_copy_of_a_proof_would_work(api: Api, mo
     async def forgetful(proof: Any) -> bool:
         return True
 
-    monkeypatch.setattr("partners.oauth.callers.remember", forgetful)
+    monkeypatch.setattr("partners.oauth.access.callers.remember", forgetful)
     headers = holder.headers(access, "GET", URL)
     answers = await asyncio.gather(*[api.get(PROFILE, headers=headers) for _ in range(3)])
     assert [each.status_code for each in answers] == [200] * 3

@@ -12,9 +12,9 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from marketplace.platform.postgres.database import DB, unit_of_work
-from partners.oauth import keys
-from partners.oauth.keys import LEAD, MOST_AGE, rotate_if_old
-from partners.oauth.sweep import forget_expired
+from partners.oauth.cleanup import forget_expired
+from partners.oauth.server import keys
+from partners.oauth.server.keys import LEAD, MOST_AGE, rotate_if_old
 from tests.support.app import Api, fresh_key
 from tests.support.authorizing import (
     CALLBACK,

@@ -13,7 +13,7 @@ from litestar.di import NamedDependency
 
 from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
-from partners.oauth.callers import OemCaller
+from partners.oauth.access.callers import OemCaller
 from tests.support import today
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.oauth import EC_KEY, GRANT, SIGNING_KEY, ask, basic, jwks

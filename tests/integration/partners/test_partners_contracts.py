@@ -12,7 +12,7 @@ from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from partners.contracts import sign
 from partners.contracts.terms import contract_in_force, contracted_between, load_terms
-from partners.onboarding.domain import PartnerStatus
+from partners.registry.domain import PartnerStatus
 from tests.support.app import Api, fresh_key
 from tests.support.partners import (
     CONTRACT,

@@ -13,7 +13,7 @@ from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.settings import Settings
 from partners.onboarding import apply as applying
 from partners.onboarding.decide import decide
-from partners.onboarding.domain import PARTNER, Decision, PartnerStatus, decisions
+from partners.registry.domain import PARTNER, Decision, PartnerStatus, decisions
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.flow import Partner, good, oem
 from tests.support.partners import APPLICATION, CONTRACT, apply, bearer, signed_contract, staff_post

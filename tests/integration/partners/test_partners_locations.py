@@ -13,7 +13,7 @@ import xlsxwriter
 
 from marketplace.platform.postgres.database import DB
 from marketplace.platform.spreadsheets.table import XLS, XLSX
-from partners.onboarding import import_locations as importing
+from partners.locations import import_file as importing
 from tests.support.app import Api, fresh_key
 from tests.support.flow import good
 from tests.support.partners import active_partner, bearer, partner_client, staff_post, token

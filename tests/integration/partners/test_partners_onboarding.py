@@ -8,7 +8,7 @@ import pytest
 
 from marketplace.platform.eventlog.audit import first_break
 from marketplace.platform.postgres.database import DB
-from partners.onboarding.locations import known_locations
+from partners.locations.locations import known_locations
 from tests.support.agreements import agree
 from tests.support.app import Api, fresh_key
 from tests.support.partners import (

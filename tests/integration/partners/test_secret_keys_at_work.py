@@ -14,7 +14,7 @@ from marketplace.platform.outbound.guard import Outbound
 from marketplace.settings import Settings
 from partners.staff.invitations import Inviter
 from partners.webhooks.catalogue import catalogue_of
-from partners.webhooks.consumer import Announcer
+from partners.webhooks.consumer import WebhookPublisher
 from partners.webhooks.send import Sender
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.keyed import installed, start, with_keys
@@ -100,5 +100,5 @@ async def test_an_event_that_waits_reaches_the_partners_server_signed_with_the_s
             assert got.is_signed_with(endpoint["public_key"]), phase
 
 
-def announcer(settings: Settings) -> Announcer:
-    return Announcer(catalogue_of(settings.packages), settings.keys)
+def announcer(settings: Settings) -> WebhookPublisher:
+    return WebhookPublisher(catalogue_of(settings.packages), settings.keys)

@@ -35,7 +35,7 @@ from partners.staff.schemas import StaffInput
 from partners.staff.second_factor import code_at, new_secret
 from partners.staff.sign_in import IDLE, LIFETIME, PartnerSignIn, end_sessions
 from partners.staff.throttle import BY_EMAIL, BY_PERSON, Throttle
-from tests.support.sellers import active_partner, application_json
+from tests.support.partner_fixtures import active_partner, application_json
 
 PASSWORD = "correct horse battery staple"
 
@@ -354,8 +354,8 @@ async def test_two_owners_who_leave_at_once_wait_for_each_other(
 async def test_nobody_reaches_anothers_people_or_places(database: str, settings: Settings, clock: Clock) -> None:
     from marketplace.kernel.refusals import InvalidField, NotFound
     from partners.fields import Name
-    from partners.onboarding.locations import add_location
-    from partners.onboarding.schemas import LocationInput
+    from partners.locations.locations import add_location
+    from partners.locations.schemas import LocationInput
 
     one, other = await owner(settings, clock), await owner(settings, clock)
     async with unit_of_work() as work:

@@ -17,7 +17,7 @@ from marketplace.platform.postgres.database import DB, fresh_context, unit_of_wo
 from marketplace.settings import Settings
 from partners.webhooks import send
 from partners.webhooks.catalogue import catalogue_of
-from partners.webhooks.consumer import Announcer
+from partners.webhooks.consumer import WebhookPublisher
 from partners.webhooks.deliveries import forget
 from partners.webhooks.domain import DELAYS_S
 from partners.webhooks.send import Sender
@@ -35,7 +35,7 @@ class House:
 
     def __init__(self, api: Api, settings: Settings, clock: Clock, receiver: Receiver) -> None:
         self.api, self.clock, self.receiver, self.settings = api, clock, receiver, settings
-        self.announcer = Announcer(catalogue_of(settings.packages), settings.keys)
+        self.announcer = WebhookPublisher(catalogue_of(settings.packages), settings.keys)
         self.sender = Sender(Outbound.of(settings), settings.keys, clock, luck=lambda: 0.0)
         self.headers: dict[str, str] = {}
         self.partner_id = ""

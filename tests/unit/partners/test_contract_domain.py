@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 
 from marketplace.kernel.money import Money
 from marketplace.kernel.states import TransitionRefusedError
-from partners.contracts.agreement import CommissionRule, Content, Funding, Packs, PriceRule, Proposal, Terms
+from partners.contracts.agreement import (
+    CommissionRule,
+    ContractContent,
+    Funding,
+    Packs,
+    Parties,
+    PriceRule,
+    Proposal,
+    Terms,
+)
 from partners.contracts.difference import FIELDS, difference
 from partners.contracts.domain import (
     CONTRACT,
@@ -207,10 +216,11 @@ FULL = proposal(
 
 
 def test_what_is_signed_is_one_text() -> None:
-    content = Content(partner_id=UUID(int=1), version=3, **msgspec.structs.asdict(FULL))
+    parties = Parties(oem="Nebula Motors", partner="Huazhu Group", registration_number="91310000MA1FL0G37X")
+    content = ContractContent(partner_id=UUID(int=1), parties=parties, version=3, **msgspec.structs.asdict(FULL))
     text = written(content)
-    assert msgspec.json.decode(text, type=Content) == content
-    assert written(msgspec.json.decode(text, type=Content)) == text
+    assert msgspec.json.decode(text, type=ContractContent) == content
+    assert written(msgspec.json.decode(text, type=ContractContent)) == text
     assert len(content_hash(text)) == 64
     for change in ({"version": 4}, {"partner_id": UUID(int=2)}, {"tax_rate_ppm": 60_001}, {"ends_on": None}):
         assert content_hash(written(msgspec.structs.replace(content, **change))) != content_hash(text)

@@ -16,11 +16,11 @@ from marketplace.kernel.refusals import InvalidField
 from marketplace.kernel.states import TransitionRefusedError
 from partners.contracts.domain import ContractTerms, Proposal, check_end, check_proposal
 from partners.fields import Name
-from partners.oauth.assertions import MAX_LIFETIME_S, check_claims
+from partners.oauth.clients.secrets import hash_secret, new_secret, secret_matches
 from partners.oauth.domain import Client, check_scopes, granted_scope, is_admitted, is_known
-from partners.oauth.forms import FORM, parse_form
-from partners.oauth.secrets import hash_secret, new_secret, secret_matches
-from partners.onboarding.domain import ADMITTED, PARTNER, Decision, PartnerStatus, decide, decisions
+from partners.oauth.server.assertions import MAX_LIFETIME_S, check_claims
+from partners.oauth.server.request_parsing import FORM, parse_form
+from partners.registry.domain import ADMITTED, PARTNER, Decision, PartnerStatus, decide, decisions
 from tests.support import today
 
 # Every state and, for each action, the next state; what is not here is refused.

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from marketplace.kernel.keyring import KeyRing
 from marketplace.kernel.refusals import InvalidField
-from marketplace.platform.eventlog.webhook_events import SAMPLE_REFERENCE, Announced
+from marketplace.platform.eventlog.webhook_events import SAMPLE_REFERENCE, WebhookEventType
 from marketplace.settings import Settings
 from partners.pairwise import ReferenceKey, first_key, member_reference, version_of
 from partners.webhooks.catalogue import catalogue_of, schema_of
@@ -167,7 +167,7 @@ def test_a_reference_is_of_one_member_at_one_partner_under_one_key() -> None:
 
 
 @pytest.mark.parametrize("announced", CATALOGUE.by_type.values(), ids=lambda each: each.type)
-def test_no_message_names_a_person(announced: Announced) -> None:
+def test_no_message_names_a_person(announced: WebhookEventType) -> None:
     fields = set(announced.sample.__struct_fields__)
     assert not fields & {"member_id", "partner_id", "name", "phone", "subject"}
     kept = fields - {"member_reference"}

@@ -1,0 +1,16 @@
+"""The ten life scenarios in which partners offer something, the same for partners, contracts and offers."""
+
+from typing import Literal
+
+Scenario = Literal[
+    "clothing",
+    "dining",
+    "lodging",
+    "mobility",
+    "entertainment",
+    "learning",
+    "shopping",
+    "wellness",
+    "finance",
+    "travel",
+]

@@ -1,0 +1,1 @@
+"""Where a partner takes vouchers: one by one, or imported from a file."""

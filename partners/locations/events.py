@@ -1,0 +1,35 @@
+"""The facts about partners' locations."""
+
+from datetime import datetime
+from uuid import UUID
+
+from marketplace.kernel.event import Event
+
+
+class LocationAdded(Event, frozen=True, tag="partner.location_added"):
+    """A partner has a new place where vouchers are taken."""
+
+    aggregate = "partner"
+
+    partner_id: UUID
+    location_id: str
+    added_at: datetime
+
+    def subject(self) -> UUID:
+        """The partner."""
+        return self.partner_id
+
+
+class LocationChanged(Event, frozen=True, tag="partner.location_changed"):
+    """Something about a partner's location is different; `state` is its opening state now."""
+
+    aggregate = "partner"
+
+    partner_id: UUID
+    location_id: str
+    state: str
+    changed_at: datetime
+
+    def subject(self) -> UUID:
+        """The partner."""
+        return self.partner_id

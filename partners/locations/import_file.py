@@ -1,0 +1,138 @@
+"""A partner's locations by thousands, out of one file: all of it or nothing, unless asked otherwise."""
+
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from marketplace.kernel.event import Event
+from marketplace.kernel.refusals import Explanation, Kind, Refusal
+from marketplace.kernel.text import Text
+from marketplace.platform.eventlog.events import publish
+from marketplace.platform.postgres.database import UnitOfWork, columns
+from partners.locations.events import LocationAdded, LocationChanged
+from partners.locations.file_rows import LocationRow, Parsed
+from partners.locations.schemas import ImportReport
+from partners.locations.search import keep_search_text
+from partners.registry.domain import PARTNER
+from partners.registry.history import lock_partner
+
+MOST_TOLD = 1000
+"""Problems in one answer: more than anyone reads, and few enough to send."""
+
+# Columns that the file does not have ($11: region, $12: coordinates) stay as they are, and so do the English name and the state
+# where the file says nothing of them: a blank cell must not open a store that is closed. A new location has its Chinese name for
+# both and is open. A location that the file says nothing new of is not written, and so not among what comes back.
+_UPSERT = """
+INSERT INTO partner_location AS l (partner_id, id, name_zh, name_en, region, city, address, latitude, longitude, state,
+                                   created_at, changed_at)
+SELECT $1, w.id, w.name_zh, coalesce(w.name_en, o.name_en, w.name_zh), w.region, w.city, w.address, w.latitude, w.longitude,
+       coalesce(w.state, o.state, 'open'), $13, $13
+FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::float8[], $9::float8[], $10::text[])
+     AS w (id, name_zh, name_en, region, city, address, latitude, longitude, state)
+LEFT JOIN partner_location o ON o.partner_id = $1 AND o.id = w.id
+ON CONFLICT (partner_id, id) DO UPDATE SET
+    name_zh = excluded.name_zh,
+    name_en = excluded.name_en,
+    region = CASE WHEN $11 THEN excluded.region ELSE l.region END,
+    city = excluded.city,
+    address = excluded.address,
+    latitude = CASE WHEN $12 THEN excluded.latitude ELSE l.latitude END,
+    longitude = CASE WHEN $12 THEN excluded.longitude ELSE l.longitude END,
+    state = excluded.state,
+    changed_at = excluded.changed_at
+WHERE (l.name_zh, l.name_en, l.city, l.address, l.state) IS DISTINCT FROM
+      (excluded.name_zh, excluded.name_en, excluded.city, excluded.address, excluded.state)
+   OR ($11 AND l.region IS DISTINCT FROM excluded.region)
+   OR ($12 AND (l.latitude, l.longitude) IS DISTINCT FROM (excluded.latitude, excluded.longitude))
+RETURNING id, state, xmax = 0 AS created
+"""
+
+
+class RowsRefused(Refusal):
+    """Rows of the file are wrong, and nothing was imported; `errors` says which and why."""
+
+    kind = Kind.INVALID
+    code = "rows_refused"
+    zh = "{errors_total} 处有误，未导入任何门店；可先用 dry_run=true 检查，或用 partial=true 只导入正确的行。"
+    en = (
+        "{errors_total} problems: nothing was imported. Try with dry_run=true, or take the good rows with partial=true."
+    )
+    explanation = Explanation(
+        Text("文件中有错误的行，未导入任何数据。", "Rows of the file are wrong. Nothing was imported."),
+        Text(
+            "请修正 errors 中的行，或用 partial=true 只导入正确的行。",
+            "Correct the rows in the report, or import only the good rows with partial=true.",
+        ),
+    )
+
+
+class _Undo(Exception):  # noqa: N818 - a way out of the block, not an error
+    """A dry run takes back what it tried."""
+
+
+async def import_locations(
+    work: UnitOfWork, partner_id: UUID, parsed: Parsed, now: datetime, *, dry_run: bool, partial: bool
+) -> ImportReport:
+    """Add and change the partner's locations as the file says, and report. Locations that it does not name stay.
+
+    A dry run does the same and takes it back, so that it cannot promise something else. Raises RowsRefused when a row is
+    wrong and it is neither a dry run nor `partial`; TransitionRefusedError, NotFound.
+    """
+    PARTNER.after(await lock_partner(work, partner_id), "add_location")
+    told, total = parsed.problems[:MOST_TOLD], len(parsed.problems)
+    if parsed.problems and not (dry_run or partial):
+        raise RowsRefused(errors=msgspec.to_builtins(told), errors_total=total)
+    written: list[asyncpg.Record] = []
+    try:
+        async with work.nested():
+            written = await _upsert(work, partner_id, parsed, now)
+            if dry_run:
+                raise _Undo  # noqa: TRY301 - the block is undone by what leaves it
+    except _Undo:
+        pass
+    else:
+        await keep_search_text(work, partner_id, [row["id"] for row in written])
+        await publish(work, [_event(partner_id, row, now) for row in written], now)
+    created = sum(row["created"] for row in written)
+    return ImportReport(
+        file=parsed.file,
+        sample=parsed.sample,
+        applied=not dry_run,
+        rows=parsed.rows,
+        created=created,
+        changed=len(written) - created,
+        unchanged=len(parsed.good) - len(written),
+        errors_total=total,
+        errors=told,
+        warnings_total=len(parsed.warnings),
+        warnings=parsed.warnings[:MOST_TOLD],
+    )
+
+
+async def _upsert(work: UnitOfWork, partner_id: UUID, parsed: Parsed, now: datetime) -> list[asyncpg.Record]:
+    has = ("region" in parsed.columns, "latitude" in parsed.columns)
+    rows = [_row(location) for location in sorted(parsed.good, key=lambda location: location.id)]
+    return await work.fetch(_UPSERT, partner_id, *columns(rows, 9), *has, now)
+
+
+def _row(location: LocationRow) -> tuple[str | float | None, ...]:
+    place = location.coordinates
+    return (
+        location.id,
+        location.name_zh,
+        location.name_en,
+        location.region,
+        location.city,
+        location.address,
+        place.lat if place else None,
+        place.lng if place else None,
+        location.state,
+    )
+
+
+def _event(partner_id: UUID, row: asyncpg.Record, now: datetime) -> Event:
+    if row["created"]:
+        return LocationAdded(partner_id, row["id"], now)
+    return LocationChanged(partner_id, row["id"], row["state"], now)

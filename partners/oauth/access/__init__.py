@@ -1,0 +1,1 @@
+"""Whether a token may still be used, and who calls with it."""

@@ -1,0 +1,1 @@
+"""OAuth clients: registration, credentials, metadata, and the APIs that manage them."""

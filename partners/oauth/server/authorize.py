@@ -1,0 +1,246 @@
+"""The authorization request: read, checked with Authlib over loaded rows, and ended by a person's word.
+
+Nothing here leads a browser to an address that is not registered: until the client and its address are known to belong together,
+whatever is wrong is told on a page of ours.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from authlib.common.urls import add_params_to_uri
+from authlib.oauth2.rfc6749 import AccessDeniedError, InvalidRequestError, OAuth2Error, UnauthorizedClientError
+
+from marketplace.kernel.text import Text
+from marketplace.platform.eventlog import audit
+from marketplace.platform.eventlog.events import publish
+from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
+from marketplace.settings import Settings
+from partners.oauth.access.client_cache import ACCEPTS_POINTS
+from partners.oauth.clients.secrets import CODE, digest, new_token
+from partners.oauth.domain import Client, Grant, by_contract, narrowed
+from partners.oauth.events import GrantGiven
+from partners.oauth.server.adapters import Server, ServerRequest
+from partners.oauth.server.authlib_models import Loaded
+from partners.oauth.server.effects import load_clients
+from partners.oauth.server.grants import ByCode, S256Only
+from partners.oauth.server.pushed_requests import load_pushed, use_page, use_pushed
+from partners.registry.domain import ADMITTED
+from partners.staff.domain import SignedIn, scopes_of
+
+PATH = "/oauth/authorize"
+
+CODE_LIFE = timedelta(minutes=1)
+GRANT_LIFE = timedelta(days=180)
+"""How long an application may go on without asking the person again."""
+
+_JKT = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+class RequestNotSupportedError(OAuth2Error):  # type: ignore[misc]  # Authlib has no types
+    """Request objects are not read here (RFC 9101 §6.3): push the request instead."""
+
+    error = "request_not_supported"
+
+
+class AuthorizationRequest(msgspec.Struct, frozen=True):
+    """An authorization request that is in order: its client and its address belong together."""
+
+    client: Client
+    parameters: dict[str, str]
+    redirect_uri: str
+    scopes: list[str]
+    pushed: bytes | None = None
+
+    def denied(self, why: str) -> AccessDeniedError:
+        """Return the refusal that leads back to the application."""
+        return AccessDeniedError(why, redirect_uri=self.redirect_uri, state=self.parameters.get("state"))
+
+    def answer(self, issuer: str, **values: str | None) -> str:
+        """Return where the browser goes with an answer: `state` as it came, and who answers (RFC 9207)."""
+        return leading(self.redirect_uri, issuer, self.parameters.get("state"), **values)
+
+
+class Consent(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person is asked to allow: by whom, for which company, and what of the request they may give at all."""
+
+    wanted: AuthorizationRequest
+    company: Text
+    scopes: list[str]
+    left_out: list[str]
+
+
+def leading(redirect_uri: str, issuer: str, state: str | None, **values: str | None) -> str:
+    """Return the redirect address with the answer's parameters."""
+    given = {**values, "state": state, "iss": issuer}
+    return str(add_params_to_uri(redirect_uri, [(name, value) for name, value in given.items() if value is not None]))
+
+
+async def read_request(settings: Settings, parameters: Mapping[str, str], now: datetime) -> AuthorizationRequest:
+    """Return the request, with the parameters that were pushed if it names those.
+
+    Raises OAuth2Error, whose `redirect_uri` is set only when the address is the client's own.
+    """
+    async with unit_of_work() as work:
+        if "request_uri" in parameters:
+            pushed, found = await load_pushed(work, parameters, now)
+            return await check_request(work, settings, found, now, pushed)
+        return await check_request(work, settings, parameters, now)
+
+
+async def check_request(
+    work: UnitOfWork, settings: Settings, parameters: Mapping[str, str], now: datetime, pushed: bytes | None = None
+) -> AuthorizationRequest:
+    """Return the request if it is in order. Raises OAuth2Error as `read_request` does."""
+    server, request, grant = await _validated(work, settings, parameters, now)
+    client: Client = grant.request.client.row
+    try:  # from here on the address is known to be the client's own
+        if "request" in parameters:
+            raise RequestNotSupportedError
+        if parameters.get("response_mode", "query") != "query":
+            raise InvalidRequestError("response_mode must be query.")
+        if "dpop_jkt" in parameters and not _JKT.fullmatch(parameters["dpop_jkt"]):
+            raise InvalidRequestError("dpop_jkt must be a SHA-256 thumbprint.")
+        server.check_resource(client, parameters.get("resource"))
+        if client.partner_status is not None and client.partner_status not in ADMITTED:
+            raise UnauthorizedClientError(f"The partner is {client.partner_status}.")
+    except OAuth2Error as error:
+        error.redirect_uri, error.state = grant.redirect_uri, parameters.get("state")
+        raise
+    return AuthorizationRequest(client, dict(parameters), grant.redirect_uri, request.scope.split(), pushed)
+
+
+async def _validated(
+    work: UnitOfWork, settings: Settings, parameters: Mapping[str, str], now: datetime
+) -> tuple[Server, ServerRequest, Any]:
+    names = {parameters["client_id"]} if "client_id" in parameters else set()
+    server = Server(settings, Loaded(now=now, clients=await load_clients(work, names)))
+    server.register_grant(ByCode, [S256Only()])
+    request = ServerRequest("GET", f"{settings.base_url}{PATH}", parameters)
+    return server, request, server.get_consent_grant(request)
+
+
+async def consent_to(wanted: AuthorizationRequest, person: SignedIn) -> Consent:
+    """Return what the person is asked. Raises AccessDeniedError, leading back, for what they cannot give at all."""
+    async with unit_of_work() as work:
+        return await _consent(work, wanted, person)
+
+
+async def _consent(work: UnitOfWork, wanted: AuthorizationRequest, person: SignedIn) -> Consent:
+    row = await work.fetchrow(
+        f"SELECT p.name_zh, p.name_en, p.status, {ACCEPTS_POINTS} FROM partner p WHERE p.id = $1", person.partner_id
+    )
+    if row is None or row["status"] not in ADMITTED:
+        raise wanted.denied("The company may not call at present.")
+    if wanted.client.partner_id not in {None, person.partner_id}:
+        raise wanted.denied("The application is another company's own.")
+    theirs = by_contract(scopes_of(person.roles), accepts_points=row["accepts_points"])
+    scopes = narrowed(wanted.scopes, wanted.client.scopes, theirs)
+    if not scopes:
+        raise wanted.denied("The person may do none of what is asked.")
+    left_out = [scope for scope in wanted.scopes if scope not in scopes]
+    return Consent(wanted=wanted, company=Text(row["name_zh"], row["name_en"]), scopes=scopes, left_out=left_out)
+
+
+class DecidedBeforeError(Exception):
+    """The same page was answered before."""
+
+
+async def allow(
+    settings: Settings,
+    parameters: Mapping[str, str],
+    grant_id: UUID,
+    person: SignedIn,
+    now: datetime,
+    pushed: bytes | None,
+) -> str:
+    """Keep what the person allows, with a code for it, and return where the browser goes with it.
+
+    Everything is checked again, as it is now. Raises OAuth2Error; DecidedBeforeError for a page that was answered before.
+    """
+    async with unit_of_work() as work:
+        wanted = await _decided(work, settings, parameters, grant_id, now, pushed)
+        consent = await _consent(work, wanted, person)
+        code = new_token(CODE)
+        await _keep(work, consent, grant_id, code, person, now)
+        return await _location(work, settings, consent, grant_id, code, person, now)
+
+
+async def deny(
+    settings: Settings, parameters: Mapping[str, str], grant_id: UUID, now: datetime, pushed: bytes | None
+) -> str:
+    """Return where the browser goes with a refusal. Raises OAuth2Error, DecidedBeforeError."""
+    async with unit_of_work() as work:
+        wanted = await _decided(work, settings, parameters, grant_id, now, pushed)
+    return wanted.answer(settings.issuer, error="access_denied", error_description="The person did not allow it.")
+
+
+async def _decided(
+    work: UnitOfWork,
+    settings: Settings,
+    parameters: Mapping[str, str],
+    grant_id: UUID,
+    now: datetime,
+    pushed: bytes | None,
+) -> AuthorizationRequest:
+    """Return the request, as it is now, and see to it that neither it nor its page is decided again, either way."""
+    await use_pushed(work, pushed, now)
+    wanted = await check_request(work, settings, parameters, now)
+    if not await use_page(work, grant_id, wanted.client.client_id, now):
+        raise DecidedBeforeError
+    return wanted
+
+
+async def _keep(work: UnitOfWork, consent: Consent, grant_id: UUID, code: str, person: SignedIn, now: datetime) -> None:
+    client_id = consent.wanted.client.client_id
+    await work.execute(
+        "INSERT INTO oauth_grant (id, client_id, partner_id, staff_id, scopes, created_at, expires_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        grant_id,
+        client_id,
+        person.partner_id,
+        person.staff_id,
+        consent.scopes,
+        now,
+        now + GRANT_LIFE,
+    )
+    parameters = consent.wanted.parameters
+    await work.execute(
+        "INSERT INTO oauth_code (digest, grant_id, client_id, redirect_uri, challenge, jkt, expires_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        digest(code),
+        grant_id,
+        client_id,
+        consent.wanted.redirect_uri,
+        parameters["code_challenge"],
+        parameters.get("dpop_jkt"),
+        now + CODE_LIFE,
+    )
+    await audit.record(
+        work, person.actor, "grant.give", f"client:{client_id}", now, grant_id=grant_id, scopes=consent.scopes
+    )
+    await publish(work, [GrantGiven(person.partner_id, grant_id, client_id, consent.scopes, now)], now)
+
+
+async def _location(
+    work: UnitOfWork, settings: Settings, consent: Consent, grant_id: UUID, code: str, person: SignedIn, now: datetime
+) -> str:
+    """Return Authlib's answer to the request, with our issuer in it."""
+    server, request, grant = await _validated(work, settings, consent.wanted.parameters, now)
+    server.fresh_code = code
+    given = Grant(
+        id=grant_id,
+        client_id=consent.wanted.client.client_id,
+        partner_id=person.partner_id,
+        staff_id=person.staff_id,
+        scopes=frozenset(consent.scopes),
+        person_scopes=scopes_of(person.roles),
+        partner_status="active",
+        jkt=None,
+        revoked=False,
+    )
+    answer = server.create_authorization_response(request, grant_user=server.person(given), grant=grant)
+    return str(add_params_to_uri(answer.headers["Location"], [("iss", settings.issuer)]))

@@ -1,0 +1,1 @@
+"""The partner as an aggregate: its status, history and profile."""

@@ -1,0 +1,84 @@
+"""Every change of a partner's state goes through here: row, history and event in one."""
+
+from datetime import datetime
+from uuid import UUID
+
+from marketplace.kernel.refusals import NotFound
+from marketplace.platform.eventlog.events import publish
+from marketplace.platform.postgres.database import UnitOfWork
+from partners.reading import reader
+from partners.registry.domain import PartnerStatus
+from partners.registry.events import PartnerStatusChanged
+
+
+async def lock_partner(work: UnitOfWork, partner_id: UUID) -> PartnerStatus:
+    """Lock the partner's row until the unit of work ends and return its status. Raises NotFound.
+
+    The row is the lock under which a partner's status and contracts change, one after the other.
+    """
+    status = await work.fetchval("SELECT status FROM partner WHERE id = $1 FOR UPDATE", partner_id)
+    if status is None:
+        raise NotFound
+    return PartnerStatus(status)
+
+
+async def move(
+    work: UnitOfWork,
+    partner_id: UUID,
+    actor: str,
+    action: str,
+    before: PartnerStatus,
+    after: PartnerStatus,
+    reason: str | None,
+    now: datetime,
+) -> int:
+    """Write the step of a locked partner and return its new version, which counts contracts as well as states."""
+    version: int = await work.fetchval(
+        "UPDATE partner SET status = $3, version = version + 1, changed_at = $4 WHERE id = $1 AND status = $2"
+        " RETURNING version",
+        partner_id,
+        before,
+        after,
+        now,
+    )
+    await note(work, partner_id, actor, action, before, after, reason, now)
+    if before is not after:
+        await publish(work, [PartnerStatusChanged(partner_id, before, after, version, now, reason)], now)
+    return version
+
+
+async def reason_of(partner_id: UUID) -> str | None:
+    """Return what operations said of the step that led the partner where it stands.
+
+    Not of the latest entry: what else was noted since, such as a signature, answers nothing.
+    """
+    found: str | None = await reader().fetchval(
+        "SELECT CASE WHEN actor <> 'applicant' THEN reason END FROM partner_history h JOIN partner p ON p.id = h.partner_id"
+        " WHERE h.partner_id = $1 AND h.after = p.status AND h.before IS DISTINCT FROM h.after ORDER BY seq DESC LIMIT 1",
+        partner_id,
+    )
+    return found
+
+
+async def note(
+    work: UnitOfWork,
+    partner_id: UUID,
+    actor: str,
+    action: str,
+    before: PartnerStatus | None,
+    after: PartnerStatus,
+    reason: str | None,
+    now: datetime,
+) -> None:
+    """Append an entry to the partner's history."""
+    await work.execute(
+        "INSERT INTO partner_history (partner_id, at, actor, action, before, after, reason)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        partner_id,
+        now,
+        actor,
+        action,
+        before,
+        after,
+        reason,
+    )

@@ -1,0 +1,93 @@
+"""Partners as operations and as they themselves see them."""
+
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from marketplace.kernel.refusals import InvalidField, NotFound
+from marketplace.kernel.text import Text
+from marketplace.platform.http.paging import Cursors, Page
+from marketplace.platform.http.problems import parse_id
+from marketplace.platform.outbound.mail import mails_about
+from marketplace.platform.outbound.mail_view import NOTICE, mail_view
+from partners.onboarding.schemas import HistoryEntry, NoticeView, PartnerDetail, PartnerView, Profile
+from partners.reading import reader
+from partners.registry.domain import PartnerStatus, decisions
+
+_MOST_NOTICES = 20
+
+_COLUMNS = (
+    "id, status, version, name_zh, name_en, legal_name, registration_number, kind, contact, website, scenarios,"
+    " description, applied_at, changed_at"
+)
+
+
+async def list_partners(
+    status: PartnerStatus | None, cursors: Cursors, cursor: str | None, limit: int
+) -> Page[PartnerView]:
+    """Return a page of partners, the newest application first. Raises InvalidField for a foreign cursor."""
+    kind = f"partners:{status or ''}"
+    before = parse_id(str(cursors.read(kind, cursor)[0])) if cursor else None
+    rows = await reader().fetch(
+        f"SELECT {_COLUMNS} FROM partner WHERE ($1::text IS NULL OR status = $1) AND ($2::uuid IS NULL OR id < $2)"
+        " ORDER BY id DESC LIMIT $3",
+        status,
+        before,
+        limit + 1,
+    )
+    data = [PartnerView(**_fields(row)) for row in rows[:limit]]
+    return Page(data, cursors.make(kind, [str(data[-1].id)]) if len(rows) > limit else None)
+
+
+async def partner_detail(partner_id: UUID) -> PartnerDetail:
+    """Return a partner with its history. Raises NotFound."""
+    row = await _row(partner_id)
+    entries = await reader().fetch(
+        "SELECT at, actor, action, before, after, reason FROM partner_history WHERE partner_id = $1 ORDER BY seq",
+        partner_id,
+    )
+    notices = [_notice(mail) for mail in await mails_about(partner_id, _MOST_NOTICES)]
+    return PartnerDetail(**_fields(row), history=[HistoryEntry(**entry) for entry in entries], notices=notices)
+
+
+async def profile(partner_id: UUID, client_id: str, scopes: frozenset[str]) -> Profile:
+    """Return a partner as it sees itself, with what its token may do. Raises NotFound."""
+    fields = _fields(await _row(partner_id))
+    own = {name: fields[name] for name in Profile.__struct_fields__ if name in fields}
+    return Profile(**own, client_id=client_id, scopes=sorted(scopes))
+
+
+async def require_partner(partner_id: UUID) -> None:
+    """Raise NotFound unless there is such a partner."""
+    if await reader().fetchval("SELECT 1 FROM partner WHERE id = $1", partner_id) is None:
+        raise NotFound
+
+
+def status_filter(text: str | None) -> PartnerStatus | None:
+    """Return the status that a list is asked for. Raises InvalidField."""
+    if text is None:
+        return None
+    if text not in set(PartnerStatus):
+        allowed = ", ".join(PartnerStatus)
+        raise InvalidField("status", f"必须是 {allowed} 之一。", f"must be one of {allowed}.")
+    return PartnerStatus(text)
+
+
+def _notice(mail: Any) -> NoticeView:
+    view = mail_view(mail["status"], mail["at"], mail["error"], NOTICE)
+    return NoticeView(view.status, view.at, view.reason, mail["recipient"], mail["subject"])
+
+
+async def _row(partner_id: UUID) -> asyncpg.Record:
+    row = await reader().fetchrow(f"SELECT {_COLUMNS} FROM partner WHERE id = $1", partner_id)
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _fields(row: asyncpg.Record) -> dict[str, Any]:
+    fields = dict(row)
+    fields["name"] = Text(fields.pop("name_zh"), fields.pop("name_en"))
+    fields["actions"] = decisions(PartnerStatus(row["status"]))
+    return fields
