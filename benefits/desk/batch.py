@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from litestar import Request
 
 from benefits.desk.context import EarlierSale, PointsCommand, PointsContext, PointsKind
 from benefits.offers.cache import VERSIONS, OfferCache
@@ -22,7 +23,7 @@ from marketplace.kernel.errors import TryAgainError
 from marketplace.kernel.ids import bucket_of
 from marketplace.kernel.refusals import Refusal
 from marketplace.platform.batching.commands import Registry, Source, handle_all
-from marketplace.platform.batching.executor import Decided
+from marketplace.platform.batching.executor import BatchExecutor, Decided
 from marketplace.platform.http.idempotency import READ as ANSWERED
 from marketplace.platform.http.idempotency import Answers, Outcome
 from marketplace.platform.postgres.database import UnitOfWork
@@ -34,6 +35,16 @@ in common with that: then everything would be read twice.
 
 _ROUNDS = 3
 """How often offers or wallets may change while a batch loads them before it is taken again from the start."""
+
+
+def points_desk(request: Request[Any, Any, Any]) -> BatchExecutor[PointsCommand]:
+    """Return the process's desk of points.
+
+    Read from the application and not by dependency injection: the framework resolves several dependencies of one handler
+    in a task group, which costs as much as the rest of its work (docs/performance.md).
+    """
+    desk: BatchExecutor[PointsCommand] = request.app.state.points_desk
+    return desk
 
 
 class PointsBatch(msgspec.Struct, frozen=True):

@@ -107,7 +107,8 @@ class PointsContext(BatchContext):
 
     def count(self, member_id: UUID, offer_id: UUID, windows: Iterable[str]) -> None:
         """Have the member's counters of the offer's limits written as the state has them in the end."""
-        self._limits.update((member_id, offer_id, window) for window in windows)
+        for window in windows:
+            self._limits.add((member_id, offer_id, window))
 
     def issue_codes(self, offer_id: UUID, codes: Iterable[PoolCode], voucher_id: UUID) -> None:
         """Have the codes given to the voucher."""

@@ -5,7 +5,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 
-from benefits.desk.here import points_desk
+from benefits.desk.batch import points_desk
 from benefits.holds.commands import new_end, new_place
 from benefits.holds.domain import HoldEndedAlready, TooManyUnits
 from benefits.holds.read import hold_view, holder

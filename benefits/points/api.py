@@ -5,7 +5,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery, JSONBody
 
-from benefits.desk.here import points_desk
+from benefits.desk.batch import points_desk
 from benefits.members.resolve import MemberCaller
 from benefits.points.commands import new_credit, new_gift
 from benefits.points.credit import refused_unread

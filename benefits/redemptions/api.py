@@ -5,7 +5,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from benefits.desk.here import points_desk
+from benefits.desk.batch import points_desk
 from benefits.members.resolve import MemberCaller
 from benefits.offers.cache import OfferCache
 from benefits.points.domain import InsufficientPoints

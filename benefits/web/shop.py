@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from benefits.desk.here import points_desk
+from benefits.desk.batch import points_desk
 from benefits.offers.cache import OfferCache
 from benefits.offers.catalogue import on_sale, one_on_sale
 from benefits.offers.schemas import OfferView

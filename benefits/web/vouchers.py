@@ -9,7 +9,7 @@ from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from benefits.desk.here import points_desk
+from benefits.desk.batch import points_desk
 from benefits.redemptions.commands import new_cancel
 from benefits.redemptions.domain import VoucherStatus
 from benefits.redemptions.preview import preview

@@ -14,7 +14,7 @@ from marketplace.kernel.refusals import Refusal
 from marketplace.platform.eventlog.events import WRITE as EVENTS
 from marketplace.platform.eventlog.events import event_row
 from marketplace.platform.http.idempotency import WRITE as OUTCOMES
-from marketplace.platform.http.idempotency import Answers, Key, Outcome, outcome_row, refused
+from marketplace.platform.http.idempotency import Answers, Key, Outcome, is_stored, outcome_row, refused
 from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.platform.postgres.reads import NOW, Read, read_all
 from marketplace.platform.postgres.writes import Write, Writes
@@ -177,22 +177,17 @@ def _handle(
     kind: CommandKind[Any, Any], command: Command, context: BatchContext, answers: Answers
 ) -> Outcome | Refusal:
     key = command.key
-    earlier = None if key is None else answers.known(key)
-    if earlier is not None:
-        return earlier
-    try:
-        outcome = _outcome(kind, command, context)
-    except Refusal as refusal:  # not for a state reason: nothing of it was done
-        return refusal
     if key is not None:
-        answers.add(key, outcome)
-        context.store(key, outcome)
-    return outcome
-
-
-def _outcome(kind: CommandKind[Any, Any], command: Command, context: BatchContext) -> Outcome:
+        earlier = answers.known(key)
+        if earlier is not None:
+            return earlier
     try:
         outcome: Outcome = kind.handle(command, context)
     except Refusal as refusal:
-        return refused(refusal, command.language)
+        if not is_stored(refusal):  # nothing of it was done
+            return refusal
+        outcome = refused(refusal, command.language)
+    if key is not None:
+        answers.add(key, outcome)
+        context.store(key, outcome)
     return outcome

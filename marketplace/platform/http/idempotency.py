@@ -204,9 +204,14 @@ class Answers:
         self._outcomes[key.caller, key.key] = (key.fingerprint, outcome)
 
 
+def is_stored(refusal: Refusal) -> bool:
+    """Return whether the refusal is for a state reason, and stored like a success."""
+    return refusal.kind in _STORED_REFUSALS
+
+
 def refused(refusal: Refusal, language: str) -> Outcome:
     """Return the stored answer of a refusal for a state reason; any other refusal is raised again: it is not stored."""
-    if refusal.kind not in _STORED_REFUSALS:
+    if not is_stored(refusal):
         raise refusal
     return Outcome(status_of(refusal), msgspec.json.encode(problem_body(refusal, language)))
 
