@@ -45,7 +45,7 @@ from marketplace.platform.eventlog.events import Consumer
 from marketplace.platform.eventlog.jobs import Job
 from marketplace.platform.eventlog.webhook_events import WebhookEventType
 from marketplace.platform.http.paging import Cursors
-from marketplace.platform.runtime.packages import Invariant, Package, SandboxContext, SeedContext
+from marketplace.platform.packages import Invariant, Package, SandboxContext, SeedContext
 from marketplace.platform.runtime.worker_index import worker_number
 from marketplace.settings import Settings
 

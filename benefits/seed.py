@@ -37,8 +37,8 @@ from marketplace.demo.world_things import (
 from marketplace.platform.eventlog import audit
 from marketplace.platform.http.idempotency import Outcome
 from marketplace.platform.http.paging import Cursors
+from marketplace.platform.packages import SeedContext
 from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
-from marketplace.platform.runtime.packages import SeedContext
 
 ACTOR = "admin:staff-ops"
 OEM = "client:demo-oem"

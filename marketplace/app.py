@@ -21,9 +21,9 @@ from marketplace.platform.http.paging import Cursors
 from marketplace.platform.http.problems import EXCEPTION_HANDLERS
 from marketplace.platform.http.rate_limits import RateLimits
 from marketplace.platform.openapi import document
+from marketplace.platform.packages import Package, load_packages
 from marketplace.platform.postgres.database import DB
 from marketplace.platform.runtime import health
-from marketplace.platform.runtime.packages import Package, load_packages
 from marketplace.platform.runtime.worker_index import worker_number
 from marketplace.platform.runtime.workers import beside_the_server
 from marketplace.platform.spreadsheets.reader import SpreadsheetReader

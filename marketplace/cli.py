@@ -59,13 +59,13 @@ def _plainly() -> Iterator[None]:
 
 
 def _configure_logs(settings: Settings) -> None:
-    from marketplace.platform.runtime import logs
+    from marketplace.platform import logs
 
     logs.configure(settings)
 
 
 def _package_commands() -> dict[str, click.Command]:
-    from marketplace.platform.runtime.packages import package_classes
+    from marketplace.platform.packages import package_classes
 
     names = package_names(os.environ)
     return {str(command.name): command for package in package_classes(names) for command in package.commands}
@@ -119,8 +119,8 @@ def work() -> None:
 
 async def _work(settings: Settings) -> None:
     from marketplace.kernel.clock import Clock
+    from marketplace.platform.packages import load_packages
     from marketplace.platform.runtime.commands import open_database
-    from marketplace.platform.runtime.packages import load_packages
     from marketplace.platform.runtime.workers import work as keep_working
 
     stop = asyncio.Event()
@@ -149,7 +149,7 @@ def rotate_secret_key(data: Path | None) -> None:
 
     Run it when every process has the new key; broken off, it is run again. In the end it says that the old keys may go.
     """
-    from marketplace.platform.encryption.key_rotation import rotate_everything
+    from marketplace.platform.runtime.key_rotation import rotate_everything
 
     out.print(run(rotate_everything(settings_for(data))))
 

@@ -18,9 +18,9 @@ from marketplace.platform.eventlog.events import Consumer
 from marketplace.platform.eventlog.jobs import Job
 from marketplace.platform.eventlog.webhook_events import WebhookEventType
 from marketplace.platform.invariants.checks import Invariant
-from marketplace.platform.openapi.schemas import COMPONENTS
 from marketplace.platform.outbound.guard import Outbound
-from marketplace.platform.runtime.packages import Package, SandboxContext, SeedContext, Service
+from marketplace.platform.packages import Package, SandboxContext, SeedContext, Service
+from marketplace.platform.validation.json_schemas import COMPONENTS
 from marketplace.settings import Settings
 from partners import commands, invariants, one_time_secrets, pairwise
 from partners.contracts import payout_account

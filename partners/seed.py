@@ -9,8 +9,8 @@ import msgspec
 
 from marketplace.demo.manifest import DemoClient, PortalPerson
 from marketplace.demo.world_things import Agreement, DemoPartner, World
+from marketplace.platform.packages import SeedContext
 from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
-from marketplace.platform.runtime.packages import SeedContext
 from partners.contracts.agree import agree
 from partners.contracts.domain import Proposal
 from partners.locations.locations import add_location

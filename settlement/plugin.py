@@ -7,7 +7,7 @@ from pathlib import Path
 from litestar.types import ControllerRouterHandler
 
 from marketplace.platform.eventlog.events import Consumer
-from marketplace.platform.runtime.packages import Package, SeedContext
+from marketplace.platform.packages import Package, SeedContext
 from settlement import webhook_events
 from settlement.books.consumer import Books
 from settlement.commands import close as close_command

@@ -5,8 +5,8 @@ from datetime import date, datetime, timedelta
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.periods import Period
 from marketplace.platform.invariants.checker import check_now
+from marketplace.platform.packages import SeedContext
 from marketplace.platform.postgres.database import unit_of_work
-from marketplace.platform.runtime.packages import SeedContext
 from settlement.books.consumer import Books
 from settlement.invariants import INVARIANTS
 from settlement.payouts.domain import Rail

@@ -18,8 +18,8 @@ from benefits.redemptions.schemas import RedemptionInput
 from benefits.sandbox.simulated_fulfilment import FAILED, SLOW
 from marketplace.kernel.text import Text
 from marketplace.platform.batching.executor import BatchExecutor
+from marketplace.platform.packages import SandboxContext
 from marketplace.platform.postgres.database import DB, unit_of_work
-from marketplace.platform.runtime.packages import SandboxContext
 
 _ACTOR = "sandbox"
 _OUT_OF_REACH = 10_000_000  # the most that a price may be

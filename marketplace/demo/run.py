@@ -17,12 +17,12 @@ from marketplace.app import create_app
 from marketplace.demo import oneid_pages
 from marketplace.demo.manifest import Demo, demo_settings, read_demo, write_demo
 from marketplace.kernel.clock import Clock
+from marketplace.platform import logs
+from marketplace.platform.packages import load_packages
 from marketplace.platform.postgres.database import DB
 from marketplace.platform.postgres.embedded import EmbeddedServerError, check_folder
-from marketplace.platform.runtime import logs
 from marketplace.platform.runtime.commands import DEMO_FILE
 from marketplace.platform.runtime.database_server import DATABASE_NAME, Addresses, database_server, prepare, stoppable
-from marketplace.platform.runtime.packages import load_packages
 from marketplace.platform.runtime.workers import beside_the_server
 from marketplace.serving import server
 from marketplace.settings import Settings

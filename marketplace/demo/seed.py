@@ -8,8 +8,8 @@ from marketplace.demo.oneid import write_people
 from marketplace.demo.world import build_world
 from marketplace.demo.world_things import World
 from marketplace.kernel.clock import Clock
+from marketplace.platform.packages import Package, SeedContext
 from marketplace.platform.runtime.commands import progress
-from marketplace.platform.runtime.packages import Package, SeedContext
 from marketplace.settings import Settings
 
 _WHOLE = 100

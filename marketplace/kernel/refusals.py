@@ -161,3 +161,19 @@ class WrongState(Refusal):
     def __init__(self, action: str, state: str, allowed: list[str]) -> None:
         """Say what was wanted, what was found, and where it would be possible."""
         super().__init__(action=action, state=state, allowed=", ".join(allowed) or "-")
+
+
+class ServiceUnavailable(Refusal):
+    """What the request needs, such as the database, does not answer or is busy. Nothing was done, or the key finds out."""
+
+    kind = Kind.UNAVAILABLE
+    code = "service_unavailable"
+    zh = "服务暂时不可用，请稍后重试；涉及变动的请求请使用同一 Idempotency-Key。"
+    en = "The service is unavailable. Try again shortly; where something is moved, with the same Idempotency-Key."
+    explanation = Explanation(
+        Text("服务所需的数据库暂时无法访问或正忙。", "The database that the service needs is unreachable or busy."),
+        Text(
+            "请在 Retry-After 之后重试；涉及变动的请求使用同一 Idempotency-Key。",
+            "Try again after Retry-After, with the same Idempotency-Key.",
+        ),
+    )

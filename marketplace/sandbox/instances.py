@@ -21,12 +21,12 @@ from marketplace.kernel.text import Text
 from marketplace.platform.encryption.secret_keys import settle
 from marketplace.platform.http.identity import Caller
 from marketplace.platform.http.requests import SANDBOXED
+from marketplace.platform.packages import Package, SandboxContext
 from marketplace.platform.postgres.database import DB, DatabaseHandle, fresh_context, using_database
 from marketplace.platform.postgres.database_names import database_name
 from marketplace.platform.postgres.migrate import create_database, migrate
 from marketplace.platform.runtime.database_server import table_rights, with_database
-from marketplace.platform.runtime.packages import Package, SandboxContext
-from marketplace.platform.runtime.sleep import interruptible_sleep
+from marketplace.platform.sleep import interruptible_sleep
 from marketplace.sandbox import context
 from marketplace.settings import Settings
 

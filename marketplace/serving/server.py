@@ -105,7 +105,7 @@ def application() -> "Worker":
     settings = load_process()
 
     from marketplace.app import create_app
-    from marketplace.platform.runtime import logs
+    from marketplace.platform import logs
 
     logs.configure(settings)
     _end_with_parent()

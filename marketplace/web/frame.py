@@ -23,7 +23,7 @@ from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.ends import said_day, said_end
 from marketplace.kernel.money import format_amount
 from marketplace.platform.http.identity import KeySource
-from marketplace.platform.runtime.packages import Package
+from marketplace.platform.packages import Package
 from marketplace.settings import Settings
 from marketplace.web import sign_in
 from marketplace.web.answer_page import answer

@@ -28,14 +28,12 @@ from partners.onboarding.schemas import (
     ApplicationReceipt,
     ApplicationStatus,
     DecisionInput,
-    PartnerDetail,
-    PartnerView,
-    Profile,
     Resubmission,
 )
 from partners.one_time_secrets import reveal, seal
 from partners.registry import read
 from partners.registry.domain import Decision
+from partners.registry.schemas import PartnerDetail, PartnerView, Profile
 
 ApplicationToken = Annotated[
     str | None, HeaderParameter(name="Authorization", required=False, description="`Bearer` and the application token.")

@@ -8,7 +8,8 @@ import msgspec
 from marketplace.kernel.text import Text
 from partners.fields import Name, OneLine
 from partners.onboarding.domain import Gate, RequirementKind, Who
-from partners.onboarding.schemas import PartnerKind, RequirementCode
+from partners.onboarding.schemas import RequirementCode
+from partners.registry.schemas import PartnerKind
 
 Kinds = Annotated[
     list[PartnerKind], msgspec.Meta(max_length=13, description="Of whom it is asked; an empty list means of all.")

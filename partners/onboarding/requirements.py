@@ -20,8 +20,8 @@ from partners.onboarding.requirement_schemas import (
     RequirementList,
     RequirementView,
 )
-from partners.onboarding.schemas import PartnerKind
 from partners.reading import reader
+from partners.registry.schemas import PartnerKind
 
 _COLUMNS = "code, version, kind, gate, title_zh, title_en, help_zh, help_en, partner_kinds, active, sort, changed_at"
 

@@ -1,7 +1,7 @@
 """What goes over the wire about partners."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -10,52 +10,7 @@ from marketplace.kernel.scenarios import Scenario
 from marketplace.kernel.text import Text, marked
 from marketplace.platform.outbound.mail_view import MailView
 from partners.fields import Name, OneLine, Paragraphs, ShortLine
-
-PartnerKind = Literal[
-    "hotel_group",
-    "drone_maker",
-    "restaurant",
-    "insurer",
-    "school",
-    "dealer",
-    "retailer",
-    "mobility",
-    "wellness",
-    "entertainment",
-    "bank",
-    "travel_agency",
-    "other",
-]
-
-Email = Annotated[
-    str,
-    msgspec.Meta(
-        min_length=3,
-        max_length=254,
-        examples=["li.na@example.com"],
-        description="An address that messages can be sent to. An internationalised domain is kept in its ASCII form.",
-        extra=marked("mail", ("邮箱地址，如 li.na@example.com", "an e-mail address such as li.na@example.com")),
-    ),
-]
-Phone = Annotated[
-    str,
-    msgspec.Meta(
-        min_length=5,
-        max_length=32,
-        examples=["+86 21 5555 0100", "138 0013 8000"],
-        description="A telephone number as people write it, a Chinese one without a country's code; kept as +86 21 5555 0100.",
-        extra=marked("phone", ("电话号码，如 +86 21 5555 0100", "a telephone number such as +86 21 5555 0100")),
-    ),
-]
-Website = Annotated[
-    str,
-    msgspec.Meta(
-        max_length=300,
-        pattern=r'^https?://[^\x00-\x20\x7f<>"\\^`{|}]+$(?!\n)',
-        examples=["https://example.com"],
-        extra=marked(words=("网址，如 https://example.com", "an address such as https://example.com")),
-    ),
-]
+from partners.registry.schemas import Contact, PartnerKind, Website
 
 RequirementCode = Annotated[
     str,
@@ -73,14 +28,6 @@ RequirementCode = Annotated[
     ),
 ]
 """A requirement of the checklist, by operations' name for it."""
-
-
-class Contact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whom operations speak to at the company."""
-
-    name: ShortLine
-    email: Email
-    phone: Phone
 
 
 class Attestation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -152,64 +99,3 @@ class DecisionInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     reason: OneLine | None = None
     override: Override | None = None
-
-
-class HistoryEntry(msgspec.Struct, frozen=True):
-    """One step of a partner's history."""
-
-    at: datetime
-    actor: str
-    action: str
-    before: str | None
-    after: str
-    reason: str | None
-
-
-class PartnerView(msgspec.Struct, frozen=True, kw_only=True):
-    """A partner as operations see it. `version` counts the changes of its status and contracts."""
-
-    id: UUID
-    status: str
-    version: int
-    name: Text
-    legal_name: str
-    registration_number: str
-    kind: str
-    contact: dict[str, Any]
-    website: str | None
-    scenarios: list[str]
-    description: str
-    applied_at: datetime
-    changed_at: datetime
-    actions: list[str]
-
-
-class NoticeView(MailView, frozen=True):
-    """A message that told people of the partner something, and what became of it."""
-
-    email: str
-    subject: str
-
-
-class PartnerDetail(PartnerView, frozen=True, kw_only=True):
-    """The same with its history, oldest step first, and the messages of the last 30 days about it, the newest first."""
-
-    history: list[HistoryEntry]
-    notices: list[NoticeView]
-
-
-class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """A partner as it sees itself."""
-
-    id: UUID
-    status: str
-    name: Text
-    legal_name: str
-    registration_number: str
-    kind: str
-    contact: dict[str, Any]
-    website: str | None
-    scenarios: list[str]
-    description: str
-    client_id: str
-    scopes: list[str]

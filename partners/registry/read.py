@@ -11,9 +11,9 @@ from marketplace.platform.http.paging import Cursors, Page
 from marketplace.platform.http.problems import parse_id
 from marketplace.platform.outbound.mail import mails_about
 from marketplace.platform.outbound.mail_view import NOTICE, mail_view
-from partners.onboarding.schemas import HistoryEntry, NoticeView, PartnerDetail, PartnerView, Profile
 from partners.reading import reader
 from partners.registry.domain import PartnerStatus, decisions
+from partners.registry.schemas import HistoryEntry, NoticeView, PartnerDetail, PartnerView, Profile
 
 _MOST_NOTICES = 20
 

@@ -14,8 +14,8 @@ from marketplace.kernel.refusals import InvalidField, NotFound
 from marketplace.platform.http.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.http.problems import HttpRequest, language_of
 from marketplace.platform.openapi.problems import refusals
+from marketplace.platform.packages import Package
 from marketplace.platform.postgres.database import UnitOfWork
-from marketplace.platform.runtime.packages import Package
 from marketplace.sandbox import context, tokens
 from marketplace.settings import Settings
 from partners.oauth.access.callers import PartnerCaller

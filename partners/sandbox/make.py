@@ -5,8 +5,8 @@ from datetime import timedelta
 import msgspec
 
 from marketplace.kernel.money import Money
+from marketplace.platform.packages import SandboxContext
 from marketplace.platform.postgres.database import DB, LIVE, unit_of_work, using_database
-from marketplace.platform.runtime.packages import SandboxContext
 from partners.contracts.agree import agree
 from partners.contracts.agreement import Proposal
 from partners.locations.locations import add_location

@@ -9,7 +9,7 @@ import msgspec
 from marketplace.kernel.text import marked
 from marketplace.platform.outbound.mail_view import MailView
 from partners.fields import OneLine, Reference, ShortLine
-from partners.onboarding.schemas import Email
+from partners.registry.schemas import Email
 from partners.staff.domain import StaffRole, StaffStatus
 
 Roles = Annotated[list[StaffRole], msgspec.Meta(min_length=1, max_length=5)]

@@ -10,8 +10,8 @@ import msgspec
 
 from marketplace.kernel.refusals import InvalidField
 from marketplace.platform.eventlog.webhook_events import SAMPLE_AT, SAMPLE_ID, WebhookEventType
-from marketplace.platform.openapi.schemas import COMPONENTS, schemas_of
-from marketplace.platform.runtime.packages import package_classes
+from marketplace.platform.packages import package_classes
+from marketplace.platform.validation.json_schemas import COMPONENTS, schemas_of
 
 
 class EventSubject(msgspec.Struct, frozen=True):

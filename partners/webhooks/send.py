@@ -23,7 +23,7 @@ from marketplace.platform.outbound.guard import Outbound, OutboundError, Outboun
 from marketplace.platform.postgres.connection_errors import is_connection_lost
 from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
 from marketplace.platform.postgres.database_time import database_time
-from marketplace.platform.runtime.sleep import interruptible_sleep
+from marketplace.platform.sleep import interruptible_sleep
 from partners.webhooks.domain import DeliveryStatus, DeliveryVerdict, EndpointStatus, judge
 from partners.webhooks.events import WebhookEndpointDisabled
 from partners.webhooks.signing import message_headers, open_keys

@@ -12,7 +12,7 @@ from litestar import Litestar
 from uvicorn import Server
 
 from marketplace.app import create_app
-from marketplace.platform.runtime import logs
+from marketplace.platform import logs
 from marketplace.serving import server
 from tests.bench.server import SETTINGS, Child, shared_key
 from tests.bench.yardsticks import ROUTES

@@ -24,10 +24,10 @@ import pytest
 import structlog
 
 from marketplace.app import create_app
+from marketplace.platform import logs
 from marketplace.platform.eventlog.events import catch_up
 from marketplace.platform.outbound.guard import Outbound
 from marketplace.platform.postgres.database import DB, unit_of_work
-from marketplace.platform.runtime import logs
 from marketplace.platform.runtime.database_server import with_database
 from marketplace.settings import Settings
 from partners.pairwise import first_key, member_reference

@@ -15,8 +15,8 @@ from marketplace.kernel.periods import Period
 from marketplace.platform.eventlog import audit
 from marketplace.platform.eventlog.events import catch_up
 from marketplace.platform.invariants.api import check_invariants
+from marketplace.platform.packages import load_packages
 from marketplace.platform.postgres.database import DB
-from marketplace.platform.runtime.packages import load_packages
 from marketplace.settings import Settings
 from settlement.books.consumer import Books
 from settlement.statements import close

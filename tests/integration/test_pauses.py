@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from marketplace.platform.outbound.guard import Outbound, OutboundError, Reason
-from marketplace.platform.runtime.sleep import interruptible_sleep
+from marketplace.platform.sleep import interruptible_sleep
 
 
 async def _fail() -> None:

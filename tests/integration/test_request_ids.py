@@ -9,8 +9,8 @@ from litestar import Litestar, get
 from structlog.testing import capture_logs
 from uvicorn import Server
 
+from marketplace.platform import logs
 from marketplace.platform.http.requests import REQUESTS
-from marketplace.platform.runtime import logs
 from marketplace.serving.server import config, reserve
 from marketplace.settings import Settings
 from tests.support.app import Api, fresh_key, running_app

@@ -27,9 +27,9 @@ from marketplace.platform.invariants.checks import (
     gapless,
 )
 from marketplace.platform.invariants.report import report
+from marketplace.platform.packages import Package, load_packages
 from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.platform.postgres.database_time import database_time
-from marketplace.platform.runtime.packages import Package, load_packages
 from marketplace.settings import Settings
 from tests.support.today import sql_now
 from tests.support.world import World

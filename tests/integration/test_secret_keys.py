@@ -12,9 +12,9 @@ from click.testing import CliRunner
 
 from marketplace.cli import main
 from marketplace.kernel.keyring import KeyRing, Lasting, Purpose
-from marketplace.platform.encryption.key_rotation import UnreadableSecretsError, rotate_everything
 from marketplace.platform.encryption.secret_keys import EncryptedColumn, encrypted_columns, lasting_keys
 from marketplace.platform.runtime.database_server import with_database
+from marketplace.platform.runtime.key_rotation import UnreadableSecretsError, rotate_everything
 from marketplace.settings import Settings, SettingsError
 from partners.oauth.server.keys import PURPOSE as SIGNING_KEY
 from partners.pairwise import first_key, subject_reference

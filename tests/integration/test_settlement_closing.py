@@ -12,8 +12,8 @@ import pytest
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.periods import Period
+from marketplace.platform.packages import SeedContext
 from marketplace.platform.postgres.database import DB, unit_of_work
-from marketplace.platform.runtime.packages import SeedContext
 from marketplace.settings import Settings
 from settlement.books.consumer import Books
 from settlement.plugin import Settlement

@@ -14,9 +14,9 @@ from marketplace.kernel.clock import Clock
 from marketplace.platform.invariants.checker import check_now, declared
 from marketplace.platform.invariants.checks import Check
 from marketplace.platform.invariants.report import Invariants
+from marketplace.platform.packages import load_packages
 from marketplace.platform.postgres.database import DB
 from marketplace.platform.runtime.database_server import with_database
-from marketplace.platform.runtime.packages import load_packages
 from marketplace.settings import Settings
 from tests.support.busy_month_scenario import let_it_happen
 from tests.support.today import sql_now

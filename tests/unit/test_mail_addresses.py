@@ -8,7 +8,7 @@ from benefits.members.schemas import MemberInput
 from marketplace.kernel.mail_addresses import address_key
 from marketplace.kernel.refusals import InvalidFields
 from marketplace.platform.validation.fitting import fit
-from partners.onboarding.schemas import Contact
+from partners.registry.schemas import Contact
 from partners.staff.schemas import OwnerInput, StaffInput
 
 PHONE = "+86 21 5555 0100"

@@ -15,9 +15,9 @@ from marketplace.kernel.clock import WALL
 from marketplace.kernel.keyring import InsideJson, KeyRing, Lasting, Purpose, fingerprint
 from marketplace.platform.http import paging
 from marketplace.platform.outbound import mail
+from marketplace.platform.packages import package_classes
 from marketplace.platform.postgres.database import Engine
 from marketplace.platform.postgres.migrate import connected
-from marketplace.platform.runtime.packages import package_classes
 from marketplace.settings import VARIABLES, Settings, SettingsError
 
 LASTING = Purpose("lasting key", ("lasting_key.key_sealed",))

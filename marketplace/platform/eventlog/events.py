@@ -26,7 +26,7 @@ from marketplace.kernel.ids import bucket_of
 from marketplace.platform.postgres.connection_errors import is_connection_lost
 from marketplace.platform.postgres.database import DB, UnitOfWork, unit_of_work
 from marketplace.platform.postgres.writes import Write, Writes
-from marketplace.platform.runtime.sleep import interruptible_sleep
+from marketplace.platform.sleep import interruptible_sleep
 
 BATCH = 2000
 """How many events a consumer takes in one transaction: enough to spare commits, few enough to hold no lock for long."""

@@ -11,7 +11,7 @@ from pgqueuer.models import Schedule
 
 from marketplace.platform.postgres.connection_errors import is_connection_lost
 from marketplace.platform.postgres.database import connection_config
-from marketplace.platform.runtime.sleep import interruptible_sleep
+from marketplace.platform.sleep import interruptible_sleep
 
 logger = structlog.get_logger()
 

@@ -8,7 +8,7 @@ from litestar.params import HeaderParameter
 
 from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform.openapi.parameters import REQUIRED
+from marketplace.platform.http.query_parameters import REQUIRED
 
 IfMatch = Annotated[
     str | None,

@@ -24,8 +24,8 @@ from marketplace.kernel.refusals import Explanation, InvalidField, Kind, Refusal
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
 from marketplace.platform.http.problems import MEDIA_TYPE, problem_body, status_of
+from marketplace.platform.http.query_parameters import REQUIRED
 from marketplace.platform.http.responses import RawResponse
-from marketplace.platform.openapi.parameters import REQUIRED
 from marketplace.platform.postgres.connection_errors import is_connection_lost
 from marketplace.platform.postgres.database import Busy, UnitOfWork, unit_of_work
 from marketplace.platform.postgres.reads import Read

@@ -12,9 +12,9 @@ import msgspec
 from msgspec import inspect
 
 from marketplace.kernel.refusals import InvalidFields, Wrong
-from marketplace.platform.openapi.schemas import schemas_of
 from marketplace.platform.validation.expectations import expected
 from marketplace.platform.validation.fitting import fitting
+from marketplace.platform.validation.json_schemas import schemas_of
 from marketplace.platform.validation.misfits import below, nearest, shown, unwrapped
 
 Whole = TypeVar("Whole", bound=msgspec.Struct)

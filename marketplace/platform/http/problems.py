@@ -13,17 +13,11 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.params import PathParameter
 from litestar.types import ExceptionHandlersMap
 
-from marketplace.kernel.refusals import InvalidFields, Kind, NotFound, Refusal, Wrong, WrongState
+from marketplace.kernel.refusals import InvalidFields, Kind, NotFound, Refusal, ServiceUnavailable, Wrong, WrongState
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import preferred_language
 from marketplace.platform.http.challenge import BEARER, refused_token
-from marketplace.platform.http.refusals import (
-    OF_THE_FRAMEWORK,
-    BadRequest,
-    HttpRefusal,
-    InternalFault,
-    ServiceUnavailable,
-)
+from marketplace.platform.http.refusals import OF_THE_FRAMEWORK, BadRequest, HttpRefusal, InternalFault
 from marketplace.platform.http.responses import RawResponse
 from marketplace.platform.postgres.connection_errors import is_connection_lost
 from marketplace.platform.validation.expectations import expected

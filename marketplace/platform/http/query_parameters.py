@@ -24,6 +24,9 @@ _MOST = 50
 
 _known: WeakKeyDictionary[BaseRouteHandler, dict[str, Fitting]] = WeakKeyDictionary()
 
+REQUIRED = "Required: "
+"""How the description begins of a parameter that the server requires, though its handler has a default: the refusal is ours."""
+
 
 def check_query(handler: BaseRouteHandler, query: bytes) -> None:
     """Raise InvalidFields unless the query has parameters of the handler only, each once and as its type says."""

@@ -19,12 +19,12 @@ from prometheus_client import Counter, Histogram
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import InvalidFields, Wrong
+from marketplace.platform import logs
 from marketplace.platform.http.bodies import Body, UnfitItem
 from marketplace.platform.http.hosts import Hosts, HostVerdict
 from marketplace.platform.http.merge_patch import MEDIA_TYPES as PATCH_TYPES
 from marketplace.platform.http.problems import problem_body
 from marketplace.platform.http.refusals import BadHost, HeaderTwice, HttpRefusal, Misdirected
-from marketplace.platform.runtime import logs
 from marketplace.settings import Settings
 
 REQUESTS = Counter("marketplace_requests_total", "Requests answered.", ["method", "route", "status"])

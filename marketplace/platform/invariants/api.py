@@ -12,8 +12,8 @@ from marketplace.kernel.refusals import Refusal
 from marketplace.platform.http.identity import Caller
 from marketplace.platform.invariants.checker import check_now, declared
 from marketplace.platform.invariants.report import Invariants, report
+from marketplace.platform.packages import Package
 from marketplace.platform.postgres.connection_errors import is_connection_lost
-from marketplace.platform.runtime.packages import Package
 
 ROLES = ["operations", "finance", "auditor"]
 

@@ -18,11 +18,11 @@ from marketplace.kernel.refusals import Refusal
 from marketplace.platform.eventlog.events import tick
 from marketplace.platform.invariants.checks import AuditChain, Check, EventsConsumed, Looked, Range
 from marketplace.platform.invariants.report import Invariants, report
+from marketplace.platform.packages import Package
 from marketplace.platform.postgres.connection_errors import is_connection_lost
 from marketplace.platform.postgres.database import DB, columns, unit_of_work
 from marketplace.platform.postgres.database_time import began_at, database_time
-from marketplace.platform.runtime.packages import Package
-from marketplace.platform.runtime.sleep import interruptible_sleep
+from marketplace.platform.sleep import interruptible_sleep
 
 ROUND = "5 minutes"
 """How often each slice has its turn when nothing happens in it."""

@@ -13,7 +13,7 @@ from marketplace.platform.openapi.examples import add_examples, examples_of
 from marketplace.platform.openapi.operations import Asked, describe_patches, finish, operations
 from marketplace.platform.openapi.problems import REFUSALS
 from marketplace.platform.openapi.schemas import Types
-from marketplace.platform.runtime.packages import Package
+from marketplace.platform.packages import Package
 
 _DESCRIPTION = """Partners register offers in ten life scenarios, members redeem points for them, settlement pays what is owed.
 

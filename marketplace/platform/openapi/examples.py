@@ -10,9 +10,8 @@ from typing import Any
 
 import msgspec
 
-from marketplace.platform.runtime.packages import Package
-
-Schema = dict[str, Any]
+from marketplace.platform.packages import Package
+from marketplace.platform.validation.json_schemas import Schema
 
 FILE = "examples.json"
 

@@ -14,8 +14,7 @@ from marketplace.platform.http.identity import audience_of
 from marketplace.platform.http.merge_patch import MEDIA_TYPES, patch_schema
 from marketplace.platform.openapi.parameters import describe_contents, describe_parameters
 from marketplace.platform.openapi.problems import add_problems, shared_answers
-
-Schema = dict[str, Any]
+from marketplace.platform.validation.json_schemas import Schema
 
 METHODS = ("get", "post", "put", "patch", "delete")
 

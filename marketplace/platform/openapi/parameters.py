@@ -6,12 +6,10 @@ Each function changes the operation in place.
 from collections.abc import Iterator
 from typing import Any
 
-Schema = dict[str, Any]
+from marketplace.platform.http.query_parameters import REQUIRED
+from marketplace.platform.validation.json_schemas import Schema
 
 EXAMPLE_ID = "01990000-0000-7000-8000-000000000001"
-
-REQUIRED = "Required: "
-"""How the description begins of a parameter that the server requires, though its handler has a default: the refusal is ours."""
 
 
 def describe_parameters(operation: Schema) -> None:

@@ -6,8 +6,7 @@ from typing import Any
 from marketplace.kernel.refusals import Refusal
 from marketplace.platform.http.problems import STATUS
 from marketplace.platform.http.refusals import HttpRefusal
-
-Schema = dict[str, Any]
+from marketplace.platform.validation.json_schemas import Schema
 
 REFUSALS = "refusals"
 """In a handler's `opt`: the classes of refusals that are the operation's own."""

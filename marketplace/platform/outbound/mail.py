@@ -29,7 +29,7 @@ from marketplace.kernel.mail_addresses import mail_address
 from marketplace.platform.postgres.connection_errors import is_connection_lost
 from marketplace.platform.postgres.database import DB, UnitOfWork, unit_of_work
 from marketplace.platform.postgres.database_time import database_time
-from marketplace.platform.runtime.sleep import interruptible_sleep
+from marketplace.platform.sleep import interruptible_sleep
 from marketplace.settings import Settings
 
 FOLDER = "mail"

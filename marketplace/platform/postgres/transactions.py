@@ -16,7 +16,7 @@ import asyncpg
 import structlog
 from piccolo.engine.postgres import PostgresTransaction  # noqa: TID251 - replaced here
 
-from marketplace.platform.http.refusals import ServiceUnavailable
+from marketplace.kernel.refusals import ServiceUnavailable
 from marketplace.platform.postgres.connection_errors import LOST, is_connection_lost
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from marketplace.platform.encryption import secret_keys
+from marketplace.platform.packages import package_classes
 from marketplace.platform.postgres.embedded import EmbeddedServer, check_folder
 from marketplace.platform.postgres.migrate import check_serving_user, connected, create_database, let_sign_in, migrate
 from marketplace.platform.postgres.rights import PLATFORM
-from marketplace.platform.runtime.packages import package_classes
 from marketplace.settings import Settings
 
 DATABASE_NAME = "marketplace"

@@ -9,6 +9,7 @@ import asyncpg
 
 from marketplace.kernel.clock import WALL
 from marketplace.platform.invariants.report import TRUSTED_H
+from marketplace.platform.packages import package_classes
 from marketplace.platform.postgres.database import connection_config
 from marketplace.platform.postgres.embedded import EmbeddedServer, EmbeddedServerError, check_folder
 from marketplace.platform.postgres.migrate import OTHER_SCHEMA, pending, unknown
@@ -17,7 +18,6 @@ from marketplace.platform.runtime import doctor_checks
 from marketplace.platform.runtime.commands import settings_for
 from marketplace.platform.runtime.database_server import DATABASE_NAME, table_rights, with_database
 from marketplace.platform.runtime.doctor_checks import Finding
-from marketplace.platform.runtime.packages import package_classes
 from marketplace.settings import VARIABLES, Settings, SettingsError
 
 LOWEST_PYTHON = (3, 11)

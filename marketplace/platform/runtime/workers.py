@@ -11,9 +11,9 @@ from marketplace.platform.eventlog.events import run_consumers
 from marketplace.platform.eventlog.jobs import run_jobs
 from marketplace.platform.invariants.checker import run_checker
 from marketplace.platform.outbound.mail import MailSender
+from marketplace.platform.packages import Package, Service
 from marketplace.platform.postgres.database import is_live
 from marketplace.platform.runtime import housekeeping
-from marketplace.platform.runtime.packages import Package, Service
 from marketplace.settings import Settings
 
 

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.encryption.key_rotation import rotate_everything
 from marketplace.platform.eventlog.events import catch_up
 from marketplace.platform.outbound.guard import Outbound
+from marketplace.platform.runtime.key_rotation import rotate_everything
 from marketplace.settings import Settings
 from partners.staff.invitations import Inviter
 from partners.webhooks.catalogue import catalogue_of
