@@ -9,6 +9,7 @@ APP_CONFIG = AppConfig(
     migrations_folder_path=str(Path(__file__).parent / "migrations"),
     table_classes=table_finder(
         [
+            "partners.registry.tables",
             "partners.onboarding.tables",
             "partners.contracts.tables",
             "partners.oauth.tables",

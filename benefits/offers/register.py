@@ -20,6 +20,7 @@ from benefits.offers.domain import (
 from benefits.offers.events import OfferChanged
 from benefits.offers.schemas import OfferInput
 from benefits.offers.supply import change_stock, check_supply, new_stock
+from benefits.offers.tables import OfferRevisionRow, OfferRow
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.ids import uuid7
 from marketplace.kernel.refusals import ChangedMeanwhile, InvalidField, NotFound, refuse_all
@@ -61,15 +62,28 @@ async def register(
     check_supply(content, offer.stock)
     try:
         async with work.nested():
-            await work.execute(
-                "INSERT INTO offer (id, partner_id, sku, status, revision, version, scenario, price_points, starts_at,"
-                " ends_at, terms, created_at, reason) VALUES ($1, $2, $3, 'draft', 1, 1, $4, $5, $6, $7, $8, $9, '')",
-                offer_id, partner_id, offer.sku, content.scenario, content.price.points, content.sale.starts_at,
-                content.sale.ends_at, content.search_terms(terms.name), now,
-            )  # fmt: skip
+            await work.run(
+                OfferRow.insert(
+                    OfferRow(
+                        id=offer_id,
+                        partner_id=partner_id,
+                        sku=offer.sku,
+                        status=OfferStatus.DRAFT,
+                        revision=1,
+                        version=1,
+                        scenario=content.scenario,
+                        price_points=content.price.points,
+                        starts_at=content.sale.starts_at,
+                        ends_at=content.sale.ends_at,
+                        terms=content.search_terms(terms.name),
+                        created_at=now,
+                    )
+                )
+            )
     except asyncpg.UniqueViolationError as error:
-        taken = await work.fetchval("SELECT id FROM offer WHERE partner_id = $1 AND sku = $2", partner_id, offer.sku)
-        raise SkuTaken(offer_id=str(taken)) from error
+        of_partner = OfferRow.select(OfferRow.id).where(OfferRow.partner_id == partner_id, OfferRow.sku == offer.sku)
+        taken = await work.run(of_partner.first())
+        raise SkuTaken(offer_id=str(taken and taken["id"])) from error
     await _write_revision(work, offer_id, 1, content, actor, now)
     if offer.stock is not None:
         await new_stock(work, offer_id, offer.stock, rules.stock_slices)
@@ -136,10 +150,17 @@ def _as_registered(row: asyncpg.Record) -> OfferInput:
 async def _write_revision(
     work: UnitOfWork, offer_id: UUID, revision: int, content: OfferContent, actor: str, now: datetime
 ) -> None:
-    await work.execute(
-        "INSERT INTO offer_revision (offer_id, revision, content, created_at, created_by) VALUES ($1, $2, $3, $4, $5)",
-        offer_id, revision, msgspec.to_builtins(content), now, actor,
-    )  # fmt: skip
+    await work.run(
+        OfferRevisionRow.insert(
+            OfferRevisionRow(
+                offer_id=offer_id,
+                revision=revision,
+                content=msgspec.to_builtins(content),
+                created_at=now,
+                created_by=actor,
+            )
+        )
+    )
 
 
 async def _partner(partner_id: UUID) -> PartnerTerms:

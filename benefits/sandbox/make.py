@@ -11,6 +11,7 @@ from benefits.members.schemas import MemberInput
 from benefits.offers.domain import OfferStatus
 from benefits.offers.register import OfferRules, register, take_step
 from benefits.offers.schemas import OfferInput
+from benefits.offers.tables import OfferRow
 from benefits.points.commands import new_credit
 from benefits.points.schemas import EarningInput
 from benefits.redemptions.commands import new_redeem
@@ -19,7 +20,7 @@ from benefits.sandbox.simulated_fulfilment import FAILED, SLOW
 from marketplace.kernel.text import Text
 from marketplace.platform.batching.executor import BatchExecutor
 from marketplace.platform.packages import SandboxContext
-from marketplace.platform.postgres.database import DB, unit_of_work
+from marketplace.platform.postgres.database import unit_of_work
 
 _ACTOR = "sandbox"
 _OUT_OF_REACH = 10_000_000  # the most that a price may be
@@ -76,7 +77,7 @@ async def _members(
 async def _offer(context: SandboxContext, answers: str) -> UUID:
     title, (_, _, points, stock) = _title(answers), _OFFERS[answers]
     offer_id = uuid5(context.partner_id, answers)
-    if await DB.fetchval("SELECT status FROM offer WHERE id = $1", offer_id) == OfferStatus.LIVE:
+    if await OfferRow.exists().where(OfferRow.id == offer_id, OfferRow.status == OfferStatus.LIVE):
         return offer_id
     now, settings = context.clock.now(), context.settings
     words: dict[str, Any] = {"zh-CN": title.zh, "en": title.en}

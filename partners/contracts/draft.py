@@ -16,9 +16,9 @@ from partners.contracts.rows import content_of, lock_contract, seen
 from partners.contracts.schemas import ContractView
 from partners.contracts.tables import ContractRow
 from partners.contracts.terms import load_terms
-from partners.onboarding.tables import PartnerRow
 from partners.registry.domain import PARTNER
 from partners.registry.history import lock_partner
+from partners.registry.tables import PartnerRow
 
 
 async def draft_contract(
@@ -35,20 +35,22 @@ async def draft_contract(
         "SELECT coalesce(max(version), 0) + 1 FROM contract WHERE partner_id = $1", partner_id
     )
     contract_id = uuid7(unix_ms=int(now.timestamp() * 1000))
-    text = await _text(proposal, partner_id, version, oem)
-    await ContractRow.insert(
-        ContractRow(
-            id=contract_id,
-            partner_id=partner_id,
-            version=version,
-            status=ContractStatus.DRAFTED,
-            starts_on=proposal.starts_on,
-            ends_on=proposal.ends_on,
-            content=text,
-            content_hash=content_hash(text),
-            edition=1,
-            drafted_by=actor,
-            drafted_at=now,
+    text = await _text(work, proposal, partner_id, version, oem)
+    await work.run(
+        ContractRow.insert(
+            ContractRow(
+                id=contract_id,
+                partner_id=partner_id,
+                version=version,
+                status=ContractStatus.DRAFTED,
+                starts_on=proposal.starts_on,
+                ends_on=proposal.ends_on,
+                content=text,
+                content_hash=content_hash(text),
+                edition=1,
+                drafted_by=actor,
+                drafted_at=now,
+            )
         )
     )
     await _record(work, actor, "draft", contract_id, now, version=version, content_hash=content_hash(text))
@@ -73,7 +75,7 @@ async def edit_contract(
     if row["edition"] not in editions:
         raise ChangedMeanwhile
     CONTRACT.after(ContractStatus(row["status"]), "edit")
-    text = await _text(proposal, partner_id, row["version"], oem)
+    text = await _text(work, proposal, partner_id, row["version"], oem)
     await work.execute(
         "UPDATE contract SET starts_on = $2, ends_on = $3, content = $4, content_hash = $5, edition = edition + 1"
         " WHERE id = $1 AND status = 'drafted'",
@@ -129,16 +131,13 @@ async def withdraw_contract(
     return await seen(partner_id, row["id"], staff=True)
 
 
-async def _text(proposal: Proposal, partner_id: UUID, version: int, oem: str) -> str:
+async def _text(work: UnitOfWork, proposal: Proposal, partner_id: UUID, version: int, oem: str) -> str:
     """Return the version as it is written, between the OEM and the locked partner as they are called today.
 
     The partner cannot be called otherwise by the time it signs: another company's application voids what was drafted.
     """
-    partner = (
-        await PartnerRow.select(PartnerRow.legal_name, PartnerRow.registration_number)
-        .where(PartnerRow.id == partner_id)
-        .first()
-    )
+    names = PartnerRow.select(PartnerRow.legal_name, PartnerRow.registration_number).where(PartnerRow.id == partner_id)
+    partner = await work.run(names.first())
     assert partner is not None  # noqa: S101 - it is locked
     parties = Parties(oem=oem, partner=partner["legal_name"], registration_number=partner["registration_number"])
     said = {name: getattr(proposal, name) for name in Proposal.__struct_fields__}

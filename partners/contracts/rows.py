@@ -14,8 +14,8 @@ from partners.contracts.difference import difference
 from partners.contracts.domain import ContractStatus, ContractTerms, Method, Party, Signature
 from partners.contracts.schemas import ContractDifference, ContractView, SignatureView
 from partners.contracts.tables import ContractRow
-from partners.onboarding.tables import PartnerRow
 from partners.reading import reader
+from partners.registry.tables import PartnerRow
 
 _OF_PARTNER = """
 SELECT c.*, p.status AS partner_status FROM contract c JOIN partner p ON p.id = c.partner_id

@@ -69,7 +69,7 @@ async def sign_contract(
     standing = (await load_terms([partner_id]))[partner_id].contracts
     displaced = superseding(content_of(row), standing, today)
     # Decided; the writes. Each is guarded by the state that was found under the partner's lock.
-    await _give(row["id"], signing, now)
+    await _give(work, row["id"], signing, now)
     await work.execute(
         "UPDATE contract SET status = $3, edition = edition + 1,"
         " signed_at = CASE WHEN $3 = 'signed' THEN $4::timestamptz END WHERE id = $1 AND status = $2",
@@ -89,19 +89,21 @@ async def sign_contract(
     return await seen(partner_id, row["id"], staff=signing.party is Party.OEM or signing.method is Method.PAPER)
 
 
-async def _give(contract_id: UUID, signing: Signing, now: datetime) -> None:
+async def _give(work: UnitOfWork, contract_id: UUID, signing: Signing, now: datetime) -> None:
     """Append the signature. That its hash is the contract's, the database holds as well (foreign key)."""
-    await ContractSignatureRow.insert(
-        ContractSignatureRow(
-            contract_id=contract_id,
-            party=signing.party,
-            content_hash=signing.content_hash,
-            method=signing.method,
-            actor=signing.actor,
-            signed_at=now,
-            signed_by=signing.signed_by,
-            signed_on=signing.signed_on,
-            document_reference=signing.document_reference,
+    await work.run(
+        ContractSignatureRow.insert(
+            ContractSignatureRow(
+                contract_id=contract_id,
+                party=signing.party,
+                content_hash=signing.content_hash,
+                method=signing.method,
+                actor=signing.actor,
+                signed_at=now,
+                signed_by=signing.signed_by,
+                signed_on=signing.signed_on,
+                document_reference=signing.document_reference,
+            )
         )
     )
 

@@ -1,11 +1,10 @@
 """A partner's checklist: who answered what, and whether a gate may be passed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import get_args
+from typing import Any, get_args
 from uuid import UUID
 
-import asyncpg
 import msgspec
 
 from marketplace.kernel.refusals import Explanation, InvalidField, NotFound, Refusal
@@ -16,6 +15,7 @@ from partners.onboarding.domain import Applicant, Gate, Requirement, Requirement
 from partners.onboarding.requirement_schemas import Checklist, ChecklistItem, VerificationInput
 from partners.onboarding.requirements import active_requirements
 from partners.onboarding.schemas import Attestation
+from partners.onboarding.tables import RequirementAnswerRow
 from partners.reading import reader
 from partners.registry.domain import PARTNER
 from partners.registry.history import lock_partner
@@ -52,16 +52,14 @@ async def checklist(partner_id: UUID, *, staff: bool) -> Checklist:
     """
     applicant = await _applicant(partner_id)
     asked = [r for r in await active_requirements() if r.concerns(applicant.kind)]
-    rows = await reader().fetch(
-        "SELECT code, note, reference, actor, answered_at FROM requirement_answer WHERE partner_id = $1", partner_id
-    )
+    rows = await RequirementAnswerRow.select().where(RequirementAnswerRow.partner_id == partner_id)
     answers = {row["code"]: row for row in rows}
     items = [_item(r, answers.get(r.code), met=is_met(r, applicant), staff=staff) for r in asked]
     gates: tuple[Gate, ...] = get_args(Gate)
     return Checklist(items=items, missing={g: [r.code for r in missing(asked, applicant, g)] for g in gates})
 
 
-def _item(requirement: Requirement, answer: asyncpg.Record | None, *, met: bool, staff: bool) -> ChecklistItem:
+def _item(requirement: Requirement, answer: Mapping[str, Any] | None, *, met: bool, staff: bool) -> ChecklistItem:
     told = answer if answer is not None and (staff or answer["actor"] == APPLICANT) else None
     return ChecklistItem(
         code=requirement.code,

@@ -20,7 +20,7 @@ from partners.onboarding.requirement_schemas import (
     RequirementList,
     RequirementView,
 )
-from partners.reading import reader
+from partners.onboarding.tables import RequirementRow
 from partners.registry.schemas import PartnerKind
 
 _COLUMNS = "code, version, kind, gate, title_zh, title_en, help_zh, help_en, partner_kinds, active, sort, changed_at"
@@ -40,13 +40,14 @@ class RequirementExists(Refusal):
 
 async def list_requirements() -> RequirementList:
     """Return all requirements, retired ones too, in the order of the checklist. There are a few dozen at the most."""
-    rows = await reader().fetch(f"SELECT {_COLUMNS} FROM requirement ORDER BY sort, code")
+    rows = await RequirementRow.select().order_by(RequirementRow.sort, RequirementRow.code)
     return RequirementList([_view(row) for row in rows])
 
 
 async def active_requirements() -> Sequence[Requirement]:
     """Return what is asked at present, in the order of the checklist."""
-    rows = await reader().fetch(f"SELECT {_COLUMNS} FROM requirement WHERE active ORDER BY sort, code")
+    asked = RequirementRow.select().where(RequirementRow.active.eq(True))
+    rows = await asked.order_by(RequirementRow.sort, RequirementRow.code)
     return [
         Requirement(
             code=row["code"],

@@ -9,6 +9,7 @@ from marketplace.platform.postgres.database import UnitOfWork
 from partners.reading import reader
 from partners.registry.domain import PartnerStatus
 from partners.registry.events import PartnerStatusChanged
+from partners.registry.tables import PartnerHistoryRow
 
 
 async def lock_partner(work: UnitOfWork, partner_id: UUID) -> PartnerStatus:
@@ -71,14 +72,10 @@ async def note(
     now: datetime,
 ) -> None:
     """Append an entry to the partner's history."""
-    await work.execute(
-        "INSERT INTO partner_history (partner_id, at, actor, action, before, after, reason)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        partner_id,
-        now,
-        actor,
-        action,
-        before,
-        after,
-        reason,
+    await work.run(
+        PartnerHistoryRow.insert(
+            PartnerHistoryRow(
+                partner_id=partner_id, at=now, actor=actor, action=action, before=before, after=after, reason=reason
+            )
+        )
     )

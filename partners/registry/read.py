@@ -3,24 +3,20 @@
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
 from marketplace.kernel.refusals import InvalidField, NotFound
 from marketplace.kernel.text import Text
 from marketplace.platform.http.paging import Cursors, Page
 from marketplace.platform.http.problems import parse_id
 from marketplace.platform.outbound.mail import mails_about
 from marketplace.platform.outbound.mail_view import NOTICE, mail_view
-from partners.reading import reader
 from partners.registry.domain import PartnerStatus, decisions
 from partners.registry.schemas import HistoryEntry, NoticeView, PartnerDetail, PartnerView, Profile
+from partners.registry.tables import PartnerHistoryRow, PartnerRow
 
 _MOST_NOTICES = 20
 
-_COLUMNS = (
-    "id, status, version, name_zh, name_en, legal_name, registration_number, kind, contact, website, scenarios,"
-    " description, applied_at, changed_at"
-)
+_SHOWN = PartnerRow.all_columns(exclude=[PartnerRow.application_token_hash])
+_HISTORY = PartnerHistoryRow.all_columns(exclude=[PartnerHistoryRow.seq, PartnerHistoryRow.partner_id])
 
 
 async def list_partners(
@@ -29,13 +25,12 @@ async def list_partners(
     """Return a page of partners, the newest application first. Raises InvalidField for a foreign cursor."""
     kind = f"partners:{status or ''}"
     before = parse_id(str(cursors.read(kind, cursor)[0])) if cursor else None
-    rows = await reader().fetch(
-        f"SELECT {_COLUMNS} FROM partner WHERE ($1::text IS NULL OR status = $1) AND ($2::uuid IS NULL OR id < $2)"
-        " ORDER BY id DESC LIMIT $3",
-        status,
-        before,
-        limit + 1,
-    )
+    query = PartnerRow.select(*_SHOWN).order_by(PartnerRow.id, ascending=False).limit(limit + 1)
+    if status is not None:
+        query = query.where(PartnerRow.status == status)
+    if before is not None:
+        query = query.where(PartnerRow.id < before)
+    rows = await query
     data = [PartnerView(**_fields(row)) for row in rows[:limit]]
     return Page(data, cursors.make(kind, [str(data[-1].id)]) if len(rows) > limit else None)
 
@@ -43,9 +38,10 @@ async def list_partners(
 async def partner_detail(partner_id: UUID) -> PartnerDetail:
     """Return a partner with its history. Raises NotFound."""
     row = await _row(partner_id)
-    entries = await reader().fetch(
-        "SELECT at, actor, action, before, after, reason FROM partner_history WHERE partner_id = $1 ORDER BY seq",
-        partner_id,
+    entries = (
+        await PartnerHistoryRow.select(*_HISTORY)
+        .where(PartnerHistoryRow.partner_id == partner_id)
+        .order_by(PartnerHistoryRow.seq)
     )
     notices = [_notice(mail) for mail in await mails_about(partner_id, _MOST_NOTICES)]
     return PartnerDetail(**_fields(row), history=[HistoryEntry(**entry) for entry in entries], notices=notices)
@@ -60,7 +56,7 @@ async def profile(partner_id: UUID, client_id: str, scopes: frozenset[str]) -> P
 
 async def require_partner(partner_id: UUID) -> None:
     """Raise NotFound unless there is such a partner."""
-    if await reader().fetchval("SELECT 1 FROM partner WHERE id = $1", partner_id) is None:
+    if not await PartnerRow.exists().where(PartnerRow.id == partner_id):
         raise NotFound
 
 
@@ -79,14 +75,14 @@ def _notice(mail: Any) -> NoticeView:
     return NoticeView(view.status, view.at, view.reason, mail["recipient"], mail["subject"])
 
 
-async def _row(partner_id: UUID) -> asyncpg.Record:
-    row = await reader().fetchrow(f"SELECT {_COLUMNS} FROM partner WHERE id = $1", partner_id)
+async def _row(partner_id: UUID) -> dict[str, Any]:
+    row = await PartnerRow.select(*_SHOWN).where(PartnerRow.id == partner_id).first()
     if row is None:
         raise NotFound
     return row
 
 
-def _fields(row: asyncpg.Record) -> dict[str, Any]:
+def _fields(row: dict[str, Any]) -> dict[str, Any]:
     fields = dict(row)
     fields["name"] = Text(fields.pop("name_zh"), fields.pop("name_en"))
     fields["actions"] = decisions(PartnerStatus(row["status"]))

@@ -13,6 +13,7 @@ from partners.webhooks.catalogue import Catalogue
 from partners.webhooks.domain import DELIVERY, ENDPOINT, KEPT_DAYS, DeliveryStatus, EndpointStatus
 from partners.webhooks.endpoints import lock_endpoint, see_endpoint
 from partners.webhooks.schemas import AttemptView, DeliveryDetail, DeliveryView
+from partners.webhooks.tables import WebhookAttemptRow, WebhookDeliveryRow, WebhookOldKeysRow
 
 _VIEW = "d.id, d.endpoint_id, d.message_id, d.type, d.status, d.attempts, d.due_at, d.created_at, d.ended_at"
 _OWN = "FROM webhook_delivery d JOIN webhook_endpoint e ON e.id = d.endpoint_id AND e.partner_id = $2 WHERE d.id = $1"
@@ -43,10 +44,10 @@ async def see_delivery(partner_id: UUID, delivery_id: UUID) -> DeliveryDetail:
     row = await reader().fetchrow(f"SELECT {_VIEW}, d.body {_OWN}", delivery_id, partner_id)
     if row is None:
         raise NotFound
-    tries = await reader().fetch(
-        "SELECT number, at, url, signature, status, answer, reason, elapsed_ms FROM webhook_attempt"
-        " WHERE delivery_id = $1 ORDER BY number",
-        delivery_id,
+    tries = (
+        await WebhookAttemptRow.select(*WebhookAttemptRow.all_columns(exclude=[WebhookAttemptRow.delivery_id]))
+        .where(WebhookAttemptRow.delivery_id == delivery_id)
+        .order_by(WebhookAttemptRow.number)
     )
     return DeliveryDetail(**row, history=[AttemptView(**each) for each in tries])
 
@@ -77,15 +78,22 @@ async def simulate(
     endpoint = await lock_endpoint(work, partner_id, endpoint_id)
     ENDPOINT.after(EndpointStatus(endpoint["status"]), "simulate")
     delivery_id, message_id = uuid7(), uuid7()
-    await work.execute(
-        "INSERT INTO webhook_delivery (id, endpoint_id, message_id, type, body, status, tries, attempts, due_at, created_at)"
-        " VALUES ($1, $2, $3, $4, $5, 'pending', 0, 0, $6, $6)",
-        delivery_id,
-        endpoint_id,
-        message_id,
-        kind,
-        catalogue.sample(kind, message_id, now).decode(),
-        WALL.now(),
+    at = WALL.now()
+    await work.run(
+        WebhookDeliveryRow.insert(
+            WebhookDeliveryRow(
+                id=delivery_id,
+                endpoint_id=endpoint_id,
+                message_id=message_id,
+                type=kind,
+                body=catalogue.sample(kind, message_id, now).decode(),
+                status=DeliveryStatus.PENDING,
+                tries=0,
+                attempts=0,
+                due_at=at,
+                created_at=at,
+            )
+        )
     )
     return delivery_id
 
@@ -102,7 +110,7 @@ async def due_within(time: timedelta) -> bool:
 
 async def forget(now: datetime) -> None:
     """Delete what is older than the days that it is kept, and old keys whose grace is over."""
-    await DB.fetch("DELETE FROM webhook_old_keys WHERE until <= $1", now)
+    await WebhookOldKeysRow.delete().where(WebhookOldKeysRow.until <= now)
     before = now - timedelta(days=KEPT_DAYS)
     for table in ("webhook_delivery", "partner_event"):
         gone = _BATCH

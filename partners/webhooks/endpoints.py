@@ -24,6 +24,7 @@ from partners.webhooks.catalogue import Catalogue
 from partners.webhooks.domain import ENDPOINT, MOST_ENDPOINTS, EndpointStatus
 from partners.webhooks.schemas import EndpointContent, EndpointState, WebhookEndpointInput, WebhookEndpointView
 from partners.webhooks.signing import new_keys, seal_keys
+from partners.webhooks.tables import WebhookEndpointRow, WebhookOldKeysRow
 
 _VIEW = (  # $1 is the present instant
     "id, version, url, event_types, description, status, disabled_reason, failing_since, public_key, created_at,"
@@ -60,23 +61,27 @@ class Endpoints:
         types = self.catalogue.check(new.event_types)
         await lock_partner(work, partner_id)  # two at once would both find room
         if (
-            await work.fetchval("SELECT count(*) FROM webhook_endpoint WHERE partner_id = $1", partner_id)
+            await work.run(WebhookEndpointRow.count().where(WebhookEndpointRow.partner_id == partner_id))
             >= MOST_ENDPOINTS
         ):
             raise TooManyEndpoints(most=MOST_ENDPOINTS)
         identifier, keys = uuid7(), new_keys()
-        await work.execute(
-            "INSERT INTO webhook_endpoint (id, partner_id, url, description, event_types, status, keys_sealed, public_key,"
-            " version, created_at, created_by) VALUES ($1, $2, $3, $4, $5, 'enabled', $6, $7, 1, $8, $9)",
-            identifier,
-            partner_id,
-            new.url,
-            new.description,
-            types,
-            seal_keys(self._ring, keys),
-            keys.public_key,
-            now,
-            actor,
+        await work.run(
+            WebhookEndpointRow.insert(
+                WebhookEndpointRow(
+                    id=identifier,
+                    partner_id=partner_id,
+                    url=new.url,
+                    description=new.description,
+                    event_types=types,
+                    status=EndpointStatus.ENABLED,
+                    keys_sealed=seal_keys(self._ring, keys),
+                    public_key=keys.public_key,
+                    version=1,
+                    created_at=now,
+                    created_by=actor,
+                )
+            )
         )
         await audit.record(work, actor, "webhook.create", f"endpoint:{identifier}", now, url=new.url)
         return await self._with_secret(partner_id, identifier, keys.shown)
@@ -129,7 +134,7 @@ class Endpoints:
         """
         await lock_endpoint(work, partner_id, endpoint_id)
         if grace_hours == 0:
-            await work.execute("DELETE FROM webhook_old_keys WHERE endpoint_id = $1", endpoint_id)
+            await work.run(WebhookOldKeysRow.delete().where(WebhookOldKeysRow.endpoint_id == endpoint_id))
         else:
             await _keep_old_keys(work, endpoint_id, grace_hours)
         keys = new_keys()
@@ -149,8 +154,10 @@ class Endpoints:
 
 async def _keep_old_keys(work: UnitOfWork, endpoint_id: UUID, hours: int) -> None:
     """Let the present keys of a locked endpoint sign for so many hours yet."""
-    standing = await work.fetchval(
-        "SELECT count(*) FROM webhook_old_keys WHERE endpoint_id = $1 AND until > $2", endpoint_id, WALL.now()
+    standing = await work.run(
+        WebhookOldKeysRow.count().where(
+            WebhookOldKeysRow.endpoint_id == endpoint_id, WebhookOldKeysRow.until > WALL.now()
+        )
     )
     if standing >= MOST_OLD_SECRETS:
         raise TooManySecrets
@@ -179,7 +186,7 @@ async def lock_endpoint(work: UnitOfWork, partner_id: UUID, endpoint_id: UUID) -
 async def remove(work: UnitOfWork, partner_id: UUID, endpoint_id: UUID, actor: str, now: datetime) -> None:
     """Delete an endpoint with everything that waits for it. Raises NotFound."""
     await lock_endpoint(work, partner_id, endpoint_id)
-    await work.execute("DELETE FROM webhook_endpoint WHERE id = $1", endpoint_id)
+    await work.run(WebhookEndpointRow.delete().where(WebhookEndpointRow.id == endpoint_id))
     await audit.record(work, actor, "webhook.delete", f"endpoint:{endpoint_id}", now)
 
 

@@ -5,8 +5,8 @@ from uuid import UUID
 import msgspec
 
 from marketplace.platform.http.paging import Cursors
-from partners.reading import reader
 from partners.webhooks.schemas import EventPage
+from partners.webhooks.tables import PartnerEventRow
 
 
 async def read_events(partner_id: UUID, cursors: Cursors, cursor: str | None, limit: int) -> EventPage:
@@ -17,11 +17,11 @@ async def read_events(partner_id: UUID, cursors: Cursors, cursor: str | None, li
     """
     kind = f"events:{partner_id}"
     position = cursors.read(kind, cursor)[0] if cursor else 0
-    rows = await reader().fetch(
-        "SELECT seq, body FROM partner_event WHERE partner_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
-        partner_id,
-        position,
-        limit + 1,
+    rows = (
+        await PartnerEventRow.select(PartnerEventRow.seq, PartnerEventRow.body)
+        .where(PartnerEventRow.partner_id == partner_id, PartnerEventRow.seq > position)
+        .order_by(PartnerEventRow.seq)
+        .limit(limit + 1)
     )
     page = rows[:limit]
     resume = cursors.make(kind, [page[-1]["seq"]]) if page else cursor

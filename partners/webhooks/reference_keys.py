@@ -13,6 +13,7 @@ from marketplace.kernel.keyring import KeyRing, Purpose
 from marketplace.platform.eventlog import audit
 from marketplace.platform.postgres.database import UnitOfWork
 from partners.pairwise import ReferenceKey, first_key, member_reference, version_of
+from partners.webhooks.tables import MemberReferenceKeyRow
 
 PURPOSE = Purpose("pairwise member reference", ("member_reference_key.key_sealed",))
 _BYTES = 32
@@ -46,8 +47,8 @@ async def member_of(work: UnitOfWork, ring: KeyRing, partner_id: UUID, reference
     version = version_of(reference)
     key = first_key(ring) if version == 1 else None
     if version is not None and version > 1:
-        sealed = await work.fetchval("SELECT key_sealed FROM member_reference_key WHERE version = $1", version)
-        key = None if sealed is None else ReferenceKey(version, ring.decrypt(PURPOSE, sealed))
+        row = await work.run(MemberReferenceKeyRow.select().where(MemberReferenceKeyRow.version == version).first())
+        key = None if row is None else ReferenceKey(version, ring.decrypt(PURPOSE, row["key_sealed"]))
     if key is None:
         return None
     rows = await work.fetch(

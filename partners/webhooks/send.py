@@ -27,6 +27,7 @@ from marketplace.platform.sleep import interruptible_sleep
 from partners.webhooks.domain import DeliveryStatus, DeliveryVerdict, EndpointStatus, judge
 from partners.webhooks.events import WebhookEndpointDisabled
 from partners.webhooks.signing import message_headers, open_keys
+from partners.webhooks.tables import WebhookAttemptRow
 
 AT_ONCE = 32
 """Requests under way in one process."""
@@ -200,18 +201,20 @@ class Sender:
             verdict.due_at,
             None if verdict.delivery is DeliveryStatus.PENDING else now,
         )
-        await work.execute(
-            "INSERT INTO webhook_attempt (delivery_id, number, at, url, signature, status, answer, reason, elapsed_ms)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            row["id"],
-            number,
-            at,
-            row["url"],
-            signature,
-            answer.status if answer else None,
-            _readable(answer.body) if answer else "",
-            None if isinstance(result, OutboundResponse) else str(result.reason),
-            answer.elapsed_ms if answer else round((now - at).total_seconds() * 1000),
+        await work.run(
+            WebhookAttemptRow.insert(
+                WebhookAttemptRow(
+                    delivery_id=row["id"],
+                    number=number,
+                    at=at,
+                    url=row["url"],
+                    signature=signature,
+                    status=answer.status if answer else None,
+                    answer=_readable(answer.body) if answer else "",
+                    reason=None if isinstance(result, OutboundResponse) else str(result.reason),
+                    elapsed_ms=answer.elapsed_ms if answer else round((now - at).total_seconds() * 1000),
+                )
+            )
         )
         await _move_endpoint(work, row["endpoint_id"], endpoint, verdict, now)
 

@@ -18,6 +18,7 @@ from settlement.invariants import BY_PARTNER, INVARIANTS
 from settlement.payouts.domain import ChecksTooOld, PayoutsStopped, check_minimum, check_paid_on, check_payable
 from settlement.payouts.events import StatementPaid
 from settlement.payouts.schemas import PayoutInput, PayoutView
+from settlement.payouts.tables import PayoutRow
 from settlement.statements.domain import STATEMENT_STEPS, StatementStatus
 from settlement.statements.statements import Statement, check_unchanged, lock
 
@@ -51,7 +52,7 @@ async def pay(work: UnitOfWork, wish: PayoutInput, payer: str, now: datetime, ca
         recorded_at=now,
         recorded_by=payer,
     )
-    await _keep(work, payout)
+    await _insert(work, payout)
     await work.execute(
         "UPDATE statement SET status = $3, paid_at = $4 WHERE partner_id = $1 AND id = $2",
         statement.partner_id, statement.id, status, now,
@@ -105,13 +106,23 @@ async def _check_book(work: UnitOfWork, partner_id: UUID) -> None:
         raise ChecksTooOld(oldest.name, oldest.checked_at, TRUSTED_H)
 
 
-async def _keep(work: UnitOfWork, payout: PayoutView) -> None:
-    await work.execute(
-        "INSERT INTO payout (partner_id, id, statement_id, amount_minor, currency, rail, reference, paid_on, recorded_by,"
-        " recorded_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        payout.partner_id, payout.id, payout.statement_id, payout.amount.amount, payout.amount.currency, payout.rail,
-        payout.reference, payout.paid_on, payout.recorded_by, payout.recorded_at,
-    )  # fmt: skip
+async def _insert(work: UnitOfWork, payout: PayoutView) -> None:
+    await work.run(
+        PayoutRow.insert(
+            PayoutRow(
+                partner_id=payout.partner_id,
+                id=payout.id,
+                statement_id=payout.statement_id,
+                amount_minor=payout.amount.amount,
+                currency=payout.amount.currency,
+                rail=payout.rail,
+                reference=payout.reference,
+                paid_on=payout.paid_on,
+                recorded_by=payout.recorded_by,
+                recorded_at=payout.recorded_at,
+            )
+        )
+    )
 
 
 async def _tell(work: UnitOfWork, payout: PayoutView, statement: Statement) -> None:

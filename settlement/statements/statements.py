@@ -1,6 +1,6 @@
 """Statements as they are kept: read, found, and compared with their postings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from marketplace.platform.postgres.database import DB, UnitOfWork
 from partners.contracts.terms import zone_between
 from settlement.books.statement_scope import FetchRows, StatementScope, read_scope
 from settlement.statements.domain import StatementBuilder, StatementChanged, StatementDraft, StatementStatus
+from settlement.statements.tables import StatementRow
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +85,7 @@ class Filter(msgspec.Struct, frozen=True):
     status: StatementStatus | None = None
 
 
-def statement_of(row: asyncpg.Record) -> Statement:
+def statement_of(row: asyncpg.Record | Mapping[str, Any]) -> Statement:
     """Return a row as a statement."""
     values: dict[str, Any] = {name: row[name] for name in Statement.__struct_fields__}
     values["status"] = StatementStatus(values["status"])
@@ -93,8 +94,10 @@ def statement_of(row: asyncpg.Record) -> Statement:
 
 async def find_own(partner_id: UUID, statement_id: UUID) -> Statement:
     """Return one of the partner's statements. Raises NotFound, the same for one that is not there and one that is another's."""
-    row = await DB.fetchrow(
-        f"SELECT {COLUMNS} FROM statement WHERE partner_id = $1 AND id = $2", partner_id, statement_id
+    row = (
+        await StatementRow.select()
+        .where(StatementRow.partner_id == partner_id, StatementRow.id == statement_id)
+        .first()
     )
     if row is None:
         raise NotFound
@@ -103,7 +106,7 @@ async def find_own(partner_id: UUID, statement_id: UUID) -> Statement:
 
 async def find(statement_id: UUID | None) -> Statement:
     """Return a statement of whichever partner, for finance. Raises NotFound."""
-    row = await DB.fetchrow(f"SELECT {COLUMNS} FROM statement WHERE id = $1", statement_id)
+    row = None if statement_id is None else await StatementRow.select().where(StatementRow.id == statement_id).first()
     if row is None:
         raise NotFound
     return statement_of(row)

@@ -9,12 +9,19 @@ import asyncpg
 import pytest
 
 from marketplace.platform.postgres import database as databases
-from marketplace.platform.postgres.database import DB, Busy, DatabaseHandle, unit_of_work, using_database
+from marketplace.platform.postgres.database import (
+    DB,
+    Busy,
+    DatabaseHandle,
+    TransactionMisuseError,
+    unit_of_work,
+    using_database,
+)
 from marketplace.platform.postgres.migrate import create_database, migrate
 from marketplace.platform.runtime.database_server import table_rights, with_database
 from marketplace.platform.tables import InvariantSliceRow, OutgoingMailRow
 from marketplace.settings import Settings
-from partners.onboarding.tables import PartnerHistoryRow, PartnerRow
+from partners.registry.tables import PartnerHistoryRow, PartnerRow
 from tests.support import today
 
 
@@ -35,6 +42,18 @@ async def test_a_query_is_part_of_the_unit_of_work(database: str) -> None:
             assert await work.fetchval("SELECT count(*) FROM partner") == 1
             raise ZeroDivisionError
     assert await PartnerRow.count() == 0
+
+
+async def test_a_query_handed_to_a_unit_of_work_runs_in_it_or_not_at_all(database: str) -> None:
+    async with unit_of_work() as work:
+        await work.run(PartnerRow.insert(a_partner(uuid4())))
+        assert await work.run(PartnerRow.count()) == 1
+    with pytest.raises(TransactionMisuseError):
+        await work.run(PartnerRow.insert(a_partner(uuid4())))
+    async with unit_of_work():
+        with pytest.raises(TransactionMisuseError):
+            await work.run(PartnerRow.insert(a_partner(uuid4())))
+    assert await PartnerRow.count() == 1
 
 
 async def test_values_come_back_as_they_went(database: str) -> None:

@@ -6,11 +6,11 @@ no-ops, and is inherited by child tasks; `UnitOfWork` replaces it (ruff bans the
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import Context
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import asyncpg
 import structlog
@@ -26,6 +26,8 @@ ACQUIRE_TIMEOUT_S = 5.0
 """How long a unit of work waits for a connection before it says that the program is busy."""
 
 logger = structlog.get_logger()
+
+_Result = TypeVar("_Result")
 
 Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
 
@@ -204,6 +206,16 @@ class UnitOfWork(PostgresTransaction):
         self.check_owner()
         status: str = await self.connection.execute(sql, *values)
         return status
+
+    async def run(self, query: Awaitable[_Result]) -> _Result:
+        """Run a query of Piccolo's builder inside the transaction and return its result.
+
+        Raises TransactionMisuseError where another unit of work is open, or none: the query would run there.
+        """
+        self.check_owner()
+        if self.engine.current_transaction.get() is not self:
+            raise TransactionMisuseError("the unit of work is not open here; the query would run outside of it")
+        return await query
 
     @asynccontextmanager
     async def nested(self) -> AsyncIterator[None]:
