@@ -1,1 +1,1 @@
-"""The one way in which points move: every errand that touches a wallet is decided at the desk."""
+"""The one way in which points move: every command that changes a wallet is decided at the desk."""

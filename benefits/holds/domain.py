@@ -153,7 +153,7 @@ def end_hold(
 ) -> EndedHold:
     """End the hold and move the state on. `quantity` units are posted, all of them if None; the rest goes back.
 
-    A hold whose deadline has passed can only expire: whoever meets it first, a post or a void included, ends it so, and
+    A hold whose deadline has passed can only expire: the first command on it, a post or a void included, ends it so, and
     the caller looks at the result's status. Raises HoldEndedAlready, TooManyUnits.
     """
     if found.status != HoldStatus.HELD:

@@ -1,4 +1,4 @@
-"""The facts that holds publish. A hold that was posted is told of by `redemption.issued` as well."""
+"""The events of holds. A hold that was posted publishes `redemption.issued` as well."""
 
 from datetime import datetime
 from typing import Literal

@@ -58,7 +58,7 @@ class OfferQuote(Controller):
 
 
 class Redemptions(Controller):
-    """The deed, its undoing, and what was done."""
+    """Redeem, cancel, and what was redeemed."""
 
     path = "/v1/redemptions"
     tags = ["members"]

@@ -1,4 +1,4 @@
-"""May this redemption be undone, and what comes back. One pure function for the preview and for the deed."""
+"""Whether a redemption may be cancelled, and what comes back. One pure function for the preview and the cancellation."""
 
 from datetime import datetime, timedelta
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""May this member have this offer, and what happens then. One pure function for the quote and for the deed."""
+"""Whether a member may redeem an offer, and what is written then. One pure function for the quote and the redemption."""
 
 from collections import deque
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What giving a redemption back would return: decided as the deed is, and thrown away."""
+"""What cancelling a redemption would return: the same decision as the cancellation's, thrown away."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""The dry run: the same decision as the deed, on a state of its own, thrown away."""
+"""The dry run: the same decision as the redemption's, on a state of its own, thrown away."""
 
 from collections import deque
 from uuid import UUID

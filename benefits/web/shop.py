@@ -134,7 +134,7 @@ async def confirm(
 
 
 @post("/offers/{offer_id:str}/redeem", status_code=200, opt={"form": "repeatable"})
-async def deed(
+async def submit_redemption(
     offer_id: FromPath[str],
     request: Request[Any, Any, Any],
     visitor: NamedDependency[Visitor],

@@ -84,7 +84,7 @@ class MonthBar(msgspec.Struct, frozen=True):
 
 
 def reason_words(reason: ReasonView, language: str) -> str:
-    """Return why a wish would be refused, in words a member understands."""
+    """Return why a redemption would be refused, in words a member understands."""
     pick = 1 if language == "en" else 0
     words = (reason.message, reason.message)
     if reason.code == "not_on_sale":

@@ -15,7 +15,7 @@ from benefits.desk.batch import PointsBatch
 from benefits.desk.context import PointsCommand, PointsContext, PointsKind
 from benefits.desk.registry import COMMANDS
 from benefits.offers.cache import OfferCache
-from benefits.points.domain import Account, LotPart, Posting, PostingCode
+from benefits.points.domain import Account, LotPart, PointsPostingCode, Posting
 from benefits.points.events import PointsCredited
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.ids import bucket_of, uuid7
@@ -95,7 +95,7 @@ def _round_up(command: RoundUp, batch: PointsContext) -> Outcome:
     posting = Posting(
         command.transaction_id,
         member_id,
-        PostingCode.EARNING,
+        PointsPostingCode.EARNING,
         Account.PROGRAMME,
         Account.WALLET,
         last,
