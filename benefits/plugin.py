@@ -37,6 +37,7 @@ from benefits.redemptions.expire import expire_vouchers
 from benefits.rights import TABLES
 from benefits.rules import PointsRules
 from benefits.sandbox import make as sandbox
+from benefits.services import BenefitsServices
 from benefits.settings import BenefitsSettings
 from benefits.web import counter_page, storefront
 from marketplace.kernel.clock import Clock
@@ -79,7 +80,7 @@ class Benefits(Package):
         super().__init__(settings, clock)
         self.cache = OfferCache()
         rules = PointsRules.of(settings)
-        self.granting = points = PointsBatch(
+        self.points_batch = points = PointsBatch(
             COMMANDS, rules, self.cache, clock, settings.first_worker + worker_number()
         )
         counter = CounterBatch(clock, Cursors(settings.keys))
@@ -145,10 +146,13 @@ class Benefits(Package):
 
         @asynccontextmanager
         async def serve() -> AsyncIterator[None]:
-            app.state.members = Directory(self.clock)
-            app.state.granting = self.granting
-            app.state.listing = Listing(self.clock, Cursors(self.settings.keys))
-            app.state.points_desk, app.state.counter_desk = self.points_desk, self.counter_desk
+            BenefitsServices(
+                members=Directory(self.clock),
+                listing=Listing(self.clock, Cursors(self.settings.keys)),
+                points_batch=self.points_batch,
+                points_desk=self.points_desk,
+                counter_desk=self.counter_desk,
+            ).provide(app)
             expiring = asyncio.create_task(keep_expiring(self.points_desk, self.clock))
             try:
                 yield

@@ -24,10 +24,10 @@ from marketplace.platform.openapi import document
 from marketplace.platform.packages import Package, load_packages
 from marketplace.platform.postgres.database import DB
 from marketplace.platform.runtime import health
-from marketplace.platform.runtime.worker_index import worker_number
 from marketplace.platform.runtime.workers import beside_the_server
+from marketplace.platform.services import PlatformServices
 from marketplace.platform.spreadsheets.reader import SpreadsheetReader
-from marketplace.sandbox.instances import Sandboxes
+from marketplace.sandbox.instances import Sandboxes, SandboxServices
 from marketplace.sandbox.middleware import Introduced, SandboxMiddleware
 from marketplace.settings import Settings
 from marketplace.web import frame
@@ -86,22 +86,23 @@ def create_app(
     if host is None:  # what a sandbox answers is marked and counted here, around the middleware that leads there
         app.asgi_handler = requests.Answering(app.asgi_handler, settings)
     description.note_handlers(app)
-    app.state.settings = settings
-    app.state.clock = clock
-    app.state.identity = identity
-    app.state.limits = RateLimits(settings)
-    app.state.spreadsheets = SpreadsheetReader()
-    app.state.packages = packages
-    app.state.worker_number = settings.first_worker + worker_number()
-    app.state.ready = app.state.stopping = False
-    app.state.host = host
+    PlatformServices(
+        settings=settings,
+        clock=clock,
+        identity=identity,
+        limits=RateLimits(settings),
+        spreadsheets=SpreadsheetReader(),
+        packages=packages,
+        lifecycle=health.Lifecycle(),
+        host=host,
+    ).provide(app)
     if host is None:
 
         def sandboxed(settings: Settings, dsn: str, clock: Clock) -> Litestar:
             work = beside_the_server(settings, dsn, checks=False)
             return create_app(settings, dsn, clock=clock, extra_lifespans=[work], transport=transport, host=app)
 
-        app.state.sandboxes = Sandboxes(settings, dsn, sandboxed)
+        SandboxServices(sandboxes=Sandboxes(settings, dsn, sandboxed)).provide(app)
     return app
 
 
@@ -125,22 +126,23 @@ def _constant(value: Cursors) -> Callable[[], Cursors]:
 def _open(settings: Settings, dsn: str, packages: Sequence[Package], client: httpx.AsyncClient) -> Lifespan:
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        services = PlatformServices.of(app)
         async with AsyncExitStack() as stack:
             await DB.open(dsn, settings.database_role, settings.pool_size)
             stack.push_async_callback(DB.close)
             stack.push_async_callback(client.aclose)
-            if app.state.host is None:  # a sandbox has the lasting keys of its host
+            if services.host is None:  # a sandbox has the lasting keys of its host
                 await load(DB, settings.keys)
             for package in packages:
                 opened = package.lifespan(app)
                 if opened is not None:
                     await stack.enter_async_context(opened)
-            app.state.ready = True
+            services.lifecycle.ready = True
             try:
                 yield
             finally:
-                app.state.ready = False
-                if app.state.host is None:
-                    await app.state.sandboxes.close()
+                services.lifecycle.ready = False
+                if services.host is None:
+                    await SandboxServices.of(app).sandboxes.close()
 
     return lifespan

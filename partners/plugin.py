@@ -20,14 +20,15 @@ from marketplace.platform.eventlog.webhook_events import WebhookEventType
 from marketplace.platform.invariants.checks import Invariant
 from marketplace.platform.outbound.guard import Outbound
 from marketplace.platform.packages import Package, SandboxContext, SeedContext, Service
+from marketplace.platform.services import PlatformServices
 from marketplace.platform.validation.json_schemas import COMPONENTS
+from marketplace.sandbox.tokens import SandboxAccess
 from marketplace.settings import Settings
 from partners import commands, invariants, one_time_secrets, pairwise
 from partners.contracts import payout_account
 from partners.contracts.signing_api import ROUTES as CONTRACTS
 from partners.locations.api import Locations
 from partners.oauth import webhook_events as oauth_announced
-from partners.oauth.access import client_cache
 from partners.oauth.access.callers import (
     need_admitted_partner,
     oem_caller,
@@ -35,6 +36,7 @@ from partners.oauth.access.callers import (
     prove_possession,
     sandboxed_partner,
 )
+from partners.oauth.access.client_cache import new_client_cache
 from partners.oauth.access.security_schemes import SECURITY_SCHEMES
 from partners.oauth.cleanup import forget_expired
 from partners.oauth.clients.admin_api import AdminClients
@@ -50,6 +52,7 @@ from partners.onboarding.requirement_api import ROUTES as REQUIREMENTS
 from partners.rights import TABLES
 from partners.sandbox import make as sandbox
 from partners.sandbox.api import SandboxApi
+from partners.services import PartnersServices
 from partners.staff import api as staff
 from partners.staff import provider, second_factor
 from partners.staff.invitations import Inviter
@@ -58,6 +61,7 @@ from partners.staff.provider import Providers
 from partners.staff.sign_in import PartnerSignIn, forget_sessions
 from partners.staff.throttle import Throttle, forget_guesses
 from partners.web import portal
+from partners.web.navigation import items_in
 from partners.webhooks import api as webhooks
 from partners.webhooks import reference_keys, signing, webhook_events
 from partners.webhooks.catalogue import EVENT, catalogue_of, described
@@ -191,23 +195,21 @@ class Partners(Package):
     async def _open(self, app: Litestar) -> AsyncIterator[None]:
         settings = self.settings
         await ensure_signing_key(settings.keys, self.clock.now())
-        app.state.partner_sign_in = PartnerSignIn(settings, self.clock)
-        app.state.partner_outbound = self.outbound
-        app.state.partner_providers = Providers(settings, self.outbound)
-        app.state.partner_throttle = Throttle(settings.keys)
-        app.state.webhook_endpoints = Endpoints(catalogue_of(settings.packages), self.outbound, settings.keys)
-        client_cache.install(app, settings.mode)
-        app.state.sandbox_partner_of, app.state.sandbox_admits = sandboxed_partner, need_admitted_partner
         keys = LocalKeys()
-        app.state.oauth = OauthParts(
-            settings,
-            self.clock,
-            app.state.oauth_gate,
-            SigningKeys(settings.keys),
-            keys,
-            RemoteKeySets(self.outbound),
-        )
+        cache = new_client_cache(app, settings.mode)
+        PartnersServices(
+            sign_in=PartnerSignIn(settings, self.clock),
+            outbound=self.outbound,
+            providers=Providers(settings, self.outbound),
+            throttle=Throttle(settings.keys),
+            endpoints=Endpoints(catalogue_of(settings.packages), self.outbound, settings.keys),
+            oauth=OauthParts(
+                settings, self.clock, cache, SigningKeys(settings.keys), keys, RemoteKeySets(self.outbound)
+            ),
+            navigation=items_in(app),
+        ).provide(app)
+        SandboxAccess(partner_of=sandboxed_partner, admits=need_admitted_partner).provide(app)
         for audience in ("partner", "points"):
             resource = settings.audience(audience)
-            app.state.identity.accept(audience, settings.issuer, resource, keys, prove_possession)
+            PlatformServices.of(app).identity.accept(audience, settings.issuer, resource, keys, prove_possession)
         yield

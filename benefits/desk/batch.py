@@ -17,6 +17,7 @@ from benefits.points.ledger import LOCKED_WALLETS, WALLETS, are_as_seen, lock_wa
 from benefits.redemptions.domain import PoolCode, RedemptionRequest, State
 from benefits.redemptions.limits import LIMITS
 from benefits.rules import PointsRules
+from benefits.services import BenefitsServices
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.clock import Clock, FixedClock
 from marketplace.kernel.errors import TryAgainError
@@ -43,8 +44,7 @@ def points_desk(request: Request[Any, Any, Any]) -> BatchExecutor[PointsCommand]
     Read from the application and not by dependency injection: the framework resolves several dependencies of one handler
     in a task group, which costs as much as the rest of its work (docs/performance.md).
     """
-    desk: BatchExecutor[PointsCommand] = request.app.state.points_desk
-    return desk
+    return BenefitsServices.of(request).points_desk
 
 
 class PointsBatch(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from litestar import Request
 
 from benefits.members.resolve import MemberCaller, upsert
 from benefits.members.schemas import MOST_NAME, MemberInput
+from benefits.services import BenefitsServices
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.text import line_or
 from marketplace.platform.batching.batch_loader import BatchLoader
@@ -60,5 +61,5 @@ async def member_caller(request: Request[Any, Any, Any]) -> MemberCaller:
     """Litestar dependency: the member whose ONE ID token this is; a member's first token makes them known."""
     caller = await identity_of(request).caller(request, "members")
     name = line_or(caller.claims.get("name"), "", MOST_NAME)
-    directory: Directory = request.app.state.members
+    directory = BenefitsServices.of(request).members
     return MemberCaller(await directory.member_id(caller.subject, name), caller.subject)

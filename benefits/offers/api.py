@@ -10,8 +10,8 @@ from litestar.types import ControllerRouterHandler
 
 from benefits.members.resolve import MemberCaller
 from benefits.offers.catalogue import one_on_sale, picture
-from benefits.offers.listing import Listing
 from benefits.offers.schemas import OfferView
+from benefits.services import BenefitsServices
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.scenarios import Scenario
 from marketplace.platform.http.paging import DEFAULT_LIMIT, CursorText, Limit, Page
@@ -51,8 +51,7 @@ class Offers(Controller):
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Response[bytes]:
         """Search in Chinese (two characters are enough, such as 酒店) or English."""
-        listing: Listing = request.app.state.listing
-        page = await listing.page(scenario=scenario, query=q, cursor=cursor, limit=limit)
+        page = await BenefitsServices.of(request).listing.page(scenario=scenario, query=q, cursor=cursor, limit=limit)
         return RawResponse(page)
 
     @get("/{offer_id:str}", operation_id="get_offer", summary="Get an offer on sale")

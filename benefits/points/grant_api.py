@@ -7,6 +7,7 @@ from litestar.params import JSONBody
 
 from benefits.points.domain import AlreadyExpired, OccurredInFuture, ReferenceReused, UnknownMember
 from benefits.points.grant import GrantedBefore, PointsGrantInput, PointsGrantView, grant
+from benefits.services import BenefitsServices
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import NotFound
 from marketplace.platform.http.idempotency import IdempotencyKey, once, request_key
@@ -48,7 +49,7 @@ class Grants(Controller):
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
         """Its contract must grant points. 409 `grants_not_agreed`, `pack_exhausted`, `granted_before`, `unknown_member`."""
-        now, desk = clock.now(), request.app.state.granting
+        now, desk = clock.now(), BenefitsServices.of(request).points_batch
 
         async def credit(work: UnitOfWork) -> PointsGrantView:
             return await grant(work, desk, data, oem.actor, now)

@@ -18,6 +18,7 @@ from benefits.redemptions.counter_commands import COUNTER_COMMANDS, CounterComma
 from benefits.redemptions.domain import VoucherStatus
 from benefits.redemptions.events import SettlementTerms
 from benefits.redemptions.schemas import VoucherVerifyInput
+from benefits.services import BenefitsServices
 from marketplace.kernel.clock import Clock, FixedClock
 from marketplace.kernel.codes import UnreadableCodeError, read_code
 from marketplace.kernel.refusals import Refusal
@@ -60,8 +61,7 @@ class SeenUse(msgspec.Struct, frozen=True):
 
 def counter_desk(request: Request[Any, Any, Any]) -> BatchExecutor[CounterCommand]:
     """Return this process's counter desk."""
-    desk: BatchExecutor[CounterCommand] = request.app.state.counter_desk
-    return desk
+    return BenefitsServices.of(request).counter_desk
 
 
 class CounterBatch:

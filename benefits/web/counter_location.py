@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from marketplace.kernel.refusals import InvalidField
 from marketplace.platform.http.paging import Cursors
 from marketplace.platform.postgres.database import DB
+from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 from marketplace.web.pages import PageTemplate
 from marketplace.web.sessions import cookie_name, secure_cookie
@@ -41,7 +42,7 @@ class Where(msgspec.Struct, frozen=True):
 
 async def where(request: PortalRequest, partner: PartnerCaller) -> Where | None:
     """Return where this counter stands, or None while nobody has said so; a choice that is not the person's is none."""
-    settings: Settings = request.app.state.settings
+    settings = PlatformServices.of(request).settings
     chosen = request.cookies.get(cookie_name(settings, _COOKIE), "")
     if partner.locations:
         allowed = [chosen] if chosen in partner.locations else list(partner.locations)

@@ -21,10 +21,10 @@ from benefits.redemptions.schemas import (
     VoucherVerifyInput,
 )
 from benefits.web.counter_location import Where, choose, choose_place, place_form, where
-from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import Refusal
 from marketplace.kernel.text import Text
 from marketplace.platform.http.idempotency import Outcome, request_key
+from marketplace.platform.services import PlatformServices
 from marketplace.web.language import page_language
 from marketplace.web.pages import PageTemplate
 from partners.oauth.access.callers import PartnerCaller
@@ -192,7 +192,7 @@ async def _page(request: PortalRequest, here: Where, *, error: str = "", **value
         "seen": None,
         "what": None,
     }
-    clock: Clock = request.app.state.clock
+    clock = PlatformServices.of(request).clock
     made = await portal_page(
         request,
         "counter/counter.html",

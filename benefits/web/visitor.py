@@ -7,9 +7,9 @@ import msgspec
 from litestar import Request
 from litestar.di import NamedDependency
 
-from benefits.members.directory import Directory
 from benefits.members.domain import TIER_NAMES
 from benefits.members.resolve import Member, load_member
+from benefits.services import BenefitsServices
 from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.text import Language, Text
 from marketplace.web.language import page_language
@@ -59,8 +59,7 @@ async def visitor_of(request: Request[Any, Any, Any], person: OneIdPerson) -> Vi
     """Return the member that the person is; a member's first sign-in makes them known. Raises NotAMember."""
     if person.roles:
         raise NotAMember
-    directory: Directory = request.app.state.members
-    member_id = await directory.member_id(person.subject, person.name)
+    member_id = await BenefitsServices.of(request).members.member_id(person.subject, person.name)
     return Visitor(await load_member(member_id), page_language(request))
 
 

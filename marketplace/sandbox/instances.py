@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,11 +22,12 @@ from marketplace.kernel.text import Text
 from marketplace.platform.encryption.secret_keys import settle
 from marketplace.platform.http.identity import Caller
 from marketplace.platform.http.requests import SANDBOXED
-from marketplace.platform.packages import Package, SandboxContext
+from marketplace.platform.packages import SandboxContext
 from marketplace.platform.postgres.database import DB, DatabaseHandle, fresh_context, using_database
 from marketplace.platform.postgres.database_names import database_name
 from marketplace.platform.postgres.migrate import create_database, migrate
 from marketplace.platform.runtime.database_server import table_rights, with_database
+from marketplace.platform.services import PlatformServices, Services
 from marketplace.platform.sleep import interruptible_sleep
 from marketplace.sandbox import context
 from marketplace.settings import Settings
@@ -109,7 +111,7 @@ class Sandbox:
         return self.is_idle() and time.monotonic() - self.used_at > IDLE_S
 
     async def _has_work_soon(self) -> bool:
-        packages: list[Package] = self.app.state.packages
+        packages = PlatformServices.of(self.app).packages
         return any([await package.has_work_soon() for package in packages])
 
     def is_idle(self) -> bool:
@@ -188,7 +190,6 @@ class Sandboxes:
                 one.app = await asyncio.to_thread(self._make, self._settings, dsn, one.clock)
                 async with one.app.lifespan():
                     await self._have_things_to_try(one, dsn)
-                    one.app.state.sandbox = one
                     one.used_at = time.monotonic()
                     one.opened.set_result(None)
                     await one.until_idle()
@@ -234,10 +235,17 @@ class Sandboxes:
                 one.clock.offset = ahead
                 return
             made = SandboxContext(one.partner_id, self._settings, one.clock, {})
-            packages: list[Package] = one.app.state.packages
+            packages = PlatformServices.of(one.app).packages
             for package in packages:
                 await package.make_sandbox(made)
             # Written last: a sandbox that was left half made is made on, by steps that do nothing twice.
             await DB.fetch("INSERT INTO sandbox_state (made, made_at) VALUES ($1, $2)", made.made, WALL.now())
         finally:
             await guard.close()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SandboxServices(Services):
+    """The sandboxes of a live application; a sandbox's own has none."""
+
+    sandboxes: Sandboxes

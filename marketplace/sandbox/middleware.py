@@ -21,8 +21,9 @@ from marketplace.kernel.refusals import Refusal
 from marketplace.platform.http import rate_limits
 from marketplace.platform.http.identity import COUNTED, AudienceName, Caller, Identity, Unauthenticated, audience_of
 from marketplace.platform.http.problems import handle_refusal
+from marketplace.platform.services import PlatformServices
 from marketplace.sandbox import tokens
-from marketplace.sandbox.instances import Sandboxes
+from marketplace.sandbox.instances import SandboxServices
 from marketplace.settings import Settings
 
 _MOST_TOKEN = 8192
@@ -71,8 +72,7 @@ class SandboxMiddleware(ASGIMiddleware):
             found = await self._introduce(request, token)
             if found is not None:
                 caller, partner_id = found
-                sandboxes: Sandboxes = request.app.state.sandboxes
-                opened = await sandboxes.of(partner_id)
+                opened = await SandboxServices.of(request).sandboxes.of(partner_id)
                 await opened.answer(caller, scope, receive, send)
                 return
         except Refusal as refusal:  # of the sandbox's own handlers none comes here
@@ -85,21 +85,18 @@ class SandboxMiddleware(ASGIMiddleware):
         if token.startswith(tokens.TOKEN_PREFIX):
             found = tokens.read_member_token(self._ring, token)
             if found is not None:
-                admits: tokens.Admits = request.app.state.sandbox_admits
-                await admits(found[1])
+                await tokens.SandboxAccess.of(request).admits(found[1])
             return found
         if audience_of(request.scope["path"]) != "partner":
             return None
-        partner_of: tokens.PartnerOf = request.app.state.sandbox_partner_of
-        return await partner_of(request)
+        return await tokens.SandboxAccess.of(request).partner_of(request)
 
 
 def _is_sandboxed(app: Litestar, token: str, audience: AudienceName | None) -> bool:
     if token.startswith(tokens.TOKEN_PREFIX) or audience != "partner":
         return token.startswith(tokens.TOKEN_PREFIX)
     # To read a token costs a third of all that is done with it; only what was verified is remembered.
-    identity: Identity = app.state.identity
-    known = identity.remembered("partner", token)
+    known = PlatformServices.of(app).identity.remembered("partner", token)
     return _says_sandbox(token) if known is None else known.claims.get("livemode") is False
 
 

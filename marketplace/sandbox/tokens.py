@@ -1,6 +1,7 @@
 """Tokens of a sandbox's test members: made by the partner itself, encrypted by us, good in that sandbox only."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from litestar.connection import ASGIConnection
 from marketplace.kernel.clock import WALL
 from marketplace.kernel.keyring import KeyRing, Purpose, WrongSecretError
 from marketplace.platform.http.identity import Caller
+from marketplace.platform.services import Services
 
 TOKEN_PREFIX = "sbx_"  # noqa: S105 - how a test member's token begins
 TOKEN_LIFETIME_S = 3600
@@ -22,6 +24,14 @@ PartnerOf = Callable[[ASGIConnection[Any, Any, Any, Any]], Awaitable[tuple[Calle
 
 Admits = Callable[[UUID], Awaitable[None]]
 """Raises the refusal of a partner's test members: with the partner, its sandbox is stopped."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SandboxAccess(Services):
+    """Who may enter a sandbox, as the package says that knows partners and their clients."""
+
+    partner_of: PartnerOf
+    admits: Admits
 
 
 class _Member(msgspec.Struct, frozen=True):

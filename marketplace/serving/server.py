@@ -130,16 +130,18 @@ def _drain_first(app: "Litestar", seconds: int) -> None:
     Whatever spreads requests over machines asks `/health/ready` again and again. A port that closes before it has asked loses
     the requests in between.
     """
+    from marketplace.platform.services import PlatformServices
+
     end = signal.getsignal(signal.SIGTERM)
     if not seconds or not callable(end):
         return
-    loop = asyncio.get_running_loop()
+    loop, lifecycle = asyncio.get_running_loop(), PlatformServices.of(app).lifecycle
 
     def drain(number: int, _frame: FrameType | None) -> None:
-        if app.state.stopping:
+        if lifecycle.stopping:
             end(number, None)
             return
-        app.state.stopping = True
+        lifecycle.stopping = True
         loop.call_soon_threadsafe(loop.call_later, seconds, end, number, None)
 
     signal.signal(signal.SIGTERM, drain)

@@ -35,6 +35,7 @@ from marketplace.kernel.text import Text
 from marketplace.platform.encryption.secret_keys import FORM_ANSWER
 from marketplace.platform.http.problems import parse_id
 from marketplace.platform.postgres.database import DB, unit_of_work
+from marketplace.platform.services import PlatformServices
 from marketplace.web.local_path import local_path
 
 KEY_LIFE = timedelta(hours=24)
@@ -250,7 +251,7 @@ class FormAnswers:
 
 async def _answered(scope: Scope, claim: _Claim, messages: list[Any]) -> list[Any]:
     """Store the answer and return what the browser gets for it."""
-    start, now = messages[0], scope["litestar_app"].state.clock.now()
+    start, now = messages[0], PlatformServices.of(scope["litestar_app"]).clock.now()
     status: int = start["status"]
     location = next((value.decode() for name, value in start["headers"] if name.lower() == b"location"), None)
     if status == 503:
@@ -261,7 +262,7 @@ async def _answered(scope: Scope, claim: _Claim, messages: list[Any]) -> list[An
         await _store(claim, now, location=location)
         return messages
     body = b"".join(message.get("body", b"") for message in messages[1:])
-    state, settings = scope["state"], scope["litestar_app"].state.settings
+    state, settings = scope["state"], PlatformServices.of(scope["litestar_app"]).settings
     # Named as the frame names them, so that its defaults do not come a second time.
     kept = [
         (name.decode("latin-1").title(), value.decode("latin-1"))
@@ -325,7 +326,7 @@ async def open_answer(
         sealed = await _take(identifier, now)
     if sealed is None:
         return ShownBefore(row["page"])
-    packed = zlib.decompress(request.app.state.settings.keys.decrypt(FORM_ANSWER, bytes(sealed)))
+    packed = zlib.decompress(PlatformServices.of(request).settings.keys.decrypt(FORM_ANSWER, bytes(sealed)))
     length = int.from_bytes(packed[:4])
     answer = msgspec.json.decode(packed[4 : 4 + length], type=_Answer)
     body = packed[4 + length :]
@@ -353,5 +354,4 @@ def _owner(token: str) -> bytes:
 
 
 def _clock(request: ASGIConnection[Any, Any, Any, Any]) -> Clock:
-    clock: Clock = request.app.state.clock
-    return clock
+    return PlatformServices.of(request).clock

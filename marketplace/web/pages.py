@@ -13,6 +13,7 @@ from litestar.response import Redirect, Template
 from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
 
 from marketplace.kernel.refusals import Refusal
+from marketplace.platform.services import PlatformServices
 from marketplace.web.form_answers import FormAnswered, FormAnswers, claim_form, form_key_of, lead_on, page_address
 from marketplace.web.language import page_language
 from marketplace.web.sessions import FormExpired, SignInNeeded, check_csrf, session_of
@@ -123,7 +124,7 @@ def _frame(request: Request[Any, Any, Any]) -> dict[str, Any]:
         "return_to": quote(address, safe=""),
         "form_key": form_key_of(request),
         "form_page": address,
-        "mode": request.app.state.settings.mode,
+        "mode": PlatformServices.of(request).settings.mode,
     }
 
 

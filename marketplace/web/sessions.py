@@ -16,6 +16,7 @@ from litestar.handlers import BaseRouteHandler
 from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.text import Text
 from marketplace.platform.postgres.database import DB, unit_of_work
+from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 from marketplace.web.oidc import OneIdPerson
 
@@ -137,9 +138,9 @@ async def session_of(request: ASGIConnection[Any, Any, Any, Any]) -> Session | N
     """Return the request's session, looked up once for each request."""
     state = request.scope["state"]
     if "web_session" not in state:
-        settings: Settings = request.app.state.settings
+        settings = PlatformServices.of(request).settings
         token = request.cookies.get(cookie_name(settings, "session"), "")
-        state["web_session"] = await find_session(token, request.app.state.clock.now())
+        state["web_session"] = await find_session(token, PlatformServices.of(request).clock.now())
     found: Session | None = state["web_session"]
     return found
 

@@ -14,8 +14,8 @@ from marketplace.kernel.refusals import InvalidField, NotFound
 from marketplace.platform.http.idempotency import IdempotencyKey, once, request_key
 from marketplace.platform.http.problems import HttpRequest, language_of
 from marketplace.platform.openapi.problems import refusals
-from marketplace.platform.packages import Package
 from marketplace.platform.postgres.database import UnitOfWork
+from marketplace.platform.services import PlatformServices
 from marketplace.sandbox import context, tokens
 from marketplace.settings import Settings
 from partners.oauth.access.callers import PartnerCaller
@@ -72,7 +72,7 @@ class SandboxApi(Controller):
         whole = request_key(request, partner.actor, key, data)
         outcome = await once(whole, language_of(request), lambda work: _move(work, data, clock), now=clock.now())
         clock.offset = max(clock.offset, await context.ahead() or clock.offset)
-        packages: list[Package] = request.app.state.packages
+        packages = PlatformServices.of(request).packages
         for package in packages:
             # From the beginning: the request that moved the clock may have been broken off here, and this be its replay.
             await package.time_passed(made_at, clock.now())

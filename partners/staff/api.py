@@ -16,13 +16,13 @@ from marketplace.platform.http.merge_patch import Patch
 from marketplace.platform.http.paging import DEFAULT_LIMIT, Cursors, CursorText, Limit, Page
 from marketplace.platform.http.problems import HttpRequest, PathId, language_of, path_id
 from marketplace.platform.openapi.problems import refusals
-from marketplace.platform.outbound.guard import Outbound
 from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
 from marketplace.settings import Settings
 from partners.oauth.access.callers import PartnerCaller
 from partners.oauth.access.client_cache import client_cache_of
 from partners.onboarding.api import OPERATIONS, READERS
 from partners.registry.read import require_partner
+from partners.services import PartnersServices
 from partners.staff import people
 from partners.staff.people import LastOwner, NotAnOwner, OwnerPresent, StaffExists, TooManyStaff
 from partners.staff.provider import ProviderUnreachable, delete_provider, see_provider, set_provider
@@ -223,7 +223,7 @@ class OwnProvider(Controller):
         if_match: IfMatchUnlessNew = None,
     ) -> Response[IdentityProviderView]:
         """Replacing one needs If-Match. People are known by a verified e-mail address the first time, then by their subject."""
-        outbound: Outbound = request.app.state.partner_outbound
+        outbound = PartnersServices.of(request).outbound
         editions, now = editions_of(if_match) if if_match else None, clock.now()
         async with unit_of_work() as work:
             view = await set_provider(work, settings, outbound, partner.partner_id, data, editions, partner.actor, now)

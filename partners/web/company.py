@@ -18,6 +18,7 @@ from marketplace.web.oidc import Flow, SignInFailed, check_answer, new_flow
 from marketplace.web.pages import PageTemplate
 from marketplace.web.sessions import cookie_name, secure_cookie
 from marketplace.web.sign_in import FLOW_LIFETIME_S
+from partners.services import PartnersServices
 from partners.staff.company_address import company_of
 from partners.staff.invitations import send_company_address
 from partners.staff.provider import CALLBACK, Providers, admit, find_provider
@@ -109,5 +110,4 @@ def _begun(request: PortalRequest, settings: Settings) -> CompanyFlow:
 
 
 def _providers(request: PortalRequest) -> Providers:
-    found: Providers = request.app.state.partner_providers
-    return found
+    return PartnersServices.of(request).providers

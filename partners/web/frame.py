@@ -27,12 +27,14 @@ from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
 from marketplace.kernel.typed_text import typed_plain
 from marketplace.platform.http.problems import handle_refusal
+from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 from marketplace.web.form_answers import FormAnswered, FormAnswers, claim_form, lead_on, page_address
 from marketplace.web.language import page_language
 from marketplace.web.local_path import local_path
 from marketplace.web.pages import SECURITY_HEADERS, PageTemplate, human_errors, page
 from marketplace.web.sessions import FormExpired, cookie_name, secure_cookie
+from partners.services import PartnersServices
 from partners.staff.domain import SignedIn, StaffRole, scopes_of
 from partners.staff.sign_in import Browser, PartnerSignIn, PartnerSignInNeeded
 from partners.web.navigation import places_for, tabs_of
@@ -131,8 +133,7 @@ def portal_router(*handlers: ControllerRouterHandler, strangers: bool = False) -
 
 def sign_in_of(request: ASGIConnection[Any, Any, Any, Any]) -> PartnerSignIn:
     """Return the application's keeper of sessions."""
-    found: PartnerSignIn = request.app.state.partner_sign_in
-    return found
+    return PartnersServices.of(request).sign_in
 
 
 async def portal_page(
@@ -145,7 +146,7 @@ async def portal_page(
 
 async def strangers_page(request: PortalRequest, template: str, *, status: int = 200, **values: Any) -> PageTemplate:
     """Return a template whose form needs no session; the browser gets the cookie to which its token belongs."""
-    settings: Settings = request.app.state.settings
+    settings = PlatformServices.of(request).settings
     kept = request.cookies.get(cookie_name(settings, _FORM_COOKIE), "")
     cookies = []
     if not _FORM_TOKEN.fullmatch(kept):
@@ -256,7 +257,7 @@ async def _check_strangers_form(request: ASGIConnection[Any, Any, Any, Any], han
 
 def strangers_tokens(request: ASGIConnection[Any, Any, Any, Any]) -> tuple[str, ...]:
     """Return the tokens that this browser's forms may carry which need no session: one for each secret key."""
-    settings: Settings = request.app.state.settings
+    settings = PlatformServices.of(request).settings
     kept = request.cookies.get(cookie_name(settings, _FORM_COOKIE), "")
     return _strangers_tokens(settings, kept) if _FORM_TOKEN.fullmatch(kept) else ()
 

@@ -7,6 +7,7 @@ import msgspec
 from litestar import Litestar
 
 from marketplace.kernel.text import Text
+from partners.services import PartnersServices
 from partners.staff.domain import SignedIn, scopes_of
 
 _OPT = "portal_place"
@@ -38,7 +39,7 @@ def places_for(app: Litestar, me: SignedIn | None) -> list[NavItem]:
     if me is None:
         return []
     scopes = scopes_of(me.roles)
-    return [place for place in _all(app) if place.scope in scopes]
+    return [place for place in PartnersServices.of(app).navigation if place.scope in scopes]
 
 
 def tabs_of(places: Iterable[NavItem]) -> list[NavItem]:
@@ -46,10 +47,8 @@ def tabs_of(places: Iterable[NavItem]) -> list[NavItem]:
     return list(places)[:_TABS]
 
 
-def _all(app: Litestar) -> list[NavItem]:
-    found: list[NavItem] | None = app.state.get("portal_places")
-    if found is None:
-        handlers = [handler for route in app.routes for handler in getattr(route, "route_handlers", ())]
-        named = {handler.opt[_OPT] for handler in handlers if _OPT in handler.opt}
-        found = app.state.portal_places = sorted(named, key=lambda place: place.rank)
-    return found
+def items_in(app: Litestar) -> list[NavItem]:
+    """Return what the application's pages bring into the navigation, in the order of their rank."""
+    handlers = [handler for route in app.routes for handler in getattr(route, "route_handlers", ())]
+    named = {handler.opt[_OPT] for handler in handlers if _OPT in handler.opt}
+    return sorted(named, key=lambda item: item.rank)

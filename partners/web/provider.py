@@ -12,6 +12,7 @@ from marketplace.platform.outbound.guard import Outbound
 from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.pages import PageTemplate
+from partners.services import PartnersServices
 from partners.staff.domain import SignedIn
 from partners.staff.provider import CALLBACK, delete_provider, see_provider, set_provider, try_provider
 from partners.staff.schemas import IdentityProviderInput, IdentityProviderView
@@ -111,8 +112,7 @@ async def _found(settings: Settings, me: SignedIn) -> IdentityProviderView | Non
 
 
 def _outbound(request: PortalRequest) -> Outbound:
-    found: Outbound = request.app.state.partner_outbound
-    return found
+    return PartnersServices.of(request).outbound
 
 
 _FIELD_WORDS = {

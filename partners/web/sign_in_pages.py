@@ -12,9 +12,11 @@ from marketplace.kernel.keyring import Purpose, WrongSecretError
 from marketplace.kernel.refusals import Refusal
 from marketplace.platform.http.rate_limits import address_of
 from marketplace.platform.postgres.database import unit_of_work
+from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 from marketplace.web.pages import PageTemplate
 from marketplace.web.sessions import cookie_name, secure_cookie
+from partners.services import PartnersServices
 from partners.staff.authenticate import Candidate, TooManyGuesses, check_code, check_password, count_code
 from partners.staff.company_address import company_of
 from partners.staff.devices import device_of, known_from_now
@@ -113,7 +115,7 @@ async def _sign_in_page(
     request: PortalRequest, target: str, email: str = "", error: str = "", status: int = 200
 ) -> PageTemplate:
     """Return the page; a browser that signed in by a company's provider before is led there again."""
-    settings: Settings = request.app.state.settings
+    settings = PlatformServices.of(request).settings
     company = await company_of(request.cookies.get(cookie_name(settings, KNOWN_COOKIE), ""))
     values = {"target": target, "email": email, "error": error, "company": company}
     return await strangers_page(request, "partner/sign_in.html", status=status, **values)
@@ -121,8 +123,7 @@ async def _sign_in_page(
 
 def throttle_of(request: PortalRequest) -> Throttle:
     """Return the application's counter of guesses."""
-    found: Throttle = request.app.state.partner_throttle
-    return found
+    return PartnersServices.of(request).throttle
 
 
 def _step_of(request: PortalRequest, settings: Settings, now: datetime) -> SignInStep | None:

@@ -17,6 +17,7 @@ from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
 from marketplace.settings import Settings
 from partners.oauth.access.callers import PartnerCaller
 from partners.one_time_secrets import TooManySecrets, reveal
+from partners.services import PartnersServices
 from partners.webhooks import deliveries
 from partners.webhooks.catalogue import schema_of
 from partners.webhooks.domain import DeliveryStatus
@@ -270,8 +271,7 @@ class PartnerEvents(Controller):
 
 def endpoints_of(request: HttpRequest) -> Endpoints:
     """Return the application's keeper of endpoints."""
-    endpoints: Endpoints = request.app.state.webhook_endpoints
-    return endpoints
+    return PartnersServices.of(request).endpoints
 
 
 ROUTES: list[type[Controller]] = [WebhookEndpoints, WebhookDeliveries, PartnerEvents]

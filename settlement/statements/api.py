@@ -18,8 +18,8 @@ from marketplace.platform.openapi.problems import refusals
 from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.settings import Settings
 from partners.oauth.access.callers import PartnerCaller
-from settlement.books.consumer import Books
 from settlement.exports.files import CSV_TYPE, XLSX_TYPE, csv_answer, xlsx_answer
+from settlement.services import SettlementServices
 from settlement.statements import close
 from settlement.statements.approve import approve
 from settlement.statements.domain import EarlierPeriodOpen, PeriodNotOver, SamePerson, StatementChanged, StatementStatus
@@ -67,7 +67,6 @@ class Periods(Controller):
         request: HttpRequest,
         staff: NamedDependency[Caller],
         clock: NamedDependency[Clock],
-        settings: NamedDependency[Settings],
     ) -> Response[bytes]:
         """Make one statement for each partner that had a contract of the cycle in force in the period, or postings in it.
 
@@ -77,7 +76,8 @@ class Periods(Controller):
         """
         now = clock.now()
         whole = request_key(request, staff.actor, key, data)
-        closing = await close.prepare(Books(settings.calendar), data.period(), staff.actor, now)
+        books = SettlementServices.of(request).books
+        closing = await close.prepare(books, data.period(), staff.actor, now)
 
         async def closed(work: UnitOfWork) -> ClosedPeriod:
             return ClosedPeriod([statement_view(statement) for statement in await closing(work)])

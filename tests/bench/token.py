@@ -7,6 +7,7 @@ from typing import Any
 
 from litestar import Request, get
 
+from marketplace.platform.services import PlatformServices
 from marketplace.sandbox.middleware import SandboxMiddleware
 from partners.oauth.access.callers import partner_caller
 from tests.bench.books import only
@@ -83,7 +84,7 @@ async def _nothing(*_: Any) -> Any:
 
 
 async def _spent(api: Api, access: str) -> float:
-    identity, middleware = api.app.state.identity, SandboxMiddleware(SETTINGS)
+    identity, middleware = PlatformServices.of(api.app).identity, SandboxMiddleware(SETTINGS)
 
     async def asked(scope: Any, _receive: Any, _send: Any) -> None:
         request = scope["bench_request"]

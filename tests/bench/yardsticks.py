@@ -23,6 +23,7 @@ from benefits.redemptions.schemas import (
     VoucherUseInput,
     VoucherVerifyInput,
 )
+from benefits.services import BenefitsServices
 from marketplace.kernel.scenarios import Scenario
 from marketplace.kernel.text import Text
 from marketplace.platform.http.idempotency import IdempotencyKey, Outcome
@@ -77,7 +78,7 @@ async def echo_offers(
     """Answer with a page of offers that was read once, and is encoded for each request."""
     global _page  # noqa: PLW0603 - one page for the process
     if _page is None:
-        listing: Listing = request.app.state.listing
+        listing: Listing = BenefitsServices.of(request.app).listing
         page = await listing.page(scenario="lodging", query="", cursor=None, limit=limit)
         _page = msgspec.json.decode(page, type=Page[OfferView])
     return _page

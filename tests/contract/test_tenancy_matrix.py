@@ -19,11 +19,13 @@ from marketplace.platform.http import identity
 from marketplace.platform.postgres.database import DB, using_database
 from marketplace.platform.runtime.database_server import with_database
 from marketplace.sandbox import context
+from marketplace.sandbox.instances import SandboxServices
 from marketplace.settings import Settings
 from partners.oauth.access import callers, client_cache
 from partners.oauth.clients import registration
 from partners.oauth.domain import AT_THE_COUNTER, OEM_SCOPES, PARTNER_SCOPES
 from partners.onboarding import requirement_api
+from partners.services import PartnersServices
 from partners.staff import api as staff_api
 from partners.webhooks import api as webhooks_api
 from partners.webhooks import deliveries
@@ -112,7 +114,7 @@ class Cases:
         """Return the marks of the live database, and for a sandbox's operation those of all sandboxes."""
         found = await self.digest.take()
         if self.row.who == "sandbox":
-            for one in self.world.api.app.state.sandboxes._open.values():
+            for one in SandboxServices.of(self.world.api.app).sandboxes._open.values():
                 with using_database(one.place):
                     found += [(f"{one.partner_id} {name}", *mark) for name, *mark in await self.digest.take()]
         return found
@@ -402,7 +404,7 @@ async def test_what_is_broken_is_seen(
 ) -> None:
     (row,) = [row for row in ROWS if row.operation == operation]
     broken(monkeypatch)
-    world.api.app.state.oauth_gate.forget()
+    PartnersServices.of(world.api.app).client_cache.forget()
     with pytest.raises(AssertionError, match=seen):
         await _try(world, row, described[operation], digest)
-    world.api.app.state.oauth_gate.forget()
+    PartnersServices.of(world.api.app).client_cache.forget()

@@ -16,6 +16,7 @@ import pytest
 from litestar import Response, post
 
 from marketplace.platform.postgres.database import DB, unit_of_work
+from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.flow import Partner, good, oem
@@ -81,7 +82,7 @@ class Shop:
             "member_id": self.member_id,
             "points": points,
             "kind": "gift",
-            "occurred_at": self.api.app.state.clock.now().isoformat(),
+            "occurred_at": PlatformServices.of(self.api.app).clock.now().isoformat(),
         }
         body = self.earnings.setdefault(reference, {"earnings": [earning]})
         return await self.api.post("/v1/points/earnings", json=body, headers=self.system)

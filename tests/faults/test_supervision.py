@@ -19,6 +19,7 @@ import pytest
 
 from marketplace.platform.postgres.database import DB
 from marketplace.platform.postgres.embedded import EmbeddedServer
+from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 from marketplace.web.sessions import cookie_name
 from tests.support.app import fresh_key, running_app
@@ -182,7 +183,7 @@ async def test_a_database_that_is_away_or_hangs(dsn: str, settings: Settings) ->
         made = good(await api.post("/v1/points/members", json=people, headers=system | fresh_key()))
         member = api.member("m-1")
         earning = {"reference": "r-1", "member_id": made["results"][0]["member_id"], "points": 500, "kind": "gift"}
-        earnings = {"earnings": [earning | {"occurred_at": api.app.state.clock.now().isoformat()}]}
+        earnings = {"earnings": [earning | {"occurred_at": PlatformServices.of(api.app).clock.now().isoformat()}]}
         good(await api.get("/health/ready"))
 
         await proxy.close()

@@ -10,6 +10,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from marketplace.platform.http import identity
+from marketplace.platform.services import PlatformServices
 from marketplace.platform.validation.foreign import verify_jwt
 from marketplace.sandbox import middleware
 from marketplace.settings import Settings, SettingsError, load
@@ -123,7 +124,7 @@ async def test_a_token_without_an_end_is_no_expired_one(dsn: str, settings: Sett
 
 async def test_nothing_is_kept_of_a_token_that_was_not_good(api: Api) -> None:
     partner = await Partner(api).open()
-    kept = api.app.state.identity._verified
+    kept = PlatformServices.of(api.app).identity._verified
     assert (await api.get("/v1/partner/profile", headers=partner.headers)).status_code == 200
     before = len(kept)
     for number in range(50):

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from marketplace.platform.postgres.database import DB
+from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 from partners.oauth.access.callers import PartnerCaller
 from tests.support.app import Api, fresh_key, running_app
@@ -50,7 +51,7 @@ async def voucher(api: Api, offer: Any) -> str:
     )
     earning = {
         "reference": "r", "member_id": member_id, "points": 10, "kind": "service",
-        "occurred_at": api.app.state.clock.now().isoformat(),
+        "occurred_at": PlatformServices.of(api.app).clock.now().isoformat(),
     }  # fmt: skip
     system = await bearer(api, oem["client_id"], oem["client_secret"])
     good(await api.post("/v1/points/earnings", json={"earnings": [earning]}, headers=system))

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from benefits.holds.read import expire_holds
+from benefits.services import BenefitsServices
 from marketplace.kernel.clock import Clock
 from marketplace.platform.postgres.database import DB
+from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.flow import Partner, good, oem
@@ -114,7 +116,7 @@ async def test_past_its_deadline_it_can_only_expire_whoever_comes(desk: BatchExe
     desk.clock.offset += timedelta(minutes=5)
     assert (await desk.end(first, "post", 409))["code"] == "hold_ended"
     assert (await desk.points())[1] == 100
-    await expire_holds(desk.api.app.state.points_desk, desk.clock)
+    await expire_holds(BenefitsServices.of(desk.api.app).points_desk, desk.clock)
     assert (await desk.points(), await desk.stock()) == ((1000, 0), (10, 0, 0))
     shown = good(await desk.api.get(f"/v1/points/holds/{second['id']}", headers=desk.oem))
     assert (shown["status"], shown["redemption"]) == ("expired", None)
@@ -127,7 +129,7 @@ async def test_a_lot_that_expires_while_it_is_held_can_be_spent_and_comes_back_r
     good(await desk.api.post("/v1/points/earnings", json={"earnings": [soon]}, headers=desk.oem))
     first, second = await desk.place(minutes=1440, quantity=1), await desk.place(minutes=1440, quantity=2)
     gone = await DB.fetchval("SELECT min(expires_on) FROM points_posting")
-    midnight = desk.partner.api.app.state.settings.calendar.start_of(gone)
+    midnight = PlatformServices.of(desk.partner.api.app).settings.calendar.start_of(gone)
     desk.clock.offset += midnight - timedelta(minutes=1) - desk.clock.now()
     third = await desk.place(minutes=1440, quantity=1)
     assert third["status"] == "held"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 from tests.support.app import Api, running_app
 from tests.support.tokens import Issuer
@@ -49,10 +50,10 @@ async def test_the_same_keys_again_cost_no_second_look_at_known_tokens(
     async with running_app(settings, dsn) as api:
         known = api.member("one-1")
         assert await status(api, known) == 200
-        keys = await api.app.state.identity._verifiers["members"].keys(False)
+        keys = await PlatformServices.of(api.app).identity._verifiers["members"].keys(False)
         passes(MINUTES)
         assert await status(api, known) == 200
-        assert await api.app.state.identity._verifiers["members"].keys(False) is keys
+        assert await PlatformServices.of(api.app).identity._verifiers["members"].keys(False) is keys
 
 
 async def test_a_silent_one_id_is_believed_for_a_day_and_asked_now_and_then(

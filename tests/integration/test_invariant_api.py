@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from marketplace.platform.invariants.checker import declared
 from marketplace.platform.postgres.database import DB
+from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 from tests.support import today
 from tests.support.app import Api, running_app
@@ -31,7 +32,7 @@ async def test_what_was_found_is_told(settings: Settings, dsn: str) -> None:
         checked = (await api.post(CHECK, headers=auditor)).json()
         assert checked["holds"]
         assert (await api.get(GET, headers=auditor)).json() == checked
-        names = [check.name for check in declared(api.app.state.packages)]
+        names = [check.name for check in declared(PlatformServices.of(api.app).packages)]
         assert [one["name"] for one in checked["invariants"]] == names
         for one in checked["invariants"]:
             age = today.now() - datetime.fromisoformat(one["last_true"])

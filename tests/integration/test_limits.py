@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -17,6 +18,7 @@ from marketplace.platform.http import rate_limits
 from marketplace.platform.http.rate_limits import RateLimited, RateLimits, address_of, forget_windows
 from marketplace.platform.postgres.database import DB
 from marketplace.platform.postgres.database_time import PRESENT
+from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.authorizing import credentials
@@ -138,7 +140,8 @@ async def test_who_has_no_client_is_counted_by_address_at_every_door(dsn: str, s
         for method, path in doors:
             await whole_minute()
             await DB.fetch("DELETE FROM rate_window")
-            api.app.state.limits = RateLimits(limited(settings, address=2))
+            fresh = RateLimits(limited(settings, address=2))
+            replace(PlatformServices.of(api.app), limits=fresh).provide(api.app)
             url = re.sub(r"{[^}]*}", str(uuid4()), path)
             found = [await api.request(method, url, headers=fresh_key()) for _ in range(3)]
             statuses = [one.status_code for one in found]

@@ -13,6 +13,7 @@ import pytest
 
 from marketplace.kernel.clock import Clock
 from marketplace.platform.postgres.database import DB
+from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 from partners.oauth.access.callers import PartnerCaller
 from tests.support.app import fresh_key, running_app
@@ -115,7 +116,7 @@ async def test_the_counter_says_the_last_day_that_the_member_sees(shop: Shop) ->
     await shop.stand("SH-1")
     code = await shop.voucher()
     end = await DB.fetchval("SELECT expires_at FROM voucher WHERE code = $1", code)
-    calendar = shop.api.app.state.settings.calendar
+    calendar = PlatformServices.of(shop.api.app).settings.calendar
     assert calendar.start_of(calendar.day_of(end)) == end, "on the wire it is the midnight after"
     last = calendar.day_of(end) - timedelta(days=1)
     said = f"{last.year}年{last.month}月{last.day}日（北京时间）"

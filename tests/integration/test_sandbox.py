@@ -14,6 +14,7 @@ from benefits.sandbox import simulated_fulfilment
 from marketplace.kernel.keyring import KeyRing
 from marketplace.platform.batching import executor
 from marketplace.sandbox import instances, middleware
+from marketplace.sandbox.instances import SandboxServices
 from marketplace.sandbox.tokens import member_token
 from marketplace.settings import Settings
 from tests.support import today
@@ -189,7 +190,7 @@ async def test_one_that_nobody_asks_is_closed_and_opened_again(api: Api, monkeyp
     engineer = await sandboxed(api, await active_partner(api))
     offer_id = await engineer.offer()
     async with asyncio.timeout(20):
-        while api.app.state.sandboxes._open:
+        while SandboxServices.of(api.app).sandboxes._open:
             await asyncio.sleep(0.1)
     assert (await engineer.get(f"/v1/partner/offers/{offer_id}"))["status"] == "live"
 
@@ -217,11 +218,11 @@ async def test_one_that_owes_messages_stays_open_for_them(
 
         await tried(1)
         await asyncio.sleep(1.5)
-        assert api.app.state.sandboxes._open, "the next try is due within the hour"
+        assert SandboxServices.of(api.app).sandboxes._open, "the next try is due within the hour"
         await engineer.post(f"/v1/partner/webhook-deliveries/{made['id']}/resend")
         await tried(2)
         async with asyncio.timeout(20):
-            while api.app.state.sandboxes._open:
+            while SandboxServices.of(api.app).sandboxes._open:
                 await asyncio.sleep(0.1)
         assert (await engineer.get(f"/v1/partner/webhook-deliveries/{made['id']}"))["status"] == "pending", (
             "and not lost"

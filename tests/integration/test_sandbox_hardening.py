@@ -21,6 +21,7 @@ from marketplace.platform.postgres.transactions import UnitOfWork
 from marketplace.platform.runtime import workers
 from marketplace.sandbox import context as sandbox_state
 from marketplace.sandbox import instances
+from marketplace.sandbox.instances import SandboxServices
 from marketplace.settings import Settings
 from settlement import plugin as settlement
 from tests.support.app import Api, fresh_key, running_app
@@ -78,17 +79,17 @@ async def test_who_comes_while_a_sandbox_makes_room_gets_it_anew(api: Api, monke
     assert {one.json()["code"] for one in answers if one.status_code == 503} <= {"sandbox_unavailable"}
     for engineer in (*people, *people):
         assert (await engineer.get("/v1/partner/sandbox"))["ahead_seconds"] == 0
-    assert len(api.app.state.sandboxes._open) <= 2
+    assert len(SandboxServices.of(api.app).sandboxes._open) <= 2
 
 
 async def test_a_request_to_a_sandbox_that_is_being_closed_waits_for_the_next(api: Api) -> None:
     partner_id = await active_partner(api)
     engineer = await sandboxed(api, partner_id)
     await engineer.get("/v1/partner/sandbox")
-    first = api.app.state.sandboxes._open[UUID(partner_id)]
+    first = SandboxServices.of(api.app).sandboxes._open[UUID(partner_id)]
     first.stop.set()  # as when room is made
     assert (await engineer.get("/v1/partner/sandbox"))["ahead_seconds"] == 0
-    assert api.app.state.sandboxes._open[UUID(partner_id)] is not first
+    assert SandboxServices.of(api.app).sandboxes._open[UUID(partner_id)] is not first
 
 
 async def test_a_sandbox_whose_database_was_dropped_is_made_anew(api: Api, postgres: str) -> None:
@@ -137,7 +138,7 @@ async def test_a_database_that_many_make_at_once_is_made_once(postgres: str, set
 async def test_two_processes_open_one_new_sandbox_at_once(api: Api, dsn: str, settings: Settings) -> None:
     """The other process is a second application, with sandboxes of its own, on the same live database."""
     engineer = await sandboxed(api, await active_partner(api))
-    other = instances.Sandboxes(settings, dsn, api.app.state.sandboxes._make)
+    other = instances.Sandboxes(settings, dsn, SandboxServices.of(api.app).sandboxes._make)
     partner_id = (await DB.fetch("SELECT id FROM partner"))[0]["id"]
     try:
         here, there = await asyncio.gather(
@@ -235,7 +236,7 @@ async def test_a_sandbox_sends_no_mail(api: Api, monkeypatch: pytest.MonkeyPatch
     await engineer.get("/v1/partner/sandbox")
     invited = {"email": "victim@example.com", "name": "V", "roles": ["developer"]}
     await engineer.post("/v1/partner/staff", invited)
-    opened = api.app.state.sandboxes._open[UUID(partner_id)]
+    opened = SandboxServices.of(api.app).sandboxes._open[UUID(partner_id)]
     for _ in range(100):
         with using_database(opened.place):
             waiting = await DB.fetch("SELECT status, tries FROM outgoing_mail")

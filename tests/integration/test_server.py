@@ -19,9 +19,11 @@ from litestar.params import FromQuery
 from litestar.response import Stream
 from uvicorn import Server
 
+from benefits.plugin import Benefits
 from marketplace.app import create_app
 from marketplace.platform.http.rate_limits import address_of
 from marketplace.platform.runtime.worker_index import numbered_workers
+from marketplace.platform.services import PlatformServices
 from marketplace.serving.protocol import Connection
 from marketplace.serving.server import PortTakenError, config, reserve, worker_number
 from marketplace.settings import Settings
@@ -223,7 +225,8 @@ async def test_the_port_opens_when_a_worker_is_ready_and_closes_after_it_says_th
 
 def test_the_first_workers_number_can_be_set(dsn: str, settings: Settings) -> None:
     second_machine = msgspec.structs.replace(settings, first_worker=4)
-    assert create_app(second_machine, dsn).state.worker_number == 4
+    packages = PlatformServices.of(create_app(second_machine, dsn)).packages
+    assert [package.points_batch.number for package in packages if isinstance(package, Benefits)] == [4]
 
 
 @pytest.mark.parametrize(

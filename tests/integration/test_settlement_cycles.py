@@ -9,6 +9,7 @@ import pytest
 
 from marketplace.kernel.clock import Clock
 from marketplace.platform.postgres.database import DB
+from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 from settlement.payouts import pay as paying
 from tests.support import today
@@ -81,7 +82,7 @@ async def test_a_period_ends_when_it_ends_in_the_contracts_zone(api: Api, settin
     """At noon of the 10th in Shanghai the ten days are not over; at midnight they are here, and not yet in Honolulu."""
     assert (await _close(api, cycle="ten_day", starts_on="2026-11-01")).json()["code"] == "period_not_over"
     await active_partner(api, CONTRACT | {"cycle": "ten_day", "time_zone": "Pacific/Honolulu"})
-    clock = api.app.state.clock
+    clock = PlatformServices.of(api.app).clock
     clock.offset += timedelta(hours=12)
     assert (await _close(api, cycle="ten_day", starts_on="2026-11-01")).json()["code"] == "period_not_over"
     clock.offset += timedelta(hours=18)

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from marketplace.platform.postgres.database import DB
+from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.flow import Partner, good, oem
@@ -25,7 +26,7 @@ class Shop:
         api, system = self.api, await oem(self.api)
         people = [{"subject": f"m-{number}", "name": f"M{number}"} for number in range(count)]
         made = good(await api.post("/v1/points/members", json={"members": people}, headers=system | fresh_key()))
-        now = api.app.state.clock.now().isoformat()
+        now = PlatformServices.of(api.app).clock.now().isoformat()
         earnings = [
             {"reference": "r", "member_id": one["member_id"], "points": points, "kind": "gift", "occurred_at": now}
             for one in made["results"]

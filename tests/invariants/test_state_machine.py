@@ -32,6 +32,7 @@ from benefits.offers.expire import end_offers
 from benefits.points.domain import Posting, Wallet, give_back
 from benefits.points.expire import expire_points
 from benefits.redemptions.expire import expire_vouchers
+from benefits.services import BenefitsServices
 from benefits.settings import BenefitsSettings
 from marketplace.kernel.clock import Clock
 from marketplace.platform.postgres.database import DB
@@ -191,7 +192,11 @@ def machine_for(service: Service) -> type[RuleBasedStateMachine]:
             if jobs:
                 now = service.clock.now()
                 service.run(expire_vouchers(now))
-                service.run(expire_points(service.api.app.state.points_desk, service.settings.calendar, service.clock))
+                service.run(
+                    expire_points(
+                        BenefitsServices.of(service.api.app).points_desk, service.settings.calendar, service.clock
+                    )
+                )
                 service.run(end_offers(now))
 
         @rule(data=st.data())

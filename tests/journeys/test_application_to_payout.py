@@ -10,6 +10,7 @@ import openpyxl
 
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.money import tax_included
+from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.flow import Partner, bearer, good, oem
@@ -57,7 +58,7 @@ async def _member_with_points(api: Api, points: int) -> dict[str, str]:
     system = await oem(api)
     body = {"members": [{"subject": "one-1", "name": "林晓", "tier": "gold", "vehicle": "晨曦 E7"}]}
     created = good(await api.post("/v1/points/members", json=body, headers=system | fresh_key()))
-    now = api.app.state.clock.now().isoformat()
+    now = PlatformServices.of(api.app).clock.now().isoformat()
     earning = {
         "reference": "visit-1",
         "member_id": created["results"][0]["member_id"],
@@ -131,7 +132,9 @@ async def _approve_by_another(api: Api, statement_id: str) -> None:
 async def _pay(api: Api, statement: dict[str, Any]) -> None:
     finance = api.staff("finance", subject="fin-1")
     body = {"statement_id": statement["id"], "rail": "manual", "reference": "BANK-0001", "paid_on": "2026-12-20"}
-    body["paid_on"] = str(api.app.state.settings.calendar.day_of(api.app.state.clock.now()))
+    body["paid_on"] = str(
+        PlatformServices.of(api.app).settings.calendar.day_of(PlatformServices.of(api.app).clock.now())
+    )
     key = fresh_key()
     first = await api.post("/v1/finance/payouts", json=body, headers=finance | key)
     assert first.status_code in {200, 201}, first.text

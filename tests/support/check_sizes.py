@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.support import times
 
 MOST_FILE, MOST_FUNCTION, MOST_CONTROLLER = 400, 70, 15
+SERVICES = Path("marketplace/platform/services.py")
 PACKAGES = ("marketplace", "partners", "benefits", "settlement")
 
 
@@ -26,7 +27,7 @@ def is_controller(node: ast.ClassDef) -> bool:
 
 
 def complaints(path: Path, text: str) -> Iterator[str]:
-    """Give a line for each thing in the file that is too long, and for each `asyncio.timeout` (pauses.py tells why)."""
+    """Yield a line for whatever is too long, and for each `asyncio.timeout` (pauses.py tells why) and `app.state`."""
     count = text.count("\n")
     if count > MOST_FILE:
         yield f"{path}: {count} lines; {MOST_FILE} are the most: it is two modules"
@@ -38,6 +39,8 @@ def complaints(path: Path, text: str) -> Iterator[str]:
                     yield f"{at} has {lines_of(method)} lines; a controller method has {MOST_CONTROLLER}"
         if isinstance(node, ast.Attribute) and ast.unparse(node) == "asyncio.timeout":
             yield f"{path}:{node.lineno}: asyncio.timeout; take platform.pauses.pause, or asyncio.wait_for"
+        if isinstance(node, ast.Attribute) and ast.unparse(node).endswith("app.state") and path != SERVICES:
+            yield f"{path}:{node.lineno}: app.state has no types; put it into the package's Services ({SERVICES})"
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and lines_of(node) > MOST_FUNCTION:
             yield f"{path}:{node.lineno}: {node.name} has {lines_of(node)} lines; {MOST_FUNCTION} are the most"
 

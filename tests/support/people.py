@@ -3,12 +3,14 @@
 The product's own sign-in is tested where it lives; here it is enough that somebody is there, or nobody.
 """
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
 from marketplace.kernel.ids import uuid7
+from partners.services import PartnersServices
 from partners.staff.domain import SignedIn, StaffRole
 from tests.support import today
 from tests.support.app import Api
@@ -38,7 +40,7 @@ class People:
         """Take the sign-in's place in the application."""
         self.sign_ins = SignIns()
         self._dsn = dsn
-        api.app.state.partner_sign_in = self.sign_ins
+        replace(PartnersServices.of(api.app), sign_in=self.sign_ins).provide(api.app)
 
     async def join(self, partner_id: str, *roles: str, name: str = "王敏") -> SignedIn:
         """Return a person of the partner, signed in from here on."""

@@ -14,6 +14,7 @@ from marketplace.kernel.ids import uuid7
 from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from partners.oauth.domain import PARTNER_SCOPES
+from partners.services import PartnersServices
 from tests.support import today
 from tests.support.agreements import agree
 from tests.support.app import Api, fresh_key, running_app
@@ -142,7 +143,7 @@ class MatrixWorld:
         return await self._signed(sent, client_id=self.clients["application"]["client_id"], grant=self.ids["grant"])
 
     async def _signed(self, token: str, **changes: Any) -> dict[str, str]:
-        signing = await self.api.app.state.oauth.signing.current(today.now())
+        signing = await PartnersServices.of(self.api.app).oauth.signing.current(today.now())
         claims = jwt.decode(token, signing.key).claims | changes
         header = {"alg": signing.algorithm, "kid": signing.kid, "typ": "at+jwt"}
         return bearer(jwt.encode(header, claims, signing.key))

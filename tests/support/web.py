@@ -15,6 +15,7 @@ from marketplace.app import create_app
 from marketplace.demo import oneid_pages
 from marketplace.demo.oneid import DemoPerson
 from marketplace.kernel.clock import Clock
+from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 from marketplace.web.form_answers import new_form_key
 from tests.conftest import SECRET
@@ -82,7 +83,7 @@ class Browser(httpx.AsyncClient):
 
     async def send_form(self, path: str, token: str, **fields: Any) -> httpx.Response:
         """Post a form with the session's token."""
-        key = {"form_key": new_form_key(self.app.state.clock.now())}
+        key = {"form_key": new_form_key(PlatformServices.of(self.app).clock.now())}
         return await self.post(path, data={"csrf_token": token, **key, **fields})
 
 

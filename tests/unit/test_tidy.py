@@ -23,3 +23,9 @@ def test_short_things_pass() -> None:
     signature = "".join(f"        a{n},\n" for n in range(30))
     text = f'class A(Controller):\n    def get(\n{signature}    ):\n        """Doc."""\n        return 1\n'
     assert list(complaints(Path("a.py"), text)) == []
+
+
+def test_what_has_no_types_is_found() -> None:
+    body = "def f(request):\n    return request.app.state.clock\n"
+    assert len(list(complaints(Path("a.py"), body))) == 1
+    assert list(complaints(Path("a.py"), "def f(doing):\n    return doing.state.members\n")) == []

@@ -16,6 +16,7 @@ from marketplace.kernel.clock import WALL
 from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.text import Text
 from marketplace.platform.http import rate_limits
+from marketplace.platform.services import PlatformServices
 from marketplace.platform.validation.foreign import UnreadableError, verify_jwt
 
 logger = structlog.get_logger()
@@ -357,7 +358,7 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         if handler.opt.get("counted"):
             await rate_limits.count(connection, "address", rate_limits.address_of(connection))
         return
-    identity: Identity = connection.app.state.identity
+    identity = PlatformServices.of(connection).identity
     caller = await identity.admit(connection, audience)
     if "scope" in handler.opt:
         need_scope(caller, handler.opt["scope"])
@@ -372,5 +373,4 @@ async def admin(request: Request[Any, Any, Any]) -> Caller:
 
 def identity_of(request: Request[Any, Any, Any]) -> Identity:
     """Return the application's identity service."""
-    identity: Identity = request.app.state.identity
-    return identity
+    return PlatformServices.of(request).identity

@@ -17,6 +17,7 @@ from litestar.connection import ASGIConnection
 from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.text import Text
 from marketplace.platform.postgres.database import DB
+from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 
 WINDOW_S = 60
@@ -146,7 +147,7 @@ class RateLimits:
 
 async def count(connection: ASGIConnection[Any, Any, Any, Any], by: By, caller: str) -> None:
     """Count a request for its caller; its answer will say where the caller stands. Raises RateLimited."""
-    limits: RateLimits = connection.app.state.limits
+    limits = PlatformServices.of(connection).limits
     state = connection.scope["state"]
     try:
         state["rate"] = await limits.take(by, caller)
@@ -162,7 +163,7 @@ async def count_bad_token(connection: ASGIConnection[Any, Any, Any, Any]) -> Non
 
 def check_bad_tokens(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
     """Raise RateLimited if the address has sent as many bad tokens in this minute as it may ask questions."""
-    limits: RateLimits = connection.app.state.limits
+    limits = PlatformServices.of(connection).limits
     limits.check("address", _bad_tokens_of(connection))
 
 

@@ -25,6 +25,7 @@ from marketplace.platform.http.hosts import Hosts, HostVerdict
 from marketplace.platform.http.merge_patch import MEDIA_TYPES as PATCH_TYPES
 from marketplace.platform.http.problems import problem_body
 from marketplace.platform.http.refusals import BadHost, HeaderTwice, HttpRefusal, Misdirected
+from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 
 REQUESTS = Counter("marketplace_requests_total", "Requests answered.", ["method", "route", "status"])
@@ -176,8 +177,7 @@ def _again(first: ReceiveMessage, rest: Receive) -> Receive:
 
 def clock_of(request: Request[Any, Any, Any]) -> Clock:
     """Return the application's clock, for what is asked at each request: as a dependency it is resolved anew each time."""
-    clock: Clock = request.app.state.clock
-    return clock
+    return PlatformServices.of(request).clock
 
 
 _Verdict = HostVerdict | Literal["repeated"]

@@ -14,6 +14,7 @@ from marketplace.platform.invariants.checker import check_now, declared
 from marketplace.platform.invariants.report import Invariants, report
 from marketplace.platform.packages import Package
 from marketplace.platform.postgres.connection_errors import is_connection_lost
+from marketplace.platform.services import PlatformServices
 
 ROLES = ["operations", "finance", "auditor"]
 
@@ -29,7 +30,7 @@ logger = structlog.get_logger()
 )
 async def invariants(request: Request[Any, Any, Any], staff: NamedDependency[Caller]) -> Invariants:  # noqa: ARG001 - the guard
     """What the running checks have found: wallet = lots = postings, stock, book sums, events consumed, the audit chain."""
-    return await report(declared(request.app.state.packages))
+    return await report(declared(PlatformServices.of(request).packages))
 
 
 @post(
@@ -42,7 +43,7 @@ async def invariants(request: Request[Any, Any, Any], staff: NamedDependency[Cal
 )
 async def check(request: Request[Any, Any, Any], staff: NamedDependency[Caller]) -> Invariants:  # noqa: ARG001 - the guard
     """Go through everything once, as of now, and answer when that is done: in seconds, or minutes where there is very much."""
-    return await check_invariants(request.app.state.packages)
+    return await check_invariants(PlatformServices.of(request).packages)
 
 
 async def check_invariants(packages: Sequence[Package]) -> Invariants:

@@ -19,6 +19,7 @@ from marketplace.platform.invariants.api import invariant_metrics
 from marketplace.platform.openapi.problems import refusals
 from marketplace.platform.postgres.connection_errors import is_connection_lost
 from marketplace.platform.postgres.database import DB, Busy
+from marketplace.platform.services import PlatformServices
 
 _PATIENCE_S = 0.8
 
@@ -46,6 +47,16 @@ class MetricsClosed(Refusal):
     )
 
 
+class Lifecycle:
+    """Whether the worker serves, and what it asks the database for whoever watches it: one question of each kind at a time."""
+
+    def __init__(self) -> None:
+        """Begin as one that starts."""
+        self.ready = self.stopping = False
+        self.probe: asyncio.Task[bool] | None = None
+        self.metrics: asyncio.Task[bytes] | None = None
+
+
 class Health(msgspec.Struct, frozen=True):
     """`ok`, or what is missing."""
 
@@ -64,14 +75,15 @@ async def ready(request: Request[Any, Any, Any]) -> Response[Health]:
 
     A worker that was told to end says 503 for MARKETPLACE_DRAIN_S seconds, and only then closes its port.
     """
-    if request.app.state.stopping:
+    lifecycle = PlatformServices.of(request).lifecycle
+    if lifecycle.stopping:
         return Response(Health("stopping"), status_code=503)
-    if not request.app.state.ready:
+    if not lifecycle.ready:
         return Response(Health("starting"), status_code=503)
     # One probe at a time, left alone when it is late: taking back a query that hangs would have to be waited for, too.
-    probe: asyncio.Task[bool] | None = request.app.state.get("probe")
+    probe = lifecycle.probe
     if probe is None or probe.done():
-        probe = request.app.state.probe = asyncio.create_task(_database_answers())
+        probe = lifecycle.probe = asyncio.create_task(_database_answers())
     done, _ = await asyncio.wait({probe}, timeout=_PATIENCE_S)
     if not done or not probe.result():
         return Response(Health("the database does not answer"), status_code=503)
@@ -103,10 +115,11 @@ async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     They are for who has MARKETPLACE_METRICS_TOKEN, or, while it is not set, for this machine.
     While the database does not answer the checks are left out, and the process's own are not kept waiting for them.
     """
-    await _admit_scraper(request, request.app.state.settings.metrics_token)
-    known: asyncio.Task[bytes] | None = request.app.state.get("known")
+    services = PlatformServices.of(request)
+    await _admit_scraper(request, services.settings.metrics_token)
+    known = services.lifecycle.metrics
     if known is None or known.done():
-        known = request.app.state.known = asyncio.create_task(invariant_metrics(request.app.state.packages))
+        known = services.lifecycle.metrics = asyncio.create_task(invariant_metrics(services.packages))
     done, _ = await asyncio.wait({known}, timeout=_PATIENCE_S)
     return Response(
         generate_latest() + (known.result() if done else b""), headers={"Content-Type": CONTENT_TYPE_LATEST}

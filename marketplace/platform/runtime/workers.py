@@ -14,6 +14,7 @@ from marketplace.platform.outbound.mail import MailSender
 from marketplace.platform.packages import Package, Service
 from marketplace.platform.postgres.database import is_live
 from marketplace.platform.runtime import housekeeping
+from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 
 
@@ -50,7 +51,7 @@ def beside_the_server(
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         stop = asyncio.Event()
-        task = asyncio.create_task(work(app.state.packages, settings, dsn, stop, checks=checks))
+        task = asyncio.create_task(work(PlatformServices.of(app).packages, settings, dsn, stop, checks=checks))
         try:
             yield
         finally:

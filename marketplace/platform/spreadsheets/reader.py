@@ -11,6 +11,7 @@ from litestar.connection import ASGIConnection
 
 from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.text import Text
+from marketplace.platform.services import PlatformServices
 from marketplace.platform.spreadsheets.child import MOST_CPU_S, ChildReply, FileFault
 from marketplace.platform.spreadsheets.csv_text import read_csv
 from marketplace.platform.spreadsheets.table import (
@@ -130,5 +131,4 @@ async def _in_child(body: bytes) -> ChildReply:
 
 def reader_of(request: ASGIConnection[Any, Any, Any, Any]) -> SpreadsheetReader:
     """Return the application's reader."""
-    found: SpreadsheetReader = request.app.state.spreadsheets
-    return found
+    return PlatformServices.of(request).spreadsheets

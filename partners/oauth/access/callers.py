@@ -12,7 +12,6 @@ from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.text import Text
 from marketplace.platform.http.identity import (
     Caller,
-    Identity,
     InsufficientScope,
     ProofNeeded,
     Unauthenticated,
@@ -20,7 +19,7 @@ from marketplace.platform.http.identity import (
 )
 from marketplace.platform.http.problems import HttpRequest, parse_id
 from marketplace.platform.postgres.database import DB, is_live
-from marketplace.settings import Settings
+from marketplace.platform.services import PlatformServices
 from partners.oauth.access.client_cache import client_cache_of
 from partners.oauth.domain import AT_THE_COUNTER, Client
 from partners.oauth.server.dpop import HEADER, InvalidProofError, Proof, check_proof, remember, single
@@ -185,7 +184,7 @@ async def sandboxed_partner(request: ASGIConnection[Any, Any, Any, Any]) -> tupl
 
     Asked on the live side, before the request is led into the sandbox. Raises what refuses the token.
     """
-    identity: Identity = request.app.state.identity
+    identity = PlatformServices.of(request).identity
     caller = await identity.admit(request, "partner")
     client = await _known(request, caller)
     if client.livemode:
@@ -216,7 +215,7 @@ async def prove_possession(request: ASGIConnection[Any, Any, Any, Any], caller: 
 
 
 def _proof_of(request: ASGIConnection[Any, Any, Any, Any], caller: Caller, token: str) -> Proof:
-    settings: Settings = request.app.state.settings
+    settings = PlatformServices.of(request).settings
     scope: Mapping[str, Any] = request.scope
     path = scope["raw_path"].decode("ascii", "replace").partition("?")[0]
     sent = single(request.headers.getall(HEADER, []))

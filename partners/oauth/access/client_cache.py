@@ -15,7 +15,9 @@ from litestar.connection import ASGIConnection
 
 from marketplace.kernel.clock import WALL
 from marketplace.platform.postgres.database import DB, LIVE, using_database
+from marketplace.platform.services import PlatformServices
 from partners.oauth.domain import Client, Grant, Secret, is_known
+from partners.services import PartnersServices
 from partners.staff.domain import StaffRole, StaffStatus, scopes_of
 
 FRESH_S = 15.0
@@ -195,13 +197,12 @@ class LiveClientCache(ClientCache):
         return self._live.is_revoked(jti)
 
 
-def install(app: Litestar, mode: str) -> None:
-    """Give the application its gate."""
-    host: Litestar | None = app.state.host
-    app.state.oauth_gate = ClientCache(mode) if host is None else LiveClientCache(mode, host.state.oauth_gate)
+def new_client_cache(app: Litestar, mode: str) -> ClientCache:
+    """Return a cache for the application: a sandbox's asks that of the live one about clients."""
+    host = PlatformServices.of(app).host
+    return ClientCache(mode) if host is None else LiveClientCache(mode, PartnersServices.of(host).client_cache)
 
 
 def client_cache_of(request: ASGIConnection[Any, Any, Any, Any]) -> ClientCache:
-    """Return the application's gate."""
-    gate: ClientCache = request.app.state.oauth_gate
-    return gate
+    """Return the application's cache of clients."""
+    return PartnersServices.of(request).client_cache

@@ -1,6 +1,6 @@
 """What a partner does with its own OAuth client, and with what its people granted to applications, over HTTP."""
 
-from litestar import Controller, Litestar, Response, get, post
+from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
@@ -14,6 +14,7 @@ from marketplace.platform.http.paging import DEFAULT_LIMIT, Cursors, CursorText,
 from marketplace.platform.http.problems import HttpRequest, PathId, language_of, path_id
 from marketplace.platform.openapi.problems import refusals
 from marketplace.platform.postgres.database import LIVE, UnitOfWork, using_database
+from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 from partners.oauth.access.callers import PartnerCaller
 from partners.oauth.access.client_cache import client_cache_of
@@ -127,6 +128,4 @@ async def _need_whole(request: HttpRequest, partner: PartnerCaller) -> None:
 
 def _live_clock(request: HttpRequest) -> Clock:
     """Return the live side's clock: a sandbox's own may have been moved, and nothing that is kept there may lie ahead."""
-    host: Litestar | None = request.app.state.host
-    clock: Clock = (request.app if host is None else host).state.clock
-    return clock
+    return PlatformServices.of(request).live_clock

@@ -1,7 +1,7 @@
 """The pages of the authorization endpoint: what an application asks, in the person's words, and their answer."""
 
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 from uuid import UUID
 
@@ -36,6 +36,7 @@ from partners.oauth.server.authorize import (
 from partners.oauth.server.pushed_requests import PAGE_LIFE
 from partners.oauth.server.request_parsing import read_form, read_parameters
 from partners.oauth.server.token import OauthParts
+from partners.services import PartnersServices
 from partners.staff.domain import SignedIn
 
 SIGN_IN = "/partner/sign-in"
@@ -53,13 +54,6 @@ _LEFT_COOKIE = "oauth-request"
 _LEFT_NAME = "waiting"
 _MOST_LEFT = 3600
 """Letters that such a request may have, sealed: browsers keep about 4,000 with name and attributes."""
-
-
-class SignIns(Protocol):
-    """Knows who of a partner's people is signed in."""
-
-    async def current(self, request: HttpRequest) -> SignedIn | None:
-        """Return the person, or None."""
 
 
 class _Left(msgspec.Struct, frozen=True):
@@ -98,7 +92,7 @@ async def authorize(request: Request[Any, Any, Any]) -> Template | Response[Any]
     try:
         asked_for = _asked_for(request, parts, now)
         wanted = await read_request(parts.settings, asked_for, now)
-        person = await _sign_ins(request).current(request)
+        person = await PartnersServices.of(request).sign_in.current(request)
         if person is None:
             return _to_sign_in(request, parts, wanted, asked_for, now)
         consent = await consent_to(wanted, person)
@@ -117,7 +111,7 @@ async def decide(request: Request[Any, Any, Any]) -> Response[Any]:
         form = read_form(request.headers.get("content-type"), await request.body())
         answered = msgspec.convert(form, _Answered)
         asked = _open(parts, answered.request)
-        person = await _sign_ins(request).current(request)
+        person = await PartnersServices.of(request).sign_in.current(request)
         if person is None or person.session_id != asked.session_id or now > asked.at + PAGE_LIFE:
             raise InvalidRequestError("The page has expired. Start again at the application.")
         if answered.decision == "deny":
@@ -153,13 +147,7 @@ ROUTES = page_router("/", authorize, decide, refused, csrf=False)
 
 def parts_of(request: HttpRequest) -> OauthParts:
     """Return what the OAuth server's endpoints work with."""
-    parts: OauthParts = request.app.state.oauth
-    return parts
-
-
-def _sign_ins(request: HttpRequest) -> SignIns:
-    found: SignIns = request.app.state.partner_sign_in
-    return found
+    return PartnersServices.of(request).oauth
 
 
 def _to_sign_in(

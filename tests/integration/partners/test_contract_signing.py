@@ -11,6 +11,7 @@ import pytest
 
 from marketplace.kernel.ends import said_day
 from marketplace.platform.postgres.database import DB
+from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 from partners.contracts.domain import content_hash
 from partners.contracts.terms import contract_in_force, load_terms
@@ -222,7 +223,7 @@ async def test_scopes_and_other_partners(api: Api) -> None:
 
 async def test_a_later_version_takes_the_place_of_the_one_before(api: Api, settings: Settings) -> None:
     partner_id = await active_partner(api)
-    tomorrow = settings.calendar.day_of(api.app.state.clock.now()) + timedelta(days=1)
+    tomorrow = settings.calendar.day_of(PlatformServices.of(api.app).clock.now()) + timedelta(days=1)
     far = await Paper.draft(api, partner_id, starts_on=str(tomorrow + timedelta(days=300)))
     for step in (far.step("offer"), far.oem_signs(), far.on_paper()):
         assert (await step).status_code == 200

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from marketplace.platform.postgres.database import DB, unit_of_work
+from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 from partners.oauth.clients.clients import register_client
 from partners.oauth.clients.schemas import ClientInput
@@ -79,7 +80,7 @@ async def test_demo_clients_are_unknown_in_production(partners_only: Settings, d
     secret = "demo-secret-of-a-partner-0123456789"
     new = ClientInput(name="demo", scopes=["points:write"])
     async with running_app(partners_only, dsn) as api:
-        now = api.app.state.clock.now()
+        now = PlatformServices.of(api.app).clock.now()
         async with unit_of_work() as work:
             issued = await register_client(
                 work, partners_only, new, None, "seed", now, client_id="demo-oem", secret=secret, demo=True

@@ -13,6 +13,7 @@ from joserfc.jwk import KeySet
 from marketplace.platform.postgres.database import DB
 from partners.oauth.server import authlib_models, effects
 from partners.oauth.server import token as token_module
+from partners.services import PartnersServices
 from tests.support.app import Api, fresh_key
 from tests.support.authorizing import (
     CALLBACK,
@@ -203,12 +204,14 @@ async def test_an_ended_person_ends_what_they_granted(api: Api, people: People) 
     access = bearer(given["access_token"])
     assert (await api.get(PROFILE, headers=access)).status_code == 200
     await people.change(person, roles=["counter"])
-    api.app.state.oauth_gate._read_at -= 16  # what another process changed is seen when the picture is renewed
+    PartnersServices.of(
+        api.app
+    ).client_cache._read_at -= 16  # what another process changed is seen when the picture is renewed
     assert (await api.get(PROFILE, headers=access)).status_code == 200  # it asks for no scope
     refused = await refresh(api, client, given["refresh_token"])
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
     await people.change(person, status="disabled")
-    api.app.state.oauth_gate._read_at -= 16
+    PartnersServices.of(api.app).client_cache._read_at -= 16
     assert (await api.get(PROFILE, headers=access)).status_code == 401
     refused = await refresh(api, client, given["refresh_token"])
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")

@@ -15,9 +15,11 @@ from marketplace.kernel.addresses import networks
 from marketplace.platform.eventlog.events import catch_up
 from marketplace.platform.outbound.guard import Outbound
 from marketplace.platform.postgres.database import DB
+from marketplace.platform.services import PlatformServices
 from partners.oauth.access.client_cache import FRESH_S
 from partners.oauth.clients import remote_keys
 from partners.oauth.clients.credentials import forget_secrets, warn_of_ends
+from partners.services import PartnersServices
 from tests.support.app import Api, fresh_key
 from tests.support.authorizing import integrator, refresh, tokens_for
 from tests.support.oauth import EC_KEY, GRANT, SIGNING_KEY, ask, basic, jwks
@@ -46,7 +48,7 @@ async def test_both_secrets_work_until_the_grace_time_ends(api: Api, monkeypatch
     assert [await _try(api, client, secret) for secret in (client["client_secret"], new)] == [200, 200]
     (told,) = await events("credential.rotated")
     assert told["client_id"] == client["client_id"]
-    clock = api.app.state.clock
+    clock = PlatformServices.of(api.app).clock
     later = clock.now() + timedelta(hours=24, seconds=1)
     monkeypatch.setattr(type(clock), "now", lambda _self: later)
     assert [await _try(api, client, secret) for secret in (client["client_secret"], new)] == [401, 200]
@@ -87,7 +89,7 @@ async def test_no_rotation_promises_more_than_the_old_secret_has(api: Api) -> No
     assert datetime.fromisoformat(told["old_until"]) == soon
     await DB.fetch(f"UPDATE oauth_secret SET expires_at = {sql_now()} WHERE {current}", client["client_id"])
     late = await staff_post(api, path, {"grace_hours": 24})
-    assert datetime.fromisoformat(late["old_until"]) <= api.app.state.clock.now()
+    assert datetime.fromisoformat(late["old_until"]) <= PlatformServices.of(api.app).clock.now()
 
 
 async def test_without_grace_the_old_secret_ends_at_once_and_its_use_is_told(api: Api) -> None:
@@ -119,7 +121,7 @@ async def test_what_another_process_ended_counts_here_within_fifteen_seconds(api
     assert await _try(api, client, client["client_secret"]) == 200
     await DB.fetch(f"UPDATE oauth_secret SET expires_at = {sql_now()} - interval '1 second'")
     assert await _try(api, client, client["client_secret"]) == 200
-    api.app.state.oauth_gate._read_at -= FRESH_S + 1
+    PartnersServices.of(api.app).client_cache._read_at -= FRESH_S + 1
     assert await _try(api, client, client["client_secret"]) == 401
     await DB.fetch("UPDATE oauth_secret SET expires_at = NULL")
     assert await _try(api, client, client["client_secret"]) == 200  # and what another process allowed, at once
@@ -169,7 +171,7 @@ async def test_secrets_that_end_are_told_of_once_and_forgotten_long_after(api: A
     partner_id = await active_partner(api)
     client = await partner_client(api, partner_id, secret_days=20)
     await partner_client(api, partner_id)
-    now = api.app.state.clock.now()
+    now = PlatformServices.of(api.app).clock.now()
     assert await warn_of_ends(now) == 0
     assert await warn_of_ends(now + timedelta(days=7)) == 1
     assert await warn_of_ends(now + timedelta(days=8)) == 0
@@ -194,7 +196,7 @@ async def test_partners_are_told_and_the_oems_own_credentials_stay_in_the_log(ap
     renewed = (await refresh(api, app, given["refresh_token"])).json()
     await refresh(api, app, renewed["refresh_token"])
     await refresh(api, app, given["refresh_token"])
-    (package,) = api.app.state.packages
+    (package,) = PlatformServices.of(api.app).packages
     (announcer,) = [each for each in package.consumers() if each.name == "partners.webhooks"]
     await catch_up(announcer)
     read = await api.get("/v1/partner/events", headers=bearer(await token(api, client)))
@@ -234,7 +236,7 @@ def published(monkeypatch: pytest.MonkeyPatch) -> Published:
 
 
 async def _assert(api: Api, client: Any, key: Any, kid: str | None = "k1") -> httpx.Response:
-    now = int(api.app.state.clock.now().timestamp())
+    now = int(PlatformServices.of(api.app).clock.now().timestamp())
     claims = {
         "iss": client["client_id"], "sub": client["client_id"], "aud": client["issuer"], "jti": uuid4().hex, "exp": now + 60,
     }  # fmt: skip
@@ -347,8 +349,8 @@ async def test_the_guard_stands_before_a_key_set_that_lies_in_our_own_house(api:
     port = listener.sockets[0].getsockname()[1]
     client = await _published_client(api)
     await DB.fetch("UPDATE oauth_client SET jwks_uri = $1", f"https://127.0.0.1:{port}/jwks.json")
-    api.app.state.oauth_gate.forget()
-    keys = api.app.state.oauth.remote_keys
+    PartnersServices.of(api.app).client_cache.forget()
+    keys = PartnersServices.of(api.app).oauth.remote_keys
     for allowed, reached in (((), []), (networks(["127.0.0.0/8"]), [1])):
         keys._outbound, keys._kept = Outbound(ports=[port], allowed=allowed), {}
         refused = await _assert(api, client, SIGNING_KEY)

@@ -12,6 +12,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from marketplace.platform.postgres.database import DB, unit_of_work
+from marketplace.platform.services import PlatformServices
 from partners.oauth.cleanup import forget_expired
 from partners.oauth.server import keys
 from partners.oauth.server.keys import LEAD, MOST_AGE, rotate_if_old
@@ -312,7 +313,7 @@ async def test_signing_keys_rotate_with_overlap(api: Api, monkeypatch: pytest.Mo
     assert soon.header["kid"] == jwt.decode(before, known).header["kid"] != made["kid"]
     twice = await api.post("/v1/admin/signing-keys/rotate", headers=api.staff("operations") | fresh_key())
     assert (twice.status_code, twice.json()["code"]) == (409, "rotation_under_way")
-    clock = api.app.state.clock
+    clock = PlatformServices.of(api.app).clock
     monkeypatch.setattr(clock, "offset", LEAD + timedelta(seconds=1))
     after = await token(api, client)
     assert jwt.decode(after, known).header["kid"] == made["kid"]
@@ -351,7 +352,7 @@ async def test_of_rotations_that_come_together_one_is_first(api: Api) -> None:
 
 
 async def test_an_old_signing_key_is_followed_by_itself(api: Api, partners_only: Any) -> None:
-    now = api.app.state.clock.now()
+    now = PlatformServices.of(api.app).clock.now()
     await rotate_if_old(partners_only.keys, now)
     assert await DB.fetchval("SELECT count(*) FROM oauth_signing_key") == 1
     await rotate_if_old(partners_only.keys, now + MOST_AGE + timedelta(days=1))
@@ -376,7 +377,7 @@ async def test_what_nobody_can_use_is_swept(api: Api, people: People) -> None:
     )  # fmt: skip
     for table in tables:
         assert await DB.fetchval(f"SELECT count(*) FROM {table}") > 0, table
-    now = api.app.state.clock.now()
+    now = PlatformServices.of(api.app).clock.now()
     await forget_expired(now + timedelta(minutes=10))
     assert await DB.fetchval("SELECT count(*) FROM oauth_refresh_token WHERE answer_sealed IS NOT NULL") == 0
     assert await DB.fetchval("SELECT count(*) FROM oauth_refresh_token") == 2

@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc import jws, jwt
 from joserfc.jwk import ECKey, KeySet, RSAKey
 
+from marketplace.platform.services import PlatformServices
+from partners.services import PartnersServices
 from tests.support import today
 from tests.support.app import Api
 from tests.support.authorizing import (
@@ -110,7 +112,7 @@ async def test_tokens_that_are_not_access_tokens_of_ours(api: Api, people: Peopl
     await people.join(partner_id := await active_partner(api))
     client = await partner_client(api, partner_id)
     good = await token(api, client)
-    signing = await api.app.state.oauth.signing.current(api.app.state.clock.now())
+    signing = await PartnersServices.of(api.app).oauth.signing.current(PlatformServices.of(api.app).clock.now())
     (ours,) = signing.key.keys
     claims = jwt.decode(good, signing.key).claims
     own = ECKey.generate_key("P-256", {"kid": ours.kid})

@@ -14,6 +14,7 @@ from litestar.di import NamedDependency
 from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from partners.oauth.access.callers import OemCaller
+from partners.services import PartnersServices
 from tests.support import today
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.oauth import EC_KEY, GRANT, SIGNING_KEY, ask, basic, jwks
@@ -201,7 +202,7 @@ async def test_a_revoked_client_stops_at_once_and_elsewhere_soon(api: Api) -> No
         second["client_id"],
     )
     assert (await api.get("/v1/partner/profile", headers=other)).status_code == 200
-    api.app.state.oauth_gate._read_at -= 16
+    PartnersServices.of(api.app).client_cache._read_at -= 16
     assert (await api.get("/v1/partner/profile", headers=other)).status_code == 401
     missing = await api.post(
         "/v1/admin/clients/a%00b/revoke", json={"reason": "x"}, headers=api.staff("operations") | fresh_key()
@@ -243,7 +244,7 @@ async def test_a_suspended_partner_stops_and_may_go_on_when_resumed(api: Api) ->
 async def test_a_request_costs_no_query_for_its_client(api: Api) -> None:
     access = bearer(await token(api, await partner_client(api, await active_partner(api))))
     await api.get("/v1/partner/profile", headers=access)
-    gate = api.app.state.oauth_gate
+    gate = PartnersServices.of(api.app).client_cache
     read_at = gate._read_at
     for _ in range(20):
         await api.get("/v1/partner/profile", headers=access)

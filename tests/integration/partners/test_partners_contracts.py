@@ -9,6 +9,7 @@ import pytest
 
 from marketplace.kernel.money import Money
 from marketplace.platform.postgres.database import unit_of_work
+from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 from partners.contracts import sign
 from partners.contracts.terms import contract_in_force, contracted_between, load_terms
@@ -211,7 +212,7 @@ async def test_who_may_sign_and_when(api: Api) -> None:
 async def test_a_contract_ends_early_but_never_in_the_past(api: Api, settings: Settings) -> None:
     partner_id = await active_partner(api)
     contract_id = (await load_terms([UUID(partner_id)]))[UUID(partner_id)].contracts[0].contract_id
-    today = settings.calendar.day_of(api.app.state.clock.now())
+    today = settings.calendar.day_of(PlatformServices.of(api.app).clock.now())
     path = f"/v1/admin/partners/{partner_id}/contracts/{contract_id}/end"
 
     async def end(day: date, contract_path: str = path) -> Any:

@@ -1,0 +1,36 @@
+"""What this package has for the requests of one application."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from marketplace.platform.outbound.guard import Outbound
+from marketplace.platform.services import Services
+
+if TYPE_CHECKING:  # these modules ask for the services themselves
+    from collections.abc import Sequence
+
+    from partners.oauth.access.client_cache import ClientCache
+    from partners.oauth.server.token import OauthParts
+    from partners.staff.provider import Providers
+    from partners.staff.sign_in import PartnerSignIn
+    from partners.staff.throttle import Throttle
+    from partners.web.navigation import NavItem
+    from partners.webhooks.endpoints import Endpoints
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PartnersServices(Services):
+    """Provided by `Partners` while the application opens."""
+
+    sign_in: "PartnerSignIn"
+    outbound: Outbound
+    providers: "Providers"
+    throttle: "Throttle"
+    endpoints: "Endpoints"
+    oauth: "OauthParts"
+    navigation: "Sequence[NavItem]"
+
+    @property
+    def client_cache(self) -> "ClientCache":
+        """What says whether a good token may still be used."""
+        return self.oauth.gate
