@@ -15,6 +15,7 @@ from benefits.desk.batch import PointsBatch
 from benefits.desk.context import PointsCommand, PointsContext, PointsKind
 from benefits.desk.registry import COMMANDS
 from benefits.offers.cache import OfferCache
+from benefits.points.commands import Gift
 from benefits.points.domain import Account, LotPart, PointsPostingCode, Posting
 from benefits.points.events import PointsCredited
 from marketplace.kernel.clock import Clock
@@ -194,5 +195,8 @@ def test_a_lock_without_a_place_in_the_order_is_refused() -> None:
     with pytest.raises(ValueError, match="locks"):
         Read("id uuid", read.sql)
     twice: CommandKind[Any, Any] = CommandKind(RoundUp, _round_up)
-    with pytest.raises(ValueError, match="two kinds"):
+    with pytest.raises(ValueError, match="a command has two kinds"):
         Registry((), twice, twice)
+    another: CommandKind[Any, Any] = CommandKind(Gift, _round_up, reads=(ROUNDED_BEFORE,))
+    with pytest.raises(ValueError, match="a read has two kinds"):
+        Registry((), ROUND_UP, another)

@@ -91,14 +91,17 @@ class Registry(Generic[KindT]):
     """The kinds of commands that a batch takes, and the order in which it locks what they share."""
 
     def __init__(self, lock_order: Sequence[str], *kinds: KindT) -> None:
-        """Raises ValueError for a kind that comes twice, or that locks what has no place in the order."""
+        """Raises ValueError for a command or a read of two kinds, and for a lock that has no place in the order."""
         self.lock_order = tuple(lock_order)
         self.kinds = kinds
         self.writes = tuple(dict.fromkeys(write for kind in kinds for write in kind.writes))
         self._kinds = {kind.command: kind for kind in kinds}
         if len(self._kinds) < len(kinds):
             raise ValueError("a command has two kinds")
-        foreign = {own.read.locks for kind in kinds for own in kind.reads} - {"", *lock_order}
+        reads = [own.read for kind in kinds for own in kind.reads]
+        if len(set(reads)) < len(reads):
+            raise ValueError("a read has two kinds")
+        foreign = {read.locks for read in reads} - {"", *lock_order}
         if foreign:
             raise ValueError(f"without a place in the lock order: {foreign}")
 

@@ -72,11 +72,10 @@ WRITE = Write(
 """Facts as one of several writes of a batch; `publish` is for those that stand alone."""
 
 
-def event_row(event: Event, bucket: int | None = None) -> tuple[int, str, str, UUID, Event]:
-    """Return an event as a row of WRITE; it occurred when it is written. The bucket is the subject's unless one is given."""
+def event_row(event: Event) -> tuple[int, str, str, UUID, Event]:
+    """Return an event as a row of WRITE, in its subject's bucket; it occurred when it is written."""
     subject = event.subject()
-    kind = str(event.__struct_config__.tag)
-    return bucket_of(subject) if bucket is None else bucket, kind, event.aggregate, subject, event
+    return bucket_of(subject), str(event.__struct_config__.tag), event.aggregate, subject, event
 
 
 async def publish(work: UnitOfWork, events: Sequence[Event], occurred_at: datetime) -> None:
