@@ -14,6 +14,9 @@ MOST_FILE, MOST_FUNCTION, MOST_CONTROLLER = 400, 70, 15
 SERVICES = Path("marketplace/platform/services.py")
 PACKAGES = ("marketplace", "partners", "benefits", "settlement")
 
+_ROW_OBJECTS = {"objects", "get_or_create"}
+"""What Piccolo makes objects of rows with: saving one writes every column, by one column of its key."""
+
 
 def lines_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     """Return the lines of a function's body: its signature, with a parameter a line, and its docstring do not count."""
@@ -37,6 +40,8 @@ def complaints(path: Path, text: str) -> Iterator[str]:
                 if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and lines_of(method) > MOST_CONTROLLER:
                     at = f"{path}:{method.lineno}: {method.name}"
                     yield f"{at} has {lines_of(method)} lines; a controller method has {MOST_CONTROLLER}"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _ROW_OBJECTS:
+            yield f"{path}:{node.lineno}: {node.func.attr}() makes objects that know one column as their key; take select()"
         if isinstance(node, ast.Attribute) and ast.unparse(node) == "asyncio.timeout":
             yield f"{path}:{node.lineno}: asyncio.timeout; take platform.pauses.pause, or asyncio.wait_for"
         if isinstance(node, ast.Attribute) and ast.unparse(node).endswith("app.state") and path != SERVICES:
