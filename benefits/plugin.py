@@ -37,6 +37,7 @@ from benefits.redemptions.expire import expire_vouchers
 from benefits.rights import TABLES
 from benefits.rules import PointsRules
 from benefits.sandbox import make as sandbox
+from benefits.sandbox.simulated_fulfilment import before_redemption
 from benefits.services import BenefitsServices
 from benefits.settings import BenefitsSettings
 from benefits.web import counter_page, storefront
@@ -48,6 +49,7 @@ from marketplace.platform.eventlog.webhook_events import WebhookEventType
 from marketplace.platform.http.paging import Cursors
 from marketplace.platform.packages import Invariant, Package, SandboxContext, SeedContext
 from marketplace.platform.runtime.worker_index import worker_number
+from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 
 
@@ -152,6 +154,7 @@ class Benefits(Package):
                 points_batch=self.points_batch,
                 points_desk=self.points_desk,
                 counter_desk=self.counter_desk,
+                before_redemption=None if PlatformServices.of(app).host is None else before_redemption,
             ).provide(app)
             expiring = asyncio.create_task(keep_expiring(self.points_desk, self.clock))
             try:

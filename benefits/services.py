@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 from marketplace.platform.services import Services
 
 if TYPE_CHECKING:  # these modules ask for the services themselves
+    from collections.abc import Awaitable, Callable
+    from uuid import UUID
+
     from benefits.desk.batch import PointsBatch
     from benefits.desk.context import PointsCommand
     from benefits.members.directory import Directory
@@ -23,3 +26,5 @@ class BenefitsServices(Services):
     points_batch: "PointsBatch"
     points_desk: "BatchExecutor[PointsCommand]"
     counter_desk: "BatchExecutor[CounterCommand]"
+    before_redemption: "Callable[[UUID], Awaitable[None]] | None"
+    """What a sandbox's application simulates; None in the live one."""

@@ -24,7 +24,8 @@ from benefits.redemptions.schemas import (
     VoucherView,
 )
 from benefits.redemptions.vouchers import my_redemption, my_redemptions, my_voucher, my_vouchers
-from benefits.sandbox.simulated_fulfilment import FulfilmentFailed, before_redemption
+from benefits.sandbox.simulated_fulfilment import FulfilmentFailed
+from benefits.services import BenefitsServices
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import NotFound
 from marketplace.platform.http.idempotency import IdempotencyKey
@@ -77,7 +78,9 @@ class Redemptions(Controller):
         key: IdempotencyKey,
     ) -> Response[bytes]:
         """Refused with 409: `not_on_sale`, `not_eligible`, `limit_reached`, `sold_out`, `insufficient_points`."""
-        await before_redemption(data.offer_id)
+        simulate = BenefitsServices.of(request).before_redemption
+        if simulate is not None:
+            await simulate(data.offer_id)
         command = new_redeem(member.id, data, key, language_of(request), clock_of(request).unix_ms())
         return (await points_desk(request).submit(command)).response()
 

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from marketplace.kernel.refusals import Explanation, Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform.postgres.database import is_live
 from marketplace.sandbox.context import state
 
 SLOW = "slow_fulfilment"
@@ -33,9 +32,7 @@ class FulfilmentFailed(Refusal):
 
 
 async def before_redemption(offer_id: UUID) -> None:
-    """Let a redemption of a sandbox's magic offer wait or fail; do nothing on the live database. Raises FulfilmentFailed."""
-    if is_live():
-        return
+    """Let a redemption of a sandbox's magic offer wait or fail; only a sandbox has this. Raises FulfilmentFailed."""
     offers = (await state()).made.get("offers", [])
     answers = next((offer["answers"] for offer in offers if offer["id"] == str(offer_id)), None)
     if answers == SLOW:

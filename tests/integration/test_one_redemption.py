@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from marketplace.platform.eventlog.events import catch_up
+from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 from settlement.books.consumer import Books
 from tests.support.app import Api, fresh_key, running_app
@@ -41,7 +42,7 @@ async def entered(api: Api, settings: Settings) -> tuple[list[str], list[str]]:
     partner, member = await Partner(api).open(), api.member("lin")
     offer = await partner.offer(points=1)
     member_id = good(await api.get("/v1/me", headers=member))["member"]["id"]
-    now = api.app.state.clock.now().isoformat()
+    now = PlatformServices.of(api.app).clock.now().isoformat()
     earning = {"reference": "v", "member_id": member_id, "points": 500, "kind": "service", "occurred_at": now}
     good(await api.post("/v1/points/earnings", json={"earnings": [earning]}, headers=await oem(api)))
     body, books = {"offer_id": offer["id"], "quantity": 1}, Books(settings.calendar)
