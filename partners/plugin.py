@@ -30,7 +30,6 @@ from partners.contracts.signing_api import ROUTES as CONTRACTS
 from partners.locations.api import Locations
 from partners.oauth import webhook_events as oauth_announced
 from partners.oauth.access.callers import (
-    need_admitted_partner,
     oem_caller,
     partner_caller,
     prove_possession,
@@ -38,9 +37,9 @@ from partners.oauth.access.callers import (
 )
 from partners.oauth.access.client_cache import new_client_cache
 from partners.oauth.access.security_schemes import SECURITY_SCHEMES
-from partners.oauth.cleanup import forget_expired
+from partners.oauth.cleanup import delete_expired
 from partners.oauth.clients.admin_api import AdminClients
-from partners.oauth.clients.credentials import forget_secrets, warn_of_ends
+from partners.oauth.clients.credentials import delete_ended_secrets, warn_of_ends
 from partners.oauth.clients.own_api import OwnClients
 from partners.oauth.clients.remote_keys import RemoteKeySets
 from partners.oauth.server import api as oauth
@@ -58,15 +57,15 @@ from partners.staff import provider, second_factor
 from partners.staff.invitations import Inviter
 from partners.staff.notices import Notifier
 from partners.staff.provider import Providers
-from partners.staff.sign_in import PartnerSignIn, forget_sessions
-from partners.staff.throttle import Throttle, forget_guesses
+from partners.staff.sign_in import PartnerSignIn, delete_sessions
+from partners.staff.throttle import Throttle, delete_guesses
 from partners.web import portal
 from partners.web.navigation import items_in
 from partners.webhooks import api as webhooks
 from partners.webhooks import reference_keys, signing, webhook_events
 from partners.webhooks.catalogue import EVENT, catalogue_of, described
 from partners.webhooks.consumer import WebhookPublisher
-from partners.webhooks.deliveries import due_within, forget
+from partners.webhooks.deliveries import delete_old_deliveries, due_within
 from partners.webhooks.endpoints import Endpoints
 from partners.webhooks.send import Sender
 
@@ -141,9 +140,9 @@ class Partners(Package):
     def jobs(self) -> Sequence[Job]:
         """Return the hourly sweeps, and the daily looks at secrets that end and at the age of the signing key."""
 
-        async def forget_oauth() -> None:
-            await forget_expired(self.clock.now())
-            await forget_secrets(self.clock.now())
+        async def clean_up_oauth() -> None:
+            await delete_expired(self.clock.now())
+            await delete_ended_secrets(self.clock.now())
 
         async def tell_of_ends() -> None:
             await warn_of_ends(self.clock.now())
@@ -151,19 +150,19 @@ class Partners(Package):
         async def rotate_signing_key() -> None:
             await rotate_if_old(self.settings.keys, self.clock.now())
 
-        async def forget_webhooks() -> None:
-            await forget(WALL.now())  # laid up by that time, too
+        async def clean_up_webhooks() -> None:
+            await delete_old_deliveries(WALL.now())  # laid up by that time, too
 
-        async def forget_people() -> None:
-            await forget_sessions(self.clock.now())
-            await forget_guesses(self.clock.now())
+        async def clean_up_people() -> None:
+            await delete_sessions(self.clock.now())
+            await delete_guesses(self.clock.now())
 
         return [
-            Job("partners.forget_oauth", "17 * * * *", forget_oauth),
+            Job("partners.clean_up_oauth", "17 * * * *", clean_up_oauth),
             Job("partners.tell_of_ending_secrets", "37 * * * *", tell_of_ends),
             Job("partners.rotate_signing_key", "47 3 * * *", rotate_signing_key),
-            Job("partners.forget_webhooks", "29 * * * *", forget_webhooks),
-            Job("partners.forget_people", "49 * * * *", forget_people),
+            Job("partners.clean_up_webhooks", "29 * * * *", clean_up_webhooks),
+            Job("partners.clean_up_people", "49 * * * *", clean_up_people),
         ]
 
     def lifespan(self, app: Litestar) -> AbstractAsyncContextManager[None]:
@@ -208,7 +207,7 @@ class Partners(Package):
             ),
             navigation=items_in(app),
         ).provide(app)
-        SandboxAccess(partner_of=sandboxed_partner, admits=need_admitted_partner).provide(app)
+        SandboxAccess(partner_of=sandboxed_partner, admits=require_admitted_partner).provide(app)
         for audience in ("partner", "points"):
             resource = settings.audience(audience)
             PlatformServices.of(app).identity.accept(audience, settings.issuer, resource, keys, prove_possession)

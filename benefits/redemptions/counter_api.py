@@ -47,7 +47,7 @@ class Counter(Controller):
         partner: NamedDependency[PartnerCaller],
     ) -> Response[bytes]:
         """Changes nothing. 404 `unknown_voucher` for a code that no voucher of this partner has."""
-        partner.need_location(data.location_id)
+        partner.require_location(data.location_id)
         return (await counter_desk(request).submit(Verify(partner.partner_id, data, language_of(request)))).response()
 
     @post(
@@ -66,7 +66,7 @@ class Counter(Controller):
         key: IdempotencyKey,
     ) -> Response[bytes]:
         """Once, for ever. 409 `already_used`, `expired`, `cancelled`; the same key gives the same answer again."""
-        partner.need_location(data.location_id)
+        partner.require_location(data.location_id)
         whole = request_key(request, partner.actor, key, data)
         return (
             await counter_desk(request).submit(Use(partner.partner_id, data, whole, language_of(request)))
@@ -89,7 +89,7 @@ class Counter(Controller):
         key: IdempotencyKey,
     ) -> Response[bytes]:
         """At the same location, in the minutes that the contract allows. 409 `not_used`, `undo_window_over`."""
-        partner.need_location(data.location_id)
+        partner.require_location(data.location_id)
         whole = request_key(request, partner.actor, key, data)
         command = UndoUse(partner.partner_id, data, whole, language_of(request))
         return (await counter_desk(request).submit(command)).response()

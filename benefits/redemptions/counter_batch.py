@@ -50,7 +50,7 @@ JOIN offer_code c USING (partner_id, code) JOIN voucher v ON v.bucket = c.bucket
 """
 
 
-class SeenUse(msgspec.Struct, frozen=True):
+class VoucherUse(msgspec.Struct, frozen=True):
     """A use: when, where (empty for nowhere named), under which reference, and until when that location may undo it."""
 
     used_at: datetime
@@ -100,7 +100,7 @@ class CounterBatch:
         return Decided(results, lambda: writes.run(work))
 
 
-async def see_use(partner_id: UUID, code: str) -> SeenUse | None:
+async def get_use(partner_id: UUID, code: str) -> VoucherUse | None:
     """Return how the partner's voucher was used; None for one that is not used, or not there."""
     async with unit_of_work("REPEATABLE READ") as work:
         found = await _vouchers(work, [Verify(partner_id, VoucherVerifyInput(code), "")], lock=False)
@@ -109,7 +109,7 @@ async def see_use(partner_id: UUID, code: str) -> SeenUse | None:
         return None
     terms = msgspec.convert(voucher["settlement"], SettlementTerms)
     until = min(voucher["used_at"] + timedelta(minutes=terms.counter_cancel_minutes), voucher["expires_at"])
-    return SeenUse(voucher["used_at"], voucher["location_id"], voucher["reference"], until)
+    return VoucherUse(voucher["used_at"], voucher["location_id"], voucher["reference"], until)
 
 
 async def _vouchers(

@@ -18,7 +18,7 @@ from partners.locations.schemas import LocationView
 from partners.oauth.access.callers import PartnerCaller
 from partners.staff.domain import SignedIn
 from partners.web.authorize import acting
-from partners.web.frame import PortalRequest, cursor_of, field, go, portal_page, words
+from partners.web.frame import PortalRequest, cursor_of, field, portal_page, redirect_to, refusal_message
 
 _COOKIE = "partner-place"
 _AGE_S = 365 * 86400
@@ -56,7 +56,7 @@ async def where(request: PortalRequest, partner: PartnerCaller) -> Where | None:
 
 def choose() -> Response[Any]:
     """Lead to the choice."""
-    return go("/partner/counter/place")
+    return redirect_to("/partner/counter/place")
 
 
 @get("/partner/counter/place")
@@ -81,8 +81,8 @@ async def choose_place(
     allowed = not partner.locations or chosen in partner.locations
     if not nowhere and not (allowed and await named_locations(partner.partner_id, [chosen])):
         refused = InvalidField("location_id", "请选择您所在的门店。", "please choose a location of yours.")
-        return await _form(request, partner, cursors, words(request, refused))
-    return go("/partner/counter", secure_cookie(settings, _COOKIE, chosen, _AGE_S))
+        return await _form(request, partner, cursors, refusal_message(request, refused))
+    return redirect_to("/partner/counter", secure_cookie(settings, _COOKIE, chosen, _AGE_S))
 
 
 async def _form(request: PortalRequest, partner: PartnerCaller, cursors: Cursors, error: str = "") -> PageTemplate:

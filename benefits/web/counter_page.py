@@ -10,7 +10,7 @@ import msgspec
 from litestar import Response, Router, get, post
 from litestar.di import NamedDependency
 
-from benefits.redemptions.counter_batch import counter_desk, see_use
+from benefits.redemptions.counter_batch import counter_desk, get_use
 from benefits.redemptions.counter_commands import UndoUse, Use, Verify
 from benefits.redemptions.schemas import (
     UndoneUse,
@@ -31,7 +31,7 @@ from partners.oauth.access.callers import PartnerCaller
 from partners.staff.domain import SignedIn
 from partners.web.authorize import acting
 from partners.web.forms import typed, wire
-from partners.web.frame import PortalRequest, portal_page, portal_router, typed_field, words
+from partners.web.frame import PortalRequest, portal_page, portal_router, refusal_message, typed_field
 from partners.web.navigation import NavItem, leads_to
 
 _LOOK, _TAKE = "vouchers:verify", "vouchers:use"
@@ -94,10 +94,10 @@ async def verify(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageT
         return choose()
     code = typed_field(await request.form(), "code", 100)
     try:
-        body = _wire(VoucherVerifyInput, code=code, location_id=here.location_id)
+        body = _decode_form(VoucherVerifyInput, code=code, location_id=here.location_id)
         return await _look(request, partner, here, body)
     except Refusal as refused:
-        return await _page(request, here, code=code, error=words(request, refused))
+        return await _page(request, here, code=code, error=refusal_message(request, refused))
 
 
 @post("/partner/counter/use", status_code=200, opt={"form": "repeatable"})
@@ -110,14 +110,14 @@ async def use(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTemp
     code, reference = typed_field(form, "code", 100), typed(form, "reference", 200)
     said = {"code": code, "reference": reference, "location_id": here.location_id}
     try:
-        body = _wire(VoucherUseInput, **said, use_token=str(form.get("use_token", ""))[:500] or None)
+        body = _decode_form(VoucherUseInput, **said, use_token=str(form.get("use_token", ""))[:500] or None)
         key = request_key(request, partner.actor, str(form.get("idempotency_key", "")), body)
         command = Use(partner.partner_id, _placed(partner, body), key, page_language(request))
         outcome = await counter_desk(request).submit(command)
     except Refusal as refused:
-        again = _wire(VoucherVerifyInput, code=code or "-", location_id=here.location_id)
+        again = _decode_form(VoucherVerifyInput, code=code or "-", location_id=here.location_id)
         wrong = "reference" if refused.details.get("field") == "reference" else ""
-        why = words(request, refused)
+        why = refusal_message(request, refused)
         return await _look(request, partner, here, again, error=why, wrong=wrong, reference=reference)
     if outcome.status >= 400:
         return await _page(request, here, code=code, error=_why(request, outcome), seen=await _seen(partner, code))
@@ -137,12 +137,12 @@ async def undo(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTem
         return choose()
     code, reason = typed_field(form, "code", 100), typed(form, "reason", 200)
     try:
-        body = _wire(VoucherUndoInput, code=code, reason=reason or "-", location_id=here.location_id)
+        body = _decode_form(VoucherUndoInput, code=code, reason=reason or "-", location_id=here.location_id)
         key = request_key(request, partner.actor, str(form.get("idempotency_key", "")), body)
         command = UndoUse(partner.partner_id, _placed(partner, body), key, page_language(request))
         outcome = await counter_desk(request).submit(command)
     except Refusal as refused:
-        return await _page(request, here, code=code, error=words(request, refused))
+        return await _page(request, here, code=code, error=refusal_message(request, refused))
     if outcome.status >= 400:
         return await _page(request, here, code=code, error=_why(request, outcome), seen=await _seen(partner, code))
     if await _seen(partner, code) is not None:
@@ -211,12 +211,12 @@ async def _page(request: PortalRequest, here: Where, *, error: str = "", **value
 
 def _placed(partner: PartnerCaller, body: Any) -> Any:
     """Return the body. Raises NotYourLocation unless the person works there, whatever the page thought."""
-    partner.need_location(body.location_id)
+    partner.require_location(body.location_id)
     return body
 
 
 async def _seen(partner: PartnerCaller, code: str) -> Any:
-    return await see_use(partner.partner_id, code) if code else None
+    return await get_use(partner.partner_id, code) if code else None
 
 
 def _why(request: PortalRequest, outcome: Outcome) -> str:
@@ -225,5 +225,5 @@ def _why(request: PortalRequest, outcome: Outcome) -> str:
     return known.in_language(page_language(request)) if known else str(problem["title"])
 
 
-def _wire(struct: type[_Body], **said: Any) -> _Body:
+def _decode_form(struct: type[_Body], **said: Any) -> _Body:
     return wire(struct, said, _FIELD_WORDS, "code")

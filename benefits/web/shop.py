@@ -148,7 +148,7 @@ async def submit_redemption(
     outcome = await points_desk(request).submit(command)
     if outcome.status < 300:
         made = msgspec.json.decode(outcome.body, type=RedemptionView)
-        return go(request, f"/redemptions/{made.id}")
+        return redirect_to(request, f"/redemptions/{made.id}")
     return page(
         request,
         panel_template(request),
@@ -160,7 +160,7 @@ async def submit_redemption(
     )
 
 
-def go(request: Request[Any, Any, Any], path: str) -> Response[Any]:
+def redirect_to(request: Request[Any, Any, Any], path: str) -> Response[Any]:
     """Lead the browser on after a form, with HTMX or without."""
     if is_fragment(request):
         return Response(b"", headers={"HX-Redirect": path})

@@ -82,7 +82,7 @@ def complaint(text: str, *, lines: bool = False) -> Words | None:
         rest = _NEEDED.sub(_hold_the_place, plain)
         for place, letter in enumerate(rest):
             if not letter.isprintable() or _HIDDEN.match(letter):
-                return _said(letter, place + 1)
+                return _letter_fault(letter, place + 1)
     if _has_piles(plain):
         return "一个字符上的组合符号过多。", f"has more than {MOST_MARKS} combining marks on one letter."
     if plain and not any(map(_is_seen, plain)):
@@ -99,7 +99,7 @@ def _hold_the_place(found: re.Match[str]) -> str:
     return "x" * len(found[0])
 
 
-def _said(letter: str, at: int) -> Words:
+def _letter_fault(letter: str, at: int) -> Words:
     """Return why the letter, the text's `at`-th, cannot stand there."""
     point, category = f"U+{ord(letter):04X}", unicodedata.category(letter)
     if letter in "\n\r\u2028\u2029\x85":

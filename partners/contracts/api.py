@@ -18,7 +18,7 @@ from marketplace.settings import Settings
 from partners.contracts.agreement import Proposal
 from partners.contracts.domain import ContractOverlaps
 from partners.contracts.draft import draft_contract, edit_contract, offer_contract, withdraw_contract
-from partners.contracts.rows import difference_of, list_contracts, see_contract
+from partners.contracts.rows import difference_of, get_contract, list_contracts
 from partners.contracts.schemas import ContractDifference, ContractView, EndContract, WithdrawContract
 from partners.contracts.sign import end_contract
 from partners.settings import PartnersSettings
@@ -84,7 +84,7 @@ class AdminContracts(Controller):
         staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
     ) -> Response[ContractView]:
         """The ETag goes into If-Match of a change."""
-        return with_etag(await see_contract(path_id(partner_id), path_id(contract_id), staff=True))
+        return with_etag(await get_contract(path_id(partner_id), path_id(contract_id), staff=True))
 
     @put(
         "/{contract_id:str}",
@@ -107,7 +107,7 @@ class AdminContracts(Controller):
         async with unit_of_work() as work:
             house = settings.currency, settings.of(PartnersSettings).oem_name
             await edit_contract(work, *ids, data, editions, *house, staff.actor, clock.now())
-        return with_etag(await see_contract(*ids, staff=True))
+        return with_etag(await get_contract(*ids, staff=True))
 
     @get(
         "/{contract_id:str}/difference",

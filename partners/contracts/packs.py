@@ -126,7 +126,7 @@ async def buy(
         work, actor, "point_pack.buy", f"partner:{partner_id}", now,
         packs=bought.packs, points=points, price_minor=price, reference=bought.reference,
     )  # fmt: skip
-    return await see_packs(partner_id)
+    return await get_packs(partner_id)
 
 
 async def draw(work: UnitOfWork, partner_id: UUID, points: int, packs: Packs, now: datetime) -> int:
@@ -150,7 +150,7 @@ async def draw(work: UnitOfWork, partner_id: UUID, points: int, packs: Packs, no
     return left
 
 
-async def see_packs(partner_id: UUID) -> PackBalance:
+async def get_packs(partner_id: UUID) -> PackBalance:
     """Return the partner's prepaid points. Raises NotFound where none were ever bought."""
     found = await _balance(partner_id)
     if found is None:

@@ -14,7 +14,7 @@ from marketplace.platform.openapi.problems import refusals
 from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.settings import Settings
 from partners.contracts.api import READERS
-from partners.contracts.packs import BoughtPacks, NoPacks, PackBalance, PaymentRecorded, buy, see_packs
+from partners.contracts.packs import BoughtPacks, NoPacks, PackBalance, PaymentRecorded, buy, get_packs
 from partners.oauth.access.callers import PartnerCaller
 
 
@@ -53,7 +53,7 @@ class AdminPacks(Controller):
     @get(operation_id="get_point_packs", summary="Get a partner's prepaid points", opt=READERS)
     async def see(self, partner_id: FromPath[PathId], staff: NamedDependency[Caller]) -> PackBalance:  # noqa: ARG002 - the guard
         """Bought, granted, and what is left."""
-        return await see_packs(path_id(partner_id))
+        return await get_packs(path_id(partner_id))
 
 
 class OwnPacks(Controller):
@@ -69,4 +69,4 @@ class OwnPacks(Controller):
     )
     async def see(self, partner: NamedDependency[PartnerCaller]) -> PackBalance:
         """Bought, granted, and what is left; `point_pack.low` warns in time."""
-        return await see_packs(partner.partner_id)
+        return await get_packs(partner.partner_id)

@@ -88,10 +88,10 @@ async def set_payout_account(
         work, actor, "payout_account.set", f"partner:{partner_id}", now,
         last_four=last_four, document_reference=account.document_reference,
     )  # fmt: skip
-    return await see_payout_account(partner_id)
+    return await get_payout_account(partner_id)
 
 
-async def see_payout_account(partner_id: UUID) -> PayoutAccountView:
+async def get_payout_account(partner_id: UUID) -> PayoutAccountView:
     """Return the partner's account, masked. Raises NotFound."""
     row = (
         await PayoutAccountRow.select(

@@ -16,7 +16,7 @@ from partners.contracts.api import READERS
 from partners.contracts.payout_account import (
     PayoutAccountInput,
     PayoutAccountView,
-    see_payout_account,
+    get_payout_account,
     set_payout_account,
 )
 from partners.oauth.access.callers import PartnerCaller
@@ -57,7 +57,7 @@ class AdminPayoutAccount(Controller):
         staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
     ) -> Response[PayoutAccountView]:
         """With its ETag."""
-        return _with_etag(await see_payout_account(path_id(partner_id)))
+        return _with_etag(await get_payout_account(path_id(partner_id)))
 
 
 class OwnPayoutAccount(Controller):
@@ -73,4 +73,4 @@ class OwnPayoutAccount(Controller):
     )
     async def see(self, partner: NamedDependency[PartnerCaller]) -> PayoutAccountView:
         """Finance changes it, on paper."""
-        return await see_payout_account(partner.partner_id)
+        return await get_payout_account(partner.partner_id)

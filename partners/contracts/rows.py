@@ -69,7 +69,7 @@ async def list_contracts(partner_id: UUID, *, staff: bool) -> list[ContractView]
     return await _views(rows, staff=staff)
 
 
-async def see_contract(partner_id: UUID, contract_id: UUID | None, *, staff: bool) -> tuple[ContractView, int]:
+async def get_contract(partner_id: UUID, contract_id: UUID | None, *, staff: bool) -> tuple[ContractView, int]:
     """Return one version and its edition, which is its ETag. Raises NotFound."""
     rows = [] if contract_id is None else await reader().fetch(_OF_PARTNER, partner_id, contract_id, staff)
     if not rows:
@@ -80,7 +80,7 @@ async def see_contract(partner_id: UUID, contract_id: UUID | None, *, staff: boo
 
 async def seen(partner_id: UUID, contract_id: UUID, *, staff: bool) -> ContractView:
     """Return one version. Raises NotFound."""
-    return (await see_contract(partner_id, contract_id, staff=staff))[0]
+    return (await get_contract(partner_id, contract_id, staff=staff))[0]
 
 
 async def _views(rows: Sequence[asyncpg.Record], *, staff: bool) -> list[ContractView]:
@@ -132,7 +132,7 @@ def terms_of(row: asyncpg.Record) -> ContractTerms:
 
 async def difference_of(partner_id: UUID, contract_id: UUID | None, *, staff: bool) -> ContractDifference:
     """Return what a version changes of the latest lower one that both sides had signed. Raises NotFound."""
-    view, _ = await see_contract(partner_id, contract_id, staff=staff)
+    view, _ = await get_contract(partner_id, contract_id, staff=staff)
     row = (
         await ContractRow.select(ContractRow.version, ContractRow.content)
         .where(

@@ -17,7 +17,7 @@ from partners.contracts.api import ONE, OPERATIONS, AdminContracts, with_etag
 from partners.contracts.domain import ContentDiffers, ContractOverlaps, Party, SameSigner
 from partners.contracts.packs_api import AdminPacks, OwnPacks
 from partners.contracts.payout_account_api import AdminPayoutAccount, OwnPayoutAccount
-from partners.contracts.rows import difference_of, list_contracts, see_contract
+from partners.contracts.rows import difference_of, get_contract, list_contracts
 from partners.contracts.schemas import ContractDifference, ContractView, PaperSignature, SignatureInput
 from partners.contracts.sign import Signing, paper, sign_contract
 from partners.oauth.access.callers import PartnerCaller
@@ -114,7 +114,7 @@ class PartnerContracts(Controller):
         self, contract_id: FromPath[PathId], partner: NamedDependency[PartnerCaller]
     ) -> Response[ContractView]:
         """Read `content`, check its hash, and sign just that."""
-        return with_etag(await see_contract(partner.partner_id, path_id(contract_id), staff=False))
+        return with_etag(await get_contract(partner.partner_id, path_id(contract_id), staff=False))
 
     @get(
         "/{contract_id:str}/difference",

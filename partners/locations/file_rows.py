@@ -110,7 +110,7 @@ def parse(table: Table, language: str) -> Parsed:
     for row in [] if problems else rows[1:]:
         cells = {name: row.cells[at] if at < len(row.cells) else Cell("") for name, at in columns.items()}
         fields = {name: cell.text for name, cell in cells.items()}
-        found = [RowProblem(row.number, field, words[language == "en"]) for field, words in _wrong(cells)]
+        found = [RowProblem(row.number, field, words[language == "en"]) for field, words in _faults(cells)]
         found += _beyond(row, frozenset(columns.values()), language)
         identifier = fields["id"]
         if not found and identifier in seen:
@@ -184,7 +184,7 @@ def _header(rows: Sequence[Row], language: str) -> tuple[dict[str, int], list[Ro
     return columns, problems
 
 
-def _wrong(cells: Mapping[str, Cell]) -> list[tuple[str, Words]]:
+def _faults(cells: Mapping[str, Cell]) -> list[tuple[str, Words]]:
     """Return (field, what is wrong) for each field of a row that is wrong."""
     looked = [(name, _complaint(name, cell)) for name, cell in cells.items()]
     found = [(name, what) for name, what in looked if what is not None]

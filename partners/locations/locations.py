@@ -148,7 +148,7 @@ async def list_locations(
     return Page(data, cursors.make(kind, [data[-1].id]) if len(rows) > limit else None)
 
 
-async def see_location(partner_id: UUID, location_id: str) -> LocationView:
+async def get_location(partner_id: UUID, location_id: str) -> LocationView:
     """Return one of the partner's locations. Raises NotFound, also for another partner's."""
     found = await named_locations(partner_id, [location_id])
     if not found:

@@ -22,7 +22,7 @@ _UNUSED = timedelta(hours=1)
 _KEEP_ENDED = timedelta(days=400)
 
 
-async def forget_expired(now: datetime) -> int:
+async def delete_expired(now: datetime) -> int:
     """Delete what nobody can use any more, and what was kept of answers; return how many rows went."""
     total = 0
     for table, over in _SWEPT.items():

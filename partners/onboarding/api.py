@@ -20,7 +20,7 @@ from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.settings import Settings
 from partners.oauth.access.callers import PartnerCaller
 from partners.oauth.access.client_cache import client_cache_of
-from partners.onboarding.apply import apply, look, prove, resubmit
+from partners.onboarding.apply import apply, prove, proven_status, resubmit
 from partners.onboarding.checklist import APPLICANT, RequirementsMissing
 from partners.onboarding.decide import decide
 from partners.onboarding.schemas import (
@@ -90,7 +90,7 @@ class Applications(Controller):
         self, application_id: FromPath[PathId], authorization: ApplicationToken = None
     ) -> ApplicationStatus:
         """Shown to whoever has the application token, sent as `Authorization: Bearer mpa_…`."""
-        return await look(path_id(application_id), bearer_of(authorization))
+        return await proven_status(path_id(application_id), bearer_of(authorization))
 
     @post(
         "/{application_id:str}/resubmit",
@@ -172,7 +172,7 @@ def _decision(decision: Decision, operation_id: str, summary: str, *own: type[Re
             return await read.partner_detail(identifier)
 
         outcome = await once(request_key(request, staff.actor, key, data), language_of(request), carry_out, now=now)
-        client_cache_of(request).forget()
+        client_cache_of(request).invalidate()
         return outcome.response()
 
     return handler

@@ -17,7 +17,7 @@ from marketplace.platform.outbound.mail import mails_about
 from marketplace.platform.outbound.mail_view import APPLICATION, mail_view
 from marketplace.platform.postgres.database import UnitOfWork
 from partners.contracts.void import void_agreements
-from partners.onboarding.checklist import APPLICANT, attest, forget_verified, require_gate
+from partners.onboarding.checklist import APPLICANT, attest, clear_verified, require_gate
 from partners.onboarding.schemas import ApplicationInput, ApplicationReceipt, ApplicationStatus, Resubmission
 from partners.registry.domain import PARTNER, PartnerStatus
 from partners.registry.events import PartnerApplied
@@ -41,7 +41,7 @@ async def apply(work: UnitOfWork, application: ApplicationInput, now: datetime) 
         " website, scenarios, description, application_token_hash, applied_at, changed_at)"
         " VALUES ($1, $11, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $12, $13, $13)",
         partner_id,
-        *_said(application),
+        *_content_of(application),
         PartnerStatus.APPLIED,
         _hash(token),
         now,
@@ -63,7 +63,7 @@ async def resubmit(work: UnitOfWork, partner_id: UUID, amended: Resubmission, no
     after = PARTNER.after(before, "resubmit")
     _check(amended)
     if await _names_another_company(work, partner_id, amended):
-        await forget_verified(work, partner_id)
+        await clear_verified(work, partner_id)
         fallen = await void_agreements(work, partner_id, APPLICANT, now)
         if fallen:
             await note(work, partner_id, APPLICANT, "void", before, before, "；".join(fallen), now)
@@ -71,7 +71,7 @@ async def resubmit(work: UnitOfWork, partner_id: UUID, amended: Resubmission, no
         "UPDATE partner SET name_zh = $2, name_en = $3, legal_name = $4, registration_number = $5, kind = $6, contact = $7,"
         " website = $8, scenarios = $9, description = $10 WHERE id = $1",
         partner_id,
-        *_said(amended),
+        *_content_of(amended),
     )
     await attest(work, partner_id, amended.attestations, now)
     await require_gate(partner_id, "submit")
@@ -108,7 +108,7 @@ async def new_token(work: UnitOfWork, partner_id: UUID, now: datetime) -> str:
     return token
 
 
-async def look(partner_id: UUID, token: str) -> ApplicationStatus:
+async def proven_status(partner_id: UUID, token: str) -> ApplicationStatus:
     """Return how far an application is. Raises NotFound alike for an unknown application and for a wrong token."""
     await prove(partner_id, token)
     return await application_status(partner_id)
@@ -161,7 +161,7 @@ async def _names_another_company(work: UnitOfWork, partner_id: UUID, amended: Ap
     return bool(found)
 
 
-def _said(application: ApplicationInput) -> list[object]:
+def _content_of(application: ApplicationInput) -> list[object]:
     """Return what the applicant says of itself, in the order of the columns in both statements above."""
     return [
         application.name.zh,

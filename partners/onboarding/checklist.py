@@ -128,7 +128,7 @@ async def verify(
     )  # fmt: skip
 
 
-async def forget_verified(work: UnitOfWork, partner_id: UUID) -> None:
+async def clear_verified(work: UnitOfWork, partner_id: UUID) -> None:
     """Take back what operations verified: the company says of itself now what the documents did not say."""
     await work.execute(
         "DELETE FROM requirement_answer a USING requirement r WHERE a.partner_id = $1 AND r.code = a.code"

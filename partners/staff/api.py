@@ -25,8 +25,8 @@ from partners.registry.read import require_partner
 from partners.services import PartnersServices
 from partners.staff import people
 from partners.staff.people import LastOwner, NotAnOwner, OwnerPresent, StaffExists, TooManyStaff
-from partners.staff.provider import ProviderUnreachable, delete_provider, see_provider, set_provider
-from partners.staff.read import list_staff, see_staff
+from partners.staff.provider import ProviderUnreachable, delete_provider, get_provider, set_provider
+from partners.staff.read import get_staff, list_staff
 from partners.staff.schemas import (
     EndedSessions,
     IdentityProviderInput,
@@ -90,7 +90,7 @@ class OwnStaff(Controller):
         self, staff_id: FromPath[PathId], partner: NamedDependency[PartnerCaller], clock: NamedDependency[Clock]
     ) -> Response[StaffView]:
         """The ETag goes into If-Match of a change."""
-        return _tagged(await see_staff(partner.partner_id, path_id(staff_id), clock.now()))
+        return _tagged(await get_staff(partner.partner_id, path_id(staff_id), clock.now()))
 
     @patch(
         "/{staff_id:str}",
@@ -112,7 +112,7 @@ class OwnStaff(Controller):
         async with unit_of_work() as work:
             now, actor = clock.now(), partner.actor
             changed = await people.change(work, partner.partner_id, identifier, data, editions, actor, now)
-        client_cache_of(request).forget()  # what they let applications do changes with their roles
+        client_cache_of(request).invalidate()  # what they let applications do changes with their roles
         return _tagged(changed)
 
     @post(
@@ -139,7 +139,7 @@ class OwnStaff(Controller):
 
         whole = request_key(request, partner.actor, key, None)
         outcome = await once(whole, language_of(request), disable, now=now)
-        client_cache_of(request).forget()
+        client_cache_of(request).invalidate()
         return outcome.response()
 
     @post(
@@ -206,7 +206,7 @@ class OwnProvider(Controller):
         self, partner: NamedDependency[PartnerCaller], settings: NamedDependency[Settings]
     ) -> Response[IdentityProviderView]:
         """Without its secret. Register `redirect_uri` there; `sign_in` is where people begin."""
-        return _tagged(await see_provider(settings, partner.partner_id))
+        return _tagged(await get_provider(settings, partner.partner_id))
 
     @put(
         operation_id="set_identity_provider",
@@ -227,7 +227,7 @@ class OwnProvider(Controller):
         editions, now = editions_of(if_match) if if_match else None, clock.now()
         async with unit_of_work() as work:
             view = await set_provider(work, settings, outbound, partner.partner_id, data, editions, partner.actor, now)
-        client_cache_of(request).forget()
+        client_cache_of(request).invalidate()
         return _tagged(view)
 
     @delete(
@@ -235,13 +235,13 @@ class OwnProvider(Controller):
         opt=refusals(NotFound),
         summary="Delete the partner's identity provider",
     )
-    async def forget(
+    async def remove_provider(
         self, request: HttpRequest, partner: NamedDependency[PartnerCaller], clock: NamedDependency[Clock]
     ) -> None:
         """Whoever signed in by it is signed out, and invited anew."""
         async with unit_of_work() as work:
             await delete_provider(work, partner.partner_id, partner.actor, clock.now())
-        client_cache_of(request).forget()
+        client_cache_of(request).invalidate()
 
 
 class AdminStaff(Controller):

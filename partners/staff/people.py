@@ -23,7 +23,7 @@ from marketplace.platform.postgres.database import UnitOfWork
 from partners.registry.history import lock_partner
 from partners.staff.domain import MAY_SIGN_IN, STAFF, StaffRole, StaffStatus, check_roles, normal_email
 from partners.staff.events import StaffChanged, StaffDisabled, StaffInvited
-from partners.staff.read import see_staff
+from partners.staff.read import get_staff
 from partners.staff.schemas import OwnerInput, StaffContent, StaffInput, StaffView
 from partners.staff.sign_in import end_sessions
 from partners.staff.throttle import check_links
@@ -108,7 +108,7 @@ async def invite(work: UnitOfWork, partner_id: UUID, new: StaffInput, actor: str
     if staff_id is None:
         raise StaffExists(email=normal_email(new.email))
     await _place(work, partner_id, staff_id, new.locations)
-    return await see_staff(partner_id, staff_id, now)
+    return await get_staff(partner_id, staff_id, now)
 
 
 async def invite_first_owner(work: UnitOfWork, partner_id: UUID, actor: str, now: datetime) -> None:
@@ -130,7 +130,7 @@ async def invite_owner(work: UnitOfWork, partner_id: UUID, owner: OwnerInput, ac
     if row is None:
         staff_id = await _insert(work, partner_id, owner.email, owner.name, roles, actor, now)
         assert staff_id is not None  # noqa: S101 - we hold the partner's lock
-        return await see_staff(partner_id, staff_id, now)
+        return await get_staff(partner_id, staff_id, now)
     identifier: UUID = row["id"]
     await work.execute(
         "UPDATE partner_staff SET roles = ARRAY(SELECT DISTINCT unnest(roles || ARRAY['owner'])), version = version + 1,"
@@ -141,7 +141,7 @@ async def invite_owner(work: UnitOfWork, partner_id: UUID, owner: OwnerInput, ac
     if row["status"] != StaffStatus.ACTIVE:
         await invite_again(work, partner_id, identifier, actor, now)
     await audit.record(work, actor, "staff.make_owner", f"staff:{identifier}", now)
-    return await see_staff(partner_id, identifier, now)
+    return await get_staff(partner_id, identifier, now)
 
 
 async def reset_owner(
@@ -163,7 +163,7 @@ async def reset_owner(
     await _forget_proof(work, staff_id, after, now)
     await publish(work, [StaffInvited(partner_id, staff_id, list(before["roles"]), now)], now)
     await audit.record(work, actor, "staff.reset", f"staff:{staff_id}", now, reason=reason)
-    return await see_staff(partner_id, staff_id, now)
+    return await get_staff(partner_id, staff_id, now)
 
 
 async def change(
@@ -191,7 +191,7 @@ async def change(
     await audit.record(
         work, actor, "staff.change", f"staff:{staff_id}", now, before=list(before["roles"]), after=list(roles)
     )
-    return await see_staff(partner_id, staff_id, now)
+    return await get_staff(partner_id, staff_id, now)
 
 
 async def disable(work: UnitOfWork, partner_id: UUID, staff_id: UUID, actor: str, now: datetime) -> StaffView:
@@ -205,7 +205,7 @@ async def disable(work: UnitOfWork, partner_id: UUID, staff_id: UUID, actor: str
     await _forget_proof(work, staff_id, after, now)
     await publish(work, [StaffDisabled(partner_id, staff_id, now)], now)
     await audit.record(work, actor, "staff.disable", f"staff:{staff_id}", now)
-    return await see_staff(partner_id, staff_id, now)
+    return await get_staff(partner_id, staff_id, now)
 
 
 async def invite_again(work: UnitOfWork, partner_id: UUID, staff_id: UUID, actor: str, now: datetime) -> StaffView:
@@ -216,7 +216,7 @@ async def invite_again(work: UnitOfWork, partner_id: UUID, staff_id: UUID, actor
     await _forget_proof(work, staff_id, after, now)
     await publish(work, [StaffInvited(partner_id, staff_id, list(before["roles"]), now)], now)
     await audit.record(work, actor, "staff.invite", f"staff:{staff_id}", now)
-    return await see_staff(partner_id, staff_id, now)
+    return await get_staff(partner_id, staff_id, now)
 
 
 async def sign_out_everywhere(work: UnitOfWork, partner_id: UUID, staff_id: UUID, actor: str, now: datetime) -> int:

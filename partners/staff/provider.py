@@ -78,7 +78,7 @@ class ProviderUnreachable(Refusal):
     )
 
 
-async def see_provider(settings: Settings, partner_id: UUID) -> IdentityProviderView:
+async def get_provider(settings: Settings, partner_id: UUID) -> IdentityProviderView:
     """Return the partner's provider, without its secret. Raises NotFound."""
     row = await reader().fetchrow(
         "SELECT i.issuer, i.client_id, i.changed_at, i.version, p.name_zh, p.name_en FROM partner_identity_provider i"
@@ -137,7 +137,7 @@ async def set_provider(
     if before is not None and before["issuer"] != said.issuer:
         await _invite_all_anew(work, partner_id, actor, now)
     await audit.record(work, actor, "staff.set_provider", f"partner:{partner_id}", now, issuer=said.issuer)
-    return await see_provider(settings, partner_id)
+    return await get_provider(settings, partner_id)
 
 
 async def delete_provider(work: UnitOfWork, partner_id: UUID, actor: str, now: datetime) -> None:

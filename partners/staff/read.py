@@ -26,7 +26,7 @@ WHERE f.partner_id = $1
 """
 
 
-async def see_staff(partner_id: UUID, staff_id: UUID, now: datetime) -> StaffView:
+async def get_staff(partner_id: UUID, staff_id: UUID, now: datetime) -> StaffView:
     """Return one of the partner's people. Raises NotFound."""
     row = await reader().fetchrow(f"{_SELECT} AND f.id = $4", partner_id, now, now - IDLE, staff_id)
     if row is None:

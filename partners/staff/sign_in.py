@@ -180,7 +180,7 @@ async def end_sessions(
     return len(ended)
 
 
-async def forget_sessions(now: datetime) -> None:
+async def delete_sessions(now: datetime) -> None:
     """Delete sessions whose time was over a day ago."""
     await DB.fetch("DELETE FROM partner_staff_session WHERE expires_at <= $1", now - timedelta(days=1))
 

@@ -132,6 +132,6 @@ class Throttle:
         return hmac.new(self._key, f"{limit.what}\n{thing}".encode(), hashlib.sha256).digest()
 
 
-async def forget_guesses(now: datetime) -> None:
+async def delete_guesses(now: datetime) -> None:
     """Delete windows that have ended, the longest included."""
     await DB.fetch("DELETE FROM partner_staff_guess WHERE since <= $1", now - A_DAY)

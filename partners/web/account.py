@@ -18,11 +18,11 @@ from partners.staff.devices import device_of
 from partners.staff.domain import LEAST_PASSWORD, SignedIn, check_password
 from partners.staff.join import change_password, change_second_factor
 from partners.staff.passwords import hash_password
-from partners.staff.read import see_staff
+from partners.staff.read import get_staff
 from partners.staff.second_factor import new_secret
 from partners.staff.sign_in import end_sessions, list_sessions
 from partners.web.forms import errors_of
-from partners.web.frame import PortalRequest, go, portal_page, why
+from partners.web.frame import PortalRequest, error_message, portal_page, redirect_to
 from partners.web.invitation_pages import opened, setup_values
 from partners.web.sign_in_pages import throttle_of
 
@@ -33,8 +33,8 @@ async def portal(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageT
     row = await DB.fetchrow("SELECT name_zh, name_en, status FROM partner WHERE id = $1", me.partner_id)
     assert row is not None  # noqa: S101 - the session's reference says so
     name = Text(row["name_zh"], row["name_en"])
-    status, why = row["status"], await reason_of(me.partner_id)
-    return await portal_page(request, "partner/home.html", partner=name, status_of=status, reason=why)
+    status, error_message = row["status"], await reason_of(me.partner_id)
+    return await portal_page(request, "partner/home.html", partner=name, status_of=status, reason=error_message)
 
 
 @get("/partner/account")
@@ -50,7 +50,7 @@ async def end_one(
     """Sign one of one's own browsers out."""
     async with unit_of_work() as work:
         await end_sessions(work, me.staff_id, clock.now(), only=path_id(session_id))
-    return go("/partner/account")
+    return redirect_to("/partner/account")
 
 
 @post("/partner/account/sessions/end-others", status_code=303)
@@ -58,7 +58,7 @@ async def end_others(me: NamedDependency[SignedIn], clock: NamedDependency[Clock
     """Sign all browsers out but this one."""
     async with unit_of_work() as work:
         await end_sessions(work, me.staff_id, clock.now(), but=me.session_id)
-    return go("/partner/account")
+    return redirect_to("/partner/account")
 
 
 @post("/partner/account/password", status_code=200)
@@ -71,7 +71,7 @@ async def password(
     """Choose another password; a fresh code shows that it is not just somebody at an open browser."""
     form, now, throttle = await request.form(), clock.now(), throttle_of(request)
     chosen, code = str(form.get("password", ""))[:500], str(form.get("code", ""))[:100]
-    person = await see_staff(me.partner_id, me.staff_id, now)
+    person = await get_staff(me.partner_id, me.staff_id, now)
     try:
         check_password(chosen, person.email)
         device = device_of(request, settings, person.email, now)
@@ -85,7 +85,7 @@ async def password(
             request, me, clock, errors_of(request, refused, ("password",), general=_place(refused, "code"))
         )
     await throttle.forgive(*counted)
-    return go("/partner/account?done=password")
+    return redirect_to("/partner/account?done=password")
 
 
 @get("/partner/account/second-factor")
@@ -109,7 +109,7 @@ async def second_factor(
     """Take the new secret; the old one's code is asked for, and new recovery codes are shown, this once."""
     form, now, throttle = await request.form(), clock.now(), throttle_of(request)
     secret, tried = opened(settings, str(form.get("setup", "")), str(me.session_id)), "old_code"
-    email = (await see_staff(me.partner_id, me.staff_id, now)).email
+    email = (await get_staff(me.partner_id, me.staff_id, now)).email
     try:
         counted = await count_fresh_code(throttle, me.staff_id, now, device_of(request, settings, email, now))
         async with unit_of_work() as work:
@@ -119,7 +119,7 @@ async def second_factor(
             codes = await change_second_factor(work, settings, me.staff_id, secret, code, me.session_id, now)
     except Refusal as refused:
         return await _second_factor(
-            request, me, clock, settings, secret, {_place(refused, tried): why(request, refused)}
+            request, me, clock, settings, secret, {_place(refused, tried): error_message(request, refused)}
         )
     await throttle.forgive(*counted)
     show_once(request)
@@ -148,7 +148,7 @@ async def _account(
         request,
         "partner/account.html",
         status=400 if errors else 200,
-        account=await see_staff(me.partner_id, me.staff_id, now),
+        account=await get_staff(me.partner_id, me.staff_id, now),
         sessions=await list_sessions(me.staff_id, now),
         device=device,
         least=LEAST_PASSWORD,
@@ -165,7 +165,7 @@ async def _second_factor(
     secret: bytes,
     errors: dict[str, str] | None = None,
 ) -> PageTemplate:
-    person = await see_staff(me.partner_id, me.staff_id, clock.now())
+    person = await get_staff(me.partner_id, me.staff_id, clock.now())
     values = setup_values(settings, secret, person.email, str(me.session_id))
     status = 400 if errors else 200
     return await portal_page(request, "partner/second_factor.html", status=status, errors=errors or {}, **values)

@@ -22,7 +22,7 @@ from partners.services import PartnersServices
 from partners.staff.company_address import company_of
 from partners.staff.invitations import send_company_address
 from partners.staff.provider import CALLBACK, Providers, admit, find_provider
-from partners.web.frame import PortalRequest, go, safe_path, sign_in_of, strangers_page
+from partners.web.frame import PortalRequest, redirect_to, safe_path, sign_in_of, strangers_page
 from partners.web.invitation_pages import mail_if_known
 from partners.web.sign_in_pages import KNOWN_COOKIE
 
@@ -58,7 +58,7 @@ async def begin(word: FromPath[str], request: PortalRequest, settings: NamedDepe
     url = await _providers(request).of(identifier, row).authorization_url(flow)
     begun = CompanyFlow(identifier, row["issuer"], flow)
     sealed = settings.keys.encrypt(_PURPOSE, msgspec.json.encode(begun)).decode()
-    return go(url, secure_cookie(settings, _COOKIE, sealed, FLOW_LIFETIME_S))
+    return redirect_to(url, secure_cookie(settings, _COOKIE, sealed, FLOW_LIFETIME_S))
 
 
 @get(CALLBACK, opt=_COUNTED | {ONCE: True})
@@ -77,7 +77,7 @@ async def callback(
         session = await sign_in_of(request).open(work, staff_id, request)
     gone = secure_cookie(settings, _COOKIE, "", 0)
     known = secure_cookie(settings, KNOWN_COOKIE, str(begun.partner_id), _KNOWN_AGE_S)
-    return go(safe_path(begun.flow.return_to), session, gone, known)
+    return redirect_to(safe_path(begun.flow.return_to), session, gone, known)
 
 
 @post("/partner/sign-in/find-company", status_code=200)

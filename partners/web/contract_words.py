@@ -83,7 +83,7 @@ class FundingPart(msgspec.Struct, frozen=True):
 
 def sections_of(contract: ContractView) -> list[Section]:
     """Return all terms but the days and the funding split, in the order in which people read a contract."""
-    return [Section(title, [said for name in names if (said := _said(contract, name))]) for title, names in _SECTIONS]
+    return [Section(title, [said for name in names if (said := _term(contract, name))]) for title, names in _SECTIONS]
 
 
 def funding_bar(funding: Funding) -> list[FundingPart]:
@@ -102,7 +102,7 @@ def funding_bar(funding: Funding) -> list[FundingPart]:
     return parts
 
 
-def _said(contract: ContractView, name: str) -> TermInWords | None:
+def _term(contract: ContractView, name: str) -> TermInWords | None:
     value, title = getattr(contract, name), FIELDS[name].title
     if value is None or value == ():
         return TermInWords(title, [_ABSENT[name]]) if name in _ABSENT and _matters(contract, name) else None

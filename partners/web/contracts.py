@@ -17,18 +17,18 @@ from marketplace.settings import Settings
 from marketplace.web.language import page_language
 from marketplace.web.pages import PageTemplate
 from partners.contracts.domain import ContractStatus, Party
-from partners.contracts.rows import difference_of, list_contracts, see_contract
+from partners.contracts.rows import difference_of, get_contract, list_contracts
 from partners.contracts.schemas import ContractView, SignatureInput
 from partners.contracts.sign import Signing, sign_contract
 from partners.oauth.access.callers import PartnerCaller
 from partners.staff.authenticate import CodeRefused, TooManyGuesses, count_fresh_code, spend_code
 from partners.staff.devices import device_of
 from partners.staff.domain import SignedIn
-from partners.staff.read import see_staff
+from partners.staff.read import get_staff
 from partners.staff.schemas import StaffView
 from partners.web.authorize import acting
 from partners.web.contract_words import METHODS, STATUS, WAITING_FOR_PARTNER, funding_bar, sections_of
-from partners.web.frame import PortalRequest, go, portal_page, why
+from partners.web.frame import PortalRequest, error_message, portal_page, redirect_to
 from partners.web.navigation import NavItem, leads_to
 from partners.web.sign_in_pages import throttle_of
 
@@ -101,7 +101,7 @@ async def sign_form(
     partner = await acting(me, _SIGN)
     shown = await _shown(partner, contract_id)
     if shown.status not in WAITING_FOR_PARTNER:
-        return go(f"/partner/contracts/{shown.id}")
+        return redirect_to(f"/partner/contracts/{shown.id}")
     return await _sign_page(request, me, partner, shown, clock)
 
 
@@ -120,7 +120,7 @@ async def sign(
         if form.get("agreed") != "yes":
             raise InvalidField("agreed", "请确认您已阅读并有权签署。", "please say that you read it and may sign it.")
         read = _hash_of(form.get("content_hash", ""))
-        person = await see_staff(me.partner_id, me.staff_id, now)
+        person = await get_staff(me.partner_id, me.staff_id, now)
         counted = None
         if _signs_in_by_password(person):
             device = device_of(request, settings, person.email, now)
@@ -133,14 +133,14 @@ async def sign(
     except NotFound:
         raise
     except (Refusal, TransitionRefusedError) as refused:
-        return await _sign_page(request, me, partner, shown, clock, _wrong(request, refused))
+        return await _sign_page(request, me, partner, shown, clock, _faults_by_field(request, refused))
     if counted:
         await throttle_of(request).forgive(*counted)
-    return go(f"/partner/contracts/{shown.id}?done=signed")
+    return redirect_to(f"/partner/contracts/{shown.id}?done=signed")
 
 
 async def _shown(partner: PartnerCaller, contract_id: str) -> ContractView:
-    return (await see_contract(partner.partner_id, path_id(contract_id), staff=False))[0]
+    return (await get_contract(partner.partner_id, path_id(contract_id), staff=False))[0]
 
 
 async def _values(partner: PartnerCaller, shown: ContractView) -> dict[str, Any]:
@@ -169,7 +169,7 @@ async def _sign_page(
         "partner/sign_contract.html",
         status=400 if errors else 200,
         **await _values(partner, shown),
-        by_password=_signs_in_by_password(await see_staff(me.partner_id, me.staff_id, clock.now())),
+        by_password=_signs_in_by_password(await get_staff(me.partner_id, me.staff_id, clock.now())),
         errors=errors or {},
     )
 
@@ -188,19 +188,19 @@ def _hash_of(said: Any) -> str:
         ) from error
 
 
-def _wrong(request: PortalRequest, refused: Refusal | TransitionRefusedError) -> dict[str, str]:
+def _faults_by_field(request: PortalRequest, refused: Refusal | TransitionRefusedError) -> dict[str, str]:
     """Return why, by the field that it is about, or by none."""
     if isinstance(refused, CodeRefused | TooManyGuesses):
-        return {"code": why(request, refused)}
+        return {"code": error_message(request, refused)}
     if isinstance(refused, InvalidField) and refused.details["field"] == "agreed":
-        return {"agreed": why(request, refused)}
-    return {"": _said(request, refused)}
+        return {"agreed": error_message(request, refused)}
+    return {"": _message(request, refused)}
 
 
-def _said(request: PortalRequest, refused: Refusal | TransitionRefusedError) -> str:
+def _message(request: PortalRequest, refused: Refusal | TransitionRefusedError) -> str:
     if isinstance(refused, TransitionRefusedError) and refused.action == "sign_partner":
         now = STATUS[ContractStatus(refused.state)][0]
         if page_language(request) == "en":
             return f"This version cannot be signed any more: {now.en[:1].lower()}{now.en[1:]}."
         return f"此版本不能再签署：{now.zh}。"
-    return why(request, refused)
+    return error_message(request, refused)

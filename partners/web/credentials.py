@@ -27,7 +27,7 @@ from partners.oauth.domain import PARTNER_SCOPE_TEXTS
 from partners.one_time_secrets import unseal
 from partners.staff.domain import SignedIn, StaffRole, scopes_of
 from partners.web.forms import errors_of, typed, wire
-from partners.web.frame import PortalRequest, RoleNeeded, go, portal_page
+from partners.web.frame import PortalRequest, RoleNeeded, portal_page, redirect_to
 from partners.web.navigation import NavItem, leads_to
 
 ON_A_PAGE = 50
@@ -105,9 +105,9 @@ async def make(
 
 
 @post("/partner/credentials/{client_id:str}/{deed:str}", status_code=200)
-async def deed(
+async def submit(
     client_id: FromPath[str],
-    deed: FromPath[str],
+    submit: FromPath[str],
     request: PortalRequest,
     me: NamedDependency[SignedIn],
     cursors: NamedDependency[Cursors],
@@ -119,12 +119,12 @@ async def deed(
     client = await client_of_partner(me.partner_id, client_id)
     beyond = set(client.scopes) - scopes_of(me.roles)
     try:
-        if deed == "revoke":
+        if submit == "revoke":
             async with unit_of_work() as work:
                 await revoke_client(work, client_id, me.actor, "portal", clock.now())
-            client_cache_of(request).forget()
-            return go("/partner/credentials?done=revoked")
-        if deed != "rotate":
+            client_cache_of(request).invalidate()
+            return redirect_to("/partner/credentials?done=revoked")
+        if submit != "rotate":
             raise NotFound
         # Whoever is shown the new secret can do what the client can.
         if client.livemode and beyond:
@@ -133,7 +133,7 @@ async def deed(
             rotated = await rotate_secret(
                 work, settings, client_id, me.actor, clock.now(), grace_hours=GRACE_HOURS, secret_days=None
             )
-        client_cache_of(request).forget()
+        client_cache_of(request).invalidate()
     except Refusal as refused:
         if isinstance(refused, NotFound):
             raise

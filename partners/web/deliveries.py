@@ -20,11 +20,11 @@ from marketplace.web.pages import PageTemplate
 from partners.oauth.access.callers import PartnerCaller
 from partners.staff.domain import SignedIn
 from partners.web.authorize import acting
-from partners.web.frame import PortalRequest, cursor_of, field, go, portal_page, why
+from partners.web.frame import PortalRequest, cursor_of, error_message, field, portal_page, redirect_to
 from partners.webhooks.api import endpoints_of
-from partners.webhooks.deliveries import list_deliveries, resend, see_delivery, simulate
+from partners.webhooks.deliveries import get_delivery, list_deliveries, resend, simulate
 from partners.webhooks.domain import KEPT_DAYS, DeliveryStatus
-from partners.webhooks.endpoints import see_endpoint
+from partners.webhooks.endpoints import get_endpoint
 from partners.webhooks.schemas import WebhookEndpointView
 
 _SCOPE = "webhooks:manage"
@@ -87,14 +87,14 @@ async def send_sample(
 ) -> PageTemplate | Response[Any]:
     """Lay up a made-up message of a type, signed and tried like every other."""
     partner = await acting(me, _SCOPE)
-    shown = await see_endpoint(partner.partner_id, path_id(endpoint_id))
+    shown = await get_endpoint(partner.partner_id, path_id(endpoint_id))
     kind, catalogue = field(await request.form(), "event_type", 80), endpoints_of(request).catalogue
     try:
         async with unit_of_work() as work:
             made = await simulate(work, catalogue, partner.partner_id, shown.id, kind, clock.now())
     except (Refusal, TransitionRefusedError) as refused:
         return await endpoint_page(request, partner, shown, cursors, errors={"": _why(request, refused)})
-    return go(f"/partner/webhook-deliveries/{made}")
+    return redirect_to(f"/partner/webhook-deliveries/{made}")
 
 
 @get("/partner/webhook-deliveries/{delivery_id:str}")
@@ -112,22 +112,22 @@ async def send_again(
     """Send the message once more, under the same id."""
     partner, identifier = await acting(me, _SCOPE), path_id(delivery_id)
     try:
-        await see_delivery(partner.partner_id, identifier)
+        await get_delivery(partner.partner_id, identifier)
         async with unit_of_work() as work:
             await resend(work, partner.partner_id, identifier)
     except TransitionRefusedError as refused:
         return await _delivery(request, partner, delivery_id, _why(request, refused))
-    return go(f"/partner/webhook-deliveries/{identifier}?done=resend")
+    return redirect_to(f"/partner/webhook-deliveries/{identifier}?done=resend")
 
 
 async def _delivery(request: PortalRequest, partner: PartnerCaller, delivery_id: str, error: str = "") -> PageTemplate:
-    shown = await see_delivery(partner.partner_id, path_id(delivery_id))
+    shown = await get_delivery(partner.partner_id, path_id(delivery_id))
     return await portal_page(
         request,
         "partner/delivery.html",
         status=400 if error else 200,
         delivery=shown,
-        endpoint=await see_endpoint(partner.partner_id, shown.endpoint_id),
+        endpoint=await get_endpoint(partner.partner_id, shown.endpoint_id),
         body=msgspec.json.format(shown.body, indent=2),
         statuses=STATUS,
         error=error,
@@ -139,4 +139,4 @@ def _why(request: PortalRequest, refused: Refusal | TransitionRefusedError) -> s
     if isinstance(refused, TransitionRefusedError):  # the one state in which nothing is sent
         english = "The endpoint is disabled: enable it first."
         return english if page_language(request) == "en" else "端点已停用，请先启用。"
-    return why(request, refused)
+    return error_message(request, refused)

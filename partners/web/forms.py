@@ -8,7 +8,7 @@ from marketplace.kernel.letters import Words
 from marketplace.kernel.refusals import InvalidField, InvalidFields, Refusal, Wrong
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.platform.validation.fitting import fit
-from partners.web.frame import PortalRequest, why
+from partners.web.frame import PortalRequest, error_message
 
 BodyT = TypeVar("BodyT")
 
@@ -55,9 +55,9 @@ def errors_of(
     """Return why a form was refused, in the page's language, by each wrong field; as `general` what is about none of them."""
     if not isinstance(refused, InvalidFields):
         named = field_named(str(refused.details.get("field", "")), fields) if isinstance(refused, Refusal) else ""
-        return {named or general: why(request, refused)}
+        return {named or general: error_message(request, refused)}
     errors: dict[str, str] = {}
     for fault in refused.wrong:
         named = field_named(fault.field, fields) or general
-        errors.setdefault(named, why(request, InvalidField(fault.field, fault.zh, fault.en)))
+        errors.setdefault(named, error_message(request, InvalidField(fault.field, fault.zh, fault.en)))
     return errors

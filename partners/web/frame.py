@@ -161,12 +161,12 @@ def safe_path(path: str | None) -> str:
     return "/partner" if target == "/" else target
 
 
-def go(path: str, *cookies: Cookie) -> Response[Any]:
+def redirect_to(path: str, *cookies: Cookie) -> Response[Any]:
     """Lead the browser on after a form."""
     return Redirect(path, status_code=303, cookies=list(cookies))
 
 
-def words(request: PortalRequest, refusal: Refusal) -> str:
+def refusal_message(request: PortalRequest, refusal: Refusal) -> str:
     """Return why something was refused, in the page's language."""
     language = page_language(request)
     if refusal.details.get("field") == "password":  # a field of the API's name means little on a page
@@ -195,12 +195,12 @@ def cursor_of(request: PortalRequest) -> str | None:
     return (request.query_params.get("cursor") or "")[:1000] or None
 
 
-def why(request: PortalRequest, refused: Refusal | TransitionRefusedError) -> str:
+def error_message(request: PortalRequest, refused: Refusal | TransitionRefusedError) -> str:
     """Return why a use case refused, in the page's language."""
-    return words(request, NotInThisState(refused) if isinstance(refused, TransitionRefusedError) else refused)
+    return refusal_message(request, NotInThisState(refused) if isinstance(refused, TransitionRefusedError) else refused)
 
 
-def need(me: SignedIn, scope: str) -> None:
+def require_scope_of(me: SignedIn, scope: str) -> None:
     """Raise RoleNeeded unless the person's roles have the scope."""
     if scope not in scopes_of(me.roles):
         raise RoleNeeded

@@ -27,7 +27,7 @@ from partners.staff.passwords import hash_password
 from partners.staff.second_factor import matching_step, new_secret, readable, setup_address, setup_picture
 from partners.staff.throttle import BY_ADDRESS, BY_MAILBOX
 from partners.web.forms import errors_of
-from partners.web.frame import PortalRequest, sign_in_of, strangers_page, typed_field, words
+from partners.web.frame import PortalRequest, refusal_message, sign_in_of, strangers_page, typed_field
 from partners.web.sign_in_pages import throttle_of
 
 ISSUER = "Benefits Marketplace"
@@ -185,7 +185,7 @@ async def _password_page(
         invited=found,
         token=token,
         least=LEAST_PASSWORD,
-        error=words(request, refused) if refused else "",
+        error=refusal_message(request, refused) if refused else "",
     )
 
 

@@ -30,7 +30,7 @@ from partners.locations.schemas import ImportReport
 from partners.oauth.access.callers import PartnerCaller
 from partners.staff.domain import SignedIn
 from partners.web.authorize import acting
-from partners.web.frame import PortalRequest, field, go, portal_page, why
+from partners.web.frame import PortalRequest, error_message, field, portal_page, redirect_to
 
 _SCOPE = "locations:write"
 
@@ -78,7 +78,7 @@ async def look(request: PortalRequest, me: NamedDependency[SignedIn], clock: Nam
         choices = await asyncio.to_thread(samples, file.body)
         return await _page(request, file=file, choices=choices)
     except (Refusal, TransitionRefusedError) as refused:
-        return await _page(request, error=why(request, refused))
+        return await _page(request, error=error_message(request, refused))
     finally:
         if isinstance(sent, UploadFile):
             await sent.close()
@@ -95,8 +95,8 @@ async def carry_out(
         file, partial = await _sent(form), form.get("partial") == "yes"
         report = await _import(request, partner, file, clock, dry_run=False, partial=partial)
     except (Refusal, TransitionRefusedError) as refused:
-        return await _page(request, error=why(request, refused))
-    return go(f"/partner/locations?done=imported-{report.created}-{report.changed}")
+        return await _page(request, error=error_message(request, refused))
+    return redirect_to(f"/partner/locations?done=imported-{report.created}-{report.changed}")
 
 
 class UploadedFile(msgspec.Struct, frozen=True):

@@ -20,14 +20,14 @@ from partners.locations.locations import (
     LocationExists,
     add_location,
     change_location,
+    get_location,
     list_locations,
-    see_location,
 )
 from partners.locations.schemas import LocationInput, LocationState, LocationView
 from partners.staff.domain import SignedIn
 from partners.web.authorize import acting
 from partners.web.forms import errors_of, said_to_people, typed, wire
-from partners.web.frame import PortalRequest, cursor_of, go, portal_page
+from partners.web.frame import PortalRequest, cursor_of, portal_page, redirect_to
 from partners.web.navigation import NavItem, leads_to
 
 _SCOPE = "locations:write"
@@ -90,21 +90,21 @@ async def add(
 ) -> PageTemplate | Response[Any]:
     """Add a location."""
     partner = await acting(me, _SCOPE)
-    said = _said(await request.form())
+    said = _form_values(await request.form())
     try:
         new = wire(LocationInput, _given(said), _FIELD_WORDS, "name")
         async with unit_of_work() as work:
             await add_location(work, partner.partner_id, new, clock.now())
     except (Refusal, TransitionRefusedError) as refused:
-        return await _form(request, None, said, _wrong(request, refused))
-    return go("/partner/locations?done=added")
+        return await _form(request, None, said, _faults_by_field(request, refused))
+    return redirect_to("/partner/locations?done=added")
 
 
 @get("/partner/locations/at/{location_id:str}")
 async def location(location_id: FromPath[str], request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTemplate:
     """Show one location's form."""
     partner = await acting(me, _SCOPE)
-    shown = await see_location(partner.partner_id, location_id)
+    shown = await get_location(partner.partner_id, location_id)
     return await _form(request, shown, _shown(shown), {})
 
 
@@ -114,9 +114,9 @@ async def change(
 ) -> PageTemplate | Response[Any]:
     """Change what the form says, or, from the list, the opening state alone."""
     partner = await acting(me, _SCOPE)
-    shown = await see_location(partner.partner_id, location_id)
+    shown = await get_location(partner.partner_id, location_id)
     form = await request.form()
-    said = {name: value for name, value in _said(form).items() if any(one in form for one in _SENT_AS[name])}
+    said = {name: value for name, value in _form_values(form).items() if any(one in form for one in _SENT_AS[name])}
     try:
         with said_to_people(_FIELD_WORDS, "name"):
             async with unit_of_work() as work:
@@ -124,8 +124,8 @@ async def change(
     except NotFound:
         raise
     except (Refusal, TransitionRefusedError) as refused:
-        return await _form(request, shown, _shown(shown) | said, _wrong(request, refused))
-    return go("/partner/locations?done=changed")
+        return await _form(request, shown, _shown(shown) | said, _faults_by_field(request, refused))
+    return redirect_to("/partner/locations?done=changed")
 
 
 async def _form(
@@ -152,7 +152,7 @@ def _shown(shown: LocationView) -> dict[str, Any]:
     }
 
 
-def _said(form: Any) -> dict[str, Any]:
+def _form_values(form: Any) -> dict[str, Any]:
     """Return what the form says, as the API takes it; a field that was left empty is not said."""
     texts = {name: typed(form, name, 300) for name in ("id", "region", "city", "address", "state")}
     chinese, english = typed(form, "name_zh", 300), typed(form, "name_en", 300)
@@ -199,6 +199,6 @@ def _given(said: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value is not None}
 
 
-def _wrong(request: PortalRequest, refused: Refusal | TransitionRefusedError) -> dict[str, str]:
+def _faults_by_field(request: PortalRequest, refused: Refusal | TransitionRefusedError) -> dict[str, str]:
     """Return why, by the field that it is about, or by none."""
     return errors_of(request, refused, _FIELD_WORDS, general="id" if isinstance(refused, LocationExists) else "")

@@ -22,10 +22,10 @@ from partners.locations.locations import named_locations
 from partners.oauth.access.client_cache import client_cache_of
 from partners.staff.domain import STAFF, SignedIn, StaffRole
 from partners.staff.people import change, disable, invite, invite_again, sign_out_everywhere
-from partners.staff.read import list_staff, see_staff
+from partners.staff.read import get_staff, list_staff
 from partners.staff.schemas import StaffInput, StaffView
 from partners.web.forms import errors_of, said_to_people, typed, wire
-from partners.web.frame import PortalRequest, field, go, need, portal_page
+from partners.web.frame import PortalRequest, field, portal_page, redirect_to, require_scope_of
 from partners.web.navigation import NavItem, leads_to
 
 PEOPLE_ON_A_PAGE = 50
@@ -55,7 +55,7 @@ async def people(
     cursors: NamedDependency[Cursors],
 ) -> PageTemplate:
     """List everybody, with a form to invite somebody."""
-    need(me, _SCOPE)
+    require_scope_of(me, _SCOPE)
     return await _people(request, me, clock, cursors)
 
 
@@ -67,7 +67,7 @@ async def invite_somebody(
     cursors: NamedDependency[Cursors],
 ) -> PageTemplate | Response[Any]:
     """Put somebody on the list; the message goes out behind it."""
-    need(me, _SCOPE)
+    require_scope_of(me, _SCOPE)
     form = await request.form()
     said = {"email": typed(form, "email", 254), "name": typed(form, "name", 80), "roles": form.getall("roles", [])}
     try:
@@ -76,7 +76,7 @@ async def invite_somebody(
             await invite(work, me.partner_id, new, me.actor, clock.now())
     except (Refusal, TransitionRefusedError) as refused:
         return await _people(request, me, clock, cursors, said, errors_of(request, refused, _FIELD_WORDS))
-    return go("/partner/people?done=invited")
+    return redirect_to("/partner/people?done=invited")
 
 
 @get("/partner/people/{staff_id:str}")
@@ -84,8 +84,8 @@ async def person(
     staff_id: FromPath[str], request: PortalRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
 ) -> PageTemplate:
     """Show one person, with what can be done."""
-    need(me, _SCOPE)
-    return await _person(request, me, await see_staff(me.partner_id, path_id(staff_id), clock.now()))
+    require_scope_of(me, _SCOPE)
+    return await _person(request, me, await get_staff(me.partner_id, path_id(staff_id), clock.now()))
 
 
 @post("/partner/people/{staff_id:str}", status_code=200)
@@ -93,7 +93,7 @@ async def change_person(
     staff_id: FromPath[str], request: PortalRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
 ) -> PageTemplate | Response[Any]:
     """Change name, roles and places. The form carries the version that it showed."""
-    need(me, _SCOPE)
+    require_scope_of(me, _SCOPE)
     form, identifier = await request.form(), path_id(staff_id)
     places = typed_plain(typed(form, "locations", 4000)).translate(_SEPARATORS).split()
     said = {"name": typed(form, "name", 80), "roles": form.getall("roles", []), "locations": places}
@@ -103,37 +103,37 @@ async def change_person(
         with said_to_people(_FIELD_WORDS, "roles"):
             async with unit_of_work() as work:
                 await change(work, me.partner_id, identifier, said, read, me.actor, clock.now())
-        client_cache_of(request).forget()  # what they let applications do changes with their roles
+        client_cache_of(request).invalidate()  # what they let applications do changes with their roles
     except Refusal as refused:
-        shown = await see_staff(me.partner_id, identifier, clock.now())
+        shown = await get_staff(me.partner_id, identifier, clock.now())
         # After somebody else's change the form shows that one: saving again must not undo it unseen.
         kept = said if isinstance(refused, InvalidField) else None
         return await _person(request, me, shown, errors_of(request, refused, _FIELD_WORDS), kept)
-    return go("/partner/people?done=changed")
+    return redirect_to("/partner/people?done=changed")
 
 
 @post("/partner/people/{staff_id:str}/{deed:str}", status_code=200)
-async def deed(
+async def submit(
     staff_id: FromPath[str],
-    deed: FromPath[str],
+    submit: FromPath[str],
     request: PortalRequest,
     me: NamedDependency[SignedIn],
     clock: NamedDependency[Clock],
 ) -> PageTemplate | Response[Any]:
     """Disable, invite again, or sign out everywhere."""
-    need(me, _SCOPE)
+    require_scope_of(me, _SCOPE)
     deeds: dict[str, Deed] = {"disable": disable, "invite": invite_again, "sign-out": sign_out_everywhere}
-    identifier, carry_out = path_id(staff_id), deeds.get(deed)
-    shown = await see_staff(me.partner_id, identifier, clock.now())
+    identifier, carry_out = path_id(staff_id), deeds.get(submit)
+    shown = await get_staff(me.partner_id, identifier, clock.now())
     if carry_out is None:
-        return go(f"/partner/people/{identifier}")
+        return redirect_to(f"/partner/people/{identifier}")
     try:
         async with unit_of_work() as work:
             await carry_out(work, me.partner_id, identifier, me.actor, clock.now())
-        client_cache_of(request).forget()
+        client_cache_of(request).invalidate()
     except (Refusal, TransitionRefusedError) as refused:
         return await _person(request, me, shown, errors_of(request, refused, ()))
-    return go(f"/partner/people?done={deed}")
+    return redirect_to(f"/partner/people?done={submit}")
 
 
 async def _people(

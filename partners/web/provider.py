@@ -14,11 +14,11 @@ from marketplace.settings import Settings
 from marketplace.web.pages import PageTemplate
 from partners.services import PartnersServices
 from partners.staff.domain import SignedIn
-from partners.staff.provider import CALLBACK, delete_provider, see_provider, set_provider, try_provider
+from partners.staff.provider import CALLBACK, delete_provider, get_provider, set_provider, try_provider
 from partners.staff.schemas import IdentityProviderInput, IdentityProviderView
 from partners.web.authorize import acting
 from partners.web.forms import errors_of, typed, wire
-from partners.web.frame import PortalRequest, field, go, portal_page, why
+from partners.web.frame import PortalRequest, error_message, field, portal_page, redirect_to
 
 _SCOPE = "staff:manage"
 
@@ -33,7 +33,7 @@ async def provider(
 
 
 @post("/partner/company-sign-in", status_code=200)
-async def keep(
+async def save(
     request: PortalRequest,
     me: NamedDependency[SignedIn],
     settings: NamedDependency[Settings],
@@ -54,7 +54,7 @@ async def keep(
             )
     except Refusal as refused:
         return await _page(request, me, settings, said, errors_of(request, refused, _FIELD_WORDS))
-    return go("/partner/company-sign-in?done=set")
+    return redirect_to("/partner/company-sign-in?done=set")
 
 
 @post("/partner/company-sign-in/try", status_code=200)
@@ -68,17 +68,17 @@ async def try_out(
     except NotFound:
         raise
     except Refusal as refused:
-        return await _page(request, me, settings, errors={"tried": why(request, refused)})
+        return await _page(request, me, settings, errors={"tried": error_message(request, refused)})
     return await _page(request, me, settings, keys=keys)
 
 
 @post("/partner/company-sign-in/remove", status_code=303)
-async def forget(me: NamedDependency[SignedIn], clock: NamedDependency[Clock]) -> Response[Any]:
+async def remove(me: NamedDependency[SignedIn], clock: NamedDependency[Clock]) -> Response[Any]:
     """Remove the provider; whoever signed in by it is signed out, and invited anew."""
     partner = await acting(me, _SCOPE)
     async with unit_of_work() as work:
         await delete_provider(work, partner.partner_id, partner.actor, clock.now())
-    return go("/partner/company-sign-in?done=removed")
+    return redirect_to("/partner/company-sign-in?done=removed")
 
 
 async def _page(
@@ -106,7 +106,7 @@ async def _page(
 
 async def _found(settings: Settings, me: SignedIn) -> IdentityProviderView | None:
     try:
-        return await see_provider(settings, me.partner_id)
+        return await get_provider(settings, me.partner_id)
     except NotFound:
         return None
 

@@ -21,7 +21,15 @@ from partners.staff.authenticate import Candidate, TooManyGuesses, check_code, c
 from partners.staff.company_address import company_of
 from partners.staff.devices import device_of, known_from_now
 from partners.staff.throttle import Throttle
-from partners.web.frame import PortalRequest, go, safe_path, sign_in_of, strangers_page, typed_field, words
+from partners.web.frame import (
+    PortalRequest,
+    redirect_to,
+    refusal_message,
+    safe_path,
+    sign_in_of,
+    strangers_page,
+    typed_field,
+)
 
 STEP_LIFETIME_S = 600
 """How long somebody may take from the password to the second factor."""
@@ -47,7 +55,7 @@ async def sign_in_form(request: PortalRequest) -> PageTemplate | Response[Any]:
     """Ask for address and password; who is signed in goes on."""
     target = safe_path(request.query_params.get("return_to"))
     if await sign_in_of(request).current(request) is not None:
-        return go(target)
+        return redirect_to(target)
     return await _sign_in_page(request, target)
 
 
@@ -63,10 +71,10 @@ async def sign_in(
     try:
         found = await check_password(settings, throttle, email, password, address_of(request), now, device)
     except Refusal as refused:
-        return await _sign_in_page(request, target, email, words(request, refused), _status(refused))
+        return await _sign_in_page(request, target, email, refusal_message(request, refused), _status(refused))
     step = SignInStep(found, target, int(now.timestamp()), email)
     sealed = settings.keys.encrypt(_PURPOSE, msgspec.json.encode(step)).decode()
-    return go("/partner/sign-in/code", secure_cookie(settings, _STEP_COOKIE, sealed, STEP_LIFETIME_S))
+    return redirect_to("/partner/sign-in/code", secure_cookie(settings, _STEP_COOKIE, sealed, STEP_LIFETIME_S))
 
 
 @get("/partner/sign-in/code")
@@ -75,7 +83,7 @@ async def code_form(
 ) -> PageTemplate | Response[Any]:
     """Ask for the second factor."""
     if _step_of(request, settings, clock.now()) is None:
-        return go("/partner/sign-in")
+        return redirect_to("/partner/sign-in")
     return await strangers_page(request, "partner/code.html", error="")
 
 
@@ -86,7 +94,7 @@ async def enter_code(
     """Spend the code and open a session."""
     step, now = _step_of(request, settings, clock.now()), clock.now()
     if step is None:
-        return go("/partner/sign-in")
+        return redirect_to("/partner/sign-in")
     code, throttle = str((await request.form()).get("code", ""))[:100], throttle_of(request)
     try:
         counted = await count_code(throttle, step.candidates, now, device_of(request, settings, step.email, now))
@@ -95,12 +103,12 @@ async def enter_code(
             session = await sign_in_of(request).open(work, staff_id, request)
     except Refusal as refused:
         return await strangers_page(
-            request, "partner/code.html", status=_status(refused), error=words(request, refused)
+            request, "partner/code.html", status=_status(refused), error=refusal_message(request, refused)
         )
     for each in counted:
         await throttle.forgive(*each)
     known = known_from_now(request, settings, step.email, now)
-    return go(safe_path(step.return_to), session, known, secure_cookie(settings, _STEP_COOKIE, "", 0))
+    return redirect_to(safe_path(step.return_to), session, known, secure_cookie(settings, _STEP_COOKIE, "", 0))
 
 
 @post("/partner/sign-out", status_code=303, opt={"form": "free"})
@@ -108,7 +116,7 @@ async def sign_out(request: PortalRequest) -> Response[Any]:
     """End the session; the cookie alone would open nothing any more."""
     async with unit_of_work() as work:
         gone = await sign_in_of(request).close(work, request)
-    return go("/partner/sign-in", gone)
+    return redirect_to("/partner/sign-in", gone)
 
 
 async def _sign_in_page(

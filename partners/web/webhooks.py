@@ -22,11 +22,11 @@ from partners.staff.domain import SignedIn
 from partners.web.authorize import acting
 from partners.web.deliveries import endpoint_page
 from partners.web.forms import errors_of, said_to_people, typed, wire
-from partners.web.frame import PortalRequest, field, go, portal_page, why
+from partners.web.frame import PortalRequest, error_message, field, portal_page, redirect_to
 from partners.web.navigation import NavItem, leads_to
 from partners.webhooks.api import endpoints_of
 from partners.webhooks.domain import MAX_GRACE_HOURS, MOST_ENDPOINTS
-from partners.webhooks.endpoints import list_endpoints, remove, see_endpoint
+from partners.webhooks.endpoints import get_endpoint, list_endpoints, remove
 from partners.webhooks.schemas import WebhookEndpointInput, WebhookEndpointView
 
 _SCOPE = "webhooks:manage"
@@ -60,7 +60,7 @@ async def add(
 ) -> PageTemplate:
     """Add an endpoint; its secret is shown this once."""
     partner = await acting(me, _SCOPE)
-    said = _said(await request.form())
+    said = _form_values(await request.form())
     try:
         new = wire(WebhookEndpointInput, said, _FIELD_WORDS, "event_types")
         async with unit_of_work() as work:
@@ -76,7 +76,7 @@ async def webhook(
 ) -> PageTemplate:
     """Show one endpoint: how it stands, what can be changed, and what was sent to it."""
     partner = await acting(me, _SCOPE)
-    shown = await see_endpoint(partner.partner_id, path_id(endpoint_id))
+    shown = await get_endpoint(partner.partner_id, path_id(endpoint_id))
     return await endpoint_page(request, partner, shown, cursors)
 
 
@@ -90,8 +90,8 @@ async def change(
 ) -> PageTemplate | Response[Any]:
     """Change address, types and description. The form carries the version that it showed."""
     partner = await acting(me, _SCOPE)
-    shown, form = await see_endpoint(partner.partner_id, path_id(endpoint_id)), await request.form()
-    said, version = _said(form), field(form, "version", 18)
+    shown, form = await get_endpoint(partner.partner_id, path_id(endpoint_id)), await request.form()
+    said, version = _form_values(form), field(form, "version", 18)
     read = only(int(version) if version.isascii() and version.isdigit() else 0)
     try:
         with said_to_people(_FIELD_WORDS, "event_types"):
@@ -103,13 +103,13 @@ async def change(
         return await endpoint_page(
             request, partner, shown, cursors, said=said, errors=errors_of(request, refused, _FIELD_WORDS)
         )
-    return go(f"/partner/webhooks/{shown.id}?done=changed")
+    return redirect_to(f"/partner/webhooks/{shown.id}?done=changed")
 
 
 @post("/partner/webhooks/{endpoint_id:str}/{deed:str}", status_code=200)
-async def deed(
+async def submit(
     endpoint_id: FromPath[str],
-    deed: FromPath[str],
+    submit: FromPath[str],
     request: PortalRequest,
     me: NamedDependency[SignedIn],
     cursors: NamedDependency[Cursors],
@@ -118,26 +118,28 @@ async def deed(
 ) -> PageTemplate | Response[Any]:
     """Enable, disable or remove an endpoint, or give it a new secret beside which the old one signs for a day."""
     partner, endpoints, now = await acting(me, _SCOPE), endpoints_of(request), clock.now()
-    shown = await see_endpoint(partner.partner_id, path_id(endpoint_id))
-    if deed not in {"enable", "disable", "remove", "rotate"}:
+    shown = await get_endpoint(partner.partner_id, path_id(endpoint_id))
+    if submit not in {"enable", "disable", "remove", "rotate"}:
         raise NotFound
     rotated = None
     try:
         async with unit_of_work() as work:
-            if deed == "rotate":
+            if submit == "rotate":
                 rotated = await endpoints.rotate(
                     work, partner.partner_id, shown.id, MAX_GRACE_HOURS, partner.actor, now
                 )
-            elif deed == "remove":
+            elif submit == "remove":
                 await remove(work, partner.partner_id, shown.id, partner.actor, now)
             else:
-                status, read = {"status": f"{deed}d"}, only(shown.version)
+                status, read = {"status": f"{submit}d"}, only(shown.version)
                 await endpoints.edit(work, partner.partner_id, shown.id, status, read, partner.actor, now)
     except (Refusal, TransitionRefusedError) as refused:
-        return await endpoint_page(request, partner, shown, cursors, errors={"": why(request, refused)})
+        return await endpoint_page(request, partner, shown, cursors, errors={"": error_message(request, refused)})
     if rotated is not None:
         return await _told(request, settings, rotated, rotated_now=True)
-    return go("/partner/webhooks?done=remove" if deed == "remove" else f"/partner/webhooks/{shown.id}?done={deed}")
+    return redirect_to(
+        "/partner/webhooks?done=remove" if submit == "remove" else f"/partner/webhooks/{shown.id}?done={submit}"
+    )
 
 
 async def _told(
@@ -174,7 +176,7 @@ async def _list(
     )
 
 
-def _said(form: Any) -> dict[str, Any]:
+def _form_values(form: Any) -> dict[str, Any]:
     """Return what the form says; every type is `*`, which holds for later ones, too."""
     types = form.getall("event_types", [])
     return {

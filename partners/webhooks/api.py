@@ -21,7 +21,7 @@ from partners.services import PartnersServices
 from partners.webhooks import deliveries
 from partners.webhooks.catalogue import schema_of
 from partners.webhooks.domain import DeliveryStatus
-from partners.webhooks.endpoints import Endpoints, TooManyEndpoints, list_endpoints, remove, see_endpoint
+from partners.webhooks.endpoints import Endpoints, TooManyEndpoints, get_endpoint, list_endpoints, remove
 from partners.webhooks.feed import read_events
 from partners.webhooks.schemas import (
     DeliveryDetail,
@@ -94,7 +94,7 @@ class WebhookEndpoints(Controller):
         self, endpoint_id: FromPath[PathId], partner: NamedDependency[PartnerCaller]
     ) -> Response[WebhookEndpointView]:
         """Without its secret. The ETag is what an edit sends as If-Match."""
-        return _tagged(await see_endpoint(partner.partner_id, path_id(endpoint_id)))
+        return _tagged(await get_endpoint(partner.partner_id, path_id(endpoint_id)))
 
     @patch(
         "/{endpoint_id:str}",
@@ -115,7 +115,7 @@ class WebhookEndpoints(Controller):
         identifier, editions, endpoints = path_id(endpoint_id), editions_of(if_match), endpoints_of(request)
         async with unit_of_work() as work:
             await endpoints.edit(work, partner.partner_id, identifier, data, editions, partner.actor, clock.now())
-        return _tagged(await see_endpoint(partner.partner_id, identifier))
+        return _tagged(await get_endpoint(partner.partner_id, identifier))
 
     @delete("/{endpoint_id:str}", operation_id="delete_webhook_endpoint", summary="Delete a webhook endpoint")
     async def delete(
@@ -177,7 +177,7 @@ class WebhookEndpoints(Controller):
 
         async def simulate(work: UnitOfWork) -> DeliveryDetail:
             made = await deliveries.simulate(work, catalogue, partner.partner_id, identifier, data.event_type, now)
-            return await deliveries.see_delivery(partner.partner_id, made)
+            return await deliveries.get_delivery(partner.partner_id, made)
 
         whole = request_key(request, partner.actor, key, data)
         return (await once(whole, language_of(request), simulate, status=201, now=now)).response()
@@ -209,7 +209,7 @@ class WebhookDeliveries(Controller):
     @get("/{delivery_id:str}", operation_id="get_webhook_delivery", summary="Get a webhook delivery with its attempts")
     async def see(self, delivery_id: FromPath[PathId], partner: NamedDependency[PartnerCaller]) -> DeliveryDetail:
         """What was sent, when, and what came back."""
-        return await deliveries.see_delivery(partner.partner_id, path_id(delivery_id))
+        return await deliveries.get_delivery(partner.partner_id, path_id(delivery_id))
 
     @post(
         "/{delivery_id:str}/resend",
@@ -232,7 +232,7 @@ class WebhookDeliveries(Controller):
 
         async def resend(work: UnitOfWork) -> DeliveryDetail:
             await deliveries.resend(work, partner.partner_id, identifier)
-            return await deliveries.see_delivery(partner.partner_id, identifier)
+            return await deliveries.get_delivery(partner.partner_id, identifier)
 
         whole = request_key(request, partner.actor, key, None)
         return (await once(whole, language_of(request), resend, now=now)).response()

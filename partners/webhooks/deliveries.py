@@ -11,7 +11,7 @@ from marketplace.platform.postgres.database import DB, UnitOfWork
 from partners.reading import reader
 from partners.webhooks.catalogue import Catalogue
 from partners.webhooks.domain import DELIVERY, ENDPOINT, KEPT_DAYS, DeliveryStatus, EndpointStatus
-from partners.webhooks.endpoints import lock_endpoint, see_endpoint
+from partners.webhooks.endpoints import get_endpoint, lock_endpoint
 from partners.webhooks.schemas import AttemptView, DeliveryDetail, DeliveryView
 from partners.webhooks.tables import WebhookAttemptRow, WebhookDeliveryRow, WebhookOldKeysRow
 
@@ -24,7 +24,7 @@ async def list_deliveries(
     partner_id: UUID, endpoint_id: UUID, status: DeliveryStatus | None, cursors: Cursors, cursor: str | None, limit: int
 ) -> Page[DeliveryView]:
     """Return a page of an endpoint's deliveries, the newest first. Raises NotFound."""
-    await see_endpoint(partner_id, endpoint_id)
+    await get_endpoint(partner_id, endpoint_id)
     kind = f"deliveries:{endpoint_id}:{status or ''}"
     before = cursors.read(kind, cursor)[0] if cursor else None
     rows = await reader().fetch(
@@ -39,7 +39,7 @@ async def list_deliveries(
     return Page(data, cursors.make(kind, [str(data[-1].id)]) if len(rows) > limit else None)
 
 
-async def see_delivery(partner_id: UUID, delivery_id: UUID) -> DeliveryDetail:
+async def get_delivery(partner_id: UUID, delivery_id: UUID) -> DeliveryDetail:
     """Return one of the partner's deliveries with every try. Raises NotFound."""
     row = await reader().fetchrow(f"SELECT {_VIEW}, d.body {_OWN}", delivery_id, partner_id)
     if row is None:
@@ -108,7 +108,7 @@ async def due_within(time: timedelta) -> bool:
     return bool(found)
 
 
-async def forget(now: datetime) -> None:
+async def delete_old_deliveries(now: datetime) -> None:
     """Delete what is older than the days that it is kept, and old keys whose grace is over."""
     await WebhookOldKeysRow.delete().where(WebhookOldKeysRow.until <= now)
     before = now - timedelta(days=KEPT_DAYS)

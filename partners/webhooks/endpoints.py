@@ -148,7 +148,7 @@ class Endpoints:
         return await self._with_secret(partner_id, endpoint_id, keys.shown)
 
     async def _with_secret(self, partner_id: UUID, endpoint_id: UUID, secret: str) -> WebhookEndpointView:
-        view = await see_endpoint(partner_id, endpoint_id)
+        view = await get_endpoint(partner_id, endpoint_id)
         return msgspec.structs.replace(view, secret=seal(self._ring, secret))
 
 
@@ -190,7 +190,7 @@ async def remove(work: UnitOfWork, partner_id: UUID, endpoint_id: UUID, actor: s
     await audit.record(work, actor, "webhook.delete", f"endpoint:{endpoint_id}", now)
 
 
-async def see_endpoint(partner_id: UUID, endpoint_id: UUID) -> WebhookEndpointView:
+async def get_endpoint(partner_id: UUID, endpoint_id: UUID) -> WebhookEndpointView:
     """Return one of the partner's endpoints. Raises NotFound."""
     row = await reader().fetchrow(
         f"SELECT {_VIEW} FROM webhook_endpoint WHERE id = $2 AND partner_id = $3", WALL.now(), endpoint_id, partner_id

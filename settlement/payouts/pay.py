@@ -96,7 +96,7 @@ async def _smallest_payout(statement: Statement, today: date) -> int:
 async def _check_book(work: UnitOfWork, partner_id: UUID) -> None:
     """Look at this partner's book now, and trust the running checks with all the others' for some hours."""
     for invariant in INVARIANTS:
-        if invariant.cut == BY_PARTNER and (await invariant.look(work.fetch, BY_PARTNER.only(partner_id))).broken:
+        if invariant.cut == BY_PARTNER and (await invariant.inspect(work.fetch, BY_PARTNER.only(partner_id))).broken:
             raise PayoutsStopped(invariant.name, await database_time(work))
     breach = await standing_breach(work.fetch)
     if breach is not None:

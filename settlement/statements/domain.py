@@ -41,7 +41,7 @@ STATEMENT_STEPS = Transitions(
 the next one. A statement that nobody approves is not paid."""
 
 
-def _said(name: str, period: Period) -> dict[str, str]:
+def _period_fields(name: str, period: Period) -> dict[str, str]:
     return {f"zh_{name}": period.said("zh-CN"), f"en_{name}": period.said("en")}
 
 
@@ -58,7 +58,7 @@ class PeriodNotOver(Refusal):
 
     def __init__(self, period: Period) -> None:
         """Name the period."""
-        super().__init__(month=str(period), **_said("month", period))
+        super().__init__(month=str(period), **_period_fields("month", period))
 
 
 class EarlierPeriodOpen(Refusal):
@@ -75,7 +75,10 @@ class EarlierPeriodOpen(Refusal):
     def __init__(self, still_open: Period, period: Period) -> None:
         """Name the first open period, and the one that was to be closed."""
         super().__init__(
-            open_month=str(still_open), month=str(period), **_said("open_month", still_open), **_said("month", period)
+            open_month=str(still_open),
+            month=str(period),
+            **_period_fields("open_month", still_open),
+            **_period_fields("month", period),
         )
 
 

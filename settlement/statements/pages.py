@@ -11,7 +11,7 @@ from marketplace.platform.http.paging import Cursors, Page
 from settlement.books.statement_scope import line_position
 from settlement.statements.lines import some_lines
 from settlement.statements.schemas import LineView, PartnerStatementView, line_view, partner_view
-from settlement.statements.statements import Filter, Statement, some
+from settlement.statements.statements import Filter, Statement, select_statements
 
 PageViewT = TypeVar("PageViewT")
 
@@ -25,7 +25,7 @@ async def statement_page(
     if cursor is not None:
         period, identifier = cursors.read(kind, cursor)
         after = date.fromisoformat(period), UUID(identifier)
-    found = await some(wanted, after, limit + 1)
+    found = await select_statements(wanted, after, limit + 1)
     page = found[:limit]
     more = len(found) > limit
     following = cursors.make(kind, [page[-1].period.isoformat(), str(page[-1].id)]) if more else None

@@ -136,7 +136,7 @@ async def of_period(fetch: FetchRows, period: Period) -> list[Statement]:
     return [statement_of(row) for row in rows]
 
 
-async def some(wanted: Filter, after: tuple[date, UUID] | None, limit: int) -> Sequence[Statement]:
+async def select_statements(wanted: Filter, after: tuple[date, UUID] | None, limit: int) -> Sequence[Statement]:
     """Return the next statements of a list, newest month first."""
     period, identifier = after or (None, None)
     rows = await DB.fetch(

@@ -14,7 +14,7 @@ async def audit(dsn: str) -> None:
         await connection.execute("SET work_mem = '512MB'")
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             for invariant in ALL:
-                looked = await invariant.look(connection.fetch, invariant.cut.everything)
+                looked = await invariant.inspect(connection.fetch, invariant.cut.everything)
                 if looked.broken:
                     raise HarnessError(f"the books are wrong: {invariant.name}: {looked.broken}: {looked.breaches}")
     finally:

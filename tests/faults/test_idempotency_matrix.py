@@ -13,7 +13,7 @@ import pytest
 from marketplace.kernel.clock import Clock
 from marketplace.platform.http.idempotency import Answers
 from marketplace.platform.postgres.database import DB
-from marketplace.platform.runtime.housekeeping import forget_idempotency
+from marketplace.platform.runtime.housekeeping import delete_idempotency
 from marketplace.settings import Settings
 from tests.support.app import Api, running_app
 from tests.support.flow import Partner, good, oem
@@ -195,9 +195,9 @@ async def test_after_the_published_days_a_key_is_new_again(shop: Shop, settings:
     first = await shop.post(call, call.body, "old")
     days = settings.idempotency_days
     await by_owner("UPDATE idempotency SET created_at = created_at - make_interval(days => $1)", days)
-    assert await forget_idempotency(days + 1) == 0
+    assert await delete_idempotency(days + 1) == 0
     assert (await shop.post(call, call.body, "old")).headers[REPLAYED] == "true"
-    assert await forget_idempotency(days) > 0
+    assert await delete_idempotency(days) > 0
     second = await shop.post(call, call.body, "old")
     assert (second.status_code, REPLAYED in second.headers) == (first.status_code, False)
     assert await call.effects() == before + 2

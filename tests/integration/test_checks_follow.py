@@ -50,7 +50,7 @@ async def test_the_chain_is_followed_from_where_it_was_left(database: str, monke
     owner = await asyncpg.connect(database)
     await owner.execute("UPDATE audit_entry SET action = 'offer.approve' WHERE seq = 5")
     async with unit_of_work("REPEATABLE READ") as work:
-        looked = await chain.look(work.fetch, chain.cut.everything, await _memo())
+        looked = await chain.inspect(work.fetch, chain.cut.everything, await _memo())
     assert (looked.broken, looked.rows, looked.finished) == (0, 13, True), "what was verified is not read again"
     (now,) = (await check_now([chain])).invariants
     assert now.breaches == [{"entry": 5}], "who wants to know now has it read from the first entry"
@@ -60,8 +60,8 @@ async def test_the_chain_is_followed_from_where_it_was_left(database: str, monke
     await owner.execute("UPDATE audit_entry SET at = at + interval '1 s' WHERE seq = 5")
     await owner.execute("UPDATE invariant_slice SET memo = jsonb_set(memo, '{since}', '\"2026-01-01T00:00:00Z\"')")
     async with unit_of_work("REPEATABLE READ") as work:
-        begun = await chain.look(work.fetch, chain.cut.everything, await _memo())
-        after = await chain.look(work.fetch, chain.cut.everything, begun.memo)
+        begun = await chain.inspect(work.fetch, chain.cut.everything, await _memo())
+        after = await chain.inspect(work.fetch, chain.cut.everything, begun.memo)
     assert not begun.finished
     assert after.breaches == [{"entry": 5}]
     await owner.close()

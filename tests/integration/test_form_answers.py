@@ -16,7 +16,7 @@ from litestar import Litestar, Request, post
 from marketplace.app import create_app
 from marketplace.kernel.clock import Clock
 from marketplace.platform.postgres.database import DB
-from marketplace.platform.runtime.housekeeping import forget_form_answers
+from marketplace.platform.runtime.housekeeping import delete_form_answers
 from marketplace.settings import Settings
 from marketplace.web import form_answers
 from marketplace.web.form_answers import FormAnswers, is_current, new_form_key
@@ -161,9 +161,9 @@ async def test_a_form_without_a_current_key_does_nothing(owner: Portal, clock: C
 async def test_answers_outlive_the_keys_and_then_go(owner: Portal, clock: Clock) -> None:
     await owner.fill(AT, **NEW)
     made = await DB.fetchval("SELECT count(*) FROM form_answer")
-    await forget_form_answers(clock.now() + timedelta(hours=24))
+    await delete_form_answers(clock.now() + timedelta(hours=24))
     assert await DB.fetchval("SELECT count(*) FROM form_answer") == made
-    await forget_form_answers(clock.now() + timedelta(hours=25))
+    await delete_form_answers(clock.now() + timedelta(hours=25))
     assert await DB.fetchval("SELECT count(*) FROM form_answer") == 0
 
 

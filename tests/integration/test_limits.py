@@ -15,7 +15,7 @@ from litestar.routes import HTTPRoute
 
 from marketplace.app import create_app
 from marketplace.platform.http import rate_limits
-from marketplace.platform.http.rate_limits import RateLimited, RateLimits, address_of, forget_windows
+from marketplace.platform.http.rate_limits import RateLimited, RateLimits, address_of, delete_windows
 from marketplace.platform.postgres.database import DB
 from marketplace.platform.postgres.database_time import PRESENT
 from marketplace.platform.services import PlatformServices
@@ -93,7 +93,7 @@ async def test_old_minutes_are_forgotten_and_so_are_old_callers(
     await process.take("client", "d")
     assert set(process._leases) == {"client:d"}
     await DB.fetch("UPDATE rate_window SET starts_at = $1", await DB.fetchval(PRESENT) - timedelta(hours=1))
-    await forget_windows()
+    await delete_windows()
     assert await DB.fetchval("SELECT count(*) FROM rate_window") == 0
 
 

@@ -17,7 +17,7 @@ import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
 
 from marketplace.kernel.clock import Clock
-from marketplace.platform.outbound.mail import FOLDER, MailSender, forget_mail, post_mail
+from marketplace.platform.outbound.mail import FOLDER, MailSender, delete_old_mail, post_mail
 from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.platform.runtime.doctor_checks import mail_server
 from marketplace.settings import Settings, SettingsError, load
@@ -214,7 +214,7 @@ async def test_a_server_that_is_away_is_tried_again_for_two_days(
         clock.offset += timedelta(minutes=2)
         assert await MailSender(here, clock).once() == 1
         assert len(inbox.taken) == 1
-    await forget_mail(clock.now() + timedelta(days=31))
+    await delete_old_mail(clock.now() + timedelta(days=31))
     assert await DB.fetchval("SELECT count(*) FROM outgoing_mail") == 0
 
 

@@ -182,11 +182,11 @@ async def test_an_owner_sees_by_name_where_somebody_works(shop: Shop) -> None:
 
 
 async def test_the_use_case_is_asked_whatever_the_page_thinks(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The page's own choice is no guard: were it wrong, `need_location` would refuse, as over the API."""
+    """The page's own choice is no guard: were it wrong, `require_location` would refuse, as over the API."""
     await shop.person("counter", "SH-2")
     code = await shop.voucher()
     looked = await shop.verify(code)
-    real = PartnerCaller.need_location
+    real = PartnerCaller.require_location
     asked: list[str | None] = []
 
     def elsewhere(self: PartnerCaller, location_id: str | None) -> None:

@@ -19,11 +19,11 @@ from marketplace.platform.invariants.checks import (
     BY_BUCKET,
     WHOLE,
     Check,
+    CheckRange,
     Cut,
     Fetch,
     Invariant,
-    Looked,
-    Range,
+    RangeResult,
     gapless,
 )
 from marketplace.platform.invariants.report import report
@@ -44,22 +44,22 @@ class Counting:
         self.name = name
         self.cut = cut
         self.rows_of_a_bucket = rows_of_a_bucket
-        self.looks: Counter[Range] = Counter()
+        self.looks: Counter[CheckRange] = Counter()
         self.looking = asyncio.Event()
         self.go_on = asyncio.Event()
         self.go_on.set()
         self.inner: Check | None = None
 
-    async def look(self, fetch: Fetch, part: Range, memo: dict[str, Any] | None = None) -> Looked:
+    async def inspect(self, fetch: Fetch, part: CheckRange, memo: dict[str, Any] | None = None) -> RangeResult:
         self.looks[part] += 1
         if self.inner is not None:
-            await self.inner.look(fetch, part)
+            await self.inner.inspect(fetch, part)
         self.looking.set()
         await self.go_on.wait()
         if self.cut.key != "bucket":
-            return Looked(1, 0)
+            return RangeResult(1, 0)
         low, high = self.cut.bounds(part)
-        return Looked((int(high) - int(low) + 1) * self.rows_of_a_bucket, 0)  # type: ignore[arg-type]
+        return RangeResult((int(high) - int(low) + 1) * self.rows_of_a_bucket, 0)  # type: ignore[arg-type]
 
 
 class Only(Package):
@@ -94,9 +94,9 @@ async def _running(settings: Settings, checks: list[Check], until: Callable[[], 
             stop.set()
 
 
-async def _ranges(name: str) -> list[Range]:
+async def _ranges(name: str) -> list[CheckRange]:
     rows = await DB.fetch("SELECT low, high FROM invariant_slice WHERE name = $1 ORDER BY low", name)
-    return [Range(**row) for row in rows]
+    return [CheckRange(**row) for row in rows]
 
 
 async def _age(by: str) -> None:
@@ -352,7 +352,7 @@ async def test_a_late_finding_does_not_cover_a_newer_one(database: str) -> None:
     assert found is not None
     late = await checker._look(counting, found)
     await check_now([counting])
-    broken = msgspec.structs.replace(late, looked=Looked(1, 1, [{"old": "news"}]))
+    broken = msgspec.structs.replace(late, looked=RangeResult(1, 1, [{"old": "news"}]))
     assert not await checker._keep(found, broken)
     assert (await report([counting])).holds
 
@@ -395,7 +395,7 @@ async def test_another_versions_checks_are_forgotten(database: str) -> None:
     assert await _ranges("as it was called") == []
     differently = Counting("as it is called", WHOLE)
     await check_now([differently], all_of_them=True)
-    assert await _ranges("as it is called") == [Range()]
+    assert await _ranges("as it is called") == [CheckRange()]
 
 
 BREACH = Invariant("breach", "SELECT n > 7 AS holds, 1 AS rows, n FROM generate_series(0, 9) AS n")

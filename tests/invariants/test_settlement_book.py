@@ -191,7 +191,7 @@ async def _check(partners: list[UUID], owed: Counter[UUID]) -> None:
     assert +Counter({row["partner_id"]: row["owed"] for row in rows}) == +owed
     for invariant in INVARIANTS:
         async with unit_of_work("REPEATABLE READ") as work:
-            looked = await invariant.look(work.fetch, invariant.cut.everything)
+            looked = await invariant.inspect(work.fetch, invariant.cut.everything)
         assert not looked.broken, (invariant.name, looked.breaches)
 
 

@@ -127,7 +127,7 @@ async def breaches(invariants: Sequence[Invariant] = ALL) -> dict[str, list[Any]
     found: dict[str, list[Any]] = {}
     for invariant in invariants:
         async with unit_of_work("REPEATABLE READ") as work:
-            looked = await invariant.look(work.fetch, invariant.cut.everything)
+            looked = await invariant.inspect(work.fetch, invariant.cut.everything)
         if looked.broken:
             found[invariant.name] = list(looked.breaches)
     return found

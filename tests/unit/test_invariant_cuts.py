@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketplace.platform.invariants.checks import BY_BUCKET, WHOLE, Cut, Range, gapless
+from marketplace.platform.invariants.checks import BY_BUCKET, WHOLE, CheckRange, Cut, gapless
 
 BY_ID = Cut("partner_id", "SELECT …")
 
@@ -20,7 +20,7 @@ def _fetch(keys: Sequence[UUID]) -> Any:
     return fetch
 
 
-async def _divided(cut: Cut, part: Range, parts: int, keys: Sequence[UUID] = ()) -> list[Range]:
+async def _divided(cut: Cut, part: CheckRange, parts: int, keys: Sequence[UUID] = ()) -> list[CheckRange]:
     return await cut.divide(_fetch(keys), part, parts)
 
 
@@ -48,7 +48,7 @@ async def test_ids_are_divided_where_there_are_some(keys: list[UUID], parts: lis
 
 @pytest.mark.parametrize("cut", [BY_BUCKET, BY_ID, WHOLE])
 async def test_what_cannot_be_divided_stays_whole(cut: Cut) -> None:
-    one = {"bucket": Range("0007", "0007"), "partner_id": BY_ID.only(UUID(int=7)), "": Range()}[cut.key]
+    one = {"bucket": CheckRange("0007", "0007"), "partner_id": BY_ID.only(UUID(int=7)), "": CheckRange()}[cut.key]
     assert await _divided(cut, one, 8, [UUID(int=7)]) == [one]
     assert gapless([cut.everything], cut)
 
@@ -57,7 +57,7 @@ def test_a_gap_and_an_overlap_are_seen() -> None:
     """The broken variants of the check above."""
     whole = BY_BUCKET.everything
     assert not gapless([], BY_BUCKET)
-    assert not gapless([Range("0000", "0500"), Range("0502", "1023")], BY_BUCKET)
-    assert not gapless([Range("0000", "0500"), Range("0500", "1023")], BY_BUCKET)
+    assert not gapless([CheckRange("0000", "0500"), CheckRange("0502", "1023")], BY_BUCKET)
+    assert not gapless([CheckRange("0000", "0500"), CheckRange("0500", "1023")], BY_BUCKET)
     assert not gapless([whole, whole], BY_BUCKET)
-    assert not gapless([Range("0000", "1022")], BY_BUCKET)
+    assert not gapless([CheckRange("0000", "1022")], BY_BUCKET)

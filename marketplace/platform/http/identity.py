@@ -316,13 +316,13 @@ def _later(instant: Any, now: float) -> bool:
     return instant is not None and (not isinstance(instant, int | float) or instant > now + _LEEWAY_S)
 
 
-def need_scope(caller: Caller, scope: str) -> None:
+def require_scope(caller: Caller, scope: str) -> None:
     """Raise InsufficientScope unless the token has the scope."""
     if scope not in caller.scopes:
         raise InsufficientScope(needed=scope)
 
 
-def need_role(caller: Caller, *roles: AdminRole) -> None:
+def require_role(caller: Caller, *roles: AdminRole) -> None:
     """Raise InsufficientScope unless the person has one of the roles."""
     if not caller.roles.intersection(roles):
         raise InsufficientScope(needed=" / ".join(roles))
@@ -361,9 +361,9 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     identity = PlatformServices.of(connection).identity
     caller = await identity.admit(connection, audience)
     if "scope" in handler.opt:
-        need_scope(caller, handler.opt["scope"])
+        require_scope(caller, handler.opt["scope"])
     if audience == "admin":
-        need_role(caller, *handler.opt.get("roles", ()))
+        require_role(caller, *handler.opt.get("roles", ()))
 
 
 async def admin(request: Request[Any, Any, Any]) -> Caller:

@@ -121,13 +121,13 @@ def handle_transition(request: HttpRequest, refusal: TransitionRefusedError) -> 
 def handle_validation(request: HttpRequest, error: ValidationException) -> Response[bytes]:
     """Answer a request that does not fit its handler in what the framework itself looks at: path, headers, a missing body."""
     found = error.extra if isinstance(error.extra, list) else []
-    wrong = [_wrong(request, str(item.get("key") or "")) for item in found]
+    wrong = [_fault_of(request, str(item.get("key") or "")) for item in found]
     return handle_refusal(
         request, InvalidFields(wrong or [Wrong("request", "格式不正确。", "is not in the expected form.")])
     )
 
 
-def _wrong(request: HttpRequest, key: str) -> Wrong:
+def _fault_of(request: HttpRequest, key: str) -> Wrong:
     if key == "data":
         return Wrong("body", "请求体为空，请发送 JSON 对象。", "is empty: send a JSON object.")
     if key in request.path_params:

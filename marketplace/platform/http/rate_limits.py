@@ -183,6 +183,6 @@ def address_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
     return str(address)
 
 
-async def forget_windows() -> None:
+async def delete_windows() -> None:
     """Delete counts of minutes that are over."""
     await DB.fetch("DELETE FROM rate_window WHERE starts_at < now() - interval '10 minutes'")

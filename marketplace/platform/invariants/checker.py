@@ -16,7 +16,7 @@ import structlog
 
 from marketplace.kernel.refusals import Refusal
 from marketplace.platform.eventlog.events import tick
-from marketplace.platform.invariants.checks import AuditChain, Check, EventsConsumed, Looked, Range
+from marketplace.platform.invariants.checks import AuditChain, Check, CheckRange, EventsConsumed, RangeResult
 from marketplace.platform.invariants.report import Invariants, report
 from marketplace.platform.packages import Package
 from marketplace.platform.postgres.connection_errors import is_connection_lost
@@ -69,9 +69,9 @@ class Slice(msgspec.Struct, frozen=True):
     patient: bool
 
     @property
-    def range(self) -> Range:
+    def range(self) -> CheckRange:
         """Its range."""
-        return Range(self.low, self.high)
+        return CheckRange(self.low, self.high)
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -79,7 +79,7 @@ class Seen(msgspec.Struct, frozen=True):
 
     at: datetime
     took_ms: int
-    looked: Looked
+    looked: RangeResult
 
 
 def declared(packages: Sequence[Package]) -> list[Check]:
@@ -239,7 +239,7 @@ async def _look(check: Check, found: Slice) -> Seen:
     async with unit_of_work("REPEATABLE READ") as work:
         await work.execute(_SNAPSHOT.format(timeout=_PATIENT_MS if found.patient else _LOOK_MS))
         at = await began_at(work)
-        looked = await check.look(work.fetch, found.range, found.memo)
+        looked = await check.inspect(work.fetch, found.range, found.memo)
     return Seen(at, int((time.perf_counter() - began) * 1000), looked)
 
 

@@ -27,7 +27,7 @@ Fetch = Callable[..., Awaitable[Sequence[asyncpg.Record]]]
 Bound = int | UUID
 
 
-class Range(msgspec.Struct, frozen=True):
+class CheckRange(msgspec.Struct, frozen=True):
     """From `low` to `high`, both in it, as texts that sort as the keys do; both empty for the whole."""
 
     low: str = ""
@@ -45,24 +45,24 @@ class Cut(msgspec.Struct, frozen=True):
     keys: str = ""
 
     @property
-    def everything(self) -> Range:
+    def everything(self) -> CheckRange:
         """The one range that holds all keys there can ever be."""
         if self.key == "bucket":
-            return Range(_bucket(0), _bucket(BUCKETS - 1))
-        return Range(str(UUID(int=0)), str(UUID(int=2**128 - 1))) if self.key else Range()
+            return CheckRange(_bucket(0), _bucket(BUCKETS - 1))
+        return CheckRange(str(UUID(int=0)), str(UUID(int=2**128 - 1))) if self.key else CheckRange()
 
-    def bounds(self, part: Range) -> tuple[Bound, ...]:
+    def bounds(self, part: CheckRange) -> tuple[Bound, ...]:
         """Return the range as parameters $1 and $2 of a statement; none for the whole."""
         if not self.key:
             return ()
         kind: Callable[[str], Bound] = int if self.key == "bucket" else UUID
         return kind(part.low), kind(part.high)
 
-    def only(self, key: UUID) -> Range:
+    def only(self, key: UUID) -> CheckRange:
         """Return the range of one id."""
-        return Range(str(key), str(key))
+        return CheckRange(str(key), str(key))
 
-    async def divide(self, fetch: Fetch, part: Range, parts: int) -> list[Range]:
+    async def divide(self, fetch: Fetch, part: CheckRange, parts: int) -> list[CheckRange]:
         """Return the range in as many parts of about the same size, or in fewer where it has not so many keys."""
         if self.key == "bucket":
             low, high = int(part.low), int(part.high)
@@ -76,7 +76,7 @@ class Cut(msgspec.Struct, frozen=True):
         starts = [keys[len(keys) * place // count] for place in range(1, count)]
         ends = [part.low, *(_text(start) for start in starts)]
         befores = [*(_text(_before(start)) for start in starts), part.high]
-        return [Range(low, high) for low, high in zip(ends, befores, strict=True)]
+        return [CheckRange(low, high) for low, high in zip(ends, befores, strict=True)]
 
 
 def _bucket(bucket: int) -> str:
@@ -95,7 +95,7 @@ BY_BUCKET = Cut("bucket")
 WHOLE = Cut()
 
 
-class Looked(msgspec.Struct, frozen=True):
+class RangeResult(msgspec.Struct, frozen=True):
     """What a look at a range found: how many rows, how many breaches, and the first of those.
 
     `memo` is handed to the next look. `finished` is false where that look has to go on from there before anything is known.
@@ -123,7 +123,7 @@ class Check(Protocol):
     def stops_payouts(self) -> bool:
         """Whether no money leaves while it is breached."""
 
-    async def look(self, fetch: Fetch, part: Range, memo: dict[str, Any] | None = None) -> Looked:
+    async def inspect(self, fetch: Fetch, part: CheckRange, memo: dict[str, Any] | None = None) -> RangeResult:
         """Look at one range: only reading, and in one snapshot if `fetch` is a transaction's that has one."""
 
 
@@ -142,13 +142,13 @@ class Invariant(msgspec.Struct, frozen=True):
     consumer: str = ""
     stops_payouts: bool = True
 
-    async def look(self, fetch: Fetch, part: Range, memo: dict[str, Any] | None = None) -> Looked:  # noqa: ARG002 - the protocol's
+    async def inspect(self, fetch: Fetch, part: CheckRange, memo: dict[str, Any] | None = None) -> RangeResult:  # noqa: ARG002 - the protocol's
         """Look at one range, in one statement."""
         values: list[Any] = [*self.cut.bounds(part)]
         if self.consumer:
             values += await _reached(fetch, self.consumer)
         (row,) = await fetch(_LOOK.format(compares=self.compares), *values)
-        return Looked(row["rows"], row["broken"], row["breaches"] or ())
+        return RangeResult(row["rows"], row["broken"], row["breaches"] or ())
 
 
 _LOOK = f"""
@@ -190,10 +190,10 @@ class EventsConsumed(msgspec.Struct, frozen=True):
     cut: Cut = WHOLE
     stops_payouts: bool = False
 
-    async def look(self, fetch: Fetch, part: Range, memo: dict[str, Any] | None = None) -> Looked:  # noqa: ARG002 - the protocol's
+    async def inspect(self, fetch: Fetch, part: CheckRange, memo: dict[str, Any] | None = None) -> RangeResult:  # noqa: ARG002 - the protocol's
         """Look at every consumer's position."""
         (row,) = await fetch(_LOOK.format(compares=_POSITIONS), list(self.consumers), WALL.now())
-        return Looked(row["rows"], row["broken"], row["breaches"] or ())
+        return RangeResult(row["rows"], row["broken"], row["breaches"] or ())
 
 
 # A tick is cut when something was committed: the first one past a position says since when that waits.
@@ -215,14 +215,14 @@ class AuditChain(msgspec.Struct, frozen=True):
     cut: Cut = WHOLE
     stops_payouts: bool = True
 
-    async def look(self, fetch: Fetch, part: Range, memo: dict[str, Any] | None = None) -> Looked:  # noqa: ARG002 - the protocol's
+    async def inspect(self, fetch: Fetch, part: CheckRange, memo: dict[str, Any] | None = None) -> RangeResult:  # noqa: ARG002 - the protocol's
         """Follow the chain for some thousand entries; unfinished until the last one is reached."""
         begun = audit.Followed() if memo is None else msgspec.convert(memo, audit.Followed)
         found = await audit.follow(fetch, begun)
         if found.broken is not None:
             # Without a memo: whoever looks next begins anew, so that the breach stands until it is mended.
-            return Looked(found.entries, 1, [{"entry": found.broken}])
-        return Looked(found.entries, 0, memo=msgspec.to_builtins(found), finished=found.finished)
+            return RangeResult(found.entries, 1, [{"entry": found.broken}])
+        return RangeResult(found.entries, 0, memo=msgspec.to_builtins(found), finished=found.finished)
 
 
 def bucket_of_sql(column: str) -> str:
@@ -230,7 +230,7 @@ def bucket_of_sql(column: str) -> str:
     return f"((get_byte(uuid_send({column}), 14) & 3) << 8 | get_byte(uuid_send({column}), 15))"
 
 
-def gapless(parts: Sequence[Range], cut: Cut) -> bool:
+def gapless(parts: Sequence[CheckRange], cut: Cut) -> bool:
     """Return whether the ranges, in order, cover everything without gap or overlap."""
     whole = cut.everything
     if not parts or (parts[0].low, parts[-1].high) != (whole.low, whole.high):

@@ -26,7 +26,9 @@ def describe_parameters(operation: Schema) -> None:
         if parameter["in"] != "path":
             shape = parameter["schema"] = _without_null(shape)
         shape.pop("description", None)
-        said = parameter.get("description") or _said(parameter["name"], in_path=parameter["in"] == "path")
+        said = parameter.get("description") or _default_description(
+            parameter["name"], in_path=parameter["in"] == "path"
+        )
         parameter["required"] = parameter["required"] or said.startswith(REQUIRED)
         parameter["description"] = _sentence(said.removeprefix(REQUIRED))
         if shape.get("format") == "uuid":
@@ -64,7 +66,7 @@ def _of_content(content: Schema, schemas: Schema) -> str:
     return ""
 
 
-def _said(name: str, *, in_path: bool) -> str:
+def _default_description(name: str, *, in_path: bool) -> str:
     thing = name.removesuffix("_id").replace("_", " ")
     if in_path:
         return f"The {thing}'s id." if name.endswith("_id") else f"The {thing}."

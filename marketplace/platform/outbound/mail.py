@@ -274,7 +274,7 @@ async def mails_about(thing: UUID, limit: int) -> list[Any]:
     )
 
 
-async def forget_mail(now: datetime) -> None:
+async def delete_old_mail(now: datetime) -> None:
     """Delete messages that ended long ago."""
     await DB.fetch("DELETE FROM outgoing_mail WHERE ended_at < $1", now - _KEPT)
 

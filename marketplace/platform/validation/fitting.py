@@ -96,13 +96,13 @@ def _plan_of(told: inspect.Type, known: dict[type, Plan | None]) -> Plan | None:
 
 
 def _text_plan(kind: TextKind) -> Plan:
-    def look(text: str) -> str:
+    def check(text: str) -> str:
         kept = settled(text, kind)
         if refusal(kept, kind) is not None:
             raise _Unfit
         return kept
 
-    return look
+    return check
 
 
 def _moment_plan(moment: date) -> date:
@@ -125,7 +125,7 @@ def _struct_plan(told: inspect.StructType, known: dict[type, Plan | None]) -> Pl
     known[told.cls] = None  # a type within itself: ours have none
     parts = [(field.name, plan) for field in told.fields if (plan := _plan_of(field.type, known)) is not None]
 
-    def look(value: Any) -> Any:
+    def check(value: Any) -> Any:
         for name, plan in parts:
             part = getattr(value, name)
             kept = plan(part)
@@ -133,7 +133,7 @@ def _struct_plan(told: inspect.StructType, known: dict[type, Plan | None]) -> Pl
                 msgspec.structs.force_setattr(value, name, kept)  # just decoded: nobody else has it yet
         return value
 
-    known[told.cls] = look if parts else None
+    known[told.cls] = check if parts else None
     return known[told.cls]
 
 
@@ -154,33 +154,33 @@ def _union_plan(told: inspect.UnionType, known: dict[type, Plan | None]) -> Plan
     if text is None and not others:
         return None
 
-    def look(value: Any) -> Any:
+    def check(value: Any) -> Any:
         plan = text if isinstance(value, str) else others.get(type(value))
         return value if plan is None else plan(value)
 
-    return look
+    return check
 
 
 def _items_plan(item: Plan | None) -> Plan | None:
     if item is None:
         return None
 
-    def look(values: Any) -> Any:
+    def check(values: Any) -> Any:
         kept = [item(value) for value in values]
         same = all(new is old for new, old in zip(kept, values, strict=True))
         return values if same else type(values)(kept)
 
-    return look
+    return check
 
 
 def _dict_plan(key: Plan | None, part: Plan | None) -> Plan | None:
     if key is None and part is None:
         return None
 
-    def look(values: dict[Any, Any]) -> dict[Any, Any]:
+    def check(values: dict[Any, Any]) -> dict[Any, Any]:
         return {
             (name if key is None else key(name)): (value if part is None else part(value))
             for name, value in values.items()
         }
 
-    return look
+    return check

@@ -82,7 +82,7 @@ class PartnerCaller(msgspec.Struct, frozen=True):
     grant_id: UUID | None = None
     locations: frozenset[str] = frozenset()
 
-    def need_location(self, location_id: str | None) -> None:
+    def require_location(self, location_id: str | None) -> None:
         """Raise NotYourLocation unless the caller works at the location: a till, or a person, of one store is not of another."""
         if self.locations and location_id not in self.locations:
             raise NotYourLocation(wanted=location_id, allowed=sorted(self.locations))
@@ -198,7 +198,7 @@ async def sandboxed_partner(request: ASGIConnection[Any, Any, Any, Any]) -> tupl
     return caller, partner_id
 
 
-async def need_admitted_partner(partner_id: UUID) -> None:
+async def require_admitted_partner(partner_id: UUID) -> None:
     """Refuse a partner whose systems may not call: its sandbox's test members may not either. Raises PartnerStopped."""
     status = await DB.fetchval("SELECT status FROM partner WHERE id = $1", partner_id)
     _need_admitted(status or PartnerStatus.TERMINATED)

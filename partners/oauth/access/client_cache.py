@@ -107,7 +107,7 @@ class ClientCache:
         self._changes = 0
         self._lock = asyncio.Lock()
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """Look anew at the next request: something was changed here."""
         self._changes += 1
         self._read_at = float("-inf")
@@ -123,7 +123,7 @@ class ClientCache:
             client = self._clients.get(client_id)
         return client if client is not None and is_known(client, self._mode) else None
 
-    async def glance(self, client_id: str) -> Client | None:
+    async def peek(self, client_id: str) -> Client | None:
         """Return the client as `known` does, but never look again for one that is not in the picture: strangers may ask."""
         if time.monotonic() - self._read_at > FRESH_S:
             await self._read(self._read_at)
@@ -173,19 +173,19 @@ class LiveClientCache(ClientCache):
         super().__init__(mode)
         self._live = live
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """Let the live one look anew."""
-        self._live.forget()
+        self._live.invalidate()
 
     async def known(self, client_id: str) -> Client | None:
         """Return the client as the live gate knows it."""
         with using_database(LIVE):
             return await self._live.known(client_id)
 
-    async def glance(self, client_id: str) -> Client | None:
+    async def peek(self, client_id: str) -> Client | None:
         """Return the client as the live gate knows it."""
         with using_database(LIVE):
-            return await self._live.glance(client_id)
+            return await self._live.peek(client_id)
 
     async def grant(self, grant_id: UUID) -> Grant | None:
         """Return the grant as the live gate knows it."""

@@ -253,8 +253,8 @@ class AdminClients(Controller):
 
         whole = request_key(request, staff.actor, key, None)
         outcome = await once(whole, language_of(request), rotate, status=201, now=now)
-        parts_of(request).signing.forget()
-        parts_of(request).local_keys.forget()
+        parts_of(request).signing.invalidate()
+        parts_of(request).local_keys.invalidate()
         return outcome.response()
 
     @post(
@@ -281,7 +281,7 @@ class AdminClients(Controller):
             return await revoke_client(work, _known_letters(client_id), staff.actor, data.reason, now)
 
         outcome = await once(request_key(request, staff.actor, key, data), language_of(request), revoke, now=now)
-        client_cache_of(request).forget()
+        client_cache_of(request).invalidate()
         return outcome.response()
 
 
@@ -302,7 +302,7 @@ async def answer_rotation(
         )
 
     outcome = await once(request_key(request, actor, key, data), language_of(request), rotate, now=now)
-    client_cache_of(request).forget()
+    client_cache_of(request).invalidate()
     return reveal(outcome, "client_secret", settings.keys)
 
 

@@ -165,7 +165,7 @@ async def warn_of_ends(now: datetime) -> int:
     return len(rows)
 
 
-async def forget_secrets(now: datetime) -> None:
+async def delete_ended_secrets(now: datetime) -> None:
     """Delete what is kept of secrets that ended long ago."""
     await DB.fetch(
         "DELETE FROM oauth_secret WHERE coalesce(revoked_at, expires_at) < $1"

@@ -109,7 +109,7 @@ class OwnClients(Controller):
 
         with using_database(LIVE):
             outcome = await once(request_key(request, partner.actor, key, data), language_of(request), end, now=now)
-        client_cache_of(request).forget()
+        client_cache_of(request).invalidate()
         return outcome.response()
 
 

@@ -287,7 +287,7 @@ async def register(
     exception_handlers=_HANDLERS,
     responses=_OWN,
 )
-async def see_registration(
+async def get_registration(
     client_id: FromPath[str], settings: NamedDependency[Settings], token: RegistrationTokenHeader = None
 ) -> Response[bytes]:
     """As it stands, for the registration access token (RFC 7592 §2.1)."""
@@ -315,7 +315,7 @@ async def change_registration(
     """Replaced whole (RFC 7592 §2.2); scopes may only become fewer, and the way of authentication stays."""
     found = registration.read_metadata(request.headers.get("content-type"), await request.body())
     client = await registration.change(settings, client_id, _bearer(token), found, clock.now())
-    parts_of(request).gate.forget()
+    parts_of(request).gate.invalidate()
     return _told(client, 200)
 
 
@@ -335,7 +335,7 @@ async def delete_registration(
 ) -> None:
     """With all that it was given (RFC 7592 §2.3)."""
     await registration.remove(client_id, _bearer(token), clock.now())
-    parts_of(request).gate.forget()
+    parts_of(request).gate.invalidate()
 
 
 def _bearer(header: str | None) -> str | None:
@@ -356,7 +356,7 @@ ROUTES = (
     metadata,
     jwks,
     register,
-    see_registration,
+    get_registration,
     change_registration,
     delete_registration,
 )

@@ -178,6 +178,6 @@ async def end_grant(work: UnitOfWork, grant: Grant, reason: str, now: datetime) 
     return True
 
 
-def changes_picture(effects: Sequence[Any] | Mapping[Any, Any]) -> bool:
+def changes_snapshot(effects: Sequence[Any] | Mapping[Any, Any]) -> bool:
     """Return whether the effects end something that tokens rest on, so that this process must look anew."""
     return any(isinstance(effect, GrantEnded | TokenEnded) for effect in effects)

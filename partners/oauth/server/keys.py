@@ -156,7 +156,7 @@ class SigningKeys:
         self._keys: dict[str, SigningKey] = {}
         self._read_at = float("-inf")
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """Look anew at the next token: something was changed here."""
         self._read_at = float("-inf")
 
@@ -206,7 +206,7 @@ class LocalKeys:
         self._read_at = float("-inf")
         self._lock = asyncio.Lock()
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """Look anew at the next request: something was changed here."""
         self._read_at = float("-inf")
 

@@ -14,7 +14,7 @@ from partners.oauth.server.authlib_models import Loaded
 from partners.oauth.server.authorize import check_request
 from partners.oauth.server.dpop import InvalidProofError, at_token_endpoint
 from partners.oauth.server.effects import load_clients, post
-from partners.oauth.server.pushed_requests import LIFE, URN, keep
+from partners.oauth.server.pushed_requests import LIFE, URN, store
 from partners.oauth.server.request_parsing import FormRequest, named_clients, read_form
 from partners.oauth.server.token import OauthParts
 
@@ -51,7 +51,7 @@ async def push(parts: OauthParts, sent: FormRequest) -> TokenAnswer:
         body = {"request_uri": f"{URN}{reference}", "expires_in": int(LIFE.total_seconds())}
         answer = await post(work, settings, server.handle_response(201, body, headers), now)
         if answer.status == 201:
-            await keep(work, reference, client.get_client_id(), parameters, now)
+            await store(work, reference, client.get_client_id(), parameters, now)
         return answer
 
 

@@ -21,7 +21,7 @@ PAGE_LIFE = timedelta(minutes=15)
 """How long a person may look at a consent page."""
 
 
-async def keep(work: UnitOfWork, reference: str, client_id: str, parameters: Mapping[str, str], now: datetime) -> None:
+async def store(work: UnitOfWork, reference: str, client_id: str, parameters: Mapping[str, str], now: datetime) -> None:
     """Keep a checked request under its reference."""
     await work.execute(
         "INSERT INTO oauth_pushed_request (digest, client_id, parameters, expires_at) VALUES ($1, $2, $3, $4)",

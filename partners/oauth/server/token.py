@@ -17,7 +17,7 @@ from partners.oauth.domain import Client
 from partners.oauth.server.adapters import TOKEN_LIFETIME_S, Server, ServerRequest, TokenAnswer, refusal
 from partners.oauth.server.authlib_models import Loaded, RefreshToken
 from partners.oauth.server.dpop import Proof, at_token_endpoint
-from partners.oauth.server.effects import ANSWER_PURPOSE, changes_picture, load_clients, load_code, load_refresh, post
+from partners.oauth.server.effects import ANSWER_PURPOSE, changes_snapshot, load_clients, load_code, load_refresh, post
 from partners.oauth.server.grants import ByCode, ByRefresh, ClientCredentials, S256Only
 from partners.oauth.server.keys import LocalKeys, SigningKey, SigningKeys
 from partners.oauth.server.request_parsing import FormRequest, named_clients, parse_form
@@ -42,7 +42,7 @@ class OauthParts(msgspec.Struct, frozen=True):
         found = {}
         if "client_assertion" in form:
             for name in names:
-                client = await self.gate.glance(name) or await _issued_just_now(name)
+                client = await self.gate.peek(name) or await _issued_just_now(name)
                 if client is not None and client.jwks_uri is not None:
                     found[name] = await self.remote_keys.of(client, form["client_assertion"])
         return found
@@ -72,7 +72,7 @@ async def issue_token(parts: OauthParts, sent: FormRequest) -> TokenAnswer:
         names = named_clients(form, sent.authorization)
         asked = _Asked(form, sent.authorization, at_token_endpoint(sent.proofs, f"{settings.base_url}{PATH}"))
         key = await parts.signing.current(now)
-        known = await _from_picture(parts, asked, names, key, now)
+        known = await _from_snapshot(parts, asked, names, key, now)
         if known is not None:
             return known
         fetched = await parts.fetched(names, form)
@@ -89,12 +89,12 @@ async def issue_token(parts: OauthParts, sent: FormRequest) -> TokenAnswer:
         )
         answer = _decide(settings, loaded, key, asked)
         answer = await post(work, settings, answer, now)
-    if changes_picture(answer.effects):
-        parts.gate.forget()
+    if changes_snapshot(answer.effects):
+        parts.gate.invalidate()
     return answer
 
 
-async def _from_picture(
+async def _from_snapshot(
     parts: OauthParts, asked: _Asked, names: set[str], key: SigningKey, now: datetime
 ) -> TokenAnswer | None:
     """Return the answer to the plainest request, a system with its secret, without asking the database; None for any other.
@@ -105,7 +105,7 @@ async def _from_picture(
     plain = asked.form["grant_type"] == _CLIENT_CREDENTIALS and asked.proof is None
     if not plain or len(names) != 1 or "client_assertion" in asked.form:
         return None
-    client = await parts.gate.glance(next(iter(names)))
+    client = await parts.gate.peek(next(iter(names)))
     if client is None or not client.secrets:
         return None
     answer = _decide(parts.settings, Loaded(now=now, clients={client.client_id: client}), key, asked)

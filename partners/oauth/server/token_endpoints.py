@@ -26,7 +26,7 @@ from partners.oauth.server.adapters import (
     refusal,
 )
 from partners.oauth.server.authlib_models import GrantEnded, Loaded, LoadedClient, RefreshToken, TokenEnded
-from partners.oauth.server.effects import changes_picture, load_clients, load_refresh, post
+from partners.oauth.server.effects import changes_snapshot, load_clients, load_refresh, post
 from partners.oauth.server.request_parsing import FormRequest, named_clients, read_form
 from partners.oauth.server.token import OauthParts
 
@@ -177,8 +177,8 @@ async def _answer(
         server.register_endpoint(endpoint)
         answer: TokenAnswer = server.create_endpoint_response(kind.ENDPOINT_NAME, request)
         answer = await post(work, settings, answer, now)
-    if changes_picture(answer.effects):
-        parts.gate.forget()
+    if changes_snapshot(answer.effects):
+        parts.gate.invalidate()
     return answer
 
 

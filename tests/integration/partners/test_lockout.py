@@ -22,7 +22,7 @@ from partners.staff.throttle import (
     LINKS_A_DAY,
     LINKS_A_DAY_OF_DEVICE,
     count_link,
-    forget_guesses,
+    delete_guesses,
 )
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.partners import approved_partner
@@ -225,7 +225,7 @@ async def test_a_mailbox_gets_so_many_links_a_day_whoever_sends_them(api: Api, h
     )
     assert (refused.status_code, refused.json()["code"]) == (429, "too_many_messages"), refused.text
     clock.offset += timedelta(days=1, minutes=1)
-    await forget_guesses(clock.now())
+    await delete_guesses(clock.now())
     again = await api.post(
         f"/v1/admin/partners/{third}/staff", json=owner, headers=api.staff("operations") | fresh_key()
     )
@@ -240,7 +240,7 @@ async def test_a_mailbox_gets_so_many_links_a_day_whoever_sends_them(api: Api, h
 async def test_guesses_of_a_day_are_forgotten(database: str, clock: Clock) -> None:
     async with unit_of_work() as work:
         assert await count_link(work, OWNER, clock.now())
-    await forget_guesses(clock.now() + timedelta(hours=23))
+    await delete_guesses(clock.now() + timedelta(hours=23))
     assert await DB.fetchval("SELECT count(*) FROM partner_staff_guess") == 1
-    await forget_guesses(clock.now() + timedelta(hours=25))
+    await delete_guesses(clock.now() + timedelta(hours=25))
     assert await DB.fetchval("SELECT count(*) FROM partner_staff_guess") == 0

@@ -14,7 +14,7 @@ from joserfc.jwk import RSAKey
 
 from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.platform.services import PlatformServices
-from partners.oauth.cleanup import forget_expired
+from partners.oauth.cleanup import delete_expired
 from partners.oauth.server import effects
 from tests.support import today
 from tests.support.app import Api
@@ -162,5 +162,5 @@ async def test_expired_assertions_are_swept(api: Api, key_client: Any) -> None:
         await work.execute(
             f"INSERT INTO oauth_assertion (client_id, jti, expires_at) VALUES ('c', 'old', {sql_now()} - interval '1 hour')"
         )
-    await forget_expired(PlatformServices.of(api.app).clock.now())
+    await delete_expired(PlatformServices.of(api.app).clock.now())
     assert await DB.fetchval("SELECT count(*) FROM oauth_assertion") == 1

@@ -18,7 +18,7 @@ from marketplace.platform.postgres.database import DB
 from marketplace.platform.services import PlatformServices
 from partners.oauth.access.client_cache import FRESH_S
 from partners.oauth.clients import remote_keys
-from partners.oauth.clients.credentials import forget_secrets, warn_of_ends
+from partners.oauth.clients.credentials import delete_ended_secrets, warn_of_ends
 from partners.services import PartnersServices
 from tests.support.app import Api, fresh_key
 from tests.support.authorizing import integrator, refresh, tokens_for
@@ -178,9 +178,9 @@ async def test_secrets_that_end_are_told_of_once_and_forgotten_long_after(api: A
     (told,) = await events("credential.expiring")
     assert told["client_id"] == client["client_id"]
     await staff_post(api, f"/v1/admin/clients/{client['client_id']}/rotate-secret", {"grace_hours": 1})
-    await forget_secrets(now + timedelta(days=30))
+    await delete_ended_secrets(now + timedelta(days=30))
     assert await DB.fetchval("SELECT count(*) FROM oauth_secret") == 3
-    await forget_secrets(now + timedelta(days=100))
+    await delete_ended_secrets(now + timedelta(days=100))
     assert await DB.fetchval("SELECT count(*) FROM oauth_secret") == 2
 
 

@@ -13,7 +13,7 @@ from joserfc.jwk import KeySet
 
 from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.platform.services import PlatformServices
-from partners.oauth.cleanup import forget_expired
+from partners.oauth.cleanup import delete_expired
 from partners.oauth.server import keys
 from partners.oauth.server.keys import LEAD, MOST_AGE, rotate_if_old
 from tests.support.app import Api, fresh_key
@@ -378,10 +378,10 @@ async def test_what_nobody_can_use_is_swept(api: Api, people: People) -> None:
     for table in tables:
         assert await DB.fetchval(f"SELECT count(*) FROM {table}") > 0, table
     now = PlatformServices.of(api.app).clock.now()
-    await forget_expired(now + timedelta(minutes=10))
+    await delete_expired(now + timedelta(minutes=10))
     assert await DB.fetchval("SELECT count(*) FROM oauth_refresh_token WHERE answer_sealed IS NOT NULL") == 0
     assert await DB.fetchval("SELECT count(*) FROM oauth_refresh_token") == 2
-    await forget_expired(now + timedelta(days=700))
+    await delete_expired(now + timedelta(days=700))
     for table in tables:
         assert await DB.fetchval(f"SELECT count(*) FROM {table}") == 0, table
     async with unit_of_work() as work:

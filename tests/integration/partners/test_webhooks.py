@@ -18,7 +18,7 @@ from marketplace.settings import Settings
 from partners.webhooks import send
 from partners.webhooks.catalogue import catalogue_of
 from partners.webhooks.consumer import WebhookPublisher
-from partners.webhooks.deliveries import forget
+from partners.webhooks.deliveries import delete_old_deliveries
 from partners.webhooks.domain import DELAYS_S
 from partners.webhooks.send import Sender
 from tests.support.app import Api, fresh_key, running_app
@@ -253,9 +253,9 @@ async def test_who_is_suspended_or_let_go_is_told_why(house: House) -> None:
     for step, after in (("suspend", "suspended"), ("terminate", "terminated")):
         await staff_post(house.api, f"/v1/admin/partners/{house.partner_id}/{step}", {"reason": f"投诉 {step}"})
         assert await house.tell() == 1
-        told = house.receiver.got[-1].message
-        assert (told["type"], told["data"]["after"]) == ("partner.status_changed", after)
-        assert told["data"]["reason"] == f"投诉 {step}"
+        recorded = house.receiver.got[-1].message
+        assert (recorded["type"], recorded["data"]["after"]) == ("partner.status_changed", after)
+        assert recorded["data"]["reason"] == f"投诉 {step}"
 
 
 async def test_nothing_else_is_sent_to_who_has_left(house: House) -> None:
@@ -281,8 +281,8 @@ async def test_five_days_of_failure_disable(house: House) -> None:
         assert status == ("enabled" if day < 5 else "disabled"), day
         house.clock.offset += timedelta(days=1)
     page = await house.get("/v1/partner/events", limit=100)
-    told = [each for each in page["data"] if each["type"] == "webhook.endpoint_disabled"]
-    assert [each["data"]["reason"] for each in told] == ["failing"]
+    recorded = [each for each in page["data"] if each["type"] == "webhook.endpoint_disabled"]
+    assert [each["data"]["reason"] for each in recorded] == ["failing"]
 
 
 async def test_a_sample_of_any_type_can_be_sent(house: House) -> None:
@@ -536,9 +536,9 @@ async def test_old_ones_are_forgotten(house: House) -> None:
     endpoint = await house.endpoint()
     await house.location("SH-1")
     await house.tell()
-    await forget(house.clock.now() + timedelta(days=29))
+    await delete_old_deliveries(house.clock.now() + timedelta(days=29))
     assert (await house.delivery(endpoint))["status"] == "delivered"
-    await forget(house.clock.now() + timedelta(days=31))
+    await delete_old_deliveries(house.clock.now() + timedelta(days=31))
     for table in ("webhook_delivery", "webhook_attempt", "partner_event"):
         assert await DB.fetchval(f"SELECT count(*) FROM {table}") == 0
     assert (await house.get(f"{ENDPOINTS}/{endpoint['id']}"))["id"] == endpoint["id"]
