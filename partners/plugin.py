@@ -33,6 +33,7 @@ from partners.oauth.access.callers import (
     oem_caller,
     partner_caller,
     prove_possession,
+    require_admitted_partner,
     sandboxed_partner,
 )
 from partners.oauth.access.client_cache import new_client_cache

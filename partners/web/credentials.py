@@ -104,10 +104,10 @@ async def make(
     return await _told(request, settings, issued.client_id, issued.client_secret or "", new.livemode)
 
 
-@post("/partner/credentials/{client_id:str}/{deed:str}", status_code=200)
+@post("/partner/credentials/{client_id:str}/{action:str}", status_code=200)
 async def submit(
     client_id: FromPath[str],
-    submit: FromPath[str],
+    action: FromPath[str],
     request: PortalRequest,
     me: NamedDependency[SignedIn],
     cursors: NamedDependency[Cursors],
@@ -119,12 +119,12 @@ async def submit(
     client = await client_of_partner(me.partner_id, client_id)
     beyond = set(client.scopes) - scopes_of(me.roles)
     try:
-        if submit == "revoke":
+        if action == "revoke":
             async with unit_of_work() as work:
                 await revoke_client(work, client_id, me.actor, "portal", clock.now())
             client_cache_of(request).invalidate()
             return redirect_to("/partner/credentials?done=revoked")
-        if submit != "rotate":
+        if action != "rotate":
             raise NotFound
         # Whoever is shown the new secret can do what the client can.
         if client.livemode and beyond:

@@ -59,7 +59,7 @@ ROLE_NAMES: dict[StaffRole, tuple[str, str]] = {
     StaffRole.COUNTER: ("门店", "Counter"),
 }
 
-ROLE_DEEDS: dict[StaffRole, tuple[str, str]] = {
+ROLE_DESCRIPTIONS: dict[StaffRole, tuple[str, str]] = {
     StaffRole.OWNER: ("全部权限：签合同、管理人员", "Everything: contracts and people too"),
     StaffRole.DEVELOPER: ("接口对接与 Webhook", "The API and webhooks"),
     StaffRole.MARKETER: ("权益与门店资料", "Offers and locations"),
@@ -101,7 +101,7 @@ STATE_NAMES: dict[str, tuple[str, str]] = {
 
 
 class NotInThisState(Refusal):
-    """The deed is not possible where the company, or the person, stands: `wrong_state`, for who reads a page."""
+    """The action is not possible where the company, or the person, stands: `wrong_state`, for who reads a page."""
 
     code = "wrong_state"
     zh = "当前状态为“{zh_state}”，不能进行此操作。"
@@ -229,7 +229,7 @@ def _page(
             "csrf_token": csrf_token,
             "return_to": quote(page_address(request), safe=""),
             "role_names": ROLE_NAMES,
-            "role_deeds": ROLE_DEEDS,
+            "role_descriptions": ROLE_DESCRIPTIONS,
         }
         | values,
     )

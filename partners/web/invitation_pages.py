@@ -53,7 +53,7 @@ async def join_form(
 
 
 @post("/partner/join", status_code=200)
-async def join_deed(
+async def submit_join(
     request: PortalRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
 ) -> PageTemplate:
     """Take the invitation, sign the person in, and show the recovery codes, this once."""

@@ -34,7 +34,7 @@ _SEPARATORS = str.maketrans(",;、", "   ")
 """What people write between ids."""
 _SCOPE = "staff:manage"
 
-Deed = Callable[[UnitOfWork, UUID, UUID, str, Any], Awaitable[Any]]
+Action = Callable[[UnitOfWork, UUID, UUID, str, Any], Awaitable[Any]]
 
 
 PLACE = NavItem(
@@ -112,18 +112,18 @@ async def change_person(
     return redirect_to("/partner/people?done=changed")
 
 
-@post("/partner/people/{staff_id:str}/{deed:str}", status_code=200)
+@post("/partner/people/{staff_id:str}/{action:str}", status_code=200)
 async def submit(
     staff_id: FromPath[str],
-    submit: FromPath[str],
+    action: FromPath[str],
     request: PortalRequest,
     me: NamedDependency[SignedIn],
     clock: NamedDependency[Clock],
 ) -> PageTemplate | Response[Any]:
     """Disable, invite again, or sign out everywhere."""
     require_scope_of(me, _SCOPE)
-    deeds: dict[str, Deed] = {"disable": disable, "invite": invite_again, "sign-out": sign_out_everywhere}
-    identifier, carry_out = path_id(staff_id), deeds.get(submit)
+    actions: dict[str, Action] = {"disable": disable, "invite": invite_again, "sign-out": sign_out_everywhere}
+    identifier, carry_out = path_id(staff_id), actions.get(action)
     shown = await get_staff(me.partner_id, identifier, clock.now())
     if carry_out is None:
         return redirect_to(f"/partner/people/{identifier}")
@@ -133,7 +133,7 @@ async def submit(
         client_cache_of(request).invalidate()
     except (Refusal, TransitionRefusedError) as refused:
         return await _person(request, me, shown, errors_of(request, refused, ()))
-    return redirect_to(f"/partner/people?done={submit}")
+    return redirect_to(f"/partner/people?done={action}")
 
 
 async def _people(

@@ -36,7 +36,7 @@ def routes() -> list[Router]:
             application.application,
             application.token,
             invitation_pages.join_form,
-            invitation_pages.join_deed,
+            invitation_pages.submit_join,
             invitation_pages.forgotten_form,
             invitation_pages.forgotten,
             invitation_pages.new_password_form,

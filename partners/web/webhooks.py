@@ -106,10 +106,10 @@ async def change(
     return redirect_to(f"/partner/webhooks/{shown.id}?done=changed")
 
 
-@post("/partner/webhooks/{endpoint_id:str}/{deed:str}", status_code=200)
+@post("/partner/webhooks/{endpoint_id:str}/{action:str}", status_code=200)
 async def submit(
     endpoint_id: FromPath[str],
-    submit: FromPath[str],
+    action: FromPath[str],
     request: PortalRequest,
     me: NamedDependency[SignedIn],
     cursors: NamedDependency[Cursors],
@@ -119,26 +119,26 @@ async def submit(
     """Enable, disable or remove an endpoint, or give it a new secret beside which the old one signs for a day."""
     partner, endpoints, now = await acting(me, _SCOPE), endpoints_of(request), clock.now()
     shown = await get_endpoint(partner.partner_id, path_id(endpoint_id))
-    if submit not in {"enable", "disable", "remove", "rotate"}:
+    if action not in {"enable", "disable", "remove", "rotate"}:
         raise NotFound
     rotated = None
     try:
         async with unit_of_work() as work:
-            if submit == "rotate":
+            if action == "rotate":
                 rotated = await endpoints.rotate(
                     work, partner.partner_id, shown.id, MAX_GRACE_HOURS, partner.actor, now
                 )
-            elif submit == "remove":
+            elif action == "remove":
                 await remove(work, partner.partner_id, shown.id, partner.actor, now)
             else:
-                status, read = {"status": f"{submit}d"}, only(shown.version)
+                status, read = {"status": f"{action}d"}, only(shown.version)
                 await endpoints.edit(work, partner.partner_id, shown.id, status, read, partner.actor, now)
     except (Refusal, TransitionRefusedError) as refused:
         return await endpoint_page(request, partner, shown, cursors, errors={"": error_message(request, refused)})
     if rotated is not None:
         return await _told(request, settings, rotated, rotated_now=True)
     return redirect_to(
-        "/partner/webhooks?done=remove" if submit == "remove" else f"/partner/webhooks/{shown.id}?done={submit}"
+        "/partner/webhooks?done=remove" if action == "remove" else f"/partner/webhooks/{shown.id}?done={action}"
     )
 
 

@@ -404,7 +404,7 @@ async def test_what_is_broken_is_seen(
 ) -> None:
     (row,) = [row for row in ROWS if row.operation == operation]
     broken(monkeypatch)
-    PartnersServices.of(world.api.app).client_cache.forget()
+    PartnersServices.of(world.api.app).client_cache.invalidate()
     with pytest.raises(AssertionError, match=seen):
         await _try(world, row, described[operation], digest)
-    PartnersServices.of(world.api.app).client_cache.forget()
+    PartnersServices.of(world.api.app).client_cache.invalidate()

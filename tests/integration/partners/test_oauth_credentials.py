@@ -349,7 +349,7 @@ async def test_the_guard_stands_before_a_key_set_that_lies_in_our_own_house(api:
     port = listener.sockets[0].getsockname()[1]
     client = await _published_client(api)
     await DB.fetch("UPDATE oauth_client SET jwks_uri = $1", f"https://127.0.0.1:{port}/jwks.json")
-    PartnersServices.of(api.app).client_cache.forget()
+    PartnersServices.of(api.app).client_cache.invalidate()
     keys = PartnersServices.of(api.app).oauth.remote_keys
     for allowed, reached in (((), []), (networks(["127.0.0.0/8"]), [1])):
         keys._outbound, keys._kept = Outbound(ports=[port], allowed=allowed), {}
