@@ -1,4 +1,4 @@
-"""What a partner is told of its offers and of what members redeem of them; never who the member is."""
+"""The webhook events of a partner's offers and their redemptions; they never name the member."""
 
 from datetime import datetime
 from uuid import UUID

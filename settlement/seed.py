@@ -47,8 +47,8 @@ async def _settle(statement: Statement, calendar: Calendar, after: date, *, paid
         if paid and statement.status is StatementStatus.APPROVED and statement.total_minor > 0:
             paid_at = _at(calendar, after, 5)
             reference = f"DEMO-{statement.month}-{str(statement.partner_id)[-6:]}"
-            wish = PayoutInput(statement.id, Rail.MANUAL, reference, calendar.day_of(paid_at))
-            await pay(work, wish, _CLOSER, paid_at, calendar)
+            wanted = PayoutInput(statement.id, Rail.MANUAL, reference, calendar.day_of(paid_at))
+            await pay(work, wanted, _CLOSER, paid_at, calendar)
 
 
 def _at(calendar: Calendar, first_day: date, days: int) -> datetime:

@@ -1,4 +1,4 @@
-"""What a partner is told of its statements."""
+"""The webhook events of a partner's statements."""
 
 from datetime import date, datetime
 from uuid import UUID

@@ -24,7 +24,7 @@ FROM offer o JOIN offer_revision r ON r.offer_id = o.id AND r.revision = o.revis
 """
 
 _MOST = 50_000
-"""How many offers are kept, a few KB each; beyond it the cache begins anew."""
+"""How many offers are kept, a few KB each; beyond it the cache starts again."""
 
 
 class OfferCache:

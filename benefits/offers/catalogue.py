@@ -86,7 +86,7 @@ async def _find(
     terms = list(query_terms(query)) if query.strip() else None
     if terms == []:
         return [], None
-    # Only what is asked for is said: a statement with "or it is null" in it has to be planned anew for each reading.
+    # Only the filters in use are written: a statement with "OR $1 IS NULL" is planned again at each execution.
     values: list[object] = [now, limit + 1]
     conditions = [_ON_SALE]
     for condition, wanted in (

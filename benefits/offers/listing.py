@@ -16,7 +16,7 @@ from marketplace.platform.batching.single_flight import SingleFlight
 from marketplace.platform.http.paging import Cursors
 
 _MOST = 50_000
-"""How many offers are kept, a KB or two each; beyond it the memory begins anew."""
+"""How many offers are kept, a KB or two each; beyond it the cache starts again."""
 
 _STOCK = b'"stock":null'
 
@@ -64,7 +64,7 @@ class Listing:
         return known is not None and (known.version, known.partner_version) == (row["version"], row["partner_version"])
 
     async def _write(self, rows: list[asyncpg.Record]) -> None:
-        """Encode the offers anew. One that changes once more meanwhile is shown as it is, and encoded again the next time."""
+        """Encode the offers again. One that changes meanwhile is shown as it is, and encoded again the next time."""
         if not rows:
             return
         found = await views([row["id"] for row in rows])

@@ -34,5 +34,5 @@ class Sold:
 
     async def handle(self, work: UnitOfWork, events: Sequence[StoredEvent]) -> None:
         """Count the units that the events took or gave back."""
-        told = [(e.bucket, e.aggregate_id, 1 if e.type == "redemption.issued" else -1) for e in events]
-        await work.execute(_COUNT, *columns(told, 3))
+        redemptions = [(e.bucket, e.aggregate_id, 1 if e.type == "redemption.issued" else -1) for e in events]
+        await work.execute(_COUNT, *columns(redemptions, 3))

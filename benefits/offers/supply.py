@@ -82,7 +82,7 @@ async def set_stock(work: UnitOfWork, partner_id: UUID, offer_id: UUID, total: i
 
 
 async def change_stock(work: UnitOfWork, offer_id: UUID, total: int | None, slices: int) -> None:
-    """Set the total; the offer's row is locked. What is left is spread anew over the slices that there are."""
+    """Set the total; the offer's row is locked. The remaining units are spread over the existing slices."""
     rows = await work.fetch(
         "SELECT slice, held, sold FROM stock WHERE offer_id = $1 ORDER BY slice FOR UPDATE", offer_id
     )

@@ -1,4 +1,4 @@
-"""What offers are called now, for whoever keeps only their ids."""
+"""The current titles of offers, for callers that keep only ids."""
 
 from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID
@@ -9,7 +9,7 @@ from marketplace.kernel.text import Text
 from marketplace.platform.postgres.database import DB
 
 _MOST = 50_000
-"""How many titles are kept, some hundred bytes each; beyond it the memory begins anew."""
+"""How many titles are kept, some hundred bytes each; beyond it the cache starts again."""
 
 
 async def titles(offer_ids: Iterable[UUID]) -> dict[UUID, Text]:

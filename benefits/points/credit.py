@@ -92,9 +92,11 @@ def _refusal(earning: EarningInput, expired: bool, now: datetime) -> type[Earnin
     return AlreadyExpired if expired else None
 
 
-def _refused(earning: EarningInput, why: type[EarningRefusal], member: MemberState | None) -> CreditedEarning:
+def _refused(earning: EarningInput, refusal: type[EarningRefusal], member: MemberState | None) -> CreditedEarning:
     balance = member.wallet.balance if member else None
-    return CreditedEarning(EarningResult(earning.reference, "refused", why.code, balance, Text(why.zh, why.en)), [])
+    return CreditedEarning(
+        EarningResult(earning.reference, "refused", refusal.code, balance, Text(refusal.zh, refusal.en)), []
+    )
 
 
 def refused_unread(item: UnfitItem) -> tuple[int, EarningResult]:

@@ -62,7 +62,7 @@ _LATER = Text(
     "此操作此前已提交，之后该券又有变化；下面是它现在的状态。",
     "This was sent before, and the voucher has changed since; below is how it stands now.",
 )
-"""For a form that comes again from a page of before: the old answer alone would mislead whoever stands there."""
+"""For a form that is sent again from an older page: the old answer alone would mislead the clerk."""
 
 _Body = TypeVar("_Body", VoucherVerifyInput, VoucherUseInput, VoucherUndoInput)
 
@@ -95,7 +95,7 @@ async def verify(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageT
     code = typed_field(await request.form(), "code", 100)
     try:
         body = _decode_form(VoucherVerifyInput, code=code, location_id=here.location_id)
-        return await _look(request, partner, here, body)
+        return await _show(request, partner, here, body)
     except Refusal as refused:
         return await _page(request, here, code=code, error=refusal_message(request, refused))
 
@@ -117,13 +117,13 @@ async def use(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTemp
     except Refusal as refused:
         again = _decode_form(VoucherVerifyInput, code=code or "-", location_id=here.location_id)
         wrong = "reference" if refused.details.get("field") == "reference" else ""
-        why = refusal_message(request, refused)
-        return await _look(request, partner, here, again, error=why, wrong=wrong, reference=reference)
+        message = refusal_message(request, refused)
+        return await _show(request, partner, here, again, error=message, wrong=wrong, reference=reference)
     if outcome.status >= 400:
         return await _page(request, here, code=code, error=_why(request, outcome), seen=await _seen(partner, code))
     looked, seen = VoucherVerifyInput(code, here.location_id), await _seen(partner, code)
     if seen is None:
-        return await _look(request, partner, here, looked, error=_LATER.in_language(page_language(request)))
+        return await _show(request, partner, here, looked, error=_LATER.in_language(page_language(request)))
     used, what = msgspec.json.decode(outcome.body, type=UsedVoucher), await _verified(request, partner, looked)
     return await _page(request, here, code=code, used=used, what=what.title, seen=seen)
 
@@ -147,11 +147,11 @@ async def undo(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTem
         return await _page(request, here, code=code, error=_why(request, outcome), seen=await _seen(partner, code))
     if await _seen(partner, code) is not None:
         looked = VoucherVerifyInput(code, here.location_id)
-        return await _look(request, partner, here, looked, error=_LATER.in_language(page_language(request)))
+        return await _show(request, partner, here, looked, error=_LATER.in_language(page_language(request)))
     return await _page(request, here, code=code, undone=msgspec.json.decode(outcome.body, type=UndoneUse))
 
 
-async def _look(
+async def _show(
     request: PortalRequest,
     partner: PartnerCaller,
     here: Where,

@@ -34,5 +34,5 @@ class Books:
 
     async def handle(self, work: UnitOfWork, events: Sequence[StoredEvent]) -> None:
         """Post what the events owe or undo."""
-        told: list[BookedEvent] = [event.decode(_KINDS[event.type]) for event in events]
-        await post(work, [posting for event in told for posting in postings_for(event)], self.calendar)
+        booked: list[BookedEvent] = [event.decode(_KINDS[event.type]) for event in events]
+        await post(work, [posting for event in booked for posting in postings_for(event)], self.calendar)

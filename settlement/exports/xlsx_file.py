@@ -62,9 +62,9 @@ class _Book:
         options = dict.fromkeys(("strings_to_formulas", "strings_to_urls", "strings_to_numbers"), False)
         self._book = xlsxwriter.Workbook(target, {"constant_memory": True, "tmpdir": folder} | options)
         self._book.set_properties({"title": f"{statement.days} {statement.id}", "created": statement.closed_at})
-        looks = _looks(statement.currency)
-        self._formats = {kind: self._book.add_format(look) for kind, look in looks.items()}
-        self._bold = {kind: self._book.add_format(look | {"bold": True, "top": 1}) for kind, look in looks.items()}
+        styles = _looks(statement.currency)
+        self._formats = {kind: self._book.add_format(style) for kind, style in styles.items()}
+        self._bold = {kind: self._book.add_format(style | {"bold": True, "top": 1}) for kind, style in styles.items()}
         self._header = self._book.add_format({"bold": True, "bg_color": "#E8EDF3", "text_wrap": True, "valign": "top"})
         self._statement, self._language, self._zone, self._of_days = statement, language, zone, of_days
         self._sheets = 0

@@ -23,7 +23,7 @@ from settlement.statements.domain import STATEMENT_STEPS, StatementStatus
 from settlement.statements.statements import Statement, check_unchanged, lock
 
 
-async def pay(work: UnitOfWork, wish: PayoutInput, payer: str, now: datetime, calendar: Calendar) -> PayoutView:
+async def pay(work: UnitOfWork, wanted: PayoutInput, payer: str, now: datetime, calendar: Calendar) -> PayoutView:
     """Record the payout of a statement's total and return it.
 
     Checked in this order: the statement is there (NotFound), it is approved and not paid (TransitionRefusedError), its total
@@ -31,13 +31,13 @@ async def pay(work: UnitOfWork, wish: PayoutInput, payer: str, now: datetime, ca
     book still gives the same statement (StatementChanged), its partner's book adds up now, and everything did when the
     running checks last looked, which was not long ago (PayoutsStopped, ChecksTooOld).
     """
-    statement = await lock(work, wish.statement_id)
+    statement = await lock(work, wanted.statement_id)
     if statement.status is StatementStatus.SETTLED:  # nothing to pay is the better answer than the wrong state
         check_payable(statement.total_minor)
     status = STATEMENT_STEPS.after(statement.status, "pay")
     check_payable(statement.total_minor)
-    check_paid_on(wish.paid_on, statement.period_end, calendar.day_of(now))
-    check_minimum(await _waiting(work, statement, wish), await _smallest_payout(statement, calendar.day_of(now)))
+    check_paid_on(wanted.paid_on, statement.period_end, calendar.day_of(now))
+    check_minimum(await _waiting(work, statement, wanted), await _smallest_payout(statement, calendar.day_of(now)))
     await check_unchanged(work, statement)
     await _check_book(work, statement.partner_id)
     # Decided; the writes. The statement's row is locked, and a second payout of it is refused by a unique index.
@@ -46,9 +46,9 @@ async def pay(work: UnitOfWork, wish: PayoutInput, payer: str, now: datetime, ca
         statement_id=statement.id,
         partner_id=statement.partner_id,
         amount=Money(statement.total_minor, statement.currency),
-        rail=wish.rail,
-        reference=wish.reference,
-        paid_on=wish.paid_on,
+        rail=wanted.rail,
+        reference=wanted.reference,
+        paid_on=wanted.paid_on,
         recorded_at=now,
         recorded_by=payer,
     )
@@ -57,16 +57,16 @@ async def pay(work: UnitOfWork, wish: PayoutInput, payer: str, now: datetime, ca
         "UPDATE statement SET status = $3, paid_at = $4 WHERE partner_id = $1 AND id = $2",
         statement.partner_id, statement.id, status, now,
     )  # fmt: skip
-    paid_at = calendar.start_of(wish.paid_on)
+    paid_at = calendar.start_of(wanted.paid_on)
     owed = payout_posting(
         payout.id, statement.partner_id, statement.total_minor, statement.currency, paid_at, statement.cycle
     )
     await post(work, [owed], calendar)
-    await _tell(work, payout, statement)
+    await _publish(work, payout, statement)
     return payout
 
 
-async def _waiting(work: UnitOfWork, statement: Statement, wish: PayoutInput) -> int:
+async def _waiting(work: UnitOfWork, statement: Statement, wanted: PayoutInput) -> int:
     """Return what the partner's approved statements that are not paid come to, this one included, and what the same
     transfer has paid already.
 
@@ -81,7 +81,7 @@ async def _waiting(work: UnitOfWork, statement: Statement, wish: PayoutInput) ->
         " WHERE partner_id = $1 AND currency = $2 AND status = 'approved' AND total_minor > 0)::bigint"
         " + (SELECT coalesce(sum(amount_minor), 0) FROM payout"
         " WHERE partner_id = $1 AND currency = $2 AND rail = $3 AND reference = $4 AND paid_on = $5)::bigint",
-        statement.partner_id, statement.currency, wish.rail, wish.reference, wish.paid_on,
+        statement.partner_id, statement.currency, wanted.rail, wanted.reference, wanted.paid_on,
     )  # fmt: skip
     return waiting
 
@@ -125,7 +125,7 @@ async def _insert(work: UnitOfWork, payout: PayoutView) -> None:
     )
 
 
-async def _tell(work: UnitOfWork, payout: PayoutView, statement: Statement) -> None:
+async def _publish(work: UnitOfWork, payout: PayoutView, statement: Statement) -> None:
     fact = StatementPaid(
         statement_id=statement.id,
         payout_id=payout.id,

@@ -83,11 +83,11 @@ class EarlierPeriodOpen(Refusal):
 
 
 class SamePerson(Refusal):
-    """Whoever closed the period wants to approve it, too."""
+    """The person who closed the period tries to approve it."""
 
     code = "same_person"
     zh = "关账人不能审批同一账单，须由另一人审批。"
-    en = "Whoever closed the period cannot approve its statements; another person must."
+    en = "The person who closed the period cannot approve its statements. Another person must."
 
 
 class StatementChanged(Refusal):

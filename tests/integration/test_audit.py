@@ -26,9 +26,9 @@ async def test_a_changed_entry_breaks_the_chain(database: str) -> None:
 async def test_deeds_at_once_make_one_chain(database: str) -> None:
     import asyncio
 
-    async def deed(number: int) -> None:
+    async def action(number: int) -> None:
         async with unit_of_work() as work:
             await record(work, "admin:ops", "offer.pause", f"offer-{number}", NOW)
 
-    await asyncio.gather(*(deed(number) for number in range(12)))
+    await asyncio.gather(*(action(number) for number in range(12)))
     assert await first_break() is None

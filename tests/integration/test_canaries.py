@@ -189,7 +189,7 @@ async def _one_row(world: MatrixWorld, row: Row, asker: Asker) -> None:
         await asker.ask(sender)
 
 
-async def _told(world: MatrixWorld, settings: Settings, receiver: Receiver) -> None:
+async def _reported(world: MatrixWorld, settings: Settings, receiver: Receiver) -> None:
     announcer = WebhookPublisher(catalogue_of(settings.packages), settings.keys)
     await catch_up(announcer)
     allowed = Outbound.of(msgspec.structs.replace(settings, outbound_allow="127.0.0.0/8"))
@@ -201,13 +201,13 @@ async def _told(world: MatrixWorld, settings: Settings, receiver: Receiver) -> N
 @pytest.fixture(scope="module")
 async def day(world: MatrixWorld, settings: Settings, receiver: Receiver, overheard: Overheard) -> MatrixWorld:
     """A partner's whole day."""
-    await _told(world, settings, receiver)
+    await _reported(world, settings, receiver)
     await world.sandboxes()
     described = operations(create_app(Settings(mode="test", secret_key="x" * 32), "").openapi_schema.to_schema())
     ours = [row for row in ROWS if row.who in {"partner", "sandbox", "applicant", "client", "registration", "anyone"}]
     for row in ours:
         await _one_row(world, row, Asker(world, row, described[row.operation]))
-    await _told(world, settings, receiver)
+    await _reported(world, settings, receiver)
     return world
 
 
@@ -267,14 +267,14 @@ async def test_a_fault_of_ours_is_logged_without_the_row_that_it_was_about(
     day: MatrixWorld, overheard: Overheard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PostgreSQL tells with a refused row all that stands in it; a traceback would carry that into the log."""
-    told = []
+    reported = []
 
     async def fails(*_: Any) -> None:
         try:
             async with unit_of_work() as work:
                 await work.execute("UPDATE member SET status = 'nonsense' WHERE id = $1", UUID(day.ids["member_id"]))
         except asyncpg.PostgresError as error:
-            told.append(str(error))
+            reported.append(str(error))
             raise
 
     monkeypatch.setattr(webhooks_api, "see_endpoint", fails)
@@ -282,7 +282,7 @@ async def test_a_fault_of_ours_is_logged_without_the_row_that_it_was_about(
     path = f"/v1/partner/webhook-endpoints/{day.ids['endpoint']}"
     answer = await day.api.get(path, headers=day.who["partner"])
     assert (answer.status_code, answer.json()["code"]) == (500, "internal")
-    assert seen(day, told[0], ids=False), "the database does tell"
+    assert seen(day, reported[0], ids=False), "the database does tell"
     lines = "\n".join(overheard.log[before:])
     assert "CheckViolationError" in lines
     assert seen(day, lines, ids=False) == []

@@ -40,7 +40,7 @@ async def _memo() -> dict[str, Any]:
 
 
 async def test_the_chain_is_followed_from_where_it_was_left(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A look takes some entries, goes on until the last one, and next time begins there; once a day with the first."""
+    """A look takes some entries, continues to the last one, and next time begins there; once a day with the first."""
     monkeypatch.setattr(audit, "_STRIDE", 4)
     chain = AuditChain()
     await _deeds(10)
@@ -95,8 +95,8 @@ async def test_sold_is_counted_once_whatever_the_consumer_has_taken(
     desk = world.desk()
 
     async def redeem(count: int) -> None:
-        wishes = [world.request(members[n % 5], offers[n % 2], 1 + n % 3) for n in range(count)]
-        outcomes = await asyncio.gather(*(desk.submit(wish) for wish in wishes))
+        wanted_ones = [world.request(members[n % 5], offers[n % 2], 1 + n % 3) for n in range(count)]
+        outcomes = await asyncio.gather(*(desk.submit(wanted) for wanted in wanted_ones))
         assert all(isinstance(outcome, Outcome) and outcome.status == 201 for outcome in outcomes)
 
     await redeem(20)

@@ -76,9 +76,9 @@ async def test_each_is_answered_as_it_stands(vouchers: tuple[World, list[str]]) 
 
 async def test_the_same_key_is_the_same_answer_and_a_look_changes_nothing(vouchers: tuple[World, list[str]]) -> None:
     world, (code, *_) = vouchers
-    look = Verify(world.partner_id, VoucherVerifyInput(code=code), "en")
+    inspect = Verify(world.partner_id, VoucherVerifyInput(code=code), "en")
     twice = use(world, code)
-    before, first, again, after = await take(world, look, twice, twice, look)
+    before, first, again, after = await take(world, inspect, twice, twice, inspect)
     assert words([before, first, again, after]) == ["issued", "used", "used", "used"]
     assert (again.replayed, again.body) == (True, first.body)
     (later,) = await take(world, twice)

@@ -55,15 +55,15 @@ async def voucher(api: Api, offer: Any) -> str:
     }  # fmt: skip
     system = await bearer(api, oem["client_id"], oem["client_secret"])
     good(await api.post("/v1/points/earnings", json={"earnings": [earning]}, headers=system))
-    wish = {"offer_id": offer["id"], "quantity": 1}
+    wanted = {"offer_id": offer["id"], "quantity": 1}
     return str(
-        good(await api.post("/v1/redemptions", json=wish, headers=headers | fresh_key()), 201)["voucher"]["code"]
+        good(await api.post("/v1/redemptions", json=wanted, headers=headers | fresh_key()), 201)["voucher"]["code"]
     )
 
 
-async def take(api: Api, headers: dict[str, str], deed: str, code: str, location: str | None) -> httpx.Response:
-    body = {"code": code, "location_id": location} | ({"reference": "R"} if deed == "use" else {})
-    return await api.post(f"/v1/partner/vouchers/{deed}", json=body, headers=headers | fresh_key())
+async def take(api: Api, headers: dict[str, str], action: str, code: str, location: str | None) -> httpx.Response:
+    body = {"code": code, "location_id": location} | ({"reference": "R"} if action == "use" else {})
+    return await api.post(f"/v1/partner/vouchers/{action}", json=body, headers=headers | fresh_key())
 
 
 async def test_a_till_takes_vouchers_where_it_stands(api: Api) -> None:
@@ -71,9 +71,9 @@ async def test_a_till_takes_vouchers_where_it_stands(api: Api) -> None:
     issued = good(await till(api, partner, "SH-1"), 201)
     headers = await bearer(api, issued["client_id"], issued["client_secret"])
     code = await voucher(api, offer)
-    for deed in ("verify", "use"):
+    for action in ("verify", "use"):
         for place in ("SH-2", None):
-            refused = await take(api, headers, deed, code, place)
+            refused = await take(api, headers, action, code, place)
             assert (refused.status_code, refused.json()["code"]) == (403, "not_your_location")
             assert refused.json()["allowed"] == ["SH-1"]
     assert good(await take(api, headers, "verify", code, "SH-1"))["status"] == "issued"

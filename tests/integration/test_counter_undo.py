@@ -45,8 +45,8 @@ class Till:
         return self
 
     async def voucher(self, *, used: bool = True) -> str:
-        wish = {"offer_id": self.offer, "quantity": 1}
-        answer = await self.api.post("/v1/redemptions", json=wish, headers=self.member | fresh_key())
+        wanted = {"offer_id": self.offer, "quantity": 1}
+        answer = await self.api.post("/v1/redemptions", json=wanted, headers=self.member | fresh_key())
         code: str = good(answer, 201)["voucher"]["code"]
         if used:
             good(await self.partner.use(code))

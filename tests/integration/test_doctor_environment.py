@@ -105,7 +105,7 @@ async def test_one_id(settings: Settings) -> None:
 
         return httpx.MockTransport(answer)
 
-    for says, keys, why in (
+    for says, keys, reason in (
         ("https://id.example/", {"keys": []}, "it calls itself 'https://id.example/'"),
         (issuer, None, "503"),
         (issuer, {"keys": []}, "the key set cannot be read"),
@@ -114,4 +114,4 @@ async def test_one_id(settings: Settings) -> None:
         found = await doctor_checks.one_id(real, answering(says, keys))
         assert not found.good, keys
         assert found.remedy.startswith("MARKETPLACE_ONEID_ISSUER: ")
-        assert why in found.remedy
+        assert reason in found.remedy

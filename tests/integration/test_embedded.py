@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL survives what the wheel alone trips over, and is stopped by whoever owns it."""
+"""The embedded PostgreSQL survives what the wheel alone trips over, and is stopped by its owner."""
 
 import os
 import signal
@@ -46,7 +46,7 @@ async def test_killed_joined_copied_and_owned(folder: Path) -> None:
     second.stop()
     assert first.is_running()
 
-    # Owned: whoever has the folder to itself stops what a killed program left running.
+    # Owned: the process that has the folder to itself stops what a killed program left running.
     heir = EmbeddedServer(folder)
     heir.start(own=True)
     heir.stop()

@@ -228,9 +228,9 @@ async def test_a_grant_is_in_the_book_once_however_often_it_is_told(dsn: str, se
         good(await club.grant(500), 201)
         await catch_up(Books(settings.calendar))
         rows = await DB.fetch("SELECT payload FROM event WHERE type = 'points.granted'")
-        told = msgspec.convert(rows[0]["payload"], PointsGranted)
+        reported = msgspec.convert(rows[0]["payload"], PointsGranted)
         async with unit_of_work() as work:
-            assert await post(work, postings_for(told), settings.calendar) == 0
+            assert await post(work, postings_for(reported), settings.calendar) == 0
         assert await DB.fetchval("SELECT sum(amount_minor) FROM money_posting") == 400
 
 

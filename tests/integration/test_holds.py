@@ -36,8 +36,8 @@ class BatchExecutor:
         return self
 
     async def place(self, status: int = 201, **body: Any) -> Any:
-        wish = {"member_id": self.member, "offer_id": self.offer, "reference": "cart-1", "quantity": 3} | body
-        return good(await self.api.post("/v1/points/holds", json=wish, headers=self.oem | fresh_key()), status)
+        wanted = {"member_id": self.member, "offer_id": self.offer, "reference": "cart-1", "quantity": 3} | body
+        return good(await self.api.post("/v1/points/holds", json=wanted, headers=self.oem | fresh_key()), status)
 
     async def end(self, hold: Any, how: str, status: int = 200, **body: Any) -> Any:
         answer = await self.api.post(f"/v1/points/holds/{hold['id']}/{how}", json=body, headers=self.oem | fresh_key())

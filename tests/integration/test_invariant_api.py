@@ -41,9 +41,10 @@ async def test_what_was_found_is_told(settings: Settings, dsn: str) -> None:
         gauges = _gauges((await api.get("/metrics")).text)
         assert set(gauges["marketplace_invariant_holds"].values()) == {1.0}
         assert gauges["marketplace_invariant_rows"] == {one["name"]: one["rows"] for one in checked["invariants"]}
-        told = gauges["marketplace_invariant_last_true_timestamp_seconds"]
+        reported = gauges["marketplace_invariant_last_true_timestamp_seconds"]
         assert all(
-            told[one["name"]] == datetime.fromisoformat(one["last_true"]).timestamp() for one in checked["invariants"]
+            reported[one["name"]] == datetime.fromisoformat(one["last_true"]).timestamp()
+            for one in checked["invariants"]
         )
 
 

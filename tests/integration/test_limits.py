@@ -177,15 +177,15 @@ async def test_an_address_that_sends_bad_tokens_is_looked_at_no_more(
         assert (await api.get(path, headers=known)).status_code == 200
         looked, decode = [], jwt.decode  # noqa: TID251 - what is counted is the library's own work
 
-        def look(*arguments: Any, **named: Any) -> Any:
+        def inspect(*arguments: Any, **named: Any) -> Any:
             looked.append(arguments)
             return decode(*arguments, **named)
 
-        monkeypatch.setattr(jwt, "decode", look)
+        monkeypatch.setattr(jwt, "decode", inspect)
         answers = [await api.get(path, headers=forged) for _ in range(35)]
         assert [one.status_code for one in answers] == [401] * 30 + [429] * 5
         assert len(looked) == 30
-        # One that was good before goes on; one that was not seen yet waits until the minute is over.
+        # One that was good before continues; one that was not seen yet waits until the minute is over.
         assert (await api.get(path, headers=known)).status_code == 200
         assert (await api.get(path, headers=other)).status_code == 429
         # What else the address does is counted apart.

@@ -32,7 +32,7 @@ def test_a_python_without_venv_is_told_what_to_install(tmp_path: Path) -> None:
     assert done.returncode != 0
     (line,) = said(done)
     assert "apt install python3-venv" in line
-    assert not (tmp_path / "new").exists(), "nothing half made"
+    assert not (tmp_path / "new").exists(), "nothing incomplete"
 
 
 def test_packages_that_cannot_be_fetched_are_said_in_one_line(tmp_path: Path) -> None:

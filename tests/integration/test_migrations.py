@@ -150,10 +150,10 @@ async def test_a_migration_may_take_as_long_as_a_big_table_needs(
     """But it does not wait for locks while members wait behind it."""
     seen = []
 
-    async def look() -> None:
+    async def inspect() -> None:
         seen.extend([await DB.fetchval(f"SHOW {name}") for name in ("statement_timeout", "lock_timeout")])
 
-    monkeypatch.setattr(migrations, "_run_piccolo", look)
+    monkeypatch.setattr(migrations, "_run_piccolo", inspect)
     with pytest.raises(asyncpg.UndefinedTableError):  # there is nothing to grant rights to
         await migrate(empty, settings.database_role, table_rights(settings))
     assert seen == ["0", "2s"]

@@ -21,7 +21,7 @@ _MOST = 42
 """Files that one redemption enters: what a newcomer has to open at most to follow it."""
 
 
-def told(text: str) -> list[str]:
+def reported(text: str) -> list[str]:
     """Return the files that the steps name by their whole path, in the order in which they first do."""
     section = text.partition("## One redemption through the house")[2].partition("\n## ")[0]
     steps = re.findall(r"^(\d+)\. (.*?)(?=^\d+\. |\Z)", section, re.MULTILINE | re.DOTALL)
@@ -58,7 +58,7 @@ async def entered(api: Api, settings: Settings) -> tuple[list[str], list[str]]:
 async def test_architecture_tells_the_way(api: Api, settings: Settings) -> None:
     redeeming, booking = await entered(api, settings)
     way = [*redeeming, *(file for file in booking if file not in redeeming)]
-    named = told((ROOT / "ARCHITECTURE.md").read_text())
+    named = reported((ROOT / "ARCHITECTURE.md").read_text())
     print(len(redeeming), *way, sep="\n")  # noqa: T201 - pytest shows it with a failure
     assert len(named) > 15
     assert [path for path in named if not (ROOT / path).is_file()] == []
@@ -80,5 +80,5 @@ def test_only_whole_paths_of_these_steps_count() -> None:
 
 1. `partners/other.py`
 """
-    assert told(text) == ["benefits/b.py", "partners/a.py"]
+    assert reported(text) == ["benefits/b.py", "partners/a.py"]
     assert Path(ROOT / "benefits").is_dir()

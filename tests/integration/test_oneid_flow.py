@@ -206,9 +206,9 @@ async def test_a_wrong_request_goes_back_to_the_client(browser: Browser, change:
     assert answer.headers["location"].startswith("http://127.0.0.1:1/auth/callback?")
     assert _query(answer)["error"] == error
     assert _query(answer)["state"] == parameters["state"]
-    told = await browser.get(answer.headers["location"])
-    assert told.status_code == 400
-    assert "重新登录" in told.text
+    reported = await browser.get(answer.headers["location"])
+    assert reported.status_code == 400
+    assert "重新登录" in reported.text
 
 
 async def test_the_token_endpoint_wants_client_verifier_and_address(browser: Browser, folder: Path) -> None:
@@ -246,8 +246,8 @@ async def test_the_token_endpoint_wants_client_verifier_and_address(browser: Bro
     claims = jwt.decode(token["id_token"], OneId(settings, PEOPLE).key).claims
     assert claims["aud"] == "marketplace"
     assert claims["name"] == "林晓"
-    told = await browser.get("/oneid/userinfo", headers={"Authorization": f"Bearer {token['access_token']}"})
-    assert told.json()["sub"] == "member-subject-lin"
+    reported = await browser.get("/oneid/userinfo", headers={"Authorization": f"Bearer {token['access_token']}"})
+    assert reported.json()["sub"] == "member-subject-lin"
     assert (await browser.get("/oneid/userinfo")).status_code == 401
 
 

@@ -153,8 +153,8 @@ def local(names: Names | None = None, **more: Any) -> Outbound:
 
 async def test_name_host_and_sni_are_kept_and_the_certificate_is_checked(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
-    context, told, heads = authority.server("hook.partner.example"), [], []
-    context.sni_callback = lambda _socket, name, _context: told.append(name)
+    context, reported, heads = authority.server("hook.partner.example"), [], []
+    context.sni_callback = lambda _socket, name, _context: reported.append(name)
     async with server(answering(OK, heads), context) as port:
         guard = local(trust=authority.trust)
         answer = await guard.send(
@@ -162,7 +162,7 @@ async def test_name_host_and_sni_are_kept_and_the_certificate_is_checked(tmp_pat
             want=["X-Seen", "X-Not"],
         )  # fmt: skip
         assert (answer.status, answer.body, answer.whole, answer.headers) == (200, b"ok", True, {"x-seen": "yes"})
-        assert told == ["hook.partner.example"]
+        assert reported == ["hook.partner.example"]
         lines = heads[0].decode().lower().split("\r\n")
         assert lines[0] == "post /in?a=1 http/1.1"
         assert [line for line in lines if line.startswith("host:")] == [f"host: hook.partner.example:{port}"]
@@ -186,7 +186,7 @@ async def test_a_resolver_that_changes_its_mind_is_asked_once(tmp_path: Path, mo
         guard = Pretended(ports=[port], resolver=names, trust=authority.trust)
         assert (await guard.send("GET", f"https://hook.example:{port}/")).status == 200
         assert names.asked == ["hook.example"]
-        assert await refused(guard, f"https://hook.example:{port}/") == Reason.NOT_PUBLIC, "vetted anew each time"
+        assert await refused(guard, f"https://hook.example:{port}/") == Reason.NOT_PUBLIC, "vetted each time"
         assert len(seen) == 1
 
 
@@ -315,19 +315,19 @@ async def test_a_slow_name_counts_too() -> None:
 
 
 async def test_names_that_never_answer_hold_up_their_own_partner_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thread stays in the system's resolver after whoever asked has given up: one who gave many such names has two."""
+    """A thread stays in the system's resolver after the caller has given up: one who gave many such names has two."""
     stuck: list[str] = []
     over = threading.Event()
     system = socket.getaddrinfo
 
-    def look(name: str, *rest: Any, **more: Any) -> Any:
+    def inspect(name: str, *rest: Any, **more: Any) -> Any:
         if name.startswith("tarpit"):
             stuck.append(name)
             over.wait(20)
             raise OSError("no answer")
         return system("127.0.0.1" if name == "hook.example" else name, *rest, **more)
 
-    monkeypatch.setattr(socket, "getaddrinfo", look)
+    monkeypatch.setattr(socket, "getaddrinfo", inspect)
     guard = Outbound(allowed=LOOPBACK, seconds=0.5)
     try:
         by_site = (guard.send("GET", f"http://tarpit{number}.evil.example/") for number in range(12))
@@ -377,7 +377,7 @@ async def test_an_allowed_address_does_not_carry_another_in() -> None:
 
 
 def test_the_refusal_names_the_setting_but_in_production(settings: Settings) -> None:
-    """Whoever tried the webhook chapter on a laptop was told that the address must be public, and not what to do."""
+    """A developer who tried the webhook chapter on a laptop learned that the address must be public, but not what to do."""
     strict = Outbound.of(msgspec.structs.replace(settings, outbound_allow=""))
     for url, setting in (
         ("http://127.0.0.1:8080/hook", "MARKETPLACE_OUTBOUND_ALLOW"),

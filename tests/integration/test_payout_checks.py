@@ -13,7 +13,7 @@ from marketplace.settings import Settings
 from tests.support import today
 from tests.support.app import Api, running_app
 from tests.support.finance import NOVEMBER_10, approve, check_now, closed, pay
-from tests.support.settlement import Sale, tell_books
+from tests.support.settlement import Sale, record_and_post
 from tests.support.today import sql_now
 
 
@@ -29,7 +29,7 @@ async def api(settings: Settings, dsn: str) -> AsyncIterator[Api]:
 @pytest.fixture
 async def statement(api: Api, settings: Settings) -> dict[str, Any]:
     """An approved statement; the running checks have found everything true."""
-    await tell_books(settings, [Sale().used()])
+    await record_and_post(settings, [Sale().used()])
     (statement,) = await closed(api)
     assert (await approve(api, statement["id"])).status_code == 200
     return statement

@@ -77,14 +77,14 @@ async def test_chosen_once_looked_at_taken_and_undone(shop: Shop) -> None:
 
 async def test_what_is_refused_is_said(shop: Shop) -> None:
     await shop.stand("SH-1")
-    for code, why in (
+    for code, reason in (
         ("", "请输入券码"),
         ("x" * 41, "请输入券码"),
         ("0000-0000-0000", "没有该兑换券"),
         ("\x00", "请输入"),
     ):
         page = await shop.verify(code)
-        assert (page.status_code, why in page.text) == (400, True), page.text
+        assert (page.status_code, reason in page.text) == (400, True), page.text
     code = await shop.voucher()
     looked = await shop.verify(code)
     missing = await shop.use(looked, reference="")
@@ -193,7 +193,7 @@ async def test_the_use_case_is_asked_whatever_the_page_thinks(shop: Shop, monkey
         asked.append(location_id)
         real(self, "SH-1")
 
-    monkeypatch.setattr(PartnerCaller, "need_location", elsewhere)
+    monkeypatch.setattr(PartnerCaller, "require_location", elsewhere)
     for answer in (await shop.verify(code), await shop.use(looked, reference="R")):
         assert answer.status_code in {400, 403}
     assert set(asked) == {"SH-2"}
@@ -253,11 +253,11 @@ async def test_a_form_from_elsewhere_does_nothing(shop: Shop) -> None:
     code = await shop.voucher()
     looked = await shop.verify(code)
     fields = {name: hidden(looked.text, name) for name in ("code", "use_token", "idempotency_key")}
-    for deed in ("verify", "use", "undo", "place"):
+    for action in ("verify", "use", "undo", "place"):
         for token in ({}, {"csrf_token": ""}, {"csrf_token": "x" * 43}):
             data = fields | {"reference": "R", "reason": "R", "location_id": "SH-2"} | token
-            answer = await shop.browser.post(f"/partner/counter/{deed}", data=data)
-            assert (answer.status_code, "页面已过期" in answer.text) == (403, True), deed
+            answer = await shop.browser.post(f"/partner/counter/{action}", data=data)
+            assert (answer.status_code, "页面已过期" in answer.text) == (403, True), action
     assert (await state(code))[0] == "issued"
     assert "店 SH-1" in (await shop.browser.get("/partner/counter")).text
 

@@ -22,7 +22,7 @@ from tests.support.app import Api, fresh_key, running_app
 from tests.support.finance import NOVEMBER_10, approve, closed, pay
 from tests.support.partners import APPLICATION, CONTRACT, active_partner
 from tests.support.portal import Portal, link_in, post_office
-from tests.support.settlement import OCTOBER, Sale, tell
+from tests.support.settlement import OCTOBER, Sale, record
 
 AT = "/partner/statements"
 
@@ -63,7 +63,7 @@ async def owner(api: Api, here: Settings, clock: Clock) -> AsyncIterator[Portal]
 async def settled(api: Api, partner_id: UUID) -> dict[str, Any]:
     """Let something happen in October, close it, and return the partner's statement."""
     undone = Sale(partner_id, basis="on_issue", amount_minor=5_000)
-    await tell(
+    await record(
         Sale(partner_id, amount_minor=1_234_500).used(reference="房 301"), undone.issued(),
         undone.cancelled(OCTOBER + timedelta(minutes=1)),
     )  # fmt: skip
@@ -142,7 +142,7 @@ async def test_a_statement_of_zero_has_nothing_to_pay(api: Api, owner: Portal) -
 
 async def test_many_lines_come_by_pages(api: Api, owner: Portal) -> None:
     partner_id = await DB.fetchval("SELECT id FROM partner")
-    await tell(*[Sale(partner_id).used(OCTOBER + timedelta(minutes=n), reference=f"N{n:03}") for n in range(60)])
+    await record(*[Sale(partner_id).used(OCTOBER + timedelta(minutes=n), reference=f"N{n:03}") for n in range(60)])
     (statement,) = await closed(api)
     first = await owner.get(f"{AT}/{statement['id']}")
     assert ("N049" in first.text, "N050" in first.text) == (True, False)

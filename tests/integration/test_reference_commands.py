@@ -21,7 +21,7 @@ from partners.onboarding.schemas import ApplicationInput
 from partners.pairwise import first_key, member_reference
 from partners.webhooks.reference_keys import current_key
 from tests.support.partner_fixtures import application_json
-from tests.support.settlement import Sale, tell
+from tests.support.settlement import Sale, record
 
 PARTNER = uuid7()
 
@@ -43,7 +43,7 @@ def invoke(command: Any, *arguments: object) -> Result:
 
 async def _fill(folder: Path) -> UUID:
     async with open_database(settings_for(folder)):
-        await tell(Sale(PARTNER).used(datetime(2026, 10, 15, tzinfo=UTC)))
+        await record(Sale(PARTNER).used(datetime(2026, 10, 15, tzinfo=UTC)))
         return UUID(await DB.fetchval("SELECT payload ->> 'member_id' FROM event"))
 
 
@@ -81,12 +81,21 @@ async def _owner(folder: Path) -> UUID:
 
 def test_an_owner_whose_provider_is_gone_gets_a_link(folder: Path) -> None:
     partner_id = run(_owner(folder))
-    wish = ("--data", folder, "--partner", partner_id, "--email", " Wang@example.com ", "--reason", "provider is gone")
-    found = invoke(reset_owner_command, *wish)
+    wanted = (
+        "--data",
+        folder,
+        "--partner",
+        partner_id,
+        "--email",
+        " Wang@example.com ",
+        "--reason",
+        "provider is gone",
+    )
+    found = invoke(reset_owner_command, *wanted)
     assert found.exit_code == 0, found.output
     assert "/partner/join?token=" in found.output
-    again = invoke(reset_owner_command, *wish)
+    again = invoke(reset_owner_command, *wanted)
     assert again.exit_code != 0
     assert "/partner/join" not in again.output
-    refused = invoke(reset_owner_command, *wish[:5], "nobody@example.com", *wish[6:])
+    refused = invoke(reset_owner_command, *wanted[:5], "nobody@example.com", *wanted[6:])
     assert (refused.exit_code, "nobody with that address" in refused.output) == (1, True)

@@ -74,7 +74,7 @@ async def test_a_body_may_be_larger_than_a_head(port: int) -> None:
     "target", [b"http://other.example/fields", b"https://other.example/fields", b"HTTP://here.example:81/fields"]
 )
 async def test_an_address_with_another_host_than_the_host_field_is_refused(port: int, target: bytes) -> None:
-    """RFC 9112 §3.2.2: the address would count, and whoever stands in front of us may have gone by it."""
+    """RFC 9112 §3.2.2: the address would count, and a proxy in front of us may have used the Host field."""
     head = b"POST " + target + b" HTTP/1.1\r\n" + _FIELDS + b"Content-Length: 0\r\n\r\n"
     assert (await ask(port, head)).startswith(b"HTTP/1.1 400")
 

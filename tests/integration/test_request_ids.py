@@ -52,8 +52,8 @@ async def test_every_answer_has_the_id_of_its_line(
     if status >= 400:
         assert answer.json()["request_id"] == "asked-by-me-1"
     (line,) = [msgspec.json.decode(text) for text in capsys.readouterr().err.splitlines()]
-    told = {"event": "request", "level": "info", "method": method, "path": path, "status": status}
-    assert told.items() <= line.items()
+    reported = {"event": "request", "level": "info", "method": method, "path": path, "status": status}
+    assert reported.items() <= line.items()
     assert line["request_id"] == "asked-by-me-1"
 
 

@@ -272,11 +272,11 @@ async def test_locks_of_others_do_not_hold_up_a_look(database: str, settings: Se
             assert await asyncio.create_task(_outside(check))
 
 
-async def _outside(deed: Callable[[], Any]) -> Any:
+async def _outside(action: Callable[[], Any]) -> Any:
     """Run in a task that does not know of the unit of work that is open."""
     import contextvars
 
-    return await asyncio.create_task(deed(), context=contextvars.Context())
+    return await asyncio.create_task(action(), context=contextvars.Context())
 
 
 async def test_a_check_that_would_lock_or_write_is_refused(database: str) -> None:
@@ -360,7 +360,7 @@ async def test_a_late_finding_does_not_cover_a_newer_one(database: str) -> None:
 async def test_the_checker_survives_a_database_that_goes_away(
     database: str, settings: Settings, quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its connections are cut again and again, in the middle of a look too: it goes on, and nothing stays stuck."""
+    """Its connections are cut again and again, in the middle of a check too: it continues, and nothing stays stuck."""
     monkeypatch.setattr(checker, "MOST_ROWS", 40)
     monkeypatch.setattr(checker, "_LEASE_S", 1)
     monkeypatch.setattr(checker, "_CLAIM_DUE", checker._CLAIM_DUE.replace("'75 s'", "'0.5 s'"))

@@ -63,8 +63,8 @@ async def test_everything_happens_there_and_nothing_here(api: Api, dsn: str) -> 
     assert balance == 100_000 - 100
     verified = await engineer.post("/v1/partner/vouchers/verify", {"code": code, "location_id": "SANDBOX-1"})
     assert verified["status"] == "issued"
-    wish = {"code": code, "location_id": "SANDBOX-1", "reference": "R-1"}
-    assert (await engineer.post("/v1/partner/vouchers/use", wish))["status"] == "used"
+    wanted = {"code": code, "location_id": "SANDBOX-1", "reference": "R-1"}
+    assert (await engineer.post("/v1/partner/vouchers/use", wanted))["status"] == "used"
     moved = await engineer.post("/v1/partner/sandbox/clock", {"days": 40})
     assert moved["ahead_seconds"] == 40 * 86400
     (statement,) = [one for one in (await engineer.get("/v1/partner/statements"))["data"] if one["lines"]]
@@ -114,8 +114,8 @@ async def test_magic_offers_always_end_as_they_say(api: Api, monkeypatch: pytest
     assert set(offers) == {"sold_out", "insufficient_points", "slow_fulfilment", "fulfilment_failed"}
     member = await engineer.member()
     for answers in ("sold_out", "insufficient_points", "fulfilment_failed"):
-        wish = {"offer_id": offers[answers], "quantity": 1}
-        answer = await api.post("/v1/redemptions", json=wish, headers=member | fresh_key())
+        wanted = {"offer_id": offers[answers], "quantity": 1}
+        answer = await api.post("/v1/redemptions", json=wanted, headers=member | fresh_key())
         assert (answer.status_code, answer.json()["code"]) == (409, answers), answer.text
     assert (await api.get("/v1/me", headers=member)).json()["points"]["balance"] == 100_000
     slow = await engineer.post("/v1/redemptions", {"offer_id": offers["slow_fulfilment"], "quantity": 1}, member)
@@ -179,8 +179,8 @@ async def test_a_desk_that_forgot_where_it_is_would_be_noticed(api: Api, monkeyp
     offer_id = await engineer.offer()
     member = await engineer.member()
     monkeypatch.setattr(executor, "fresh_context", Context)
-    wish = {"offer_id": offer_id, "quantity": 1}
-    answer = await api.post("/v1/redemptions", json=wish, headers=member | fresh_key())
+    wanted = {"offer_id": offer_id, "quantity": 1}
+    answer = await api.post("/v1/redemptions", json=wanted, headers=member | fresh_key())
     assert answer.status_code != 201
 
 
@@ -207,8 +207,8 @@ async def test_one_that_owes_messages_stays_open_for_them(
         client = await partner_client(api, await active_partner(api), scopes=scopes, livemode=False)
         engineer = InSandbox(api, bearer(await token(api, client)))
         receiver.answers = [(503, {"retry-after": "1200"}, b""), (503, {"retry-after": "7200"}, b""), (204, {}, b"")]
-        wish = {"url": receiver.url, "event_types": ["webhook.endpoint_disabled"]}
-        at = f"/v1/partner/webhook-endpoints/{(await engineer.post('/v1/partner/webhook-endpoints', wish))['id']}"
+        wanted = {"url": receiver.url, "event_types": ["webhook.endpoint_disabled"]}
+        at = f"/v1/partner/webhook-endpoints/{(await engineer.post('/v1/partner/webhook-endpoints', wanted))['id']}"
         made = await engineer.post(f"{at}/simulate", {"event_type": "voucher.used"})
 
         async def tried(times: int) -> None:
@@ -340,8 +340,8 @@ async def test_webhooks_keep_the_receivers_time_where_the_sandboxs_is_ahead(
             while "partner.location_added" not in (await api.get("/v1/partner/events", headers=engineer.headers)).text:
                 await asyncio.sleep(0.05)
         receiver.answers = [(500, {"retry-after": "3600"}, b""), (204, {}, b"")]
-        wish = {"url": receiver.url, "event_types": ["partner.location_added"]}
-        endpoint = await engineer.post("/v1/partner/webhook-endpoints", wish)
+        wanted = {"url": receiver.url, "event_types": ["partner.location_added"]}
+        endpoint = await engineer.post("/v1/partner/webhook-endpoints", wanted)
         there = f"/v1/partner/webhook-endpoints/{endpoint['id']}"
         for place in range(2):
             shop = {"id": f"SH-{place}", "name": {"zh-CN": "店", "en": "Shop"}, "city": "上海", "address": "路 1"}

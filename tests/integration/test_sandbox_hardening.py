@@ -347,8 +347,8 @@ async def test_a_sandbox_whose_connections_were_killed_comes_back(api: Api, post
         )
         assert killed
         for _ in range(100):
-            wish = {"offer_id": offer_id, "quantity": 1}
-            answer = await api.post("/v1/redemptions", json=wish, headers=member | fresh_key())
+            wanted = {"offer_id": offer_id, "quantity": 1}
+            answer = await api.post("/v1/redemptions", json=wanted, headers=member | fresh_key())
             if answer.status_code == 201:
                 break
             assert answer.status_code == 503, answer.text

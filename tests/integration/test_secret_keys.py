@@ -238,7 +238,7 @@ async def test_partners_notice_nothing_of_a_rotation(house: Settings, postgres: 
         reference, subject = first_key(house.keys), subject_reference(house.keys, "c", UUID(partner_id))
     rotating, alone = with_keys(house, NEXT, house.secret_key), with_keys(house, NEXT)
 
-    async def look(settings: Settings) -> dict[str, Any]:
+    async def inspect(settings: Settings) -> dict[str, Any]:
         await start(settings)
         async with running_app(settings, house.database_url) as api:
             again = await api.post(path, json=body, headers=api.staff("operations") | key)
@@ -251,7 +251,7 @@ async def test_partners_notice_nothing_of_a_rotation(house: Settings, postgres: 
                 assert (await api.get("/v1/partner/events", params={"cursor": cursor}, headers=mine)).status_code == 200
             return (await (await sandboxed(api, partner_id)).get("/v1/partner/sandbox"))["members"]
 
-    members = await look(rotating)
+    members = await inspect(rotating)
     await rotate_everything(rotating)
     admin = await asyncpg.connect(postgres)
     (sandbox,) = await admin.fetch("SELECT datname FROM pg_database WHERE datname LIKE '%_sbx_%'")
@@ -259,6 +259,6 @@ async def test_partners_notice_nothing_of_a_rotation(house: Settings, postgres: 
     inside = await asyncpg.connect(with_database(postgres, sandbox["datname"]))
     assert alone.keys.decrypt(SIGNING_KEY, await inside.fetchval("SELECT private_sealed FROM oauth_signing_key"))
     await inside.close()
-    assert await look(alone) == members
+    assert await inspect(alone) == members
     with pytest.raises(SettingsError, match="is not the key"):
         await start(house)

@@ -164,9 +164,9 @@ def test_workers_are_numbered_and_a_successor_gets_the_number() -> None:
         workers = [spawn.Process(target=_tell_number, args=(numbers,)) for _ in range(3)]
         for worker in workers:
             worker.start()
-        told = dict(numbers.get(timeout=30) for _ in workers)
-        assert sorted(told.values()) == [0, 1, 2]
-        dead = next(worker for worker in workers if told[worker.pid] == 1)
+        reported = dict(numbers.get(timeout=30) for _ in workers)
+        assert sorted(reported.values()) == [0, 1, 2]
+        dead = next(worker for worker in workers if reported[worker.pid] == 1)
         dead.kill()
         dead.join()
         workers.append(spawn.Process(target=_tell_number, args=(numbers,)))

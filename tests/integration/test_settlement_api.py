@@ -20,7 +20,7 @@ from tests.support import today
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.finance import CLOSE, NOVEMBER_10, PAYOUTS, STATEMENTS, approve, close, closed, invariants_hold, pay
 from tests.support.partners import active_partner
-from tests.support.settlement import OCTOBER, Sale, tell, tell_books
+from tests.support.settlement import OCTOBER, Sale, record, record_and_post
 from tests.support.today import sql_now
 
 
@@ -37,7 +37,7 @@ async def test_the_whole_way_of_a_statement(api: Api, settings: Settings) -> Non
     partner = uuid7()
     undone = Sale(partner, basis="on_issue", amount_minor=5_000)
     # Published only: the close itself brings the consumer up to date.
-    await tell(
+    await record(
         Sale(partner, amount_minor=10_600).used(), undone.issued(), undone.cancelled(OCTOBER + timedelta(minutes=1)),
         Sale(partner, amount_minor=12_900).used(OCTOBER + timedelta(hours=1)), Sale(partner).expired(),
     )  # fmt: skip
@@ -71,8 +71,10 @@ async def test_the_whole_way_of_a_statement(api: Api, settings: Settings) -> Non
     audit = [row["action"] for row in await DB.fetch("SELECT action FROM audit_entry ORDER BY seq")]
     assert audit[-3:] == ["period.close", "statement.approve", "payout.record"]
     assert await first_break() is None
-    told = [row["type"] for row in await DB.fetch("SELECT type FROM event WHERE aggregate = 'statement' ORDER BY seq")]
-    assert told == ["statement.closed", "statement.approved", "statement.paid"]
+    reported = [
+        row["type"] for row in await DB.fetch("SELECT type FROM event WHERE aggregate = 'statement' ORDER BY seq")
+    ]
+    assert reported == ["statement.closed", "statement.approved", "statement.paid"]
 
 
 async def test_one_statement_for_each_partner_with_a_contract_or_lines(api: Api, settings: Settings) -> None:
@@ -81,7 +83,7 @@ async def test_one_statement_for_each_partner_with_a_contract_or_lines(api: Api,
     ended = await active_partner(api, _contract("2026-01-01", "2026-10-01"), registration_number="91310000MA1FL0002X")
     last_day = await active_partner(api, _contract("2026-10-31", None), registration_number="91310000MA1FL0003X")
     served_late = uuid7()
-    await tell_books(settings, [Sale(served_late, amount_minor=700).used(), Sale(UUID(contracted)).used()])
+    await record_and_post(settings, [Sale(served_late, amount_minor=700).used(), Sale(UUID(contracted)).used()])
     statements = await closed(api)
     found = {statement["partner_id"]: (statement["lines"], statement["total_minor"]) for statement in statements}
     assert found == {contracted: (1, 12_900), last_day: (0, 0), str(served_late): (1, 700)}
@@ -96,7 +98,7 @@ def _contract(starts_on: str, ends_on: str | None) -> dict[str, Any]:
 
 
 async def test_closing_again_changes_nothing(api: Api, settings: Settings) -> None:
-    await tell_books(settings, [Sale().used(), Sale().used()])
+    await record_and_post(settings, [Sale().used(), Sale().used()])
     key = fresh_key()
     first = await close(api, key=key)
     replay = await close(api, key=key)
@@ -109,7 +111,7 @@ async def test_closing_again_changes_nothing(api: Api, settings: Settings) -> No
 
 
 async def test_a_close_by_many_at_once_is_one_close(api: Api, settings: Settings) -> None:
-    await tell_books(settings, [Sale().used() for _ in range(20)])
+    await record_and_post(settings, [Sale().used() for _ in range(20)])
     answers = await asyncio.gather(*(close(api, subject=f"s{number}") for number in range(6)))
     assert {answer.status_code for answer in answers} == {200}, [answer.text for answer in answers]
     assert len({answer.content for answer in answers}) == 1
@@ -119,7 +121,7 @@ async def test_a_close_by_many_at_once_is_one_close(api: Api, settings: Settings
 async def test_months_are_closed_when_they_are_over_and_in_order(api: Api, settings: Settings) -> None:
     partner = uuid7()
     september = datetime(2026, 9, 30, 15, 59, tzinfo=UTC)  # 23:59 in Shanghai
-    await tell_books(settings, [Sale(partner, amount_minor=9).used(september), Sale(partner).used()])
+    await record_and_post(settings, [Sale(partner, amount_minor=9).used(september), Sale(partner).used()])
     refused = await close(api, "2026-11")
     assert (refused.status_code, refused.json()["code"]) == (409, "period_not_over")
     refused = await close(api)
@@ -167,7 +169,7 @@ async def test_keys_are_needed(api: Api) -> None:
 
 
 async def test_the_approver_is_never_the_closer(api: Api, settings: Settings, dsn: str) -> None:
-    await tell_books(settings, [Sale().used()])
+    await record_and_post(settings, [Sale().used()])
     [statement] = await closed(api)
     refused = await approve(api, statement["id"], subject="li")
     assert (refused.status_code, refused.json()["code"]) == (409, "same_person")
@@ -187,7 +189,7 @@ async def test_the_approver_is_never_the_closer(api: Api, settings: Settings, ds
 
 
 async def test_two_approvers_at_once_are_one_approval(api: Api, settings: Settings) -> None:
-    await tell_books(settings, [Sale().used()])
+    await record_and_post(settings, [Sale().used()])
     [statement] = await closed(api)
     answers = await asyncio.gather(*(approve(api, statement["id"], subject=f"a{n}") for n in range(5)))
     assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409, 409]
@@ -196,9 +198,9 @@ async def test_two_approvers_at_once_are_one_approval(api: Api, settings: Settin
 async def test_a_reversal_of_a_closed_month_is_a_negative_line_of_the_next(api: Api, settings: Settings) -> None:
     partner = uuid7()
     sale, other = Sale(partner, basis="on_issue", amount_minor=800), Sale(partner, amount_minor=1_000)
-    await tell_books(settings, [sale.issued(datetime(2026, 9, 15, tzinfo=UTC))])
+    await record_and_post(settings, [sale.issued(datetime(2026, 9, 15, tzinfo=UTC))])
     [september] = await closed(api, "2026-09")
-    await tell_books(settings, [sale.cancelled(), other.used()])
+    await record_and_post(settings, [sale.cancelled(), other.used()])
     [october] = await closed(api)
     assert (september["total_minor"], october["total_minor"]) == (800, 200)
     lines = (await api.get(f"{STATEMENTS}/{october['id']}/lines", headers=api.staff("finance"))).json()["data"]
@@ -211,7 +213,7 @@ async def test_a_reversal_of_a_closed_month_is_a_negative_line_of_the_next(api: 
 
 async def test_a_statement_is_reproducible(api: Api, settings: Settings) -> None:
     partner = uuid7()
-    await tell_books(settings, [Sale(partner, amount_minor=n + 1).used(reference=f"单据 |{n}") for n in range(30)])
+    await record_and_post(settings, [Sale(partner, amount_minor=n + 1).used(reference=f"单据 |{n}") for n in range(30)])
     [statement] = await closed(api)
     draft = await build(DB.fetch, StatementScope(partner, "CNY", OCTOBER.date().replace(day=1)))
     assert draft.content_hash == statement["content_hash"]
@@ -235,7 +237,7 @@ GETS = [STATEMENTS, f"{STATEMENTS}/{{id}}", f"{STATEMENTS}/{{id}}/lines", f"{STA
 async def test_roles(
     api: Api, settings: Settings, role: str, may_read: bool, may_close: bool, may_approve: bool, may_pay: bool
 ) -> None:
-    await tell_books(settings, [Sale().used()])
+    await record_and_post(settings, [Sale().used()])
     [statement] = await closed(api)
     headers = api.staff(role, subject="other")
     for path in GETS:
@@ -258,7 +260,7 @@ async def test_roles(
 async def test_lists_page_and_filter(api: Api, settings: Settings) -> None:
     partner = uuid7()
     september = datetime(2026, 9, 15, tzinfo=UTC)
-    await tell_books(
+    await record_and_post(
         settings, [Sale(partner).used(september), *(Sale().used() for _ in range(4)), Sale(partner).used()]
     )
     await closed(api, "2026-09")
@@ -295,7 +297,7 @@ async def test_lists_page_and_filter(api: Api, settings: Settings) -> None:
 async def test_lines_page_in_order(api: Api, settings: Settings) -> None:
     partner = uuid7()
     same_instant = [Sale(partner, amount_minor=n + 1).used() for n in range(7)]
-    await tell_books(settings, same_instant)
+    await record_and_post(settings, same_instant)
     [statement] = await closed(api)
     path, headers = f"{STATEMENTS}/{statement['id']}/lines", api.staff("finance")
     seen, cursor = [], None

@@ -18,7 +18,7 @@ from settlement.books.consumer import Books
 from settlement.books.domain import postings_for
 from settlement.books.post import lock_periods, post
 from settlement.statements import close
-from tests.support.settlement import OCTOBER, Sale, tell_books
+from tests.support.settlement import OCTOBER, Sale, record_and_post
 
 BOOKED_MONTH = Period("monthly", date(2026, 10, 1))
 NOVEMBER_21 = datetime(2026, 11, 21, tzinfo=UTC)
@@ -32,7 +32,7 @@ async def _book() -> list[tuple[str, int, date]]:
 async def test_events_become_postings_once(database: str, settings: Settings) -> None:
     used, cancelled = Sale(amount_minor=100), Sale(basis="on_issue", amount_minor=200)
     events = [used.issued(), used.used(), cancelled.issued(), cancelled.cancelled(), Sale(amount_minor=0).used()]
-    await tell_books(settings, events)
+    await record_and_post(settings, events)
     october = date(2026, 10, 1)
     expected = [
         ("benefit_on_issue", 200, october),
@@ -41,14 +41,14 @@ async def test_events_become_postings_once(database: str, settings: Settings) ->
     ]
     assert await _book() == expected
     # The same facts told again, as other events of the log, change nothing.
-    await tell_books(settings, [*events, *events])
+    await record_and_post(settings, [*events, *events])
     assert await _book() == expected
     assert await DB.fetchval("SELECT error FROM consumer_position WHERE consumer = 'settlement.books'") is None
 
 
 async def test_the_posting_keeps_what_the_statement_needs(database: str, settings: Settings) -> None:
     sale = Sale(quantity=2)
-    await tell_books(settings, [sale.used(reference="订单 7")])
+    await record_and_post(settings, [sale.used(reference="订单 7")])
     row = await DB.fetchrow("SELECT * FROM money_posting")
     assert row is not None
     assert (row["reference"], row["location_id"], row["quantity"], row["revision"]) == ("订单 7", "L-1", 2, 2)
@@ -63,15 +63,15 @@ async def test_the_posting_keeps_what_the_statement_needs(database: str, setting
 async def test_a_cancellation_without_its_issue_stops_the_consumer(database: str, settings: Settings) -> None:
     """A hole in the log must not pass silently: the batch is undone and comes again."""
     with pytest.raises(asyncpg.ForeignKeyViolationError):
-        await tell_books(settings, [Sale(amount_minor=5).used(), Sale(basis="on_issue").cancelled()])
+        await record_and_post(settings, [Sale(amount_minor=5).used(), Sale(basis="on_issue").cancelled()])
     assert await _book() == []
 
 
 async def test_the_application_cannot_change_the_book(database: str, settings: Settings) -> None:
-    await tell_books(settings, [Sale().used()])
-    for deed in ("UPDATE money_posting SET amount_minor = 1", "DELETE FROM money_posting", "TRUNCATE money_posting"):
+    await record_and_post(settings, [Sale().used()])
+    for action in ("UPDATE money_posting SET amount_minor = 1", "DELETE FROM money_posting", "TRUNCATE money_posting"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await DB.fetch(deed)
+            await DB.fetch(action)
     assert len(await _book()) == 1
 
 
@@ -95,7 +95,7 @@ IMPOSSIBLE = [
 
 
 async def test_the_database_refuses_postings_that_cannot_be(database: str, dsn: str, settings: Settings) -> None:
-    await tell_books(settings, [Sale().used()])
+    await record_and_post(settings, [Sale().used()])
     owner = await asyncpg.connect(dsn)
     try:
         for change in IMPOSSIBLE:
@@ -113,10 +113,10 @@ async def _close(settings: Settings) -> list[str]:
 async def test_what_arrives_late_goes_to_the_next_month(database: str, settings: Settings) -> None:
     partner = uuid7()
     kept, undone = Sale(partner, amount_minor=100), Sale(partner, basis="on_issue", amount_minor=300)
-    await tell_books(settings, [kept.used(), undone.issued()])
+    await record_and_post(settings, [kept.used(), undone.issued()])
     assert await _close(settings) == ["2026-10 400"]
     late = Sale(partner, amount_minor=50)
-    await tell_books(settings, [late.used(OCTOBER), undone.cancelled(OCTOBER + timedelta(days=1))])
+    await record_and_post(settings, [late.used(OCTOBER), undone.cancelled(OCTOBER + timedelta(days=1))])
     assert sorted((code, period) for code, _, period in await _book()) == [
         ("benefit_on_issue", date(2026, 10, 1)),
         ("benefit_on_issue_reversed", date(2026, 11, 1)),
@@ -129,7 +129,7 @@ async def test_what_arrives_late_goes_to_the_next_month(database: str, settings:
 async def test_posting_waits_for_a_close_and_goes_to_the_next_month(database: str, settings: Settings) -> None:
     """The close has the period's row alone: a posting that comes meanwhile sees the month closed."""
     partner = uuid7()
-    await tell_books(settings, [Sale(partner, amount_minor=100).used()])
+    await record_and_post(settings, [Sale(partner, amount_minor=100).used()])
     late = postings_for(Sale(partner, amount_minor=7).used())
 
     async def post_late() -> None:
@@ -148,7 +148,7 @@ async def test_posting_waits_for_a_close_and_goes_to_the_next_month(database: st
 
 async def test_closing_waits_for_a_posting_and_takes_it_in(database: str, settings: Settings) -> None:
     partner = uuid7()
-    await tell_books(settings, [Sale(partner, amount_minor=100).used()])
+    await record_and_post(settings, [Sale(partner, amount_minor=100).used()])
     async with unit_of_work() as work:
         await post(work, postings_for(Sale(partner, amount_minor=7).used()), settings.calendar)
         waiting = _elsewhere(lambda: _close(settings))
@@ -169,7 +169,7 @@ async def test_without_the_lock_that_race_is_lost(
         }
 
     partner = uuid7()
-    await tell_books(settings, [Sale(partner, amount_minor=100).used()])
+    await record_and_post(settings, [Sale(partner, amount_minor=100).used()])
     async with unit_of_work() as work:
         with monkeypatch.context() as patch:
             patch.setattr("settlement.books.post.lock_periods", read_only)
@@ -182,7 +182,7 @@ async def test_without_the_lock_that_race_is_lost(
 async def test_posting_and_closing_side_by_side_lose_nothing(database: str, settings: Settings) -> None:
     """Twenty posters and a closer at once: every posting is in the statement or in an open month, none in both or neither."""
     partners = [uuid7() for _ in range(4)]
-    await tell_books(settings, [Sale(partner, amount_minor=1_000).used() for partner in partners])
+    await record_and_post(settings, [Sale(partner, amount_minor=1_000).used() for partner in partners])
 
     async def poster(number: int) -> None:
         await asyncio.sleep(number % 5 * 0.004)

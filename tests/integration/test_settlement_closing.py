@@ -22,7 +22,7 @@ from settlement.statements import close
 from tests.support import today
 from tests.support.app import running_app
 from tests.support.finance import closed
-from tests.support.settlement import OCTOBER, Sale, tell
+from tests.support.settlement import OCTOBER, Sale, record
 
 BOOKED_MONTH = Period("monthly", date(2026, 10, 1))
 NOVEMBER_10 = datetime(2026, 11, 10, tzinfo=UTC)
@@ -61,7 +61,7 @@ WAYS = [_by_the_seed, _by_moving_the_clock, _by_run, _by_prepare]
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_late_event_is_in_the_statement(database: str, settings: Settings, way: Way) -> None:
     partner = uuid7()
-    await tell(Sale(partner, amount_minor=100).used(), Sale(partner, amount_minor=23).used(OCTOBER))
+    await record(Sale(partner, amount_minor=100).used(), Sale(partner, amount_minor=23).used(OCTOBER))
     await way(settings)
     assert [tuple(row) for row in await DB.fetch("SELECT period, total_minor FROM statement")] == [
         (date(2026, 10, 1), 123)
@@ -74,7 +74,7 @@ async def test_a_close_that_forgets_the_log_would_be_found_out(
 ) -> None:
     """The guard's test can fail: without the catch-up none of the ways has the late event in a statement."""
     monkeypatch.setattr(close, "catch_up", _forget)
-    await tell(Sale(amount_minor=100).used())
+    await record(Sale(amount_minor=100).used())
     await way(settings)
     assert await DB.fetchval("SELECT count(*) FROM statement") == 0
 
@@ -84,7 +84,7 @@ async def test_over_http(settings: Settings, dsn: str, monkeypatch: pytest.Monke
     async with running_app(settings, dsn, _at(NOVEMBER_10)) as api:
         if forgotten:
             monkeypatch.setattr(close, "catch_up", _forget)
-        await tell(Sale(amount_minor=100).used())
+        await record(Sale(amount_minor=100).used())
         assert [statement["total_minor"] for statement in await closed(api)] == ([] if forgotten else [100])
 
 
@@ -99,7 +99,7 @@ async def test_what_is_due_is_closed_in_every_cycle_from_the_first_that_is_open(
     september = OCTOBER - timedelta(days=30)
     weekly = Sale(amount_minor=7)
     weekly.terms = msgspec.structs.replace(weekly.terms, cycle="weekly")
-    await tell(Sale(amount_minor=5).used(september), Sale(amount_minor=6).used(OCTOBER), weekly.used(OCTOBER))
+    await record(Sale(amount_minor=5).used(september), Sale(amount_minor=6).used(OCTOBER), weekly.used(OCTOBER))
     books = Books(settings.calendar)
     made = await close.run_due(books, NOVEMBER_10 - timedelta(days=1), "admin:li", NOVEMBER_10)
     assert [(one.cycle, one.period, one.total_minor) for one in made] == [

@@ -21,7 +21,7 @@ from marketplace.platform.runtime.commands import DEMO_FILE, open_database, prog
 from marketplace.settings import SettingsError
 from settlement.commands import close, export
 from tests.support import today
-from tests.support.settlement import Sale, tell
+from tests.support.settlement import Sale, record
 
 pytestmark = pytest.mark.dates
 
@@ -56,7 +56,9 @@ async def _fill(folder: Path, month: Month) -> None:
     at = datetime(month.year, month.month, 15, tzinfo=UTC)
     async with open_database(settings_for(folder)):
         partner = uuid7()
-        await tell(*(Sale(partner, amount_minor=1_000 + n).used(at) for n in range(3)), Sale(amount_minor=50).used(at))
+        await record(
+            *(Sale(partner, amount_minor=1_000 + n).used(at) for n in range(3)), Sale(amount_minor=50).used(at)
+        )
 
 
 def invoke(command: Any, *arguments: object) -> Result:

@@ -16,7 +16,7 @@ from tests.support import today
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.finance import CLOSE, NOVEMBER_10, approve, check_now, closed, invariants_hold, pay
 from tests.support.partners import CONTRACT, active_partner
-from tests.support.settlement import OCTOBER, Sale, tell_books
+from tests.support.settlement import OCTOBER, Sale, record_and_post
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ async def test_ten_days_and_weeks_are_closed_by_themselves(api: Api, settings: S
     sales = [Sale(partner, cycle=cycle, amount_minor=amount) for cycle, amount in
              (("ten_day", 100), ("ten_day", 200), ("weekly", 300), ("monthly", 400))]  # fmt: skip
     days = (timedelta(), timedelta(days=8), timedelta(), timedelta())  # the 15th and the 23rd of October
-    await tell_books(settings, [sale.used(OCTOBER + day) for sale, day in zip(sales, days, strict=True)])
+    await record_and_post(settings, [sale.used(OCTOBER + day) for sale, day in zip(sales, days, strict=True)])
     early = await _close(api, cycle="ten_day", starts_on="2026-10-21")
     assert (early.json()["code"], early.json()["open_month"]) == ("earlier_period_open", "2026-10-11/2026-10-21")
     made = (await _close(api, cycle="ten_day", starts_on="2026-10-11")).json()["statements"]
@@ -52,7 +52,7 @@ async def test_ten_days_and_weeks_are_closed_by_themselves(api: Api, settings: S
         (200, "2026-10"), (300, "2026-10"), (400, "2026-10"),
     ]  # fmt: skip
     late = Sale(partner, cycle="ten_day", amount_minor=7)
-    await tell_books(settings, [late.used(OCTOBER)])
+    await record_and_post(settings, [late.used(OCTOBER)])
     assert await DB.fetchval("SELECT max(period)::text FROM money_posting WHERE amount_minor = 7") == "2026-11-01"
     await check_now(api)
     await approve(api, week["id"])
@@ -94,7 +94,7 @@ async def _two_months(api: Api, settings: Settings, **terms: Any) -> list[str]:
     """Approved statements of September and October, of 60.00 and 50.00."""
     partner = UUID(await active_partner(api, CONTRACT | terms))
     september, october = Sale(partner, amount_minor=6_000), Sale(partner, amount_minor=5_000)
-    await tell_books(settings, [september.used(OCTOBER - timedelta(days=30)), october.used()])
+    await record_and_post(settings, [september.used(OCTOBER - timedelta(days=30)), october.used()])
     found = []
     for month in ("2026-09", "2026-10"):
         (statement,) = await closed(api, month)

@@ -22,7 +22,7 @@ from settlement.exports.files import write_file
 from settlement.statements.statements import find
 from tests.support import today
 from tests.support.app import Api, fresh_key, running_app
-from tests.support.settlement import OCTOBER, Sale, tell_books
+from tests.support.settlement import OCTOBER, Sale, record_and_post
 
 PARTNER = uuid7()
 EVIL = ["=cmd|' /C calc'!A0", "+1", "-1", "@x", '"quoted, text"', "多行\n文本", "\t=1", "普通"]
@@ -43,7 +43,7 @@ async def _statement(api: Api, settings: Settings) -> dict[str, Any]:
         events.append(sale.used(OCTOBER + timedelta(seconds=number), EVIL[number % len(EVIL)]))
     undone = Sale(PARTNER, basis="on_issue", amount_minor=3_333)
     events += [undone.issued(OCTOBER), undone.cancelled(OCTOBER + timedelta(days=1))]
-    await tell_books(settings, events)
+    await record_and_post(settings, events)
     answer = await api.post(
         "/v1/finance/periods/close", json={"month": "2026-10"}, headers=api.staff("finance") | fresh_key()
     )

@@ -14,7 +14,7 @@ from tests.support import today
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.finance import CLOSE, NOVEMBER_10
 from tests.support.partners import CONTRACT, active_partner
-from tests.support.settlement import OCTOBER, Sale, tell_books
+from tests.support.settlement import OCTOBER, Sale, record_and_post
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ async def _close(api: Api, cycle: str, starts_on: str) -> Any:
     return await api.post(CLOSE, json=body, headers=api.staff("finance", subject="li") | fresh_key())
 
 
-def _said(start: str, end: str) -> str:
+def _period_fields(start: str, end: str) -> str:
     """Return a period as people read it: 2026年10月, or its first and its last day."""
     if not end:
         year, month = start.split("-")
@@ -45,7 +45,9 @@ async def _refused(api: Api, cycle: str, starts_on: str, first: str) -> None:
     assert (answer.status_code, answer.json()["code"]) == (409, "earlier_period_open"), answer.text
     assert answer.json()["open_month"] == first
     start, _, end = first.partition("/")
-    assert f"须先关闭较早的账期 {_said(start, end)}，" in answer.json()["title"], "people are told the last day"
+    assert f"须先关闭较早的账期 {_period_fields(start, end)}，" in answer.json()["title"], (
+        "people are told the last day"
+    )
 
 
 @pytest.mark.parametrize(
@@ -82,10 +84,10 @@ async def test_the_refusal_names_the_first_of_all_partners_and_lines_do_not_matt
 ) -> None:
     first = UUID(await active_partner(api, CONTRACT | {"cycle": "weekly"}))
     await active_partner(api, CONTRACT | {"cycle": "weekly"})
-    await tell_books(settings, [Sale(first, cycle="weekly").used(OCTOBER)])  # the 15th: the week of the 12th
+    await record_and_post(settings, [Sale(first, cycle="weekly").used(OCTOBER)])  # the 15th: the week of the 12th
     await _refused(api, "weekly", "2026-10-26", "2026-10-12/2026-10-19")
     assert len((await _close(api, "weekly", "2026-10-12")).json()["statements"]) == 2
-    await tell_books(settings, [Sale(first, cycle="weekly").used(OCTOBER.replace(day=28))])
+    await record_and_post(settings, [Sale(first, cycle="weekly").used(OCTOBER.replace(day=28))])
     await _refused(api, "weekly", "2026-10-26", "2026-10-19/2026-10-26")
     assert await DB.fetchval("SELECT count(*) FROM statement") == 2, "a refused close leaves nothing behind"
 

@@ -17,7 +17,7 @@ from tests.support import today
 from tests.support.app import Api, fresh_key, running_app
 from tests.support.finance import NOVEMBER_10, STATEMENTS, approve, check_now, closed, invariants_hold, pay
 from tests.support.partners import active_partner, bearer, partner_client, token
-from tests.support.settlement import Sale, tell_books
+from tests.support.settlement import Sale, record_and_post
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ BAD_PAYOUTS: list[dict[str, Any]] = [
 
 
 async def test_bad_payouts(api: Api, settings: Settings) -> None:
-    await tell_books(settings, [Sale().used()])
+    await record_and_post(settings, [Sale().used()])
     [statement] = await closed(api)
     await approve(api, statement["id"])
     for change in BAD_PAYOUTS:
@@ -48,7 +48,7 @@ async def test_bad_payouts(api: Api, settings: Settings) -> None:
 
 
 async def test_only_an_approved_statement_is_paid_and_once(api: Api, settings: Settings) -> None:
-    await tell_books(settings, [Sale().used()])
+    await record_and_post(settings, [Sale().used()])
     [statement] = await closed(api)
     assert (await pay(api, statement["id"])).json()["code"] == "wrong_state"
     await approve(api, statement["id"])
@@ -63,7 +63,7 @@ async def test_only_an_approved_statement_is_paid_and_once(api: Api, settings: S
 
 
 async def test_one_payout_for_many_copies_of_one_request(api: Api, settings: Settings) -> None:
-    await tell_books(settings, [Sale().used()])
+    await record_and_post(settings, [Sale().used()])
     [statement] = await closed(api)
     await approve(api, statement["id"])
     key = fresh_key()
@@ -76,9 +76,9 @@ async def test_one_payout_for_many_copies_of_one_request(api: Api, settings: Set
 async def test_nil_and_negative_statements_are_not_paid(api: Api, settings: Settings) -> None:
     partner = uuid7()
     sale = Sale(partner, basis="on_issue", amount_minor=800)
-    await tell_books(settings, [sale.issued(datetime(2026, 9, 15, tzinfo=UTC))])
+    await record_and_post(settings, [sale.issued(datetime(2026, 9, 15, tzinfo=UTC))])
     await closed(api, "2026-09")
-    await tell_books(settings, [sale.cancelled()])
+    await record_and_post(settings, [sale.cancelled()])
     await active_partner(api)
     statements = await closed(api)
     assert sorted(statement["total_minor"] for statement in statements) == [-800, 0]
@@ -91,9 +91,9 @@ async def test_nil_and_negative_statements_are_not_paid(api: Api, settings: Sett
 
 async def test_nothing_is_due_of_a_statement_below_zero(api: Api, settings: Settings) -> None:
     sale = Sale(UUID(await active_partner(api)), basis="on_issue", amount_minor=800)
-    await tell_books(settings, [sale.issued(datetime(2026, 9, 15, tzinfo=UTC))])
+    await record_and_post(settings, [sale.issued(datetime(2026, 9, 15, tzinfo=UTC))])
     await closed(api, "2026-09")
-    await tell_books(settings, [sale.cancelled()])
+    await record_and_post(settings, [sale.cancelled()])
     (statement,) = await closed(api)
     approved = (await approve(api, statement["id"])).json()
     assert (approved["total_minor"], approved["status"], approved["due_on"]) == (-800, "approved", None)
@@ -104,7 +104,7 @@ async def test_the_approval_of_a_statement_of_zero_settles_it(api: Api, settings
     partner = UUID(await active_partner(api))
     if with_lines:
         sale = Sale(partner, basis="on_issue", amount_minor=800)
-        await tell_books(settings, [sale.issued(), sale.cancelled()])
+        await record_and_post(settings, [sale.issued(), sale.cancelled()])
     (statement,) = await closed(api)
     assert (statement["total_minor"], statement["lines"] > 0) == (0, with_lines)
     approved = (await approve(api, statement["id"])).json()
@@ -114,8 +114,8 @@ async def test_the_approval_of_a_statement_of_zero_settles_it(api: Api, settings
     assert [one["id"] for one in found.json()["data"]] == [statement["id"]]
     again = await approve(api, statement["id"])
     assert (again.status_code, again.json()["code"]) == (409, "wrong_state")
-    told = await DB.fetch("SELECT type FROM event WHERE aggregate = 'statement' ORDER BY seq")
-    assert [row["type"] for row in told] == ["statement.closed", "statement.approved", "statement.settled"]
+    reported = await DB.fetch("SELECT type FROM event WHERE aggregate = 'statement' ORDER BY seq")
+    assert [row["type"] for row in reported] == ["statement.closed", "statement.approved", "statement.settled"]
     await invariants_hold(api)
 
 
@@ -131,7 +131,7 @@ async def test_a_changed_book_stops_approval_and_payout(
     api: Api, settings: Settings, dsn: str, change: str, breach: str
 ) -> None:
     partner = uuid7()
-    await tell_books(settings, [Sale(partner).used(), Sale(partner).used()])
+    await record_and_post(settings, [Sale(partner).used(), Sale(partner).used()])
     [statement] = await closed(api)
     await _as_owner(dsn, change)
     refused = await approve(api, statement["id"])
@@ -143,7 +143,7 @@ async def test_any_breach_in_the_book_stops_all_payouts_until_it_is_put_right(
     api: Api, settings: Settings, dsn: str
 ) -> None:
     sound, broken = Sale(), Sale()
-    await tell_books(settings, [sound.used(), broken.used()])
+    await record_and_post(settings, [sound.used(), broken.used()])
     statements = {statement["partner_id"]: statement for statement in await closed(api)}
     statement = statements[str(sound.partner_id)]
     await approve(api, statement["id"])
@@ -159,7 +159,7 @@ async def test_any_breach_in_the_book_stops_all_payouts_until_it_is_put_right(
     assert stopped.json()["since"] in stopped.json()["title"]
     assert await DB.fetchval("SELECT count(*) FROM payout") == 0
     # Redemptions go on, and the book with them; only money does not leave.
-    await tell_books(settings, [Sale().used()])
+    await record_and_post(settings, [Sale().used()])
     await _as_owner(dsn, f"UPDATE money_posting SET amount_minor = 12900 WHERE partner_id = '{broken.partner_id}'")
     await check_now(api)
     assert (await pay(api, statement["id"], key=key)).status_code == 201
@@ -176,7 +176,7 @@ async def _as_owner(dsn: str, change: str) -> None:
 async def test_a_partner_sees_its_own_and_nothing_else(api: Api, settings: Settings) -> None:
     own = await active_partner(api)
     headers = bearer(await token(api, await partner_client(api, own)))
-    await tell_books(settings, [Sale(UUID(own), amount_minor=4_200).used(), Sale(amount_minor=99).used()])
+    await record_and_post(settings, [Sale(UUID(own), amount_minor=4_200).used(), Sale(amount_minor=99).used()])
     statements = {statement["partner_id"]: statement for statement in await closed(api)}
     mine = statements.pop(own)
     [other] = statements.values()

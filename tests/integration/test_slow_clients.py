@@ -205,12 +205,12 @@ async def test_chunks_and_announced_bodies_may_not_drip_either(port: int, head: 
 @pytest.mark.parametrize("upgrade", [b"websocket", b"h2c"])
 async def test_who_asks_for_another_protocol_gets_this_one_and_no_second_request(port: int, upgrade: bytes) -> None:
     """To the parser, what follows is not HTTP: a body would be lost without a word, or be taken for a request."""
-    wish = b"Host: x\r\nConnection: Upgrade\r\nUpgrade: " + upgrade + b"\r\n"
+    wanted = b"Host: x\r\nConnection: Upgrade\r\nUpgrade: " + upgrade + b"\r\n"
     inner = b"GET /late HTTP/1.1\r\nHost: x\r\n\r\n"
     for head, answers in (
-        (b"GET /late HTTP/1.1\r\n" + wish + b"\r\n", b"HTTP/1.1 200"),
-        (b"POST /echo HTTP/1.1\r\n" + wish + b"Content-Length: %d\r\n\r\n" % len(inner), b"HTTP/1.1 400"),
-        (b"POST /echo HTTP/1.1\r\n" + wish + b"Transfer-Encoding: chunked\r\n\r\n", b"HTTP/1.1 400"),
+        (b"GET /late HTTP/1.1\r\n" + wanted + b"\r\n", b"HTTP/1.1 200"),
+        (b"POST /echo HTTP/1.1\r\n" + wanted + b"Content-Length: %d\r\n\r\n" % len(inner), b"HTTP/1.1 400"),
+        (b"POST /echo HTTP/1.1\r\n" + wanted + b"Transfer-Encoding: chunked\r\n\r\n", b"HTTP/1.1 400"),
     ):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(head)

@@ -103,8 +103,8 @@ async def test_a_partner_takes_a_voucher_by_its_own_code_and_it_cannot_be_given_
 async def test_held_codes_go_back_in_their_order(shop: Shop) -> None:
     offer = (await shop.partner.offer(points=10, codes="partner"))["id"]
     good(await shop.upload(offer, ["AAA1", "AAA2", "AAA3"]))
-    wish = {"member_id": shop.member, "offer_id": offer, "reference": "c", "quantity": 2}
-    hold = good(await shop.api.post("/v1/points/holds", json=wish, headers=shop.oem | fresh_key()), 201)
+    wanted = {"member_id": shop.member, "offer_id": offer, "reference": "c", "quantity": 2}
+    hold = good(await shop.api.post("/v1/points/holds", json=wanted, headers=shop.oem | fresh_key()), 201)
     assert (await shop.redeem(offer))["voucher"]["partner_codes"] == ["AAA3"]
     at = f"/v1/points/holds/{hold['id']}/post"
     posted = good(await shop.api.post(at, json={"quantity": 1}, headers=shop.oem | fresh_key()))

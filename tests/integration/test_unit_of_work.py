@@ -113,12 +113,12 @@ async def test_a_child_task_cannot_use_its_parents_transaction(table: None) -> N
 async def test_cancellation_at_each_await_is_all_or_nothing(table: None, stop_at: int) -> None:
     """Cancel after 0, 1, 2… turns of the loop: both rows or none, and the pool stays whole."""
 
-    async def deed() -> None:
+    async def action() -> None:
         async with UnitOfWork(DB) as work:
             await work.execute("INSERT INTO parent VALUES (1)")
             await work.execute("INSERT INTO parent VALUES (2)")
 
-    task = asyncio.create_task(deed())
+    task = asyncio.create_task(action())
     for _ in range(stop_at):
         await asyncio.sleep(0.0003)
     task.cancel()
@@ -146,11 +146,11 @@ async def test_a_connection_lost_at_commit_is_told_as_that_and_leaves_the_pool_w
         for number, cut in enumerate((Cut.BEFORE, Cut.AFTER) * 3):
             proxy.cut(cut)
             work = unit_of_work()
-            with pytest.raises(asyncpg.PostgresConnectionError) as told:
+            with pytest.raises(asyncpg.PostgresConnectionError) as reported:
                 async with work:
                     await work.execute("INSERT INTO parent VALUES ($1)", number)
             assert work.in_doubt
-            assert is_connection_lost(told.value)
+            assert is_connection_lost(reported.value)
         assert await _pool_is_whole()
         assert await DB.fetchval("SELECT array_agg(id ORDER BY id) FROM parent") == [1, 3, 5]
         await DB.close()
@@ -164,13 +164,13 @@ async def test_the_first_error_counts_when_the_connection_is_lost_on_the_way(tab
                 await other.execute("SELECT pg_terminate_backend($1)", pid)
             await asyncio.sleep(0.05)
             raise ZeroDivisionError
-    with pytest.raises(LOST) as told:
+    with pytest.raises(LOST) as reported:
         async with unit_of_work() as work, work.nested():
             pid = await work.fetchval("SELECT pg_backend_pid()")
             async with DB.pool.acquire() as other:
                 await other.execute("SELECT pg_terminate_backend($1)", pid)
             await work.execute("SELECT 1")
-    assert is_connection_lost(told.value)
+    assert is_connection_lost(reported.value)
     assert not work.in_doubt
     assert await _pool_is_whole()
 
@@ -201,6 +201,6 @@ def test_what_counts_as_away() -> None:
 
 
 async def test_no_server_counts_as_away() -> None:
-    with pytest.raises(OSError, match="No such file") as told:
+    with pytest.raises(OSError, match="No such file") as reported:
         await asyncpg.connect("postgresql://postgres@/x?host=/nowhere")
-    assert is_connection_lost(told.value)
+    assert is_connection_lost(reported.value)

@@ -346,10 +346,10 @@ async def _on_the_last_day(shop: Shop, clock: Clock, settings: Settings, minutes
 async def _last_day_of_voucher() -> str:
     """Return the last day on which the voucher is good, by what the wire says: the instant of its end excluded."""
     end: datetime = await DB.fetchval("SELECT expires_at FROM voucher")
-    return _said(page_settings(Path()).calendar.day_of(end) - timedelta(days=1))
+    return _period_fields(page_settings(Path()).calendar.day_of(end) - timedelta(days=1))
 
 
-def _said(day: date) -> str:
+def _period_fields(day: date) -> str:
     return f"{day.year}年{day.month}月{day.day}日"
 
 
@@ -361,13 +361,13 @@ async def test_who_cancels_on_a_lots_last_day_loses_no_more_than_after_it(
     settings = page_settings(Path())
     end, announced = await _on_the_last_day(shop, clock, settings, minutes)
     target = Month.of(end).plus(1 if minutes < 0 else 2).first_day
-    assert f"有效期至 {_said(target - timedelta(days=1))}" in announced
+    assert f"有效期至 {_period_fields(target - timedelta(days=1))}" in announced
     assert "延长有效" in announced
     assert 'class="notice warn"' not in announced
     fields = {name: hidden(announced, name) for name in (*FORM, "idempotency_key")}
     voucher_id = await DB.fetchval("SELECT id FROM voucher")
     done = await shop.browser.follow(await shop.browser.post(f"/vouchers/{voucher_id}/cancel", data=fields))
-    assert f"有效期至 {_said(target - timedelta(days=1))}" in done.text
+    assert f"有效期至 {_period_fields(target - timedelta(days=1))}" in done.text
     rows = await DB.fetch("SELECT expires_on, points FROM lot WHERE member_id = $1 AND points > 0", shop.member_id)
     assert (target, 200) in {(row["expires_on"], row["points"]) for row in rows}
     assert not await breaches()
@@ -387,7 +387,7 @@ async def test_where_points_are_forfeited_the_page_warns_before(
     async with open_shop(settings, dsn, clock) as shop:
         end, announced = await _on_the_last_day(shop, clock, settings, minutes)
         assert 'class="notice warn"' in announced
-        assert chinese.format(_said(end - timedelta(days=1))) in announced
+        assert chinese.format(_period_fields(end - timedelta(days=1))) in announced
         await shop.browser.get("/language/en")
         voucher_id = await DB.fetchval("SELECT id FROM voucher")
         assert english in await shop.get(f"/vouchers/{voucher_id}/cancel")
@@ -401,7 +401,7 @@ async def test_an_offers_sale_is_said_to_end_with_its_last_day(shop: Shop, clock
     offer_id = await shop.world.offer(sale=sale)
     await shop.sign_in()
     shown = await shop.get(f"/offers/{offer_id}")
-    assert f"<dd>{_said(day - timedelta(days=1))}（北京时间）</dd>" in shown
+    assert f"<dd>{_period_fields(day - timedelta(days=1))}（北京时间）</dd>" in shown
 
 
 async def test_an_old_voucher_offers_no_way_back(shop: Shop, clock: Clock) -> None:

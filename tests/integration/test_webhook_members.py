@@ -27,11 +27,11 @@ async def test_a_redemption_names_its_member_by_reference_only(database: str, se
     announcer = WebhookPublisher(catalogue_of(settings.packages), settings.keys)
     await catch_up(announcer)
     rows = await DB.fetch("SELECT partner_id, body FROM partner_event WHERE type = 'redemption.issued' ORDER BY seq")
-    told = [json.loads(row["body"])["data"] for row in rows]
+    reported = [json.loads(row["body"])["data"] for row in rows]
     assert {row["partner_id"] for row in rows} == {world.partner_id}
     key = first_key(settings.keys)
     wanted = [member_reference(key, world.partner_id, member) for member in (*members, members[0])]
-    assert sorted(each["member_reference"] for each in told) == sorted(wanted)
+    assert sorted(each["member_reference"] for each in reported) == sorted(wanted)
     everything = " ".join(row["body"] for row in await DB.fetch("SELECT body FROM partner_event"))
     for row in await DB.fetch("SELECT member_id::text AS id, subject FROM member_subject"):
         assert row["id"] not in everything
@@ -86,9 +86,9 @@ async def test_partners_know_one_member_by_different_names_and_nothing_links_the
     values: list[set[str]] = []
     for world in two.worlds:
         rows = await DB.fetch("SELECT body FROM partner_event WHERE partner_id = $1", world.partner_id)
-        told = [json.loads(row["body"])["data"] for row in rows]
+        reported = [json.loads(row["body"])["data"] for row in rows]
         # Instants apart: each redemption has its own. What is short is a number, or a word of ours.
-        values.append({str(each[name]) for each in told for name in each if not name.endswith("_at")})
+        values.append({str(each[name]) for each in reported for name in each if not name.endswith("_at")})
     assert not {value for value in values[0] & values[1] if len(value) > 12}
 
 

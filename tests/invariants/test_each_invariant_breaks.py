@@ -49,14 +49,14 @@ AUDIT = "audit chain"
 
 def one(table: str, change: str, names: str, where: str = "true") -> str:
     """The statement that changes one row, or deletes it, and returns the column by which a breach must name it."""
-    deed = f"DELETE FROM {table}" if change == "DELETE" else f"UPDATE {table} SET {change}"
-    return f"{deed} WHERE ctid = (SELECT ctid FROM {table} WHERE {where} LIMIT 1) RETURNING {names}"
+    action = f"DELETE FROM {table}" if change == "DELETE" else f"UPDATE {table} SET {change}"
+    return f"{action} WHERE ctid = (SELECT ctid FROM {table} WHERE {where} LIMIT 1) RETURNING {names}"
 
 
 OWED_AT_ONCE = "type = 'redemption.issued' AND payload #>> '{settlement,basis}' = 'on_issue'"
 OPEN_MONTH = "period = (SELECT max(period) FROM money_posting)"
 
-# The invariant, and the deed: statements, of which the last one returns what the breach must name.
+# The invariant, and the statements that break it, of which the last one returns what the breach must name.
 BREAKS: list[tuple[str, str]] = [
     (WALLET, one("wallet", "balance = balance + 1", "member_id")),
     (WALLET, one("wallet", "held = held - 1", "member_id", "held > 0")),
@@ -205,10 +205,10 @@ def checks(settings: Settings) -> list[Check]:
     return declared(load_packages(settings, Clock()))
 
 
-async def _deed(dsn: str, deed: str) -> list[str]:
+async def _run_statements(dsn: str, action: str) -> list[str]:
     owner = await asyncpg.connect(dsn)
     try:
-        *before, last = deed.split("; ")
+        *before, last = action.split("; ")
         for statement in before:
             await owner.execute(statement)
         return [str(row[0]) for row in await owner.fetch(last)]
@@ -232,10 +232,10 @@ def test_each_invariant_has_its_break(checks: list[Check]) -> None:
     assert {check.name for check in checks} == {name for name, _ in BREAKS}
 
 
-@pytest.mark.parametrize(("name", "deed"), BREAKS)
-async def test_it_alone_turns_red(copy: str, checks: list[Check], name: str, deed: str) -> None:
-    changed = await _deed(copy, deed)
-    assert changed, "the deed changed nothing"
+@pytest.mark.parametrize(("name", "action"), BREAKS)
+async def test_it_alone_turns_red(copy: str, checks: list[Check], name: str, action: str) -> None:
+    changed = await _run_statements(copy, action)
+    assert changed, "the statements changed nothing"
     found = await check_now(checks)
     assert _broken(found).keys() == {name}, _broken(found)
     breaches = _broken(found)[name]

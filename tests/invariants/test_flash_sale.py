@@ -48,15 +48,15 @@ async def rush(api: Api, world: World, dice: random.Random, size: Rush) -> tuple
     people = [f"s-{n}" for n in range(size.requests * 4 // 5)]
     async with unit_of_work() as work:
         known = await upsert(work, [MemberInput(subject=person, name=person) for person in people], Clock().now())
-    for some in range(0, len(known), 500):
-        await world.earn([(one.member_id, PRICE) for one in known[some : some + 500]])
+    for part in range(0, len(known), 500):
+        await world.earn([(one.member_id, PRICE) for one in known[part : part + 500]])
     headers = {person: api.member(person) for person in people}  # signed beforehand
     opening = await database_time() + timedelta(seconds=1)
     sale = {"starts_at": opening.isoformat(), "ends_at": None}
     offer = await world.offer(points=PRICE, stock=size.units, per_member=1, sale=sale)
-    wishes = [(person, uuid4().hex) for person in people]
-    wishes += dice.sample(wishes, size.requests - len(wishes))
-    dice.shuffle(wishes)
+    wanted_ones = [(person, uuid4().hex) for person in people]
+    wanted_ones += dice.sample(wanted_ones, size.requests - len(wanted_ones))
+    dice.shuffle(wanted_ones)
     seen: list[Seen] = []
     gate = asyncio.Semaphore(size.connections)
 
@@ -68,8 +68,8 @@ async def rush(api: Api, world: World, dice: random.Random, size: Rush) -> tuple
         seen.append(_seen(answer, person, key))
 
     # One in ten is too early, the others come at once.
-    waits = [dice.uniform(0, 0.7) if n % 10 == 0 else 1.05 for n in range(len(wishes))]
-    await asyncio.gather(*(one(person, key, wait) for (person, key), wait in zip(wishes, waits, strict=True)))
+    waits = [dice.uniform(0, 0.7) if n % 10 == 0 else 1.05 for n in range(len(wanted_ones))]
+    await asyncio.gather(*(one(person, key, wait) for (person, key), wait in zip(wanted_ones, waits, strict=True)))
     return opening, seen
 
 

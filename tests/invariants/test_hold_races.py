@@ -55,7 +55,7 @@ async def tries(desk: BatchExecutor[PointsCommand], command: PointsCommand) -> s
 
 
 async def test_all_four_ends_race_and_one_wins(world: World, dice: random.Random) -> None:
-    """Before the deadline an expiry loses; of the others one wins. After it only the expiry does, whoever brings it."""
+    """Before the deadline an expiry loses; of the others one wins. After it only the expiry does, from the job or a caller."""
     offer = await world.offer(points=100, stock=500)
     members = await world.members(40, points=1000)
     desks = [world.desk(batch=3), world.desk(batch=5, number=1)]

@@ -78,7 +78,7 @@ STEPS = st.lists(
 
 def _events(lives: list[Life], partners: list[UUID]) -> list[list[Event]]:
     """Return the events of each life, in the order in which they are told."""
-    told = []
+    reported = []
     for life in lives:
         sale = Sale(
             partners[life.partner], basis=life.basis, amount_minor=life.amount_minor, tax_rate_ppm=life.tax_rate_ppm
@@ -87,8 +87,8 @@ def _events(lives: list[Life], partners: list[UUID]) -> list[list[Event]]:
         events: list[Event] = [sale.issued(at)]
         if life.end != "open":
             events.append(getattr(sale, life.end)(at + timedelta(days=life.later)))
-        told.append(events)
-    return told
+        reported.append(events)
+    return reported
 
 
 def _owed(lives: list[Life], partners: list[UUID]) -> Counter[UUID]:
@@ -110,14 +110,14 @@ async def test_the_book_equals_the_model(
     database: str, settings: Settings, lives: list[Life], steps: list[Step]
 ) -> None:
     partners = [uuid7() for _ in range(3)]
-    waiting, told = _events(lives, partners), list[Event]()
+    waiting, reported = _events(lives, partners), list[Event]()
     closed: dict[Period, list[Any]] = {}
     for step in steps:
-        again = [told[pick % len(told)] for pick in step.picks if told]
+        again = [reported[pick % len(reported)] for pick in step.picks if reported]
         match step.do:
             case "publish":
                 batch = _next_batch(waiting, step.picks)
-                told += batch
+                reported += batch
                 await _publish(batch)
             case "tell again":
                 await _publish(again)

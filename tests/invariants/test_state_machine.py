@@ -159,7 +159,7 @@ def machine_for(service: Service) -> type[RuleBasedStateMachine]:
             found = answer.json()
             expected = self.model.redeem(member, offer, quantity)
             assert expected == (found.get("code") or found["status"])
-            assert quoted["eligible"] == (expected == "issued"), "the quote and the deed must not differ"
+            assert quoted["eligible"] == (expected == "issued"), "the quote and the redemption must not differ"
             assert [reason["code"] for reason in quoted["reasons"]][:1] == ([] if expected == "issued" else [expected])
             if expected != "issued":
                 return multiple()
@@ -209,8 +209,8 @@ def machine_for(service: Service) -> type[RuleBasedStateMachine]:
             assert again.status_code == before.status_code
             if "Idempotency-Key" in headers:
                 # The same answer, but for the number of the request that a refusal is told with.
-                told = [{k: v for k, v in one.json().items() if k != "request_id"} for one in (again, before)]
-                assert told[0] == told[1]
+                reported = [{k: v for k, v in one.json().items() if k != "request_id"} for one in (again, before)]
+                assert reported[0] == reported[1]
                 assert again.headers["Idempotency-Replayed"] == "true"
             else:
                 statuses = [(r["status"], r["code"]) for r in again.json()["results"]]

@@ -32,8 +32,8 @@ def _run(*commands: tuple[str, ...]) -> list[tuple[int, str, str]]:
         )
         for command in commands
     ]
-    told = [process.communicate(timeout=60) for process in running]
-    return [(process.returncode, *texts) for process, texts in zip(running, told, strict=True)]
+    reported = [process.communicate(timeout=60) for process in running]
+    return [(process.returncode, *texts) for process, texts in zip(running, reported, strict=True)]
 
 
 @contextmanager
@@ -81,8 +81,8 @@ def test_start_use_stop_start_again(tmp_path: Path) -> None:
         before = client.get("/v1/me", headers=member).json()["points"]["balance"]
         found = client.get("/v1/offers", params={"q": "酒店", "limit": 20}, headers=member).json()["data"]
         offer = min(found, key=lambda offer: offer["price"]["points"])
-        wish = {"offer_id": offer["id"], "quantity": 1}
-        redeemed = client.post("/v1/redemptions", json=wish, headers=member | {"Idempotency-Key": uuid4().hex})
+        wanted = {"offer_id": offer["id"], "quantity": 1}
+        redeemed = client.post("/v1/redemptions", json=wanted, headers=member | {"Idempotency-Key": uuid4().hex})
         assert redeemed.status_code == 201, redeemed.text
         assert client.get(f"/offers/{offer['id']}/image.svg").text.startswith("<svg")
         oneid = OneId(demo_settings(folder, f"http://127.0.0.1:{port}"))
@@ -92,9 +92,9 @@ def test_start_use_stop_start_again(tmp_path: Path) -> None:
         _check_commands(folder, port)
         _kill_postgres(folder, client)
         assert client.get("/v1/me", headers=member).status_code == 200
-    ((status, _, told),) = _run(("simulate", "--data", str(folder), "--redemptions", "1"))
+    ((status, _, reported),) = _run(("simulate", "--data", str(folder), "--redemptions", "1"))
     assert status == 1
-    assert "does not answer" in told
+    assert "does not answer" in reported
     with _demo(folder, port, AGAIN_S) as client:
         me = client.get("/v1/me", headers=member).json()
         assert me["points"]["balance"] == before - redeemed.json()["points"]
@@ -104,15 +104,15 @@ def _check_manifest(folder: Path, port: int) -> None:
     """demo.json has the agreed shape, and only its owner can read it."""
     path = folder / "demo.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    told = json.loads(path.read_text())
-    assert told["base_url"] == f"http://127.0.0.1:{port}"
-    assert len(told["partners"]) >= 34
-    assert all(client.keys() == {"name", "client_id", "client_secret"} for client in told["partners"])
-    assert told["oem_system"].keys() == {"name", "client_id", "client_secret"}
-    assert all(person.keys() == {"login", "name", "kind", "roles"} for person in told["people"])
+    reported = json.loads(path.read_text())
+    assert reported["base_url"] == f"http://127.0.0.1:{port}"
+    assert len(reported["partners"]) >= 34
+    assert all(client.keys() == {"name", "client_id", "client_secret"} for client in reported["partners"])
+    assert reported["oem_system"].keys() == {"name", "client_id", "client_secret"}
+    assert all(person.keys() == {"login", "name", "kind", "roles"} for person in reported["people"])
     token = httpx.post(
-        f"{told['base_url']}/oauth/token",
-        auth=(told["partners"][0]["client_id"], told["partners"][0]["client_secret"]),
+        f"{reported['base_url']}/oauth/token",
+        auth=(reported["partners"][0]["client_id"], reported["partners"][0]["client_secret"]),
         data={"grant_type": "client_credentials"},
         trust_env=False,
     )
@@ -131,10 +131,14 @@ def _check_commands(folder: Path, port: int) -> None:
     assert simulated[0] == 0, simulated[2]
     assert "100 answers" in simulated[1]
     assert "201 issued" in simulated[1]
-    for (status, _, told), words in ((taken, f"port {port}"), (busy, "already runs"), (nobody, "nobody has the login")):
+    for (status, _, reported), words in (
+        (taken, f"port {port}"),
+        (busy, "already runs"),
+        (nobody, "nobody has the login"),
+    ):
         assert status == 1
-        assert words in told
-        assert "Traceback" not in told
+        assert words in reported
+        assert "Traceback" not in reported
 
 
 def _kill_postgres(folder: Path, client: httpx.Client) -> None:

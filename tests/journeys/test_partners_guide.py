@@ -115,8 +115,8 @@ class Club:
             }  # fmt: skip
             good(await oem.post("/v1/points/earnings", json={"earnings": [earning]}))
         member = {"Authorization": f"Bearer {self.issuer.token('members', 'one-7')}"}
-        wish = {"offer_id": offer_id, "quantity": 1}
-        redeemed = good(await self.http.post("/v1/redemptions", json=wish, headers=member | fresh_key()), 201)
+        wanted = {"offer_id": offer_id, "quantity": 1}
+        redeemed = good(await self.http.post("/v1/redemptions", json=wanted, headers=member | fresh_key()), 201)
         return str(redeemed["voucher"]["code"])
 
     async def _mail(self) -> Any:

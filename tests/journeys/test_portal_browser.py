@@ -84,7 +84,7 @@ async def signed_in(page: Page, shop: Shop) -> None:
     await page.context.add_cookies(cookies)
 
 
-async def look(page: Page, name: str, size: str, language: str) -> None:
+async def inspect(page: Page, name: str, size: str, language: str) -> None:
     """Fail when the page does not fit; keep a picture of it where PORTAL_PICTURES says."""
     await fits(page)
     if folder := os.environ.get("PORTAL_PICTURES"):
@@ -108,7 +108,7 @@ async def test_every_page_fits(shop: Shop, browser: Browser, size: str, language
             answer = await page.goto(f"{address}/partner{path}")
             assert answer is not None
             assert answer.status == 200, path
-            await look(page, name, size, language)
+            await inspect(page, name, size, language)
         assert complaints == []
 
 
@@ -124,20 +124,20 @@ async def test_a_voucher_is_taken_and_given_back(shop: Shop, browser: Browser, s
         field = page.locator("#field-code")
         await expect(field).to_be_focused()
         await expect(page.locator("[data-scan]")).to_be_hidden()
-        await look(page, "counter", size, language)
+        await inspect(page, "counter", size, language)
         await page.keyboard.type(code)  # as a scanner does, which ends with Enter
         await page.keyboard.press("Enter")
         await expect(page.locator(".sign")).to_have_text("Good" if english else "可以核销")
         await expect(page.locator("#field-reference")).to_be_focused()
-        await look(page, "counter-good", size, language)
+        await inspect(page, "counter-good", size, language)
         await page.keyboard.type("R-301")
         await page.keyboard.press("Enter")
         await expect(page.locator(".sign")).to_have_text("Taken" if english else "已核销")
         await page.locator(".undo summary").click()
-        await look(page, "counter-taken", size, language)
+        await inspect(page, "counter-taken", size, language)
         await page.locator(".undo form button").click()
         await expect(page.locator(".sign")).to_have_text("Undone" if english else "已撤销")
-        await look(page, "counter-undone", size, language)
+        await inspect(page, "counter-undone", size, language)
         assert complaints == []
     assert await DB.fetchval("SELECT status FROM voucher WHERE code = $1", code) == "issued"
 
@@ -156,10 +156,10 @@ async def test_an_application_is_opened_from_its_message(
     async with person(browser, address, size, locale=language) as (page, complaints):
         await page.goto(link)
         await expect(page.locator(".prose-lines")).to_contain_text("营业执照已过期")
-        await look(page, "application", size, language)
+        await inspect(page, "application", size, language)
         await page.get_by_role("button").last.click()
         await expect(page.locator("#application-token")).to_contain_text("mpa_")
-        await look(page, "application-token", size, language)
+        await inspect(page, "application-token", size, language)
         assert complaints == []
 
 
@@ -188,10 +188,10 @@ async def test_back_and_reload_send_nothing_again(shop: Shop, browser: Browser) 
         await page.locator("input[name=scopes]").first.check()
         await page.get_by_role("button", name="创建", exact=True).click()
         await expect(page.locator("#client-secret")).to_be_visible()
-        await look(page, "secret", "phone", "zh-CN")
+        await inspect(page, "secret", "phone", "zh-CN")
         await page.reload()
         await expect(page.locator("h1")).to_have_text("内容已显示过")
-        await look(page, "shown-before", "phone", "zh-CN")
+        await inspect(page, "shown-before", "phone", "zh-CN")
         await page.go_back()
         await expect(page.locator("#field-name")).to_be_visible()
         assert len(posts) == 3, "one for each form that was sent"
@@ -250,11 +250,11 @@ async def test_a_file_is_shown_before_it_is_taken(shop: Shop, browser: Browser, 
             await page.locator("input[type=file]").set_input_files(Path(__file__).parents[1] / "cases" / name)
             await page.get_by_role("button", name="检查文件").click()
             await expect(page.locator(".sample").first).to_be_visible()
-            await look(page, f"import-{name}", size, "zh-CN")
+            await inspect(page, f"import-{name}", size, "zh-CN")
             if name.endswith("csv"):
                 await page.get_by_role("button", name="繁体中文（Big5）").click()
                 await expect(page.locator(".sample")).to_contain_text("中山北路一號")
-                await look(page, "import-chosen", size, "zh-CN")
+                await inspect(page, "import-chosen", size, "zh-CN")
         assert complaints == []
 
 
@@ -270,7 +270,7 @@ async def test_everything_works_without_javascript(shop: Shop, browser: Browser,
         await page.locator("input[type=file]").set_input_files(file)
         await page.get_by_role("button", name="检查文件").click()
         await expect(page.locator(".sheet-table tbody tr")).to_have_count(1)
-        await look(page, "import-report", "phone", "zh-CN")
+        await inspect(page, "import-report", "phone", "zh-CN")
         await page.get_by_role("button", name="只导入正确的 1 行").click()
         await expect(page.locator(".notice")).to_contain_text("新增 1")
         await page.locator("li", has_text="静安店").locator("summary").click()

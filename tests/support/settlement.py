@@ -85,13 +85,13 @@ class Sale:
         return VoucherExpired(**self._common(), expired_at=at)
 
 
-async def tell(*events: Event) -> None:
+async def record(*events: Event) -> None:
     """Publish the events in a transaction of their own."""
     async with unit_of_work() as work:
         await publish(work, events, OCTOBER)
 
 
-async def tell_books(settings: Settings, events: Sequence[Event]) -> None:
+async def record_and_post(settings: Settings, events: Sequence[Event]) -> None:
     """Publish the events and let the money book take them."""
-    await tell(*events)
+    await record(*events)
     await catch_up(Books(settings.calendar))
