@@ -10,6 +10,7 @@ APP_CONFIG = AppConfig(
     table_classes=table_finder(
         [
             "partners.registry.tables",
+            "partners.locations.tables",
             "partners.onboarding.tables",
             "partners.contracts.tables",
             "partners.oauth.tables",
