@@ -15,7 +15,8 @@ from marketplace.platform.postgres.database import unit_of_work
 from marketplace.platform.runtime.commands import data_option, open_database, run, settings_for
 from marketplace.platform.validation.fitting import fit
 from marketplace.settings import VARIABLES
-from partners.staff.domain import StaffStatus, normal_email
+from partners.roles import StaffStatus
+from partners.staff.domain import normal_email
 from partners.staff.invitations import Inviter
 from partners.staff.people import OwnerPresent, invite_owner, reset_owner
 from partners.staff.schemas import OwnerInput, OwnerReset

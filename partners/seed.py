@@ -24,8 +24,8 @@ from partners.onboarding.decide import admit, decide
 from partners.onboarding.requirement_schemas import VerificationInput
 from partners.onboarding.requirements import change_requirement, list_requirements
 from partners.onboarding.schemas import ApplicationInput
+from partners.roles import StaffRole
 from partners.settings import PartnersSettings
-from partners.staff.domain import StaffRole
 from partners.staff.passwords import hash_password
 from partners.staff.people import invite
 from partners.staff.schemas import StaffInput

@@ -16,7 +16,7 @@ from marketplace.web.sessions import cookie_name, secure_cookie
 from partners.locations.locations import list_locations, named_locations
 from partners.locations.schemas import LocationView
 from partners.oauth.access.callers import PartnerCaller
-from partners.staff.domain import SignedIn
+from partners.roles import SignedIn
 from partners.web.authorize import acting
 from partners.web.frame import PortalRequest, cursor_of, field, portal_page, redirect_to, refusal_message
 

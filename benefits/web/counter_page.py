@@ -28,7 +28,7 @@ from marketplace.platform.services import PlatformServices
 from marketplace.web.language import page_language
 from marketplace.web.pages import PageTemplate
 from partners.oauth.access.callers import PartnerCaller
-from partners.staff.domain import SignedIn
+from partners.roles import SignedIn
 from partners.web.authorize import acting
 from partners.web.forms import typed, wire
 from partners.web.frame import PortalRequest, portal_page, portal_router, refusal_message, typed_field

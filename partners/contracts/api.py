@@ -21,10 +21,9 @@ from partners.contracts.draft import draft_contract, edit_contract, offer_contra
 from partners.contracts.rows import difference_of, get_contract, list_contracts
 from partners.contracts.schemas import ContractDifference, ContractView, EndContract, WithdrawContract
 from partners.contracts.sign import end_contract
+from partners.roles import OPERATIONS, READERS
 from partners.settings import PartnersSettings
 
-OPERATIONS = {"roles": ["operations"]}
-READERS = {"roles": ["operations", "finance", "finance_approver", "auditor"]}
 ONE = {200: ResponseSpec(ContractView, description="The contract", generate_examples=False)}
 
 

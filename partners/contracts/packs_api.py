@@ -13,9 +13,9 @@ from marketplace.platform.http.problems import HttpRequest, PathId, language_of,
 from marketplace.platform.openapi.problems import refusals
 from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.settings import Settings
-from partners.contracts.api import READERS
 from partners.contracts.packs import BoughtPacks, NoPacks, PackBalance, PaymentRecorded, buy, get_packs
 from partners.oauth.access.callers import PartnerCaller
+from partners.roles import READERS
 
 
 class AdminPacks(Controller):

@@ -12,7 +12,6 @@ from marketplace.platform.http.problems import PathId, path_id
 from marketplace.platform.openapi.problems import refusals
 from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
-from partners.contracts.api import READERS
 from partners.contracts.payout_account import (
     PayoutAccountInput,
     PayoutAccountView,
@@ -20,6 +19,7 @@ from partners.contracts.payout_account import (
     set_payout_account,
 )
 from partners.oauth.access.callers import PartnerCaller
+from partners.roles import READERS
 
 
 def _with_etag(view: PayoutAccountView) -> Response[PayoutAccountView]:

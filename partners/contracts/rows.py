@@ -8,13 +8,12 @@ import asyncpg
 import msgspec
 
 from marketplace.kernel.refusals import NotFound
-from marketplace.platform.postgres.database import UnitOfWork
+from marketplace.platform.postgres.database import DB, UnitOfWork
 from partners.contracts.agreement import ContractContent
 from partners.contracts.difference import difference
 from partners.contracts.domain import ContractStatus, ContractTerms, Method, Party, Signature
 from partners.contracts.schemas import ContractDifference, ContractView, SignatureView
 from partners.contracts.tables import ContractRow
-from partners.reading import reader
 from partners.registry.tables import PartnerRow
 
 _OF_PARTNER = """
@@ -42,7 +41,7 @@ async def lock_contract(work: UnitOfWork, partner_id: UUID, contract_id: UUID | 
 
 async def signatures_of(contract_ids: Iterable[UUID]) -> dict[UUID, list[asyncpg.Record]]:
     """Return the signatures of the contracts, in the order in which they were given."""
-    rows = await reader().fetch(
+    rows = await DB.fetch(
         "SELECT * FROM contract_signature WHERE contract_id = ANY($1::uuid[]) ORDER BY signed_at, party",
         list(contract_ids),
     )
@@ -63,7 +62,7 @@ async def list_contracts(partner_id: UUID, *, staff: bool) -> list[ContractView]
 
     Raises NotFound if there is no such partner.
     """
-    rows = await reader().fetch(_OF_PARTNER, partner_id, None, staff)
+    rows = await DB.fetch(_OF_PARTNER, partner_id, None, staff)
     if not rows and not await PartnerRow.exists().where(PartnerRow.id == partner_id):
         raise NotFound
     return await _views(rows, staff=staff)
@@ -71,7 +70,7 @@ async def list_contracts(partner_id: UUID, *, staff: bool) -> list[ContractView]
 
 async def get_contract(partner_id: UUID, contract_id: UUID | None, *, staff: bool) -> tuple[ContractView, int]:
     """Return one version and its edition, which is its ETag. Raises NotFound."""
-    rows = [] if contract_id is None else await reader().fetch(_OF_PARTNER, partner_id, contract_id, staff)
+    rows = [] if contract_id is None else await DB.fetch(_OF_PARTNER, partner_id, contract_id, staff)
     if not rows:
         raise NotFound
     (view,) = await _views(rows, staff=staff)

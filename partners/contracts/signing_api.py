@@ -13,7 +13,7 @@ from marketplace.platform.http.problems import HttpRequest, PathId, language_of,
 from marketplace.platform.openapi.problems import refusals
 from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.settings import Settings
-from partners.contracts.api import ONE, OPERATIONS, AdminContracts, with_etag
+from partners.contracts.api import ONE, AdminContracts, with_etag
 from partners.contracts.domain import ContentDiffers, ContractOverlaps, Party, SameSigner
 from partners.contracts.packs_api import AdminPacks, OwnPacks
 from partners.contracts.payout_account_api import AdminPayoutAccount, OwnPayoutAccount
@@ -21,6 +21,7 @@ from partners.contracts.rows import difference_of, get_contract, list_contracts
 from partners.contracts.schemas import ContractDifference, ContractView, PaperSignature, SignatureInput
 from partners.contracts.sign import Signing, paper, sign_contract
 from partners.oauth.access.callers import PartnerCaller
+from partners.roles import OPERATIONS
 
 _READ = {"scope": "contracts:read"}
 

@@ -8,9 +8,9 @@ import asyncpg
 
 from marketplace.kernel.periods import Cycle
 from marketplace.kernel.text import Text
+from marketplace.platform.postgres.database import DB
 from partners.contracts.domain import ContractTerms, PartnerTerms, contract_in_force
 from partners.contracts.rows import terms_of
-from partners.reading import reader
 
 __all__ = ["ContractTerms", "PartnerTerms", "contract_in_force", "contracted_between", "load_terms"]
 
@@ -25,7 +25,7 @@ ORDER BY p.id, c.starts_on, c.version
 
 async def load_terms(partner_ids: Sequence[UUID]) -> dict[UUID, PartnerTerms]:
     """Return the terms of those of the partners that exist, inside the unit of work if this task has one open."""
-    rows = await reader().fetch(_SQL, list(partner_ids))
+    rows = await DB.fetch(_SQL, list(partner_ids))
     grouped: dict[UUID, list[asyncpg.Record]] = {}
     for row in rows:
         grouped.setdefault(row["partner_id"], []).append(row)
@@ -48,7 +48,7 @@ async def contracted_between(start: date, end: date, cycle: Cycle = "monthly") -
 
     Settlement closes a period for them even when nothing was owed. Inside the unit of work if this task has one open.
     """
-    rows = await reader().fetch(
+    rows = await DB.fetch(
         "SELECT DISTINCT partner_id, currency FROM contract WHERE status = 'signed' AND cycle = $3"
         " AND starts_on < $2 AND (ends_on IS NULL OR ends_on > $1)",
         start,
@@ -60,7 +60,7 @@ async def contracted_between(start: date, end: date, cycle: Cycle = "monthly") -
 
 async def zone_between(partner_id: UUID, cycle: Cycle, start: date, end: date) -> str | None:
     """Return the zone that the partner's last contract in force in `[start, end)` counts its days by; None: the business's."""
-    zone: str | None = await reader().fetchval(
+    zone: str | None = await DB.fetchval(
         "SELECT content::json ->> 'time_zone' FROM contract WHERE partner_id = $1 AND cycle = $2 AND signed_at IS NOT NULL"
         " AND starts_on < $4 AND (ends_on IS NULL OR ends_on > $3) ORDER BY starts_on DESC, version DESC LIMIT 1",
         partner_id,
@@ -73,7 +73,7 @@ async def zone_between(partner_id: UUID, cycle: Cycle, start: date, end: date) -
 
 async def zones_of(cycle: Cycle) -> list[str]:
     """Return the zones, other than the marketplace's own, in which contracts of the cycle count their days."""
-    rows = await reader().fetch(
+    rows = await DB.fetch(
         "SELECT DISTINCT content::json ->> 'time_zone' AS zone FROM contract WHERE signed_at IS NOT NULL AND cycle = $1"
         " AND content::json ->> 'time_zone' IS NOT NULL",
         cycle,

@@ -18,7 +18,6 @@ from partners.fields import Name
 from partners.locations.events import LocationAdded, LocationChanged
 from partners.locations.schemas import Coordinates, LocationContent, LocationInput, LocationState, LocationView
 from partners.locations.search import keep_search_text
-from partners.reading import reader
 from partners.registry.domain import PARTNER
 from partners.registry.history import lock_partner
 
@@ -174,7 +173,7 @@ async def known_locations(wanted: Collection[tuple[UUID, str]]) -> set[tuple[UUI
     """
     # PostgreSQL cannot even be asked for a text with a NUL in it.
     pairs = [pair for pair in wanted if pair[1].isprintable()]
-    rows = await reader().fetch(
+    rows = await DB.fetch(
         "SELECT l.partner_id, l.id FROM unnest($1::uuid[], $2::text[]) AS wanted (partner_id, id)"
         " JOIN partner_location l USING (partner_id, id)",
         *columns(pairs, 2),

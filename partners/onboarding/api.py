@@ -34,13 +34,11 @@ from partners.one_time_secrets import reveal, seal
 from partners.registry import read
 from partners.registry.domain import Decision
 from partners.registry.schemas import PartnerDetail, PartnerView, Profile
+from partners.roles import OPERATIONS, READERS
 
 ApplicationToken = Annotated[
     str | None, HeaderParameter(name="Authorization", required=False, description="`Bearer` and the application token.")
 ]
-
-OPERATIONS = {"roles": ["operations"]}
-READERS = {"roles": ["operations", "finance", "finance_approver", "auditor"]}
 
 
 def bearer_of(authorization: str | None) -> str:

@@ -10,13 +10,12 @@ import msgspec
 from marketplace.kernel.refusals import Explanation, InvalidField, NotFound, Refusal
 from marketplace.kernel.text import Text
 from marketplace.platform.eventlog import audit
-from marketplace.platform.postgres.database import UnitOfWork
+from marketplace.platform.postgres.database import DB, UnitOfWork
 from partners.onboarding.domain import Applicant, Gate, Requirement, RequirementKind, is_met, missing
 from partners.onboarding.requirement_schemas import Checklist, ChecklistItem, VerificationInput
 from partners.onboarding.requirements import active_requirements
 from partners.onboarding.schemas import Attestation
 from partners.onboarding.tables import RequirementAnswerRow
-from partners.reading import reader
 from partners.registry.domain import PARTNER
 from partners.registry.history import lock_partner
 
@@ -165,7 +164,7 @@ async def has_signed_contract(work: UnitOfWork, partner_id: UUID) -> bool:
 
 
 async def _applicant(partner_id: UUID) -> Applicant:
-    row = await reader().fetchrow(
+    row = await DB.fetchrow(
         "SELECT kind, registration_number, website,"
         " EXISTS (SELECT FROM contract c WHERE c.partner_id = p.id AND c.status = 'signed') AS contract_signed,"
         " EXISTS (SELECT FROM payout_account a WHERE a.partner_id = p.id) AS payout_account,"

@@ -13,7 +13,7 @@ from marketplace.platform.http.merge_patch import Patch
 from marketplace.platform.http.problems import HttpRequest, PathId, language_of, path_id
 from marketplace.platform.openapi.problems import refusals
 from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
-from partners.onboarding.api import OPERATIONS, READERS, ApplicationToken, bearer_of
+from partners.onboarding.api import ApplicationToken, bearer_of
 from partners.onboarding.apply import NotAmendable, prove
 from partners.onboarding.checklist import APPLICANT, attest, checklist, verify
 from partners.onboarding.requirement_schemas import (
@@ -32,6 +32,7 @@ from partners.onboarding.requirements import (
     retire_requirement,
 )
 from partners.onboarding.schemas import Attestation
+from partners.roles import OPERATIONS, READERS
 
 
 class Requirements(Controller):

@@ -5,8 +5,7 @@ from uuid import UUID
 
 from marketplace.kernel.refusals import NotFound
 from marketplace.platform.eventlog.events import publish
-from marketplace.platform.postgres.database import UnitOfWork
-from partners.reading import reader
+from marketplace.platform.postgres.database import DB, UnitOfWork
 from partners.registry.domain import PartnerStatus
 from partners.registry.events import PartnerStatusChanged
 from partners.registry.tables import PartnerHistoryRow
@@ -53,7 +52,7 @@ async def reason_of(partner_id: UUID) -> str | None:
 
     Not of the latest entry: what else was noted since, such as a signature, answers nothing.
     """
-    found: str | None = await reader().fetchval(
+    found: str | None = await DB.fetchval(
         "SELECT CASE WHEN actor <> 'applicant' THEN reason END FROM partner_history h JOIN partner p ON p.id = h.partner_id"
         " WHERE h.partner_id = $1 AND h.after = p.status AND h.before IS DISTINCT FROM h.after ORDER BY seq DESC LIMIT 1",
         partner_id,

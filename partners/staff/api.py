@@ -20,8 +20,8 @@ from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
 from marketplace.settings import Settings
 from partners.oauth.access.callers import PartnerCaller
 from partners.oauth.access.client_cache import client_cache_of
-from partners.onboarding.api import OPERATIONS, READERS
 from partners.registry.read import require_partner
+from partners.roles import OPERATIONS, READERS
 from partners.services import PartnersServices
 from partners.staff import people
 from partners.staff.people import LastOwner, NotAnOwner, OwnerPresent, StaffExists, TooManyStaff

@@ -11,9 +11,8 @@ import msgspec
 
 from marketplace.kernel.text import Text
 from marketplace.platform.http.problems import parse_id
-from marketplace.platform.postgres.database import UnitOfWork
+from marketplace.platform.postgres.database import DB, UnitOfWork
 from marketplace.settings import Settings
-from partners.reading import reader
 from partners.staff.domain import MAY_SIGN_IN
 
 _BEGIN = "/partner/sign-in/company/"
@@ -49,7 +48,7 @@ async def company_of(word: str) -> Company | None:
     tail = word.rpartition("-")[2] if identifier is None else identifier.hex[-12:]
     if not _TAIL.fullmatch(tail):
         return None
-    rows = await reader().fetch(f"SELECT p.id, p.name_zh, p.name_en FROM {_FROM} LIMIT 2", tail, sorted(MAY_SIGN_IN))
+    rows = await DB.fetch(f"SELECT p.id, p.name_zh, p.name_en FROM {_FROM} LIMIT 2", tail, sorted(MAY_SIGN_IN))
     return _company(rows[0]) if len(rows) == 1 else None
 
 

@@ -21,11 +21,11 @@ from marketplace.kernel.text import Text
 from marketplace.platform.eventlog.events import StoredEvent
 from marketplace.platform.outbound.mail import post_mail, post_unsent
 from marketplace.platform.outbound.mail_view import MAILBOX_LIMIT
-from marketplace.platform.postgres.database import UnitOfWork
+from marketplace.platform.postgres.database import DB, UnitOfWork
 from marketplace.settings import Settings
-from partners.reading import reader
+from partners.roles import StaffRole
 from partners.staff.company_address import companies_at, company_of, sign_in_address
-from partners.staff.domain import MAY_SIGN_IN, StaffRole
+from partners.staff.domain import MAY_SIGN_IN
 from partners.staff.events import StaffInvited
 from partners.staff.throttle import count_link
 from partners.staff.words import company_mail, invitation_mail, password_mail
@@ -96,7 +96,7 @@ async def holder(token: str, purpose: InvitationPurpose, now: datetime) -> Invit
     """Return who holds the link, without using it: mail programs open links to look at them. Raises LinkUsed."""
     if not token or len(token) > _MAX_TOKEN:
         raise LinkUsed
-    row = await reader().fetchrow(
+    row = await DB.fetchrow(
         "SELECT f.id AS staff_id, f.partner_id, p.name_zh AS partner_zh, p.name_en AS partner_en, f.email, f.name, f.roles,"
         " EXISTS (SELECT FROM partner_identity_provider i WHERE i.partner_id = p.id) AS has_provider"
         " FROM partner_staff_invitation v JOIN partner_staff f ON f.id = v.staff_id JOIN partner p ON p.id = f.partner_id"

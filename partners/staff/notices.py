@@ -17,8 +17,8 @@ from marketplace.platform.outbound.mail import post_mail
 from marketplace.platform.postgres.database import UnitOfWork, is_live
 from marketplace.settings import Settings
 from partners.registry.domain import PartnerStatus
+from partners.roles import StaffRole
 from partners.staff.application_link import application_link
-from partners.staff.domain import StaffRole
 from partners.staff.notice_words import NoticeKind, notice_mail
 
 _NEWS = timedelta(days=1)

@@ -21,7 +21,8 @@ from marketplace.platform.http.etags import Editions
 from marketplace.platform.http.merge_patch import Patch, patched
 from marketplace.platform.postgres.database import UnitOfWork
 from partners.registry.history import lock_partner
-from partners.staff.domain import MAY_SIGN_IN, STAFF, StaffRole, StaffStatus, check_roles, normal_email
+from partners.roles import StaffRole, StaffStatus
+from partners.staff.domain import MAY_SIGN_IN, STAFF, check_roles, normal_email
 from partners.staff.events import StaffChanged, StaffDisabled, StaffInvited
 from partners.staff.read import get_staff
 from partners.staff.schemas import OwnerInput, StaffContent, StaffInput, StaffView

@@ -25,10 +25,10 @@ from marketplace.platform.outbound.guard import Outbound
 from marketplace.platform.postgres.database import DB, UnitOfWork
 from marketplace.settings import Settings
 from marketplace.web.oidc import RelyingParty, new_flow
-from partners.reading import reader
 from partners.registry.history import lock_partner
+from partners.roles import StaffStatus
 from partners.staff.company_address import Company, sign_in_address
-from partners.staff.domain import MAY_SIGN_IN, StaffStatus, normal_email
+from partners.staff.domain import MAY_SIGN_IN, normal_email
 from partners.staff.join import tell_joined
 from partners.staff.people import invite_again
 from partners.staff.schemas import IdentityProviderInput, IdentityProviderView
@@ -80,7 +80,7 @@ class ProviderUnreachable(Refusal):
 
 async def get_provider(settings: Settings, partner_id: UUID) -> IdentityProviderView:
     """Return the partner's provider, without its secret. Raises NotFound."""
-    row = await reader().fetchrow(
+    row = await DB.fetchrow(
         "SELECT i.issuer, i.client_id, i.changed_at, i.version, p.name_zh, p.name_en FROM partner_identity_provider i"
         " JOIN partner p ON p.id = i.partner_id WHERE p.id = $1",
         partner_id,

@@ -7,8 +7,8 @@ from uuid import UUID
 from marketplace.kernel.refusals import NotFound
 from marketplace.platform.http.paging import Cursors, Page
 from marketplace.platform.outbound.mail_view import INVITATION, mail_view
-from partners.reading import reader
-from partners.staff.domain import StaffRole, StaffStatus
+from marketplace.platform.postgres.database import DB
+from partners.roles import StaffRole, StaffStatus
 from partners.staff.schemas import StaffView
 from partners.staff.sign_in import IDLE
 
@@ -28,7 +28,7 @@ WHERE f.partner_id = $1
 
 async def get_staff(partner_id: UUID, staff_id: UUID, now: datetime) -> StaffView:
     """Return one of the partner's people. Raises NotFound."""
-    row = await reader().fetchrow(f"{_SELECT} AND f.id = $4", partner_id, now, now - IDLE, staff_id)
+    row = await DB.fetchrow(f"{_SELECT} AND f.id = $4", partner_id, now, now - IDLE, staff_id)
     if row is None:
         raise NotFound
     return _view(row)
@@ -40,7 +40,7 @@ async def list_staff(
     """Return a page of the partner's people, the first invited first, disabled ones too."""
     kind = f"staff:{partner_id}"
     after = cursors.read(kind, cursor)[0] if cursor else str(UUID(int=0))
-    rows = await reader().fetch(
+    rows = await DB.fetch(
         f"{_SELECT} AND f.id > $4::uuid ORDER BY f.id LIMIT $5", partner_id, now, now - IDLE, after, limit + 1
     )
     data = [_view(row) for row in rows[:limit]]

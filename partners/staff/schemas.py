@@ -10,7 +10,7 @@ from marketplace.kernel.text import marked
 from marketplace.platform.outbound.mail_view import MailView
 from partners.fields import OneLine, Reference, ShortLine
 from partners.registry.schemas import Email
-from partners.staff.domain import StaffRole, StaffStatus
+from partners.roles import StaffRole, StaffStatus
 
 Roles = Annotated[list[StaffRole], msgspec.Meta(min_length=1, max_length=5)]
 StaffLocations = Annotated[list[Reference], msgspec.Meta(max_length=200)]

@@ -20,7 +20,8 @@ from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.platform.postgres.database import DB, UnitOfWork, unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.sessions import cookie_name, secure_cookie
-from partners.staff.domain import MAY_SIGN_IN, SignedIn, StaffRole
+from partners.roles import SignedIn, StaffRole
+from partners.staff.domain import MAY_SIGN_IN
 
 LIFETIME = timedelta(hours=12)
 """Of a session, however busy: a working day."""

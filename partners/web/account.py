@@ -13,9 +13,10 @@ from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
 from marketplace.web.pages import PageTemplate
 from partners.registry.history import reason_of
+from partners.roles import SignedIn
 from partners.staff.authenticate import CodeRefused, count_fresh_code, spend_code
 from partners.staff.devices import device_of
-from partners.staff.domain import LEAST_PASSWORD, SignedIn, check_password
+from partners.staff.domain import LEAST_PASSWORD, check_password
 from partners.staff.join import change_password, change_second_factor
 from partners.staff.passwords import hash_password
 from partners.staff.read import get_staff

@@ -4,7 +4,7 @@ from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.platform.postgres.database import DB
 from partners.oauth.access.callers import PartnerCaller
 from partners.oauth.domain import in_state
-from partners.staff.domain import SignedIn, scopes_of
+from partners.roles import SignedIn, scopes_of
 from partners.web.frame import RoleNeeded
 
 CLIENT_ID = "portal"

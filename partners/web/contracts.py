@@ -21,9 +21,9 @@ from partners.contracts.rows import difference_of, get_contract, list_contracts
 from partners.contracts.schemas import ContractView, SignatureInput
 from partners.contracts.sign import Signing, sign_contract
 from partners.oauth.access.callers import PartnerCaller
+from partners.roles import SignedIn
 from partners.staff.authenticate import CodeRefused, TooManyGuesses, count_fresh_code, spend_code
 from partners.staff.devices import device_of
-from partners.staff.domain import SignedIn
 from partners.staff.read import get_staff
 from partners.staff.schemas import StaffView
 from partners.web.authorize import acting

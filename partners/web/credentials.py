@@ -25,7 +25,7 @@ from partners.oauth.clients.credentials import rotate_secret
 from partners.oauth.clients.schemas import ClientInput
 from partners.oauth.domain import PARTNER_SCOPE_TEXTS
 from partners.one_time_secrets import unseal
-from partners.staff.domain import SignedIn, StaffRole, scopes_of
+from partners.roles import SignedIn, StaffRole, scopes_of
 from partners.web.forms import errors_of, typed, wire
 from partners.web.frame import PortalRequest, RoleNeeded, portal_page, redirect_to
 from partners.web.navigation import NavItem, leads_to

@@ -18,7 +18,7 @@ from marketplace.platform.postgres.database import unit_of_work
 from marketplace.web.language import page_language
 from marketplace.web.pages import PageTemplate
 from partners.oauth.access.callers import PartnerCaller
-from partners.staff.domain import SignedIn
+from partners.roles import SignedIn
 from partners.web.authorize import acting
 from partners.web.frame import PortalRequest, cursor_of, error_message, field, portal_page, redirect_to
 from partners.webhooks.api import endpoints_of

@@ -34,8 +34,8 @@ from marketplace.web.language import page_language
 from marketplace.web.local_path import local_path
 from marketplace.web.pages import SECURITY_HEADERS, PageTemplate, human_errors, page
 from marketplace.web.sessions import FormExpired, cookie_name, secure_cookie
+from partners.roles import SignedIn, StaffRole, scopes_of
 from partners.services import PartnersServices
-from partners.staff.domain import SignedIn, StaffRole, scopes_of
 from partners.staff.sign_in import Browser, PartnerSignIn, PartnerSignInNeeded
 from partners.web.navigation import places_for, tabs_of
 

@@ -28,7 +28,7 @@ from partners.locations.file_rows import COLUMNS, parse
 from partners.locations.import_file import import_locations
 from partners.locations.schemas import ImportReport
 from partners.oauth.access.callers import PartnerCaller
-from partners.staff.domain import SignedIn
+from partners.roles import SignedIn
 from partners.web.authorize import acting
 from partners.web.frame import PortalRequest, error_message, field, portal_page, redirect_to
 

@@ -24,7 +24,7 @@ from partners.locations.locations import (
     list_locations,
 )
 from partners.locations.schemas import LocationInput, LocationState, LocationView
-from partners.staff.domain import SignedIn
+from partners.roles import SignedIn
 from partners.web.authorize import acting
 from partners.web.forms import errors_of, said_to_people, typed, wire
 from partners.web.frame import PortalRequest, cursor_of, portal_page, redirect_to

@@ -7,8 +7,8 @@ import msgspec
 from litestar import Litestar
 
 from marketplace.kernel.text import Text
+from partners.roles import SignedIn, scopes_of
 from partners.services import PartnersServices
-from partners.staff.domain import SignedIn, scopes_of
 
 _OPT = "portal_place"
 _TABS = 3

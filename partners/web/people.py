@@ -20,7 +20,8 @@ from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
 from marketplace.web.pages import PageTemplate
 from partners.locations.locations import named_locations
 from partners.oauth.access.client_cache import client_cache_of
-from partners.staff.domain import STAFF, SignedIn, StaffRole
+from partners.roles import SignedIn, StaffRole
+from partners.staff.domain import STAFF
 from partners.staff.people import change, disable, invite, invite_again, sign_out_everywhere
 from partners.staff.read import get_staff, list_staff
 from partners.staff.schemas import StaffInput, StaffView

@@ -12,8 +12,8 @@ from marketplace.platform.outbound.guard import Outbound
 from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.pages import PageTemplate
+from partners.roles import SignedIn
 from partners.services import PartnersServices
-from partners.staff.domain import SignedIn
 from partners.staff.provider import CALLBACK, delete_provider, get_provider, set_provider, try_provider
 from partners.staff.schemas import IdentityProviderInput, IdentityProviderView
 from partners.web.authorize import acting

@@ -18,7 +18,7 @@ from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
 from marketplace.web.pages import PageTemplate
 from partners.one_time_secrets import unseal
-from partners.staff.domain import SignedIn
+from partners.roles import SignedIn
 from partners.web.authorize import acting
 from partners.web.deliveries import endpoint_page
 from partners.web.forms import errors_of, said_to_people, typed, wire

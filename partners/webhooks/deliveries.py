@@ -8,7 +8,6 @@ from marketplace.kernel.ids import uuid7
 from marketplace.kernel.refusals import NotFound
 from marketplace.platform.http.paging import Cursors, Page
 from marketplace.platform.postgres.database import DB, UnitOfWork
-from partners.reading import reader
 from partners.webhooks.catalogue import Catalogue
 from partners.webhooks.domain import DELIVERY, ENDPOINT, KEPT_DAYS, DeliveryStatus, EndpointStatus
 from partners.webhooks.endpoints import get_endpoint, lock_endpoint
@@ -27,7 +26,7 @@ async def list_deliveries(
     await get_endpoint(partner_id, endpoint_id)
     kind = f"deliveries:{endpoint_id}:{status or ''}"
     before = cursors.read(kind, cursor)[0] if cursor else None
-    rows = await reader().fetch(
+    rows = await DB.fetch(
         f"SELECT {_VIEW} FROM webhook_delivery d WHERE d.endpoint_id = $1 AND ($2::text IS NULL OR d.status = $2)"
         " AND ($3::uuid IS NULL OR d.id < $3) ORDER BY d.id DESC LIMIT $4",
         endpoint_id,
@@ -41,7 +40,7 @@ async def list_deliveries(
 
 async def get_delivery(partner_id: UUID, delivery_id: UUID) -> DeliveryDetail:
     """Return one of the partner's deliveries with every try. Raises NotFound."""
-    row = await reader().fetchrow(f"SELECT {_VIEW}, d.body {_OWN}", delivery_id, partner_id)
+    row = await DB.fetchrow(f"SELECT {_VIEW}, d.body {_OWN}", delivery_id, partner_id)
     if row is None:
         raise NotFound
     tries = (

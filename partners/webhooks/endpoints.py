@@ -16,9 +16,8 @@ from marketplace.platform.http.etags import Editions
 from marketplace.platform.http.merge_patch import Patch, patched
 from marketplace.platform.http.paging import Cursors, Page
 from marketplace.platform.outbound.guard import Outbound
-from marketplace.platform.postgres.database import UnitOfWork
+from marketplace.platform.postgres.database import DB, UnitOfWork
 from partners.one_time_secrets import MOST_OLD_SECRETS, TooManySecrets, seal
-from partners.reading import reader
 from partners.registry.history import lock_partner
 from partners.webhooks.catalogue import Catalogue
 from partners.webhooks.domain import ENDPOINT, MOST_ENDPOINTS, EndpointStatus
@@ -192,7 +191,7 @@ async def remove(work: UnitOfWork, partner_id: UUID, endpoint_id: UUID, actor: s
 
 async def get_endpoint(partner_id: UUID, endpoint_id: UUID) -> WebhookEndpointView:
     """Return one of the partner's endpoints. Raises NotFound."""
-    row = await reader().fetchrow(
+    row = await DB.fetchrow(
         f"SELECT {_VIEW} FROM webhook_endpoint WHERE id = $2 AND partner_id = $3", WALL.now(), endpoint_id, partner_id
     )
     if row is None:
@@ -206,7 +205,7 @@ async def list_endpoints(
     """Return a page of the partner's endpoints, the oldest first."""
     kind = f"endpoints:{partner_id}"
     after = cursors.read(kind, cursor)[0] if cursor else str(UUID(int=0))
-    rows = await reader().fetch(
+    rows = await DB.fetch(
         f"SELECT {_VIEW} FROM webhook_endpoint WHERE partner_id = $2 AND id > $3::uuid ORDER BY id LIMIT $4",
         WALL.now(),
         partner_id,

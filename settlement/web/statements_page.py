@@ -15,7 +15,7 @@ from marketplace.platform.http.problems import path_id
 from marketplace.settings import Settings
 from marketplace.web.language import page_language
 from marketplace.web.pages import PageTemplate
-from partners.staff.domain import SignedIn
+from partners.roles import SignedIn
 from partners.web.authorize import acting
 from partners.web.frame import PortalRequest, cursor_of, portal_page, portal_router
 from partners.web.navigation import NavItem, leads_to

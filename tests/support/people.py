@@ -10,8 +10,8 @@ from uuid import UUID
 import asyncpg
 
 from marketplace.kernel.ids import uuid7
+from partners.roles import SignedIn, StaffRole
 from partners.services import PartnersServices
-from partners.staff.domain import SignedIn, StaffRole
 from tests.support import today
 from tests.support.app import Api
 from tests.support.today import sql_now

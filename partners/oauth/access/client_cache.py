@@ -17,8 +17,8 @@ from marketplace.kernel.clock import WALL
 from marketplace.platform.postgres.database import DB, LIVE, using_database
 from marketplace.platform.services import PlatformServices
 from partners.oauth.domain import Client, Grant, Secret, is_known
+from partners.roles import StaffRole, StaffStatus, scopes_of
 from partners.services import PartnersServices
-from partners.staff.domain import StaffRole, StaffStatus, scopes_of
 
 FRESH_S = 15.0
 """How old the picture may be; what this process itself changes is seen at once."""

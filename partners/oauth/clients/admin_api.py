@@ -36,8 +36,8 @@ from partners.oauth.server.consent import parts_of
 from partners.oauth.server.keys import RotationUnderWay, SigningKeyView, rotate_signing_key
 from partners.one_time_secrets import TooManySecrets, reveal, seal
 from partners.registry.read import require_partner
+from partners.roles import OPERATIONS
 
-_OPERATIONS = {"roles": ["operations"]}
 _ISSUED = {201: ResponseSpec(IssuedClient, description="The client, with its secret", generate_examples=False)}
 ROTATED = {200: ResponseSpec(RotatedSecret, description="The new secret", generate_examples=False)}
 
@@ -52,7 +52,7 @@ class AdminClients(Controller):
         "/partners/{partner_id:str}/clients",
         operation_id="create_partner_client",
         summary="Create an OAuth client for a partner",
-        opt=_OPERATIONS | refusals(WrongState),
+        opt=OPERATIONS | refusals(WrongState),
         responses=_ISSUED,
     )
     async def issue(
@@ -98,7 +98,7 @@ class AdminClients(Controller):
         "/oem-clients",
         operation_id="create_oem_client",
         summary="Create an OAuth client for one of the OEM's systems",
-        opt=_OPERATIONS,
+        opt=OPERATIONS,
         responses=_ISSUED,
     )
     async def issue_oem(
@@ -140,7 +140,7 @@ class AdminClients(Controller):
         "/integrator-clients",
         operation_id="create_integrator_client",
         summary="Create an OAuth client for an integrator",
-        opt=_OPERATIONS,
+        opt=OPERATIONS,
         responses=_ISSUED,
     )
     async def issue_integrator(
@@ -182,7 +182,7 @@ class AdminClients(Controller):
         "/clients/{client_id:str}/rotate-secret",
         operation_id="rotate_client_secret",
         summary="Rotate an OAuth client's secret",
-        opt=_OPERATIONS | refusals(ClientRevoked, NoSecret, TooManySecrets),
+        opt=OPERATIONS | refusals(ClientRevoked, NoSecret, TooManySecrets),
         status_code=200,
         responses=ROTATED,
     )
@@ -206,7 +206,7 @@ class AdminClients(Controller):
         "/registration-tokens",
         operation_id="create_registration_token",
         summary="Create an initial access token for client registration",
-        opt=_OPERATIONS,
+        opt=OPERATIONS,
         responses={201: ResponseSpec(RegistrationToken, description="The token", generate_examples=False)},
     )
     async def issue_initial_token(
@@ -234,7 +234,7 @@ class AdminClients(Controller):
         "/signing-keys/rotate",
         operation_id="rotate_signing_key",
         summary="Rotate the key that signs access tokens",
-        opt=_OPERATIONS | refusals(RotationUnderWay),
+        opt=OPERATIONS | refusals(RotationUnderWay),
         responses={201: ResponseSpec(SigningKeyView, description="The key", generate_examples=False)},
     )
     async def rotate_key(
@@ -261,7 +261,7 @@ class AdminClients(Controller):
         "/clients/{client_id:str}/revoke",
         operation_id="revoke_client",
         summary="Revoke an OAuth client",
-        opt=_OPERATIONS,
+        opt=OPERATIONS,
         status_code=200,
         responses={200: ResponseSpec(ClientView, description="The client", generate_examples=False)},
     )

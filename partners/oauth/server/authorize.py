@@ -29,7 +29,7 @@ from partners.oauth.server.effects import load_clients
 from partners.oauth.server.grants import ByCode, S256Only
 from partners.oauth.server.pushed_requests import load_pushed, use_page, use_pushed
 from partners.registry.domain import ADMITTED
-from partners.staff.domain import SignedIn, scopes_of
+from partners.roles import SignedIn, scopes_of
 
 PATH = "/oauth/authorize"
 

@@ -36,8 +36,8 @@ from partners.oauth.server.authorize import (
 from partners.oauth.server.pushed_requests import PAGE_LIFE
 from partners.oauth.server.request_parsing import read_form, read_parameters
 from partners.oauth.server.token import OauthParts
+from partners.roles import SignedIn
 from partners.services import PartnersServices
-from partners.staff.domain import SignedIn
 
 SIGN_IN = "/partner/sign-in"
 REFUSED = f"{PATH}/refused"

@@ -17,6 +17,7 @@ from marketplace.settings import Settings
 from partners.onboarding.apply import apply
 from partners.onboarding.decide import admit, decide
 from partners.onboarding.schemas import ApplicationInput
+from partners.roles import SignedIn, StaffRole
 from partners.staff.authenticate import (
     Candidate,
     CodeRefused,
@@ -26,7 +27,6 @@ from partners.staff.authenticate import (
     check_password,
     count_code,
 )
-from partners.staff.domain import SignedIn, StaffRole
 from partners.staff.invitations import Inviter, LinkUsed
 from partners.staff.join import join
 from partners.staff.passwords import hash_password

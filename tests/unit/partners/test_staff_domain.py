@@ -9,16 +9,8 @@ from hypothesis import strategies as st
 from marketplace.kernel.refusals import InvalidField
 from marketplace.kernel.states import TransitionRefusedError
 from partners.oauth.domain import PARTNER_SCOPES
-from partners.staff.domain import (
-    SCOPES_OF,
-    STAFF,
-    StaffRole,
-    StaffStatus,
-    check_password,
-    check_roles,
-    normal_email,
-    scopes_of,
-)
+from partners.roles import SCOPES_OF, StaffRole, StaffStatus, scopes_of
+from partners.staff.domain import STAFF, check_password, check_roles, normal_email
 from partners.staff.second_factor import (
     STEP_S,
     code_at,
