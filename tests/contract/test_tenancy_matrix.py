@@ -313,7 +313,7 @@ def _said_otherwise(patch: pytest.MonkeyPatch) -> None:
         there = await DB.fetchval("SELECT 1 FROM partner_staff WHERE id = $1", staff_id)
         raise NotFound(**{"hint": "another's"} if there else {})
 
-    patch.setattr(staff_api, "see_staff", see)
+    patch.setattr(staff_api, "get_staff", see)
 
 
 def _written_before(patch: pytest.MonkeyPatch) -> None:
@@ -321,16 +321,16 @@ def _written_before(patch: pytest.MonkeyPatch) -> None:
         await DB.fetch("UPDATE webhook_endpoint SET description = 'seen' WHERE id = $1", endpoint_id)
         raise NotFound
 
-    patch.setattr(webhooks_api, "see_endpoint", see)
+    patch.setattr(webhooks_api, "get_endpoint", see)
 
 
 def _without_scopes(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(identity, "need_scope", lambda *_: None)
+    patch.setattr(identity, "require_scope", lambda *_: None)
     patch.setattr(callers, "_need", lambda *_: None)
 
 
 def _without_roles(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(identity, "need_role", lambda *_: None)
+    patch.setattr(identity, "require_role", lambda *_: None)
 
 
 def _anybodys_application(patch: pytest.MonkeyPatch) -> None:

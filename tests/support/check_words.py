@@ -1,6 +1,7 @@
-"""Words that are not used: private language, and names for which the field has better ones. `python -m tests.support.check_words`.
+"""Words that are not used: private language, and names with a better one in the field.
 
-docs/glossary.md gives the product's own nouns. What is refused here stands with what to write instead.
+docs/glossary.md gives the product's own nouns. Each word that is refused stands with what to write instead.
+Run by `python -m tests.support.check_words`.
 """
 
 import ast
@@ -38,7 +39,7 @@ PREFIXES = ("see_", "need_")
 
 PACKAGES = ("marketplace", "partners", "benefits", "settlement")
 TEXTS = (".py", ".md", ".html", ".sql", ".toml", ".js", ".css")
-ALLOWED = {"tests/support/check_words.py", "tests/unit/test_check_words.py", "CHANGELOG.md"}
+ALLOWED = {"tests/support/check_words.py", "tests/unit/support/test_check_words.py", "CHANGELOG.md"}
 _PATTERN = re.compile(r"(?<![\w/])(?:" + "|".join(f"({word})" for word in WORDS) + r")(?!\w)", re.IGNORECASE)
 
 

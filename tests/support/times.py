@@ -18,7 +18,7 @@ _WORDS = re.compile(
 ALLOWED = {
     "marketplace/platform/postgres/database_time.py": "the two statements that ask for the database's time",
     "tests/support/times.py": "the words themselves",
-    "tests/unit/test_times.py": "the words themselves",
+    "tests/unit/support/test_times.py": "the words themselves",
     "marketplace/platform/http/rate_limits.py": "counted minutes, never shown: one clock for all workers, in the one statement",
 }
 """Where the database's clock may be named, and why."""

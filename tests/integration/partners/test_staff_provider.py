@@ -16,7 +16,7 @@ from uvicorn import Server
 from marketplace.app import create_app
 from marketplace.demo import oneid, oneid_pages
 from marketplace.demo.oneid import DemoPerson
-from marketplace.demo.oneid_server import OneIdClient
+from marketplace.demo.oneid_server import DemoOauthClient
 from marketplace.kernel.clock import Clock
 from marketplace.platform.outbound.guard import Outbound
 from marketplace.platform.postgres.database import DB
@@ -68,7 +68,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def issuer(keys: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
-    monkeypatch.setattr(OneIdClient, "check_redirect_uri", lambda _self, uri: uri == CALLBACK)
+    monkeypatch.setattr(DemoOauthClient, "check_redirect_uri", lambda _self, uri: uri == CALLBACK)
     async with provider(keys) as found:
         yield found
 

@@ -277,7 +277,7 @@ async def test_a_fault_of_ours_is_logged_without_the_row_that_it_was_about(
             reported.append(str(error))
             raise
 
-    monkeypatch.setattr(webhooks_api, "see_endpoint", fails)
+    monkeypatch.setattr(webhooks_api, "get_endpoint", fails)
     before = len(overheard.log)
     path = f"/v1/partner/webhook-endpoints/{day.ids['endpoint']}"
     answer = await day.api.get(path, headers=day.who["partner"])
@@ -344,7 +344,7 @@ async def test_what_leaks_is_seen(day: MatrixWorld, overheard: Overheard, monkey
         assert seen(day, "\n".join(overheard.log[before:]), ids=False)
         return {"name": name}
 
-    monkeypatch.setattr(deliveries, "see_delivery", leaks)
+    monkeypatch.setattr(deliveries, "get_delivery", leaks)
     await day.api.get(f"/v1/partner/webhook-deliveries/{day.ids['delivery']}", headers=day.who["partner"])
     where, body = overheard.answers[-1]
     assert where.endswith("200")

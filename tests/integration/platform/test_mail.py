@@ -22,7 +22,7 @@ from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.platform.runtime.doctor_checks import mail_server
 from marketplace.settings import Settings, SettingsError, load
 from tests.support.authority import Authority
-from tests.unit.test_settings import GOOD
+from tests.unit.platform.test_settings import GOOD
 
 SENDER = "权益平台 <no-reply@marketplace.example>"
 

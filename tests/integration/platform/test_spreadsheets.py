@@ -19,7 +19,7 @@ from marketplace.platform.spreadsheets.reader import ReaderBusy, SpreadsheetRead
 from marketplace.platform.spreadsheets.table import CSV, ODS, XLS, XLSX, FileUnreadable, Table
 from marketplace.platform.spreadsheets.typed import number_complaint, text_complaint
 
-CASES = Path(__file__).parents[1] / "cases"
+CASES = Path(__file__).parents[2] / "cases"
 
 
 async def read(name: str) -> Table:

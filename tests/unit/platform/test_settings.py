@@ -160,7 +160,7 @@ def test_a_wrong_one_is_named(change: dict[str, str], variable: str) -> None:
 
 
 def test_the_table_of_the_documents_is_what_the_code_says() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "operating.md").read_text()
     assert text == written_into(text, markdown(Settings().packages)), "run: make settings"
     rows = dict(re.findall(r"^\| `([A-Z_]+)` \| `?([^`|]*?)`? \|", text, re.MULTILINE))
     described = [one for kind in (Settings, *package_settings(Settings().packages)) for one in settings_of(kind)]

@@ -11,7 +11,7 @@ from marketplace.web import frame
 
 STATIC = Path(frame.__file__).parent / "static"
 VENDOR = STATIC / "vendor"
-ROOT = STATIC.parents[2]
+ROOT = STATIC.parents[3]
 
 
 def test_vendored_files_are_listed_and_unchanged() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.times import complaints
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 ASKING = [
     'X = "DELETE FROM a WHERE at < now()"',

@@ -87,7 +87,7 @@ async def test_without_the_check_any_till_would_do(api: Api, monkeypatch: pytest
     partner, offer = await seller(api)
     issued = good(await till(api, partner, "SH-1"), 201)
     headers = await bearer(api, issued["client_id"], issued["client_secret"])
-    monkeypatch.setattr(PartnerCaller, "need_location", lambda *_: None)
+    monkeypatch.setattr(PartnerCaller, "require_location", lambda *_: None)
     assert good(await take(api, headers, "use", await voucher(api, offer), "SH-2"))["status"] == "used"
 
 
