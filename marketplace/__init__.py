@@ -1,3 +1,3 @@
-"""The ground and the frame: values, platform, pages' layout, demo. It imports none of the packages that stand on it."""
+"""The foundation that the packages build on: values, platform, page layout, demo. It imports none of the packages."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""create_app(settings): loads the packages and wires the platform. The only composition."""
+"""`create_app(settings)` loads the packages and wires the platform. It is the only composition root."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -51,7 +51,7 @@ def create_app(
 ) -> Litestar:
     """Return the application on the database at `dsn`; with a `host`, the application of one of its sandboxes.
 
-    `extra_routes` and `extra_lifespans` are what the demo puts beside the product (its ONE ID, its workers);
+    `extra_routes` and `extra_lifespans` are what the demo adds to the product (its ONE ID, its workers).
     `transport` replaces the network towards ONE ID in tests that run without a listening server.
     """
     clock = clock or Clock()
@@ -81,9 +81,9 @@ def create_app(
         config.route_handlers.extend(package.routes())
         config.dependencies.update(package.dependencies())
     frame.install(config, settings, packages, client, oneid_keys, transport)
-    # Said outright: left out, Litestar's own logging would take the place of platform/runtime/logs.py.
+    # Explicit: without it, Litestar's own logging would replace platform/runtime/logs.py.
     app = Litestar(**_fields(config), logging_config=None)
-    if host is None:  # what a sandbox answers is marked and counted here, around the middleware that leads there
+    if host is None:  # a sandbox's answers are marked and counted here, around the middleware that dispatches to it
         app.asgi_handler = requests.Answering(app.asgi_handler, settings)
     description.note_handlers(app)
     PlatformServices(
@@ -107,7 +107,7 @@ def create_app(
 
 
 def _fields(config: AppConfig) -> dict[str, Any]:
-    """Return what of the configuration was set, as keyword arguments of Litestar."""
+    """Return the fields of the configuration that were set, as keyword arguments of Litestar."""
     defaults = AppConfig()
     return {
         name: getattr(config, name)
@@ -131,7 +131,7 @@ def _open(settings: Settings, dsn: str, packages: Sequence[Package], client: htt
             await DB.open(dsn, settings.database_role, settings.pool_size)
             stack.push_async_callback(DB.close)
             stack.push_async_callback(client.aclose)
-            if services.host is None:  # a sandbox has the lasting keys of its host
+            if services.host is None:  # a sandbox uses the lasting keys of its host
                 await load(DB, settings.keys)
             for package in packages:
                 opened = package.lifespan(app)

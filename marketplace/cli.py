@@ -1,4 +1,4 @@
-"""`marketplace …`: everything an operator does from a terminal. The packages add theirs (close, export)."""
+"""`marketplace …`: everything an operator does from a terminal. Packages add their own commands (close, export)."""
 
 import asyncio
 import contextlib
@@ -21,13 +21,13 @@ out = Console()
 
 
 class Program(click.RichGroup):
-    """The command line; what a user can put right is one line, not a traceback.
+    """The command line. An error that the operator can fix is one line, not a traceback.
 
-    The packages' commands are loaded when they are wanted: importing the whole house takes seconds that `token` need not wait.
+    The packages' commands are loaded on demand: importing every package takes seconds that `token` need not wait for.
     """
 
     def list_commands(self, context: click.Context) -> list[str]:
-        """Return the names of all commands, the packages' among them."""
+        """Return the names of all commands, including the packages'."""
         return sorted([*super().list_commands(context), *_package_commands()])
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
@@ -35,7 +35,7 @@ class Program(click.RichGroup):
         return super().get_command(context, name) or _package_commands().get(name)
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
-        """Read the arguments; help, which names the packages' commands, is shown here."""
+        """Parse the arguments. Help is shown here because it names the packages' commands."""
         with _plainly():
             return super().parse_args(context, args)
 
@@ -47,7 +47,7 @@ class Program(click.RichGroup):
 
 @contextlib.contextmanager
 def _plainly() -> Iterator[None]:
-    """Turn what a user can put right into one line and exit status 1."""
+    """Print an OperatorError as one line and exit with status 1."""
     try:
         yield
     except click.UsageError:
@@ -85,7 +85,7 @@ def main() -> None:
     "--seed", default=1, show_default=True, type=click.IntRange(0), help="Which world is made at the first start."
 )
 def demo(host: str, port: int, data: Path, seed: int) -> None:
-    """Start everything in one process, on a PostgreSQL of its own, with a world that looks real."""
+    """Start everything in one process, on an embedded PostgreSQL, with realistic sample data."""
     from marketplace.demo.run import run_demo
 
     run_demo(host, port, data, seed)
@@ -110,7 +110,7 @@ def serve(host: str, port: int, workers: int) -> None:
 
 @main.command()
 def work() -> None:
-    """Run the consumers of the event log and the scheduled jobs. As many as you like may run."""
+    """Run the consumers of the event log and the scheduled jobs. Any number of these processes may run."""
     settings = load_process()
     _configure_logs(settings)
     with contextlib.suppress(KeyboardInterrupt):
@@ -133,7 +133,7 @@ async def _work(settings: Settings) -> None:
 @main.command()
 @data_option
 def migrate(data: Path | None) -> None:
-    """Bring the database up to this version."""
+    """Upgrade the database to this version."""
     from marketplace.platform.runtime.database_server import database_server, prepare
 
     settings = settings_for(data)
@@ -145,9 +145,10 @@ def migrate(data: Path | None) -> None:
 @main.command("rotate-secret-key")
 @data_option
 def rotate_secret_key(data: Path | None) -> None:
-    """Encrypt everything that is stored, in all sandboxes too, to the present MARKETPLACE_SECRET_KEY.
+    """Re-encrypt all stored secrets, in all sandboxes too, under the present MARKETPLACE_SECRET_KEY.
 
-    Run it when every process has the new key; broken off, it is run again. In the end it says that the old keys may go.
+    Run it once every process has the new key. If it is interrupted, run it again. It ends by saying that the old keys may be
+    removed.
     """
     from marketplace.platform.runtime.key_rotation import rotate_everything
 
@@ -210,7 +211,7 @@ def simulate(redemptions: int, connections: int, seed: int, data: Path | None) -
     "--out", "path", type=click.Path(path_type=Path), default=None, help="Write there instead of to the terminal."
 )
 def openapi(path: Path | None) -> None:
-    """Print the API's description as YAML, as it stands in openapi.yaml."""
+    """Print the API description as YAML: the content of openapi.yaml."""
     from marketplace.app import create_app
     from marketplace.platform.openapi.document import export
 

@@ -1,4 +1,4 @@
-"""Where Piccolo looks for the engine and the apps: the platform's and each configured package's."""
+"""Piccolo's configuration: the engine and the apps, the platform's and each configured package's."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""`demo.json`: where the demo is, and who one can be there."""
+"""`demo.json`: the demo's address, and the people to sign in as."""
 
 import os
 import secrets
@@ -27,7 +27,7 @@ class DemoClient(msgspec.Struct, frozen=True):
 
 
 class PersonLine(msgspec.Struct, frozen=True):
-    """Somebody one can sign in as."""
+    """A person to sign in as."""
 
     login: str
     name: str
@@ -36,7 +36,7 @@ class PersonLine(msgspec.Struct, frozen=True):
 
 
 class PortalPerson(msgspec.Struct, frozen=True):
-    """Somebody of a demo partner, for the partner portal; password and second factor work with the demo only."""
+    """A person of a demo partner, for the partner portal; password and second factor work with the demo only."""
 
     partner: str
     email: str
@@ -47,7 +47,7 @@ class PortalPerson(msgspec.Struct, frozen=True):
 
 
 class Demo(msgspec.Struct, frozen=True):
-    """What `demo.json` says."""
+    """The content of `demo.json`."""
 
     base_url: str
     partners: list[DemoClient]
@@ -57,7 +57,7 @@ class Demo(msgspec.Struct, frozen=True):
 
 
 def read_demo(folder: Path) -> Demo:
-    """Return what the folder's demo wrote. Raises FileNotFoundError with what to do."""
+    """Return the content of the folder's `demo.json`. Raises FileNotFoundError with what to do."""
     path = folder / DEMO_FILE
     if not path.exists():
         raise FileNotFoundError(f"there is no demo in {folder.resolve()}; run `marketplace demo --data {folder}` first")
@@ -65,7 +65,7 @@ def read_demo(folder: Path) -> Demo:
 
 
 def write_demo(folder: Path, demo: Demo) -> None:
-    """Write `demo.json`, readable by its owner only, all at once."""
+    """Write `demo.json`, readable by its owner only, atomically."""
     _write(folder / DEMO_FILE, msgspec.json.format(msgspec.json.encode(demo), indent=2))
 
 
@@ -75,7 +75,7 @@ def read_members(folder: Path) -> list[str]:
 
 
 def write_members(folder: Path, subjects: Sequence[str]) -> None:
-    """Write the members' subjects, for whoever acts as many of them at once (`marketplace simulate`)."""
+    """Write the members' subjects, for programs that act as many of them at once (`marketplace simulate`)."""
     _write(folder / MEMBERS_FILE, msgspec.json.encode(subjects))
 
 
@@ -92,13 +92,13 @@ def people_lines(people: Sequence[DemoPerson]) -> list[PersonLine]:
 
 
 def demo_settings(folder: Path, base_url: str) -> Settings:
-    """Return the settings of the demo in the folder; its secret is made at the first time. Raises SettingsError."""
+    """Return the settings of the demo in the folder; its secret is generated the first time. Raises SettingsError."""
     environment: dict[str, str] = {name: value for name, value in os.environ.items() if name != "MARKETPLACE_MODE"}
     overrides: dict[str, Any] = {"mode": "demo", "data": folder, "base_url": base_url, "oneid_issuer": ""}
     if not environment.get("MARKETPLACE_SECRET_KEY"):
         overrides["secret_key"] = _secret(folder)
     if not environment.get("MARKETPLACE_OUTBOUND_ALLOW"):
-        # Who tries webhooks tries them on the same machine. No other mode allows it by itself.
+        # Webhooks are tried out on the same machine. No other mode allows it by default.
         overrides["outbound_allow"] = "127.0.0.0/8,::1/128"
     if not environment.get("MARKETPLACE_LOG_LEVEL"):
         overrides["log_level"] = "warning"

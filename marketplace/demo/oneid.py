@@ -1,7 +1,7 @@
-"""The demo's identity provider, standing in for the OEM's ONE ID: a small, real OpenID Connect provider.
+"""The demo's identity provider, in place of the OEM's ONE ID: a small, real OpenID Connect provider.
 
-It has no passwords, so nothing of it can be made in production settings. What it answers is the real thing (code +
-PKCE, ID token, RFC 9068 access tokens), so that our side of the sign-in is the same as with the OEM's own.
+It has no passwords, so it cannot be created with production settings. Its responses are genuine (code + PKCE, ID token, RFC 9068
+access tokens), so that our side of the sign-in is the same as with the OEM's own.
 """
 
 import os
@@ -28,15 +28,15 @@ _ALGORITHM = "RS256"
 
 
 class DemoInProductionError(RuntimeError):
-    """Somebody tried to switch the demo's ONE ID on where real members are."""
+    """The demo's ONE ID must not run in production."""
 
 
 class UnknownPersonError(LookupError):
-    """The demo has nobody of that login."""
+    """The demo has no person with that login."""
 
 
 class DemoPerson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Somebody whom the demo lets anyone be. `subject` is the tokens' `sub`; `note` a line for the sign-in page."""
+    """A person as whom anyone may sign in. `subject` is the tokens' `sub`; `note` a line for the sign-in page."""
 
     login: str
     name: str
@@ -48,7 +48,7 @@ class DemoPerson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     email: str = ""
 
     def get_user_id(self) -> str:
-        """Return the subject, as Authlib asks for it."""
+        """Return the subject, for Authlib."""
         return self.subject
 
 
@@ -72,7 +72,7 @@ class OneId:
     """The provider: its people, its key, and the tokens that it signs. The HTTP side is `oneid_server.py`."""
 
     def __init__(self, settings: Settings, people: Sequence[DemoPerson] | None = None) -> None:
-        """Read the people of the data folder, unless they are given, and the signing key, made at the first time.
+        """Read the people of the data folder, unless given, and the signing key, generated the first time.
 
         Raises DemoInProductionError outside demo and test settings.
         """
@@ -94,7 +94,7 @@ class OneId:
             raise UnknownPersonError(f"nobody has the login {login!r}; there are {some}") from None
 
     def mint(self, login: str, lifetime_s: int = TOKEN_LIFETIME_S) -> str:
-        """Return an access token of that person, good for `lifetime_s` seconds. Raises UnknownPersonError."""
+        """Return an access token of that person, valid for `lifetime_s` seconds. Raises UnknownPersonError."""
         return self.access_token(self.person(login), lifetime_s)
 
     def access_token(self, person: DemoPerson, lifetime_s: int = TOKEN_LIFETIME_S) -> str:
@@ -116,7 +116,7 @@ class OneId:
         return jwt.encode({"alg": _ALGORITHM, "kid": self.key.kid, "typ": "at+jwt"}, claims, self.key)
 
     def userinfo(self, access_token: str) -> dict[str, Any] | None:
-        """Return what the token's person is called, or None for a token that is not good."""
+        """Return the claims about the token's person, or None for an invalid token."""
         try:
             token = verify_jwt(access_token, self.key, algorithms=[_ALGORITHM])
         except UnreadableError:
@@ -131,7 +131,7 @@ class OneId:
 
 
 def profile(person: DemoPerson) -> dict[str, Any]:
-    """Return the claims about a person that the ID token and userinfo carry."""
+    """Return the claims about a person in the ID token and userinfo."""
     claims: dict[str, Any] = {"sub": person.subject, "name": person.name, "preferred_username": person.login}
     if person.kind == "staff":
         claims["roles"] = list(person.roles)
@@ -143,7 +143,7 @@ def profile(person: DemoPerson) -> dict[str, Any]:
 
 
 def _signing_key(data: Path) -> RSAKey:
-    """Return the key of the data folder: kept, so that tokens outlive a restart, and readable by its owner only."""
+    """Return the key of the data folder: stored, so that tokens survive a restart, and readable by its owner only."""
     path = data / KEY_FILE
     if not path.exists():
         data.mkdir(parents=True, exist_ok=True)
@@ -152,9 +152,9 @@ def _signing_key(data: Path) -> RSAKey:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(msgspec.json.encode(key.as_dict(private=True)))
         try:
-            os.link(draft, path)  # unlike a rename it never replaces the key that another process has just made
+            os.link(draft, path)  # unlike a rename it never replaces the key that another process has just created
         except FileExistsError:
-            pass  # then that key is the folder's, and it is read below
+            pass  # use that process's key: it is read below
         finally:
             draft.unlink()
     return RSAKey.import_key(msgspec.json.decode(path.read_bytes()))

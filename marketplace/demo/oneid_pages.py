@@ -1,4 +1,4 @@
-"""The demo ONE ID over HTTP: discovery, keys, the page where one picks a person, tokens, userinfo."""
+"""The demo ONE ID over HTTP: discovery, keys, the page to choose a person, tokens, userinfo."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,13 +14,13 @@ from marketplace.settings import Settings
 from marketplace.web.pages import PageTemplate, page, page_router
 
 PEOPLE_SHOWN = 40
-"""More than that is a list to search in, not one to read."""
+"""With more people than that, the page needs a search."""
 
 
 def routes(settings: Settings, people: Sequence[DemoPerson] | None = None) -> list[ControllerRouterHandler]:
     """Return the demo ONE ID's routes for `create_app(extra_routes=…)`, under {base_url}/oneid.
 
-    Without `people` those of the data folder are taken. Raises DemoInProductionError outside demo and test settings.
+    Without `people` those of the data folder are used. Raises DemoInProductionError outside demo and test settings.
     """
     oneid = OneId(settings, people)
     server = OneIdServer(oneid)
@@ -54,7 +54,7 @@ def _discovery(oneid: OneId) -> Any:
 
     @get("/.well-known/openid-configuration")
     async def discovery() -> dict[str, Any]:
-        """Answer OpenID Connect Discovery 1.0."""
+        """Return the discovery document (OpenID Connect Discovery 1.0)."""
         return document
 
     return discovery
@@ -63,7 +63,7 @@ def _discovery(oneid: OneId) -> Any:
 def _keys(oneid: OneId) -> Any:
     @get("/jwks.json")
     async def keys() -> dict[str, Any]:
-        """Answer the public keys."""
+        """Return the public keys."""
         return oneid.keys()
 
     return keys
@@ -83,7 +83,7 @@ def _token(server: OneIdServer) -> Any:
 def _userinfo(oneid: OneId) -> Any:
     @get("/userinfo")
     async def userinfo(request: Request[Any, Any, Any]) -> Response[Any]:
-        """Answer who the access token's person is."""
+        """Return the claims about the access token's person."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         claims = oneid.userinfo(token.strip()) if scheme.lower() == "bearer" else None
         if claims is None:
@@ -96,7 +96,7 @@ def _userinfo(oneid: OneId) -> Any:
 def _authorize(server: OneIdServer, oneid: OneId) -> Any:
     @get("/authorize")
     async def authorize(request: Request[Any, Any, Any]) -> PageTemplate | Response[Any]:
-        """Show who one can be, once the client's request is found to be in order."""
+        """Show the people to choose from, once the client's request is valid."""
         query = request.scope["query_string"].decode("latin-1")
         received = ReceivedRequest("GET", request.headers, query, "")
         refused = _check(server, received)
@@ -108,7 +108,7 @@ def _authorize(server: OneIdServer, oneid: OneId) -> Any:
 def _sign_in(server: OneIdServer, oneid: OneId) -> Any:
     @post("/authorize", status_code=200)
     async def sign_in(request: Request[Any, Any, Any]) -> PageTemplate | Response[Any]:
-        """Take the choice and send the browser back with a code."""
+        """Accept the choice and redirect the browser back with a code."""
         form = (await request.body()).decode("utf-8", "replace")
         received = ReceivedRequest("POST", request.headers, "", form)
         refused = _check(server, received)
@@ -124,9 +124,9 @@ def _sign_in(server: OneIdServer, oneid: OneId) -> Any:
 
 
 def _check(server: OneIdServer, received: ReceivedRequest) -> Response[Any] | None:
-    """Return the refusal of an authorization request, or None when it is in order.
+    """Return the refusal of an authorization request, or None if it is valid.
 
-    An error goes back to the client only by an address that is registered; else the person is told here.
+    An error goes back to the client only by a registered address; otherwise the person sees it here.
     """
     try:
         server.get_consent_grant(received)

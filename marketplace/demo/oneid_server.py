@@ -32,11 +32,11 @@ CODE_LIFETIME_S = 60
 SCOPES = ("openid", "profile", "email")
 
 _MAX_CODES = 10_000
-"""More waiting codes than that means that somebody only asks for them; the oldest go."""
+"""Maximum number of pending codes: more means that somebody only requests them; the oldest are dropped."""
 
 
 class OneIdResponse(msgspec.Struct, frozen=True):
-    """What Authlib wants to be answered."""
+    """A response of Authlib."""
 
     status: int
     body: Any
@@ -58,7 +58,7 @@ class OneIdCode(msgspec.Struct, frozen=True):
 
 
 class StoredCode(AuthorizationCodeMixin):  # type: ignore[misc]
-    """A code as Authlib asks about it."""
+    """A code with the methods that Authlib requires."""
 
     def __init__(self, code: OneIdCode) -> None:
         self.code = code
@@ -96,7 +96,7 @@ class DemoOauthClient(ClientMixin):  # type: ignore[misc]
         return self.client_id
 
     def get_default_redirect_uri(self) -> str | None:
-        return None  # it must be said: one rule less to get wrong
+        return None  # it must be explicit: one rule less to get wrong
 
     def get_allowed_scope(self, scope: str | None) -> str:
         return " ".join(name for name in SCOPES if name in (scope or "").split())
@@ -138,7 +138,7 @@ class ReceivedRequest(OAuth2Request):  # type: ignore[misc]
 
 
 class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
-    """Codes in memory: single-use, one minute, and spent even by an attempt that fails."""
+    """Codes in memory: single-use, one minute, and consumed even by a failed attempt."""
 
     def save_authorization_code(self, code: str, request: ReceivedRequest) -> None:
         data = request.payload.data
@@ -162,7 +162,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
         return StoredCode(found)
 
     def delete_authorization_code(self, authorization_code: StoredCode) -> None:
-        """Do nothing: asking for it has already taken it away."""
+        """Do nothing: the query has already removed it."""
 
     def authenticate_user(self, authorization_code: StoredCode) -> DemoPerson | None:
         people: dict[str, DemoPerson] = self.server.oneid.people
@@ -189,7 +189,7 @@ class IdTokens(OpenIDCode):  # type: ignore[misc]
         self._oneid = oneid
 
     def exists_nonce(self, nonce: str, request: ReceivedRequest) -> bool:  # noqa: ARG002 - Authlib's signature
-        return False  # what ties a nonce to one sign-in is the client's own cookie
+        return False  # the client's own cookie binds a nonce to one sign-in
 
     def resolve_client_private_key(self, client: DemoOauthClient) -> Any:  # noqa: ARG002 - Authlib's
         return self._oneid.key
@@ -204,13 +204,13 @@ class IdTokens(OpenIDCode):  # type: ignore[misc]
         return {"iss": self._oneid.issuer, "aud": client.client_id}
 
     def generate_user_info(self, user: DemoPerson, scope: str) -> dict[str, Any]:  # noqa: ARG002 - Authlib's
-        # Authlib takes `iat` and `exp` from the machine's clock; these take their place.
+        # Authlib takes `iat` and `exp` from the machine's clock; these replace them.
         now = int(WALL.unix_s())
         return profile(user) | {"iat": now, "exp": now + ID_TOKEN_LIFETIME_S}
 
 
 class OneIdServer(AuthorizationServer):  # type: ignore[misc]
-    """Authlib's server with one client and codes in memory; it holds no tokens, since they are signed."""
+    """Authlib's server with one client and codes in memory; it stores no tokens, since they are signed."""
 
     def __init__(self, oneid: OneId) -> None:
         super().__init__(scopes_supported=list(SCOPES))
@@ -224,7 +224,7 @@ class OneIdServer(AuthorizationServer):  # type: ignore[misc]
         return self._client if client_id == self._client.client_id else None
 
     def save_token(self, token: dict[str, Any], request: ReceivedRequest) -> None:
-        """Do nothing: the tokens carry their own proof."""
+        """Do nothing: the tokens are self-contained."""
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
         """Do nothing: nobody listens."""
@@ -234,7 +234,7 @@ class OneIdServer(AuthorizationServer):  # type: ignore[misc]
 
     def handle_response(self, status: int, body: Any, headers: Any) -> OneIdResponse:
         answered = dict(headers)
-        if "Location" in answered:  # who answers (RFC 9207): answers of two issuers cannot be mixed up
+        if "Location" in answered:  # the issuer (RFC 9207): responses of two issuers cannot be mixed up
             answered["Location"] = add_params_to_uri(answered["Location"], {"iss": self.oneid.issuer})
         return OneIdResponse(status, body, answered)
 

@@ -70,7 +70,7 @@ def _only_one(data: Path) -> Iterator[None]:
 
 
 async def _prepare(settings: Settings, address: str, seed: int) -> Addresses:
-    # Imported here: the world is some hundred KB of text that a second start does not need.
+    # Imported late: the world is some hundred KB of text that a second start does not need.
     from marketplace.demo.seed import make_world
 
     finished = (settings.data / DEMO_FILE).exists()
@@ -79,7 +79,7 @@ async def _prepare(settings: Settings, address: str, seed: int) -> Addresses:
     addresses, _ = await prepare(settings, address)
     if finished:
         return addresses
-    # By the owner: the world's past is written as it was, and not as serving may write it.
+    # As the owner: the world's past is written with its own dates, which the serving role may not do.
     await DB.open(addresses.owner, pool_size=settings.pool_size)
     try:
         clock = Clock()
@@ -90,7 +90,7 @@ async def _prepare(settings: Settings, address: str, seed: int) -> Addresses:
 
 
 async def _drop_unfinished(address: str) -> None:
-    # demo.json is written last: without it a first start was interrupted half way, and half a world adds up to nothing.
+    # demo.json is written last: without it, a first start was interrupted, and a partial world is inconsistent.
     connection = await asyncpg.connect(address)
     try:
         await connection.execute(f'DROP DATABASE IF EXISTS "{DATABASE_NAME}" WITH (FORCE)')

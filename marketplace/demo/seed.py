@@ -1,4 +1,4 @@
-"""Make the demo's world: each package builds its part through its own use cases, from the floor up."""
+"""Builds the demo's world: each package builds its part through its own use cases, lower packages first."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,13 +16,13 @@ _WHOLE = 100
 
 
 async def make_world(settings: Settings, clock: Clock, packages: Sequence[Package], seed: int) -> Demo:
-    """Build the world of that seed into the empty database and return what demo.json says; the pool must be open."""
+    """Build the world of that seed in the empty database and return the content of demo.json; the pool must be open."""
     now: datetime = clock.now()
     return await fill(settings, clock, packages, build_world(seed, now, settings.calendar))
 
 
 async def fill(settings: Settings, clock: Clock, packages: Sequence[Package], world: World) -> Demo:
-    """Put the world into the empty database and its people into the data folder, and return what demo.json says."""
+    """Write the world into the empty database and its people into the data folder, and return the content of demo.json."""
     made: dict[str, object] = {}
     with progress("Making the world", _WHOLE) as report:
         for place, package in enumerate(packages):
@@ -36,5 +36,5 @@ async def fill(settings: Settings, clock: Clock, packages: Sequence[Package], wo
     write_members(settings.data, [member.subject for member in world.members])
     clients, oem = made["clients"], made["oem_client"]
     portal = made.get("portal", [])
-    # What the packages made is known by name only: the ground does not import them.
+    # What the packages made is known by name only: the foundation does not import them.
     return Demo(settings.base_url, clients, oem, people_lines(world.people), portal)  # type: ignore[arg-type]

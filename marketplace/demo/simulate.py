@@ -1,4 +1,4 @@
-"""`marketplace simulate`: the demo's members, many at once, over HTTP like anybody else."""
+"""`marketplace simulate`: the demo's members, many at once, over the public HTTP API."""
 
 import asyncio
 import ssl
@@ -22,30 +22,30 @@ from marketplace.platform.runtime.commands import progress
 _TIMEOUT_S = 30
 _PAGE = 100
 _COSTLY = 1_200
-"""An offer of that price, in points, is wanted half as often as a free one would be, one of three times it a tenth."""
+"""An offer of that price, in points, is requested half as often as a free one would be, one of three times it a tenth."""
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """Who wants what: a place in the list of members, and an offer's id."""
+    """A redemption to request: a member's index in the list of members, and an offer's id."""
 
     member: int
     offer_id: str
 
 
 class ProblemCode(msgspec.Struct, frozen=True):
-    """What of a problem document the tally needs."""
+    """The part of a problem document that the tally needs."""
 
     code: str = "?"
 
 
 class Tally(msgspec.Struct):
-    """What came back: seconds of each answer, and how often each status and refusal."""
+    """The results: seconds of each response, and counts by status and refusal."""
 
     seconds: list[float] = []
     answers: Counter[str] = msgspec.field(default_factory=Counter)
 
     def add(self, response: httpx.Response, seconds: float) -> None:
-        """Count an answer."""
+        """Count a response."""
         self.seconds.append(seconds)
         if response.status_code < 400:
             self.answers[f"{response.status_code} issued"] += 1
@@ -53,15 +53,15 @@ class Tally(msgspec.Struct):
             self.answers[f"{response.status_code} {_code_of(response)}"] += 1
 
     def percentile(self, share: float) -> float:
-        """Return the time, in milliseconds, within which that share of the answers came."""
+        """Return the time, in milliseconds, within which that share of the responses came."""
         ranked = sorted(self.seconds)
         return ranked[min(int(len(ranked) * share), len(ranked) - 1)] * 1000 if ranked else 0.0
 
 
 async def simulate(folder: Path, redemptions: int, connections: int, seed: int) -> None:
-    """Let the members redeem, `connections` requests under way at once, and print what came of it.
+    """Let the members redeem, with `connections` concurrent requests, and print the results.
 
-    Who wants what follows from the seed. Raises ClickException, one line, when the demo does not answer.
+    The seed decides who requests what. Raises ClickException, one line, if the demo does not respond.
     """
     base_url = read_demo(folder).base_url
     chance = Random(seed)  # noqa: S311 - it chooses members, not secrets
@@ -98,14 +98,14 @@ class _Members:
         return len(self._subjects)
 
     def token(self, member: int) -> str:
-        """Return the member's access token, signed at the first time."""
+        """Return the member's access token, signed at first use."""
         if member not in self._tokens:
             subject = self._subjects[member]
             self._tokens[member] = self._oneid.access_token(DemoPerson(subject, subject, "member", subject))
         return self._tokens[member]
 
     def sign_in(self, members: set[int]) -> None:
-        """Sign the tokens beforehand: a signature takes a millisecond, which is not the server's to answer for."""
+        """Sign the tokens in advance: a signature takes a millisecond, which must not count as the server's time."""
         with progress("Signing members in", len(members)) as report:
             for done, member in enumerate(sorted(members), start=1):
                 self.token(member)
@@ -134,7 +134,7 @@ def _wishes(chance: Random, members: int, offers: list[tuple[str, int]], count: 
 
 
 async def _drive(base_url: str, wishes: list[Wish], people: _Members, connections: int, tally: Tally) -> int:
-    """Ask for every wish and return how many got no answer."""
+    """Send every request and return how many got no response."""
     left = iter(wishes)
     lost = 0
     unused = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # plain HTTP; without it each client would read the CA bundle
@@ -142,7 +142,7 @@ async def _drive(base_url: str, wishes: list[Wish], people: _Members, connection
 
         async def work() -> None:
             nonlocal lost
-            # A client of its own for each worker: a shared pool of hundreds of connections is slow to search.
+            # One client per worker: a shared pool of hundreds of connections is slow to search.
             async with httpx.AsyncClient(
                 base_url=base_url, timeout=_TIMEOUT_S, verify=unused, trust_env=False
             ) as client:

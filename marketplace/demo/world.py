@@ -1,4 +1,4 @@
-"""Build the demo's world: pure values from a seed and a day. The packages' seeds turn them into the real thing."""
+"""Builds the demo's world: pure values from a seed and a day. The packages' seeds turn them into real data."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -16,10 +16,10 @@ from marketplace.kernel.text import Text
 
 MEMBERS = 2_000
 REDEMPTIONS = 8_000
-"""How many redemptions lie in the world's past: enough for statements with hundreds of lines."""
+"""Number of redemptions in the world's past: enough for statements with hundreds of lines."""
 
 _ATTEMPTS = 100
-"""How often a picture is drawn again that another offer has already: the ten car washes share four drawings."""
+"""How often another picture is drawn if an offer already has it: the ten car washes share four drawings."""
 
 _CONTRACT_MONTHS = 14
 """For how many months, at most, the oldest contract has been in force; the youngest for nine less."""
@@ -28,9 +28,9 @@ _CONTRACT_MONTHS = 14
 def build_world(
     seed: int, now: datetime, calendar: Calendar, *, members: int = MEMBERS, redemptions: int = REDEMPTIONS
 ) -> World:
-    """Return the world of the seed as it stands at `now`: the same for the same arguments.
+    """Return the world of the seed at `now`: the same for the same arguments.
 
-    `members` (at least as many as are featured) and `redemptions` set its size; partners and offers are always all.
+    `members` (at least as many as are featured) and `redemptions` set its size; partners and offers are always complete.
     """
     if members < len(FEATURED):
         raise ValueError(f"a world has at least {len(FEATURED)} members")
@@ -55,7 +55,7 @@ def build_world(
 
 
 def _chance(seed: int, name: str) -> Random:
-    """Return a source of chance of its own for each part, so that one part's size does not change another."""
+    """Return a random source per part, so that one part's size does not change another."""
     return Random(f"{seed}:{name}")  # noqa: S311 - a demo's dice, not secrets
 
 
@@ -136,7 +136,7 @@ def _company(brand: Brand | DemoApplicant, chance: Random, applied_at: datetime)
 
 
 def _pictures(sheets: list[Sheet], seed: int) -> list[str]:
-    """Return a picture for each offer, no two alike."""
+    """Return a distinct picture for each offer."""
     drawn: dict[str, None] = {}
     for sheet in sheets:
         variants = (f"{seed}:{sheet.sku}", *(f"{seed}:{sheet.sku}:{number}" for number in range(_ATTEMPTS)))
@@ -148,7 +148,7 @@ def _offer(sheet: Sheet, rules: Text, picture: str, seed: int, now: datetime, ca
     chance = _chance(seed, sheet.sku)
     today = calendar.day_of(now)
     running = sheet.opens < 0
-    # What runs began before the history does. The catalogue shows the newest first: dealers' services stand behind.
+    # Running offers began before the history does. The catalogue shows the newest first: dealers' services come last.
     age = (112, 130) if sheet.brand.startswith("dealer-") else (100, 116)
     registered_at = now - timedelta(days=chance.uniform(*(age if running and sheet.state == "live" else (2, 12))))
     return DemoOffer(

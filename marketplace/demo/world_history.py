@@ -1,4 +1,4 @@
-"""What happened in the demo's world before it was opened: earnings since members joined, redemptions of three months."""
+"""The past of the demo's world: earnings since members joined, redemptions of three months."""
 
 from bisect import bisect_left
 from collections import defaultdict
@@ -19,32 +19,32 @@ from marketplace.demo.world_things import (
 from marketplace.kernel.calendar import Calendar
 
 MONTHS_BACK = 2
-"""Whole business months of redemptions before the running one."""
+"""Whole business months of redemptions before the current one."""
 
 _HOURS = ((9, 8), (11, 14), (13, 16), (17, 18), (20, 26), (22, 18))
-"""The hours of a day at which something happens, each with how much: most people redeem after supper."""
+"""The hours of a day with activity, each with its weight: most people redeem after supper."""
 
 _WEEKEND, _MEMBER_DAY = 1.35, 3.6
 _MULTIPLIER = {"standard": 1.0, "silver": 1.5, "gold": 2.3, "platinum": 4.0}
 _USED, _CANCELLED = 0.70, 0.035
 _MEAN_DAYS_TO_USE = 7.0
 _LIFETIME_MONTHS = 24
-"""How long points live in a demo, as settings say unless they are changed."""
+"""The lifetime of points in a demo, equal to the default of the settings."""
 
 _OLD_DAYS = 760
 """A membership of that many days is older than the points that expire next month."""
 
 _FEATURED_MEAN = 2_000
-"""More than what one of a featured member's redemptions costs on average."""
+"""More than the average cost of a featured member's redemption."""
 
 _FEATURED_SHARES = (("purchase", 0.5, 0.86), ("service", 0.24, 0.55), ("activity", 0.06, 0.34), ("service", 0.15, 0.14),
                     ("activity", 0.05, 0.03))  # fmt: skip
-"""How a featured member's points came together: kind, share of them, and age as a share of the membership."""
+"""How a featured member earned their points: kind, share of them, and age as a share of the membership."""
 
 _REASONS = ("计划有变", "重复兑换了", "想换一个日期", "朋友已经送了我一张", "选错了城市", "")
 _TRIES = 8
 _FEATURED_MOST = 5_000
-"""The dearest offer in a featured member's past: their points are there to be spent by whoever signs in."""
+"""The most expensive offer in a featured member's past: their points are left for the person who signs in as them."""
 
 
 def make_history(
@@ -56,7 +56,7 @@ def make_history(
     now: datetime,
     calendar: Calendar,
 ) -> list[Moment]:
-    """Return the moments of the past in order, with about as many redemptions as are asked for."""
+    """Return the moments of the past in order, with about the requested number of redemptions."""
     opened = calendar.start_of(calendar.month_of(now).plus(-MONTHS_BACK).first_day)
     plan = _Plan(chance, members, offers, locations, _instants(chance, opened, now, calendar))
     fading = calendar.start_of(calendar.month_of(now).plus(-_LIFETIME_MONTHS).first_day) + timedelta(days=12)
@@ -84,7 +84,7 @@ def _instants(chance: Random, opened: datetime, now: datetime, calendar: Calenda
 
 
 class _Plan:
-    """The past while it is being thought up: who has how much, what is left, what happens when."""
+    """The past while it is being planned: balances, remaining stock, and events by instant."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class _Plan:
         self.chance, self.members, self.locations, self.instants = chance, members, locations, instants
         self.offers = [offer for offer in offers if offer.state == "live" and offer.popularity > 0]
         self.weights = [offer.popularity for offer in self.offers]
-        # A few members do most of it, as everywhere.
+        # A few members cause most of the activity, as in reality.
         self.zeal = [chance.paretovariate(1.6) if number >= len(FEATURED) else 0.0 for number in range(len(members))]
         self.balance = [0] * len(members)
         self.left = {offer.sku: offer.stock for offer in self.offers}
@@ -128,7 +128,7 @@ class _Plan:
     def _earn_featured(self, number: int, now: datetime, fading: datetime) -> None:
         one = FEATURED[number]
         days = one.member_days
-        # What pays for the past is older than the rest and is spent first; what is left of it expires next month.
+        # The points that pay for the past are older than the rest and spent first; what is left of them expires next month.
         old = one.wishes * _FEATURED_MEAN + one.points // 40
         if days > _OLD_DAYS:
             self._credit(number, now - timedelta(days=days), 888, "gift", now)
@@ -140,14 +140,14 @@ class _Plan:
     def _credit(self, number: int, at: datetime, points: int, kind: str, opened: datetime) -> None:
         self.references += 1
         reference = f"{kind[:2].upper()}-{at:%y%m}-{self.references:06d}"
-        # Before the opening the car maker's systems told us once a week; since then each evening.
+        # Before the opening the car maker's systems reported once a week; since then each evening.
         when = at if at >= opened else opened - timedelta(days=7 * ((opened - at).days // 7))
         # The callers' kinds are some of Earned's; a text, since the reference begins with it.
         self.earned[when].append(Earned(number, reference, points, kind))  # type: ignore[arg-type]
         self.balance[number] += points
 
     def spread(self, count: int, calendar: Calendar) -> list[int]:
-        """Return the places in `instants` at which redemptions happen, in order of time."""
+        """Return the indexes in `instants` at which redemptions happen, in order of time."""
         hours = dict(_HOURS)
         weights = []
         for place, at in enumerate(self.instants):
@@ -158,7 +158,7 @@ class _Plan:
         return sorted(self.chance.choices(range(len(self.instants)), weights, k=count)) if self.instants else []
 
     def redeem(self, place: int, member: int | None = None, left: float = 1 - _USED - _CANCELLED) -> None:
-        """Let somebody redeem something at that place in time, and settle what becomes of the voucher."""
+        """Let a member redeem at that index in `instants`, and decide what happens to the voucher."""
         chance, at = self.chance, self.instants[place]
         for _ in range(_TRIES):
             who = chance.choices(range(len(self.members)), self.zeal)[0] if member is None else member
@@ -210,7 +210,7 @@ class _Plan:
         return place if place < len(self.instants) else None
 
     def moments(self, calendar: Calendar) -> list[Moment]:
-        """Return everything in order of time; earnings of the running months come with the day's last instant."""
+        """Return everything in order of time; earnings of the current months come with the day's last instant."""
         early = [at for at in self.earned if not self.instants or at < self.instants[0]]
         found = [Moment(at, self.earned.pop(at), [], [], []) for at in early]
         last_of_day = {calendar.day_of(at): place for place, at in enumerate(self.instants)}

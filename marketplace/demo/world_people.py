@@ -1,4 +1,4 @@
-"""Who lives in the demo's world: a few people whom one can be, and the many others."""
+"""The people of the demo's world: a few featured ones to sign in as, and many others."""
 
 from datetime import datetime, timedelta
 from random import Random
@@ -11,7 +11,7 @@ from marketplace.demo.world_things import DemoMember, DemoTier
 
 
 class Featured(msgspec.Struct, frozen=True):
-    """A member whom one can be. `points` is roughly what the wallet holds, `wishes` how many redemptions lie behind them."""
+    """A member to sign in as. `points` is roughly the wallet's balance, `redemptions` how many redemptions they have made."""
 
     login: str
     name: str
@@ -58,7 +58,7 @@ def subject_of(login: str) -> str:
 
 
 def featured_people() -> list[DemoPerson]:
-    """Return everybody whom one can sign in as."""
+    """Return everybody as whom one can sign in."""
     members = [
         DemoPerson(one.login, one.name, "member", subject_of(one.login), tier=one.tier, note=one.note)
         for one in FEATURED
@@ -67,7 +67,7 @@ def featured_people() -> list[DemoPerson]:
 
 
 def make_members(chance: Random, count: int, now: datetime) -> list[DemoMember]:
-    """Return the featured members, and after them as many others as make up the count."""
+    """Return the featured members, followed by others up to the count."""
     members = [
         DemoMember(
             subject_of(one.login), one.name, one.tier, _phone(n), one.vehicle, now - timedelta(days=one.member_days)
@@ -88,5 +88,5 @@ def make_members(chance: Random, count: int, now: datetime) -> list[DemoMember]:
 
 
 def _phone(number: int) -> str:
-    # 199 0000 is given out to nobody: a demo must not ring at a stranger's.
+    # 199 0000 is unassigned: a demo must not ring a stranger's phone.
     return f"+86 199 0000 {number:04d}"

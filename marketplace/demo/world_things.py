@@ -1,4 +1,4 @@
-"""What the demo's world is made of: plain values, with the moments at which each came to be. No I/O, no clock."""
+"""The objects of the demo's world: plain values, with the instants at which they were created. No I/O, no clock."""
 
 from datetime import date, datetime
 from typing import Literal
@@ -13,7 +13,7 @@ OfferState = Literal["live", "draft", "in_review", "rejected", "paused"]
 
 
 class DemoLocation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a partner takes vouchers; `id` is the partner's own."""
+    """Where a partner accepts vouchers; `id` is the partner's own."""
 
     id: str
     name: Text
@@ -33,7 +33,7 @@ class Agreement(msgspec.Struct, frozen=True):
 
 
 class DemoPartner(msgspec.Struct, frozen=True, kw_only=True):
-    """A company. `agreement` is None for one that only applied; then `rejection` may say why it was declined."""
+    """A company. `agreement` is None for an applicant; then `rejection` may say why it was declined."""
 
     key: str
     name: Text
@@ -53,7 +53,7 @@ class DemoPartner(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DemoOffer(msgspec.Struct, frozen=True, kw_only=True):
-    """An offer of a partner. Money in minor units, `popularity` a weight; `state` is where it stands in the end."""
+    """An offer of a partner. Money in minor units, `popularity` a weight; `state` is its final state."""
 
     partner: str
     sku: str
@@ -88,7 +88,7 @@ class DemoMember(msgspec.Struct, frozen=True):
 
 
 class Earned(msgspec.Struct, frozen=True):
-    """Points that the car maker's systems credit to the member of that place in the world's list."""
+    """Points that the car maker's systems credit to the member with that index in the world's list."""
 
     member: int
     reference: str
@@ -97,7 +97,7 @@ class Earned(msgspec.Struct, frozen=True):
 
 
 class PlannedRedemption(msgspec.Struct, frozen=True):
-    """A redemption that a member asks for; what becomes of its voucher names it by `number`."""
+    """A redemption by a member; later events of its voucher refer to its `number`."""
 
     number: int
     member: int
@@ -106,7 +106,7 @@ class PlannedRedemption(msgspec.Struct, frozen=True):
 
 
 class Used(msgspec.Struct, frozen=True):
-    """A voucher taken at the partner's place, under the till's reference."""
+    """A voucher used at the partner's location, under the till's reference."""
 
     number: int
     place: str
@@ -114,14 +114,14 @@ class Used(msgspec.Struct, frozen=True):
 
 
 class Cancelled(msgspec.Struct, frozen=True):
-    """A redemption that its member gave back."""
+    """A redemption that its member cancelled."""
 
     number: int
     reason: str
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """What happened at one instant, in this order: earned, redeemed, used, cancelled."""
+    """The events of one instant, in this order: earned, redeemed, used, cancelled."""
 
     at: datetime
     earned: list[Earned]
@@ -131,7 +131,7 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 class World(msgspec.Struct, frozen=True):
-    """All of it. `history` is in order of time and ends before `now`."""
+    """The whole world. `history` is in order of time and ends before `now`."""
 
     now: datetime
     people: list[DemoPerson]

@@ -1,7 +1,7 @@
-"""Which addresses are nobody's private ground. An explicit list: Python's `is_global` lets NAT64, 6to4 and multicast through.
+"""IP networks that are not public. An explicit list: Python's `is_global` lets NAT64, 6to4 and multicast through.
 
-From the special-purpose registries of IANA (RFC 6890, read in November 2026), and two services of clouds that answer on
-addresses which look public.
+From the special-purpose registries of IANA (RFC 6890, read in November 2026), plus two cloud services whose addresses look
+public.
 """
 
 import ipaddress
@@ -53,14 +53,14 @@ REFUSED: dict[str, str] = {
     "fec0::/10": "site-local",
     "ff00::/8": "multicast",
 }
-"""Network -> what it is. Whatever embeds an IPv4 address is refused whole, whichever address that is."""
+"""Network -> its kind. A range that embeds IPv4 addresses is refused whole, whichever address is embedded."""
 
 _REFUSED: list[tuple[Network, str]] = [(ipaddress.ip_network(text), what) for text, what in REFUSED.items()]
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 
 def why_not(address: Address) -> str | None:
-    """Return what kind of ground the address is on if it is not the open Internet, or None for a public one."""
+    """Return the kind of network that the address is in, or None for a public address."""
     if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
         return "scoped"
     for network, what in _REFUSED:
@@ -72,12 +72,12 @@ def why_not(address: Address) -> str | None:
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
-    """Return the networks that the texts spell, such as 127.0.0.0/8. Raises ValueError."""
+    """Parse networks such as 127.0.0.0/8. Raises ValueError."""
     return tuple(ipaddress.ip_network(text) for text in texts)
 
 
 def lies_in(address: Address, allowed: Iterable[Network]) -> bool:
-    """Tell whether the address is in one of the networks; never so with a scope, which `in` does not look at."""
+    """Return whether the address is in one of the networks. A scoped address never is: `in` ignores the scope."""
     if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
         return False
     return any(address.version == network.version and address in network for network in allowed)

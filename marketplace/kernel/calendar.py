@@ -1,7 +1,7 @@
-"""Business days and months of one configured zone; every period is half-open, `[start, end)`.
+"""Business days and months in one configured zone; every period is half-open, `[start, end)`.
 
-Instants and days from outside lie within FIRST and END, so that nothing computed from them, such as a shift to a zone or a
-lifetime in months, leaves Python's calendar. What is kept already may lie outside: nothing here raises for it, but stops at
+Instants and days from outside lie between FIRST and END, so that nothing computed from them, such as a shift to a zone or a
+lifetime in months, leaves Python's calendar. Stored values may lie outside: nothing here raises for them; results are clamped to
 the calendar's ends.
 """
 
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 FIRST, END = datetime(1970, 1, 1, tzinfo=UTC), datetime(9001, 1, 1, tzinfo=UTC)
-"""The instants that are taken from outside: from FIRST until before END. Days: from FIRST's to the one before END's."""
+"""The instants that are accepted from outside: from FIRST until before END. Days: from FIRST's to the one before END's."""
 
 _FIRST_MONTH, _LAST_MONTH = 1 * 12, 9999 * 12 + 11  # of Python's calendar, counted from month 0 of year 0
 
@@ -32,7 +32,7 @@ class Month(msgspec.Struct, frozen=True, order=True):
 
     @classmethod
     def parse(cls, text: str) -> "Month":
-        """Return the month that `2026-10` names. Raises NotAMonthError."""
+        """Parse a month such as `2026-10`. Raises NotAMonthError."""
         match = _MONTH.fullmatch(text)
         if match is None or not FIRST.year <= int(match[1]) < END.year:
             raise NotAMonthError(text)
@@ -40,11 +40,11 @@ class Month(msgspec.Struct, frozen=True, order=True):
 
     @classmethod
     def of(cls, day: date) -> "Month":
-        """Return the month that the day lies in."""
+        """Return the month that contains the day."""
         return cls(day.year, day.month)
 
     def plus(self, months: int) -> "Month":
-        """Return the month that many months later (earlier, if negative), or the calendar's last (first)."""
+        """Return the month that many months later (earlier, if negative), clamped to the calendar's last (first)."""
         index = min(max(self.year * 12 + self.month - 1 + months, _FIRST_MONTH), _LAST_MONTH)
         return Month(index // 12, index % 12 + 1)
 
@@ -58,7 +58,7 @@ class Month(msgspec.Struct, frozen=True, order=True):
 
 
 class Calendar(msgspec.Struct, frozen=True):
-    """What day it is for the business: the configured zone's, whatever the server's or the member's is."""
+    """The business day of an instant: in the configured zone, whatever the server's or the member's zone is."""
 
     zone: ZoneInfo
 
@@ -83,14 +83,14 @@ class Calendar(msgspec.Struct, frozen=True):
         return self.start_of(month.first_day), self.start_of(month.plus(1).first_day)
 
 
-# A batch at the desk asks for the same few days again and again.
+# A batch at the desk converts the same few days repeatedly.
 @lru_cache(maxsize=4096)
 def _day_of(zone: ZoneInfo, instant: datetime) -> date:
     return in_zone(zone, instant).date()
 
 
 def in_zone(zone: tzinfo, instant: datetime) -> datetime:
-    """Return an aware instant in the zone, or the end of the calendar that it lies beyond there."""
+    """Return an aware instant in the zone, clamped to the calendar's end if it lies beyond it there."""
     try:
         return instant.astimezone(zone)
     except OverflowError:
@@ -110,7 +110,7 @@ def in_utc(instant: datetime) -> datetime:
 
 
 def day_after(day: date, days: int = 1) -> date:
-    """Return the day that many days later (earlier, if negative), or the calendar's last (first)."""
+    """Return the day that many days later (earlier, if negative), clamped to the calendar's last (first)."""
     try:
         return day + timedelta(days=days)
     except OverflowError:
@@ -118,7 +118,7 @@ def day_after(day: date, days: int = 1) -> date:
 
 
 def just_before(instant: datetime) -> datetime:
-    """Return the last instant before the end of something: people see the last day on which it is good."""
+    """Return the last instant before an end: people are shown the last valid day."""
     try:
         return instant - timedelta(microseconds=1)
     except OverflowError:
@@ -126,7 +126,7 @@ def just_before(instant: datetime) -> datetime:
 
 
 def is_taken(moment: datetime | date) -> bool:
-    """Tell whether an instant or a day may come from outside."""
+    """Return whether an instant or a day is accepted from outside."""
     if isinstance(moment, datetime):
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return FIRST <= aware < END

@@ -1,4 +1,4 @@
-"""Voucher codes: twelve characters that a person can read out, and that carry their bucket.
+"""Voucher codes: twelve characters that a person can read out and that contain their bucket.
 
 Two characters of bucket, nine random ones (45 bits), one check character, in Crockford's base 32
 (https://www.crockford.com/base32.html): no I, L, O or U; O is read as 0, and I and L as 1.
@@ -13,7 +13,7 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
 _READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1", "-": "", " ": ""})
 _LENGTH = 12
-# A prime: a check value is a weighted sum modulo it, which finds any one wrong letter and any two neighbours swapped.
+# Prime: a check value is a weighted sum modulo it, which detects any single wrong letter and any swap of two neighbours.
 _MODULUS = 31
 _WEIGHTS = range(1, _LENGTH)
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
@@ -28,7 +28,7 @@ CODE_BITS = 45
 
 
 def new_code(bucket: int, drawn: int | None = None) -> str:
-    """Return a fresh code of that bucket, grouped as `XXXX-XXXX-XXXX`; `drawn` is its randomness, if it was drawn before."""
+    """Return a new code of that bucket, grouped as `XXXX-XXXX-XXXX`. `drawn` is its randomness, if already drawn."""
     drawn = secrets.randbits(CODE_BITS) if drawn is None else drawn
     pairs = [_PAIRS[drawn >> shift & 1023] for shift in (35, 25, 15, 5)]
     body = "".join((_PAIRS[bucket], *pairs, _ALPHABET[drawn & 31]))
@@ -36,10 +36,7 @@ def new_code(bucket: int, drawn: int | None = None) -> str:
 
 
 def read_code(text: str) -> tuple[str, int]:
-    """Return the code as it is stored and its bucket, however a person typed it.
-
-    Raises UnreadableCodeError.
-    """
+    """Return the code in its stored form, and its bucket, from what a person typed. Raises UnreadableCodeError."""
     letters = typed_plain(text).upper().translate(_READ_AS)
     if len(letters) != _LENGTH or any(letter not in _VALUES for letter in letters):
         raise UnreadableCodeError(text)

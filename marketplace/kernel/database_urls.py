@@ -1,4 +1,4 @@
-"""Which addresses of databases the program takes."""
+"""Which database URLs the program accepts."""
 
 import re
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -24,20 +24,20 @@ TAKEN = frozenset(
         "gsslib",
     ]
 )
-"""What may stand behind the question mark: how the server is reached (asyncpg's connection parameters)."""
+"""The query parameters that are accepted: how the server is reached (asyncpg's connection parameters)."""
 
 
 _NONE = "is no address such as postgresql://user:password@host:5432/database"
 _HOST = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>[0-9]{1,5}))?")
 _NAME = re.compile(r"/[^/]+")
-"""The database is named in the path: sandboxes' databases are named after it."""
+"""The path names the database: sandboxes' databases are named after it."""
 
 
 def complaint(url: str) -> str | None:
-    """Return what is wrong with a database's address, as a sentence without its subject, or None.
+    """Return what is wrong with a database URL, as a sentence without its subject, or None.
 
-    Whatever asyncpg does not know as a connection parameter becomes a setting of each session. The program has its own, and some
-    break it without a word: with a `search_path`, jobs and migrations make their tables elsewhere than the program looks.
+    asyncpg turns any parameter that it does not know into a setting of each session. The program has its own settings, and some
+    parameters break it silently: with a `search_path`, jobs and migrations create their tables where the program does not look.
     """
     if not url.startswith(("postgresql://", "postgres://")):
         return "must begin with postgresql://"
@@ -46,7 +46,7 @@ def complaint(url: str) -> str | None:
         query = parts.query
     except ValueError:
         return _NONE
-    hosts = parts.netloc.rpartition("@")[2].split(",")  # several, of which one is the primary
+    hosts = parts.netloc.rpartition("@")[2].split(",")  # several hosts, of which one is the primary
     if not all(map(_is_host, hosts)) or not _NAME.fullmatch(parts.path):
         return _NONE
     for name, _ in parse_qsl(query, keep_blank_values=True):

@@ -1,7 +1,7 @@
-"""How people are told when something ends: always the last day on which it is still good.
+"""How an end is shown to people: always as the last day that is still valid.
 
-On the wire and in the database an end is the first instant, or the first day, that no longer belongs to it. Pages, files,
-mails and messages say it through this module, so that one end has one last day everywhere.
+In the API and in the database an end is the first instant, or the first day, that is no longer valid. Pages, files, mails and
+messages format it through this module, so that one end has the same last day everywhere.
 """
 
 from datetime import date, datetime, time
@@ -26,9 +26,9 @@ def last_day(end: date | datetime, zone: ZoneInfo) -> date:
 
 
 def said_end(end: date | datetime, language: str, zone: ZoneInfo, *, named: bool = False) -> str:
-    """Return the last good day; with the time of day where the end is within a day, and with the zone if it is to be `named`.
+    """Return the last valid day; with the time of day if the end is within a day, and with the zone if `named`.
 
-    Name it where the reader may be in another zone, or where an end is counted in another zone than the business's own.
+    Name the zone where the reader may be in another one, or where the end is counted in another zone than the business's.
     """
     said = said_day(last_day(end, zone), language)
     if isinstance(end, datetime) and (local := in_zone(zone, end)).time() != time():
@@ -40,7 +40,7 @@ def said_end(end: date | datetime, language: str, zone: ZoneInfo, *, named: bool
 
 
 def said_zone(zone: ZoneInfo, language: str) -> str:
-    """Return the zone as people call it: 北京时间, Beijing time; others by their name in the IANA database."""
+    """Return the zone's usual name: 北京时间, Beijing time; for other zones their IANA name."""
     return _NAMES.get(zone.key, Text(zone.key, zone.key)).in_language(language)
 
 

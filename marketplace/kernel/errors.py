@@ -1,4 +1,4 @@
-"""What an operator can put right: a setting, a port, a folder, a database. The command line shows it as one line."""
+"""Errors that an operator can fix: a setting, a port, a folder, a database. The command line prints them as one line."""
 
 
 class OperatorError(Exception):
@@ -6,4 +6,4 @@ class OperatorError(Exception):
 
 
 class TryAgainError(RuntimeError):
-    """What was loaded is not enough to decide with, and another load will be: the batch is undone and taken again."""
+    """Roll back and retry: the loaded data was stale."""

@@ -1,7 +1,7 @@
-"""Ids that carry their bucket.
+"""Ids that contain their bucket.
 
-Every id given to the outside is a UUIDv7 (RFC 9562 §5.7). Its last ten bits are the bucket of the member it belongs
-to, so that a look-up by id alone goes to one shard.
+Every id given to the outside is a UUIDv7 (RFC 9562 §5.7). Its last ten bits are the bucket of the member it belongs to, so that a
+look-up by id alone reaches one shard.
 """
 
 import secrets
@@ -10,12 +10,12 @@ from uuid import UUID
 from marketplace.kernel.clock import WALL
 
 BUCKETS = 1024
-"""How many buckets the member-side tables are divided into; never changed (design: an ordinary column, 0 to 1023)."""
+"""Number of buckets of the member-side tables; never changed (an ordinary column, 0 to 1023)."""
 
 _BUCKET_MASK = BUCKETS - 1
 
 ID_BITS = 74
-"""Randomness in an id."""
+"""Random bits of an id."""
 
 
 def bucket_of(identifier: UUID) -> int:
@@ -26,13 +26,13 @@ def bucket_of(identifier: UUID) -> int:
 def uuid7(bucket: int | None = None, unix_ms: int | None = None) -> UUID:
     """Return a UUIDv7; with `bucket` its last ten bits are that bucket, else random.
 
-    `unix_ms` is the millisecond that the id sorts by, the wall clock by default.
+    `unix_ms` is the millisecond that the id sorts by; the wall clock's by default.
     """
     return uuid7s(1, bucket, unix_ms)[0]
 
 
 def uuid7s(count: int, bucket: int | None = None, unix_ms: int | None = None) -> list[UUID]:
-    """Return several at once: the randomness for all is drawn in one go, which is most of what an id costs."""
+    """Return several ids. The randomness of all is drawn in one call, which is most of an id's cost."""
     return [UUID(int=value) for value in uuid7_values(count, bucket, unix_ms)]
 
 
@@ -41,7 +41,7 @@ def uuid7_values(
 ) -> list[int]:
     """Return the 128 bits of each of several ids.
 
-    `drawn` is 74 random bits for each, where they were drawn together with others.
+    `drawn` is 74 random bits per id, if they were drawn together with others.
     """
     milliseconds = WALL.unix_ms() if unix_ms is None else unix_ms
     stamp = (milliseconds & (2**48 - 1)) << 80 | 0x7 << 76 | 0b10 << 62

@@ -1,7 +1,7 @@
-"""The program's secrets: keys derived from MARKETPLACE_SECRET_KEY, each for one purpose, and from the keys before it.
+"""The program's keys: derived from MARKETPLACE_SECRET_KEY, one per purpose, and from its predecessors.
 
 The present key encrypts and signs. The old ones (MARKETPLACE_SECRET_KEYS_OLD) decrypt and verify, until
-`marketplace rotate-secret-key` has encrypted everything that is stored to the present one.
+`marketplace rotate-secret-key` has re-encrypted everything stored under the present one.
 """
 
 import hashlib
@@ -15,13 +15,13 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 
 class WrongSecretError(Exception):
-    """Something was encrypted under a key that is not in the ring."""
+    """A ciphertext was encrypted under a key that is not in the ring."""
 
 
 class Purpose(msgspec.Struct, frozen=True):
-    """What a key is for. `columns` are where its ciphertexts are stored, as `table.column`; none: they travel and expire.
+    """What a key is for. `columns` name where its ciphertexts are stored, as `table.column`; none: they are sent out and expire.
 
-    A package lists those with columns (`Package.sealed`), so that a new secret key reaches them.
+    A package lists its purposes with columns (`Package.sealed`), so that key rotation reaches them.
     """
 
     name: str
@@ -33,26 +33,26 @@ class InsideJson(Purpose, frozen=True):
 
 
 class Lasting(msgspec.Struct, frozen=True):
-    """What a key is for that a new secret key must not change: it is derived once, and then stored encrypted.
+    """The purpose of a key that survives a rotation of the secret key: derived once, then stored encrypted.
 
-    `first` says how it follows from the secret key of a new database; without it as every other key does.
+    `first` derives it from the secret key of a new database; without it, it is derived as every other key.
     """
 
     name: str
     first: Callable[[str], bytes] | None = None
 
     def of(self, secret_key: str) -> bytes:
-        """Return the key as it follows from the secret key."""
+        """Derive the key from the secret key."""
         return derive(secret_key, self.name) if self.first is None else self.first(secret_key)
 
 
 def derive(secret_key: str, purpose: str) -> bytes:
-    """Return 32 bytes for the purpose; one purpose's key says nothing of another's."""
+    """Return 32 bytes for the purpose. Keys of different purposes are independent."""
     return hmac.new(secret_key.encode(), purpose.encode(), hashlib.sha256).digest()
 
 
 def fingerprint(secret_key: str) -> bytes:
-    """Return what a database remembers of a key: it tells one key from another and opens nothing."""
+    """Return the fingerprint of a key that a database stores. It identifies the key and decrypts nothing."""
     return derive(secret_key, "fingerprint of the secret key")
 
 
@@ -60,7 +60,7 @@ class KeyRing:
     """The present secret key, the old ones, and the lasting keys of the database that the process serves."""
 
     def __init__(self, present: str, old: Iterable[str] = ()) -> None:
-        """Begin with lasting keys that follow from the present key; `keep` brings those of the database."""
+        """Start with lasting keys derived from the present key; `keep` replaces them with those of the database."""
         self.present = present
         self.old = tuple(old)
         self._ciphers: dict[str, MultiFernet] = {}
@@ -71,7 +71,7 @@ class KeyRing:
         return self._cipher(purpose).encrypt(plain)
 
     def decrypt(self, purpose: Purpose, sealed: bytes) -> bytes:
-        """Return the plain text, under whichever key of the ring it was encrypted. Raises WrongSecretError."""
+        """Return the plain text, encrypted under any key of the ring. Raises WrongSecretError."""
         try:
             return self._cipher(purpose).decrypt(sealed)
         except InvalidToken as error:
@@ -80,7 +80,7 @@ class KeyRing:
             ) from error
 
     def opener(self, purpose: Purpose, sealed: bytes) -> str | None:
-        """Return the key of the ring that opens it, or None."""
+        """Return the key of the ring that decrypts it, or None."""
         for key in self.all:
             try:
                 _fernet(key, purpose).decrypt(sealed)
@@ -92,12 +92,12 @@ class KeyRing:
     def signatures(self, purpose: Purpose, content: bytes) -> tuple[str, ...]:
         """Return the content's signatures (HMAC-SHA-256, hexadecimal) under each key, the present one's first.
 
-        The first one is given away; any of them is good when it comes back.
+        Send the first one out; accept any of them.
         """
         return tuple(hmac.new(derive(key, purpose.name), content, hashlib.sha256).hexdigest() for key in self.all)
 
     def fleeting(self, purpose: Purpose) -> bytes:
-        """Return a key that changes with the secret key, for what may be forgotten at any time."""
+        """Return a key that changes with the secret key, for data that may be lost at any time."""
         return derive(self.present, purpose.name)
 
     def lasting(self, what: Lasting) -> bytes:
@@ -105,7 +105,7 @@ class KeyRing:
         return self._lasting.get(what.name) or what.of(self.present)
 
     def keep(self, keys: Mapping[str, bytes]) -> None:
-        """Take the lasting keys that the database has, by their names."""
+        """Replace the lasting keys with those of the database, by name."""
         self._lasting = dict(keys)
 
     @property
@@ -122,7 +122,7 @@ class KeyRing:
 
 @lru_cache(maxsize=64)
 def key_ring(present: str, old: tuple[str, ...]) -> KeyRing:
-    """Return the process's ring of these keys, which is one, so that the lasting keys are the same for everybody."""
+    """Return the process's ring of these keys. There is one, so that all users share the lasting keys."""
     return KeyRing(present, old)
 
 

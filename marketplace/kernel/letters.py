@@ -1,15 +1,15 @@
-"""Which letters a text of people may have: what is seen, and nothing that hides, turns or breaks what is seen.
+"""Which characters a text of people may contain: visible ones, and none that hide, reorder or break what is seen.
 
-A text is refused for control characters, for letters that are invisible (Unicode's Default_Ignorable_Code_Point) or change the
-direction (UAX #9), for code points that are no letters (private, unassigned, surrogates), for piles of combining marks, and when
-nothing in it can be seen. Invisible letters pass where a script or an emoji needs them and cannot be written without:
+A text is refused for control characters, for invisible characters (Unicode's Default_Ignorable_Code_Point) or ones that change
+the direction (UAX #9), for code points that are no characters (private, unassigned, surrogates), for piles of combining marks,
+and when nothing in it is visible. Invisible characters pass where a script or an emoji cannot be written without them:
 
-- the joiner within an emoji family, variation selectors behind what has two looks, the three tag sequences of flags (UTS #51);
-- a variation selector behind a Han letter (ideographic variation sequences, UTS #37) or a Mongolian one;
-- joiner and non-joiner behind a virama, the non-joiner between Arabic letters (RFC 5892, appendix A.1 and A.2).
+- the joiner within an emoji family, variation selectors after what has two looks, the three tag sequences of flags (UTS #51);
+- a variation selector after a Han character (ideographic variation sequences, UTS #37) or a Mongolian one;
+- joiner and non-joiner after a virama, the non-joiner between Arabic letters (RFC 5892, appendix A.1 and A.2).
 
-Planes 2 and 3 are Han by the standard, and the pictographs' blocks are reserved for emoji, so that letters newer than this
-Python's tables pass there. No-break and ideographic blanks are blanks: they pass within a text.
+Planes 2 and 3 are Han by the standard, and the pictographs' blocks are reserved for emoji, so that characters newer than this
+Python's tables pass there. No-break and ideographic spaces are spaces: they pass within a text.
 """
 
 import re
@@ -23,7 +23,7 @@ MOST_MARKS = 5
 
 _DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
-# Default-ignorable letters and marks that Python takes for printable, and the Braille blank, which looks like one.
+# Default-ignorable characters and marks that Python considers printable, and the Braille blank, which looks like a space.
 _HIDDEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufffc\ufffd"
     "\U00016fe4\U000e0100-\U000e01ef]"
@@ -48,7 +48,7 @@ _FLAGS = [
     for region in ("gbeng", "gbsct", "gbwls")
 ]
 
-# Where letters that hide, or that Python's tables lack, are needed, with what is around them.
+# Where invisible characters, or ones that Python's tables lack, are needed, with their context.
 _NEEDED = re.compile(
     "|".join(
         [
@@ -67,7 +67,7 @@ _NEEDED = re.compile(
     )
 )
 
-_LINE_ENDS = re.compile("\r\n|[\r\x85\u2028\u2029]")  # UAX #14, but for what only moves the paper
+_LINE_ENDS = re.compile("\r\n|[\r\x85\u2028\u2029]")  # UAX #14, without those that only move the paper
 
 
 def with_plain_line_ends(text: str) -> str:
@@ -76,7 +76,7 @@ def with_plain_line_ends(text: str) -> str:
 
 
 def complaint(text: str, *, lines: bool = False) -> Words | None:
-    """Return why people's texts may not have this, in both languages, or None. With `lines`, line feeds and tabs pass."""
+    """Return why the text is refused, in both languages, or None. With `lines`, line feeds and tabs pass."""
     plain = text.replace("\n", " ").replace("\t", " ") if lines else text
     if not plain.isprintable() or _HIDDEN.search(plain):
         rest = _NEEDED.sub(_hold_the_place, plain)
@@ -91,7 +91,7 @@ def complaint(text: str, *, lines: bool = False) -> Words | None:
 
 
 def is_hidden(letter: str) -> bool:
-    """Return whether the letter cannot be seen, though it is neither a format character nor a blank."""
+    """Return whether the character is invisible, though neither a format character nor a space."""
     return _HIDDEN.match(letter) is not None
 
 
@@ -100,7 +100,7 @@ def _hold_the_place(found: re.Match[str]) -> str:
 
 
 def _letter_fault(letter: str, at: int) -> Words:
-    """Return why the letter, the text's `at`-th, cannot stand there."""
+    """Return why the character at the text's position `at` is refused."""
     point, category = f"U+{ord(letter):04X}", unicodedata.category(letter)
     if letter in "\n\r\u2028\u2029\x85":
         return "须为一行文字，不能换行。", "must be one line, without line breaks."
@@ -121,7 +121,7 @@ def _letter_fault(letter: str, at: int) -> Words:
 
 
 def _has_piles(text: str) -> bool:
-    """Tell whether more marks than MOST_MARKS follow each other, or the text begins with one, which stands on nothing."""
+    """Return whether more than MOST_MARKS marks follow each other, or the text begins with one, which has no base character."""
     if text and unicodedata.category(text[0])[0] == "M":
         return True
     for found in _MAYBE_MARKS.finditer(text):

@@ -1,7 +1,7 @@
-"""Mail addresses that a message can be sent to, in the form in which they are kept and compared. Pure: no server is asked.
+"""Mail addresses that can receive a message, in the form in which they are stored and compared. Pure: no server is asked.
 
-Our mailer speaks plain SMTP, so the name of the mailbox is ASCII (no SMTPUTF8, RFC 6531). The domain may be internationalised
-and is kept in its ASCII form (IDNA). Domains that never receive mail are refused: `.invalid`, `.localhost`, `.test`, `.local`,
+Our mailer speaks plain SMTP, so the local part is ASCII (no SMTPUTF8, RFC 6531). The domain may be internationalised and is
+stored in its ASCII form (IDNA). Domains that never receive mail are refused: `.invalid`, `.localhost`, `.test`, `.local`,
 `.onion`, `.arpa` (RFC 6761, 6762, 7686). `.example` passes: documentation and demos use it, and nothing is delivered to it.
 """
 
@@ -23,7 +23,7 @@ _DOMAIN = ("邮箱 @ 之后须为有效的域名，如 example.com。", "must ha
 
 
 def mail_address(text: str) -> str | None:
-    """Return the address as messages are sent to it, or None if none can be sent."""
+    """Return the address in the form that messages are sent to, or None if it cannot receive any."""
     plain = typed_plain(text).replace("\u3002", ".")
     if " " in plain:
         return None
@@ -34,7 +34,7 @@ def mail_address(text: str) -> str | None:
 
 
 def address_refusal(text: str) -> Words | None:
-    """Return why no message can be sent to the address, in both languages, or None."""
+    """Return why the address cannot receive a message, in both languages, or None."""
     if text != text.strip():
         return "开头和结尾不能有空白。", "must not begin or end with a blank."
     if (unseen := complaint(text)) is not None:
@@ -51,6 +51,6 @@ def address_refusal(text: str) -> Words | None:
 
 
 def address_key(text: str) -> str:
-    """Return an address as it is looked for: in lower case, since addresses that differ in case only reach the same mailbox."""
+    """Return the key to look an address up by: lower case, since addresses that differ in case only reach the same mailbox."""
     plain = typed_address(text)
     return (mail_address(plain) or plain).lower()

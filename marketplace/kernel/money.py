@@ -1,4 +1,4 @@
-"""Money: whole minor units of a named currency. No floats, ever."""
+"""Money: whole minor units of a named currency. Never floats."""
 
 from decimal import Decimal
 from functools import lru_cache
@@ -10,15 +10,15 @@ from iso4217 import Currency as IsoCurrency
 from marketplace.kernel.text import marked
 
 MAX_MINOR = 10**13
-"""The largest single amount, in minor units (100 billion yuan): far above any real one, far below a bigint's end."""
+"""The largest single amount, in minor units (100 billion yuan): far above any real one, far below the limit of a bigint."""
 
 AmountMinor = Annotated[
     int, msgspec.Meta(ge=0, le=MAX_MINOR, description="Amount in minor units: fen for CNY, whole yen for JPY.")
 ]
 EXPONENTS: dict[str, int] = {one.code: one.exponent for one in IsoCurrency if one.exponent is not None}
-"""Each currency and the number of its decimals, from ISO 4217's own list.
+"""Currency -> number of decimals, from ISO 4217.
 
-Metals, units of account and the codes for tests and for no currency have no minor unit there, and are no currencies here.
+Metals, units of account, and the codes for tests and for no currency have no minor unit there; they are not accepted.
 """
 
 Currency = Annotated[

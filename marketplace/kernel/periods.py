@@ -1,4 +1,4 @@
-"""Settlement periods of the three cycles: half-open, without gaps, none in two; each is named by its first business day."""
+"""Settlement periods of the three cycles: half-open, contiguous, disjoint; each is named by its first business day."""
 
 from datetime import date
 from typing import Literal
@@ -24,7 +24,7 @@ class Period(msgspec.Struct, frozen=True, order=True):
 
     @classmethod
     def of(cls, cycle: Cycle, day: date) -> "Period":
-        """Return the period that the day lies in."""
+        """Return the period that contains the day."""
         return cls(cycle, _begin(cycle, day))
 
     @classmethod
@@ -36,7 +36,7 @@ class Period(msgspec.Struct, frozen=True, order=True):
 
     @property
     def end(self) -> date:
-        """The first day after it."""
+        """The first day after the period."""
         if self.cycle == "weekly":
             return day_after(self.first_day, 7)
         if self.cycle == "ten_day" and self.first_day.day < 21:
@@ -45,7 +45,7 @@ class Period(msgspec.Struct, frozen=True, order=True):
 
     @property
     def following(self) -> "Period":
-        """The period after it."""
+        """The next period."""
         return Period(self.cycle, self.end)
 
     def said(self, language: str) -> str:

@@ -1,7 +1,7 @@
-"""Telephone numbers as people write them, kept in the international form (ITU-T E.123): `+86 21 5555 0101`.
+"""Telephone numbers as people write them, stored in the international form (ITU-T E.123): `+86 21 5555 0101`.
 
-Without a country's code a number is a Chinese one. Blanks, dashes, brackets, full-width digits and an extension (`转 123`,
-`ext. 123`) are read as they are meant.
+A number without a country code is Chinese. Spaces, dashes, brackets, full-width digits and an extension (`转 123`, `ext. 123`)
+are understood.
 """
 
 import re
@@ -23,7 +23,7 @@ _NO_NUMBER = (
 
 
 def phone_number(text: str) -> str | None:
-    """Return the number in its international form, or None if there can be no such number."""
+    """Return the number in its international form, or None if no such number can exist."""
     plain = _EXTENSION.sub(" ext. ", typed_plain(text))
     if not _LIKE_A_NUMBER.fullmatch(plain):  # no letters for digits (1-800-FLOWERS), and no words around a number
         return None
@@ -42,7 +42,7 @@ def phone_refusal(text: str) -> Words | None:
 
 
 def _is_hotline(number: phonenumbers.PhoneNumber) -> bool:
-    """Tell whether it is a short number of ours, such as a bank's 95588."""
+    """Return whether it is a Chinese short number, such as a bank's 95588."""
     return number.country_code == phonenumbers.country_code_for_region(_REGION) and bool(
         phonenumbers.is_valid_short_number_for_region(number, _REGION)
     )

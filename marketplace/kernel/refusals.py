@@ -1,6 +1,6 @@
-"""Refusals of a request: one class for each, with its words in both languages.
+"""Refusals of a request: one class each, with its messages in both languages.
 
-A refusal knows nothing of HTTP; `platform/http/problems.py` alone turns its kind into a status.
+A refusal knows nothing of HTTP; only `platform/http/problems.py` maps its kind to a status.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,31 +13,31 @@ from marketplace.kernel.text import Text
 
 
 class Kind(StrEnum):
-    """What sort of refusal it is."""
+    """The kind of a refusal, which decides its HTTP status."""
 
-    INVALID = "invalid"  # the request itself is wrong and was never tried
-    UNAUTHENTICATED = "unauthenticated"  # nobody, or nobody we know
+    INVALID = "invalid"  # the request itself is wrong and was not tried
+    UNAUTHENTICATED = "unauthenticated"  # no caller, or an unknown one
     FORBIDDEN = "forbidden"  # known, but not allowed
-    NOT_FOUND = "not_found"  # not there, or not theirs: the same answer for both
-    CONFLICT = "conflict"  # the state of things stands against it
+    NOT_FOUND = "not_found"  # does not exist, or is not the caller's: the same answer for both
+    CONFLICT = "conflict"  # conflicts with the current state
     UNPROCESSABLE = "unprocessable"  # well formed, but contradicts an earlier request
-    PRECONDITION = "precondition"  # somebody else changed it meanwhile
-    TOO_MANY = "too_many"  # the caller asks more often than it may; again later
-    UNAVAILABLE = "unavailable"  # not now; again later
+    PRECONDITION = "precondition"  # somebody else changed it since it was read
+    TOO_MANY = "too_many"  # the caller asks more often than it may; retry later
+    UNAVAILABLE = "unavailable"  # not now; retry later
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """What a problem's page says of its code: what it means, and what to do."""
+    """The text of a problem code's page: what it means, and what to do."""
 
     meaning: Text
     remedy: Text
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal is not a programming error; its name is what refuses
+class Refusal(Exception):  # noqa: N818 - a refusal is not a programming error; its name says what is refused
     """Base of all refusals. Subclasses set `kind`, `code` and the message in both languages.
 
-    The messages are format strings over `details`, which the problem document carries as members of its own. `explanation` is for
-    the page of the code; a class whose code depends on the case has `explanations`, by code.
+    The messages are format strings over `details`, which become members of the problem document. `explanation` is the text of the
+    code's page; a class whose code depends on the case has `explanations`, by code.
     """
 
     kind: ClassVar[Kind] = Kind.CONFLICT
@@ -48,7 +48,7 @@ class Refusal(Exception):  # noqa: N818 - a refusal is not a programming error; 
     explanations: ClassVar[Mapping[str, Explanation]] = {}
 
     def __init__(self, **details: Any) -> None:
-        """Keep the details: values that JSON can carry, safe to show to the caller."""
+        """Store the details: JSON values that are safe to show to the caller."""
         super().__init__(self.en.format(**details))
         self.details = details
 
@@ -58,7 +58,7 @@ class Refusal(Exception):  # noqa: N818 - a refusal is not a programming error; 
 
 
 class InvalidField(Refusal):
-    """One field of the request is wrong in a way that only our rules know."""
+    """One field of the request breaks a rule that its type cannot express."""
 
     kind = Kind.INVALID
     code = "invalid_request"
@@ -78,30 +78,30 @@ class InvalidField(Refusal):
 
 
 class Wrong(msgspec.Struct, frozen=True):
-    """One field that is wrong: its path, such as `earnings[0].points`, and what is wrong with it, in both languages."""
+    """One wrong field: its path, such as `earnings[0].points`, and what is wrong with it, in both languages."""
 
     field: str
     zh: str
     en: str
     letters: bool = False
-    """Whether it is about letters that a text may not have, which its writer may not see."""
+    """Whether the fault is a forbidden character, which the author of the text may not see."""
 
 
 class InvalidFields(InvalidField):
-    """Fields of the request are wrong: all of those that are, in the order of the request's type."""
+    """All wrong fields of the request, in the order of the request's type."""
 
     zh = "请求有误。"
     en = "The request is not valid."
 
     def __init__(self, wrong: list[Wrong]) -> None:
-        """Keep the fields. Who can tell of one only tells of the first."""
+        """Store the faults. The members of a single-field refusal carry the first one."""
         first = wrong[0]
         super().__init__(first.field, first.zh, first.en)
         self.wrong = wrong
 
 
 def refuse_all(faults: Iterable[InvalidField]) -> None:
-    """Raise what is wrong, if anything is: one fault as itself, more of them together."""
+    """Raise the faults, if any: a single one as itself, several together."""
     found = list(faults)
     if len(found) == 1:
         raise found[0]
@@ -111,12 +111,12 @@ def refuse_all(faults: Iterable[InvalidField]) -> None:
 
 
 def in_words(refused: InvalidFields) -> str:
-    """Return the faults as one English text, for a terminal or an answer that has room for a text only."""
+    """Return the faults as one English text, for a terminal or a response with room for a plain text only."""
     return "; ".join(f"{one.field}: {one.en}" for one in refused.wrong)
 
 
 class NotFound(Refusal):
-    """There is no such thing, or it is not the caller's: nobody can tell which."""
+    """It does not exist, or is not the caller's. The answer does not say which."""
 
     kind = Kind.NOT_FOUND
     code = "not_found"
@@ -129,7 +129,7 @@ class NotFound(Refusal):
 
 
 class ChangedMeanwhile(Refusal):
-    """Somebody else changed what is to be changed, since it was read; or made what is to be made."""
+    """The object was changed, or created, by somebody else since it was read."""
 
     kind = Kind.PRECONDITION
     code = "changed_meanwhile"
@@ -148,7 +148,7 @@ class ChangedMeanwhile(Refusal):
 
 
 class WrongState(Refusal):
-    """The thing's transition table has no such step from where it is."""
+    """The transition table has no such action in the current state."""
 
     code = "wrong_state"
     zh = "当前状态为 {state}，不能执行 {action}；可执行的状态：{allowed}。"
@@ -159,12 +159,12 @@ class WrongState(Refusal):
     )
 
     def __init__(self, action: str, state: str, allowed: list[str]) -> None:
-        """Say what was wanted, what was found, and where it would be possible."""
+        """Store the action, the current state, and the states that allow it."""
         super().__init__(action=action, state=state, allowed=", ".join(allowed) or "-")
 
 
 class ServiceUnavailable(Refusal):
-    """What the request needs, such as the database, does not answer or is busy. Nothing was done, or the key finds out."""
+    """The database or another dependency is unavailable. Nothing was done, or a retry with the same key returns the outcome."""
 
     kind = Kind.UNAVAILABLE
     code = "service_unavailable"

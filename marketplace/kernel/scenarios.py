@@ -1,4 +1,4 @@
-"""The ten life scenarios in which partners offer something, the same for partners, contracts and offers."""
+"""The ten life scenarios of offers, the same for partners, contracts and offers."""
 
 from typing import Literal
 

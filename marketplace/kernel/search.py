@@ -1,7 +1,7 @@
-"""Under which terms a text is found, in any script. The same folding makes the terms of texts and of questions.
+"""Search terms of a text, in any script. Texts and queries are folded the same way.
 
 PostgreSQL's own parser keeps a Chinese run whole and trigrams need three characters, so neither finds 酒店; bigrams in an array
-under a GIN index do. Scripts without blanks give each character and each pair of neighbours; others give whole words.
+under a GIN index do. Scripts without spaces give each character and each pair of neighbours; others give whole words.
 """
 
 import re
@@ -20,17 +20,17 @@ _RUN_ON = (
 _RUN = re.compile(f"[{_RUN_ON}]+|[^\\W_{_RUN_ON}]+")
 _IS_RUN_ON = re.compile(f"[{_RUN_ON}]")
 
-_ACCENTED = ("LATIN", "GREEK", "CYRILLIC", "HEBREW", "ARABIC")  # the last two: points that say how a word sounds
+_ACCENTED = ("LATIN", "GREEK", "CYRILLIC", "HEBREW", "ARABIC")  # the last two: points that indicate pronunciation
 _NOT_TAKEN_APART = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h", "ŧ": "t", "ё": "е"}
 )
-"""Letters that Unicode does not take apart into a letter and an accent, and that people type without it."""
+"""Letters that Unicode does not decompose into a letter and an accent, and that people type without the accent."""
 
 _KATAKANA = {ord(letter): ord(letter) - 0x60 for letter in map(chr, range(0x30A1, 0x30F7))}
 
 
 def search_terms(text: str) -> list[str]:
-    """Return the terms under which a text is found, sorted, each once."""
+    """Return the index terms of a text, sorted and distinct."""
     terms: set[str] = set()
     for run in _runs(text):
         if _IS_RUN_ON.match(run):
@@ -43,7 +43,7 @@ def search_terms(text: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def query_terms(query: str) -> tuple[str, ...]:
-    """Return the terms that a found text must all have: a run without blanks of two or more is asked by its pairs only."""
+    """Return the terms that a matching text must all have: of a run without spaces, two or more characters, its pairs only."""
     terms: set[str] = set()
     for run in _runs(query):
         if _IS_RUN_ON.match(run):
@@ -62,7 +62,7 @@ def _runs(text: str) -> Iterator[str]:
 
 
 def folded(text: str) -> str:
-    """Return the text as it is compared: compatibility forms, case, accents and the two kana make no difference."""
+    """Return the text folded for comparison: compatibility forms, case, accents and the two kana make no difference."""
     plain = unicodedata.normalize("NFKC", text).casefold()
     if plain.isascii():
         return plain
@@ -70,7 +70,7 @@ def folded(text: str) -> str:
 
 
 def _without_accents(text: str) -> str:
-    # Only where an accent is one: that of ガ makes another sound, and Hangul would fall into its strokes.
+    # Strip real accents only: the mark of ガ changes the sound, and Hangul would decompose into its letters.
     kept: list[str] = []
     accented = False
     for letter in unicodedata.normalize("NFD", text):

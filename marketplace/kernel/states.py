@@ -1,4 +1,4 @@
-"""Transition tables: a thing's states and, for each, what may be done in it."""
+"""Transition tables: the states of an object and the actions that each allows."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -8,10 +8,10 @@ StateT = TypeVar("StateT", bound=StrEnum)
 
 
 class TransitionRefusedError(Exception):
-    """The thing is in a state in which this cannot be done."""
+    """The action is not possible in the current state."""
 
     def __init__(self, action: str, state: str, allowed: list[str]) -> None:
-        """Keep what was wanted, the state found, and the states in which it can be done."""
+        """Store the action, the current state, and the states that allow it."""
         super().__init__(f"{action!r} is not possible in state {state!r}")
         self.action = action
         self.state = state
@@ -19,10 +19,10 @@ class TransitionRefusedError(Exception):
 
 
 class Transitions(Generic[StateT]):
-    """One table for each kind of thing: (state, action) -> next state."""
+    """The transition table of one kind of object: (state, action) -> next state."""
 
     def __init__(self, table: Mapping[tuple[StateT, str], StateT]) -> None:
-        """Keep the table as the one truth; nothing else decides about states."""
+        """Store the table. Nothing else decides about states."""
         self._table = dict(table)
 
     def after(self, state: StateT, action: str) -> StateT:
@@ -34,7 +34,7 @@ class Transitions(Generic[StateT]):
         return target
 
     def actions(self, state: StateT) -> list[str]:
-        """Return what can be done in the state, in alphabetical order."""
+        """Return the actions that the state allows, in alphabetical order."""
         return sorted(name for start, name in self._table if start == state)
 
     @property

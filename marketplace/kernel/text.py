@@ -1,15 +1,15 @@
-"""Texts in the product's two languages, and what a text from outside may have.
+"""Texts in the product's two languages, and what a text from outside may contain.
 
-Every text from outside is one of these kinds, by the `text` mark of its type (`line` where there is none):
+Every text from outside is one of these kinds, by the `text` mark of its type (`line` without one):
 
-- `line`: one line of letters that can be seen (`letters.py`), without a blank at either end;
+- `line`: one line of visible characters (`letters.py`), without a space at either end;
 - `paragraphs`: the same with line feeds and tabs; CR LF and CR become LF;
-- `mail`: a mail address that a message can be sent to (`mail_addresses.py`), kept in the form in which it is sent to;
-- `phone`: a telephone number as people write it (`phones.py`), kept in its international form;
-- `typed`: what a person types off paper, such as a code, which is made plain before it is compared;
-- `raw`: no words, such as a picture; only U+0000 is refused, which the database cannot keep.
+- `mail`: a mail address that can receive a message (`mail_addresses.py`), stored in the form that messages are sent to;
+- `phone`: a telephone number as people write it (`phones.py`), stored in its international form;
+- `typed`: what a person types from paper, such as a code, normalized before it is compared;
+- `raw`: no words, such as a picture; only U+0000 is refused, which the database cannot store.
 
-`platform/validation/fitting.py` holds bodies, forms, files and arguments against these.
+`platform/validation/fitting.py` checks bodies, forms, files and arguments against these.
 """
 
 import re
@@ -29,22 +29,22 @@ TextKind = Literal["line", "paragraphs", "mail", "phone", "typed", "raw"]
 
 
 def marked(kind: TextKind = "line", words: Words | None = None) -> dict[str, Any]:
-    """Return the `extra` of a text type's `msgspec.Meta`: its kind, and what is expected, in words, where it has a pattern."""
+    """Return the `extra` of a text type's `msgspec.Meta`: its kind, and for a pattern, what is expected, in both languages."""
     return {"text": kind} | ({} if words is None else {"words": words})
 
 
 def settled(text: str, kind: TextKind) -> str:
-    """Return a text from outside as it is kept."""
+    """Return a text from outside in its stored form."""
     if kind == "paragraphs":
         return with_plain_line_ends(text)
     if kind == "phone":
         return phone_number(text) or text
-    # An address with letters that nobody can see stays as it is, and is refused for them.
+    # An address with invisible characters stays unchanged, and is refused for them.
     return mail_address(text) or text if kind == "mail" and address_refusal(text) is None else text
 
 
 def refusal(text: str, kind: TextKind) -> Words | None:
-    """Return why a settled text cannot be one of its kind, in both languages, or None."""
+    """Return why a normalized text is not of the kind, in both languages, or None."""
     if kind in {"typed", "raw"}:
         return ("不能含有字符 U+0000。", "must not have the character U+0000.") if "\0" in text else None
     if kind == "mail":
@@ -57,7 +57,7 @@ def refusal(text: str, kind: TextKind) -> Words | None:
 
 
 def line_or(said: object, otherwise: str, most: int) -> str:
-    """Return what another program says of somebody, such as a token's `name`, as a line, or `otherwise` if it can be none."""
+    """Return a text from another program, such as a token's `name`, as a line; or `otherwise` if it cannot be one."""
     text = said.strip()[:most].strip() if isinstance(said, str) else ""
     return text if text and refusal(text, "line") is None else otherwise[:most]
 
@@ -71,7 +71,7 @@ class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     en: Annotated[str, msgspec.Meta(min_length=1, max_length=4000, extra=marked("paragraphs"))]
 
     def in_language(self, language: str) -> str:
-        """Return the text in the language, Chinese unless English is asked for."""
+        """Return the text in the language: English if asked for, else Chinese."""
         return self.en if language == "en" else self.zh
 
 

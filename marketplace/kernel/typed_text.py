@@ -1,7 +1,7 @@
-"""What a person types off paper or a screen, made plain before it is compared: codes, second factors, addresses.
+"""What a person types from paper or a screen, normalized before it is compared: codes, second factors, addresses.
 
-A Chinese keyboard types full-width letters and digits, its own dashes and stops, and wide blanks; what is copied out of a
-chat brings invisible letters along. None of them is ever meant.
+A Chinese keyboard types full-width letters and digits, its own dashes and stops, and wide spaces; text copied from a chat
+contains invisible characters. None of them is ever meant.
 (Unicode's compatibility composition, UAX #15; dashes are category Pd.)
 """
 
@@ -13,14 +13,14 @@ _MORE_DASHES = "\u2212\u30fc\u2043\u02d7"  # minus, the long vowel of kana, the 
 
 
 def typed_plain(text: str) -> str:
-    """Return the text in the letters that were meant: no full-width forms, one sort of dash, single blanks, nothing invisible."""
+    """Return the normalized text: no full-width forms, one sort of dash, single spaces, nothing invisible."""
     if not text.isascii():
         text = "".join(map(_plain, unicodedata.normalize("NFKC", text)))
     return " ".join(text.split())
 
 
 def typed_address(text: str) -> str:
-    """Return a mail address in the letters that were meant, in lower case: an address has no blanks, and its stops are dots."""
+    """Return a normalized mail address in lower case: without spaces, and with dots for Chinese full stops."""
     return typed_plain(text).replace(" ", "").replace("\u3002", ".").lower()
 
 

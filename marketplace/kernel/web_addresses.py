@@ -1,4 +1,4 @@
-"""Which addresses of web servers an operator may name."""
+"""Which web addresses an operator may configure."""
 
 import ipaddress
 import re
@@ -10,7 +10,7 @@ _MOST_NAME = 253
 
 
 def is_origin(text: str) -> bool:
-    """Return whether the text is scheme, host and port, in small letters, and nothing besides (RFC 6454 §6.2)."""
+    """Return whether the text is scheme, host and port in lower case, and nothing else (RFC 6454 §6.2)."""
     parts = _parts(text)
     return parts is not None and text == f"{parts.scheme}://{parts.netloc}"
 
@@ -23,7 +23,7 @@ def is_issuer(text: str) -> bool:
 
 
 def _parts(text: str) -> SplitResult | None:
-    """Return the parts of an http or https address with a good host, or None. What urlsplit would drop does not pass."""
+    """Return the parts of an http or https address with a valid host, or None; also None if urlsplit would drop a part."""
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -37,7 +37,7 @@ def _parts(text: str) -> SplitResult | None:
 
 
 def _is_host(host: str) -> bool:
-    """Return whether it is an IP address or a name, one that a certificate may bear."""
+    """Return whether it is an IP address or a name that a certificate can be issued for."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Logs as one JSON object a line, or for a person's eyes."""
+"""Logs as one JSON object per line, or in a form for people."""
 
 import logging
 import sys
@@ -17,7 +17,7 @@ logger = structlog.get_logger()
 
 
 class Answered(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="event", tag="request"):
-    """A line of the log: a request that was answered."""
+    """A line of the log for a completed request."""
 
     method: str
     path: str
@@ -30,7 +30,7 @@ class Answered(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="even
 
 
 _straight = False
-"""Whether lines of requests go to the log without the chain of processors, which took a tenth of each request's time."""
+"""Whether request lines bypass the chain of processors, which took a tenth of each request's time."""
 
 
 def answered(line: Answered) -> None:
@@ -44,8 +44,8 @@ def answered(line: Answered) -> None:
 
 
 def configure(settings: Settings) -> None:
-    """Send structured logs, and what libraries say from warnings on, to standard error."""
-    global _straight  # noqa: PLW0603 - logs are one thing of the whole process, as structlog's own configuration is
+    """Send structured logs, and libraries' messages from warnings on, to standard error."""
+    global _straight  # noqa: PLW0603 - logging is process-wide, as structlog's own configuration is
     level = getattr(logging, settings.log_level.upper())
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(RowlessFormatter("%(levelname)s %(name)s: %(message)s"))
@@ -54,7 +54,7 @@ def configure(settings: Settings) -> None:
     renderer = (
         structlog.processors.JSONRenderer(serializer=_to_json)
         if json
-        # Plain: the fine one prints the values of variables, and secrets with them.
+        # Plain: the rich formatter prints the values of variables, and secrets with them.
         else structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
@@ -78,20 +78,20 @@ def configure(settings: Settings) -> None:
 
 
 def timed(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Processor: say when, by the clock of the process."""
+    """Processor: add the time of the process's clock."""
     event["timestamp"] = WALL.now().isoformat().replace("+00:00", "Z")
     return event
 
 
 def without_rows(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Processor before `format_exc_info`: leave out what PostgreSQL tells of the row that it refused."""
+    """Processor before `format_exc_info`: remove PostgreSQL's detail about the row that it refused."""
     told = event.get("exc_info")
     _forget_rows(told[1] if isinstance(told, tuple) else sys.exc_info()[1] if told is True else told)
     return event
 
 
 def _forget_rows(error: Any) -> None:
-    """Take the detail out of errors of the database: "Failing row contains (…)" has a member's name and phone number in it."""
+    """Remove the detail from database errors: "Failing row contains (…)" contains a member's name and phone number."""
     waiting, seen = [error], set()
     while waiting:
         each = waiting.pop()
@@ -104,7 +104,7 @@ def _forget_rows(error: Any) -> None:
 
 
 class RowlessFormatter(logging.Formatter):
-    """For what libraries say: their errors may be the database's too."""
+    """Formats libraries' messages: their errors may be the database's too."""
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the library's name
         """Return the traceback, without rows."""

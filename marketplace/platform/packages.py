@@ -1,4 +1,4 @@
-"""What a package plugs into the frame: routes, event consumers, jobs, scopes, commands, seed.
+"""What a package plugs into the platform: routes, event consumers, jobs, scopes, commands, seed.
 
 One hook is outside the class: a package with settings of its own names their Struct `SETTINGS` in the `settings.py` beside its
 `plugin.py` (marketplace/settings/loading.py). They are read before any package is imported.
@@ -32,11 +32,11 @@ __all__ = ["Invariant", "Package", "Seed", "SeedContext", "Service", "load_packa
 
 Seed = Callable[["SeedContext"], Awaitable[None]]
 Service = Callable[[asyncio.Event], Awaitable[None]]
-"""What goes on in a worker until the event is set."""
+"""A background task that runs in a worker until the event is set."""
 
 
 class SeedContext(msgspec.Struct):
-    """What a package's seed gets: the world to build, and what the packages below have built of it.
+    """The argument of a package's seed: the world to build, and what the packages below have built of it.
 
     `world` is the plain content of `marketplace/demo/world.py`; `made` collects ids by name, such as `made["partner:huazhu"]`;
     `progress` reports `(what, done, of)`.
@@ -50,7 +50,7 @@ class SeedContext(msgspec.Struct):
 
 
 class SandboxContext(msgspec.Struct):
-    """What a package's `make_sandbox` gets; `made` collects what there is to try, by kind, as JSON values."""
+    """The argument of a package's `make_sandbox`; `made` collects the sample data, by kind, as JSON values."""
 
     partner_id: UUID
     settings: Settings
@@ -59,25 +59,25 @@ class SandboxContext(msgspec.Struct):
 
 
 class Package:
-    """Base of the packages; each overrides what it brings and leaves the rest."""
+    """Base of the packages; each overrides what it provides."""
 
     name: ClassVar[str] = ""
     security_schemes: ClassVar[Mapping[str, SecurityScheme]] = {}
-    """How those prove who they are whom the package lets in, by the name that operations give in `security`."""
+    """How the package's callers authenticate, by the name that operations give in `security`."""
     rights: ClassVar[Mapping[str, str]] = {}
-    """Table of the package -> what the role for serving may do with it (rights.py); one that is missing may not be read."""
+    """Table of the package -> the serving role's privileges on it (rights.py); an unlisted table may not be read."""
     sealed: ClassVar[Sequence[Purpose]] = ()
-    """What is stored encrypted in the package's tables, and in the platform's on its behalf; a new secret key reaches these."""
+    """What is stored encrypted in the package's tables, and for the package in the platform's; key rotation re-encrypts it."""
     lasting: ClassVar[Sequence[Lasting]] = ()
-    """Keys of the package that a new secret key does not change."""
+    """Keys of the package that survive a rotation of the secret key."""
     invariants: ClassVar[Sequence[Check]] = ()
-    """What must always hold of the package's tables; the running checks go through them (checker.py)."""
+    """Invariants of the package's tables; the running checks verify them (checker.py)."""
     announced: ClassVar[Sequence[WebhookEventType]] = ()
-    """The events of the package that a partner is told of, and what it gets to see of each."""
+    """The events of the package that partners are notified of, and what they receive of each."""
     commands: ClassVar[Sequence[click.Command]] = ()
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        """Keep what the package's parts need; no I/O here."""
+        """Store what the package's parts need; no I/O here."""
         self.settings = settings
         self.clock = clock
 
@@ -86,7 +86,7 @@ class Package:
         return ()
 
     def dependencies(self) -> Mapping[str, Provide]:
-        """Return what handlers of this package, and of those above, may ask for by name."""
+        """Return the named dependencies for handlers of this package and of those above."""
         return {}
 
     def templates(self) -> Path | None:
@@ -106,24 +106,24 @@ class Package:
         return ()
 
     def services(self) -> Sequence[Service]:
-        """Return what goes on all the time in a worker, finer than a schedule of minutes."""
+        """Return background tasks that run all the time in a worker, where a schedule of minutes is too coarse."""
         return ()
 
     def lifespan(self, app: Litestar) -> AbstractAsyncContextManager[None] | None:  # noqa: ARG002 - for overriding
-        """Return what is open while the application serves, such as the desk; the pool is open by then."""
+        """Return the context that is open while the application serves, such as the desk; the pool is open by then."""
         return None
 
     def describe(self, schema: dict[str, Any]) -> None:
-        """Add to the API's description what no route says."""
+        """Add to the API description what no route declares."""
 
     async def seed(self, context: SeedContext) -> None:
         """Build this package's part of the demo world."""
 
     async def make_sandbox(self, context: SandboxContext) -> None:
-        """Make what a partner finds in a new sandbox. Called again if it was broken off: nothing may be made twice."""
+        """Create the initial content of a sandbox. Called again after an interruption: it must be idempotent."""
 
     async def has_work_soon(self) -> bool:
-        """Return whether something falls due by itself within the hour: a sandbox that nobody asks stays open for it."""
+        """Return whether something is due within the hour: the sandbox stays open for it even without requests."""
         return False
 
     async def time_passed(self, before: datetime, after: datetime) -> None:

@@ -1,4 +1,4 @@
-"""The platform's tables and migrations, as Piccolo finds them."""
+"""The platform's tables and migrations, for Piccolo."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
-"""What one application has for its requests, in one frozen struct for each package: `PlatformServices.of(request).clock`.
+"""The services of an application for its requests, one frozen struct per package: `PlatformServices.of(request).clock`.
 
-A typed accessor, and no dependency of the framework: guards, middleware and what wraps the application need the same things,
-and the framework resolves several dependencies of one handler in a task group (docs/performance.md).
+A typed accessor, not a dependency of the framework: guards, middleware and what wraps the application need the same services, and
+the framework resolves several dependencies of one handler in a task group (docs/performance.md).
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from litestar.connection import ASGIConnection
 from marketplace.kernel.clock import Clock
 from marketplace.settings import Settings
 
-if TYPE_CHECKING:  # these modules ask for the services themselves
+if TYPE_CHECKING:  # these modules use the services themselves
     from collections.abc import Sequence
 
     from marketplace.platform.http.identity import Identity
@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # these modules ask for the services themselves
 
 
 class Services:
-    """Base of the structs. A package's plugin provides its own while the application opens."""
+    """Base of the structs. A package's plugin provides its own while the application starts."""
 
     def provide(self, app: Litestar) -> None:
         """Give the application these services, in place of earlier ones of the same class."""
@@ -41,7 +41,7 @@ class Services:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlatformServices(Services):
-    """The frame's own. `host` is the live application of a sandbox's, None for the live one itself."""
+    """The platform's own. `host` is the live application of a sandbox's, None for the live one itself."""
 
     settings: Settings
     clock: Clock
@@ -54,5 +54,5 @@ class PlatformServices(Services):
 
     @property
     def live_clock(self) -> Clock:
-        """The live side's clock: a sandbox's own may have been moved, and nothing that is kept there may lie ahead."""
+        """The live side's clock: a sandbox's own may have been moved; nothing stored on the live side may be in the future."""
         return self.clock if self.host is None else PlatformServices.of(self.host).clock

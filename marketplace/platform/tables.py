@@ -1,4 +1,4 @@
-"""The platform's own tables, as schema.sql makes them."""
+"""The platform's own tables, as defined in schema.sql."""
 
 from datetime import timedelta
 
@@ -34,7 +34,7 @@ class EventTickRow(Table, db=DB, tablename="event_tick"):
 
 
 class EventTickerRow(Table, db=DB, tablename="event_ticker"):
-    """One row: the lock under which ticks follow each other."""
+    """One row: the lock that serializes ticks."""
 
     only_row = Boolean(primary_key=True, null=False, default=True)
 
@@ -53,7 +53,7 @@ class ConsumerPositionRow(Table, db=DB, tablename="consumer_position"):
 
 
 class IdempotencyRow(Table, db=DB, tablename="idempotency"):
-    """The outcome of each Idempotency-Key; status 0 while the first request runs, seen only inside its transaction."""
+    """The outcome of each Idempotency-Key; status 0 while the first request runs, visible only inside its transaction."""
 
     bucket = SmallInt(primary_key=True, null=False, default=None)
     caller = Text(primary_key=True, null=False, default=None)
@@ -79,7 +79,7 @@ class RateWindowRow(Table, db=DB, tablename="rate_window"):
 
 
 class AuditEntryRow(Table, db=DB, tablename="audit_entry"):
-    """Who did what to what; append only, each entry's hash covers the one before."""
+    """Who did what to which object; append only, each entry's hash covers the previous one."""
 
     seq = IdentityNumber(primary_key=True)
     at = Timestamptz(null=False, default=None)
@@ -91,7 +91,7 @@ class AuditEntryRow(Table, db=DB, tablename="audit_entry"):
 
 
 class AuditHeadRow(Table, db=DB, tablename="audit_head"):
-    """One row: the last entry's hash, and the lock under which entries follow each other."""
+    """One row: the last entry's hash, and the lock that serializes entries."""
 
     only_row = Boolean(primary_key=True, null=False, default=True)
     hash = Bytea(null=True, default=None)
@@ -112,7 +112,7 @@ class WebSessionRow(Table, db=DB, tablename="web_session"):
 
 
 class InvariantSliceRow(Table, db=DB, tablename="invariant_slice"):
-    """A range of one invariant: when it was looked at last, when it was last true, and what was found."""
+    """A range of one invariant: when it was checked last, when it was last true, and the result."""
 
     name = Text(primary_key=True, null=False, default=None)
     low = ByteText(primary_key=True, null=False, default="")
@@ -140,7 +140,7 @@ class InvariantSliceRow(Table, db=DB, tablename="invariant_slice"):
 
 
 class InvariantWatchRow(Table, db=DB, tablename="invariant_watch"):
-    """One row: up to which snapshot the checker knows what changed, and since when."""
+    """One row: up to which snapshot the checker knows the changes, and since when."""
 
     only_row = Boolean(primary_key=True, null=False, default=True)
     snapshot = Snapshot(current=True)
@@ -150,7 +150,7 @@ class InvariantWatchRow(Table, db=DB, tablename="invariant_watch"):
 
 
 class OutgoingMailRow(Table, db=DB, tablename="outgoing_mail"):
-    """A message to be sent; its text is encrypted while it waits, and gone afterwards. `about` is what it tells of, by id."""
+    """A queued message; its text is encrypted while it waits, and deleted afterwards. `about` is the id of its subject."""
 
     id = UUID(primary_key=True, null=False, default=None)
     recipient = Text(null=False, default=None)
@@ -181,14 +181,14 @@ class SecretKeyMarkRow(Table, db=DB, tablename="secret_key_mark"):
 
 
 class LastingKeyRow(Table, db=DB, tablename="lasting_key"):
-    """A key that was derived from the first secret key, and that later ones do not change."""
+    """A key that was derived from the first secret key and survives its rotation."""
 
     name = Text(primary_key=True, null=False, default=None)
     key_sealed = Bytea(null=False, default=None)
 
 
 class SandboxStateRow(Table, db=DB, tablename="sandbox_state"):
-    """One row, in a sandbox's database only: how far its clock is ahead, and what was made in it."""
+    """One row, in a sandbox's database only: how far its clock is ahead, and what was created in it."""
 
     only_row = Boolean(primary_key=True, null=False, default=True)
     ahead = Interval(null=False, default=timedelta(0))
@@ -200,7 +200,7 @@ class SandboxStateRow(Table, db=DB, tablename="sandbox_state"):
 
 
 class FormAnswerRow(Table, db=DB, tablename="form_answer"):
-    """What a sent form of a page led to: an address, or a page that waits, encrypted, at an address of its own."""
+    """The result of a submitted form: an address, or a page that waits, encrypted, at an address of its own."""
 
     id = Bytea(primary_key=True, null=False, default=None)
     answer = UUID(null=False, default=None)

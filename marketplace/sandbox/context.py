@@ -1,4 +1,4 @@
-"""What a sandbox is to the rest of the program: a database of one partner's own, a clock that can be moved, test members.
+"""A partner's sandbox: a database of its own, a clock that can be moved, test members.
 
 Sandboxes have the same code, tables and rules; nothing in them is ever read together with the live database
 (docs/decisions/0017-sandbox.md). `marketplace/sandbox/instances.py` opens them.
@@ -14,7 +14,7 @@ from marketplace.kernel.text import Text
 from marketplace.platform.postgres.database import DB, UnitOfWork
 
 MOST_AHEAD = timedelta(days=3660)
-"""How far a sandbox's clock may be moved in all."""
+"""The maximum total by which a sandbox's clock may be moved."""
 
 
 class SandboxOnly(Refusal):
@@ -31,7 +31,7 @@ class SandboxOnly(Refusal):
 
 
 class SandboxState(msgspec.Struct, frozen=True):
-    """How far the clock is ahead, and what the packages made for trying things."""
+    """How far the clock is ahead, and the packages' sample data."""
 
     ahead: timedelta
     made: dict[str, Any]
@@ -47,13 +47,13 @@ async def state() -> SandboxState:
 
 
 async def ahead() -> timedelta | None:
-    """Return how far the sandbox's clock is ahead; None where no sandbox was made."""
+    """Return how far the sandbox's clock is ahead; None if no sandbox was created."""
     found: timedelta | None = await DB.fetchval("SELECT ahead FROM sandbox_state")
     return found
 
 
 async def ahead_now(work: UnitOfWork) -> timedelta:
-    """Return how far the clock is ahead; nobody else moves it in the meantime."""
+    """Return how far the clock is ahead, and lock it until the transaction ends."""
     found: timedelta = await work.fetchval("SELECT ahead FROM sandbox_state FOR UPDATE")
     return found
 

@@ -1,4 +1,4 @@
-"""The sandboxes that this process has open: a second application for each, on a database of its own."""
+"""The open sandboxes of this process: a second application for each, on a database of its own."""
 
 import asyncio
 import time
@@ -33,13 +33,13 @@ from marketplace.sandbox import context
 from marketplace.settings import Settings
 
 MOST = 4
-"""Sandboxes that one process has open; the one that was idle longest makes room."""
+"""Open sandboxes per process; the one that was idle longest is closed to make room."""
 
 POOL = 3
-"""Connections of one sandbox: its pool; its jobs have one more. PostgreSQL has a hundred for everybody, by its default."""
+"""Connections of one sandbox: its pool; its jobs have one more. By default PostgreSQL has a hundred for all."""
 
 IDLE_S = 600.0
-"""How long a sandbox stays open that nobody asks, and in which nothing falls due: its consumers look for work all the time."""
+"""How long a sandbox stays open without requests or due work: its consumers poll all the time."""
 
 _LOOK_S = 30.0
 
@@ -52,7 +52,7 @@ _ASGI = (
 logger = structlog.get_logger()
 
 Make = Callable[[Settings, str, Clock], Litestar]
-"""Makes a sandbox's application on a database, with a clock."""
+"""Builds a sandbox's application on a database, with a clock."""
 
 
 class SandboxUnavailable(Refusal):
@@ -84,8 +84,8 @@ class Sandbox:
         self.used_at = time.monotonic()
 
     async def answer(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request of a caller who was verified."""
-        # Names that a loop holds are no literals to mypy.
+        """Handle a request of a verified caller."""
+        # mypy does not treat names from a loop as literals.
         inner: Any = {name: scope[name] for name in _ASGI if name in scope}  # type: ignore[literal-required]
         inner["state"] = {"introduced": caller, "request_id": scope["state"]["request_id"]}
         if "rate" in scope["state"]:
@@ -101,7 +101,7 @@ class Sandbox:
             self.used_at = time.monotonic()
 
     async def until_idle(self) -> None:
-        """Wait until it is told to stop, or nobody has asked for IDLE_S and nothing is due soon; then nobody may enter it."""
+        """Wait until it is stopped, or until it had no request for IDLE_S and nothing is due soon; then it accepts no more."""
         while not self.stop.is_set():
             await interruptible_sleep(self.stop, _LOOK_S)
             if self._is_left() and not await self._has_work_soon() and self._is_left():
@@ -115,23 +115,23 @@ class Sandbox:
         return any([await package.has_work_soon() for package in packages])
 
     def is_idle(self) -> bool:
-        """Return whether it is open and nobody is inside."""
+        """Return whether it is open and handles no request."""
         return self.inside == 0 and self.opened.done()
 
     async def _look_at_the_clock(self) -> None:
-        """Follow the clock, which another process may have moved; never back, since looks may overtake each other."""
+        """Follow the clock, which another process may have moved; never backwards, since reads may overtake each other."""
         try:
             self.clock.offset = max(self.clock.offset, await context.ahead() or timedelta())
         except asyncpg.InvalidCatalogNameError as error:
-            self.stop.set()  # its database was dropped: the next request makes another
+            self.stop.set()  # its database was dropped: the next request creates another
             raise SandboxUnavailable from error
 
 
 class Sandboxes:
-    """The sandboxes that this process has open."""
+    """The open sandboxes of this process."""
 
     def __init__(self, settings: Settings, dsn: str, make: Make) -> None:
-        """Begin with none. `dsn` is the live database's; sandboxes are databases on the same server."""
+        """Start with none. `dsn` is the live database's; sandboxes are databases on the same server."""
         self._settings = msgspec.structs.replace(settings, pool_size=POOL)
         self._dsn = dsn
         self._make = make
@@ -140,9 +140,9 @@ class Sandboxes:
         self._making = asyncio.Lock()
 
     async def of(self, partner_id: UUID) -> Sandbox:
-        """Return the partner's sandbox, made and opened if it is not. Raises SandboxUnavailable.
+        """Return the partner's sandbox, created and opened if necessary. Raises SandboxUnavailable.
 
-        Whoever enters it has to do so before anything else is awaited: from then on it is not closed to make room.
+        The caller must enter it before anything else is awaited: from then on it is not closed to make room.
         """
         while not self._closed:
             found = self._open.get(partner_id)
@@ -156,22 +156,22 @@ class Sandboxes:
                 await asyncio.shield(found.opened)
             if not found.stop.is_set():
                 return found
-            await self._end(found)  # it makes room for another, or has lost its database: then there is a new one
+            await self._end(found)  # make room for another; or it has lost its database: then a new one is opened
         raise SandboxUnavailable
 
     async def close(self) -> None:
-        """Close them all, and open none from now on."""
+        """Close all sandboxes, and open none from now on."""
         self._closed = True
         open_now = list(self._open.values())
         for one in open_now:
             if one.task is not None and not one.opened.done():
-                one.task.cancel()  # what was left half made is made on at the next opening
+                one.task.cancel()  # a partly provisioned sandbox is completed on next open
         await asyncio.gather(*(self._end(one) for one in open_now))
 
     async def _end(self, one: Sandbox) -> None:
         one.stop.set()
         if one.task is not None:
-            await asyncio.wait({one.task})  # not `await one.task`: a request that is given up would cancel it
+            await asyncio.wait({one.task})  # not `await one.task`: a cancelled request would cancel it
 
     async def _make_room(self) -> None:
         closing = [one for one in self._open.values() if one.stop.is_set()]
@@ -181,12 +181,12 @@ class Sandboxes:
         await self._end((closing or idle)[0])
 
     async def _live(self, one: Sandbox) -> None:
-        """Open the sandbox and keep it so until it is told to stop. Runs in a task of its own, which stays in its place."""
+        """Open the sandbox and keep it open until it is stopped. Runs in its own task, which keeps the database context."""
         try:
             with using_database(one.place):
-                async with self._making:  # Piccolo's migrations take over standard output while they run
+                async with self._making:  # Piccolo's migrations redirect standard output while they run
                     dsn = await self._database(one)
-                # Beside the event loop: wiring an application takes some tenths of a second.
+                # In a thread: building an application takes some tenths of a second.
                 one.app = await asyncio.to_thread(self._make, self._settings, dsn, one.clock)
                 async with one.app.lifespan():
                     await self._have_things_to_try(one, dsn)
@@ -200,16 +200,16 @@ class Sandboxes:
                 del self._open[one.partner_id]
             if not one.opened.done():
                 one.opened.set_exception(SandboxUnavailable())
-                one.opened.exception()  # whoever waited may have gone: nobody has to be told twice
+                one.opened.exception()  # mark the error as retrieved: the waiting request may have left, and others got it
 
     async def _database(self, one: Sandbox) -> str:
-        # The owner makes it, as it migrates the live one; the sandbox itself is served by the user for serving.
+        # The owner creates it, as it migrates the live one; the sandbox itself is served by the serving user.
         owner = self._settings.owner_url or self._dsn
         name = database_name(urlsplit(self._dsn).path.lstrip("/"), one.partner_id)
         try:
             await create_database(owner, name)
         except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
-            pass  # another worker made it a moment ago, or at the same time
+            pass  # another worker created it a moment ago, or at the same time
         except asyncpg.InsufficientPrivilegeError as error:
             logger.exception("sandbox_needs_createdb", hint="ALTER ROLE … CREATEDB for the owner of the tables")
             raise SandboxUnavailable from error
@@ -238,7 +238,7 @@ class Sandboxes:
             packages = PlatformServices.of(one.app).packages
             for package in packages:
                 await package.make_sandbox(made)
-            # Written last: a sandbox that was left half made is made on, by steps that do nothing twice.
+            # Written last: a partly provisioned sandbox is completed by steps that are idempotent.
             await DB.fetch("INSERT INTO sandbox_state (made, made_at) VALUES ($1, $2)", made.made, WALL.now())
         finally:
             await guard.close()

@@ -1,8 +1,8 @@
-"""Where a request goes: to the live application, or into the sandbox of the partner whose credentials it carries.
+"""Dispatches a request: to the live application, or to the sandbox of the partner whose credentials it has.
 
-A request with sandbox credentials never reaches the live application's handlers. It is passed on, before its body is read,
-to the partner's sandbox, which has the same routes, desks, consumers and jobs on its own database and with its own clock.
-No query has to filter by `livemode`, so none can forget to.
+A request with sandbox credentials never reaches the live application's handlers. It is passed on, before its body is read, to the
+partner's sandbox, which has the same routes, desks, consumers and jobs on its own database and with its own clock. No query has
+to filter by `livemode`, so none can forget to.
 """
 
 import base64
@@ -31,17 +31,17 @@ _SCHEMES = (b"bearer", b"dpop")
 
 
 class Introduced(Identity):
-    """The identity of a sandbox: whoever comes was verified before being led there."""
+    """The identity service of a sandbox: callers were verified before the dispatch."""
 
     async def caller(self, request: ASGIConnection[Any, Any, Any, Any], name: AudienceName) -> Caller:
-        """Return who was led here. Raises Unauthenticated for a token of another audience."""
+        """Return the verified caller. Raises Unauthenticated for a token of another audience."""
         caller: Caller = request.scope["state"]["introduced"]
         if caller.audience != name:
             raise Unauthenticated("受众不符", "it was issued for another audience")
         return caller
 
     async def admit(self, request: ASGIConnection[Any, Any, Any, Any], name: AudienceName) -> Caller:
-        """Return the same: the proof that may go with the token was seen, too, and the partner's request counted.
+        """Return the same: the token's proof, if any, was verified as well, and the partner's request counted.
 
         Test members are one partner's program: without a count it could keep a sandbox, and this process, busy.
         """
@@ -52,16 +52,16 @@ class Introduced(Identity):
 
 
 class SandboxMiddleware(ASGIMiddleware):
-    """Leads requests with sandbox credentials into their partner's sandbox; the others pay a look at their token."""
+    """Dispatches requests with sandbox credentials to their partner's sandbox; others cost an inspection of their token."""
 
     scopes = (ScopeType.HTTP,)
 
     def __init__(self, settings: Settings) -> None:
-        """Keep what opens test members' tokens."""
+        """Store the keys that decrypt test members' tokens."""
         self._ring = settings.keys
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        """Pass the request on, here or there."""
+        """Pass the request on, to the live application or a sandbox."""
         audience = audience_of(scope["path"])
         token = _token(scope) if audience is not None else None
         if token is None or not _is_sandboxed(scope["litestar_app"], token, audience):
@@ -75,11 +75,11 @@ class SandboxMiddleware(ASGIMiddleware):
                 opened = await SandboxServices.of(request).sandboxes.of(partner_id)
                 await opened.answer(caller, scope, receive, send)
                 return
-        except Refusal as refusal:  # of the sandbox's own handlers none comes here
-            # Not the live application, which knows less: it would take a proof that was seen for one that was used before.
+        except Refusal as refusal:  # refusals of the sandbox's own handlers do not arrive here
+            # Not the live application, which lacks this state: it would consider a verified proof a replay.
             await handle_refusal(request, refusal).to_asgi_response(None, request)(scope, receive, send)
             return
-        await next_app(scope, receive, send)  # no member of any sandbox: told so as anybody is
+        await next_app(scope, receive, send)  # not a member of any sandbox: the live application refuses it as usual
 
     async def _introduce(self, request: ASGIConnection[Any, Any, Any, Any], token: str) -> tuple[Caller, UUID] | None:
         if token.startswith(tokens.TOKEN_PREFIX):
@@ -95,7 +95,7 @@ class SandboxMiddleware(ASGIMiddleware):
 def _is_sandboxed(app: Litestar, token: str, audience: AudienceName | None) -> bool:
     if token.startswith(tokens.TOKEN_PREFIX) or audience != "partner":
         return token.startswith(tokens.TOKEN_PREFIX)
-    # To read a token costs a third of all that is done with it; only what was verified is remembered.
+    # Reading a token costs a third of its whole processing; only verified tokens are cached.
     known = PlatformServices.of(app).identity.remembered("partner", token)
     return _says_sandbox(token) if known is None else known.claims.get("livemode") is False
 
@@ -114,10 +114,10 @@ class _Claims(msgspec.Struct):
 
 
 def _says_sandbox(token: str) -> bool:
-    """Return whether a token claims to be a sandbox's. It is not believed here, only asked where it wants to be verified."""
+    """Return whether a token claims to be a sandbox's. The claim is not trusted; it only selects where the token is verified."""
     parts = token.split(".")
     if len(parts) == 3:
-        # RecursionError: arrays in arrays in arrays, from somebody who wants to see what happens.
+        # RecursionError: deeply nested arrays from somebody who probes the server.
         with suppress(ValueError, msgspec.MsgspecError, RecursionError):
             claims = msgspec.json.decode(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)), type=_Claims)
             return claims.livemode is False

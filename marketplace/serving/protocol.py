@@ -1,4 +1,4 @@
-"""One HTTP connection: uvicorn's, with times and lengths for what it leaves open."""
+"""One HTTP connection: uvicorn's, with the time and size limits that it lacks."""
 
 import asyncio
 import re
@@ -9,13 +9,13 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 ARRIVE_S = 12.0
-"""How long a request may take to arrive whole, head and body, and a new connection to send its first."""
+"""How long a request may take to arrive completely, head and body, and a new connection to send its first."""
 
 TAKE_S = 12.0
-"""How long a client may leave an answer untaken that does not fit into the buffers between us."""
+"""How long a client may leave a response unread that does not fit into the buffers between us."""
 
 MAX_HEAD = 64 * 1024
-"""Bytes of a request's first line and headers."""
+"""Maximum bytes of a request's first line and headers."""
 
 _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -32,17 +32,17 @@ _PROBLEMS = {
 
 
 class Connection(HttpToolsProtocol):
-    """HTTP as people type it, from clients that keep up.
+    """HTTP from people's command lines, and from clients that keep up.
 
-    Letters beyond ASCII in the address are percent-encoded before the parser sees them: RFC 3986 wants that done by the
-    client, and browsers do; `curl ".../v1/offers?q=酒店"` does not, and would be answered with a bare 400 that helps nobody.
+    Non-ASCII characters in the address are percent-encoded before the parser sees them: RFC 3986 requires the client to do that,
+    and browsers do; `curl ".../v1/offers?q=酒店"` does not, and would get a bare 400 without an explanation.
 
-    A client that sends a request bit by bit, or never takes its answer, would keep its connection, and the memory behind it,
+    A client that sends a request bit by bit, or never reads its response, would keep its connection, and the memory behind it,
     for as long as it likes: uvicorn's only timer runs between two requests.
     """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
-        """Begin with nothing received."""
+        """Start with nothing received."""
         super().__init__(*arguments, **named)
         self._arriving = False
         self._in_head = False
@@ -52,18 +52,18 @@ class Connection(HttpToolsProtocol):
         self._untaken: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it too
-        """Begin to wait for the first request."""
+        """Start to wait for the first request."""
         super().connection_made(transport)
         self._arrival = self.loop.call_later(ARRIVE_S, self._cut_off)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End the timers with the connection."""
+        """Cancel the timers with the connection."""
         self._stop_arrival()
         self.resume_writing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes from the socket; only the first line of a request is ever touched."""
+        """Receive bytes from the socket; only the first line of a request is ever changed."""
         if not data.isascii() and (self.cycle is None or not self.cycle.more_body) and _REQUEST_LINE.match(data):
             line, end, rest = data.partition(b"\r\n")
             data = _BEYOND_ASCII.sub(lambda found: b"%%%02X" % found[0][0], line) + end + rest
@@ -75,7 +75,7 @@ class Connection(HttpToolsProtocol):
                 self._refuse(431)
                 return
         if not self._arriving and self.cycle is not None and not self.cycle.response_complete:
-            self._stop_arrival()  # it is our turn
+            self._stop_arrival()  # we must respond now
         elif self._arrival is None and not self.transport.is_closing():
             self._arrival = self.loop.call_later(ARRIVE_S, self._cut_off)
 
@@ -86,20 +86,20 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a field of the head. One behind the body is none: nobody has checked it (RFC 9110 §6.5.1)."""
+        """Receive a header. A trailer is ignored: nobody has checked it (RFC 9110 §6.5.1)."""
         if self._in_head:
             super().on_header(name, value)
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of the body."""
+        """Receive a part of the body."""
         self._has_content = True
         super().on_body(body)
 
     def on_headers_complete(self) -> None:
-        """Note that its head is here. Who asks for another protocol is answered in this one, and the connection closed.
+        """Note that the head is complete. A request to upgrade is handled in this protocol, and the connection closed.
 
-        The parser takes what follows such a head for the other protocol's: a body would be lost, or taken for a request.
-        Raises ValueError, for the parser, which answers 400 and closes, if there is one.
+        The parser considers what follows such a head as the other protocol's: a body would be lost, or taken for a request.
+        Raises ValueError to the parser, which responds 400 and closes, if there is a body.
         """
         # Counted here for a head that comes in one piece; `data_received` counts one that does not end.
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEAD:
@@ -115,31 +115,31 @@ class Connection(HttpToolsProtocol):
             raise ValueError("a request to upgrade has a body")
         self._in_head, self._head = False, 0
         super().on_headers_complete()
-        if self.scope["method"] != "HEAD":  # such an answer ends with its head
+        if self.scope["method"] != "HEAD":  # such a response ends with its head
             self.cycle.transport = _Together(self.transport)  # type: ignore[assignment]  # all that uvicorn wants of it
         if leaves:
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
-        """Note that it is here whole. What follows it in the same bytes is the next one's."""
+        """Note that the request is complete. What follows it in the same bytes belongs to the next one."""
         self._arriving = False
         self._stop_arrival()
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request as uvicorn does; one that has begun to arrive meanwhile has its own time."""
+        """Wait for the next request as uvicorn does; one that has begun to arrive meanwhile has its own time limit."""
         super().on_response_complete()
         if self._arriving and self._arrival is None and not self.transport.is_closing():
             self._arrival = self.loop.call_later(ARRIVE_S, self._cut_off)
 
     def pause_writing(self) -> None:
-        """Begin to wait for the client to take what was written."""
+        """Start to wait for the client to read what was written."""
         super().pause_writing()
         if self._untaken is None:
             self._untaken = self.loop.call_later(TAKE_S, self._give_up)
 
     def resume_writing(self) -> None:
-        """Go on: the client took some of it."""
+        """Resume: the client has read some of it."""
         if self._untaken is not None:
             self._untaken.cancel()
             self._untaken = None
@@ -152,7 +152,7 @@ class Connection(HttpToolsProtocol):
 
     def _cut_off(self) -> None:
         self._arrival = None
-        if self.flow.read_paused:  # it is we who do not read: an earlier request of the connection is being answered
+        if self.flow.read_paused:  # it is we who do not read: an earlier request of the connection is in progress
             self._arrival = self.loop.call_later(ARRIVE_S, self._cut_off)
             return
         self._refuse(408)
@@ -162,26 +162,26 @@ class Connection(HttpToolsProtocol):
         self.logger.warning("A client did not take its answer in %d s.", TAKE_S)
         self.transport.abort()
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words; it has logged them
-        """Answer bytes that the parser does not take for a request, unless an answer has begun, and close."""
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's message; it has logged it
+        """Respond to bytes that are not a valid request, unless a response has begun, and close."""
         if not self._arriving:
             self._arriving = self._in_head = True
         self._refuse(400)
 
     def _behind_another(self) -> bool:
-        """Return whether an earlier request has no whole answer yet: what we wrote would be taken for it, or a part of it."""
+        """Return whether an earlier request's response is incomplete: what we write would be taken for it, or a part of it."""
         if self._in_head:  # it has no cycle of its own yet
             return self.cycle is not None and not self.cycle.response_complete
         return bool(self.pipeline)
 
     def _refuse(self, status: int) -> None:
-        """Answer outside of any application, unless an answer has begun or an earlier one is due, and close."""
+        """Respond outside of any application, unless a response has begun or an earlier one is due, and close."""
         if self.transport.is_closing():
             return
         self._stop_arrival()
         request_id = token_hex(16)
         self.logger.warning("%s, connection closed (request_id %s)", _PHRASES[status], request_id)
-        # Who never began is not answered: browsers open connections that they may not need.
+        # A connection without any request gets no response: browsers open connections that they may not need.
         if self._arriving and not self._behind_another() and (self._in_head or not self.cycle.response_started):
             code, title = _PROBLEMS[status]
             problem = {"type": f"/problems/{code}", "code": code, "title": title, "status": status}
@@ -195,10 +195,10 @@ class Connection(HttpToolsProtocol):
 
 
 class _Together:
-    """A request's transport, which sends the head of its answer with the beginning of the body.
+    """A request's transport, which sends the head of its response with the beginning of the body.
 
-    uvicorn writes them one after the other: two calls of the system for each answer, and the client woken twice.
-    https://asgi.readthedocs.io/en/stable/specs/www.html#response-start-send-event wants a server to wait for the body.
+    uvicorn writes them one after the other: two system calls per response, and the client is woken twice.
+    https://asgi.readthedocs.io/en/stable/specs/www.html#response-start-send-event requires a server to wait for the body.
     """
 
     __slots__ = ("_head", "_transport")
@@ -208,7 +208,7 @@ class _Together:
         self._head: bytes | None = None
 
     def write(self, data: bytes) -> None:
-        """Keep the head, and send it with what comes next, even if that is nothing."""
+        """Hold the head back, and send it with what comes next, even if that is nothing."""
         if self._head is None and data != _GO_ON:
             self._head = data
         elif self._head:
@@ -218,11 +218,11 @@ class _Together:
             self._transport.write(data)
 
     def close(self) -> None:
-        """Close, when what was written is sent."""
+        """Send what was written, and close."""
         if self._head:
             self.write(b"")
         self._transport.close()
 
     def is_closing(self) -> bool:
-        """Return whether nothing is sent any more."""
+        """Return whether nothing can be sent any more."""
         return self._transport.is_closing()

@@ -1,7 +1,7 @@
 """The HTTP server: uvicorn with uvloop and httptools, in this process or in several (docs/decisions/0005-server.md).
 
 `serve` runs workers under uvicorn's supervisor, which starts another when one dies (docs/decisions/0008-supervision.md).
-The application is imported by the workers only, and late: the supervisor asks each, while it starts, whether it lives.
+Only the workers import the application, and late: the supervisor checks during the start that each worker responds.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["application", "config", "reserve", "serve", "supervise", "worker_number"]
 
 GRACE_S = 8
-"""How long open requests may take to end after Ctrl-C or SIGTERM."""
+"""How long open requests may take to finish after Ctrl-C or SIGTERM."""
 
 DSN_VARIABLE = "DATABASE_URL"
 OWNER_VARIABLE = VARIABLES["owner_url"]
@@ -45,11 +45,11 @@ logger = structlog.get_logger()
 
 
 class PortTakenError(OperatorError):
-    """Somebody listens there already; the message says where, and what to do."""
+    """The port is in use; the message says where, and what to do."""
 
 
 def reserve(host: str, port: int) -> socket.socket:
-    """Return a socket that has the port and refuses connections: it is the first worker that is ready that opens it.
+    """Return a socket that holds the port and refuses connections; the first ready worker starts listening on it.
 
     Raises PortTakenError.
     """
@@ -86,13 +86,13 @@ def config(app: "Litestar | str", *, workers: int = 1, factory: bool = False) ->
 
 
 def supervise(settings: uvicorn.Config, listener: socket.socket) -> None:
-    """Serve on the socket with the configured workers until SIGTERM or Ctrl-C; one that dies or hangs is replaced."""
+    """Serve on the socket with the configured workers until SIGTERM or Ctrl-C; a worker that dies or hangs is replaced."""
     with numbered_workers():
         Multiprocess(settings, sockets=[listener]).run()
 
 
 def serve(listener: socket.socket, addresses: "Addresses", workers: int) -> None:
-    """Serve the application on the prepared database. The owner's address is for making sandboxes, and nothing else."""
+    """Serve the application on the prepared database. The owner's address is only used to create sandboxes."""
     os.environ[DSN_VARIABLE] = addresses.serving
     if addresses.owner != addresses.serving:
         os.environ[OWNER_VARIABLE] = addresses.owner
@@ -100,7 +100,7 @@ def serve(listener: socket.socket, addresses: "Addresses", workers: int) -> None
 
 
 def application() -> "Worker":
-    """Return the application of a worker process: its parent prepared the database and put its address there."""
+    """Return the application of a worker process; its parent prepared the database and set its address."""
     before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGTERM)}
     settings = load_process()
 
@@ -125,10 +125,9 @@ def application() -> "Worker":
 
 
 def _drain_first(app: "Litestar", seconds: int) -> None:
-    """Have SIGTERM make the worker say that it is not ready, and end it after so many seconds; a second one ends it at once.
+    """On SIGTERM, make the worker report not ready, and end it after so many seconds; a second SIGTERM ends it at once.
 
-    Whatever spreads requests over machines asks `/health/ready` again and again. A port that closes before it has asked loses
-    the requests in between.
+    A load balancer polls `/health/ready`. A port that closes before the next poll loses the requests in between.
     """
     from marketplace.platform.services import PlatformServices
 
@@ -148,10 +147,10 @@ def _drain_first(app: "Litestar", seconds: int) -> None:
 
 
 def collect_rarely() -> None:
-    """Let Python's cycle collector leave alone what was built at the start, and look at the rest less often.
+    """Exclude what was built at the start from Python's cycle collector, and run it less often.
 
-    At its defaults it goes through a batch of a few hundred waiting requests again and again, which took a quarter of a
-    worker's time (docs/performance.md). What requests leave behind is freed by its reference counts, not by the collector.
+    At its defaults it traverses a batch of a few hundred waiting requests again and again, which took a quarter of a worker's
+    time (docs/performance.md). What requests leave behind is freed by reference counts, not by the collector.
     """
     gc.collect()
     gc.freeze()
@@ -159,21 +158,21 @@ def collect_rarely() -> None:
 
 
 class Worker:
-    """The ASGI application of a worker, which waits for a database that is away when the worker starts.
+    """The ASGI application of a worker, which waits for a database that is unavailable when the worker starts.
 
-    The supervisor takes a worker that cannot start for a sign that none can, and gives up; a worker and PostgreSQL may die
-    together, though. While it waits, SIGTERM and SIGINT end the process at once: uvicorn heeds them after the start only.
+    If a worker cannot start, the supervisor assumes that none can, and gives up; a worker and PostgreSQL may die together,
+    though. While it waits, SIGTERM and SIGINT end the process at once: uvicorn handles them after the start only.
     """
 
     def __init__(self, make: "Callable[[], Litestar]", dsn: str, started: "Callable[[Litestar], None]") -> None:
-        """Take what makes an application on the database, and what is to be done when one has started."""
+        """Take the factory of the application on the database, and a function to call when the application has started."""
         self._make = make
         self._dsn = dsn
         self._started = started
         self._app: Any = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer a request, or begin and end with the server."""
+        """Handle a request, or start and stop with the server."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         else:
@@ -192,7 +191,7 @@ class Worker:
         from marketplace.platform.postgres.connection_errors import is_connection_lost
 
         while True:
-            app = self._make()  # a new one each time: one that has begun to start and failed cannot begin again
+            app = self._make()  # a new one for each attempt: an application whose start failed cannot be started again
             try:
                 await stack.enter_async_context(app.lifespan())
             except Exception as error:
@@ -208,14 +207,14 @@ class Worker:
 
         while True:
             await asyncio.sleep(_LOOK_AGAIN_S)
-            with contextlib.suppress(asyncpg.PostgresError, OSError):  # what else is wrong, the next start tells
+            with contextlib.suppress(asyncpg.PostgresError, OSError):  # the next start reports any other error
                 connection = await asyncpg.connect(self._dsn, timeout=5)
                 connection.terminate()
                 return
 
 
 def _end_with_parent() -> None:
-    """Stop this worker in an orderly way if its parent is killed: it would hold the port, and nobody would replace it."""
+    """Stop this worker gracefully if its parent is killed: it would hold the port, and nobody would replace it."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return

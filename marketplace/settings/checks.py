@@ -1,4 +1,4 @@
-"""Refuse settings that are wrong or not safe together; the message names the variable and says what would be right."""
+"""Refuses settings that are wrong or unsafe together; the message names the variable and says what would be right."""
 
 import re
 from difflib import get_close_matches
@@ -19,12 +19,12 @@ _MIN_SECRET_DIFFERENT = 10
 
 _MIN_METRICS_LETTERS = 16
 _NO_PLACES = {name for name in available_timezones() if name == "Factory" or name.startswith("local")}
-"""Names of the zone database that mean whatever the machine was set to."""
+"""Names of the zone database that depend on the machine's configuration."""
 
 _PACKAGE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+:[A-Za-z_]\w*", re.ASCII)
 _ROLE = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,62}")
 _NO_ROLES = frozenset({"public", "none", "user", "current_user", "current_role", "session_user", "all", "group"})
-"""What SQL takes for something else where it wants a role: rights that are granted to `public` are everybody's."""
+"""Names that SQL does not treat as a role: privileges granted to `public` are everybody's."""
 
 _NOBODY = {"0.0.0.0", "::"}  # noqa: S104 - refused
 _THIS_MACHINE = {"127.0.0.1", "localhost", "::1"}
@@ -64,7 +64,7 @@ def check(settings: Settings) -> None:
 
 
 def user_of(url: str) -> str:
-    """Return the user that an address of a database names, or nothing."""
+    """Return the user in a database URL, or an empty text."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -77,7 +77,7 @@ def _database_of(url: str) -> str:
 
 
 def check_packages(packages: tuple[str, ...]) -> None:
-    """Raise SettingsError unless these are names of classes, each once; whether they can be loaded is seen at the start."""
+    """Raise SettingsError unless these are names of classes, each once; whether they can be loaded shows at the start."""
     wrong = [name for name in packages if not _PACKAGE.fullmatch(name) or packages.count(name) > 1]
     if wrong or not packages:
         raise SettingsError(
@@ -86,7 +86,7 @@ def check_packages(packages: tuple[str, ...]) -> None:
 
 
 def _check_owner(settings: Settings) -> None:
-    """Raise SettingsError unless the two users of the database, if there are two, are two."""
+    """Raise SettingsError if both database URLs are set and have the same user."""
     if not settings.owner_url:
         return
     variable = VARIABLES["owner_url"]
@@ -148,7 +148,7 @@ def _check_mail(settings: Settings) -> None:
     parts = urlsplit(settings.smtp_url)
     try:
         good = parts.scheme in {"smtps", "smtp", "smtp+plain"} and parts.hostname and parts.port != 0
-    except ValueError:  # no number, or none that a port can have
+    except ValueError:  # not a number, or not a valid port
         good = False
     if not good or parts.path not in {"", "/"} or parts.query or parts.fragment:
         raise SettingsError(

@@ -17,7 +17,7 @@ class SettingsError(OperatorError):
     """A variable is missing or wrong; the message names it and says what would be right."""
 
     def __init__(self, variable: str, what: str) -> None:
-        """Name the variable first: it is what the operator has to look for."""
+        """Name the variable first: the operator searches for it."""
         super().__init__(f"{variable}: {what}")
         self.variable = variable
 
@@ -40,18 +40,18 @@ class Setting(msgspec.Struct, frozen=True):
 
     @property
     def bounds(self) -> tuple[int, int] | None:
-        """The least and the greatest value of a number."""
+        """The minimum and the maximum of a number."""
         if isinstance(self.kind, inspect.IntType) and self.kind.ge is not None and self.kind.le is not None:
             return self.kind.ge, self.kind.le
         return None
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """What it must be one of; empty for what is free."""
+        """The permitted values; empty if any value is."""
         return tuple(str(value) for value in self.kind.values) if isinstance(self.kind, inspect.LiteralType) else ()
 
     def parse(self, text: str) -> Any:
-        """Return the value that the text says. Raises SettingsError."""
+        """Parse the text. Raises SettingsError."""
         if self.bounds:
             low, high = self.bounds
             if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
@@ -59,7 +59,7 @@ class Setting(msgspec.Struct, frozen=True):
             return int(text)
         match self.kind:
             case inspect.VarTupleType():
-                # With line breaks one a line: a secret key may have a comma.
+                # With line breaks, one value per line: a secret key may contain a comma.
                 return tuple(part.strip() for part in text.split("\n" if "\n" in text else ",") if part.strip())
             case inspect.TimeDeltaType():
                 return self._shift(text)
@@ -68,7 +68,7 @@ class Setting(msgspec.Struct, frozen=True):
         return text
 
     def check(self, value: Any) -> None:
-        """Raise SettingsError unless the value is one of the choices, where there are some."""
+        """Raise SettingsError unless the value is a permitted one, if the values are limited."""
         if self.choices and value not in self.choices:
             raise SettingsError(self.variable, f"must be one of {', '.join(self.choices)}, not {value!r}")
 
@@ -85,12 +85,12 @@ class Setting(msgspec.Struct, frozen=True):
 
 
 def variable_of(field: str) -> str:
-    """Return the variable that sets a field. DATABASE_URL keeps the name that every host of databases uses."""
+    """Return the variable that sets a field. DATABASE_URL has the name that every database host uses."""
     return "DATABASE_URL" if field == "database_url" else f"MARKETPLACE_{field.upper()}"
 
 
 def settings_of(struct: type[msgspec.Struct]) -> Iterator[Setting]:
-    """Yield the settings of a Struct, in its order; a field without a description is none."""
+    """Yield the settings of a Struct, in its order; a field without a description is not a setting."""
     described = inspect.type_info(struct)
     if not isinstance(described, inspect.StructType):
         raise TypeError(f"{struct} is no Struct")
@@ -106,6 +106,6 @@ def values_of(struct: type[msgspec.Struct], variables: Mapping[str, str]) -> dic
 
 
 def check_choices(settings: msgspec.Struct) -> None:
-    """Raise SettingsError for a field that is none of its choices."""
+    """Raise SettingsError for a field whose value is not permitted."""
     for one in settings_of(type(settings)):
         one.check(getattr(settings, one.field))

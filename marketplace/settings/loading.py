@@ -1,4 +1,4 @@
-"""Environment -> settings. A wrong value stops the program with the variable's name and the way out."""
+"""Loads settings from the environment. A wrong value stops the program with the variable's name and what to do."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -13,10 +13,10 @@ from marketplace.settings.structure import DEFAULT_PACKAGES, VARIABLES, Settings
 
 
 def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
-    """Return the settings of the environment, with what the command line overrides.
+    """Return the settings of the environment, with the command line's overrides.
 
-    Raises SettingsError, naming the variable, for an unknown MARKETPLACE_ variable, a value out of bounds, or a
-    combination that is not safe in production.
+    Raises SettingsError, naming the variable, for an unknown MARKETPLACE_ variable, a value out of bounds, or a combination that
+    is not safe in production.
     """
     variables = dict(os.environ if environment is None else environment)
     names = overrides.get("packages") or package_names(variables)
@@ -38,14 +38,14 @@ def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Sett
 
 
 def load_process(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
-    """Return the settings as `load` does, and move the time of this process as they say."""
+    """Return the settings as `load` does, and move the time of this process accordingly."""
     settings = load(environment, **overrides)
     shift_process(settings.clock)
     return settings
 
 
 def package_names(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the dotted names of the packages, for what needs no other setting. Raises SettingsError."""
+    """Return the dotted names of the packages, for commands that need no other setting. Raises SettingsError."""
     text = environment.get(VARIABLES["packages"]) or DEFAULT_PACKAGES
     names = tuple(part.strip() for part in text.split(",") if part.strip())
     check_packages(names)
@@ -53,10 +53,10 @@ def package_names(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def package_settings(names: Sequence[str]) -> list[type[PackageSettings]]:
-    """Return the settings' classes of those of the packages that have some: `SETTINGS` of the `settings.py` beside `plugin.py`.
+    """Return the packages' settings classes: `SETTINGS` of the `settings.py` beside `plugin.py`, if there is one.
 
-    Found by that name, and not through the plugin, which would import the whole house for a command that needs no more than
-    its settings. Raises SettingsError for a package that is not there, and for a variable of two.
+    Found by that name, and not through the plugin, which would import every package for a command that only needs its settings.
+    Raises SettingsError for a missing package, and for a variable that two packages use.
     """
     kinds = []
     owners = dict.fromkeys(VARIABLES.values(), "marketplace")

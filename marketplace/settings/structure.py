@@ -1,4 +1,4 @@
-"""Everything that an operator may set for the frame; each package has its own settings beside it."""
+"""The settings of the platform; each package has its own settings module."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -14,13 +14,13 @@ from marketplace.kernel.keyring import KeyRing, key_ring
 from marketplace.settings.fields import PackageSettings, settings_of
 
 DEFAULT_PACKAGES = "partners.plugin:Partners,benefits.plugin:Benefits,settlement.plugin:Settlement"
-"""The packages plugged into the frame, in the order of the floors. This is the one place that names them."""
+"""The configured packages, lowest first. No other place names them."""
 
 Part = TypeVar("Part", bound=PackageSettings)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of the frame, and those of the packages (`of`). docs/operating.md has a row for each."""
+    """The settings of the platform, and those of the packages (`of`). docs/operating.md has a row for each."""
 
     mode: Annotated[
         Literal["production", "demo", "test"],
@@ -203,7 +203,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     of_packages: tuple[PackageSettings, ...] = ()
 
     def of(self, kind: type[Part]) -> Part:
-        """Return a package's own settings; its defaults where none were loaded."""
+        """Return a package's own settings; its defaults if none were loaded."""
         return next((part for part in self.of_packages if type(part) is kind), None) or kind()
 
     def having(self, part: PackageSettings) -> "Settings":
@@ -218,7 +218,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def keys(self) -> KeyRing:
-        """The secret key and the old ones: whatever is encrypted, signed or derived comes from here."""
+        """The secret key and the old ones: everything that is encrypted, signed or derived uses them."""
         return key_ring(self.secret_key, self.secret_keys_old)
 
     @property
@@ -228,7 +228,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def outbound_allowed_networks(self) -> tuple[Network, ...]:
-        """Networks that addresses of partners may lead to although they are not public: a demo's own machine."""
+        """Networks that partners' addresses may reach although they are not public: a demo's own machine."""
         return networks(part.strip() for part in self.outbound_allow.split(",") if part.strip())
 
     def audience(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""The table of all environment variables, as docs/operating.md has it."""
+"""The table of all environment variables in docs/operating.md."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -10,11 +10,11 @@ from marketplace.settings.loading import package_settings
 from marketplace.settings.structure import Settings
 
 BEGIN, END = "<!-- settings: begin (marketplace settings) -->", "<!-- settings: end -->"
-"""Between these lines of a file stands the table."""
+"""The lines of a file around the table."""
 
 
 def markdown(names: Sequence[str]) -> str:
-    """Return the variables of the frame and of these packages as Markdown, a table for each. Raises SettingsError."""
+    """Return the variables of the platform and of these packages as Markdown, one table each. Raises SettingsError."""
     parts: list[tuple[str, type[msgspec.Struct]]] = [
         ("The frame", Settings),
         *((f"`{kind.__module__}`", kind) for kind in package_settings(names)),
@@ -23,7 +23,7 @@ def markdown(names: Sequence[str]) -> str:
 
 
 def written_into(text: str, table: str) -> str:
-    """Return the text with the table between its marks. Raises ValueError where there are none."""
+    """Return the text with the table between its marks. Raises ValueError if they are missing."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:

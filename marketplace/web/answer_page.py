@@ -1,4 +1,4 @@
-"""The members' pages that answer a form, each at an address of its own."""
+"""Result pages of the members' forms, each at an address of its own."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from marketplace.web.sessions import session_of
 
 @get(f"{ANSWERS}/{{answer_id:str}}", opt={ONCE: True})
 async def answer(request: Request[Any, Any, Any], answer_id: FromPath[str]) -> PageTemplate | Response[Any]:
-    """Show what a form of this session led to."""
+    """Show the result of a form of this session."""
     session = await session_of(request)
     found = await open_answer(request, answer_id, [session.csrf] if session else [])
     if isinstance(found, ShownBefore):

@@ -1,4 +1,4 @@
-"""The API's description at /docs: Swagger UI from our own server, without the inline script that a CSP refuses."""
+"""The API description at /docs: Swagger UI from our own server, without the inline script that a CSP refuses."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ class DocsPage(OpenAPIRenderPlugin):
         return text.encode()
 
     def receive_router(self, router: Any) -> None:
-        """Give the description's routes headers that fit the page."""
+        """Give the description's routes headers that suit the page."""
         router.after_request = _secure
 
 

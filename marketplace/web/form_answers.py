@@ -1,12 +1,12 @@
-"""Forms of pages: each is carried out once and answered with the address of a page (POST, 303, GET).
+"""Forms of pages: each is executed once and answered with a redirect to a page (POST, 303, GET).
 
-A form carries a key. The key, the address and the fields together name the submission: a reload, the Back button or a second
-press sends the same submission, which leads to the first answer and carries nothing out. Other fields under the same key are
-another submission. The page that answers a form is stored, encrypted, for the browser that sent it, at an address of its own.
-A page with a secret is shown once.
+A form has a key. The key, the address and the fields together identify the submission: a reload, the Back button or a second
+click sends the same submission, which redirects to the first result and executes nothing. Other fields under the same key are
+another submission. The result page of a form is stored, encrypted, for the browser that sent it, at an address of its own. A page
+with a secret is shown once.
 
-The row is claimed before the handler runs, in a transaction of its own: a crash in between leaves a submission that is
-never carried out twice and whose outcome is not known. The person is told so.
+The row is claimed before the handler runs, in a transaction of its own: a crash in between leaves a submission that is never
+executed twice and whose outcome is unknown. The person is told so.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ from marketplace.platform.services import PlatformServices
 from marketplace.web.local_path import local_path
 
 KEY_LIFE = timedelta(hours=24)
-"""How long a page's forms can be sent. Answers are kept longer than that, so no key outlives its answer."""
+"""How long a page's forms can be sent. Results are kept longer than that, so no key outlives its result."""
 
 _ANSWER_LIFE = KEY_LIFE + timedelta(hours=1)
 _KEY = re.compile(r"([0-9a-f]{1,9})-([A-Za-z0-9_-]{22})", re.ASCII)
@@ -53,14 +53,15 @@ _CLAIM, _ONCE, _PAGE, _GIVEN = "form_claim", "form_once", "form_page", "form_key
 _NOT_KEPT = {b"set-cookie", b"content-length", b"x-request-id"}
 
 FormUse = Literal["repeatable", "free"]
-"""A handler's `opt["form"]`: `repeatable`, a form that comes again is carried out again, because it changes nothing or its use
-case has an idempotency key of its own; `free`, it may be sent from any page at any time (signing out)."""
+"""A handler's `opt["form"]`: `repeatable`, a repeated form is executed again, because it changes nothing or its use case has an
+idempotency key of its own; `free`, it may be sent from any page at any time (signing out).
+"""
 
 logger = structlog.get_logger()
 
 
 class FormRunning(Refusal):
-    """The same form was sent before, and its answer is not there yet."""
+    """The same form was sent before, and its result is not known yet."""
 
     code = "form_running"
     zh = "该操作已提交，尚无结果。请先查看是否已生效，再决定是否重新提交。"
@@ -75,7 +76,7 @@ class FormRunning(Refusal):
 
 
 class AnswerGone(Refusal):
-    """No answer of this browser is kept at the address (any more)."""
+    """No result of this browser is stored at the address (any more)."""
 
     kind = Kind.NOT_FOUND
     code = "answer_gone"
@@ -87,11 +88,11 @@ class AnswerGone(Refusal):
     )
 
 
-class FormAnswered(Exception):  # noqa: N818 - it leads to the answer, and is no error
-    """The form was answered before, at this address."""
+class FormAnswered(Exception):  # noqa: N818 - it redirects to the result, and is not an error
+    """The form was executed before; its result is at this address."""
 
     def __init__(self, location: str) -> None:
-        """Name the address of the first answer."""
+        """Name the address of the first result."""
         super().__init__(location)
         self.location = location
 
@@ -109,7 +110,7 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def new_form_key(now: datetime) -> str:
-    """Return a key for the forms of one page: the minute in which it was made, and randomness."""
+    """Return a key for the forms of one page: the minute of its creation, and random bits."""
     return f"{_minute(now):x}-{secrets.token_urlsafe(_KEY_BYTES)}"
 
 
@@ -127,7 +128,7 @@ def _minute(now: datetime) -> int:
 
 
 def form_key_of(request: Request[Any, Any, Any]) -> str:
-    """Return the key that the forms of the page being rendered carry."""
+    """Return the key of the forms on the page being rendered."""
     state = request.scope["state"]
     if _GIVEN not in state:
         state[_GIVEN] = new_form_key(_clock(request).now())
@@ -135,14 +136,14 @@ def form_key_of(request: Request[Any, Any, Any]) -> str:
 
 
 def page_address(request: Request[Any, Any, Any]) -> str:
-    """Return the address of the page that is shown: of a form's answer, that of the page with the form."""
+    """Return the address of the current page; for a form's result page, that of the page with the form."""
     if request.method in {"GET", "HEAD"}:
         return request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return str(request.scope["state"].get(_PAGE, "/"))
 
 
 def show_once(request: Request[Any, Any, Any]) -> None:
-    """Have the page that answers this form shown a single time: it holds a secret."""
+    """Show this form's result page a single time: it contains a secret."""
     request.scope["state"][_ONCE] = True
 
 
@@ -156,7 +157,7 @@ async def claim_form(
 ) -> None:
     """Claim the submission for the handler that follows; `owner` is the token that the form proved.
 
-    Raises `expired` for a form without a current key, FormAnswered for one that was answered, FormRunning.
+    Raises `expired` for a form without a current key, FormAnswered for one that was executed, FormRunning.
     """
     use: FormUse | None = handler.opt.get("form")
     if use == "free":
@@ -198,18 +199,18 @@ async def _submission(request: Request[Any, Any, Any], owner: bytes, fields: Ite
 
 
 def _framed(part: bytes) -> bytes:
-    # With its length before it: no two lists of fields run together to the same bytes.
+    # Prefixed with its length: different lists of fields give different bytes.
     return len(part).to_bytes(8) + part
 
 
 async def _first_answer(identifier: bytes, answers: str) -> str:
-    """Return where the first submission led, once it is known. Raises FormRunning."""
+    """Return the address of the first result, once it is known. Raises FormRunning."""
     tries = int(_WAIT_S / _LOOK_AGAIN_S)
     for _ in range(tries):
         row = await DB.fetchrow(
             "SELECT answer, location, answered_at IS NOT NULL AS answered FROM form_answer WHERE id = $1", identifier
         )
-        if row is None:  # the first one was told to come again, and nothing was carried out
+        if row is None:  # the first submission was refused as retryable, and nothing was executed
             break
         if row["answered"]:
             return str(row["location"] or f"{answers}/{row['answer']}")
@@ -218,19 +219,19 @@ async def _first_answer(identifier: bytes, answers: str) -> str:
 
 
 def lead_on(_request: Request[Any, Any, Any], answered: FormAnswered) -> Response[Any]:
-    """Lead the browser to the first answer: the exception handler of FormAnswered."""
+    """Redirect the browser to the first result: the exception handler of FormAnswered."""
     return Redirect(answered.location, status_code=303)
 
 
 class FormAnswers:
-    """Middleware around pages: a claimed form's answer is stored, and the browser is led to it."""
+    """Middleware around pages: stores a claimed form's result, and redirects the browser to it."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Wrap a route."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; keep the answer of a form back until it is stored."""
+        """Pass the request on; hold the response of a form back until it is stored."""
         if scope["type"] != ScopeType.HTTP or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
@@ -250,12 +251,12 @@ class FormAnswers:
 
 
 async def _answered(scope: Scope, claim: _Claim, messages: list[Any]) -> list[Any]:
-    """Store the answer and return what the browser gets for it."""
+    """Store the response and return the messages for the browser."""
     start, now = messages[0], PlatformServices.of(scope["litestar_app"]).clock.now()
     status: int = start["status"]
     location = next((value.decode() for name, value in start["headers"] if name.lower() == b"location"), None)
     if status == 503:
-        # Nothing was carried out: the same form may come again.
+        # Nothing was executed: the same form may be sent again.
         await DB.fetch("DELETE FROM form_answer WHERE id = $1 AND answered_at IS NULL", claim.id)
         return messages
     if location is not None and 300 <= status < 400:
@@ -263,7 +264,7 @@ async def _answered(scope: Scope, claim: _Claim, messages: list[Any]) -> list[An
         return messages
     body = b"".join(message.get("body", b"") for message in messages[1:])
     state, settings = scope["state"], PlatformServices.of(scope["litestar_app"]).settings
-    # Named as the frame names them, so that its defaults do not come a second time.
+    # Named as the frame names them, so that its defaults are not added a second time.
     kept = [
         (name.decode("latin-1").title(), value.decode("latin-1"))
         for name, value in start["headers"]
@@ -303,7 +304,7 @@ async def _store(
 
 
 class ShownBefore(msgspec.Struct, frozen=True):
-    """The answer was a page that is shown once, and it was shown. `page` is the page with the form."""
+    """The result was a page that is shown once, and it was shown. `page` is the page with the form."""
 
     page: str
 
@@ -311,7 +312,7 @@ class ShownBefore(msgspec.Struct, frozen=True):
 async def open_answer(
     request: Request[Any, Any, Any], answer_id: str, owners: Collection[str], *, gone: type[Refusal] = AnswerGone
 ) -> Response[bytes] | ShownBefore:
-    """Return the page that answered a form of one of the owners; its forms get a fresh key. Raises `gone`."""
+    """Return the result page of a form of one of the owners; its forms get a new key. Raises `gone`."""
     identifier, now = parse_id(answer_id), _clock(request).now()
     who = [_owner(owner) for owner in owners if owner]
     row = identifier and await DB.fetchrow(
@@ -338,7 +339,7 @@ async def open_answer(
 
 
 async def _take(identifier: UUID | None, now: datetime) -> bytes | None:
-    """Return the page that is shown once and delete it; None for all but one of those who ask at the same moment."""
+    """Return the page that is shown once and delete it; of concurrent requests, all but one get None."""
     async with unit_of_work() as work:
         row = await work.fetchrow(
             "WITH found AS (SELECT id, body_sealed FROM form_answer WHERE answer = $1 AND body_sealed IS NOT NULL FOR UPDATE)"

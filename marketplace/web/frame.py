@@ -46,12 +46,12 @@ def install(
     keys: KeySource,
     transport: httpx.AsyncBaseTransport | None,
 ) -> None:
-    """Add to the application: the frame's templates, static files and sign-in, and the pages' parts of each package."""
+    """Add to the application: the frame's templates, static files and sign-in, and each package's templates and files."""
     folders = [HERE / "templates", *(folder for package in packages if (folder := package.templates()))]
     statics = {"web": HERE / "static"} | {package.name: folder for package in packages if (folder := package.static())}
     jinja = environment(folders, static_addresses(statics), settings.calendar)
     config.template_config = TemplateConfig(instance=JinjaTemplateEngine.from_environment(jinja))
-    # Every address of a static file carries the hash of its content, so browsers may keep it for good.
+    # Every address of a static file has the hash of its content, so browsers may cache it for good.
     kept = CacheControlHeader(max_age=_YEAR_S, public=True, immutable=True)
     for name, folder in statics.items():
         config.route_handlers.append(
@@ -73,14 +73,14 @@ def install(
 
 
 def files_in(folder: Path) -> frozenset[str]:
-    """Return the paths of the folder's files, from the folder on, with `/` between their parts."""
+    """Return the paths of the folder's files, relative to the folder, with `/` between their parts."""
     return frozenset(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
 def _only(files: frozenset[str]) -> Guard:
-    """Return a guard that answers 404 for any other path: what a stranger writes never reaches the file system.
+    """Return a guard that responds 404 for any other path: a stranger's text never reaches the file system.
 
-    It raises on a NUL, on names that are too long, on halves of surrogate pairs.
+    The file system raises on a NUL, on names that are too long, on halves of surrogate pairs.
     """
 
     def known(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
@@ -91,7 +91,7 @@ def _only(files: frozenset[str]) -> Guard:
 
 
 def static_addresses(folders: Mapping[str, Path]) -> Callable[[str], str]:
-    """Return `static("web/site.css")` -> `/static/web/site.css?v=…`; a file that is not there raises KeyError."""
+    """Return a function `static("web/site.css")` -> `/static/web/site.css?v=…`, which raises KeyError for a missing file."""
     addresses = {}
     for name, folder in folders.items():
         for inside in files_in(folder):
@@ -101,7 +101,7 @@ def static_addresses(folders: Mapping[str, Path]) -> Callable[[str], str]:
 
 
 def environment(folders: Sequence[Path], static: Callable[[str], str], calendar: Calendar) -> Environment:
-    """Return the templates of the folders with what all of them may use; an unknown name in one is an error."""
+    """Return the template environment of the folders, with the shared functions; an unknown name in a template is an error."""
     jinja = Environment(
         loader=FileSystemLoader(folders),
         autoescape=True,
@@ -121,7 +121,7 @@ def environment(folders: Sequence[Path], static: Callable[[str], str], calendar:
         return f"{day(local, language)} {local:%H:%M}"
 
     def until(value: date | datetime, language: str) -> str:
-        """Return the last day that is still good before the end, with the time where the end is within a day."""
+        """Return the last valid day before the end, with the time if the end is within a day."""
         return said_end(value, language, calendar.zone)
 
     def until_in_zone(value: date | datetime, language: str) -> str:
@@ -145,6 +145,6 @@ def _money(amount_minor: int, currency: str) -> str:
 
 
 def _price_tag(amount_minor: int, currency: str) -> str:
-    """Return an amount as a shop shows it: without decimals that say nothing, ¥429."""
+    """Return an amount as a shop shows it, without zero decimals: ¥429."""
     shown = _money(amount_minor, currency)
     return shown.rstrip("0").removesuffix(".") if shown.partition(".")[2].strip("0") == "" and "." in shown else shown

@@ -13,7 +13,7 @@ COOKIE_AGE_S = 365 * 86400
 
 
 def page_language(request: Request[Any, Any, Any]) -> Language:
-    """Return the language in which the page is shown."""
+    """Return the language of the page."""
     chosen = request.cookies.get(COOKIE)
     for language in LANGUAGES:
         if chosen == language:
@@ -22,7 +22,7 @@ def page_language(request: Request[Any, Any, Any]) -> Language:
 
 
 def language_cookie(settings: Settings, language: str) -> Cookie:
-    """Return the cookie that remembers a choice; an unknown language counts as Chinese."""
+    """Return the cookie that stores a choice; an unknown language counts as Chinese."""
     return Cookie(
         key=COOKIE,
         value=language if language in LANGUAGES else LANGUAGES[0],

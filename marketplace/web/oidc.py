@@ -1,4 +1,4 @@
-"""The relying party: what we ask of ONE ID, and what we believe of its answer (OpenID Connect Core 1.0, code flow)."""
+"""The relying party: our requests to ONE ID, and the checks of its responses (OpenID Connect Core 1.0, code flow)."""
 
 import hmac
 import secrets
@@ -20,7 +20,7 @@ from marketplace.platform.validation.foreign import UnreadableError, reading, ve
 from marketplace.settings import Settings
 
 with warnings.catch_warnings():
-    # Authlib looks for a fork of httpx first and says so at import; with httpx it works the same.
+    # Authlib tries a fork of httpx first and warns about it at import; with httpx it works the same.
     warnings.simplefilter("ignore", AuthlibDeprecationWarning)
     from authlib.integrations.base_client import OAuthError
     from authlib.integrations.httpx_client import AsyncOAuth2Client
@@ -34,7 +34,7 @@ _VERIFIER_BYTES = 48
 
 
 class SignInFailed(Refusal):
-    """The sign-in did not come to its end; starting again is safe."""
+    """The sign-in failed; it is safe to start again."""
 
     kind = Kind.INVALID
     code = "sign_in_failed"
@@ -52,7 +52,7 @@ class SignInFailed(Refusal):
 
 
 class OneIdPerson(msgspec.Struct, frozen=True):
-    """Who is signed in: ONE ID's subject, the name to greet with, and the roles of the OEM's own people."""
+    """The signed-in person: ONE ID's subject, the name for greetings, and the roles of the OEM's own people."""
 
     subject: str
     name: str
@@ -60,7 +60,7 @@ class OneIdPerson(msgspec.Struct, frozen=True):
 
 
 class Flow(msgspec.Struct, frozen=True):
-    """One sign-in under way; it travels encrypted in a cookie of the browser that began it."""
+    """One sign-in in progress; stored encrypted in a cookie of the browser that began it."""
 
     state: str
     nonce: str
@@ -70,18 +70,18 @@ class Flow(msgspec.Struct, frozen=True):
 
 
 def new_flow(return_to: str) -> Flow:
-    """Return a fresh sign-in that ends at the local path."""
+    """Return a new sign-in that ends at the local path."""
     verifier = secrets.token_urlsafe(_VERIFIER_BYTES)
     return Flow(secrets.token_urlsafe(24), secrets.token_urlsafe(24), verifier, return_to, int(WALL.unix_s()))
 
 
 def client_secret(settings: Settings) -> str:
-    """Return our secret at ONE ID: the configured one, or (demo and tests) one that both sides derive."""
+    """Return our client secret at ONE ID: the configured one, or (demo and tests) one that both sides derive."""
     return settings.oneid_client_secret or settings.keys.fleeting(_DEMO_CLIENT).hex()
 
 
 class RelyingParty:
-    """Our side of an OpenID Connect provider, for one client of ours there."""
+    """Our client at an OpenID Connect provider."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class RelyingParty:
         client: httpx.AsyncClient,
         transport: httpx.AsyncBaseTransport | None,
     ) -> None:
-        """Keep what is needed; nothing is fetched before the first sign-in."""
+        """Store the configuration; nothing is fetched before the first sign-in."""
         self.issuer = issuer
         self.redirect_uri = redirect_uri
         self._client_id = client_id
@@ -106,7 +106,7 @@ class RelyingParty:
         self._discovered: dict[str, Any] | None = None
 
     async def authorization_url(self, flow: Flow) -> str:
-        """Return where the browser goes to sign in. Raises IdentityUnavailable."""
+        """Return the address where the browser signs in. Raises IdentityUnavailable."""
         found = await self._discovery()
         async with self._oauth() as oauth:
             url, _ = oauth.create_authorization_url(
@@ -115,7 +115,7 @@ class RelyingParty:
         return str(url)
 
     async def claims(self, flow: Flow, code: str) -> dict[str, Any]:
-        """Exchange the code and return the proved claims about who signed in. Raises SignInFailed or IdentityUnavailable."""
+        """Exchange the code and return the verified claims about the person. Raises SignInFailed or IdentityUnavailable."""
         found = await self._discovery()
         async with self._oauth() as oauth:
             try:
@@ -125,12 +125,12 @@ class RelyingParty:
                 id_token = str(token.get("id_token", ""))
             except OAuthError as error:
                 raise SignInFailed("授权码无效或已过期", "the code is not good, or has expired") from error
-            except Exception as error:  # the network's errors, and what Authlib raises on an answer that is none
+            except Exception as error:  # the network's errors, and what Authlib raises on a malformed response
                 raise IdentityUnavailable from error
         return await self._claims(id_token, flow)
 
     async def _claims(self, id_token: str, flow: Flow) -> dict[str, Any]:
-        """Return the ID token's claims once they are proved (OpenID Connect Core 1.0 §3.1.3.7)."""
+        """Return the ID token's verified claims (OpenID Connect Core 1.0 §3.1.3.7)."""
         claims = await self._decode(id_token)
         now = WALL.unix_s()
         expires_at = claims.get("exp")
@@ -183,22 +183,22 @@ class RelyingParty:
 
 
 class OneIdClient(RelyingParty):
-    """Our side of ONE ID."""
+    """Our client at ONE ID."""
 
     def __init__(
         self, settings: Settings, keys: KeySource, client: httpx.AsyncClient, transport: httpx.AsyncBaseTransport | None
     ) -> None:
-        """Be the client that the settings name."""
+        """Use the client that the settings name."""
         redirect_uri, secret = f"{settings.base_url}/auth/callback", client_secret(settings)
         super().__init__(settings.oneid, settings.oneid_client_id, secret, redirect_uri, SCOPE, keys, client, transport)
 
     async def finish(self, flow: Flow, code: str) -> OneIdPerson:
-        """Exchange the code and return who signed in. Raises SignInFailed or IdentityUnavailable."""
+        """Exchange the code and return the person. Raises SignInFailed or IdentityUnavailable."""
         return _person(await self.claims(flow, code))
 
 
 def check_answer(answer: Mapping[str, str], flow: Flow, issuer: str) -> str:
-    """Return the code of the answer that a browser brings, if it belongs to the flow. Raises SignInFailed."""
+    """Return the code of the authorization response, if it belongs to the flow. Raises SignInFailed."""
     if not hmac.compare_digest(answer.get("state", "").encode(), flow.state.encode()):
         raise SignInFailed("状态不符", "the answer belongs to another sign-in")
     if answer.get("iss", issuer) != issuer:  # RFC 9207

@@ -1,4 +1,4 @@
-"""What every page shares: rendering in the person's language, security headers, errors that people can read."""
+"""Shared by all pages: rendering in the person's language, security headers, readable errors."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias
@@ -19,13 +19,13 @@ from marketplace.web.language import page_language
 from marketplace.web.sessions import FormExpired, SignInNeeded, check_csrf, session_of
 
 PageTemplate: TypeAlias = Template
-"""What a page's handler gives back."""
+"""The return type of a page's handler."""
 
 ANSWERS = "/answers"
-"""Where the members' pages that answer a form are."""
+"""The address of the members' form results."""
 
 SECURITY_HEADERS: dict[str, str] = {
-    # Everything from our own server, no inline script or style, nobody may frame us, forms go nowhere else.
+    # Everything from our own server, no inline script or style, no framing, forms go nowhere else.
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
         " connect-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -35,7 +35,7 @@ SECURITY_HEADERS: dict[str, str] = {
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    # What is on a page is one person's: the back button after signing out must not show it.
+    # A page's content is one person's: the back button after signing out must not show it.
     "Cache-Control": "no-store",
 }
 
@@ -55,7 +55,7 @@ MACHINE_PREFIXES = (
     "/oneid/token",
     "/oneid/userinfo",
 )
-"""Addresses whose callers are programs: they get problem documents, whatever they say that they accept."""
+"""Addresses whose callers are programs: they get problem documents, whatever their Accept header says."""
 
 
 def page_router(
@@ -64,9 +64,9 @@ def page_router(
     csrf: bool = True,
     dependencies: Mapping[str, Provide] | None = None,
 ) -> Router:
-    """Return a router of pages: out of the API's description, with security headers, forms checked.
+    """Return a router of pages: not in the API description, with security headers, forms checked.
 
-    `csrf=False` is for pages that know no session.
+    `csrf=False` is for pages without a session.
     """
     return Router(
         path,
@@ -82,7 +82,7 @@ def page_router(
 
 
 async def _check_form(request: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Guard: a form has its session's token and a current key. A form of HTMX needs no key, since no browser sends it again."""
+    """Guard: a form must have its session's token and a current key. A form of HTMX needs no key, since no browser resends it."""
     await check_csrf(request, handler)
     session = await session_of(request)
     if session and isinstance(request, Request) and request.method == "POST" and not is_fragment(request):
@@ -96,18 +96,18 @@ async def _secure(response: Response[Any]) -> Response[Any]:
 
 
 def page(request: Request[Any, Any, Any], template: str, *, status: int = 200, **values: Any) -> PageTemplate:
-    """Return a template as a page, in the person's language, with what the layout needs."""
+    """Return a template as a page, in the person's language, with the values of the layout."""
     return Template(template, context=_frame(request) | values, status_code=status)
 
 
 def is_fragment(request: Request[Any, Any, Any]) -> bool:
-    """Tell whether HTMX asks for a part of a page; restoring the history wants the whole."""
+    """Return whether HTMX requests a part of a page; restoring the history needs the whole."""
     headers = request.headers
     return headers.get("hx-request") == "true" and headers.get("hx-history-restore-request") != "true"
 
 
 def panel_template(request: Request[Any, Any, Any]) -> str:
-    """Return the template around a `panel`: a sheet over the page with HTMX, a page of its own without."""
+    """Return the template around a `panel`: a sheet over the page with HTMX, a full page without."""
     return "sheet.html" if is_fragment(request) else "panel_page.html"
 
 
@@ -136,11 +136,11 @@ def _chooser(language: str) -> Callable[[str, str], str]:
 
 
 async def _know(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
-    """Guard that refuses nobody: it looks the session up, so that layout and error pages know who is there."""
+    """Guard that refuses nobody: it loads the session, so that layout and error pages know the person."""
     await session_of(connection)
 
 
-# What a person reads above the reason: by status, Chinese and English.
+# The heading above the reason: by status, Chinese and English.
 _TITLES: dict[int, tuple[str, str]] = {
     400: ("请求有误", "That did not work"),
     401: ("您已退出登录", "You are signed out"),
@@ -156,11 +156,11 @@ _Handler = Callable[[Request[Any, Any, Any], Any], Response[Any]]
 
 
 WayOut = Literal["home", "sign_in", "sign_out", "partner", "partner_sign_in"]
-"""Where the button on an error page leads; a refusal says so by its attribute `way_out`, and home is the default."""
+"""Where the button on an error page leads; a refusal sets it by its attribute `way_out`, and home is the default."""
 
 
 def human_errors(handlers: ExceptionHandlersMap) -> ExceptionHandlersMap:
-    """Return the handlers, each answering people with a page, and programs with a problem document as before."""
+    """Return the handlers, with pages as responses for people, and problem documents for programs as before."""
     return {kind: _human(handler) for kind, handler in handlers.items()}
 
 
@@ -182,7 +182,7 @@ def _is_for_people(request: Request[Any, Any, Any]) -> bool:
 
 
 def _to_sign_in(request: Request[Any, Any, Any]) -> Response[Any] | None:
-    """Return the way to ONE ID and back, for what can be asked again; a sent form cannot."""
+    """Return a redirect to ONE ID and back, for requests that can be repeated; a submitted form cannot."""
     if is_fragment(request):
         current = urlsplit(request.headers.get("hx-current-url", ""))
         target = current.path + (f"?{current.query}" if current.query else "")
@@ -206,7 +206,7 @@ def _error_page(request: Request[Any, Any, Any], problem: Response[Any], error: 
     elif problem.status_code in {404, 500}:
         reason = ""
     status = problem.status_code or 500
-    # Litestar's engine may be None; frame.install gave ours.
+    # Litestar's engine may be None; frame.install set ours.
     template = request.app.template_engine.get_template("fragment_error.html" if is_fragment(request) else "error.html")  # type: ignore[union-attr]
     way_out: WayOut = getattr(error, "way_out", "home")
     chinese, english = _TITLES.get(status, _TITLES[400])
@@ -220,7 +220,7 @@ def _error_page(request: Request[Any, Any, Any], problem: Response[Any], error: 
         request_id=document.get("request_id", ""),
     )
     headers = dict(SECURITY_HEADERS)
-    if is_fragment(request):  # wherever the answer should have gone, an error is shown over the page
+    if is_fragment(request):  # whatever the target of the response, an error is shown over the page
         headers |= {"HX-Retarget": "#sheet", "HX-Reswap": "innerHTML"}
     if "Retry-After" in problem.headers:
         headers["Retry-After"] = problem.headers["Retry-After"]

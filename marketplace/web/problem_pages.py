@@ -1,4 +1,4 @@
-"""`/problems` and a page for each problem code: where the `type` of a problem document leads."""
+"""`/problems` and a page for each problem code: the target of a problem document's `type`."""
 
 from typing import Any
 

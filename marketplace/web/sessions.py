@@ -1,4 +1,4 @@
-"""Signed-in browsers. The cookie holds a random token, the table only its hash; signing out deletes the row."""
+"""Browser sessions. The cookie contains a random token, the table only its hash; signing out deletes the row."""
 
 import hashlib
 import hmac
@@ -28,7 +28,7 @@ _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 class SignInNeeded(Refusal):
-    """The page is for signed-in people, and nobody is signed in (any more)."""
+    """The page requires a signed-in person, and nobody is signed in (any more)."""
 
     kind = Kind.UNAUTHENTICATED
     code = "sign_in_needed"
@@ -42,7 +42,7 @@ class SignInNeeded(Refusal):
 
 
 class FormExpired(Refusal):
-    """The form did not come from a page that we gave to this session."""
+    """The form was not issued to this session."""
 
     kind = Kind.FORBIDDEN
     code = "form_expired"
@@ -55,7 +55,7 @@ class FormExpired(Refusal):
 
 
 class Session(msgspec.Struct, frozen=True):
-    """One signed-in browser. `csrf` is what each of its forms must carry."""
+    """One signed-in browser. Each of its forms must have `csrf`."""
 
     person: OneIdPerson
     csrf: str
@@ -86,7 +86,7 @@ def secure_cookie(settings: Settings, what: str, value: str, max_age: int) -> Co
 
 
 async def open_session(person: OneIdPerson, now: datetime) -> str:
-    """Keep a new session and return its token. Sessions that ended meanwhile are cleared away with it."""
+    """Store a new session and return its token. Expired sessions are deleted on the way."""
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     async with unit_of_work() as work:
         await work.execute(
@@ -109,7 +109,7 @@ async def open_session(person: OneIdPerson, now: datetime) -> str:
 
 
 async def find_session(token: str, now: datetime) -> Session | None:
-    """Return the session of a cookie's token, or None when there is none or it has ended."""
+    """Return the session of a cookie's token, or None if there is none or it has ended."""
     if not token or len(token) > _MAX_TOKEN:
         return None
     row = await DB.fetchrow(
@@ -135,7 +135,7 @@ def _hash(token: str) -> bytes:
 
 
 async def session_of(request: ASGIConnection[Any, Any, Any, Any]) -> Session | None:
-    """Return the request's session, looked up once for each request."""
+    """Return the request's session, loaded once per request."""
     state = request.scope["state"]
     if "web_session" not in state:
         settings = PlatformServices.of(request).settings
@@ -146,7 +146,7 @@ async def session_of(request: ASGIConnection[Any, Any, Any, Any]) -> Session | N
 
 
 async def signed_in(request: Request[Any, Any, Any]) -> OneIdPerson:
-    """Litestar dependency `person`: who is signed in. Raises SignInNeeded; pages answer it with the way to ONE ID."""
+    """Litestar dependency `person`: the signed-in person. Raises SignInNeeded, for which pages redirect to ONE ID."""
     session = await session_of(request)
     if session is None:
         raise SignInNeeded
@@ -154,7 +154,7 @@ async def signed_in(request: Request[Any, Any, Any]) -> OneIdPerson:
 
 
 async def check_csrf(request: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
-    """Litestar guard: a form must carry its session's token, as a field or (HTMX) a header. Raises FormExpired."""
+    """Litestar guard: a form must have its session's token, as a field or (HTMX) a header. Raises FormExpired."""
     if not isinstance(request, Request) or request.method in {"GET", "HEAD", "OPTIONS"}:
         return
     session = await session_of(request)

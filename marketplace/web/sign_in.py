@@ -19,7 +19,7 @@ from marketplace.web.oidc import Flow, OneIdClient, SignInFailed, check_answer, 
 from marketplace.web.sessions import LIFETIME, close_session, cookie_name, open_session, secure_cookie
 
 FLOW_LIFETIME_S = 600
-"""How long somebody may take at ONE ID."""
+"""How long a person may take at ONE ID."""
 
 _FLOW_PURPOSE = Purpose("sign-in")
 
@@ -31,7 +31,7 @@ async def begin(
     """Send the browser to ONE ID, with the sign-in's secrets in an encrypted cookie."""
     target = local_path(request.query_params.get("return_to"))
     if request.headers.get("host", "") != urlsplit(settings.base_url).netloc:
-        # ONE ID sends people back to base_url, where a cookie of another name for this machine would be missing.
+        # ONE ID redirects people back to base_url, where a cookie of another name for this machine would be missing.
         return Redirect(f"{settings.base_url}/auth/sign-in?return_to={quote(target, safe='')}", status_code=303)
     flow = new_flow(target)
     sealed = settings.keys.encrypt(_FLOW_PURPOSE, msgspec.json.encode(flow)).decode()
@@ -46,7 +46,7 @@ async def callback(
     oneid: NamedDependency[OneIdClient],
     clock: NamedDependency[Clock],
 ) -> Response[Any]:
-    """Take ONE ID's answer, believe it only for the sign-in that this browser began, and open a session."""
+    """Accept ONE ID's response only for the sign-in that this browser began, and open a session."""
     flow = _flow_of(request, settings)
     person = await oneid.finish(flow, check_answer(request.query_params, flow, oneid.issuer))
     await close_session(request.cookies.get(cookie_name(settings, "session"), ""))
@@ -72,7 +72,7 @@ def _flow_of(request: Request[Any, Any, Any], settings: Settings) -> Flow:
 
 @post("/auth/sign-out", status_code=303, opt={"form": "free"})
 async def sign_out(request: Request[Any, Any, Any], settings: NamedDependency[Settings]) -> Response[Any]:
-    """End the session; the cookie alone would open nothing any more."""
+    """End the session; the cookie alone would grant nothing any more."""
     await close_session(request.cookies.get(cookie_name(settings, "session"), ""))
     return Redirect("/", status_code=303, cookies=[secure_cookie(settings, "session", "", 0)])
 
@@ -81,6 +81,6 @@ async def sign_out(request: Request[Any, Any, Any], settings: NamedDependency[Se
 async def choose_language(
     request: Request[Any, Any, Any], language: FromPath[str], settings: NamedDependency[Settings]
 ) -> Response[Any]:
-    """Remember the language, and go back to the page."""
+    """Store the language, and redirect back to the page."""
     target = local_path(request.query_params.get("return_to"))
     return Redirect(target, status_code=303, cookies=[language_cookie(settings, language)])

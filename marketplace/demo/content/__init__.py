@@ -1,4 +1,4 @@
-"""What the demo's partners are called and what they offer, in Chinese and English: one TOML file for each scenario of life."""
+"""The demo's partners and offers, in Chinese and English: one TOML file per life scenario."""
 
 import tomllib
 from functools import cache
@@ -15,7 +15,7 @@ _FOLDER = Path(__file__).parent
 SCENARIO_FILES = (
     "lodging", "dining", "clothing", "mobility", "entertainment", "learning", "shopping", "wellness", "finance", "travel",
 )  # fmt: skip
-"""In the order in which the world has them: history is drawn by it."""
+"""The order in which the world uses them: the history is drawn in this order."""
 
 
 class ContentError(Exception):
@@ -23,7 +23,7 @@ class ContentError(Exception):
 
 
 class Brand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A partner. `rules` close the terms of all its offers; `tax` and `commission` in parts per million."""
+    """A partner. `rules` end the terms of all its offers; `tax` and `commission` in parts per million."""
 
     key: str
     name: Text
@@ -54,10 +54,10 @@ class DemoApplicant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class Sheet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An offer; `value` is what it costs in a shop and `pays` what the car maker pays for it, both in whole yuan.
+    """An offer; `value` is its retail price and `pays` what the car maker pays for it, both in whole yuan.
 
-    `opens` is the day from today on which its sale begins (negative: that long ago), `closes` the day on which it ends.
-    A dealers' service has no brand: each dealer that has it is one.
+    `opens` is the day, counted from today, on which its sale begins (negative: in the past), `closes` the day on which it ends.
+    A dealers' service has no brand: each dealer that offers it is one.
     """
 
     sku: str
@@ -81,7 +81,7 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class DemoScenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The partners and offers of one scenario of life."""
+    """The partners and offers of one life scenario."""
 
     brands: tuple[Brand, ...]
     offers: tuple[Sheet, ...]
@@ -99,7 +99,7 @@ class Dealer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Dealers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The car maker, its models, and its dealers with what they do for a car."""
+    """The car maker, its models, and its dealers with their services."""
 
     maker: Text
     models: tuple[str, ...]
@@ -140,5 +140,5 @@ def dealers() -> Dealers:
 
 @cache
 def pending() -> Pending:
-    """Return what is not on sale yet. Raises ContentError."""
+    """Return the companies and offers that are not on sale yet. Raises ContentError."""
     return read_toml(_FOLDER / "pending.toml", Pending)

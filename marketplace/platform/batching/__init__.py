@@ -1,1 +1,1 @@
-"""Work that arrives together and is done together."""
+"""Batching: commands and reads that arrive together are executed together."""

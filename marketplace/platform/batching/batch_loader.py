@@ -1,8 +1,7 @@
-"""Loads by key in batches (the DataLoader pattern): keys that arrive while the database answers go into the next batch.
+"""Loads by key in batches (the DataLoader pattern): keys that arrive during a query go into the next batch.
 
-Five hundred callers at the same moment cost a few statements instead of five hundred, and hold one connection instead of
-queueing for all of the pool's. A single caller's key is loaded at once: there is no timer.
-https://github.com/graphql/dataloader
+Five hundred simultaneous callers cost a few statements instead of five hundred, and use one connection instead of queueing for
+all of the pool's. A single caller's key is loaded at once: there is no timer. https://github.com/graphql/dataloader
 """
 
 import asyncio
@@ -16,14 +15,14 @@ KeyT = TypeVar("KeyT", bound=Hashable)
 ValueT = TypeVar("ValueT")
 
 Load = Callable[[Sequence[KeyT]], Awaitable[Mapping[KeyT, ValueT]]]
-"""Return a value for each of the keys, of which none comes twice."""
+"""Returns a value for each of the distinct keys."""
 
 MOST = 100
-"""Keys in one batch: callers resume as soon as they have their value, and five hundred at once hold up all others."""
+"""Keys in one batch: callers resume as soon as they have their value, and five hundred at once delay all others."""
 
 
 class BatchLoader(Generic[KeyT, ValueT]):
-    """The keys that wait in this process to be loaded."""
+    """The keys of this process that wait to be loaded."""
 
     def __init__(self, load: Load[KeyT, ValueT]) -> None:
         self._load = load
@@ -31,17 +30,17 @@ class BatchLoader(Generic[KeyT, ValueT]):
         self._task: asyncio.Task[None] | None = None
 
     async def get(self, key: KeyT) -> ValueT:
-        """Return the key's value, loaded after this was called. Raises what `load` raises."""
+        """Return the key's value, loaded after this call. Raises what `load` raises."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[ValueT] = loop.create_future()
         self._waiting.setdefault(key, []).append(answer)
         if self._task is None:
-            # A context of its own: the load is not the first caller's alone, and a unit of work of theirs is not ours.
+            # Own context: several callers share the load, and it must not run in the first caller's unit of work.
             self._task = loop.create_task(self._serve(), context=fresh_context())
         return await answer
 
     async def _serve(self) -> None:
-        """Load until nobody waits."""
+        """Load batches until no caller waits."""
         try:
             while self._waiting:
                 keys = list(self._waiting)[:MOST]
@@ -50,7 +49,7 @@ class BatchLoader(Generic[KeyT, ValueT]):
             self._task = None
 
     async def _batch(self, waiting: Mapping[KeyT, Sequence["asyncio.Future[ValueT]"]]) -> None:
-        """Load a batch. One that fails is loaded key by key, so that a key that cannot be loaded fails alone."""
+        """Load a batch. If it fails, load key by key, so that only the failing keys fail."""
         try:
             found = await self._load(list(waiting))
             values = [found[key] for key in waiting]
@@ -69,5 +68,5 @@ class BatchLoader(Generic[KeyT, ValueT]):
 
 
 def _open(answers: Sequence["asyncio.Future[ValueT]"]) -> list["asyncio.Future[ValueT]"]:
-    """Return those that a caller still waits for."""
+    """Return the futures that a caller still waits for."""
     return [answer for answer in answers if not answer.done()]

@@ -1,6 +1,6 @@
-"""Kinds of commands. Each brings along what a batch needs for it: reads, a handler, writes. A batch knows none of them.
+"""Command kinds. Each defines what a batch needs for it: reads, a handler, writes. The batch itself knows none of them.
 
-The commands of a batch are read for in one statement, handled in order of arrival, and written in one statement.
+The reads of a batch's commands are one statement, the commands are handled in order of arrival, and the writes are one statement.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,19 +24,19 @@ Found = TypeVar("Found")
 
 
 class Command(Protocol):
-    """What a caller wants done: a value that carries its ids and codes, since a handler makes none."""
+    """What a caller wants done: a value that contains its ids and codes, since a handler generates none."""
 
     @property
     def weight(self) -> int:
-        """How many ordinary commands it is worth, as its share of a batch."""
+        """How many ordinary commands it counts as, in a batch."""
 
     @property
     def key(self) -> Key | None:
-        """Under which its outcome is stored and found again; None where something else makes it idempotent."""
+        """The key under which its outcome is stored and found; None if something else makes it idempotent."""
 
     @property
     def language(self) -> str:
-        """In which a refusal is worded."""
+        """The language of a refusal."""
 
 
 CommandT = TypeVar("CommandT", bound=Command)
@@ -44,11 +44,11 @@ ContextT = TypeVar("ContextT", bound="BatchContext")
 
 
 class Source(Generic[Found]):
-    """Something that is loaded for a batch. A handler gets it by `context.found(source)`."""
+    """Data that is loaded for a batch. A handler gets it by `context.found(source)`."""
 
 
 class CommandRead(Source[Found], Generic[CommandT, Found]):
-    """A read that a kind of command brings along."""
+    """A read that a command kind defines."""
 
     def __init__(
         self,
@@ -63,11 +63,11 @@ class CommandRead(Source[Found], Generic[CommandT, Found]):
 
 
 class CommandKind(Generic[CommandT, ContextT]):
-    """A kind of command: how it is handled, what it reads, which rows it writes.
+    """A command kind: how it is handled, what it reads, which rows it writes.
 
-    `handle` decides one command: it moves the context's state on, records what is to be written and published, and returns the
-    outcome. A refusal that it raises for a state reason is an outcome, too, stored with what was recorded; any other refusal
-    must be raised before anything is recorded.
+    `handle` decides one command: it updates the context's state, records the rows to write and the events to publish, and returns
+    the outcome. A refusal for a state reason is an outcome too, stored with what was recorded; any other refusal must be raised
+    before anything is recorded.
     """
 
     def __init__(
@@ -88,10 +88,10 @@ KindT = TypeVar("KindT", bound="CommandKind[Any, Any]")
 
 
 class Registry(Generic[KindT]):
-    """The kinds of commands that a batch takes, and the order in which it locks what they share."""
+    """The command kinds that a batch takes, and the order in which it locks shared rows."""
 
     def __init__(self, lock_order: Sequence[str], *kinds: KindT) -> None:
-        """Raises ValueError for a command or a read of two kinds, and for a lock that has no place in the order."""
+        """Raises ValueError for a command or a read of two kinds, and for a lock that is not in the order."""
         self.lock_order = tuple(lock_order)
         self.kinds = kinds
         self.writes = tuple(dict.fromkeys(write for kind in kinds for write in kind.writes))
@@ -119,7 +119,7 @@ class Registry(Generic[KindT]):
     async def read(
         self, work: UnitOfWork, wanted: Iterable[tuple[Read, Sequence[RowValues]]]
     ) -> tuple[dict[Read, list[Any]], datetime]:
-        """Return what each read finds, all in one statement that locks in the lock order; and the database's time after it."""
+        """Return each read's result, all from one statement that locks in the lock order; and the database's time after it."""
         order = self.lock_order
         ordered = sorted(wanted, key=lambda one: order.index(one[0].locks) if one[0].locks else len(order))
         *found, (at,) = await read_all(work, [*ordered, NOW])
@@ -127,7 +127,7 @@ class Registry(Generic[KindT]):
 
 
 class BatchContext:
-    """A batch as handlers see it: the instant, what was loaded, and what the commands before have come to."""
+    """A batch as its handlers see it: the instant, the loaded data, and the effects of earlier commands."""
 
     def __init__(self, registry: Registry[Any], now: datetime, found: Mapping[Source[Any], Any]) -> None:
         self.now = now
@@ -137,24 +137,24 @@ class BatchContext:
         self._outcomes: list[tuple[Key, Outcome]] = []
 
     def found(self, source: Source[Found]) -> Found:
-        """Return what was loaded. A handler that changes it changes it for the commands that follow."""
+        """Return the loaded data. A handler's changes to it are visible to the commands that follow."""
         found: Found = self._found[source]
         return found
 
     def record(self, write: Write, row: RowValues) -> None:
-        """Have the row written. A registered kind must name the write."""
+        """Add a row to write. The registered kind must name the write."""
         self._rows[write].append(row)
 
     def publish(self, event: Event) -> None:
-        """Have the event written."""
+        """Add an event to write."""
         self._events.append(event)
 
     def store(self, key: Key, outcome: Outcome) -> None:
-        """Have the outcome stored under its key."""
+        """Add the outcome to store under its key."""
         self._outcomes.append((key, outcome))
 
     def add_to(self, writes: Writes) -> None:
-        """Add everything that was recorded, published and stored to the writes of the batch."""
+        """Add all recorded rows, published events and stored outcomes to the writes of the batch."""
         for write, rows in self._rows.items():
             writes.add(write, rows)
         writes.add(EVENTS, [event_row(event) for event in self._events])
@@ -169,9 +169,9 @@ def ok(view: object, status: int = 200) -> Outcome:
 def handle_all(
     registry: Registry[Any], commands: Sequence[Command], context: BatchContext, answers: Answers
 ) -> list[Outcome | Refusal]:
-    """Handle the commands in their order; return an outcome for each, or a refusal that is not stored.
+    """Handle the commands in order; return an outcome for each, or a refusal that is not stored.
 
-    A command whose key is known is answered with the earlier outcome, whether that was stored before or is of this batch.
+    A command with a known key gets the earlier outcome, whether stored before or in this batch.
     """
     return [_handle(registry.kind_of(command), command, context, answers) for command in commands]
 
@@ -187,7 +187,7 @@ def _handle(
     try:
         outcome: Outcome = kind.handle(command, context)
     except Refusal as refusal:
-        if not is_stored(refusal):  # nothing of it was done
+        if not is_stored(refusal):  # it recorded nothing
             return refusal
         outcome = refused(refusal, command.language)
     if key is not None:

@@ -1,8 +1,7 @@
-"""Runs commands in batches: what arrives while a commit is under way is decided together, in order of arrival.
+"""Executes commands in batches: those that arrive during a commit are decided together, in order of arrival.
 
-One transaction for each request would queue at the row that everybody wants; a batch locks it once for all of them
-(docs/decisions/0002-desk.md). There is no timer: the next batch is what has arrived when the last one is committed, and an idle
-executor begins at once.
+One transaction per request would queue at the contended row; a batch locks it once for all of them (docs/decisions/0002-desk.md).
+There is no timer: the next batch is what has arrived when the last one is committed, and an idle executor begins at once.
 """
 
 import asyncio
@@ -30,23 +29,23 @@ WAITING = Gauge("marketplace_desk_waiting", "Requests waiting at the desk.", ["d
 
 _ATTEMPTS = 14
 _BACKOFF_S, _LONGEST_PAUSE_S = 0.05, 1.0
-"""Pauses of 0.05, 0.1 … 1 s, ten seconds in all: a PostgreSQL that was killed is back within them."""
+"""Pauses of 0.05, 0.1 … 1 s, ten seconds in all: a PostgreSQL that was killed has restarted by then."""
 
 _FEW = 4
-"""How often a batch that met another's locks is tried again before it is split."""
+"""How often a batch that met another's locks is retried before it is split."""
 
 _ROUNDS = 8
-"""In about how many rounds of the event loop the answers of a large batch are given; a smaller one has fewer."""
+"""Number of event-loop rounds over which a large batch's results are delivered; a smaller one takes fewer."""
 
 _AT_ONCE = 8
-"""How many answers are given in a round at the least: a small batch's all at once. Another round is a wait behind others."""
+"""Minimum number of results per round: a small batch's all at once. Another round is a wait behind others."""
 
-# Nothing of these was committed.
+# After these errors nothing is committed.
 _PASSING = (
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
-    asyncpg.UniqueViolationError,  # a copy of the request, or of its reference, was committed while this was decided
+    asyncpg.UniqueViolationError,  # a copy of the request, or of its reference, was committed while this one was decided
     asyncpg.InvalidCachedStatementError,
     TryAgainError,
     Busy,
@@ -54,7 +53,7 @@ _PASSING = (
 
 
 class DeskFull(Refusal):
-    """More requests wait than the desk takes."""
+    """The queue of the desk is full."""
 
     kind = Kind.UNAVAILABLE
     code = "overloaded"
@@ -70,15 +69,15 @@ class DeskFull(Refusal):
 
 
 class Weighted(Protocol):
-    """What the executor knows of a command: `weight`, its share of a batch, is 1 for one thing."""
+    """What the executor knows of a command: `weight`, its share of a batch; 1 for an ordinary command."""
 
     @property
     def weight(self) -> int:
-        """How many ordinary commands it is worth."""
+        """How many ordinary commands it counts as."""
 
 
 class Decided(NamedTuple):
-    """A decided batch: a result for each command, in order, and what writes them in the same unit of work."""
+    """A decided batch: a result for each command, in order, and the function that writes them in the same unit of work."""
 
     results: Sequence[Outcome | Refusal]
     write: Callable[[], Awaitable[None]]
@@ -86,13 +85,13 @@ class Decided(NamedTuple):
 
 CommandT = TypeVar("CommandT", bound=Weighted)
 Decide = Callable[[UnitOfWork, Sequence[CommandT]], Awaitable[Decided]]
-"""Loads what the commands need, under the locks of all that they may change, and decides them in their order."""
+"""Loads what the commands need, locks all that they may change, and decides them in order."""
 
 logger = structlog.get_logger()
 
 
 class _Waiting(Generic[CommandT]):
-    """A command and the answer that its caller waits for."""
+    """A command and its caller's future."""
 
     __slots__ = ("answer", "command")
 
@@ -101,7 +100,7 @@ class _Waiting(Generic[CommandT]):
         self.answer = answer
 
     def give(self, result: Outcome | BaseException) -> None:
-        # A caller that has gone leaves a cancelled future. What it wanted is committed, and its retry finds it.
+        # A caller that has left leaves a cancelled future. Its command is committed, and its retry gets the outcome.
         if self.answer.done():
             return
         if isinstance(result, Outcome):
@@ -111,9 +110,9 @@ class _Waiting(Generic[CommandT]):
 
 
 class BatchExecutor(Generic[CommandT]):
-    """One process's queue of commands. `decide` turns a batch into results and writes, in the unit of work that it is given.
+    """One process's queue of commands. `decide` turns a batch into results and writes, in the given unit of work.
 
-    It works while commands wait, in tasks of its own, and needs no starting; `close` lets it finish.
+    It runs while commands wait, in its own tasks, and needs no start; `close` lets it finish.
     """
 
     def __init__(self, name: str, decide: Decide[CommandT], *, batch: int, queue: int) -> None:
@@ -138,12 +137,12 @@ class BatchExecutor(Generic[CommandT]):
         return await answer
 
     async def close(self) -> None:
-        """Wait until every command is answered."""
+        """Wait until every command has its result."""
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _start(self, turn: Turn) -> None:
-        # A context of its own: a unit of work of the caller's is not the batch's.
+        # Own context: the batch must not run in a caller's unit of work.
         self._keep(asyncio.get_running_loop().create_task(self._work(turn), context=fresh_context()))
 
     def _keep(self, task: "asyncio.Task[None]") -> None:
@@ -151,7 +150,7 @@ class BatchExecutor(Generic[CommandT]):
         task.add_done_callback(self._tasks.discard)
 
     async def _work(self, turn: Turn) -> None:
-        """Take batches until nothing waits or another turn has begun beside this one."""
+        """Take batches until no command waits or another turn takes over."""
         try:
             while self._turns.is_taking(turn) and self._waiting:
                 taken = self._take()
@@ -163,7 +162,7 @@ class BatchExecutor(Generic[CommandT]):
             self._turns.ended(turn)
 
     def _take(self) -> list[_Waiting[CommandT]]:
-        """Return the next commands in order of arrival: as many as fit into a batch, but one at least."""
+        """Return the next commands in order of arrival: as many as fit into a batch, but at least one."""
         taken = [self._waiting.popleft()]
         weight = taken[0].command.weight
         while self._waiting and weight + self._waiting[0].command.weight <= self._batch:
@@ -172,15 +171,15 @@ class BatchExecutor(Generic[CommandT]):
         return taken
 
     async def _answer(self, taken: Sequence[_Waiting[CommandT]], turn: Turn) -> None:
-        """Answer the batch. One that fails is split, so that a command that the database refuses fails alone."""
+        """Execute the batch. Split it if it fails, so that a command that the database refuses fails alone."""
         try:
             await self._attempt(taken, turn)
         except asyncio.CancelledError:
             for waiting in (*taken, *self._waiting):
                 waiting.give(DeskFull())
             raise
-        except Exception as error:  # noqa: BLE001 - it is answered to its caller, who has it logged
-            if is_connection_lost(error):  # no command is to blame, and none would fare better: nobody is kept waiting
+        except Exception as error:  # noqa: BLE001 - it is delivered to its caller, who has it logged
+            if is_connection_lost(error):  # no command is to blame, and a retry would fail as well: fail all at once
                 for waiting in (*taken, *self._waiting):
                     waiting.give(error)
                 self._waiting.clear()
@@ -194,10 +193,10 @@ class BatchExecutor(Generic[CommandT]):
                 await self._answer(taken[middle:], turn)
 
     async def _attempt(self, taken: Sequence[_Waiting[CommandT]], turn: Turn) -> None:
-        """Decide, write, commit, and give the answers at once. Retries what passes by itself.
+        """Decide, write, commit, and deliver the results. Retries transient errors.
 
-        A connection lost at COMMIT leaves it open whether it was committed: the retry begins with the look-up of each
-        key, so what was committed is answered from the stored outcomes and never done twice.
+        After a connection was lost at COMMIT, it is unknown whether the batch was committed: the retry begins with the look-up of
+        each key, so what was committed is answered from the stored outcomes and never done twice.
         """
         commands = [waiting.command for waiting in taken]
         for attempt in range(_ATTEMPTS):
@@ -223,11 +222,11 @@ class BatchExecutor(Generic[CommandT]):
         raise AssertionError("unreachable")
 
     def _give(self, taken: Sequence[_Waiting[CommandT]], results: Sequence[Outcome | Refusal]) -> None:
-        """Give the answers, those of a large batch in several rounds of the event loop. Callers resume after this round, in
-        which the next batch asks the database.
+        """Deliver the results, those of a large batch over several rounds of the event loop. Callers resume after this round, in
+        which the next batch sends its statement.
 
-        Hundreds at once would be written, answered by hundreds of new requests, and these read, before the loop looks at the
-        database again: the next batch, which is under way already, would stand still meanwhile, and then the loop.
+        Hundreds at once would be written, answered by hundreds of new requests, and these read, before the loop reads from the
+        database again: the next batch, which is already running, would stall meanwhile, and then the loop.
         """
         answers = list(zip(taken, results, strict=True))
         at_once = max(_AT_ONCE, len(answers) // _ROUNDS)

@@ -1,8 +1,8 @@
-"""The second turn: the next batch is loaded and decided while the last one is written and committed.
+"""The second turn: the next batch is loaded and decided while the previous one is written and committed.
 
-A batch that is decided holds all its locks. So what both batches want goes to the first in order of arrival, and what they do not
-share need not wait for the disk. This halves the 99th percentile at half of the top rate (docs/performance.md). There is no
-timer, and two turns at a time are the most.
+A decided batch holds all its locks. So what both batches want goes to the first in order of arrival, and what they do not share
+need not wait for the disk. This halves the 99th percentile at half of the top rate (docs/performance.md). There is no timer, and
+at most two turns run at a time.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,12 +11,13 @@ from itertools import accumulate
 from marketplace.platform.postgres.database import ChainedTransactions, chained_transactions
 
 _ENOUGH = 16
-"""Weight for which a second turn begins. For less, a batch costs more, however small, than the wait for the commit:
-the machine would be busy with batches of two."""
+"""The weight at which a second turn begins. For less, a batch, however small, costs more than the wait for the commit: the
+machine would be busy with batches of two.
+"""
 
 
 class Turn:
-    """One task's turn at taking batches, and how far it is with its batch."""
+    """One task's turn at taking batches, and the state of its batch."""
 
     __slots__ = ("transactions", "whole", "writing")
 
@@ -38,11 +39,11 @@ class Turns:
         self._idle = [chained_transactions(self._has_next) for _ in range(2)]
 
     def is_taking(self, turn: Turn) -> bool:
-        """Return whether the turn takes the next batch; else another one has begun beside it."""
+        """Return whether the turn takes the next batch; if not, another one has taken over."""
         return self._taking is turn
 
     def arrived(self) -> None:
-        """Begin a turn if none takes batches."""
+        """Start a turn if none takes batches."""
         if self._taking is None:
             self._begin()
 
@@ -51,7 +52,7 @@ class Turns:
         turn.whole, turn.writing = True, False
 
     def decided(self, turn: Turn) -> None:
-        """Note that the turn's batch is decided, and begin a second turn if enough waits for one."""
+        """Note that the turn's batch is decided, and start a second turn if enough commands wait."""
         turn.writing = turn.whole
         self._begin_second()
 

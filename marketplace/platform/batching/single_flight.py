@@ -1,9 +1,9 @@
-"""One read at a time for each key, shared by all callers that wait for it; each gets what was read after its call.
+"""One read at a time per key, shared by all waiting callers; each gets what was read after its call.
 
-A cache would be cheaper still, and sometimes stale. Here nothing is kept: a call that comes while a read is under way
-waits for the next one, so that half a million members who look at the same page cost one read after the other.
+A cache would be cheaper still, and sometimes stale. Here nothing is stored: a call that comes during a read waits for the next
+one, so that half a million members who open the same page cost one read after the other.
 
-It is not a `BatchLoader`: that one loads different keys with one statement, this one reads the same key once for many.
+It is not a `BatchLoader`: that one loads different keys with one statement, this one reads the same key once for many callers.
 """
 
 import asyncio
@@ -16,14 +16,14 @@ ValueT = TypeVar("ValueT")
 
 
 class SingleFlight(Generic[ValueT]):
-    """The reads under way in this process, by key."""
+    """The reads in progress in this process, by key."""
 
     def __init__(self) -> None:
         self._waiting: dict[Hashable, list[asyncio.Future[ValueT]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def get(self, key: Hashable, read: Callable[[], Awaitable[ValueT]]) -> ValueT:
-        """Return what `read` gives, called after this was; callers that wait for the same key share it."""
+        """Return the result of `read`, started after this call; callers that wait for the same key share it."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[ValueT] = loop.create_future()
         waiting = self._waiting.get(key)
@@ -31,14 +31,14 @@ class SingleFlight(Generic[ValueT]):
             waiting.append(answer)
             return await answer
         self._waiting[key] = [answer]
-        # A context of its own: the read is not the first caller's alone, and a unit of work of theirs is not ours.
+        # Own context: several callers share the read, and it must not run in the first caller's unit of work.
         task = loop.create_task(self._serve(key, read), context=fresh_context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return await answer
 
     async def _serve(self, key: Hashable, read: Callable[[], Awaitable[ValueT]]) -> None:
-        """Read once for all callers, again for those that came meanwhile, until nobody waits."""
+        """Read once for all callers, and again for those that came meanwhile, until none waits."""
         while waiting := self._waiting[key]:
             self._waiting[key] = []
             try:
@@ -49,6 +49,6 @@ class SingleFlight(Generic[ValueT]):
                         one.set_exception(error)
                 continue
             for one in waiting:
-                if not one.done():  # else its caller has gone
+                if not one.done():  # otherwise its caller has left
                     one.set_result(found)
         del self._waiting[key]

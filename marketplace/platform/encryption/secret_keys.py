@@ -1,8 +1,8 @@
-"""Is the secret key the database's?
+"""Checks that the secret key belongs to the database.
 
-The database keeps a fingerprint of each key under which something in it is encrypted. A program whose ring lacks one of them does
-not start. A new key is added to them at the first start with it; the old ones are forgotten when nothing is left under them
-(docs/decisions/0027-key-ring.md).
+The database stores a fingerprint of each key under which something in it is encrypted. A program whose ring lacks one of them
+does not start. A new key is added at the first start with it; the old ones are removed when nothing is encrypted under them any
+more (docs/decisions/0027-key-ring.md).
 """
 
 import re
@@ -26,7 +26,7 @@ FORM_ANSWER = Purpose("answer to a form", ("form_answer.body_sealed",))
 COMMAND = "marketplace rotate-secret-key"
 
 _TOKEN = re.compile(rb"gAAAA[A-Za-z0-9_-]+={0,2}")
-"""What Fernet makes: its version and the highest bytes of a time stamp, in URL-safe Base64."""
+"""A Fernet token: its version and the highest bytes of a timestamp, in URL-safe Base64."""
 
 
 class EncryptedColumn(msgspec.Struct, frozen=True):
@@ -57,12 +57,12 @@ def encrypted_columns(settings: Settings) -> list[EncryptedColumn]:
 
 
 def lasting_keys(settings: Settings) -> list[Lasting]:
-    """Return what has a key that outlives the secret keys."""
+    """Return the purposes whose keys outlive the secret keys."""
     return [paging.KEY, *(what for package in package_classes(settings.packages) for what in package.lasting)]
 
 
 def complaint(ring: KeyRing, marks: Sequence[bytes]) -> SettingsError | None:
-    """Return why the ring is not the one for a database with these fingerprints, or None."""
+    """Return why the ring does not belong to a database with these fingerprints, or None."""
     missing = set(marks) - {fingerprint(key) for key in ring.all}
     old = VARIABLES["secret_keys_old"]
     if not missing:
@@ -81,7 +81,7 @@ def _not_the_key() -> SettingsError:
 
 
 async def check(connection: asyncpg.Connection | Engine, ring: KeyRing) -> None:
-    """Raise SettingsError if the database has fingerprints and the ring is not the one for them."""
+    """Raise SettingsError if the database has fingerprints and the ring does not belong to it."""
     if await connection.fetchval("SELECT to_regclass('secret_key_mark')") is None:
         return
     rows = await connection.fetch("SELECT fingerprint FROM secret_key_mark")
@@ -90,7 +90,7 @@ async def check(connection: asyncpg.Connection | Engine, ring: KeyRing) -> None:
 
 
 async def settle(dsn: str, settings: Settings) -> None:
-    """Write down in a migrated database which key is its, and its lasting keys, unless that is there. `dsn` is the owner's.
+    """Store the key's fingerprint and the lasting keys in a migrated database, unless they exist. `dsn` is the owner's.
 
     Raises SettingsError.
     """
@@ -110,7 +110,7 @@ async def settle(dsn: str, settings: Settings) -> None:
 
 
 async def load(connection: asyncpg.Connection | Engine, ring: KeyRing) -> None:
-    """Give the ring the database's lasting keys. Raises SettingsError if it is not the ring for this database."""
+    """Load the database's lasting keys into the ring. Raises SettingsError if the ring does not belong to this database."""
     await check(connection, ring)
     rows = await connection.fetch("SELECT name, key_sealed FROM lasting_key")
     ring.keep({row["name"]: ring.decrypt(LASTING, row["key_sealed"]) for row in rows})

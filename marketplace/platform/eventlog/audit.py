@@ -1,4 +1,4 @@
-"""The audit chain: who did what to what, each entry's hash covering the one before."""
+"""The audit chain: who did what to which object. Each entry's hash covers the previous one."""
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,15 +14,15 @@ from marketplace.platform.postgres.database import DB, UnitOfWork
 _GENESIS = b"\0" * 32
 
 _STRIDE = 5000
-"""Entries in one look: a few tens of milliseconds."""
+"""Entries verified per call: a few tens of milliseconds."""
 
 _AGAIN = timedelta(days=1)
-"""How long a look from the first entry on is good for; what came later is verified as it comes."""
+"""How long a verification from the first entry is valid; later entries are verified as they come."""
 
 
 async def record(work: UnitOfWork, actor: str, action: str, target: str, now: datetime, **details: Any) -> None:
-    """Append an entry in the transaction of the deed. Entries queue for the head of the chain: keep them off hot paths."""
-    # The head's row is the lock: two deeds at once would otherwise both follow the same entry.
+    """Append an entry in the transaction of the action. Entries queue for the head of the chain: keep them off hot paths."""
+    # The head's row is the lock: otherwise two concurrent actions would both follow the same entry.
     previous = await work.fetchval("SELECT hash FROM audit_head FOR UPDATE")
     body = msgspec.json.encode([now, actor, action, target, details], order="deterministic")
     digest = hashlib.sha256((previous or _GENESIS) + body).digest()
@@ -39,7 +39,7 @@ async def record(work: UnitOfWork, actor: str, action: str, target: str, now: da
 
 
 class Followed(msgspec.Struct, frozen=True):
-    """How far the chain was followed: the last entry's number and hash, how many there were, and when that began.
+    """Progress of a verification: the last entry's number and hash, how many entries there were, and when it began.
 
     `broken` is the number of the first entry that does not follow; the entry after the last if that one is missing.
     """
@@ -53,9 +53,9 @@ class Followed(msgspec.Struct, frozen=True):
 
 
 async def follow(fetch: Callable[..., Awaitable[Sequence[asyncpg.Record]]], begun: Followed) -> Followed:
-    """Follow the chain from there on for some thousand entries, or from the first one if that is too long ago.
+    """Verify some thousand entries from there on; start with the first entry if that was verified too long ago.
 
-    The entries and the head must be of one snapshot: hand in the `fetch` of a REPEATABLE READ transaction.
+    The entries and the head must be of one snapshot: pass the `fetch` of a REPEATABLE READ transaction.
     """
     (head,) = await fetch("SELECT hash FROM audit_head")
     now = WALL.now()
@@ -73,7 +73,7 @@ async def follow(fetch: Callable[..., Awaitable[Sequence[asyncpg.Record]]], begu
             return Followed(seq, previous, count, begun.since, broken=row["seq"])
         previous, seq = row["hash"], row["seq"]
     finished = len(rows) < _STRIDE
-    # A chain that was cut off at its end follows too, but not up to the head.
+    # A truncated chain is consistent too, but does not reach the head.
     cut_off = finished and previous != (head["hash"] or _GENESIS)
     return Followed(seq, previous, count, begun.since, finished, seq + 1 if cut_off else None)
 
@@ -86,7 +86,7 @@ def _follows(row: asyncpg.Record, previous: bytes) -> bool:
 
 
 async def first_break() -> int | None:
-    """Return the number of the first entry that does not follow from the one before, or None if the chain holds."""
+    """Return the number of the first entry that does not follow from the one before, or None if the chain is intact."""
     found = Followed()
     while not found.finished and found.broken is None:
         found = await follow(DB.fetch, found)

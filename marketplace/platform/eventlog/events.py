@@ -1,11 +1,11 @@
 """The one event log and its consumers.
 
-Every fact is written in the same transaction as the change. A cursor over an identity column loses the events of late
+Every event is written in the same transaction as its change. A cursor over an identity column loses the events of late
 committers, so consumers read in windows between ticks, as PgQ does (https://wiki.postgresql.org/wiki/PGQ_Tutorial). A tick is a
 snapshot; a window holds what the later snapshot sees and the earlier one does not, in order of sequence number. Of two
-transactions that changed the same thing, the second got its lock, and then its numbers, after the first had
-committed: whichever snapshot sees the second sees the first, so they lie in one window in order, or in two in order.
-(Cutting at `pg_snapshot_xmin` alone keeps every event too, but not that order: a test shows it.)
+transactions that changed the same aggregate, the second got its lock, and then its numbers, after the first had committed: a
+snapshot that sees the second also sees the first, so they are in one window in order, or in two in order. (Cutting at
+`pg_snapshot_xmin` alone keeps every event too, but not that order: a test shows it.)
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from marketplace.platform.postgres.writes import Write, Writes
 from marketplace.platform.sleep import interruptible_sleep
 
 BATCH = 2000
-"""How many events a consumer takes in one transaction: enough to spare commits, few enough to hold no lock for long."""
+"""How many events a consumer takes in one transaction: enough to save commits, few enough to hold no lock for long."""
 
 _IDLE_S = 0.2
 _RETRY_S = 2.0
@@ -40,7 +40,7 @@ EventKind = TypeVar("EventKind", bound=Event)
 
 
 class StoredEvent(msgspec.Struct, frozen=True):
-    """An event as consumers get it: `payload` is the fact's fields, `position` orders it within the log."""
+    """An event as consumers get it: `payload` has the event's fields, `position` orders it within the log."""
 
     position: tuple[int, int]
     bucket: int
@@ -50,18 +50,18 @@ class StoredEvent(msgspec.Struct, frozen=True):
     occurred_at: datetime
 
     def decode(self, kind: "builtins.type[EventKind]") -> EventKind:
-        """Return the payload as the fact's own Struct."""
+        """Return the payload as the event's own Struct."""
         return msgspec.convert(self.payload, kind)
 
 
 class Consumer(Protocol):
-    """Something that follows the log. Its effect and its position are committed together: exactly once in effect."""
+    """A consumer of the log. Its effect and its position are committed together: effectively exactly once."""
 
     name: str
     types: frozenset[str]
 
     async def handle(self, work: UnitOfWork, events: Sequence[StoredEvent]) -> None:
-        """Take the events in order, in this unit of work. An exception undoes the batch, which comes again."""
+        """Process the events in order, in this unit of work. An exception rolls the batch back, and it is delivered again."""
 
 
 WRITE = Write(
@@ -69,26 +69,26 @@ WRITE = Write(
     "bucket smallint, type text, aggregate text, aggregate_id uuid, payload json",
     "INSERT INTO event (bucket, type, aggregate, aggregate_id, payload, occurred_at) SELECT d.*, {now} FROM {rows}",
 )
-"""Facts as one of several writes of a batch; `publish` is for those that stand alone."""
+"""Writes events as one of several writes of a batch; `publish` writes them by themselves."""
 
 
 def event_row(event: Event) -> tuple[int, str, str, UUID, Event]:
-    """Return an event as a row of WRITE, in its subject's bucket; it occurred when it is written."""
+    """Return an event as a row of WRITE, in its subject's bucket; it occurs at the instant of the write."""
     subject = event.subject()
     return bucket_of(subject), str(event.__struct_config__.tag), event.aggregate, subject, event
 
 
 async def publish(work: UnitOfWork, events: Sequence[Event], occurred_at: datetime) -> None:
-    """Write facts in the transaction of the change that they tell."""
+    """Write the events in the transaction of their change."""
     writes = Writes(occurred_at)
     writes.add(WRITE, [event_row(event) for event in events])
     await writes.run(work)
 
 
 async def tick() -> int:
-    """Cut the log here, if something was committed since the last tick, and return the number of the last tick.
+    """Cut the log here, if anything was committed since the last tick, and return the number of the last tick.
 
-    The row's lock makes ticks follow each other: the snapshot is taken by a statement that begins under it.
+    The row's lock serializes ticks: the snapshot is taken by a statement that begins under it.
     """
     async with unit_of_work() as work:
         await work.execute("SELECT FROM event_ticker FOR UPDATE")
@@ -117,9 +117,9 @@ _NOTHING_SEEN = "3:3:"
 
 
 async def consume(consumer: Consumer) -> int:
-    """Take the consumer's next batch and return how many events lay in it, of any type; 0 when it is up to date.
+    """Process the consumer's next batch and return how many events it had, of any type; 0 if the consumer is up to date.
 
-    Two workers never take the same batch: the position's row is locked, and a second worker passes it by.
+    Two workers never take the same batch: the position's row is locked, and a second worker skips it.
     """
     async with unit_of_work() as work:
         await work.execute("INSERT INTO consumer_position (consumer) VALUES ($1) ON CONFLICT DO NOTHING", consumer.name)
@@ -163,9 +163,9 @@ def _stored(row: asyncpg.Record, begin: int) -> StoredEvent:
 
 
 async def catch_up(consumer: Consumer) -> None:
-    """Bring a consumer up to everything that was committed before the call.
+    """Process everything that was committed before the call.
 
-    Used before a period closes. Waits for another worker that holds the position.
+    Used before a period is closed. Waits for another worker that holds the position.
     """
     target = await tick()
     while True:
@@ -177,7 +177,7 @@ async def catch_up(consumer: Consumer) -> None:
 
 
 async def run_consumers(consumers: Sequence[Consumer], stop: asyncio.Event) -> None:
-    """Keep all consumers going until `stop` is set."""
+    """Run all consumers until `stop` is set."""
     async with asyncio.TaskGroup() as group:
         group.create_task(_run_ticks(stop))
         for consumer in consumers:
@@ -188,7 +188,7 @@ async def _run_ticks(stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             await tick()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the next one may be cut
+        except Exception as error:  # noqa: BLE001 - whatever the error, the next consumer may still succeed
             logger.warning("tick_failed", error=repr(error))
         await interruptible_sleep(stop, _IDLE_S)
 
@@ -210,5 +210,5 @@ async def _run_one(consumer: Consumer, stop: asyncio.Event) -> None:
 
 
 async def _note_error(name: str, error: Exception) -> None:
-    with contextlib.suppress(Exception):  # it is in the log already
+    with contextlib.suppress(Exception):  # it is already in the log
         await DB.fetch("UPDATE consumer_position SET error = $2 WHERE consumer = $1", name, repr(error)[:500])

@@ -1,4 +1,4 @@
-"""Scheduled work on PgQueuer: jobs live in our own PostgreSQL, and any worker takes the next."""
+"""Scheduled work on PgQueuer: jobs are in our own PostgreSQL, and any worker takes the next."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,7 +19,7 @@ _RETRY_S = 2.0
 
 
 class Job(msgspec.Struct, frozen=True):
-    """Something to do again and again: `cron` in five fields, UTC; `run` opens its own units of work."""
+    """A scheduled job: `cron` in five fields, UTC; `run` opens its own units of work."""
 
     name: str
     cron: str
@@ -27,7 +27,7 @@ class Job(msgspec.Struct, frozen=True):
 
 
 async def run_jobs(dsn: str, role: str, jobs: Sequence[Job], stop: asyncio.Event) -> None:
-    """Keep the schedule until `stop` is set; a lost database connection is made anew."""
+    """Run the schedule until `stop` is set; reconnect when the database connection is lost."""
     while not stop.is_set():
         try:
             await _run_once(dsn, role, jobs, stop)
@@ -43,7 +43,7 @@ async def _run_once(dsn: str, role: str, jobs: Sequence[Job], stop: asyncio.Even
     connection = await asyncpg.connect(**connection_config(dsn, role))
     try:
         queuer = PgQueuer.from_asyncpg_connection(connection)
-        # Left alone, PgQueuer sleeps until a job is due and only then finds that its connection is gone.
+        # By default PgQueuer sleeps until a job is due and only then notices that its connection is lost.
         connection.add_termination_listener(lambda _connection: queuer.shutdown.set())
         for job in jobs:
             _schedule(queuer, job)

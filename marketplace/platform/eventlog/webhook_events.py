@@ -1,4 +1,4 @@
-"""What a partner is told of an event: a package declares it beside the event, `partners/webhooks` tells it."""
+"""Webhook event types: a package declares one beside its event, `partners/webhooks` sends it."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,13 +15,13 @@ SAMPLE_AT = datetime(2026, 11, 30, 10, 0, tzinfo=UTC)
 SAMPLE_REFERENCE = "m1_4FJ3Q7ZK2VXN5T6B"
 
 MEMBER = "member_reference"
-"""The field of a view that names the member as its partner knows it; no view has a member's id."""
+"""The field of a view with the partner's own reference of the member; no view contains a member's id."""
 
 
 class WebhookEventType(msgspec.Struct, frozen=True):
-    """An event that concerns a partner. The event names its partner in `partner_id`.
+    """An event that partners are notified of. The event names its partner in `partner_id`.
 
-    `sample` is what the partner gets to see, filled in: its fields are taken from the event's by name, and no others.
+    `sample` is an example of what the partner receives: its fields are taken from the event by name, and no others.
     """
 
     kind: type[Event]
@@ -35,10 +35,10 @@ class WebhookEventType(msgspec.Struct, frozen=True):
 
     @property
     def names_member(self) -> bool:
-        """Whether the partner is told which of its members it was."""
+        """Whether the partner receives its reference of the member."""
         return MEMBER in self.sample.__struct_fields__
 
     def data(self, payload: Mapping[str, Any], member_reference: str | None) -> msgspec.Struct:
-        """Return what the partner gets to see of an event with these fields."""
+        """Return what the partner receives of an event with these fields."""
         found: msgspec.Struct = msgspec.convert({**payload, MEMBER: member_reference}, type(self.sample))
         return found

@@ -1,1 +1,1 @@
-"""HTTP requests: who asks, what they may send, how often, and the answers and problems that they get."""
+"""HTTP: authentication, request bodies, rate limits, responses and problem documents."""

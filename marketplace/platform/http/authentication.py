@@ -1,4 +1,4 @@
-"""Nobody passes without a token (`identity.guard`), nor with a query or a body that the operation does not have."""
+"""No request passes without a token (`identity.guard`), nor with a query or a body that the operation does not define."""
 
 import re
 
@@ -14,7 +14,9 @@ from marketplace.platform.http.query_parameters import PREFIX, check_query
 from marketplace.platform.http.requests import HEAD, StrictRequest
 
 ONCE = "once"
-"""The `opt` of a GET that spends something, such as a code: a HEAD of it, by which mail programs try links, spends nothing."""
+"""The `opt` of a GET that consumes something, such as a code. A HEAD of it, with which mail programs test links, consumes
+nothing.
+"""
 
 RAW_BODY = "raw_body"
 """The `opt` of an operation that reads its body itself, such as a file."""
@@ -24,10 +26,10 @@ _NOTHING = re.compile(rb"\s*(?:\{\s*\}|null)?\s*")
 
 
 class Admission(ASGIMiddleware):
-    """Asks the guard before a route is entered, with its handler's `opt`, and looks at the query and at bodies for nobody.
+    """Calls the guard before a route is entered, with its handler's `opt`, and rejects unknown query parameters and bodies.
 
     A middleware and not one of the framework's guards: for these it copies the route's handler at each request, which was a
-    twentieth of what an answer costs.
+    twentieth of a response's cost.
     """
 
     scopes = (ScopeType.HTTP,)
@@ -52,7 +54,7 @@ def _takes_body(handler: BaseRouteHandler) -> bool:
 
 
 async def _refuse_body(request: StrictRequest) -> None:
-    """Raise InvalidFields for a body where none is taken: what it asks for, such as a dry run, would be passed over."""
+    """Raise InvalidFields for a body that the operation does not take: what it asks for, such as a dry run, would be ignored."""
     if _NOTHING.fullmatch(await request.body()) is None:
         fault = Wrong(
             "body",

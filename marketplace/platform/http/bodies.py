@@ -1,4 +1,4 @@
-"""JSON bodies: looked at before they are decoded, decoded strictly into their type, and refused with every fault in words."""
+"""JSON bodies: checked for form, decoded strictly into their type, and refused with a message for every fault."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from marketplace.platform.validation.fitting import fitting
 from marketplace.platform.validation.misfits import BODY, below
 
 MAX_DEPTH = 32
-"""Levels of arrays and objects in a body; ours have six at the most."""
+"""Levels of arrays and objects in a body; ours have at most six."""
 
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -21,7 +21,7 @@ _OPENING = frozenset(b"[{")
 _ITEM = re.compile(r"(\w+)\[([0-9]+)\](?:\.(.*))?", re.ASCII | re.DOTALL)
 
 ITEM = "item"
-"""The name of an item as a whole, where it is the whole that is wrong."""
+"""The field name of a fault in the item as a whole."""
 
 _BYTE = re.compile(r"\(byte ([0-9]+)\)")
 
@@ -30,12 +30,12 @@ class Body:
     """Reads the bodies of one type."""
 
     def __init__(self, kind: Any) -> None:
-        """Make the decoder of the type, or of anything for `Any`."""
+        """Build the decoder of the type, or of any value for `Any`."""
         self._decoder = msgspec.json.Decoder(kind)
         self._fitting = fitting(kind)
 
     def read(self, body: bytes) -> Any:
-        """Return the body as the type. Raises InvalidFields: a body that cannot be read, or every field that is wrong."""
+        """Return the body as the type. Raises InvalidFields for an unreadable body, or with every wrong field."""
         check_form(body)
         try:
             value = self._decoder.decode(body)
@@ -44,9 +44,9 @@ class Body:
         return self._fitting.decoded(value, lambda: msgspec.json.decode(body))
 
     def read_each(self, body: bytes, name: str) -> tuple[Any, list["UnfitItem"]]:
-        """Return the body with those of the items in its field `name` that fit, and the others apart, in their order.
+        """Return the body with the valid items of its field `name`, and the invalid ones apart, in their order.
 
-        Raises InvalidFields where something beside the items is wrong, or where no item fits.
+        Raises InvalidFields if something besides the items is wrong, or if no item is valid.
         """
         check_form(body)
         try:
@@ -62,14 +62,14 @@ class Body:
 
 
 class UnfitItem(msgspec.Struct, frozen=True):
-    """An item of a call that does not fit its type: its index in the call, as it came, and its faults by its own fields."""
+    """An item of a call that does not fit its type: its index in the call, its raw value, and its faults by its own fields."""
 
     index: int
     raw: Any
     wrong: list[Wrong]
 
     def text(self, name: str) -> str | None:
-        """Return the text in a field of the item, by which its sender knows it; None where the field is itself at fault."""
+        """Return the text in a field of the item, by which its sender identifies it; None if that field is itself wrong."""
         if not isinstance(self.raw, dict) or any(one.field == name for one in self.wrong):
             return None
         found = self.raw.get(name)
@@ -77,13 +77,13 @@ class UnfitItem(msgspec.Struct, frozen=True):
 
     @property
     def message(self) -> Text:
-        """What is wrong with the item, in words."""
+        """What is wrong with the item, in both languages."""
         chinese = "；".join(f"{one.field}：{one.zh.rstrip('。')}" for one in self.wrong)
         return Text(f"{chinese}。", " ".join(f"{one.field}: {one.en}" for one in self.wrong))
 
 
 def _by_item(refused: InvalidFields, name: str) -> dict[int, list[Wrong]]:
-    """Return the faults by the index of their item. Raises the refusal where one is not of an item."""
+    """Group the faults by the index of their item. Raises the refusal if a fault belongs to no item."""
     found: dict[int, list[Wrong]] = {}
     for one in refused.wrong:
         at = _ITEM.fullmatch(one.field)
@@ -96,7 +96,7 @@ def _by_item(refused: InvalidFields, name: str) -> dict[int, list[Wrong]]:
 def check_form(body: bytes) -> None:
     """Raise InvalidFields for a body that is empty, nested too deep, or has a name twice in one object.
 
-    Of a name that comes twice, readers take the first or the last: a request that two read differently is nobody's intent.
+    Some parsers take the first value of a duplicate name, others the last: such a request has no defined meaning.
     """
     if not body.strip():
         raise _refused("请求体为空，请发送 JSON 对象。", "is empty: send a JSON object.")
@@ -110,7 +110,7 @@ def check_form(body: bytes) -> None:
 
 
 def plain(body: bytes) -> Any:
-    """Return a body's plain values. Raises InvalidFields for what is no JSON."""
+    """Return a body's plain values. Raises InvalidFields if it is not JSON."""
     try:
         return msgspec.json.decode(body)
     except UnicodeDecodeError as error:
@@ -131,7 +131,7 @@ def _refused(chinese: str, english: str) -> InvalidFields:
 
 
 def is_too_deep(body: bytes) -> bool:
-    """Return whether a JSON body is nested deeper than MAX_DEPTH; of what is no JSON, the decoder says so."""
+    """Return whether a JSON body is nested deeper than MAX_DEPTH. What is not JSON is left to the decoder."""
     if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return False
     depth = 0
@@ -143,7 +143,7 @@ def is_too_deep(body: bytes) -> bool:
 
 
 class _TwiceError(ValueError):
-    """A name stands twice in one object."""
+    """An object has the same name twice."""
 
 
 def _once(pairs: list[tuple[str, Any]]) -> None:
@@ -151,13 +151,13 @@ def _once(pairs: list[tuple[str, Any]]) -> None:
         raise _TwiceError
 
 
-# The values do not matter. `len` stands for `int` and `float`: Python refuses to read thousands of digits, and is slow at it.
+# The values do not matter. `len` replaces `int` and `float`: Python refuses to read thousands of digits, and is slow at it.
 _scan = json.JSONDecoder(object_pairs_hook=_once, parse_int=len, parse_float=len, strict=False).raw_decode
 _pairs = json.JSONDecoder(object_pairs_hook=tuple, parse_int=len, parse_float=len, strict=False).raw_decode
 
 
 def has_name_twice(body: bytes) -> bool:
-    """Return whether an object in a JSON body has a name twice, however it is spelt; of what is no JSON, the decoder says so."""
+    """Return whether an object in a JSON body has a name twice, however escaped. What is not JSON is left to the decoder."""
     try:
         _scan(body.decode().lstrip(), 0)
     except _TwiceError:

@@ -1,16 +1,16 @@
-"""WWW-Authenticate: how to authenticate, and what was wrong with the token that was sent (RFC 6750 §3, RFC 9449 §7.1)."""
+"""WWW-Authenticate: how to authenticate, and what was wrong with the token (RFC 6750 §3, RFC 9449 §7.1)."""
 
 REALM = 'realm="marketplace"'
 BEARER = f"Bearer {REALM}"
-"""Where no token was sent: no error, as RFC 6750 §3.1 has it."""
+"""For a request without a token: no error code, as RFC 6750 §3.1 requires."""
 
 _DPOP_ALGORITHMS = 'algs="ES256 RS256"'
 
 
 def refused_token(error: str, authorization: str = "", scope: str = "") -> str:
-    """Return the challenge of a token that was sent by the Authorization header and not taken.
+    """Return the challenge for a refused token of the Authorization header.
 
-    `error` is of RFC 6750 §3.1 or RFC 9449 §7.1; `scope` is what the token would need.
+    `error` is from RFC 6750 §3.1 or RFC 9449 §7.1; `scope` is what the token would need.
     """
     by_proof = authorization[:5].lower() == "dpop " or error == "invalid_dpop_proof"
     parts = [REALM, f'error="{error}"']

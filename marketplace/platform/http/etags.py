@@ -1,4 +1,4 @@
-"""What two people may edit carries an edition: its ETag when it is read, its If-Match when it is changed (RFC 9110 §13.1.1)."""
+"""Resources that two people may edit have an edition: their ETag when read, their If-Match when changed (RFC 9110 §13.1.1)."""
 
 import re
 from collections.abc import Container
@@ -36,7 +36,7 @@ _EDITION = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 class _Any(Container[int]):
-    """Every edition that there can be; what is not there has none."""
+    """Every edition that can exist; a missing resource has none."""
 
     def __contains__(self, edition: object) -> bool:
         return isinstance(edition, int) and edition >= 0
@@ -80,14 +80,14 @@ def etag(edition: int) -> dict[str, str]:
 
 
 def only(edition: int) -> Editions:
-    """Return the one edition, as the form of a page carries it."""
+    """Return the set of one edition, from the form of a page."""
     return frozenset({edition})
 
 
 def editions_of(if_match: str | None) -> Editions:
-    """Return the editions that an If-Match names: ANY for `*`, none for tags that are none of ours.
+    """Return the editions that an If-Match names: ANY for `*`, none for tags that are not ours.
 
-    Raises IfMatchMissing, and IfMatchWeak where no strong tag is among them.
+    Raises IfMatchMissing, and IfMatchWeak if it has no strong tag.
     """
     if not if_match or not if_match.strip():
         raise IfMatchMissing
@@ -101,7 +101,7 @@ def editions_of(if_match: str | None) -> Editions:
             break
         place += 1
     if place != len(if_match):
-        return frozenset()  # no list of tags: it matches nothing
+        return frozenset()  # not a list of tags: it matches nothing
     strong = {tag["name"] for tag in tags if tag["weak"] is None}
     if not strong:
         raise IfMatchWeak

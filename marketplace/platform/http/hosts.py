@@ -1,7 +1,7 @@
-"""For which Host requests are meant: exactly one, and ours (RFC 9110 §7.2, RFC 9112 §3.2).
+"""Which Host a request must name: exactly one, and ours (RFC 9110 §7.2, RFC 9112 §3.2).
 
-What a page or an answer says is cached, linked and believed by its host. Two servers that read two Host fields differently,
-or a name that leads to us without our knowledge (DNS rebinding), must not matter.
+Responses are cached, linked and trusted by their host. Two servers that read two Host fields differently, or a name that leads to
+us without our knowledge (DNS rebinding), must not matter.
 """
 
 import ipaddress
@@ -14,7 +14,7 @@ from marketplace.settings import Settings
 
 _HOST = re.compile(rb"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
 _FOR_MACHINES = ("/health/", "/metrics")
-"""Asked by load balancers and scrapers by the machine's address; nothing there depends on a host."""
+"""Requested by load balancers and scrapers by the machine's address; nothing there depends on a host."""
 
 _PORTS = {"https": b"443", "http": b"80"}
 
@@ -22,12 +22,12 @@ HostVerdict = Literal["good", "malformed", "elsewhere"]
 
 
 class Hosts:
-    """Which Host is ours."""
+    """The accepted hosts."""
 
     def __init__(self, settings: Settings) -> None:
-        """Take the base URL's. One on this machine has all of the machine's names for itself, at any port.
+        """Accept the base URL's host. If that is this machine, accept all of the machine's local names, at any port.
 
-        A demo that listens on all addresses (0.0.0.0) has no name of its own, and takes any.
+        A demo that listens on all addresses (0.0.0.0) has no name of its own and accepts any.
         """
         parts = urlsplit(settings.base_url)
         name = (parts.hostname or "").encode()
@@ -39,7 +39,7 @@ class Hosts:
         self._good = {written + b":" + port} | ({written} if port == default else set())
 
     def judge(self, path: str, headers: Iterable[tuple[bytes, bytes]]) -> HostVerdict:
-        """Return whether a request's Host is one and ours."""
+        """Return whether a request has exactly one Host, and whether it is ours."""
         sent = [value for name, value in headers if name == b"host"]
         if len(sent) != 1:
             return "malformed"
@@ -55,7 +55,7 @@ class Hosts:
 
 
 def is_this_machine(host: bytes) -> bool:
-    """Return whether a Host names the machine itself, by a name that means the same on every machine."""
+    """Return whether a Host means the machine itself on every machine, such as localhost."""
     found = _HOST.fullmatch(host)
     return found is not None and _is_loopback(found["name"].lower())
 

@@ -1,7 +1,7 @@
 """One effect for each Idempotency-Key: outcome and effect are committed together.
 
-Same key and body: the same answer again, with `Idempotency-Replayed: true`. Same key, other body: 422. Missing: 400.
-Still running: 409. A refusal for a state reason is stored like a success; a request that was not valid is not stored.
+Same key and body: the same response again, with `Idempotency-Replayed: true`. Same key, other body: 422. Missing: 400.
+Still running: 409. A refusal for a state reason is stored like a success; the refusal of an invalid request is not stored.
 (IETF draft-ietf-httpapi-idempotency-key-header-07.)
 """
 
@@ -42,7 +42,7 @@ IdempotencyKey = Annotated[
         required=False,
         description=REQUIRED
         + "1 to 255 printable ASCII characters: a new one for each intent, the same for each retry.",
-        # Described only: the framework would name the handler's argument instead of the header; `request_key` checks it.
+        # Description only: the framework would name the handler's argument instead of the header; `request_key` checks it.
         schema_extra={"minLength": 1, "maxLength": MAX_KEY},
     ),
 ]
@@ -53,7 +53,7 @@ WRITE = Write(
     """INSERT INTO idempotency (bucket, caller, key, fingerprint, status, body, created_at)
     SELECT d.*, {now} FROM {rows}""",
 )
-"""Outcomes as one of several writes: the desk's, by `outcome_row`."""
+"""Stores outcomes as one of several writes in a batch; `outcome_row` makes its rows."""
 
 READ = Read(
     "bucket smallint, caller text, key text",
@@ -63,18 +63,18 @@ READ = Read(
         WHERE i.bucket = wanted.bucket AND i.caller = wanted.caller AND i.key = wanted.key OFFSET 0
     ) AS found""",
 )
-"""What was answered before, as one of several reads: the desk's, by `Key.columns`."""
+"""Reads earlier outcomes as one of several reads in a batch; `Key.columns` makes its keys."""
 
 _STORED_REFUSALS = {Kind.CONFLICT, Kind.NOT_FOUND, Kind.PRECONDITION}
 
 _FOLLOW_UP_S = (0.05, 0.1, 0.2, 0.4, 0.8, *([1.0] * 9))
-"""Pauses between looks for what became of a lost COMMIT: ten seconds in all, in which a killed PostgreSQL is back."""
+"""Pauses between checks after a lost COMMIT: ten seconds in all, in which a killed PostgreSQL has restarted."""
 
 logger = structlog.get_logger()
 
 
 class MissingKey(Refusal):
-    """A request that moves something came without a key."""
+    """A request with an effect came without a key."""
 
     kind = Kind.INVALID
     code = "idempotency_key_missing"
@@ -119,20 +119,20 @@ class InProgress(Refusal):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """A stored answer: HTTP status and JSON body."""
+    """A stored response: HTTP status and JSON body."""
 
     status: int
     body: bytes
     replayed: bool = False
 
     def response(self) -> RawResponse:
-        """Return the answer as HTTP."""
+        """Return the HTTP response."""
         media_type = MEDIA_TYPE if self.status >= 400 else "application/json"
         return RawResponse(self.body, self.status, media_type, {REPLAYED: "true"} if self.replayed else None)
 
 
 class Key(msgspec.Struct, frozen=True):
-    """Who asks, under which key, for what."""
+    """The caller, its key, and the request's fingerprint."""
 
     bucket: int
     caller: str
@@ -141,7 +141,7 @@ class Key(msgspec.Struct, frozen=True):
 
     @property
     def columns(self) -> tuple[int, str, str]:
-        """The key of its row, as `READ` takes it."""
+        """The primary key of its row, for `READ`."""
         return self.bucket, self.caller, self.key
 
 
@@ -151,7 +151,7 @@ def outcome_row(key: Key, outcome: Outcome) -> tuple[object, ...]:
 
 
 def checked_key(key: str | None) -> str:
-    """Return the key if it can be one. Raises MissingKey or InvalidField."""
+    """Return the key if it is valid. Raises MissingKey or InvalidField."""
     if not key:
         raise MissingKey
     if len(key) > MAX_KEY or not (key.isascii() and key.isprintable()):
@@ -169,28 +169,28 @@ def fingerprint(operation: str, body: Any) -> bytes:
 
 
 def key_for(caller: str, key: str | None, operation: str, body: Any, bucket: int | None = None) -> Key:
-    """Return the whole key of a request. Callers that are no members get a bucket by their name."""
+    """Return the full key of a request. Callers that are not members get a bucket by their name."""
     if bucket is None:
         bucket = zlib.crc32(caller.encode()) % BUCKETS
     return Key(bucket, caller, checked_key(key), fingerprint(operation, body))
 
 
 def settle(stored_fingerprint: bytes, stored: Outcome, wanted: bytes) -> Outcome:
-    """Return the stored outcome as a replay. Raises KeyReused when it answers another request."""
+    """Return the stored outcome as a replay. Raises KeyReused if it belongs to another request."""
     if stored_fingerprint != wanted:
         raise KeyReused
     return Outcome(stored.status, stored.body, replayed=True)
 
 
 class Answers:
-    """What a batch has answered so far, by key: a copy of a request in the same batch is a replay like any other."""
+    """The outcomes of a batch so far, by key: a copy of a request in the same batch is a replay like any other."""
 
     def __init__(self, found: Iterable[tuple[str, str, bytes, int, bytes]]) -> None:
-        """Begin with what `READ` found of earlier answers."""
+        """Start with the outcomes that `READ` found."""
         self._outcomes = {(caller, key): (stored, Outcome(status, body)) for caller, key, stored, status, body in found}
 
     def known(self, key: Key) -> Outcome | Refusal | None:
-        """Return the earlier answer as a replay, the refusal of a reused key, or None for a new key."""
+        """Return the earlier outcome as a replay, the refusal of a reused key, or None for a new key."""
         found = self._outcomes.get((key.caller, key.key))
         if found is None:
             return None
@@ -200,17 +200,17 @@ class Answers:
             return refusal
 
     def add(self, key: Key, outcome: Outcome) -> None:
-        """Remember an answer of this batch."""
+        """Remember an outcome of this batch."""
         self._outcomes[key.caller, key.key] = (key.fingerprint, outcome)
 
 
 def is_stored(refusal: Refusal) -> bool:
-    """Return whether the refusal is for a state reason, and stored like a success."""
+    """Return whether the refusal is for a state reason, and therefore stored like a success."""
     return refusal.kind in _STORED_REFUSALS
 
 
 def refused(refusal: Refusal, language: str) -> Outcome:
-    """Return the stored answer of a refusal for a state reason; any other refusal is raised again: it is not stored."""
+    """Return the outcome to store for a refusal for a state reason. Raises any other refusal again: it is not stored."""
     if not is_stored(refusal):
         raise refusal
     return Outcome(status_of(refusal), msgspec.json.encode(problem_body(refusal, language)))
@@ -224,11 +224,12 @@ async def once(
     status: int = 200,
     now: datetime | None = None,
 ) -> Outcome:
-    """Do the work once for the key, in one unit of work with the stored outcome, and return the answer.
+    """Do the work once for the key, in one unit of work with the stored outcome, and return the outcome.
 
-    `work` gets the unit of work and returns what JSON can carry. A Refusal of state (conflict, not found) that it raises
-    is undone and stored as the answer; any other exception stores nothing. A connection lost at COMMIT is followed up by
-    the key for some seconds, so that nothing is answered as failed that was committed; `work` may therefore run again.
+    `work` gets the unit of work and returns JSON values. If it raises a Refusal of state (conflict, not found), its changes are
+    rolled back and the refusal is stored as the outcome; any other exception stores nothing. After a connection was lost at
+    COMMIT, the key is looked up for some seconds, so that no committed request is reported as failed; `work` may therefore run
+    again.
     """
     in_doubt = False
     for pause_s in (*_FOLLOW_UP_S, None):
@@ -268,7 +269,7 @@ async def _claim_and_work(
 
 
 async def _claim(transaction: UnitOfWork, key: Key, now: datetime | None) -> bool:
-    """Insert the key; False if it was there. Waits for a first request that runs, and raises InProgress if it takes long."""
+    """Insert the key; False if it exists. Waits while the first request runs; raises InProgress if that takes too long."""
     try:
         claimed = await transaction.fetchval(
             "INSERT INTO idempotency (bucket, caller, key, fingerprint, status, body, created_at)"
@@ -300,16 +301,16 @@ async def _replay(transaction: UnitOfWork, key: Key) -> Outcome:
         key.caller,
         key.key,
     )
-    if row is None:  # the first request was rolled back between our insert and this look
+    if row is None:  # the first request was rolled back between our INSERT and this read
         raise InProgress
     return settle(row["fingerprint"], Outcome(row["status"], row["body"]), key.fingerprint)
 
 
 def operation_of(request: Request[Any, Any, Any]) -> str:
-    """Return method and path, which belong to the fingerprint."""
+    """Return method and path, which are part of the fingerprint."""
     return f"{request.method} {request.url.path}"
 
 
 def request_key(request: Request[Any, Any, Any], caller: str, key: str | None, body: Any) -> Key:
-    """Return the whole key of a request by a caller that is no member. Raises MissingKey or InvalidField."""
+    """Return the full key of a request by a caller that is not a member. Raises MissingKey or InvalidField."""
     return key_for(caller, key, operation_of(request), body)

@@ -1,4 +1,4 @@
-"""Who is asking: bearer tokens of four audiences, each refused by the three others before any look-up."""
+"""Authentication: bearer tokens of four audiences. Each is refused by the other three before any look-up."""
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -23,7 +23,7 @@ logger = structlog.get_logger()
 
 AudienceName = Literal["members", "partner", "points", "admin"]
 COUNTED: frozenset[AudienceName] = frozenset({"partner", "points"})
-"""Audiences whose callers are programs: each of their requests is counted. Bad tokens are counted at every door."""
+"""Audiences whose callers are programs: each of their requests is counted. Bad tokens are counted for every audience."""
 
 AdminRole = Literal["operations", "finance", "finance_approver", "auditor"]
 
@@ -36,7 +36,7 @@ _ADMITTED = "admitted"
 
 
 class Unauthenticated(Refusal):
-    """A token that is not good here."""
+    """The token is not valid here."""
 
     kind = Kind.UNAUTHENTICATED
     code = "unauthenticated"
@@ -52,7 +52,7 @@ class Unauthenticated(Refusal):
     )
 
     def __init__(self, zh_reason: str, en_reason: str) -> None:
-        """Say why in both languages."""
+        """Give the reason in both languages."""
         super().__init__(zh_reason=zh_reason, en_reason=en_reason)
 
 
@@ -62,20 +62,20 @@ class NoToken(Unauthenticated):
     oauth_error = ""
 
     def __init__(self) -> None:
-        """There is nothing more to say."""
+        """The message needs no details."""
         super().__init__("缺少 Bearer 令牌", "there is no bearer token")
 
 
 class Expired(Unauthenticated):
-    """The token was good until a moment ago."""
+    """The token has expired."""
 
     def __init__(self) -> None:
-        """There is nothing more to say."""
+        """The message needs no details."""
         super().__init__("已过期", "it has expired")
 
 
 class ProofNeeded(Unauthenticated):
-    """The token is bound to a key, and whoever sent it did not show that they hold it; or it is not, and came as if it were."""
+    """A DPoP-bound token came without a valid proof, or an unbound token came with the DPoP scheme."""
 
     code = "invalid_dpop_proof"
     explanation = Explanation(
@@ -86,7 +86,7 @@ class ProofNeeded(Unauthenticated):
 
 
 class InsufficientScope(Refusal):
-    """The token is good, but not for this."""
+    """The token is valid, but lacks the scope or role."""
 
     kind = Kind.FORBIDDEN
     code = "insufficient_scope"
@@ -100,7 +100,7 @@ class InsufficientScope(Refusal):
 
     @property
     def scope(self) -> str:
-        """The scope that the token would need; a role is none."""
+        """The scope that the token would need; empty for a role."""
         needed = str(self.details["needed"])
         return needed if ":" in needed else ""
 
@@ -122,7 +122,7 @@ class IdentityUnavailable(Refusal):
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who a verified token speaks for."""
+    """The subject of a verified token."""
 
     audience: AudienceName
     subject: str
@@ -134,20 +134,21 @@ class Caller(msgspec.Struct, frozen=True):
 
     @property
     def actor(self) -> str:
-        """The name under which the audit and idempotency know the caller."""
+        """The caller's name in the audit log and in idempotency keys."""
         return f"{self.audience}:{self.subject}"
 
 
 KeySource = Callable[[bool], Awaitable[KeySet]]
-"""Gives an issuer's public keys, the same object as long as they are the same; `True` asks for fresh ones, since a token is not
-good by those."""
+"""Returns an issuer's public keys, the same object until they change. `True` asks for fresh ones, because a token did not verify
+with the known ones.
+"""
 
 Possession = Callable[[ASGIConnection[Any, Any, Any, Any], Caller, str], Awaitable[None]]
-"""Sees the proof that whoever sends a token holds the key to which it is bound (RFC 9449). Raises Unauthenticated."""
+"""Verifies the proof that the sender of a token holds the key to which it is bound (RFC 9449). Raises Unauthenticated."""
 
 
 class Verifier(msgspec.Struct, frozen=True):
-    """One audience: whose tokens are good there, and for what resource."""
+    """One audience: whose tokens are valid there, and for what resource."""
 
     name: AudienceName
     issuer: str
@@ -158,20 +159,20 @@ class Verifier(msgspec.Struct, frozen=True):
 
 
 class _Verified(NamedTuple):
-    """A verified token's caller, and the keys by which it was good."""
+    """A verified token's caller, and the keys that verified it."""
 
     caller: Caller
     keys: KeySet
 
 
 class Identity:
-    """Verifies bearer tokens and remembers verified ones (a verification costs 40 to 140 µs) until the issuer's keys change: a
-    token of a key that was withdrawn must not outlive it here. One that has expired is remembered as well: whoever sends it
-    again and again is not counted for it, and has no signature verified by it.
+    """Verifies bearer tokens and caches verified ones (a verification costs 40 to 140 µs) until the issuer's keys change: a token
+    of a withdrawn key must not stay valid here. Expired tokens are cached as well: a sender that repeats one is not counted
+    for it, and causes no further signature check.
     """
 
     def __init__(self) -> None:
-        """Begin with no audience; packages add theirs."""
+        """Start with no audience; packages add theirs."""
         self._verifiers: dict[str, Verifier] = {}
         self._verified: OrderedDict[tuple[str, str], _Verified] = OrderedDict()
 
@@ -186,11 +187,11 @@ class Identity:
         self._verifiers[name] = Verifier(name, issuer, audience, keys, types, possession)
 
     async def caller(self, request: ASGIConnection[Any, Any, Any, Any], name: AudienceName) -> Caller:
-        """Return who asks: whom `admit` let in with this request, or whose token it is.
+        """Return the caller: the one that `admit` found for this request, or the token's subject.
 
-        Raises Unauthenticated, and RateLimited for a token not seen yet, from an address that sent too many bad ones: what is
-        refused costs a signature check as well. A member's or a person's token that has just expired is no bad one: thousands
-        of phones behind one address wake up with such a token and renew it.
+        Raises Unauthenticated, and RateLimited for an unknown token from an address that sent too many bad ones: a refused token
+        costs a signature check as well. A member's or a person's token that has just expired does not count as bad: thousands of
+        phones behind one address wake up with such a token and renew it.
         """
         admitted: Caller | None = request.scope["state"].get(_ADMITTED)
         if admitted is not None and admitted.audience == name:
@@ -219,15 +220,15 @@ class Identity:
         return known.caller
 
     def remembered(self, name: AudienceName, token: str) -> Caller | None:
-        """Return whose token it was when it was verified here, or None for one that was not, or not lately."""
+        """Return the caller of a token that was verified here recently, or None."""
         known = self._verified.get((name, token))
         return None if known is None else known.caller
 
     async def admit(self, request: ASGIConnection[Any, Any, Any, Any], name: AudienceName) -> Caller:
-        """Return who asks, as `caller` does, once it is seen that they may use the token: the guard, once for each request.
+        """Return the caller, as `caller` does, after checking that they may use the token. The guard calls it once per request.
 
-        A program is counted before its proof is looked at, which costs a row. A token that is bound to a key comes as DPoP, with
-        a proof; any other one as Bearer (RFC 9449 §7). Raises Unauthenticated, RateLimited.
+        A program is counted before its proof is checked, which costs a row. A token that is bound to a key comes as DPoP, with a
+        proof; any other one as Bearer (RFC 9449 §7). Raises Unauthenticated, RateLimited.
         """
         caller = await self.caller(request, name)
         if name in COUNTED:
@@ -254,7 +255,7 @@ async def _verify(token: str, verifier: Verifier, keys: KeySet) -> _Verified:
         raise Unauthenticated("不是访问令牌", "it is not an access token")
     if claims.get("iss") != verifier.issuer:
         raise Unauthenticated("签发者不符", "its issuer is another")
-    # Our own tokens name one audience; a list is somebody else's making (other issuers may send a list of one).
+    # Our own tokens name one audience as a text, never a list (other issuers may send a list of one).
     listed = [] if verifier.possession else [[verifier.audience]]
     if claims.get("aud") not in (verifier.audience, *listed):
         raise Unauthenticated("受众不符", "it was issued for another audience")
@@ -270,13 +271,13 @@ async def _verify(token: str, verifier: Verifier, keys: KeySet) -> _Verified:
 
 
 async def _decode(token: str, verifier: Verifier, keys: KeySet) -> tuple[jwt.Token, KeySet]:
-    """Return the token, and the keys by which it is good: newer ones than those given, if it may be of a new key."""
+    """Return the token and the keys that verify it: refetched ones, if the token may be signed by a new key."""
     while True:
         try:
             return verify_jwt(token, keys), keys
         except UnreadableError as error:
             earlier, keys = keys, await verifier.keys(True)
-            if keys is earlier:  # they would say the same again
+            if keys is earlier:  # unchanged keys give the same result
                 raise Unauthenticated("签名或格式有误", "its signature or form is wrong") from error
 
 
@@ -294,7 +295,7 @@ def _caller(name: AudienceName, subject: str, claims: dict[str, Any], expires_at
 
 
 def _authorization(request: ASGIConnection[Any, Any, Any, Any]) -> str:
-    """Return the header as it came. The framework would make a dictionary of all of them, which costs more than all the rest."""
+    """Return the raw header. The framework would build a dictionary of all headers, which costs more than all else here."""
     for name, value in request.scope["headers"]:
         if name == b"authorization":
             return str(value, "latin-1")
@@ -302,7 +303,7 @@ def _authorization(request: ASGIConnection[Any, Any, Any, Any]) -> str:
 
 
 def _sent(header: str) -> tuple[str, str]:
-    # Not remembered: what a stranger sent stays here no longer than its request.
+    # Not cached: a stranger's header is kept no longer than its request.
     scheme, _, token = header.partition(" ")
     scheme, token = scheme.lower(), token.strip()
     if scheme not in _SCHEMES or not token:
@@ -335,11 +336,11 @@ _AUDIENCES: tuple[tuple[str, AudienceName], ...] = (
     ("/v1/finance/", "admin"),
     ("/v1/", "members"),
 )
-"""Prefix -> whose tokens are good there; the first that fits counts."""
+"""Path prefix -> audience; the first match counts."""
 
 
 def audience_of(path: str) -> AudienceName | None:
-    """Return whose tokens are good at the path, or None where none is asked for."""
+    """Return the audience of the path, or None if it needs no token."""
     for prefix, name in _AUDIENCES:
         if path.startswith(prefix):
             return name
@@ -347,10 +348,10 @@ def audience_of(path: str) -> AudienceName | None:
 
 
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Litestar guard of the whole application: no body is read, and nothing looked up, before the token is good.
+    """Litestar guard of the whole application: no body is read, and nothing is looked up, before the token is verified.
 
-    The route's `opt` may ask for a `scope`, names the staff `roles` that may, or says that it is `public`; `counted` makes a
-    public one count its requests by address, as `admit` counts those of OAuth clients by client. Members and staff are not
+    The route's `opt` may require a `scope`, list the permitted staff `roles`, or mark the route `public`; `counted` makes a
+    public route count its requests by address, as `admit` counts those of OAuth clients by client. Members and staff are not
     counted: half a million of them come at once on a member day, and each is one person.
     """
     audience = audience_of(connection.scope["path"])
@@ -367,7 +368,7 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
 
 
 async def admin(request: Request[Any, Any, Any]) -> Caller:
-    """Litestar dependency: the operations, finance or audit person who asks; the guard has seen to their role."""
+    """Litestar dependency: the operations, finance or audit person of the request; the guard has checked their role."""
     return await identity_of(request).caller(request, "admin")
 
 

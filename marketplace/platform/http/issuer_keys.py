@@ -1,4 +1,4 @@
-"""The public keys of an OpenID Connect issuer, as it publishes them."""
+"""The published public keys of an OpenID Connect issuer."""
 
 import asyncio
 import time
@@ -19,12 +19,12 @@ _KEPT_S = 24 * 3600.0
 
 
 class RemoteKeys:
-    """The public keys of an OpenID Connect issuer, found by its discovery document and kept, but never for good: a key that
-    the issuer withdrew is believed for _FRESH_S seconds more, or _KEPT_S while it does not answer.
+    """The public keys of an OpenID Connect issuer, found by its discovery document and cached for a limited time: a withdrawn key
+    stays valid for at most _FRESH_S seconds, or _KEPT_S while the issuer does not respond.
     """
 
     def __init__(self, issuer: str, client: httpx.AsyncClient) -> None:
-        """Name the issuer; nothing is fetched before the first token comes."""
+        """Name the issuer; nothing is fetched before the first token arrives."""
         self._issuer = issuer
         self._client = client
         self._published: Any = None
@@ -33,13 +33,13 @@ class RemoteKeys:
         self._lock = asyncio.Lock()
 
     async def __call__(self, fresh: bool) -> KeySet:
-        """Return the keys; a token of an unknown key makes us look again, at most every few seconds.
+        """Return the keys; a token of an unknown key causes a refetch, at most every few seconds.
 
-        Raises IdentityUnavailable when there are none, or the issuer has not answered for too long.
+        Raises IdentityUnavailable if there are none, or if the issuer has not responded for too long.
         """
         if self._is_due(fresh):
             async with self._lock:
-                if self._is_due(fresh):  # else somebody looked while we waited
+                if self._is_due(fresh):  # otherwise another task refetched while we waited
                     await self._look()
         if self._keys is None or time.monotonic() - self._fetched_at > _KEPT_S:
             raise IdentityUnavailable
@@ -50,7 +50,7 @@ class RemoteKeys:
         return time.monotonic() - self._tried_at > (_REFETCH_S if hurry else _FRESH_S)
 
     async def _look(self) -> None:
-        # A failure is a try, too: everybody who comes would wait for an issuer that does not answer.
+        # A failure counts as an attempt: otherwise every request would wait for an issuer that does not respond.
         self._tried_at = started = time.monotonic()
         try:
             discovery = await self._client.get(f"{self._issuer}/.well-known/openid-configuration")

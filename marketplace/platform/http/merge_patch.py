@@ -1,7 +1,7 @@
-"""JSON Merge Patch (RFC 7396): what a PATCH leaves of a thing and what it makes of it.
+"""JSON Merge Patch (RFC 7396): how a PATCH changes a resource.
 
-The patch is laid over the thing as it is, nested objects included, and the result must fit the thing's type as a whole. A null
-clears what may be empty: a field whose type has null, or whose default is an empty text or list. Elsewhere it is refused by name.
+The patch is merged into the resource, nested objects included, and the result must fit the resource's type as a whole. A null
+clears a field that may be empty: one whose type has null, or whose default is an empty text or list. Elsewhere it is refused.
 """
 
 import re
@@ -20,14 +20,14 @@ from marketplace.platform.validation.misfits import below, nearest, shown, unwra
 Whole = TypeVar("Whole", bound=msgspec.Struct)
 
 Patch = dict[str, Any]
-"""A patch as it came: the names that it has are what is to change."""
+"""A patch as received: the names that it has are what is to change."""
 
 MEDIA_TYPES = ("application/json", "application/merge-patch+json")
-"""What a PATCH may call its body."""
+"""The accepted media types of a PATCH body."""
 
 
 def merged(target: Any, patch: Any) -> Any:
-    """Return the target with the patch laid over it (RFC 7396 §2)."""
+    """Return the target with the patch merged into it (RFC 7396 §2)."""
     if not isinstance(patch, dict):
         return patch
     found = dict(target) if isinstance(target, dict) else {}
@@ -40,7 +40,7 @@ def merged(target: Any, patch: Any) -> Any:
 
 
 def patched(whole: Whole, patch: Patch) -> Whole:
-    """Return the thing as the patch makes it. Raises InvalidFields with everything that is wrong."""
+    """Return the patched resource. Raises InvalidFields with everything that is wrong."""
     kind = type(whole)
     told = inspect.type_info(kind)
     cannot = list(_nulls_that_stay(told, patch, ""))
@@ -63,7 +63,7 @@ def _is_named(field: str, patch: Patch) -> bool:
 
 
 def _kept(raw: Any, kind: type[Whole], refused: InvalidFields) -> Whole:
-    """Return the thing with what it had before it came under today's rules: nobody has to mend that to change something else."""
+    """Return the resource with fields stored before today's rules: nobody must correct them to change another field."""
     try:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
@@ -71,7 +71,7 @@ def _kept(raw: Any, kind: type[Whole], refused: InvalidFields) -> Whole:
 
 
 def _nulls_that_stay(told: inspect.Type, patch: Mapping[str, Any], path: str) -> Iterator[Wrong]:
-    """Give the nulls of a patch that clear nothing: of unknown names, and of what must not be empty."""
+    """Yield the nulls of a patch that clear nothing: of unknown names, and of fields that must not be empty."""
     fields = {field.encode_name: field for field in _struct(told).fields}
     for name, value in patch.items():
         field, here = fields.get(name), below(path, shown(name))
@@ -93,7 +93,7 @@ def _struct(told: inspect.Type) -> inspect.StructType:
 
 
 def _inner(told: inspect.Type) -> inspect.StructType | None:
-    """Return the struct that the type is, or is beside null."""
+    """Return the struct type, also of a union with null; None for other types."""
     plain, _ = unwrapped(told)
     members = plain.types if isinstance(plain, inspect.UnionType) else (plain,)
     return next((one for member in members if isinstance(one := unwrapped(member)[0], inspect.StructType)), None)
@@ -125,7 +125,7 @@ def _loosened(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _clearable(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a field's schema; one that is empty by default may be sent as null."""
+    """Return a field's schema, with null allowed if the field is empty by default."""
     if schema.get("default") in ("", []):
         kept = {name: value for name, value in schema.items() if name != "default"}
         return {"anyOf": [kept, {"type": "null"}]}

@@ -1,4 +1,4 @@
-"""Lists page by opaque signed cursors: `{"data": […], "next_cursor": …}`."""
+"""Pages of a list by opaque signed cursors: `{"data": […], "next_cursor": …}`."""
 
 import hashlib
 import hmac
@@ -17,17 +17,17 @@ MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
 
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="Items of a page at most.")]
-"""How many items a page has. (Litestar does not heed the bounds of a msgspec.Meta on what is not in the body.)"""
+"""Number of items per page. (Litestar ignores the bounds of a msgspec.Meta on anything but the body.)"""
 
 CursorText = Annotated[
     str | None, QueryParameter(min_length=1, max_length=1000, description="`next_cursor` of the page before.")
 ]
-"""An empty one is refused: a client that makes it of the null at the list's end would begin again, and never end."""
+"""An empty cursor is refused: a client that derives it from the null at the list's end would start over, endlessly."""
 
 _SIGNATURE_BYTES = 16
 
 KEY = Lasting("cursors", lambda secret_key: hashlib.sha256(b"cursor:" + secret_key.encode()).digest())
-"""It outlives the secret key: a partner that keeps its place in the list of events comes back with it weeks later."""
+"""It survives a rotation of the secret key: a partner may return with its event cursor after weeks."""
 
 
 class Page(msgspec.Struct, Generic[Item], frozen=True):
@@ -38,10 +38,10 @@ class Page(msgspec.Struct, Generic[Item], frozen=True):
 
 
 class Cursors:
-    """Makes and reads cursors. The signature keeps a caller from making positions up."""
+    """Creates and reads cursors. The signature prevents forged positions."""
 
     def __init__(self, ring: KeyRing) -> None:
-        """Keep the ring, which has the signing key."""
+        """Store the ring, which has the signing key."""
         self._ring = ring
 
     def make(self, kind: str, position: list[Any]) -> str:

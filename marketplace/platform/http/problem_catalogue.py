@@ -1,4 +1,4 @@
-"""Every problem code that an answer may carry, with what it means and what to do: collected from the classes of refusals."""
+"""Every problem code of the API, with its meaning and what to do: collected from the refusal classes."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from marketplace.platform.http.refusals import HttpRefusal
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """A code, the HTTP statuses with which it comes, and its explanation."""
+    """A code, its HTTP statuses, and its explanation."""
 
     code: str
     statuses: tuple[int, ...]
@@ -18,7 +18,7 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 def catalogue() -> dict[str, Problem]:
-    """Return the problems of every package that is loaded, by code, in the order of the alphabet."""
+    """Return the problems of every loaded package, by code, in alphabetical order."""
     explanations: dict[str, Explanation] = {}
     statuses: dict[str, set[int]] = {}
     for kind in _classes(Refusal):

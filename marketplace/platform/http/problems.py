@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem documents. The only module that turns a refusal into an HTTP status."""
+"""Errors as RFC 9457 problem documents. The only module that maps a refusal to an HTTP status."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -37,17 +37,17 @@ STATUS: dict[Kind, int] = {
 }
 
 MOST_ERRORS = 100
-"""Faults in one answer; `errors_total` says how many there are, where that is more."""
+"""Maximum number of faults in one response; `errors_total` gives the full number if it is larger."""
 
 logger = structlog.get_logger()
 
 
 HttpRequest = Request[Any, Any, Any]
-"""A request, whatever its user and state are."""
+"""A request with any user and state."""
 
 
 def problem_body(refusal: Refusal, language: str, request_id: str = "") -> dict[str, Any]:
-    """Return the problem document of a refusal as JSON values; the refusal's details stand beside the standard members."""
+    """Return the problem document of a refusal as JSON values; the refusal's details are additional members."""
     message = refusal.message(language)
     details = {name: value for name, value in refusal.details.items() if not name.startswith(("zh_", "en_"))}
     body: dict[str, Any] = {
@@ -81,7 +81,7 @@ def _errors(wrong: Sequence[Wrong], language: str) -> dict[str, Any]:
 def respond(
     request: HttpRequest, status: int, body: dict[str, Any], headers: dict[str, str] | None = None
 ) -> Response[bytes]:
-    """Return a problem document as the answer."""
+    """Return the response with a problem document."""
     request_id = _request_id(request)
     if request_id:
         body.setdefault("request_id", request_id)
@@ -98,12 +98,12 @@ def _request_id(request: HttpRequest) -> str:
 
 
 def language_of(request: HttpRequest) -> str:
-    """Return the language that the caller asked for."""
+    """Return the language that the caller prefers."""
     return preferred_language(request.headers.get("accept-language"))
 
 
 def handle_refusal(request: HttpRequest, refusal: Refusal) -> Response[bytes]:
-    """Answer a business refusal; a field says how long to wait (`retry_after`), or what is wrong with a token (`oauth_error`)."""
+    """Respond to a refusal; headers say how long to wait (`retry_after`), or what is wrong with a token (`oauth_error`)."""
     headers = {}
     if "retry_after" in refusal.details:
         headers["Retry-After"] = str(refusal.details["retry_after"])
@@ -114,12 +114,12 @@ def handle_refusal(request: HttpRequest, refusal: Refusal) -> Response[bytes]:
 
 
 def handle_transition(request: HttpRequest, refusal: TransitionRefusedError) -> Response[bytes]:
-    """Answer a step that the transition table does not have."""
+    """Respond to an action that the transition table does not allow."""
     return handle_refusal(request, WrongState(refusal.action, refusal.state, refusal.allowed))
 
 
 def handle_validation(request: HttpRequest, error: ValidationException) -> Response[bytes]:
-    """Answer a request that does not fit its handler in what the framework itself looks at: path, headers, a missing body."""
+    """Respond to a request that does not fit its handler where the framework checks it: path, headers, a missing body."""
     found = error.extra if isinstance(error.extra, list) else []
     wrong = [_fault_of(request, str(item.get("key") or "")) for item in found]
     return handle_refusal(
@@ -137,7 +137,7 @@ def _fault_of(request: HttpRequest, key: str) -> Wrong:
 
 
 def handle_http(request: HttpRequest, error: HTTPException) -> Response[bytes]:
-    """Answer what the framework refuses: no route, wrong method, unreadable body."""
+    """Respond to what the framework refuses: no route, wrong method, unreadable body."""
     status = error.status_code
     if status >= 500:
         return handle_unexpected(request, error)
@@ -148,13 +148,13 @@ def handle_http(request: HttpRequest, error: HTTPException) -> Response[bytes]:
 
 
 def handle_lock_timeout(request: HttpRequest, error: asyncpg.PostgresError) -> Response[bytes]:
-    """Answer a lock that was not had in time: nothing was done, and it may work in a moment."""
+    """Respond to a lock timeout: nothing was done, and a retry may succeed in a moment."""
     logger.warning("lock_timeout", error=str(error), path=request.url.path, request_id=_request_id(request))
     return handle_refusal(request, ServiceUnavailable())
 
 
 def handle_away(request: HttpRequest, error: Exception) -> Response[bytes]:
-    """Answer a database that is gone for now: it comes back, and the same request with the same key finds out."""
+    """Respond to a lost database connection: it comes back, and a retry with the same key returns the outcome."""
     if not is_connection_lost(error):
         return handle_unexpected(request, error)
     logger.warning("database_away", error=repr(error), path=request.url.path, request_id=_request_id(request))
@@ -162,7 +162,7 @@ def handle_away(request: HttpRequest, error: Exception) -> Response[bytes]:
 
 
 def handle_unexpected(request: HttpRequest, error: Exception) -> Response[bytes]:
-    """Answer a fault of ours: logged whole, told without its inside."""
+    """Respond to an internal error: logged in full, reported without details."""
     logger.error("unexpected", path=request.url.path, exc_info=error, request_id=_request_id(request))
     return handle_refusal(request, InternalFault())
 
@@ -186,7 +186,7 @@ EXCEPTION_HANDLERS: ExceptionHandlersMap = {
 
 
 PathId = Annotated[str, PathParameter(schema_extra={"format": "uuid"})]
-"""An id in a path, described as a UUID. It is read as a text: what is no UUID is not found, and not malformed."""
+"""An id in a path, documented as a UUID. It is read as a text: an invalid UUID gives "not found", not "malformed"."""
 
 
 def parse_id(text: str) -> UUID | None:
@@ -198,7 +198,7 @@ def parse_id(text: str) -> UUID | None:
 
 
 def path_id(text: str) -> UUID:
-    """Return the id in a path. Raises NotFound: an id that is no UUID is simply not there."""
+    """Return the id in a path. Raises NotFound, also for an invalid UUID."""
     found = parse_id(text)
     if found is None:
         raise NotFound

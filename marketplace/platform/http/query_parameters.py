@@ -1,8 +1,8 @@
-"""Query parameters of the API: the ones that an operation has, each once, each as its type says; or all faults at once.
+"""Query parameters of the API: only defined ones, each once, each of its type; all faults are reported at once.
 
-A parameter that is passed over is a request misunderstood: `?dryrun=true` would execute what was to be tried. Other addresses
-pass over what they do not know: pages, since links carry parameters of other programs; the endpoints of OAuth, as RFC 6749 §3.1
-says; health and metrics, which are read by machines of others. See docs/decisions/0021-what-comes-in.md.
+Ignoring a parameter misunderstands the request: `?dryrun=true` would execute what was to be tried. Other addresses ignore unknown
+parameters: pages, since links carry parameters of other programs; the endpoints of OAuth, as RFC 6749 §3.1 requires; health and
+metrics, which other systems' machines read. See docs/decisions/0021-what-comes-in.md.
 """
 
 from collections.abc import Sequence
@@ -20,16 +20,16 @@ from marketplace.platform.validation.misfits import nearest, shown
 PREFIX = "/v1/"
 
 _MOST = 50
-"""Parameters in one query: no operation has ten."""
+"""Maximum number of parameters in a query: no operation has ten."""
 
 _known: WeakKeyDictionary[BaseRouteHandler, dict[str, Fitting]] = WeakKeyDictionary()
 
 REQUIRED = "Required: "
-"""How the description begins of a parameter that the server requires, though its handler has a default: the refusal is ours."""
+"""Prefix of the description of a parameter that the server requires though its handler has a default: the refusal is ours."""
 
 
 def check_query(handler: BaseRouteHandler, query: bytes) -> None:
-    """Raise InvalidFields unless the query has parameters of the handler only, each once and as its type says."""
+    """Raise InvalidFields unless the query has parameters of the handler only, each once and of its type."""
     try:
         pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST)
     except ValueError as error:
@@ -44,7 +44,7 @@ def check_query(handler: BaseRouteHandler, query: bytes) -> None:
 
 
 def _parameters(handler: Any) -> dict[str, Fitting]:
-    """Return the fittings of the handler's query parameters, by the names that callers know."""
+    """Return the fittings of the handler's query parameters, by their public names."""
     found = {}
     for name, field in handler.parsed_fn_signature.parameters.items():
         said = field.kwarg_definition
@@ -64,7 +64,7 @@ def _faults(parameters: dict[str, Fitting], pairs: Sequence[tuple[str, str]]) ->
             faults[name] = Wrong(name, "只能给出一次。", "may be given once only.")
         else:
             try:
-                fitting.fit(value.strip(), strict=False)  # a search is typed by people, who leave blanks
+                fitting.fit(value.strip(), strict=False)  # people type searches, and leave spaces around them
             except InvalidFields as refused:
                 faults[name] = Wrong(name, refused.wrong[0].zh, refused.wrong[0].en)
         seen.add(name)

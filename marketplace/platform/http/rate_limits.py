@@ -1,9 +1,9 @@
-"""How often a caller may ask, in all processes together.
+"""Rate limits of callers, across all processes.
 
-The count stands in the database, one row for each caller and minute, and is only ever raised by a statement that cannot
-pass the limit. A process does not ask for each request: it takes a sixteenth of what is left at a time, one at least, and counts
-that down in memory. So never more are let in than the limit says; a process may keep at most the sixteenth that it took and
-did not use, until the minute is over.
+The count is in the database, one row per caller and minute, and only a statement that cannot pass the limit increases it. A
+process does not query it for each request: it takes a sixteenth of the rest at a time, at least one, and counts that down in
+memory. So never more requests are let in than the limit allows; a process wastes at most the sixteenth that it took and did not
+use in that minute.
 """
 
 import asyncio
@@ -21,14 +21,14 @@ from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
 
 WINDOW_S = 60
-"""Seconds of a window; windows begin with the minutes of the database's clock, the same for all callers."""
+"""Length of a window in seconds. Windows begin with the minutes of the database's clock, the same for all callers."""
 
 _MOST = 50_000
-"""Callers that one process remembers; beyond it those whose minute is over are forgotten, and the older half."""
+"""Number of callers that one process remembers; beyond it, those whose minute is over are dropped, and the older half."""
 
 _SHARE = 16
 
-# `greatest(…, 0)`: a limit that was lowered while the minute runs grants nothing more.
+# `greatest(…, 0)`: a limit that was lowered during the minute grants nothing more.
 _TAKE = f"""
 WITH clock AS (SELECT date_bin('{WINDOW_S} seconds', clock_timestamp(), 'epoch') AS starts_at)
 INSERT INTO rate_window AS r (caller, starts_at, used, granted)
@@ -47,7 +47,7 @@ By = Literal["client", "address"]
 
 
 class RateLimited(Refusal):
-    """The caller asked more often in this minute than it may."""
+    """The caller exceeded its requests in this minute."""
 
     kind = Kind.TOO_MANY
     code = "rate_limited"
@@ -63,7 +63,7 @@ class RateLimited(Refusal):
 
 
 class RateLimitStatus(msgspec.Struct, frozen=True):
-    """Where a caller stands after a request: `remaining` of `limit` in the window that ends in `reset_s` seconds."""
+    """A caller's status after a request: `remaining` of `limit` in the window that ends in `reset_s` seconds."""
 
     by: By
     limit: int
@@ -85,7 +85,7 @@ class _Lease:
 
     def __init__(self) -> None:
         self.left = 0
-        self.beyond = 1  # what others, or a next look, may still have; 0: nothing
+        self.beyond = 1  # what others, or a further query, may still take; 0: nothing
         self.ends_at = 0.0
         self.lock = asyncio.Lock()
 
@@ -97,12 +97,12 @@ class RateLimits:
     """One process's share of the counts."""
 
     def __init__(self, settings: Settings) -> None:
-        """Take the limits: requests a minute of an OAuth client, and of an address without one."""
+        """Take the limits: requests per minute of an OAuth client, and of an address without one."""
         self._limits: dict[By, int] = {"client": settings.rate_client, "address": settings.rate_address}
         self._leases: dict[str, _Lease] = {}
 
     async def take(self, by: By, caller: str) -> RateLimitStatus:
-        """Count a request of the caller and return where it stands. Raises RateLimited."""
+        """Count a request of the caller and return its status. Raises RateLimited."""
         key = f"{by}:{caller}"
         lease = self._leases.get(key)
         if lease is None:
@@ -112,20 +112,22 @@ class RateLimits:
             if lease.beyond == 0 and not lease.is_over():
                 raise RateLimited(limit=limit, retry_after=self._seconds(lease))
             async with lease.lock:
-                if lease.is_over() or (lease.left == 0 and lease.beyond > 0):  # else somebody took while we waited
+                if lease.is_over() or (
+                    lease.left == 0 and lease.beyond > 0
+                ):  # otherwise another task took a share while we waited
                     await self._take(lease, key, limit)
         lease.left -= 1
         return RateLimitStatus(by, limit, lease.left + lease.beyond, self._seconds(lease))
 
     def check(self, by: By, caller: str) -> None:
-        """Count nothing; raise RateLimited if this process knows that the caller may not ask any more in this minute."""
+        """Raise RateLimited if this process knows that the caller may not send more in this minute. Counts nothing."""
         lease = self._leases.get(f"{by}:{caller}")
         if lease is not None and lease.left == lease.beyond == 0 and not lease.is_over():
             raise RateLimited(limit=self._limits[by], retry_after=self._seconds(lease))
 
     async def _take(self, lease: _Lease, key: str, limit: int) -> None:
         row = await DB.fetchrow(_TAKE, key, limit)
-        if row is None:  # another process's clock_timestamp() came after ours, in the next minute: look again
+        if row is None:  # another process's clock_timestamp() came after ours, in the next minute: query again
             lease.left, lease.ends_at = 0, 0.0
             return
         lease.left, lease.beyond = row["granted"], max(limit - row["used"], 0)
@@ -133,8 +135,8 @@ class RateLimits:
 
     def _remember(self, key: str) -> _Lease:
         if len(self._leases) >= _MOST:
-            # The older half goes even if its minute is not over: the row knows how much was taken, so nobody gains by it,
-            # and an attacker with ever new addresses does not have us go through all of them each time.
+            # Drop the older half even if its minute is not over: the row knows how much was taken, so nobody gains by it,
+            # and an attacker with ever new addresses does not make us scan all of them each time.
             kept = [(known, lease) for known, lease in self._leases.items() if not lease.is_over()]
             self._leases = dict(kept[-(_MOST // 2) :])
         lease = self._leases[key] = _Lease()
@@ -146,7 +148,7 @@ class RateLimits:
 
 
 async def count(connection: ASGIConnection[Any, Any, Any, Any], by: By, caller: str) -> None:
-    """Count a request for its caller; its answer will say where the caller stands. Raises RateLimited."""
+    """Count a request for its caller; the response will carry the caller's status. Raises RateLimited."""
     limits = PlatformServices.of(connection).limits
     state = connection.scope["state"]
     try:
@@ -157,12 +159,12 @@ async def count(connection: ASGIConnection[Any, Any, Any, Any], by: By, caller: 
 
 
 async def count_bad_token(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
-    """Count a token that is not good, for its address and apart from what else comes from there. Raises RateLimited."""
+    """Count a bad token for its address, apart from the address's other requests. Raises RateLimited."""
     await count(connection, "address", _bad_tokens_of(connection))
 
 
 def check_bad_tokens(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
-    """Raise RateLimited if the address has sent as many bad tokens in this minute as it may ask questions."""
+    """Raise RateLimited if the address has sent as many bad tokens in this minute as it may send requests."""
     limits = PlatformServices.of(connection).limits
     limits.check("address", _bad_tokens_of(connection))
 

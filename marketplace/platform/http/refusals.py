@@ -1,4 +1,4 @@
-"""Refusals below the use cases: of the server, the framework, the database. With the statuses that only HTTP has."""
+"""Refusals below the use cases: of the server, the framework, the database. Some have statuses that only HTTP has."""
 
 from typing import ClassVar
 
@@ -7,7 +7,7 @@ from marketplace.kernel.text import Text
 
 
 class HttpRefusal(Refusal):
-    """Base of what is refused with a status of its own, whatever its kind."""
+    """Base of refusals with a fixed HTTP status, whatever their kind."""
 
     status: ClassVar[int] = 400
 
@@ -22,7 +22,7 @@ class BadRequest(HttpRefusal):
 
 
 class NotAuthenticated(HttpRefusal):
-    """The framework wants to know who asks."""
+    """The framework requires authentication."""
 
     status = 401
     kind = Kind.UNAUTHENTICATED
@@ -56,7 +56,7 @@ class NoSuchAddress(HttpRefusal):
 
 
 class MethodNotAllowed(HttpRefusal):
-    """The address does not take the method."""
+    """The address does not support the method."""
 
     status = 405
     code = "method_not_allowed"
@@ -69,7 +69,7 @@ class MethodNotAllowed(HttpRefusal):
 
 
 class BodyTooLarge(HttpRefusal):
-    """The body is larger than the operation takes."""
+    """The body is larger than the operation allows."""
 
     status = 413
     code = "body_too_large"
@@ -82,7 +82,7 @@ class BodyTooLarge(HttpRefusal):
 
 
 class UnsupportedMediaType(HttpRefusal):
-    """The body is of a type that the operation does not take."""
+    """The body has a media type that the operation does not accept."""
 
     status = 415
     code = "unsupported_media_type"
@@ -121,7 +121,7 @@ class BadHost(HttpRefusal):
 
 
 class HeaderTwice(HttpRefusal):
-    """A header that may stand once stands twice, and readers would take either."""
+    """A header that may occur once occurs twice: some programs take the first, others the last."""
 
     kind = Kind.INVALID
     code = "repeated_header"
@@ -134,7 +134,7 @@ class HeaderTwice(HttpRefusal):
 
 
 class ClientLeft(HttpRefusal):
-    """The connection ended before the request had arrived. Nobody reads the answer."""
+    """The connection ended before the request had arrived. Nobody reads the response."""
 
     status = 499
     code = "client_gone"
@@ -150,7 +150,7 @@ class ClientLeft(HttpRefusal):
 
 
 class InternalFault(HttpRefusal):
-    """A fault of ours: logged whole, told without its inside."""
+    """An internal error: logged in full, reported without details."""
 
     status = 500
     code = "internal"
@@ -178,4 +178,4 @@ OF_THE_FRAMEWORK: dict[int, type[HttpRefusal]] = {
         ClientLeft,
     )
 }
-"""What the framework itself refuses, by the status of its exception."""
+"""The framework's own refusals, by the status of its exception."""

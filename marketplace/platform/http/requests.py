@@ -1,4 +1,4 @@
-"""What happens to every request: an id, a count, a time, one line in the log."""
+"""Handling common to all requests: an id, metrics, one line in the log."""
 
 import math
 import random
@@ -49,10 +49,10 @@ _bodies: WeakKeyDictionary[object, Body] = WeakKeyDictionary()
 
 
 _FORM = "form"
-"""Where a request's state keeps its form."""
+"""The key of the form in a request's state."""
 
 CLIENT_GONE = 499
-"""Of no RFC: what servers write into their logs for a client that left before it was answered. Nobody reads the answer."""
+"""Not in any RFC: the status that servers log for a client that left before its response. Nobody reads the response."""
 
 
 class ClientGone(HTTPException):
@@ -62,30 +62,30 @@ class ClientGone(HTTPException):
 
 
 class StrictRequest(Request[Any, Any, Any]):
-    """A request whose JSON body is decoded straight into what its handler takes, strictly.
+    """A request whose JSON body is decoded directly and strictly into its handler's type.
 
-    The framework decodes to plain values and then converts leniently, so that `"100"` and `1.0` pass for whole numbers;
-    amounts must not be guessed. One decoding instead of two is also the faster way.
+    The framework decodes to plain values and then converts leniently, so that `"100"` and `1.0` pass for whole numbers; amounts
+    must not be guessed. Decoding once instead of twice is also faster.
     """
 
     _whole: bytes | None = None
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
-        """Give the body in pieces. Raises ClientGone when the client leaves before the end."""
+        """Yield the body in pieces. Raises ClientGone if the client leaves before the end."""
         try:
             async for piece in super().stream():
                 yield piece
         except (
             InternalServerException
-        ) as error:  # the framework's word for a client that disconnects, and a fault of nobody
+        ) as error:  # the framework's exception for a client that disconnects, which is nobody's fault
             raise ClientGone(detail="The client left.") from error
 
     async def body(self) -> bytes:
-        """Return the body. One of the usual size, which arrives in one piece, is not put together from a stream."""
+        """Return the body. A body of the usual size arrives in one piece and is not assembled from a stream."""
         if self._whole is None:
             limit = self.route_handler.resolve_request_max_body_size() or math.inf
             announced = _announced_length(self.scope["headers"])
-            # The framework refuses what is announced too large before it asks for it, and the client sends it.
+            # The framework refuses a body that is announced too large only when it asks for it, and the client sends it.
             if announced is not None and announced <= limit:
                 first = await self.receive()
                 if first["type"] == "http.request" and not first.get("more_body") and len(first["body"]) <= limit:
@@ -96,9 +96,9 @@ class StrictRequest(Request[Any, Any, Any]):
         return self._whole
 
     async def form(self) -> FormMultiDict:
-        """Return the form. Raises InvalidFields for one that is not built, or not encoded, as a form is.
+        """Return the form. Raises InvalidFields for one that is malformed or wrongly encoded.
 
-        The readers of forms raise errors of many kinds on what no browser sends.
+        The form parsers raise errors of many kinds on what no browser sends.
         """
         try:
             form = await super().form()
@@ -111,11 +111,11 @@ class StrictRequest(Request[Any, Any, Any]):
                 "cannot be read: it must be a form as browsers send it, in UTF-8.",
             )
             raise InvalidFields([fault]) from error
-        self.scope["state"][_FORM] = form  # anybody may send files to any form; `Answering` closes them
+        self.scope["state"][_FORM] = form  # any form may contain files; `Answering` closes them
         return form
 
     async def json(self) -> Any:
-        """Return the body as the handler's own type, or as plain values for a handler that takes none.
+        """Return the body as the handler's own type, or as plain values for a handler without one.
 
         Raises InvalidFields.
         """
@@ -153,7 +153,7 @@ def _check_patch_type(content_type: str | None) -> None:
 
 
 class NotAPatchError(HTTPException):
-    """A PATCH whose body is called something else than a JSON Merge Patch."""
+    """The media type of a PATCH is not JSON or JSON Merge Patch."""
 
     status_code = 415
 
@@ -166,7 +166,7 @@ def _announced_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
 
 
 def _again(first: ReceiveMessage, rest: Receive) -> Receive:
-    """Return what receives the message first, and then the rest."""
+    """Return a `receive` that gives the message first, and then the rest."""
     waiting = [first]
 
     async def receive() -> ReceiveMessage:
@@ -176,7 +176,7 @@ def _again(first: ReceiveMessage, rest: Receive) -> Receive:
 
 
 def clock_of(request: Request[Any, Any, Any]) -> Clock:
-    """Return the application's clock, for what is asked at each request: as a dependency it is resolved anew each time."""
+    """Return the application's clock. A function: a dependency would be resolved for each request."""
     return PlatformServices.of(request).clock
 
 
@@ -184,10 +184,10 @@ _Verdict = HostVerdict | Literal["repeated"]
 
 
 class Answering:
-    """Gives each request an id (the caller's own, if it is a plain one), and counts it when it is answered.
+    """Gives each request an id (the caller's own, if it is a plain one), and counts it when its response is sent.
 
-    It lies around the whole application, outside of its routing: the framework has middleware for routes only, and an answer
-    that no route gave (404, 405, a bad Host) is one that somebody will ask about, too.
+    It wraps the whole application, outside of its routing: the framework has middleware for routes only, and a response that no
+    route gave (404, 405, a bad Host) is one that somebody will ask about, too.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -199,7 +199,7 @@ class Answering:
         self._added = ((b"strict-transport-security", b"max-age=31536000"),) if secure else ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and mark its answer."""
+        """Pass the request on, and mark its response."""
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
@@ -234,7 +234,7 @@ class Answering:
             _note(scope, method, status, time.perf_counter() - started, request_id)
 
     def _judge(self, scope: Scope) -> _Verdict:
-        """Return whether the request is for us, and leave one line of each field that we read."""
+        """Return whether the request is for us, and join the lines of each field that we read."""
         try:
             scope["headers"] = _once_each(scope["headers"])
         except RepeatedHeader:
@@ -242,7 +242,7 @@ class Answering:
         return self._hosts.judge(scope["path"], scope["headers"])
 
     async def _refuse(self, send: Send, verdict: _Verdict, request_id: str) -> None:
-        """Answer a request that is not for us; not one word of its Host is repeated."""
+        """Refuse a request that is not for us. Nothing of its Host is repeated."""
         refusal: HttpRefusal = BadHost()
         if verdict == "repeated":
             refusal = HeaderTwice()
@@ -258,9 +258,9 @@ class Answering:
 
 
 def _private(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Return what every answer of the API carries besides: nobody guesses at its type, nobody keeps it.
+    """Return the headers of every API response: no type sniffing, no caching.
 
-    What says for itself how long it may be kept, such as a picture, stays so.
+    A response that sets its own cache lifetime, such as a picture, keeps it.
     """
     said = {name.lower() for name, _ in headers}
     added = [] if b"x-content-type-options" in said else [(b"x-content-type-options", b"nosniff")]
@@ -273,21 +273,21 @@ def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
             given = value.decode("latin-1")
             if _REQUEST_ID.fullmatch(given):
                 return given
-    # A name and no secret: the system's own draw costs several times as much.
+    # An identifier, not a secret: the system's random source costs several times as much.
     return f"{random.getrandbits(128):032x}"
 
 
 _LISTS = frozenset({b"if-match", b"accept-language"})
-"""The fields that are lists and that we read: where one has several lines, they are one list (RFC 9110 §5.3)."""
+"""The list-valued fields that we read: several lines of one are joined to one list (RFC 9110 §5.3)."""
 
 _SINGLE = frozenset({b"authorization", b"content-type", b"idempotency-key"})
-"""The fields that can stand there once: of two, one program takes the first and another the last."""
+"""The fields that may occur once: of two, one program takes the first and another the last."""
 
 _READ = _LISTS | _SINGLE
 
 
-class RepeatedHeader(Exception):  # noqa: N818 - a verdict, and no error of ours
-    """A request has one of the fields twice that can stand there once."""
+class RepeatedHeader(Exception):  # noqa: N818 - a verdict, not an error
+    """A request has a field twice that may occur once."""
 
 
 def _once_each(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
@@ -305,7 +305,7 @@ def _once_each(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, 
 
 
 def _with_head(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Return an answer's headers with HEAD among the methods of `Allow` wherever GET is (RFC 9110 §10.2.1)."""
+    """Return a response's headers with HEAD among the methods of `Allow` wherever GET is (RFC 9110 §10.2.1)."""
     return [(name, _allowed(value) if name.lower() == b"allow" else value) for name, value in headers]
 
 
@@ -315,11 +315,11 @@ def _allowed(methods: bytes) -> bytes:
 
 
 HEAD = "head"
-"""Set in a request's state where its answer's head alone is asked for."""
+"""Set in a request's state if only the response's head is wanted."""
 
 
 def _as_get(scope: Scope, send: Send) -> tuple[Scope, Send]:
-    """Return the GET that a HEAD stands for, and what sends of its answer the head alone (RFC 9110 §9.3.2)."""
+    """Return the GET that a HEAD stands for, and a `send` that sends only the head of its response (RFC 9110 §9.3.2)."""
     scope["state"][HEAD] = True
     asked: Any = {**scope, "method": "GET"}
 
@@ -333,7 +333,7 @@ def _as_get(scope: Scope, send: Send) -> tuple[Scope, Send]:
 
 
 SANDBOXED = "sandboxed"
-"""Where a request's state keeps the scope under which a sandbox answers it, if one does."""
+"""The key in a request's state of the scope under which a sandbox handles it, if one does."""
 
 
 def _answerer(scope: Scope) -> Scope:

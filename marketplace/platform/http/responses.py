@@ -1,4 +1,4 @@
-"""An answer that is encoded already, sent as it is."""
+"""A response with an encoded body, sent unchanged."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,9 +12,9 @@ PROBLEM = "application/problem+json"
 
 
 def with_request_id(problem: bytes, request_id: str) -> bytes:
-    """Return an encoded problem document with the number of the request that it answers.
+    """Return an encoded problem document with the id of the request that it responds to.
 
-    A refusal that is kept for its idempotency key is encoded without one, since each request that is told of it has its own.
+    A refusal that is stored for its idempotency key is encoded without one, since each request that gets it has its own.
     """
     if not request_id or not problem.endswith(b"}") or b'"request_id"' in problem:
         return problem
@@ -24,8 +24,8 @@ def with_request_id(problem: bytes, request_id: str) -> bytes:
 class RawResponse(Response[bytes]):
     """A body with its status, media type and headers.
 
-    The framework's own way from bytes to the socket was a tenth of what an answer costs: headers in a mapping without case,
-    cookies, an encoder looked for, background tasks (docs/performance.md). These need none of it.
+    The framework's own way from bytes to the socket was a tenth of a response's cost: headers in a case-insensitive mapping,
+    cookies, an encoder to find, background tasks (docs/performance.md). These responses need none of it.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class RawResponse(Response[bytes]):
         media_type: str = "application/json",
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Take the body as it is to be sent."""
+        """Take the encoded body."""
         super().__init__(body, status_code=status, media_type=media_type, headers=headers)
 
     def to_asgi_response(
@@ -47,7 +47,7 @@ class RawResponse(Response[bytes]):
         headers: dict[str, str] | None = None,
         **others: Any,
     ) -> ASGIResponse:
-        """Return what sends it; a route that adds cookies or background tasks of its own gets the framework's."""
+        """Return the ASGI response; a route with cookies or background tasks of its own gets the framework's."""
         if cookies or others.get("background") or others.get("is_head_response"):
             return super().to_asgi_response(app, request, cookies=cookies, headers=headers, **others)
         if self.media_type == PROBLEM:
@@ -63,7 +63,7 @@ class RawResponse(Response[bytes]):
 
 
 class _Encoded(ASGIResponse):
-    """The two messages of an answer."""
+    """The two ASGI messages of a response."""
 
     def __init__(self, *messages: Message) -> None:
         self._messages = messages

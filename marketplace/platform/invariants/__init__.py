@@ -1,1 +1,1 @@
-"""The running checks: what must always hold, checked range by range all day."""
+"""The running checks: invariants, checked range by range all day."""

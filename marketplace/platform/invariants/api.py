@@ -1,4 +1,4 @@
-"""The running checks over HTTP, and as metrics."""
+"""The results of the running checks over HTTP, and as metrics."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -29,7 +29,7 @@ logger = structlog.get_logger()
     opt={"roles": ROLES},
 )
 async def invariants(request: Request[Any, Any, Any], staff: NamedDependency[Caller]) -> Invariants:  # noqa: ARG001 - the guard
-    """What the running checks have found: wallet = lots = postings, stock, book sums, events consumed, the audit chain."""
+    """The results of the running checks: wallet = lots = postings, stock, book sums, events consumed, the audit chain."""
     return await report(declared(PlatformServices.of(request).packages))
 
 
@@ -42,17 +42,17 @@ async def invariants(request: Request[Any, Any, Any], staff: NamedDependency[Cal
     opt={"roles": ROLES},
 )
 async def check(request: Request[Any, Any, Any], staff: NamedDependency[Caller]) -> Invariants:  # noqa: ARG001 - the guard
-    """Go through everything once, as of now, and answer when that is done: in seconds, or minutes where there is very much."""
+    """Check everything once, as of now, and return when done: after seconds, or minutes for very large data."""
     return await check_invariants(PlatformServices.of(request).packages)
 
 
 async def check_invariants(packages: Sequence[Package]) -> Invariants:
-    """Look at all invariants of the packages, and the platform's own, and return what is known then."""
+    """Check all invariants of the packages, and the platform's own, and return the results."""
     return await check_now(declared(packages), all_of_them=True)
 
 
 async def invariant_metrics(packages: Sequence[Package]) -> bytes:
-    """Return what the running checks have found as gauges, in Prometheus' text format; nothing if it cannot be read.
+    """Return the results of the running checks as gauges, in Prometheus' text format; empty if they cannot be read.
 
     The instant of an invariant that was never true is 0.
     """

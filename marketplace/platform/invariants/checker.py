@@ -1,7 +1,7 @@
-"""The running checks: every invariant, a range at a time, all day long, so lightly that nobody notices.
+"""The running checks: every invariant, one range at a time, all day long, at a load that nobody notices.
 
-A step is three short transactions: claim the slice whose turn it is, look at it in a read-only snapshot without any lock on
-what is looked at, and keep what was found. docs/decisions/0009-running-invariants.md says why.
+A step is three short transactions: claim the slice that is due, check it in a read-only snapshot without locks, and store the
+result. docs/decisions/0009-running-invariants.md gives the reasons.
 """
 
 import asyncio
@@ -25,32 +25,33 @@ from marketplace.platform.postgres.database_time import began_at, database_time
 from marketplace.platform.sleep import interruptible_sleep
 
 ROUND = "5 minutes"
-"""How often each slice has its turn when nothing happens in it."""
+"""How often each slice is checked if nothing changes in it."""
 
 SOON = "10 seconds"
-"""How often at the most, when something does."""
+"""Minimum interval between checks of a slice that changes."""
 
 AGAIN = "30 seconds"
-"""When a slice that is breached, or could not be looked at, has its next turn."""
+"""When a slice that is breached, or could not be checked, is checked next."""
 
 LATE = "1 hour"
-"""From which age on a slice is looked at without a pause: otherwise the checks keep to their share of the machine."""
+"""The age from which a slice is checked without a pause; otherwise the checks keep to their share of the machine."""
 
 SHARE = 20
-"""Of the time between the looks at slices, one part in so many goes into looking."""
+"""Checking takes one part in so many of the time."""
 
 MOST_ROWS = 500_000
-"""A slice of more rows is divided. Larger ones cost less in all, since a bucket's rows lie scattered over the table's pages and a
-look at few buckets reads most pages for few rows; but a look should be over in a second, and its snapshot with it."""
+"""A slice of more rows is divided. Larger ones cost less in total, since a bucket's rows are scattered over the table's pages and
+a check of few buckets reads most pages for few rows; but a check, and its snapshot, should end within a second.
+"""
 
 _LOOK_MS, _PATIENT_MS = 10_000, 60_000
-"""A look that takes longer is given up and its slice divided; one that cannot be divided gets the longer time."""
+"""A check that takes longer is cancelled and its slice divided; one that cannot be divided gets the longer time."""
 
 _LEASE_S = 75
-"""When a claim whose worker has died is open to others: a little after the longest look."""
+"""When a claim of a dead worker may be taken over: a little after the longest check."""
 
 _PARTS = 8
-"""Into how many parts a slice is divided that could not be looked at in time."""
+"""Number of parts into which a slice is divided that could not be checked in time."""
 
 _IDLE_S = 1.0
 _RETRY_S = 2.0
@@ -59,7 +60,7 @@ logger = structlog.get_logger()
 
 
 class Slice(msgspec.Struct, frozen=True):
-    """A range of one invariant whose turn it is."""
+    """A range of one invariant that is due."""
 
     name: str
     low: str
@@ -70,12 +71,12 @@ class Slice(msgspec.Struct, frozen=True):
 
     @property
     def range(self) -> CheckRange:
-        """Its range."""
+        """The range of keys."""
         return CheckRange(self.low, self.high)
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """What was found in a slice: as of which instant of the database's clock, and how long the look took."""
+    """The result of a slice: as of which instant of the database's clock, and how long the check took."""
 
     at: datetime
     took_ms: int
@@ -90,10 +91,10 @@ def declared(packages: Sequence[Package]) -> list[Check]:
 
 
 async def check_now(checks: Sequence[Check], *, all_of_them: bool = False) -> Invariants:
-    """Look at every slice of the checks once, as of now, and return what is known then.
+    """Check every slice once, as of now, and return the results.
 
-    Shares the work with whoever else is at it. `all_of_them` says that there are no other checks, so that what is left of
-    those of another version is forgotten. A slice that cannot be looked at is reported with its error, not raised.
+    Shares the work with other processes that check. `all_of_them` says that there are no other checks, so that leftovers of
+    another version are deleted. A slice that cannot be checked is reported with its error, not raised.
     """
     by_name = {check.name: check for check in checks}
     await _declare(checks, all_of_them=all_of_them)
@@ -108,7 +109,7 @@ async def check_now(checks: Sequence[Check], *, all_of_them: bool = False) -> In
 
 
 async def run_checker(packages: Sequence[Package], stop: asyncio.Event) -> None:
-    """Keep checking until `stop` is set; a database that goes away is waited for. Any number of these may run."""
+    """Keep checking until `stop` is set; wait for a database that is unavailable. Any number of these may run."""
     checks = declared(packages)
     by_name = {check.name: check for check in checks}
     ready = False
@@ -128,7 +129,7 @@ async def run_checker(packages: Sequence[Package], stop: asyncio.Event) -> None:
 
 
 async def _go_on(by_name: dict[str, Check]) -> float:
-    """Look at the slice whose turn it is and return how many seconds to rest."""
+    """Check the slice that is due and return how many seconds to pause."""
     await _notice(list(by_name.values()))
     found = await _claim(_CLAIM_DUE, list(by_name))
     if found is None:
@@ -138,13 +139,13 @@ async def _go_on(by_name: dict[str, Check]) -> float:
 
 
 def _for_now(error: Exception) -> bool:
-    """Tell whether it is the database that cannot be had now, or has no connection left, and not the check that is wrong."""
+    """Return whether the database is unavailable now, or has no connection left, so that the check itself is not at fault."""
     return is_connection_lost(error) or isinstance(error, Refusal)
 
 
 _FORGET = "DELETE FROM invariant_slice WHERE NOT name = ANY($1)"
 
-# A check that is divided in another way than it was begins anew; one that is known keeps its slices.
+# A check whose division has changed starts over; a known one keeps its slices.
 _DECLARE = """
 WITH wanted AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[]) AS w (name, cut, low, high, stops_payouts)
@@ -165,13 +166,13 @@ SELECT w.*, $6::timestamptz FROM unnest($1::text[], $2::text[], $3::text[], $4::
 
 
 async def _declare(checks: Sequence[Check], *, all_of_them: bool) -> None:
-    """Give each check that has no slice yet the one that holds everything."""
+    """Give each check without slices one that covers everything."""
     rows = [
         (check.name, check.cut.key, check.cut.everything.low, check.cut.everything.high, check.stops_payouts)
         for check in checks
     ]
     async with unit_of_work() as work:
-        # Two that begin at the same time would otherwise both find nothing, and one of them might find it divided.
+        # Of two that start at the same time, both would find nothing, and one of them might find it divided.
         await work.execute("SELECT FROM invariant_watch FOR UPDATE")
         if all_of_them:
             await work.execute(_FORGET, [check.name for check in checks])
@@ -195,7 +196,7 @@ _UNCLAIMED = "(claimed_until IS NULL OR claimed_until <= $2)"
 
 _CLAIM_DUE = _CLAIM.format(condition=f"due_at <= $2 AND {_UNCLAIMED}", order="")
 
-# What is claimed comes last, but does not wait: its worker may have died, and began before us in any case.
+# Claimed slices come last, but are not waited for: their worker may have died, and began before us in any case.
 _CLAIM_OLDER = _CLAIM.format(
     condition="coalesce(checked_at < $3, true) AND coalesce(failed_at < $3, true)", order=f"NOT {_UNCLAIMED}, "
 )
@@ -207,7 +208,7 @@ async def _claim(statement: str, names: Sequence[str], *since: datetime) -> Slic
 
 
 async def _step(check: Check, found: Slice) -> float:
-    """Look at the claimed slice, keep what was found, and return the seconds that it took."""
+    """Check the claimed slice, store the result, and return the seconds that it took."""
     began = time.perf_counter()
     try:
         seen = await _look(check, found)
@@ -216,7 +217,7 @@ async def _step(check: Check, found: Slice) -> float:
     except Exception as error:
         if _for_now(error):
             raise
-        # A check that is wrong in itself stands in nobody else's way; it shows as never true.
+        # A check that fails by its own error must not block others; it is reported as never true.
         logger.exception("check_failed", invariant=found.name, low=found.low)
         await _fail(found, error)
     else:
@@ -225,7 +226,7 @@ async def _step(check: Check, found: Slice) -> float:
     return time.perf_counter() - began
 
 
-# Plans are made for the range at hand: those for any range expect few rows, and would loop over many.
+# Plan for the given range: generic plans expect few rows, and would loop over many.
 _SNAPSHOT = (
     "SET TRANSACTION READ ONLY; SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL work_mem = '16MB';"
     " SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL statement_timeout = {timeout}"
@@ -234,7 +235,7 @@ _SNAPSHOT = (
 
 async def _look(check: Check, found: Slice) -> Seen:
     if isinstance(check, EventsConsumed):
-        await tick()  # what was committed until now counts, also where nobody else cuts the log any more
+        await tick()  # what was committed until now counts, even if nobody else cuts the log any more
     began = time.perf_counter()
     async with unit_of_work("REPEATABLE READ") as work:
         await work.execute(_SNAPSHOT.format(timeout=_PATIENT_MS if found.patient else _LOOK_MS))
@@ -243,7 +244,7 @@ async def _look(check: Check, found: Slice) -> Seen:
     return Seen(at, int((time.perf_counter() - began) * 1000), looked)
 
 
-# A look that began earlier than one that is kept already comes too late. What happened in the slice since brings its next turn.
+# Discard a check that began before a stored one. Changes in the slice since then bring its next turn.
 _KEEP = f"""
 UPDATE invariant_slice s SET checked_at = found.at, rows = found.rows, broken = found.broken, breaches = $7::jsonb,
     memo = $8::jsonb, took_ms = $9,
@@ -268,7 +269,7 @@ WHERE name = $1 AND low = $2 AND high = $3 RETURNING 1
 
 
 async def _keep(found: Slice, seen: Seen) -> bool:
-    """Keep what was found, and return whether the slice is known as far as `seen` says."""
+    """Store the result, and return whether the slice is known as far as `seen` says."""
     looked, slice_ = seen.looked, (found.name, found.low, found.high)
     if not looked.finished:
         await DB.fetch(_KEEP_MEMO, *slice_, looked.memo)
@@ -286,7 +287,7 @@ async def _fail(found: Slice, error: Exception) -> None:
     await DB.fetch(_FAIL, found.name, found.low, found.high, text, await database_time())
 
 
-# The parts know what the whole knew: nothing becomes unknown by being divided. How many rows each has comes out at its turn.
+# The parts inherit the whole's result: dividing makes nothing unknown. Each part's number of rows is known after its check.
 _DIVIDE = """
 WITH gone AS (DELETE FROM invariant_slice WHERE name = $1 AND low = $2 AND high = $3 RETURNING *)
 INSERT INTO invariant_slice (name, cut, low, high, stops_payouts, due_at, changed_at, checked_at, last_true_at, broken_since,
@@ -299,7 +300,7 @@ FROM gone g CROSS JOIN unnest($4::text[], $5::text[]) WITH ORDINALITY AS part (l
 
 
 async def _divide(check: Check, found: Slice, parts: int, error: Exception | None) -> None:
-    """Divide the slice, or say why it must be (`error`) where it cannot be."""
+    """Divide the slice; if it cannot be divided, store the `error` that made it necessary."""
     ranges = await check.cut.divide(DB.fetch, found.range, parts)
     if len(ranges) > 1:
         lows, highs = [part.low for part in ranges], [part.high for part in ranges]
@@ -308,8 +309,8 @@ async def _divide(check: Check, found: Slice, parts: int, error: Exception | Non
         await _fail(found, error)
 
 
-# A slice is told once that something happened, and again while it is being looked at: that look may have begun before. After a
-# round's pause nothing need be said, since everything has its turn. A time that lies ahead is of a clock that was set back.
+# A slice is marked once as changed, and again while it is being checked: that check may have begun before the change. After a
+# round's pause no mark is needed, since everything is due. A time in the future is from a clock that was set back.
 _NEWS = f"""
 WITH last AS (
     SELECT snapshot, noticed_at FROM invariant_watch
@@ -337,10 +338,10 @@ FROM unnest($1::text[], $2::text[]) AS touched (name, low) WHERE s.name = touche
 
 
 async def _notice(checks: Sequence[Check]) -> None:
-    """Bring forward the slices in which something happened since this was last done, by whomever."""
+    """Mark the slices that changed since the last call, by any process, as due."""
     ids = sorted({check.cut.key for check in checks} - {"", "bucket"})
     async with unit_of_work() as work:
         touched = await work.fetch(_NEWS, ids, await database_time(work))
         if touched:
-            # The time of the change is asked for after the news were read: a look that does not know them began before it.
+            # Take the time of the change after reading the changes: a check that does not see them began before it.
             await work.execute(_TELL, *columns([tuple(row) for row in touched], 2), await database_time(work))

@@ -1,6 +1,6 @@
-"""What must always hold, cut into ranges that can be looked at one at a time.
+"""Invariants, divided into ranges that can be checked one at a time.
 
-`checker.py` looks at them; `invariant_report.py` tells what was found.
+`checker.py` checks them; `report.py` reports the results.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,19 +16,19 @@ from marketplace.kernel.ids import BUCKETS
 from marketplace.platform.eventlog import audit
 
 SHOWN = 5
-"""How many breaches are kept and shown; how many there are is counted."""
+"""How many breaches are stored and shown; all are counted."""
 
 LATE = "1 minute"
-"""How long an event may wait for a consumer before that counts as standing still."""
+"""How long an event may wait for a consumer before the consumer counts as stalled."""
 
 Fetch = Callable[..., Awaitable[Sequence[asyncpg.Record]]]
-"""The `fetch` of an open unit of work; `DB.fetch` will do where one statement is all."""
+"""The `fetch` of an open unit of work; `DB.fetch` is enough for a single statement."""
 
 Bound = int | UUID
 
 
 class CheckRange(msgspec.Struct, frozen=True):
-    """From `low` to `high`, both in it, as texts that sort as the keys do; both empty for the whole."""
+    """From `low` to `high`, both included, as texts that sort as the keys do; both empty for the whole."""
 
     low: str = ""
     high: str = ""
@@ -37,8 +37,8 @@ class CheckRange(msgspec.Struct, frozen=True):
 class Cut(msgspec.Struct, frozen=True):
     """How an invariant's rows are divided: by bucket, by an id, or not at all.
 
-    `key` says what a range is of: `bucket`, the name of an id as it stands in the events' payloads, or nothing. `keys` gives the
-    distinct ids from $1 to $2 in their order; a range is divided there, so that the parts are alike in size.
+    `key` is the kind of a range: `bucket`, the name of an id in the events' payloads, or empty. `keys` selects the distinct ids
+    from $1 to $2 in order; a range is divided between them, so that the parts are of similar size.
     """
 
     key: str = ""
@@ -46,7 +46,7 @@ class Cut(msgspec.Struct, frozen=True):
 
     @property
     def everything(self) -> CheckRange:
-        """The one range that holds all keys there can ever be."""
+        """The one range that covers all possible keys."""
         if self.key == "bucket":
             return CheckRange(_bucket(0), _bucket(BUCKETS - 1))
         return CheckRange(str(UUID(int=0)), str(UUID(int=2**128 - 1))) if self.key else CheckRange()
@@ -63,7 +63,7 @@ class Cut(msgspec.Struct, frozen=True):
         return CheckRange(str(key), str(key))
 
     async def divide(self, fetch: Fetch, part: CheckRange, parts: int) -> list[CheckRange]:
-        """Return the range in as many parts of about the same size, or in fewer where it has not so many keys."""
+        """Return the range in as many parts of similar size, or in fewer if it has fewer keys."""
         if self.key == "bucket":
             low, high = int(part.low), int(part.high)
             keys: list[Bound] = list(range(low, high + 1))
@@ -72,7 +72,7 @@ class Cut(msgspec.Struct, frozen=True):
         else:
             return [part]
         count = max(1, min(parts, len(keys)))
-        # Each part but the first begins with a key that is there; the first and the last reach to the range's own ends.
+        # Each part but the first begins with an existing key; the first and the last reach to the range's own ends.
         starts = [keys[len(keys) * place // count] for place in range(1, count)]
         ends = [part.low, *(_text(start) for start in starts)]
         befores = [*(_text(_before(start)) for start in starts), part.high]
@@ -96,9 +96,9 @@ WHOLE = Cut()
 
 
 class RangeResult(msgspec.Struct, frozen=True):
-    """What a look at a range found: how many rows, how many breaches, and the first of those.
+    """The result of a range: how many rows, how many breaches, and the first of those.
 
-    `memo` is handed to the next look. `finished` is false where that look has to go on from there before anything is known.
+    `memo` is passed to the next check. `finished` is false if that check has to continue from there before anything is known.
     """
 
     rows: int
@@ -109,7 +109,7 @@ class RangeResult(msgspec.Struct, frozen=True):
 
 
 class Check(Protocol):
-    """Something that must always hold, and a way to look whether it does."""
+    """An invariant, and a way to check it."""
 
     @property
     def name(self) -> str:
@@ -121,17 +121,17 @@ class Check(Protocol):
 
     @property
     def stops_payouts(self) -> bool:
-        """Whether no money leaves while it is breached."""
+        """Whether no money is paid out while it is breached."""
 
     async def inspect(self, fetch: Fetch, part: CheckRange, memo: dict[str, Any] | None = None) -> RangeResult:
-        """Look at one range: only reading, and in one snapshot if `fetch` is a transaction's that has one."""
+        """Check one range: read-only, and in one snapshot if `fetch` belongs to a transaction with one."""
 
 
 class Invariant(msgspec.Struct, frozen=True):
     """A check that is one statement.
 
-    `compares` gives a line for each thing that is held against another: `holds`; `rows`, how many rows of the database were
-    read for it; and the columns that a breach shows. It takes the range as $1 and $2, and must read no more than the range.
+    `compares` returns a row for each comparison: `holds`; `rows`, how many database rows were read for it; and the columns that a
+    breach shows. It takes the range as $1 and $2, and must not read beyond the range.
 
     With `consumer` the statement also gets, as $3 to $5, how far that consumer has read; see CONSUMED and WAITING.
     """
@@ -143,7 +143,7 @@ class Invariant(msgspec.Struct, frozen=True):
     stops_payouts: bool = True
 
     async def inspect(self, fetch: Fetch, part: CheckRange, memo: dict[str, Any] | None = None) -> RangeResult:  # noqa: ARG002 - the protocol's
-        """Look at one range, in one statement."""
+        """Check one range, in one statement."""
         values: list[Any] = [*self.cut.bounds(part)]
         if self.consumer:
             values += await _reached(fetch, self.consumer)
@@ -161,10 +161,10 @@ CONSUMED = (
     "(pg_visible_in_snapshot(e.xid, $3::text::pg_snapshot)"
     " OR (e.seq <= $5 AND pg_visible_in_snapshot(e.xid, $4::text::pg_snapshot)))"
 )
-"""Whether the Invariant's consumer has taken the event `e`: it lay before its window, or in what it has read of it."""
+"""Whether the Invariant's consumer has processed the event `e`: it is before its window, or in what it has read of it."""
 
 WAITING = f"(e.xid >= pg_snapshot_xmin($3::text::pg_snapshot) AND NOT {CONSUMED})"
-"""The contrary, said so that the index on `xid` finds it."""
+"""The negation of CONSUMED, in a form that uses the index on `xid`."""
 
 _REACHED = """
 SELECT coalesce(begins.snapshot::text, '3:3:'), coalesce(ends.snapshot::text, '3:3:'), p.seq
@@ -180,9 +180,9 @@ async def _reached(fetch: Fetch, consumer: str) -> Sequence[Any]:
 
 
 class EventsConsumed(msgspec.Struct, frozen=True):
-    """Each consumer of the log keeps up: no error stands, and nothing waits for longer than a minute.
+    """Each consumer of the log keeps up: it has no error, and nothing waits for longer than a minute.
 
-    Rows are the events that the consumers took. A lag alone stops no payout: a month is closed after its consumer caught up.
+    Rows are the events that the consumers processed. A lag alone stops no payout: a month is closed after its consumer caught up.
     """
 
     consumers: tuple[str, ...]
@@ -191,7 +191,7 @@ class EventsConsumed(msgspec.Struct, frozen=True):
     stops_payouts: bool = False
 
     async def inspect(self, fetch: Fetch, part: CheckRange, memo: dict[str, Any] | None = None) -> RangeResult:  # noqa: ARG002 - the protocol's
-        """Look at every consumer's position."""
+        """Check every consumer's position."""
         (row,) = await fetch(_LOOK.format(compares=_POSITIONS), list(self.consumers), WALL.now())
         return RangeResult(row["rows"], row["broken"], row["breaches"] or ())
 
@@ -208,7 +208,7 @@ CROSS JOIN LATERAL (SELECT min(t.at) AS since FROM event_tick t WHERE t.id > coa
 class AuditChain(msgspec.Struct, frozen=True):
     """Each entry of the audit follows from the one before, and the last one is the head.
 
-    A look goes on where the last one ended; once a day, and whenever `memo` is not handed over, it begins with the first entry.
+    A check continues where the last one ended; once a day, and whenever no `memo` is passed, it starts with the first entry.
     """
 
     name: str = "audit chain"
@@ -216,17 +216,17 @@ class AuditChain(msgspec.Struct, frozen=True):
     stops_payouts: bool = True
 
     async def inspect(self, fetch: Fetch, part: CheckRange, memo: dict[str, Any] | None = None) -> RangeResult:  # noqa: ARG002 - the protocol's
-        """Follow the chain for some thousand entries; unfinished until the last one is reached."""
+        """Verify some thousand entries; unfinished until the last one is reached."""
         begun = audit.Followed() if memo is None else msgspec.convert(memo, audit.Followed)
         found = await audit.follow(fetch, begun)
         if found.broken is not None:
-            # Without a memo: whoever looks next begins anew, so that the breach stands until it is mended.
+            # No memo: the next check starts over, so that the breach is reported until it is repaired.
             return RangeResult(found.entries, 1, [{"entry": found.broken}])
         return RangeResult(found.entries, 0, memo=msgspec.to_builtins(found), finished=found.finished)
 
 
 def bucket_of_sql(column: str) -> str:
-    """Return what `kernel.ids.bucket_of` says, for a column of ids in a statement."""
+    """Return the SQL expression of `kernel.ids.bucket_of` for a column of ids."""
     return f"((get_byte(uuid_send({column}), 14) & 3) << 8 | get_byte(uuid_send({column}), 15))"
 
 

@@ -1,4 +1,4 @@
-"""What the running checks have found: read from their state, so that it costs the same however much there is to check."""
+"""The results of the running checks: read from their stored state, at the same cost however much there is to check."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,15 +11,15 @@ from marketplace.platform.invariants.checks import SHOWN, Check, Fetch
 from marketplace.platform.postgres.database import DB
 
 TRUSTED_H = 2
-"""For how many hours a running check is trusted: it comes round in minutes, or within an hour where there is very much."""
+"""For how many hours a check is trusted: each is repeated within minutes, or within an hour for very large data."""
 
 
 class InvariantResult(msgspec.Struct, frozen=True):
     """One invariant, over all its slices.
 
-    `holds` says that no breach is known; `last_true` since when at the latest that is known of every slice (null while a slice
-    was never found true). `checked_at` is the oldest check of a slice, `due` the number of slices whose turn has come.
-    `rows` is what the checks read, `broken` how many breaches there are, `breaches` shows up to five of them.
+    `holds` says that no breach is known; `last_true` is the latest instant at which every slice is known to have been true (null
+    if a slice was never found true). `checked_at` is the oldest check of a slice, `due` the number of slices that are due. `rows`
+    is what the checks read, `broken` how many breaches there are, `breaches` shows up to five of them.
     """
 
     name: str
@@ -33,11 +33,11 @@ class InvariantResult(msgspec.Struct, frozen=True):
     slices: int
     due: int
     error: str | None
-    """Why a slice could not be looked at when it was last tried."""
+    """Why a slice could not be checked at the last attempt."""
 
 
 class Invariants(msgspec.Struct, frozen=True):
-    """All invariants, as the running checks found them last."""
+    """The latest results of all invariants."""
 
     holds: bool
     invariants: list[InvariantResult]
@@ -51,7 +51,7 @@ class Breach(msgspec.Struct, frozen=True):
 
 
 class Age(msgspec.Struct, frozen=True):
-    """The invariant whose check is the longest ago: when that was, and the whole hours since; None if it never was."""
+    """The invariant that was checked longest ago: when, and the whole hours since; None if it never was."""
 
     name: str
     checked_at: datetime | None
@@ -72,14 +72,14 @@ GROUP BY wanted.name, name, place ORDER BY place
 
 
 async def report(checks: Sequence[Check]) -> Invariants:
-    """Return what is known of each check, in their order."""
+    """Return the result of each check, in their order."""
     rows = await DB.fetch(_REPORT, [check.name for check in checks], WALL.now())
     results = [_result(dict(row)) for row in rows]
     return Invariants(all(result.holds for result in results), results)
 
 
 def _result(row: dict[str, Any]) -> InvariantResult:
-    # A check without a slice was declared a moment ago and is looked at next: nothing speaks against it yet.
+    # A check without a slice was declared a moment ago and is checked next: no breach is known yet.
     nothing = {"holds": row["holds"] is not False, "broken": row["broken"] or 0, "rows": row["rows"] or 0}
     return InvariantResult(**row | nothing)
 
@@ -94,7 +94,7 @@ async def standing_breach(fetch: Fetch) -> Breach | None:
 
 
 async def oldest_check(fetch: Fetch, names: Sequence[str], now: datetime) -> Age:
-    """Return which of the invariants was not looked at for the longest time until `now`."""
+    """Return which of the invariants was checked longest before `now`."""
     (row,) = await fetch(
         "SELECT name, s.checked_at, floor(extract(epoch FROM $2 - s.checked_at) / 3600)::int AS hours"
         " FROM unnest($1::text[]) AS wanted (name) LEFT JOIN invariant_slice s USING (name)"

@@ -1,4 +1,4 @@
-"""Makes the package's tables from its schema.sql."""
+"""Creates the package's tables from its schema.sql."""
 
 from pathlib import Path
 
@@ -13,5 +13,5 @@ DESCRIPTION = "the package's schema"
 
 
 async def forwards() -> MigrationManager:
-    """Return the migration, as Piccolo asks for it."""
+    """Return the migration, in the form that Piccolo requires."""
     return SCHEMA.migration()

@@ -1,1 +1,1 @@
-"""openapi.yaml and /docs: the API's description, made from the code."""
+"""openapi.yaml and /docs: the API description, generated from the code."""

@@ -1,4 +1,4 @@
-"""The API's description: made from the code, shown at /docs from our own server, exported to openapi.yaml."""
+"""The API description: generated from the code, shown at /docs from our own server, exported to openapi.yaml."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -49,13 +49,13 @@ SCHEMES = {
     ),
     "metrics": SecurityScheme(type="http", scheme="bearer", description="The token in `MARKETPLACE_METRICS_TOKEN`."),
 }
-"""How the ground's own audiences prove who they are; packages add theirs."""
+"""The security schemes of the platform's own audiences; packages add theirs."""
 
 
 class _Described(OpenAPI):
-    """The framework's schema, finished as `description.py` says whenever it is written out."""
+    """The framework's schema, completed by `operations.py` whenever it is serialized."""
 
-    # No fields: the schema's fields are what is written out.
+    # Not dataclass fields: the schema's fields are what is serialized.
     asked: Asked
     operation_patches: dict[str, type]
     operation_types: Types
@@ -74,7 +74,7 @@ class _Described(OpenAPI):
 
 
 class ApiDescription(OpenAPIConfig):
-    """Litestar's configuration, whose schema comes out finished."""
+    """Litestar's configuration, whose schema is complete."""
 
     asked: Asked
     operation_patches: dict[str, type]
@@ -82,7 +82,7 @@ class ApiDescription(OpenAPIConfig):
     packages: Sequence[Package]
 
     def note_handlers(self, app: Litestar) -> None:
-        """Remember which scope and roles each operation's guard asks for, and what each PATCH changes."""
+        """Remember the scope and roles that each operation's guard requires, and the type that each PATCH changes."""
         handlers = [handler for route in app.routes for handler in getattr(route, "route_handlers", ())]
         named = {handler.operation_id: handler for handler in handlers if isinstance(handler.operation_id, str)}
         self.operation_types = Types({name: handler for name, handler in named.items() if handler.include_in_schema})
@@ -98,7 +98,7 @@ class ApiDescription(OpenAPIConfig):
         }
 
     def to_openapi_schema(self) -> OpenAPI:
-        """Return the frame of the schema, which Litestar fills."""
+        """Return the empty schema, which Litestar fills."""
         plain = super().to_openapi_schema()
         described = _Described(**{name: getattr(plain, name) for name in OpenAPI.__dataclass_fields__})
         described.asked, described.packages = self.asked, self.packages
@@ -108,7 +108,7 @@ class ApiDescription(OpenAPIConfig):
 
 
 def config(version: str, packages: Sequence[Package], page: OpenAPIRenderPlugin) -> ApiDescription:
-    """Return Litestar's OpenAPI configuration, shown by `page`. No made-up examples: exports must not differ."""
+    """Return Litestar's OpenAPI configuration, shown by `page`. No generated examples: exports must not differ."""
     description = ApiDescription(
         title="Partner-benefits marketplace",
         contact=Contact(name="The operator of this marketplace"),
@@ -136,8 +136,8 @@ def config(version: str, packages: Sequence[Package], page: OpenAPIRenderPlugin)
 
 
 def export(schema: dict[str, Any]) -> str:
-    """Return the schema as YAML that is the same at each export."""
-    import yaml  # a development tool: a running server never writes the file
+    """Return the schema as YAML; the same schema always gives the same text."""
+    import yaml  # a development dependency: a running server never writes the file
 
     plain = msgspec.to_builtins(schema)
     return str(yaml.safe_dump(plain, sort_keys=True, allow_unicode=True, width=120))

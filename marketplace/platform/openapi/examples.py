@@ -1,6 +1,6 @@
-"""Examples of bodies and answers in the API's description: each package keeps those of its operations in `examples.json`.
+"""Examples of bodies and responses in the API description: each package has those of its operations in `examples.json`.
 
-They are what the tests saw once, with ids, instants and secrets made plain; a test holds each against the type that it is of.
+They were recorded by tests, with ids, instants and secrets replaced; a test checks each against its type.
 """
 
 import sys
@@ -20,7 +20,7 @@ _TEXTS = ("text/csv",)
 
 
 def examples_of(packages: Iterable[Package]) -> dict[str, dict[str, Any]]:
-    """Return the examples by operation id: `request`, where there is a body, and `answer`, where there is one."""
+    """Return the examples by operation id: `request` if there is a body, and `answer` if there is a response."""
     modules = ["marketplace", *(type(package).__module__.partition(".")[0] for package in packages)]
     found: dict[str, dict[str, Any]] = {}
     for name in modules:
@@ -31,7 +31,7 @@ def examples_of(packages: Iterable[Package]) -> dict[str, dict[str, Any]]:
 
 
 def add_examples(operations: Mapping[str, Schema], examples: Mapping[str, Mapping[str, Any]]) -> None:
-    """Put the examples into the operations: the answer's under the success."""
+    """Add the examples to the operations: the response's under the success status."""
     for name, example in examples.items():
         operation = operations.get(name)
         if operation is None:
@@ -44,7 +44,7 @@ def add_examples(operations: Mapping[str, Schema], examples: Mapping[str, Mappin
 
 
 def _put(node: Schema, example: Any) -> None:
-    """Put an example into the contents that it can be one of: a text is a file's, all else is values."""
+    """Add an example to the contents that it can belong to: a text to a file's, everything else to JSON."""
     kinds = _TEXTS if isinstance(example, str) else _VALUES
     for kind, content in node.get("content", {}).items():
         if kind in kinds:

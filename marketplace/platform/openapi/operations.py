@@ -1,6 +1,6 @@
-"""What the framework's own description of the API leaves out or gets wrong, put right in the finished schema.
+"""Corrections of the framework's API description, in the finished schema.
 
-It documents another error body than ours, does not know that unknown fields are refused, and cannot see the guard.
+The framework documents another error body than ours, does not know that unknown fields are refused, and cannot see the guard.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -65,7 +65,7 @@ _SECURITY = {"members": "member", "admin": "staff", "partner": "partner", "point
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What the handlers' `opt` say, by operation id: the guard's scope and roles, and the operation's own refusals."""
+    """The handlers' `opt` by operation id: the guard's scope and roles, and the operation's own refusals."""
 
     scopes: Mapping[str, str]
     roles: Mapping[str, Sequence[str]]
@@ -109,7 +109,7 @@ def describe_patches(schema: Schema, patches: Mapping[str, type]) -> None:
 
 
 def operations(schema: Schema) -> Iterator[tuple[str, Schema]]:
-    """Give each operation with its path."""
+    """Yield each operation with its path."""
     for path, item in schema["paths"].items():
         for method in METHODS:
             if method in item:
@@ -122,7 +122,7 @@ def _secure(path: str, operation: Schema, scopes: Mapping[str, str]) -> None:
         scope = scopes.get(operation["operationId"])
         operation["security"] = [{_SECURITY[audience]: [scope] if scope else []}]
     if not any(operation.get("security", [])):
-        operation["security"] = []  # said, so that nobody thinks it was forgotten
+        operation["security"] = []  # explicit, so that it does not look forgotten
 
 
 def _name_roles(operation: Schema, roles: Sequence[str]) -> None:
@@ -133,7 +133,7 @@ def _name_roles(operation: Schema, roles: Sequence[str]) -> None:
 
 
 def _keep_used_scopes(schema: Schema) -> None:
-    """Describe of each OAuth audience the scopes that its operations ask for."""
+    """Keep only the scopes that some operation of the OAuth audience requires."""
     asked: dict[str, set[str]] = {}
     for _, operation in operations(schema):
         for requirement in operation["security"]:
@@ -145,7 +145,7 @@ def _keep_used_scopes(schema: Schema) -> None:
 
 
 def _problems(path: str, operation: Schema) -> dict[str, set[str]]:
-    """Return the codes, by status, that come from what the operation has: a token, a key, a body, an edition."""
+    """Return the codes, by status, that follow from the operation's parts: a token, a key, a body, an edition."""
     found: dict[str, set[str]] = {"400": {"bad_host"}, "default": {"internal", "misdirected"}}
     for more in (_token_problems(path, operation), _request_problems(path, operation)):
         for status, codes in more.items():
@@ -157,11 +157,11 @@ def _token_problems(path: str, operation: Schema) -> dict[str, set[str]]:
     schemes = {name for requirement in operation["security"] for name in requirement}
     guarded = not schemes.isdisjoint(_SECURITY.values())
     found: dict[str, set[str]] = {"401": {"unauthenticated"}} if schemes else {}
-    if path.startswith(_COUNTED) or guarded:  # bad tokens are counted at every door
+    if path.startswith(_COUNTED) or guarded:  # bad tokens are counted for every audience
         found["429"] = {"rate_limited"}
     if guarded:
         found |= {"403": {"insufficient_scope"}, "503": {"identity_unavailable"}}
-    if "member" in schemes:  # a sandbox's members stand still with their partner
+    if "member" in schemes:  # a sandbox's members are suspended with their partner
         found["403"].add("partner_stopped")
     if "partner" in schemes:
         found["401"].add("invalid_dpop_proof")
@@ -199,7 +199,7 @@ def _close(schemas: Schema, name: str, closed: set[str]) -> None:
 
 
 def _bound_moments(node: Any) -> None:
-    """Say of the instants and days of a body from when to when they are taken."""
+    """Document between which instants and days those of a body are accepted."""
     if isinstance(node, dict):
         if node.get("format") in {"date-time", "date"} and node.get("type") == "string":
             node.setdefault("description", f"Of the years {FIRST.year} to {END.year - 1}.")

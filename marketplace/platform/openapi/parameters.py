@@ -1,4 +1,4 @@
-"""Parameters, bodies and answers of the API's description: what the framework leaves out of them, or says in its own words.
+"""Parameters, bodies and responses of the API description: what the framework omits, or describes in its own words.
 
 Each function changes the operation in place.
 """
@@ -13,10 +13,10 @@ EXAMPLE_ID = "01990000-0000-7000-8000-000000000001"
 
 
 def describe_parameters(operation: Schema) -> None:
-    """Describe each parameter of an operation, and say which are required.
+    """Describe each parameter of an operation, and mark the required ones.
 
-    No parameter can be null: one that may be is left out. Authorization is no parameter (OpenAPI 3.1 §4.8.12): a security scheme
-    says what it carries.
+    No parameter can be null: an optional one is omitted. Authorization is not a parameter (OpenAPI 3.1 §4.8.12): a security
+    scheme describes it.
     """
     operation["parameters"] = [one for one in operation.get("parameters", []) if one["name"] != "Authorization"]
     if not operation["parameters"]:
@@ -36,13 +36,13 @@ def describe_parameters(operation: Schema) -> None:
 
 
 def describe_contents(operation: Schema, schemas: Schema) -> None:
-    """Describe the body and the answers of an operation, where nothing says more, by the first line of their schema."""
+    """Describe the body and the responses of an operation by the first line of their schema, if they have no description."""
     body = operation.get("requestBody")
     if body is not None and not body.get("description"):
         body["description"] = _of_content(body, schemas) or "The body."
     for status, answer in operation.get("responses", {}).items():
         for kind, content in answer.get("content", {}).items():
-            if "contentEncoding" in content.get("schema", {}):  # the framework's guess at any bytes
+            if "contentEncoding" in content.get("schema", {}):  # the framework's default for any bytes
                 text = kind.startswith("text/") or kind.endswith("+xml")
                 content["schema"] = {"type": "string"} if text else {"type": "string", "format": "binary"}
         if answer.get("description") in _FRAMEWORKS_WORDS:

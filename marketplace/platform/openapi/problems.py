@@ -1,4 +1,4 @@
-"""Which problems an operation may answer: by status, with the codes. What many share stands once, under `components`."""
+"""The problems of an operation: by status, with the codes. Shared ones are under `components`."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,10 +9,10 @@ from marketplace.platform.http.refusals import HttpRefusal
 from marketplace.platform.validation.json_schemas import Schema
 
 REFUSALS = "refusals"
-"""In a handler's `opt`: the classes of refusals that are the operation's own."""
+"""In a handler's `opt`: the refusal classes of the operation itself."""
 
 CODES = "x-problem-codes"
-"""In a described answer: the codes with which it may come."""
+"""In a documented response: its possible codes."""
 
 _TEXTS = {
     "400": "The request is not valid; `errors` names the fields.",
@@ -46,17 +46,17 @@ _SHARED = {
 
 
 def refusals(*kinds: type[Refusal]) -> dict[str, Any]:
-    """Return the part of a handler's `opt` that names the operation's own refusals, for the API's description."""
+    """Return the part of a handler's `opt` that names the operation's own refusals, for the API description."""
     return {REFUSALS: kinds}
 
 
 def shared_answers() -> dict[str, Schema]:
-    """Return the answers that many operations share, for `components.responses`."""
+    """Return the responses that many operations share, for `components.responses`."""
     return {_name(status): _answer(status, codes) for status, codes in _SHARED.items()}
 
 
 def add_problems(operation: Schema, wanted: Mapping[str, Iterable[str]], own: Iterable[type[Refusal]]) -> None:
-    """Describe the problems that an operation answers: those `wanted`, codes by status, and its own refusals."""
+    """Document the problems of an operation: the `wanted` codes by status, and its own refusals."""
     codes = {status: set(found) for status, found in wanted.items()}
     for kind in own:
         status = str(kind.status if issubclass(kind, HttpRefusal) else STATUS[kind.kind])
@@ -74,7 +74,7 @@ def add_problems(operation: Schema, wanted: Mapping[str, Iterable[str]], own: It
 
 
 def _is_ours(answer: Schema) -> bool:
-    """Tell whether a handler described the answer itself, as those of OAuth do, whose errors have another form (RFC 6749)."""
+    """Return whether a handler described the response itself, as those of OAuth do, whose errors have another form (RFC 6749)."""
     return "content" in answer and "Validation Exception" not in str(answer)
 
 

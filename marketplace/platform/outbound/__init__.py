@@ -1,1 +1,1 @@
-"""Everything that leaves the program: guarded calls to partners' addresses, and mail."""
+"""Outbound traffic: guarded requests to partners' addresses, and mail."""

@@ -1,4 +1,4 @@
-"""The guarded way out as a transport of httpx: for libraries that speak a protocol to an address of a partner."""
+"""The outbound guard as an httpx transport: for libraries that speak a protocol to an address of a partner."""
 
 import httpx
 
@@ -11,12 +11,12 @@ class OutboundTransport(httpx.AsyncBaseTransport):
     """Sends each request through `Outbound`, with its limits: no redirects, 64 KB, ten seconds."""
 
     def __init__(self, outbound: Outbound, whose: str) -> None:
-        """Keep the guard, and who gave the addresses."""
+        """Store the guard, and who gave the addresses."""
         self._outbound = outbound
         self._whose = whose
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Return the answer. Raises httpx.ConnectError for what was not let out, or did not answer."""
+        """Return the response. Raises httpx.ConnectError if the request was not permitted, or got no response."""
         content = await request.aread()
         headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
         try:

@@ -1,8 +1,8 @@
-"""Names of partners' addresses, looked up in threads: nobody can take all of them.
+"""Resolves host names of partners' addresses in threads, of which no partner can occupy all.
 
-`getaddrinfo` blocks, and a thread in it cannot be given up: whoever stopped waiting leaves it there until the system's
-resolver has tried everything, some tens of seconds later. So a thread counts as taken until it comes back, and one partner
-has two of them at the most, however many names it gives whose servers never answer.
+`getaddrinfo` blocks, and a thread in it cannot be cancelled: a caller that stops waiting leaves it there until the system's
+resolver has tried everything, some tens of seconds later. So a thread counts as occupied until it returns, and one partner gets
+two of them at most, however many names it gives whose servers never respond.
 """
 
 import asyncio
@@ -20,14 +20,14 @@ class Lookups:
     """The system's resolver, in threads of its own."""
 
     def __init__(self) -> None:
-        """Begin with no threads; they come as they are needed."""
+        """Start without threads; they are created on demand."""
         self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="outbound-lookup")
         self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def __call__(self, name: str, port: int, whose: str) -> Sequence[str]:
-        """Return the addresses of the name, as the system knows them, in its order. Raises OSError.
+        """Return the addresses of the name in the system's order. Raises OSError.
 
-        `whose` is on whose behalf; the others of the same wait for their turn, as long as their caller has time.
+        `whose` is on whose behalf; further look-ups on the same behalf wait for their turn, as long as their caller has time.
         """
         turn = self._turns.setdefault(whose, asyncio.Semaphore(OF_ONE))
         await turn.acquire()
@@ -43,7 +43,7 @@ class Lookups:
 
 
 def site_of(host: str) -> str:
-    """Return on whose behalf a name is looked up that nobody in particular gave: its last two labels."""
+    """Return on whose behalf a name without a known owner is looked up: its last two labels."""
     return ".".join(host.split(".")[-2:])
 
 

@@ -1,9 +1,9 @@
-"""The one way out to an address that a partner gave: webhooks, key sets, fulfilment, logos.
+"""The only way to send to an address that a partner gave: webhooks, key sets, fulfilment, logos.
 
-Such an address must never lead into our own house. Its name is resolved once, each answer is held against an explicit list
-(`kernel/addresses.py`), and the connection goes to an address that was held against it, with the name kept for Host, SNI and the
-certificate: a resolver that answers differently the second time is never asked a second time. No redirect is followed, no
-proxy of the environment is used, and ten seconds and 64 KB are all that an answer gets.
+Such an address must never lead into our own network (SSRF). Its name is resolved once, each result is checked against an explicit
+list (`kernel/addresses.py`), and the connection goes to a checked address, with the name kept for Host, SNI and the certificate:
+a resolver that answers differently the second time is never asked a second time. No redirect is followed, no proxy of the
+environment is used, and a response is limited to ten seconds and 64 KB.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from marketplace.platform.outbound.dns import Lookups, site_of
 from marketplace.settings import Settings
 
 SECONDS = 10.0
-"""For everything: the name, the connection, TLS, the request and the whole of the answer."""
+"""For everything: the name, the connection, TLS, the request and the whole of the response."""
 
 MOST_BYTES = 64 * 1024
 MOST_URL = 2048
@@ -47,22 +47,22 @@ _CONNECT_S = 4.0
 
 
 class Reason(StrEnum):
-    """Why nothing was sent, or why what was sent has no answer. Stable: they stand in stored deliveries."""
+    """Why nothing was sent, or why a request has no response. Stable: stored in deliveries."""
 
     BAD_ADDRESS = "bad_address"
-    """No plain address: odd spelling, user and password in it, a fragment, too long."""
+    """Not a plain address: odd spelling, user and password in it, a fragment, too long."""
     NOT_HTTPS = "not_https"
     PORT = "port_not_allowed"
     NAME_UNKNOWN = "name_unknown"
     """The name has no address."""
     NOT_PUBLIC = "address_not_public"
-    """It leads to no place on the open Internet."""
+    """The address is not public."""
     UNREACHABLE = "unreachable"
     TLS = "tls_failed"
-    """The certificate is not good for the name, or no common version."""
+    """The certificate is not valid for the name, or there is no common version."""
     TOO_SLOW = "too_slow"
     BROKEN_ANSWER = "broken_answer"
-    """What came back is no HTTP, or broke off."""
+    """The response is not HTTP, or was cut off."""
 
 
 _WORDS: dict[Reason, tuple[str, str]] = {
@@ -92,28 +92,28 @@ _HINTS: dict[Reason, tuple[str, str]] = {
 
 
 class OutboundError(Exception):
-    """There is no answer; `reason` says why, `detail` may be shown to whoever gave the address."""
+    """There is no response; `reason` says why, `detail` may be shown to the one who gave the address."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
-        """Keep both."""
+        """Store both."""
         super().__init__(f"{reason}: {detail}" if detail else str(reason))
         self.reason = reason
         self.detail = detail
 
 
 class OutboundResponse(msgspec.Struct, frozen=True):
-    """What came back: the headers asked for, in lower case, and the first bytes of the body."""
+    """The response: the requested headers, in lower case, and the first bytes of the body."""
 
     status: int
     headers: dict[str, str]
     body: bytes
     whole: bool
-    """False when the body went on past the limit."""
+    """False if the body exceeded the limit."""
     elapsed_ms: int
 
 
 class Target(msgspec.Struct, frozen=True):
-    """An address, taken apart once and used only so."""
+    """An address, parsed once; only the parsed form is used."""
 
     scheme: str
     host: str
@@ -129,15 +129,15 @@ class Target(msgspec.Struct, frozen=True):
 
     @property
     def authority(self) -> str:
-        """What belongs into the Host header (RFC 9110 §7.2)."""
+        """The value of the Host header (RFC 9110 §7.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _default_port(self.scheme) else f"{host}:{self.port}"
 
 
 def parse(url: str) -> Target:
-    """Return the address, taken apart; only one spelling of each is let in. Raises OutboundError.
+    """Parse the address; only one spelling of each is accepted. Raises OutboundError.
 
-    Strict on purpose: where two readers of a lax address disagree, one of them is the guard (0x7f.1, 127.1, 0177.0.0.1,
+    Strict on purpose: where two parsers of a lax address disagree, one of them is the guard (0x7f.1, 127.1, 0177.0.0.1,
     2130706433, user@host, backslashes, ideographic full stops, scopes, a dot at the end).
     """
     match = _URL.fullmatch(url) if len(url) <= MOST_URL else None
@@ -170,7 +170,7 @@ def _is_host(text: str) -> bool:
     if isinstance(_literal(text), ipaddress.IPv4Address):
         return True
     labels = text.split(".")
-    # What ends in a number is read as an IPv4 address by some (WHATWG URL §3.5): such a name is none.
+    # What ends in a number is parsed as an IPv4 address by some (WHATWG URL §3.5): such a name is refused.
     named = len(labels) > 1 and labels[-1][:1].isalpha() and len(text) <= _MOST_NAME
     return named and all(_LABEL.fullmatch(label) for label in labels)
 
@@ -181,7 +181,7 @@ def _public_authorities() -> ssl.SSLContext:
 
 
 class Outbound:
-    """Sends to addresses of partners. `allowed` are networks that may be reached though they are not public, and in the clear,
+    """Sends to addresses of partners. `allowed` are networks that may be reached though they are not public, also without TLS and
     at any port: a demo's or a test's own machine; production has none.
     """
 
@@ -195,7 +195,9 @@ class Outbound:
         seconds: float = SECONDS,
         hints: Mapping[Reason, tuple[str, str]] | None = None,
     ) -> None:
-        """Keep the rules; `resolver` replaces the system's, `trust` the public certificate authorities, `hints` say more."""
+        """Store the rules; `resolver` replaces the system's, `trust` the public certificate authorities, `hints` adds to
+        messages.
+        """
         self._hints = hints or {}
         self._ports = frozenset(ports)
         self._allowed = tuple(allowed)
@@ -205,13 +207,13 @@ class Outbound:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Return the way out as the settings have it."""
-        # In production nothing could be set, and a partner has no business with our settings.
+        """Return the guard with the rules of the settings."""
+        # In production nothing could be set, and our settings do not concern a partner.
         hints = None if settings.mode == "production" else _HINTS
         return cls(ports=settings.outbound_port_list, allowed=settings.outbound_allowed_networks, hints=hints)
 
     def check(self, field: str, url: str) -> None:
-        """Refuse, before it is stored, an address that could never be used; no name is resolved. Raises InvalidField."""
+        """Refuse an address that could never be used, before it is stored; no name is resolved. Raises InvalidField."""
         try:
             target = parse(url)
             address = target.literal
@@ -237,9 +239,9 @@ class Outbound:
         want: Sequence[str] = (),
         whose: str = "",
     ) -> OutboundResponse:
-        """Send one request and return its answer, whatever its status; `want` names the headers to keep.
+        """Send one request and return its response, whatever its status; `want` names the headers to keep.
 
-        `whose` is who gave the address, if that is known: of one of them only so many names are looked up at once.
+        `whose` is who gave the address, if that is known: it limits how many names are looked up at once on one behalf.
 
         Must not be called in a unit of work. Raises OutboundError.
         """
@@ -263,7 +265,7 @@ class Outbound:
             addresses = [literal]
         else:
             if not self._allowed:
-                self._check_open(target)  # no need to ask anybody for the name
+                self._check_open(target)  # no name has to be resolved for this
             try:
                 found = await self._resolver(target.host, target.port, whose)
             except OSError as error:
@@ -278,7 +280,7 @@ class Outbound:
         return addresses[:_MOST_ADDRESSES]
 
     def _vet(self, target: Target, addresses: Sequence[Address]) -> None:
-        """Raise unless all addresses may be used: one that may not among others is how a name is bent."""
+        """Raise unless all addresses may be used: mixing in a forbidden one is how DNS rebinding works."""
         if all(lies_in(address, self._allowed) for address in addresses):
             return
         self._check_open(target)
@@ -321,7 +323,7 @@ class Outbound:
         content: bytes,
         want: Sequence[str],
     ) -> tuple[int, dict[str, str], bytes, bool]:
-        """Ask at this very address. A connection of its own each time: none is shared between names at one address."""
+        """Send to exactly this address. Each request has its own connection: names at one address share none."""
         host = f"[{address}]" if address.version == 6 else str(address)
         request = httpx.Request(
             method,
@@ -330,7 +332,7 @@ class Outbound:
                 "User-Agent": _USER_AGENT,
                 **headers,
                 "Host": target.authority,
-                "Accept-Encoding": "identity",  # nothing is ever unpacked here
+                "Accept-Encoding": "identity",  # no compression: nothing is ever decompressed here
                 "Connection": "close",
             },
             content=content,

@@ -1,7 +1,7 @@
-"""Messages by e-mail: written in the transaction of what they tell, sent afterwards by whoever works.
+"""E-mail: written in the transaction that causes it, sent afterwards by the workers.
 
-A text waits encrypted, since it holds links that let somebody in, and is wiped once it was sent. Where it goes is for the
-settings to say: an SMTP server; a folder of messages in a demo and in tests; in production without a server it waits.
+A waiting text is encrypted, since it contains links that grant access, and is deleted once sent. The settings decide where it
+goes: an SMTP server; a folder of messages in a demo and in tests; in production without a server it waits.
 """
 
 import asyncio
@@ -33,17 +33,17 @@ from marketplace.platform.sleep import interruptible_sleep
 from marketplace.settings import Settings
 
 FOLDER = "mail"
-"""In the data folder, where a demo's messages go."""
+"""The folder for a demo's messages, within the data folder."""
 
 DEMO_SENDER = "Marketplace <no-reply@marketplace.example>"
 
 PURPOSE = Purpose("waiting mail", ("outgoing_mail.text_sealed",))
 _TIMEOUT_S = 20.0
 _CLAIM = timedelta(minutes=5)
-"""Longer than a server may take for all the steps of one message: whoever died with it in hand leaves it to the next."""
+"""Longer than a server may take for all the steps of one message: the claim of a dead worker expires."""
 
 _PAUSES = (60, 300, 900, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 3600)
-"""Seconds before each further try: two days in all, in which a mail server is usually mended."""
+"""Seconds before each retry: two days in all, in which a mail server is usually repaired."""
 
 _KEPT = timedelta(days=30)
 _IDLE_S = 1.0
@@ -54,11 +54,11 @@ _FOR_GOOD = 500
 logger = structlog.get_logger()
 
 Send = Callable[[EmailMessage], None]
-"""Hands one message over; blocks, and raises OSError or SMTPException."""
+"""Sends one message; blocks, and raises OSError or SMTPException."""
 
 
 class UnusableAddressError(ValueError):
-    """No message can be sent to the address."""
+    """The address cannot receive a message."""
 
 
 _TAKE = """
@@ -81,9 +81,9 @@ async def post_mail(
     identifier: UUID | None = None,
     about: UUID | None = None,
 ) -> UUID:
-    """Lay a message up to be sent, in this transaction, and return its id; one whose id is there already is not laid up again.
+    """Queue a message in this transaction, and return its id; an existing id is not queued again.
 
-    `about` is the id of what it tells of, such as a partner: what became of the message can be shown there.
+    `about` is the id of its subject, such as a partner: the message's status can be shown there.
     """
     identifier = identifier or uuid7()
     await work.execute(
@@ -100,7 +100,7 @@ async def post_mail(
 
 
 async def post_unsent(work: UnitOfWork, recipient: str, subject: str, why: str, now: datetime) -> UUID:
-    """Keep, in this transaction, that a message was not sent, and return its id: who asked for it sees the reason.
+    """Record in this transaction that a message was not sent, and return its id: the requester sees the reason.
 
     `why` is one that `mail_view` has words for.
     """
@@ -118,10 +118,10 @@ async def post_unsent(work: UnitOfWork, recipient: str, subject: str, why: str, 
 
 
 class MailSender:
-    """Sends what waits."""
+    """Sends the queued messages."""
 
     def __init__(self, settings: Settings, clock: Clock, trust: ssl.SSLContext | None = None) -> None:
-        """Find out where messages go; `trust` replaces the public certificate authorities."""
+        """Choose where messages go; `trust` replaces the public certificate authorities."""
         self._settings = settings
         self._clock = clock
         self._send = _way(settings, trust)
@@ -145,9 +145,9 @@ class MailSender:
             await interruptible_sleep(stop, pause_s)
 
     async def once(self) -> bool:
-        """Send the message that has been due for longest and return whether there was one; none without a way to send.
+        """Send the message that has been due for longest, and return whether there was one; False without a mail transport.
 
-        One at a time: a second would wait behind a slow server while its claim ran out, and be sent by somebody else as well.
+        One at a time: a second would wait behind a slow server while its claim expired, and be sent by another worker as well.
         """
         if self._send is None:
             return False
@@ -158,11 +158,11 @@ class MailSender:
         return row is not None
 
     async def _now(self, work: UnitOfWork) -> datetime:
-        """Return the database's time, which is one for all who send."""
+        """Return the database's time, which is the same for all senders."""
         return await database_time(work, self._clock)
 
     async def _deliver(self, row: Any, send: Send) -> None:
-        """Hand one message over, outside of any transaction, and record what came of it."""
+        """Send one message, outside of any transaction, and record the result."""
         error, final = "", False
         try:
             await asyncio.to_thread(send, self._message(row))
@@ -190,7 +190,7 @@ class MailSender:
 
     def _message(self, row: Any) -> EmailMessage:
         recipient = mail_address(row["recipient"])
-        if recipient is None:  # kept before addresses were checked as they are now
+        if recipient is None:  # stored before addresses were checked as they are now
             raise UnusableAddressError("no message can be sent to this address")
         text = self._settings.keys.decrypt(PURPOSE, row["text_sealed"]).decode()
         sender = self._settings.mail_from or DEMO_SENDER
@@ -199,9 +199,9 @@ class MailSender:
         message["To"] = Address(addr_spec=recipient)
         message["Subject"] = row["subject"]
         message["Date"] = format_datetime(row["created_at"])
-        # The same at each try: a server that took it before knows it again.
+        # The same for each attempt: a server that accepted it before recognizes it.
         message["Message-ID"] = f"<{row['id']}@{parseaddr(sender)[1].rpartition('@')[2]}>"
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5: no answer of a machine is wanted
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5: no automatic reply is wanted
         message.set_content(text)
         return message
 
@@ -215,15 +215,15 @@ def _way(settings: Settings, trust: ssl.SSLContext | None) -> Send | None:
 
 
 def by_smtp(url: str, message: EmailMessage, trust: ssl.SSLContext | None = None) -> None:
-    """Hand the message to the server. Raises OSError or SMTPException."""
+    """Send the message to the server. Raises OSError or SMTPException."""
     with session(url, trust) as server:
         server.send_message(message)
 
 
 @contextmanager
 def session(url: str, trust: ssl.SSLContext | None = None) -> Iterator[smtplib.SMTP]:
-    """Give a server that lets us in. `smtps` speaks TLS from the start, `smtp` by STARTTLS or not at all, and only
-    `smtp+plain` in the clear. Raises OSError or SMTPException.
+    """Yield a logged-in SMTP session. `smtps` uses TLS from the start, `smtp` requires STARTTLS, and only `smtp+plain` is
+    unencrypted. Raises OSError or SMTPException.
     """
     parts = urlsplit(url)
     host, trust = parts.hostname or "", trust or ssl.create_default_context()
@@ -233,26 +233,26 @@ def session(url: str, trust: ssl.SSLContext | None = None) -> Iterator[smtplib.S
         server = smtplib.SMTP(host, parts.port or (587 if parts.scheme == "smtp" else 25), timeout=_TIMEOUT_S)
     with server:
         if parts.scheme == "smtp":
-            server.starttls(context=trust)  # raises where the server has none: nothing goes out in the clear
+            server.starttls(context=trust)  # raises if the server does not support it: nothing is sent unencrypted
         if parts.username:
             server.login(unquote(parts.username), unquote(parts.password or ""))
         yield server
 
 
 def into_folder(folder: Path, message: EmailMessage) -> None:
-    """Write the message as a file that mail programs open, named so that the newest comes last."""
+    """Write the message as a file that mail programs open, named so that the newest sorts last."""
     folder.mkdir(parents=True, exist_ok=True)
     name = str(message["Message-ID"]).strip("<>").partition("@")[0]
     draft = folder / f".{name}"
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(bytes(message))  # its links let somebody in: for the owner's eyes
+        file.write(bytes(message))  # its links grant access: readable by the owner only
     draft.replace(folder / f"{name}.eml")
 
 
 def is_final(failure: Exception) -> bool:
-    """Tell whether further tries are in vain: the address is unusable, or a server refused it for good (RFC 5321 §4.2.1).
+    """Return whether retries are useless: the address is unusable, or a server refused it permanently (RFC 5321 §4.2.1).
 
-    A refusal by policy (5.7.x, RFC 3463 §3.8) is mostly about us, such as a relay that does not know us yet: it is tried again.
+    A refusal by policy (5.7.x, RFC 3463 §3.8) is mostly about us, such as a relay that does not know us yet: it is retried.
     """
     if isinstance(failure, smtplib.SMTPRecipientsRefused):
         answers: list[tuple[int, bytes | str]] = list(failure.recipients.values())
@@ -265,7 +265,7 @@ def is_final(failure: Exception) -> bool:
 
 
 async def mails_about(thing: UUID, limit: int) -> list[Any]:
-    """Return the latest messages about the thing, the newest first: recipient, subject, status, at, error."""
+    """Return the latest messages about the subject, the newest first: recipient, subject, status, at, error."""
     return await DB.fetch(
         "SELECT recipient, subject, status, coalesce(ended_at, created_at) AS at, error FROM outgoing_mail"
         " WHERE about = $1 ORDER BY created_at DESC, id DESC LIMIT $2",
@@ -275,7 +275,7 @@ async def mails_about(thing: UUID, limit: int) -> list[Any]:
 
 
 async def delete_old_mail(now: datetime) -> None:
-    """Delete messages that ended long ago."""
+    """Delete messages that were sent or given up long ago."""
     await DB.fetch("DELETE FROM outgoing_mail WHERE ended_at < $1", now - _KEPT)
 
 

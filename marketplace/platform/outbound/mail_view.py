@@ -1,4 +1,4 @@
-"""What became of a message, for whoever asked for it: in words, without what a server says in its own."""
+"""The delivery status of a message, for its requester: in plain words, without the server's own."""
 
 import re
 from datetime import datetime
@@ -10,9 +10,9 @@ from marketplace.kernel.text import Text
 
 
 class MailView(msgspec.Struct, frozen=True):
-    """A message's state. `at` is when it was sent or given up; while it waits, when it was asked for.
+    """A message's state. `at` is when it was sent or given up; while it waits, when it was requested.
 
-    `reason` says why it is not delivered: of one that `failed`, and of one that waits after a try that did not succeed.
+    `reason` says why it is not delivered: for a `failed` message, and for a waiting one after an unsuccessful attempt.
     """
 
     status: Literal["waiting", "sent", "failed"]
@@ -57,7 +57,7 @@ NOTICE = Advice(
         "It could not be sent in two days of tries. Check the e-mail address, and pass the message on in another way.",
     ),
 )
-"""Of a message that is not sent again by itself: what it tells is true whether it arrives or not."""
+"""For a notification that is not sent again: its content is true whether it arrives or not."""
 
 APPLICATION = Advice(
     unusable=Text(
@@ -74,10 +74,10 @@ APPLICATION = Advice(
         " address.",
     ),
 )
-"""The same, for who applied."""
+"""The same, for the applicant."""
 
 MAILBOX_LIMIT = "MailboxLimit"
-"""Of a message that was not sent because its mailbox had got as many that day as it gets."""
+"""For a message that was not sent because its mailbox had reached its daily limit."""
 
 _ENOUGH = Text(
     "该邮箱今天收到的邀请已达上限，本次未发送。请让对方查看收件箱和垃圾邮件，或明天再次邀请。",
@@ -89,7 +89,7 @@ _REFUSED = re.compile(r"^SMTP(?:RecipientsRefused|DataError): .*?\(([45][0-9]{2}
 
 
 def mail_view(status: Literal["waiting", "sent", "failed"], at: datetime, error: str, advice: Advice) -> MailView:
-    """Return a message's state; `error` is what the last try ended with, as it is kept, or empty."""
+    """Return a message's state; `error` is the stored error of the last attempt, or empty."""
     if status == "sent" or not error:
         return MailView(status, at, None)
     refused = _REFUSED.match(error)

@@ -1,7 +1,7 @@
-"""What Piccolo's own columns and constraints cannot say of our tables.
+"""Columns and constraints of our tables that Piccolo cannot express.
 
-A table whose key has several columns says `primary_key=True` on each of them, in the order of the key. Piccolo itself takes the
-last one for the key, so what it does by a row's key alone (`save`, `remove`, `refresh` of an object) is not used anywhere
+A table whose key has several columns says `primary_key=True` on each of them, in the order of the key. Piccolo itself treats the
+last one as the key, so what it does by a row's key alone (`save`, `remove`, `refresh` of an object) is not used anywhere
 (docs/decisions/0031-schema-files.md).
 """
 
@@ -14,15 +14,15 @@ from piccolo.querystring import QueryString
 
 
 class _MadeByDatabase(Column):
-    """A column whose value the database makes: an INSERT of a row says DEFAULT."""
+    """A column whose value the database generates: an INSERT of a row says DEFAULT."""
 
     def get_default_value(self) -> Any:
-        """Return what an INSERT says."""
+        """Return the value in an INSERT."""
         return QueryString("DEFAULT")
 
 
 class IdentityNumber(_MadeByDatabase, BigInt):
-    """A number that the database counts up; an INSERT cannot give it."""
+    """An identity column; an INSERT cannot set it."""
 
     @property
     def ddl(self) -> str:
@@ -40,10 +40,10 @@ class TransactionId(_MadeByDatabase, BigInt):
 
 
 class Snapshot(Text):
-    """Which transactions were in progress at a point; `current=True` takes the snapshot of the INSERT."""
+    """A snapshot: which transactions were in progress. With `current=True` it defaults to the snapshot of the INSERT."""
 
     def __init__(self, *, current: bool = False) -> None:
-        """Say whether an INSERT may leave it out."""
+        """`current` says whether an INSERT may omit it."""
         self.current = current
         super().__init__(null=False, default=None)
 
@@ -74,7 +74,7 @@ class _Generated(_MadeByDatabase):
 
 
 class GeneratedText(_Generated, Text):
-    """A text that the database works out from other columns of the row."""
+    """A text that the database generates from other columns of the row."""
 
     generated_type = "text"
 
@@ -85,7 +85,7 @@ class GeneratedText(_Generated, Text):
 
 
 class GeneratedBoolean(_Generated, Boolean):
-    """A truth value that the database works out from other columns of the row."""
+    """A boolean that the database generates from other columns of the row."""
 
     generated_type = "boolean"
 
@@ -119,7 +119,7 @@ class References(Constraint):
         )
 
     def serialise_self(self) -> None:
-        """Do nothing: Piccolo wants this for the migrations that it generates, and there are none."""
+        """Do nothing: Piccolo needs this for generated migrations, and there are none."""
 
     def _table_str(self) -> str:
         raise NotImplementedError

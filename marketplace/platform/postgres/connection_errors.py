@@ -1,4 +1,4 @@
-"""Whether an error says that the database is gone for now."""
+"""Which errors say that the database connection is lost for now."""
 
 import traceback
 
@@ -10,21 +10,21 @@ _AWAY = (
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
-    asyncpg.InternalClientError,  # the driver is told of its end in the middle of a message, and loses count
+    asyncpg.InternalClientError,  # the driver loses its state when the connection ends in the middle of a message
 )
 LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
-"""What ending a transaction raises when its connection is gone."""
+"""What ending a transaction raises if its connection is lost."""
 
 _GONE = ("is closed", "is closing", "released back to the pool")
 
 
 def is_connection_lost(error: BaseException) -> bool:
-    """Tell whether the error says that the database, or the connection to it, is gone and may come back by itself."""
+    """Return whether the database, or the connection to it, is lost and may come back by itself."""
     if isinstance(error, BaseExceptionGroup):
         return all(is_connection_lost(part) for part in error.exceptions)
-    if isinstance(error, asyncpg.InterfaceError):  # the library's word for misuse, too
+    if isinstance(error, asyncpg.InterfaceError):  # the library also raises it for misuse
         return any(words in str(error) for words in _GONE)
-    # A socket that is not there looks like any missing file: only who raised it tells them apart.
+    # A missing socket looks like any missing file: only the place that raised it tells them apart.
     return isinstance(error, _AWAY) or (isinstance(error, OSError) and _raised_by_driver(error))
 
 

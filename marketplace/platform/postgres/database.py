@@ -40,16 +40,16 @@ _BY_INDEX = {
 }
 """For the desks' sessions, which look up rows by their whole keys and do nothing else, again and again.
 
-Their statements are planned once for each connection, always by index. Left alone, PostgreSQL plans a batch anew for its size,
-which takes longer than a small batch itself, or keeps a plan that was made when a table was empty and reads the whole of
-it until the next ANALYZE (docs/performance.md).
+Their statements are planned once per connection, always by index. By default PostgreSQL replans a batch for its size, which takes
+longer than a small batch itself, or keeps a plan that was made when a table was empty and reads the whole table until the next
+ANALYZE (docs/performance.md).
 """
 
 SERVER_SETTINGS = {
     "jit": "off",  # plans here are short; compiling them costs more than running them
     "application_name": "marketplace",
     "timezone": "UTC",
-    "random_page_cost": "1.1",  # disks without heads, and memory: an index in the order that is asked for is worth its jumps
+    "random_page_cost": "1.1",  # SSDs, and data in memory: an index in the requested order is worth its random reads
     "lock_timeout": "2s",
     "statement_timeout": "10s",
     "idle_in_transaction_session_timeout": "10s",
@@ -57,12 +57,12 @@ SERVER_SETTINGS = {
 
 
 class DatabaseHandle:
-    """One of the databases that this process has open: the live one, or a sandbox's. Its pools are all that there is to it."""
+    """One of the databases that this process has open, the live one or a sandbox's: its connection pools."""
 
     __slots__ = ("config", "desk_pool", "live", "pool")
 
     def __init__(self, *, live: bool) -> None:
-        """Begin with no pool."""
+        """Start with no pool."""
         self.live = live
         self.config: dict[str, Any] = {}
         self.pool: asyncpg.Pool | None = None
@@ -70,19 +70,19 @@ class DatabaseHandle:
 
 
 LIVE = DatabaseHandle(live=True)
-"""Where everybody is who was not led into a sandbox."""
+"""The database of every task that is not in a sandbox."""
 
 _here: ContextVar[DatabaseHandle] = ContextVar("place", default=LIVE)
 
 
 def is_live() -> bool:
-    """Return whether this task works on the live database, and not on a sandbox's."""
+    """Return whether this task works on the live database, not a sandbox's."""
     return _here.get().live
 
 
 @contextlib.contextmanager
 def using_database(place: DatabaseHandle) -> Iterator[None]:
-    """Work on another database inside the block; tasks begun in it stay there. Not inside a unit of work."""
+    """Work on another database inside the block; tasks started in it stay there. Not inside a unit of work."""
     if DB.current() is not None:
         raise TransactionMisuseError("a unit of work is open; its transaction is on one database")
     before = _here.set(place)
@@ -93,14 +93,14 @@ def using_database(place: DatabaseHandle) -> Iterator[None]:
 
 
 def fresh_context() -> Context:
-    """Return a context for a task that belongs to no request: it has the database of this one, and nothing else of it."""
+    """Return a context for a task that belongs to no request: it inherits the database and nothing else."""
     context = Context()
     context.run(_here.set, _here.get())
     return context
 
 
 class Engine(PostgresEngine):
-    """Piccolo's engine with our unit of work, with reads that need no transaction, and with the pool of the task's place."""
+    """Piccolo's engine with our unit of work, with reads that need no transaction, and with the pool of the task's database."""
 
     @property
     def pool(self) -> asyncpg.Pool | None:
@@ -118,7 +118,7 @@ class Engine(PostgresEngine):
 
     @property
     def config(self) -> dict[str, Any]:
-        """How that database is reached."""
+        """The connection parameters of that database."""
         return _here.get().config
 
     @config.setter
@@ -129,16 +129,16 @@ class Engine(PostgresEngine):
         """Do nothing: the base class would connect while this module is imported; `doctor` checks the version."""
 
     def transaction(self, allow_nested: bool = False) -> UnitOfWork:  # noqa: ARG002 - the base class's signature
-        """Return a unit of work: Piccolo's own helpers get ours too."""
+        """Return a unit of work: Piccolo's own helpers use it too."""
         return UnitOfWork(self)
 
     async def run_querystring(self, querystring: QueryString, in_pool: bool = True) -> Any:
-        """Run a Piccolo query, inside the unit of work if this task opened one."""
+        """Run a Piccolo query, inside this task's unit of work if it has one."""
         self._check()
         return await super().run_querystring(querystring, in_pool)
 
     async def run_ddl(self, ddl: str, in_pool: bool = True) -> Any:
-        """Run DDL, inside the unit of work if this task opened one."""
+        """Run DDL, inside this task's unit of work if it has one."""
         self._check()
         return await super().run_ddl(ddl, in_pool)
 
@@ -147,7 +147,7 @@ class Engine(PostgresEngine):
         return await self.fetch(query, *(args or ()))
 
     def current(self) -> UnitOfWork | None:
-        """Return the unit of work that is open here, or None."""
+        """Return this task's open unit of work, or None."""
         found = self.current_transaction.get()
         return found if isinstance(found, UnitOfWork) else None
 
@@ -157,7 +157,7 @@ class Engine(PostgresEngine):
             current.check_owner()
 
     async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
-        """Run one statement and return its rows: inside the unit of work if this task has one open, else by itself."""
+        """Run one statement and return its rows: inside this task's unit of work if it has one, else by itself."""
         current = self.current()
         if current is not None:
             return list(await current.fetch(sql, *values))
@@ -186,14 +186,14 @@ class Engine(PostgresEngine):
     async def open(self, dsn: str, role: str = "", pool_size: int = 10, *, patient: bool = False) -> None:
         """Open the pool. With `role` every connection acts as that role, which cannot change a posting.
 
-        `patient` is for migrations: a statement may take as long as a big table needs, though not wait for locks.
+        `patient` is for migrations: a statement may take as long as a big table needs, but does not wait for locks.
         """
         self.config = connection_config(dsn, role)
         if patient:
             self.config["server_settings"] |= {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
         await self.start_connection_pool(min_size=2, max_size=pool_size, init=_prepare, reset=_leave)
         desks = self.config | {"server_settings": self.config["server_settings"] | _BY_INDEX}
-        # None is opened before a desk has work, and none is needed beyond two for each desk of the process.
+        # No connection is opened before a desk has work; two per desk of the process are enough.
         _here.get().desk_pool = await asyncpg.create_pool(
             **desks, min_size=0, max_size=pool_size, init=_prepare, reset=_leave
         )
@@ -209,7 +209,7 @@ class Engine(PostgresEngine):
 
 
 DB = Engine(config={})
-"""The one engine; tables are bound to it, `open` gives the place where the task is its address."""
+"""The only engine; tables are bound to it. `open` sets the address of the task's database."""
 
 
 def unit_of_work(isolation: Isolation = "READ COMMITTED") -> UnitOfWork:
@@ -223,7 +223,7 @@ def chained_transactions(has_next: Callable[[], bool]) -> ChainedTransactions:
 
 
 def connection_config(dsn: str, role: str = "") -> dict[str, Any]:
-    """Return what asyncpg needs to connect, with the session settings of this program."""
+    """Return asyncpg's connection parameters, with the session settings of this program."""
     server_settings = SERVER_SETTINGS | ({"role": role} if role else {})
     return {"dsn": dsn, "server_settings": server_settings}
 
@@ -234,18 +234,18 @@ async def _prepare(connection: asyncpg.Connection) -> None:
 
 
 async def _leave(connection: asyncpg.Connection) -> None:
-    """Leave a connection that comes back as it is.
+    """Skip the reset of a connection that returns to the pool.
 
-    The driver would ask the server to undo what a session may have changed, one more round trip for each transaction; here
-    settings are SET LOCAL, nobody listens, and only the migrators, on a connection of their own, lock beyond a transaction.
+    The driver would ask the server to undo what a session may have changed, one more round trip per transaction. Here settings
+    are SET LOCAL, no session listens, and only the migrators, on connections of their own, hold locks beyond a transaction.
     """
 
 
 def _encode_json(value: Any) -> str:
-    # Piccolo hands over JSON that it has already encoded; our own statements hand over values.
+    # Piccolo passes JSON that it has already encoded; our own statements pass values.
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
-    """Return rows turned into `width` columns, as `unnest` wants its parameters; no rows give empty columns."""
+    """Return rows transposed into `width` columns, as `unnest` needs its parameters; no rows give empty columns."""
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]

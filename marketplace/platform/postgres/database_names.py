@@ -1,14 +1,14 @@
-"""Names of an installation's databases: each sandbox has one of its own, beside the live one."""
+"""Database names of an installation: each sandbox has its own database, beside the live one."""
 
 import re
 from uuid import UUID
 
 _MOST_OF_NAME = 26
-"""PostgreSQL's names have 63 letters at the most."""
+"""PostgreSQL's names have at most 63 characters."""
 
 
 def database_name(live: str, partner_id: UUID) -> str:
-    """Return the name of the database of a partner's sandbox, next to the live one of that name."""
+    """Return the database name of a partner's sandbox, derived from the live one's."""
     return f"{live[:_MOST_OF_NAME]}_sbx_{partner_id.hex}"
 
 

@@ -1,4 +1,4 @@
-"""The database's time: one clock for all workers, for what is compared across them. Only this module asks for it."""
+"""The database's time: one clock for all workers, for what is compared across them. Only this module reads it."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from marketplace.kernel.clock import WALL, Clock
 from marketplace.platform.postgres.database import DB, UnitOfWork
 
 PRESENT = "SELECT clock_timestamp()"
-"""The instant at which the statement runs: in a transaction, after the locks of those before it were had."""
+"""The instant at which the statement runs: in a transaction, after it got the locks of earlier ones."""
 
 _BEGAN = "SELECT now()"
 

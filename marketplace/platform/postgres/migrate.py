@@ -23,7 +23,7 @@ _LOCK = 0x4D4B5450
 
 LIBC_LOCALE = "C.UTF-8"
 _OWN_LOCALES = 17
-"""The first PostgreSQL with locales of its own, which are the same on every machine."""
+"""The first PostgreSQL with built-in locales, which are the same on every machine."""
 
 
 OTHER_SCHEMA = (
@@ -33,14 +33,14 @@ OTHER_SCHEMA = (
 
 
 class MigrationFailedError(OperatorError):
-    """A migration did not go through; what it printed is the message."""
+    """A migration failed; its output is the message."""
 
 
 async def create_database(server_dsn: str, name: str) -> None:
-    """Create a database in which text sorts by code point and has the case of every script, unless it is there.
+    """Create a database in which text sorts by code point and has the case of every script, unless it exists.
 
-    That is C.UTF-8: PostgreSQL's own from 17 on, before that the operating system's. Where it has none, ICU's root locale
-    takes its place, which sorts as dictionaries do (docs/decisions/0028-older-postgresql.md).
+    That is C.UTF-8: PostgreSQL's own from 17 on, before that the operating system's. Where the system has none, ICU's root locale
+    is used instead, which sorts as dictionaries do (docs/decisions/0028-older-postgresql.md).
     """
     connection = await asyncpg.connect(server_dsn)
     try:
@@ -59,11 +59,11 @@ async def create_database(server_dsn: str, name: str) -> None:
 
 
 async def migrate(dsn: str, role: str, rights: Mapping[str, str], *, with_role: bool = True) -> list[str]:
-    """Make this version's tables where there are none yet, and return the names of the migrations that ran.
+    """Create this version's tables where they are missing, and return the names of the migrations that ran.
 
-    `with_role=False` is for a role that is there, a user of its own, which the owner need not be able to take on.
+    `with_role=False` is for an existing role, a user of its own, which the owner need not be able to take on.
 
-    Safe to run twice and by two at once. Raises MigrationFailedError.
+    Safe to run twice, and concurrently. Raises MigrationFailedError.
     """
     guard = await _connect(dsn)
     try:
@@ -88,7 +88,7 @@ async def migrate(dsn: str, role: str, rights: Mapping[str, str], *, with_role: 
 
 @contextlib.asynccontextmanager
 async def connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    """Give a connection to the database. Raises MigrationFailedError if it cannot be reached."""
+    """Yield a connection to the database. Raises MigrationFailedError if it cannot be reached."""
     connection = await _connect(dsn)
     try:
         yield connection
@@ -97,7 +97,7 @@ async def connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def encoding_of(connection: asyncpg.Connection) -> tuple[str, str]:
-    """Return the database's encoding, and for one that does not take all letters the way out."""
+    """Return the database's encoding, and for one that lacks characters what to do about it."""
     found: str = await connection.fetchval("SHOW server_encoding")
     return found, "" if found == "UTF8" else "make the database again with ENCODING 'UTF8' TEMPLATE template0"
 
@@ -110,7 +110,7 @@ async def _connect(dsn: str) -> asyncpg.Connection:
 
 
 async def pending(dsn: str) -> list[str]:
-    """Return the migrations of this version that the database does not have yet, as `app:id`."""
+    """Return the migrations of this version that the database lacks, as `app:id`."""
     connection = await asyncpg.connect(dsn)
     try:
         applied = await _applied(connection)
@@ -126,7 +126,7 @@ async def unknown(dsn: str) -> list[str]:
 
 
 def _unknown(applied: set[str]) -> list[str]:
-    # Those of a package that is not plugged in now are its own affair.
+    # Migrations of a package that is not configured now do not count.
     return sorted(name for name in applied - shipped() if name.partition(":")[0] in APP_REGISTRY.app_configs)
 
 
@@ -172,7 +172,7 @@ async def _install_queue(connection: asyncpg.Connection) -> None:
 
 
 async def let_sign_in(dsn: str, role: str) -> None:
-    """Make the role a user of our own server, whose socket only this machine's user reaches."""
+    """Allow the role to log in to our own server, whose socket only this machine's user reaches."""
     connection = await _connect(dsn)
     try:
         if not await connection.fetchval("SELECT rolcanlogin FROM pg_roles WHERE rolname = $1", role):
@@ -182,7 +182,7 @@ async def let_sign_in(dsn: str, role: str) -> None:
 
 
 async def check_serving_user(dsn: str, role: str) -> None:
-    """Raise MigrationFailedError unless the user for serving is there and can sign in."""
+    """Raise MigrationFailedError unless the serving user exists and can log in."""
     try:
         connection = await asyncpg.connect(dsn)
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidPasswordError) as error:
@@ -209,7 +209,7 @@ async def _grant(connection: asyncpg.Connection, role: str, rights: Mapping[str,
 
 async def _have_role(connection: asyncpg.Connection, role: str) -> None:
     await connection.execute(
-        # Roles belong to the whole server: another database's migrator may have made it a moment ago.
+        # Roles belong to the whole server: another database's migrator may have created it a moment ago.
         f"DO $$ BEGIN IF to_regrole('{role}') IS NULL THEN CREATE ROLE {role} NOLOGIN; END IF;"
         " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
     )

@@ -1,7 +1,7 @@
-"""Ids for the hot paths: the driver's UUID, which is one like any other, but written in C.
+"""Ids for the hot paths: the driver's UUID class, a subclass that is written in C.
 
-A redemption looks up by ids some forty times. This one is made in a sixth of the time, hashed in a third, printed in a tenth, and
-two of them are compared in a quarter (docs/performance.md).
+A redemption looks up by ids some forty times. This class is created in a sixth of the time, hashed in a third, printed in a
+tenth, and two of them are compared in a quarter (docs/performance.md).
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ _Quick = pgproto.UUID
 
 
 def quick(identifier: UUID) -> UUID:
-    """Return the same id as a quick one."""
+    """Return the same id as the driver's class."""
     return identifier if type(identifier) is _Quick else _made(identifier.int)
 
 

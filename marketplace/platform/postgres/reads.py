@@ -1,6 +1,6 @@
-"""Many set-based reads in one statement: a batch waits for one answer instead of one for each table.
+"""Many set-based reads in one statement: a batch waits for one response instead of one per table.
 
-While a batch waits, the event loop serves other requests, and each further answer has to wait for them in turn; round trips
+While a batch waits, the event loop serves other requests, and each further response has to wait for them in turn; round trips
 that cost the database nothing were a third of a batch's time (docs/performance.md).
 """
 
@@ -14,16 +14,16 @@ from marketplace.platform.postgres.rows import Columns
 
 
 class Read:
-    """One read of a batch: `sql` selects one ROW(…) and says `{wanted}` where the wanted keys stand, a table of that name.
+    """One read of a batch: `sql` selects one ROW(…) and contains `{wanted}` where the wanted keys go, as a table of that name.
 
-    One that locks what it reads names it in `locks`; a batch runs such reads in its lock order.
+    A read that locks rows names its table in `locks`; a batch runs such reads in its lock order.
 
-    A table that may grow from nothing while plans are kept is looked into by `CROSS JOIN LATERAL (… OFFSET 0)`: key by key
-    through its index. Joined, it would be planned as the empty table that it was, and read whole for each batch.
+    A table that may grow from nothing while plans are cached is joined by `CROSS JOIN LATERAL (… OFFSET 0)`: key by key through
+    its index. A plain join would be planned for the empty table that it was, and read the whole table for each batch.
     """
 
     def __init__(self, keys: str, sql: str, *, locks: str = "") -> None:
-        """Take the columns of the keys as `Columns` defines them, none for a read that asks for nothing by key."""
+        """Take the columns of the keys as `Columns` defines them; none for a read without keys."""
         if ("FOR UPDATE" in sql) is not bool(locks):
             raise ValueError("a read that locks says what, and no other")
         self.keys = Columns(keys) if keys else None
@@ -32,11 +32,11 @@ class Read:
 
 
 NOW = (Read("", PRESENT), ((),))
-"""To be asked for last: the database's time after the locks of the reads before it were had."""
+"""Add it last: the database's time after the reads before it got their locks."""
 
 
 async def read_all(work: UnitOfWork, wanted: Sequence[tuple[Read, Sequence[Sequence[Any]]]]) -> list[list[Any]]:
-    """Return what each read finds, as tuples, in their order. A read of no keys finds nothing and costs nothing."""
+    """Return the rows of each read, as tuples, in their order. A read without keys finds nothing and costs nothing."""
     asked = [(read, rows) for read, rows in wanted if rows]
     if not asked:
         return [[] for _ in wanted]

@@ -1,8 +1,8 @@
-"""What the role for serving may do with each table, and nothing besides.
+"""The privileges of the serving role on each table, and no others.
 
-A right is written as PostgreSQL's GRANT has it, such as `SELECT, INSERT, UPDATE (status, paid_at)`. A table that is not listed
-may not even be read: whoever adds one says here, or in their package, what serving needs. A column that is not listed never
-changes once it is written. Locking a row (`FOR UPDATE`, `FOR SHARE`) takes the right to update one of its columns.
+A privilege is written as in PostgreSQL's GRANT, such as `SELECT, INSERT, UPDATE (status, paid_at)`. A table that is not listed
+may not even be read: a new table is listed here, or in its package, with what serving needs. A column that is not listed never
+changes once it is written. Locking a row (`FOR UPDATE`, `FOR SHARE`) takes the privilege to update one of its columns.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,11 +13,11 @@ READ = "SELECT"
 ADD = "SELECT, INSERT"
 """Append only."""
 SWEPT = "SELECT, INSERT, DELETE"
-"""Written once, and deleted when its time is over."""
+"""Written once, and deleted when expired."""
 EDIT = "SELECT, INSERT, UPDATE"
-"""People change it, and its history is kept elsewhere; it is never deleted."""
+"""People change it, and its history is stored elsewhere; it is never deleted."""
 ALL = "SELECT, INSERT, UPDATE, DELETE"
-"""Nobody has to be told later what stood there."""
+"""No history is needed."""
 
 PLATFORM: Mapping[str, str] = {
     "audit_entry": ADD,
@@ -48,7 +48,7 @@ _NEVER = ("TRUNCATE", "REFERENCES", "TRIGGER")
 
 
 def split(right: str) -> dict[str, frozenset[str]]:
-    """Return the kinds of a right and the columns that each is bound to; no columns: the whole table."""
+    """Return the kinds of a privilege and the columns that each is restricted to; no columns: the whole table."""
     found: dict[str, frozenset[str]] = {}
     for part in right.replace(")", "").split(", "):
         kind, _, column = part.partition(" (")
@@ -61,7 +61,7 @@ def split(right: str) -> dict[str, frozenset[str]]:
 
 
 async def grant(connection: asyncpg.Connection, role: str, rights: Mapping[str, str]) -> None:
-    """Give the role just these rights on the tables, and use of the sequences behind them."""
+    """Grant the role exactly these privileges on the tables, and use of the sequences behind them."""
     statements = [
         f"GRANT USAGE ON SCHEMA public TO {role}",
         f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}",
@@ -87,7 +87,7 @@ FROM ({_TABLES}) t ORDER BY 1
 
 
 async def held(connection: asyncpg.Connection, role: str) -> dict[str, dict[str, frozenset[str]]]:
-    """Return what the role may do with each table of the database, as `split` gives it."""
+    """Return the role's privileges on each table of the database, in the form of `split`."""
     found: dict[str, dict[str, frozenset[str]]] = {}
     for row in await connection.fetch(_HELD, role, [*_KINDS, *_NEVER]):
         may = found[row["table_name"]] = {kind: frozenset() for kind in row["kinds"]}
@@ -98,5 +98,5 @@ async def held(connection: asyncpg.Connection, role: str) -> dict[str, dict[str,
 
 
 def differences(held_now: Mapping[str, dict[str, frozenset[str]]], rights: Mapping[str, str]) -> Iterable[str]:
-    """Return the tables on which a role has other rights than it should."""
+    """Return the tables on which a role has other privileges than listed."""
     return (table for table, may in held_now.items() if may != (split(rights[table]) if table in rights else {}))

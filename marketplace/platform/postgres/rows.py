@@ -2,8 +2,8 @@
 
 One array for each column is the usual way (`unnest($1::uuid[], …)`), and was ours. A batch of redemptions had 66 columns then:
 writing and reading the arrays took a fifth of the desk's Python and a sixth of PostgreSQL's time. JSON is written by one call for
-all rows, and read in a third to two thirds of the time. PostgreSQL looks up each name in each row: so names are of one letter in
-it, and what is NULL is left out (docs/performance.md).
+all rows, and read in a third to two thirds of the time. PostgreSQL looks up each name in each row: so names are one letter long,
+and NULLs are omitted (docs/performance.md).
 https://www.postgresql.org/docs/current/functions-json.html#FUNCTIONS-JSON-PROCESSING-TABLE
 """
 
@@ -16,10 +16,10 @@ import msgspec
 
 
 class Columns:
-    """The columns of a set of rows, as PostgreSQL defines them: `bucket smallint, member_id uuid`."""
+    """The columns of a set of rows, in PostgreSQL's syntax: `bucket smallint, member_id uuid`."""
 
     def __init__(self, definition: str) -> None:
-        """Take the definition; a name that is a word of SQL is quoted in it."""
+        """Take the definition; a name that is a keyword of SQL must be quoted in it."""
         columns = [column.split(maxsplit=1) for column in definition.split(", ")]
         letters = ascii_lowercase[: len(columns)]
         self._row = msgspec.defstruct("Row", [(letter, Any, None) for letter in letters], gc=False, omit_defaults=True)
@@ -29,15 +29,15 @@ class Columns:
     def json(self, rows: Sequence[Sequence[Any]]) -> str:
         """Return the rows as the value of the statement's parameter.
 
-        `bytea` is to be given by `hexed`; what a `json` or `jsonb` column shall have, as any value that JSON has.
+        Pass `bytea` through `hexed`, and a `json` or `jsonb` column as any value that JSON has.
         """
         return msgspec.json.encode(list(starmap(self._row, rows))).decode()
 
     def table(self, place: int, alias: str) -> str:
-        """Return what stands in a FROM for the rows that the parameter in this place has."""
+        """Return the FROM item of the rows in the parameter at this position."""
         return f"(SELECT {self._named} FROM json_to_recordset(${place}::text::json) AS r({self._typed})) AS {alias}"
 
 
 def hexed(value: bytes) -> str:
-    """Return the text from which PostgreSQL makes these bytes."""
+    """Return the text form of a `bytea` value."""
     return f"\\x{value.hex()}"

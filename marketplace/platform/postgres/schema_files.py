@@ -1,6 +1,6 @@
 """A package's schema: one readable file, `schema.sql`, or a folder of them, which the package's one migration runs.
 
-Until 0.1.0 the files are edited in place, and the migration is named for what they say. A database that was made by another edit
+Until 0.1.0 the files are edited in place, and the migration is named after their content. A database that another edit created
 lacks that migration and has one that this version does not know (docs/decisions/0031-schema-files.md).
 """
 
@@ -13,14 +13,14 @@ from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 from marketplace.platform.postgres.database import DB
 
 VERSION = "1.38.0"
-"""Piccolo's, which asks for it in each migration."""
+"""Piccolo's version, which each migration must state."""
 
 
 class SchemaFiles:
     """The schema of the package in a folder."""
 
     def __init__(self, app_name: str, package: Path) -> None:
-        """Read the files, in the order of their names. Raises FileNotFoundError where there is none."""
+        """Read the files, sorted by name. Raises FileNotFoundError if there is none."""
         self.app_name = app_name
         self.paths = sorted([*package.glob("schema.sql"), *package.glob("schema/*.sql")])
         if not self.paths:
@@ -29,7 +29,7 @@ class SchemaFiles:
         self.id = f"schema-{digest(self.sql)}"
 
     def migration(self) -> MigrationManager:
-        """Return the migration that makes all of it, in one transaction."""
+        """Return the migration that creates the whole schema, in one transaction."""
         manager = MigrationManager(migration_id=self.id, app_name=self.app_name, description="the package's schema")
 
         async def run() -> None:
@@ -43,6 +43,6 @@ class SchemaFiles:
 
 
 def digest(sql: str) -> str:
-    """Return twelve hexadecimal digits of what the statements say; comments, line breaks and indents do not count."""
+    """Return twelve hexadecimal digits of the statements' hash; comments, line breaks and indents do not count."""
     said = " ".join(re.sub(r"--[^\n]*", "", sql).split())
     return hashlib.sha256(said.encode()).hexdigest()[:12]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from marketplace.platform.postgres.database import Engine
 
 ACQUIRE_TIMEOUT_S = 5.0
-"""How long a unit of work waits for a connection before it says that the program is busy."""
+"""How long a unit of work waits for a connection before the request is refused as busy."""
 
 logger = structlog.get_logger()
 
@@ -33,7 +33,7 @@ Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
 
 
 class Busy(ServiceUnavailable):
-    """No connection came free in time."""
+    """No connection became free in time."""
 
     zh = "系统繁忙，请稍后再试。"
     en = "The service is busy; try again shortly."
@@ -46,8 +46,8 @@ class TransactionMisuseError(RuntimeError):
 class ChainedTransactions:
     """Units of work that follow each other on one connection of the desks' pool: the COMMIT of one begins the next.
 
-    That saves each a round trip, and the way to the pool and back. `has_next` is asked at each COMMIT: whether another unit of
-    work follows at once. When none does after all, `end` gives the connection back.
+    This saves each a round trip, and the way to the pool and back. `has_next` is called at each COMMIT: whether another unit of
+    work follows at once. If none follows after all, `end` returns the connection.
     """
 
     __slots__ = ("_connection", "_engine", "has_next")
@@ -72,12 +72,12 @@ class ChainedTransactions:
         self._connection = connection
 
     def take(self) -> Any:
-        """Return the connection that the unit of work before left, or None; it is the caller's now."""
+        """Return the connection that the previous unit of work left, or None; it is the caller's now."""
         connection, self._connection = self._connection, None
         return connection
 
     def end(self) -> None:
-        """Give the connection back, should one be left with a transaction in which nothing was done."""
+        """Return a connection that is left with a transaction in which nothing was done."""
         connection = self.take()
         if connection is not None:
             _give_back(self.pool, connection, unused=True)
@@ -86,11 +86,11 @@ class ChainedTransactions:
 class UnitOfWork(PostgresTransaction):
     """One transaction, on one connection, of one task.
 
-    Commits when the block ends and rolls back when it raises; whatever happens (a failing COMMIT, a cancellation at any
-    await) the connection goes back to the pool whole, or on to the next of its chain, and the context is restored.
+    Commits when the block ends and rolls back when it raises. Whatever happens (a failing COMMIT, a cancellation at any await),
+    the connection returns to the pool intact, or passes to the next unit of its chain, and the context is restored.
 
-    `in_doubt` tells, after an exception, that the connection was lost at COMMIT: it may or may not have been carried out.
-    `committed` may be set to what is to be called, at once, when it was.
+    `in_doubt` says, after an exception, that the connection was lost at COMMIT: the transaction may or may not be committed.
+    `committed` may be set to a function that is called right after COMMIT.
     """
 
     __slots__ = ("_acquire_timeout_s", "_chain", "_isolation", "committed", "in_doubt", "owner")
@@ -102,7 +102,7 @@ class UnitOfWork(PostgresTransaction):
         acquire_timeout_s: float = ACQUIRE_TIMEOUT_S,
         chain: ChainedTransactions | None = None,
     ) -> None:
-        """Prepare; nothing is acquired before the block is entered. All units of work of a chain have one isolation."""
+        """Prepare; nothing is acquired before the block is entered. All units of work of a chain have one isolation level."""
         if engine.current_transaction.get() is not None:
             raise TransactionMisuseError("a unit of work is already open here; pass it on instead of nesting one")
         super().__init__(engine, allow_nested=False)
@@ -156,7 +156,7 @@ class UnitOfWork(PostgresTransaction):
             if exception_type is None:
                 self.in_doubt = is_connection_lost(error)
                 raise
-            # The rollback failed because the connection is gone, and with it the transaction; the first error counts.
+            # The rollback failed because the connection is lost, and with it the transaction; report the first error.
             if not _is_lost(self.connection):
                 self.connection.terminate()
         finally:
@@ -210,7 +210,7 @@ class UnitOfWork(PostgresTransaction):
     async def run(self, query: Awaitable[_Result]) -> _Result:
         """Run a query of Piccolo's builder inside the transaction and return its result.
 
-        Raises TransactionMisuseError where another unit of work is open, or none: the query would run there.
+        Raises TransactionMisuseError if this unit of work is not the open one: the query would run elsewhere.
         """
         self.check_owner()
         if self.engine.current_transaction.get() is not self:
@@ -219,25 +219,25 @@ class UnitOfWork(PostgresTransaction):
 
     @asynccontextmanager
     async def nested(self) -> AsyncIterator[None]:
-        """Run a block that may fail alone: on an exception what it did is undone and the exception goes on."""
+        """Run a block that may fail alone: an exception rolls back its changes (to a savepoint) and propagates."""
         self.check_owner()
         await self.connection.execute("SAVEPOINT nested")
         try:
             yield
         except BaseException:
-            with contextlib.suppress(*LOST):  # then the whole transaction is undone; the first error counts
+            with contextlib.suppress(*LOST):  # then the whole transaction is rolled back; report the first error
                 await self.connection.execute("ROLLBACK TO SAVEPOINT nested; RELEASE SAVEPOINT nested")
             raise
         await self.connection.execute("RELEASE SAVEPOINT nested")
 
 
 _RETURNING: set[asyncio.Task[None]] = set()
-"""Connections on their way back; a task that nobody holds may be collected before it has run."""
+"""Connections on their way back to the pool; without a reference a task may be collected before it has run."""
 
 
 def _give_back(pool: asyncpg.Pool | None, connection: Any, *, unused: bool = False) -> None:
-    """Return the connection to the pool, beside what comes next: what the transaction did is decided, and the way back takes
-    rounds of the event loop, each of them behind other requests. `unused`: a transaction has begun that nobody needs.
+    """Return the connection to the pool concurrently: the transaction is decided, and the way back takes rounds of the event
+    loop, each behind other requests. `unused`: a transaction has begun that is not needed.
     """
     # Without a pool, it was closed under us; in a transaction, we were cancelled in the middle of COMMIT or ROLLBACK.
     if not _is_lost(connection) and (pool is None or (connection.is_in_transaction() and not unused)):
@@ -250,7 +250,7 @@ def _give_back(pool: asyncpg.Pool | None, connection: Any, *, unused: bool = Fal
 
 
 def _is_lost(connection: Any) -> bool:
-    """Tell whether the connection is gone. The pool may have taken it back by itself: then it answers no question."""
+    """Return whether the connection is lost. The pool may have taken it back already: then it raises on any use."""
     try:
         return bool(connection.is_closed())
     except asyncpg.InterfaceError:
@@ -263,5 +263,5 @@ async def _release(pool: asyncpg.Pool, connection: Any, unused: bool) -> None:
             await connection.execute("ROLLBACK")
         await pool.release(connection)
     except LOST as error:
-        # Killed just now, and dropped by the pool. What the transaction did is decided: a COMMIT stays carried out.
+        # Killed just now, and dropped by the pool. The transaction is decided: a COMMIT stays committed.
         logger.warning("connection_lost_after_use", error=repr(error))

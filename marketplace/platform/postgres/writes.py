@@ -1,4 +1,4 @@
-"""Many set-based writes in one statement: one round trip for a whole batch, and only for the tables that it touches."""
+"""Many set-based writes in one statement: one round trip for a whole batch, and only for the tables that it changes."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,15 +12,15 @@ _NOW = "$1::timestamptz"
 
 
 class Write:
-    """One write of a batch: its SQL says `{rows}` where its rows stand, as a table `d`, and `{now}` for the instant.
+    """One write of a batch: its SQL contains `{rows}` where its rows go, as a table `d`, and `{now}` for the instant.
 
-    An UPDATE, which may find less than it should, ends in `RETURNING 1`, and what it changed is counted; an INSERT writes all its
-    rows or fails, and is not: that was 4 to 6 % of the statement. No two writes of a batch may touch the same row. Several tables
-    may be written of the same rows, which are then read once.
+    An UPDATE, which may find fewer rows than it should, ends in `RETURNING 1`, and its rows are counted; an INSERT writes all its
+    rows or fails, and is not counted: that was 4 to 6 % of the statement. No two writes of a batch may change the same row.
+    Several tables may be written from the same rows, which are then read once.
     """
 
     def __init__(self, name: str, columns: str, *sql: str) -> None:
-        """Take a name for it, unique among the writes of a batch, and its columns as `Columns` defines them."""
+        """Take a name, unique among the writes of a batch, and the columns as `Columns` defines them."""
         self.name = name
         self.columns = Columns(columns)
         self.sql = sql
@@ -29,7 +29,7 @@ class Write:
             raise ValueError(f"{name}: what is counted stands alone")
 
     def parts(self, place: int) -> list[str]:
-        """Return the parts of a WITH that write the rows which the parameter in this place has."""
+        """Return the WITH clauses that write the rows of the parameter at this position."""
         rows, parts = self.columns.table(place, "d"), []
         if len(self.sql) > 1:
             parts.append(f"{self.name}_rows AS MATERIALIZED (SELECT * FROM {rows})")
@@ -40,19 +40,19 @@ class Write:
 
 
 class MissedRowsError(RuntimeError):
-    """A write met other rows than were loaded under lock; the transaction must not commit."""
+    """A write matched other rows than were loaded under lock; the transaction must not commit."""
 
 
 class Writes:
     """The writes of one batch, at one instant."""
 
     def __init__(self, now: datetime) -> None:
-        """Begin with none."""
+        """Start with no writes at this instant."""
         self._now = now
         self._wanted: list[tuple[Write, Sequence[Sequence[Any]]]] = []
 
     def add(self, write: Write, rows: Sequence[Sequence[Any]]) -> None:
-        """Add a write of these rows; nothing for no rows."""
+        """Add a write of these rows; without rows nothing is added."""
         if rows:
             self._wanted.append((write, rows))
 
@@ -73,4 +73,6 @@ class Writes:
 def _statement(writes: tuple[Write, ...]) -> str:
     parts = [part for place, write in enumerate(writes, start=2) for part in write.parts(place)]
     counts = ", ".join(f"(SELECT count(*) FROM {write.name})" for write in writes if write.counted)
-    return f"WITH at AS (SELECT {_NOW}), {', '.join(parts)} SELECT {counts}"  # `at`: $1 has a type, used or not
+    return (
+        f"WITH at AS (SELECT {_NOW}), {', '.join(parts)} SELECT {counts}"  # `at` uses $1, so that it always has a type
+    )

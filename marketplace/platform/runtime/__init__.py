@@ -1,1 +1,1 @@
-"""The running program: packages, workers, housekeeping, operator commands, logs, health."""
+"""The running program: workers, housekeeping, operator commands, health."""

@@ -1,4 +1,4 @@
-"""What the packages' commands share: settings of a production or a demo folder, the open database, one-line errors."""
+"""Shared by the packages' commands: settings of a production or a demo folder, the open database, one-line errors."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ from marketplace.kernel.text import preferred_language
 from marketplace.settings import VARIABLES, Settings, SettingsError, load_process
 
 DEMO_FILE = "demo.json"
-"""What a demo leaves in its data folder; where it lies, commands work on that demo."""
+"""The file that a demo writes into its data folder; in such a folder, commands work on that demo."""
 
 Result = TypeVar("Result")
 
@@ -32,7 +32,7 @@ data_option = click.option(
 
 
 def settings_for(data: Path | None) -> Settings:
-    """Return the settings that a command works with: the demo's where its folder is meant, else the environment's.
+    """Return a command's settings: the demo's if the folder holds one, else the environment's.
 
     Raises SettingsError.
     """
@@ -51,12 +51,12 @@ def settings_for(data: Path | None) -> Settings:
 
 @asynccontextmanager
 async def open_database(settings: Settings, *, keep: bool = False) -> AsyncIterator[str]:
-    """Open the pool on the settings' database, migrated, and give its address.
+    """Open the pool on the settings' database, migrated, and yield its address.
 
-    An embedded server that already runs on the data folder, such as the demo's, is joined and left running. `keep` is for
-    who runs on: should an embedded server die, it is started again.
+    An embedded server that already runs on the data folder, such as the demo's, is used and left running. `keep` is for
+    long-running commands: an embedded server that dies is restarted.
     """
-    # Imported here: they bring the database's libraries along, which a command that only reads a file need not wait for.
+    # Imported late: they import the database's libraries, which a command that only reads a file need not wait for.
     from marketplace.platform.postgres.database import DB
     from marketplace.platform.runtime.database_server import database_server, prepare
 
@@ -70,7 +70,7 @@ async def open_database(settings: Settings, *, keep: bool = False) -> AsyncItera
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run a command's work and return its result; what the user can put right becomes one line and exit status 1."""
+    """Run a command's work and return its result; an error that the user can fix becomes one line and exit status 1."""
     try:
         return asyncio.run(work)
     except Refusal as refusal:
@@ -88,9 +88,9 @@ def _locale() -> str:
 
 @contextmanager
 def progress(what: str, total: int | None = None) -> Iterator[Callable[[int, int | None], None]]:
-    """Give a function that reports `(done, of)`: a bar on a terminal, a plain line for each quarter elsewhere.
+    """Yield a function that reports `(done, of)`: a bar on a terminal, a plain line for each quarter elsewhere.
 
-    Both go to standard error, so that what a command prints stays clean.
+    Both go to standard error, so that a command's output stays clean.
     """
     console = Console(stderr=True)
     if console.is_terminal:

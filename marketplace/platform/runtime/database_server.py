@@ -1,4 +1,4 @@
-"""From settings to a database that is there: the embedded server if no DATABASE_URL names one."""
+"""From settings to a running database: the embedded server if no DATABASE_URL is set."""
 
 import contextlib
 import signal
@@ -18,23 +18,23 @@ DATABASE_NAME = "marketplace"
 
 
 def with_database(server_dsn: str, name: str) -> str:
-    """Return the server's address with another database's name in it."""
+    """Return the server's address with another database name."""
     parts = urlsplit(server_dsn)
     return urlunsplit(parts._replace(path=f"/{name}"))
 
 
 def with_user(dsn: str, user: str) -> str:
-    """Return the address for another user, who needs no password: of our own server."""
+    """Return the address for another user, who needs no password: only for our own server."""
     parts = urlsplit(dsn)
     return urlunsplit(parts._replace(netloc=f"{user}@{parts.netloc.rpartition('@')[2]}"))
 
 
 @contextmanager
 def database_server(settings: Settings, *, own: bool = False, keep: bool = False) -> Iterator[str]:
-    """Give the address of a running server's `postgres` database, or of DATABASE_URL itself; stop what was started.
+    """Yield the address of a running server's `postgres` database, or DATABASE_URL itself; stop what was started.
 
-    `own` is for who has the data folder to itself: an embedded server left over there is stopped in the end, too.
-    `keep` is for who runs on: should an embedded server die, it is started again.
+    `own` is for a process with exclusive use of the data folder: a leftover embedded server is stopped at the end, too.
+    `keep` is for a long-running process: an embedded server that dies is restarted.
     """
     if settings.database_url:
         yield settings.database_url
@@ -51,13 +51,13 @@ def database_server(settings: Settings, *, own: bool = False, keep: bool = False
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Make SIGTERM what Ctrl-C is, and Ctrl-C work where the shell that started us had it ignored (`marketplace demo &`).
+    """Make SIGTERM act as Ctrl-C, and Ctrl-C work where the shell that started us had it ignored (`marketplace demo &`).
 
-    Either would else end the program, or not, with the PostgreSQL that it started still running.
+    Otherwise either would end the program, or not, with the PostgreSQL that it started still running.
     """
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # By way of SIGINT, of which asyncio knows how to cancel what is under way instead of breaking into it.
+    # Through SIGINT: asyncio then cancels the running tasks instead of interrupting them anywhere.
     signal.signal(signal.SIGTERM, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
     try:
         yield
@@ -67,9 +67,9 @@ def stoppable() -> Iterator[None]:
 
 
 class Addresses(NamedTuple):
-    """How the database is reached: by the user for serving, and by the owner of its tables, who migrates and makes sandboxes.
+    """The addresses of the database: the serving user's, and the table owner's, who migrates and creates sandboxes.
 
-    They are the same where an operator gave only one. Then serving takes on the role at each connection, and could leave it.
+    They are the same if an operator gave only one. Then serving takes on the role at each connection, and could leave it.
     """
 
     serving: str
@@ -79,7 +79,7 @@ class Addresses(NamedTuple):
 async def prepare(settings: Settings, server_dsn: str) -> tuple[Addresses, list[str]]:
     """Create the database if it is ours to create, migrate it, and return its addresses and the migrations that ran.
 
-    Raises MigrationFailedError, and SettingsError when the secret key is not the database's: then nothing was changed.
+    Raises MigrationFailedError, and SettingsError if the secret key does not belong to the database: then nothing was changed.
     """
     if not settings.database_url:
         await create_database(server_dsn, DATABASE_NAME)
@@ -108,6 +108,6 @@ async def _migrated(settings: Settings, server_dsn: str) -> tuple[Addresses, lis
 
 
 def table_rights(settings: Settings) -> dict[str, str]:
-    """Return what the role for serving may do with each table, the platform's and the packages'."""
+    """Return the serving role's privileges on each table, the platform's and the packages'."""
     of_packages = [package.rights for package in package_classes(settings.packages)]
     return {table: right for rights in (PLATFORM, *of_packages) for table, right in rights.items()}

@@ -1,4 +1,4 @@
-"""Is everything there that the program needs? Each finding says what to do."""
+"""Checks that everything the program needs is present. Each finding says what to do."""
 
 import asyncio
 import sys
@@ -25,7 +25,7 @@ LOWEST_POSTGRESQL = 15
 
 
 async def diagnose(data: Path | None, workers: int = 1) -> list[Finding]:
-    """Look at Python, settings, database, mail and ONE ID for that many workers of `serve`; never changes anything."""
+    """Check Python, settings, database, mail and ONE ID for that many workers of `serve`; changes nothing."""
     findings = [_python()]
     try:
         settings = settings_for(data)
@@ -94,7 +94,7 @@ async def _role(connection: asyncpg.Connection, settings: Settings) -> Finding:
 
 
 async def _users(connection: asyncpg.Connection, settings: Settings) -> Finding:
-    """Say whether serving could become the owner of the tables. Our own server has two users always."""
+    """Check that the serving user cannot become the owner of the tables. Our own server always has two users."""
     role, owner = settings.database_role, VARIABLES["owner_url"]
     row = await connection.fetchrow(
         "SELECT (r.rolsuper OR r.rolcreaterole OR pg_has_role(r.oid, t.tableowner, 'MEMBER')) AS mighty, t.tableowner AS owner"

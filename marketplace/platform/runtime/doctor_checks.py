@@ -1,4 +1,4 @@
-"""What `doctor` looks at besides Python, settings and rights: the database's own settings, mail and ONE ID."""
+"""The checks of `doctor` besides Python, settings and privileges: the database's own settings, mail and ONE ID."""
 
 import asyncio
 import smtplib
@@ -19,7 +19,7 @@ from marketplace.platform.validation.foreign import UnreadableError, import_jwks
 from marketplace.settings import VARIABLES, Settings, SettingsError
 
 DESKS = 4
-"""Connections that the desks of a process have beside its pool."""
+"""Connections of a process's desks, besides its pool."""
 SANDBOXES = 16
 """Connections of the sandboxes that one serving process may have open: four, each with a pool of three and its jobs."""
 JOBS = 1
@@ -30,7 +30,7 @@ _TIMEOUT_S = 10.0
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that was looked at."""
+    """The result of one check."""
 
     good: bool
     what: str
@@ -38,7 +38,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 async def secret_key(connection: asyncpg.Connection, settings: Settings) -> Finding:
-    """Say whether the secret key is the database's."""
+    """Check that the secret key belongs to the database."""
     try:
         await secret_keys.check(connection, settings.keys)
     except SettingsError as error:
@@ -51,7 +51,7 @@ async def secret_key(connection: asyncpg.Connection, settings: Settings) -> Find
 
 
 async def creates_databases(connection: asyncpg.Connection, _settings: Settings) -> Finding:
-    """Say whether the owner of the tables can make sandboxes' databases."""
+    """Check that the owner of the tables can create sandboxes' databases."""
     row = await connection.fetchrow(
         "SELECT t.tableowner AS owner, r.rolsuper OR r.rolcreatedb AS may FROM pg_tables t, pg_roles r"
         " WHERE r.rolname = t.tableowner AND t.schemaname = 'public' AND t.tablename = 'event'"
@@ -61,13 +61,13 @@ async def creates_databases(connection: asyncpg.Connection, _settings: Settings)
 
 
 async def encoding(connection: asyncpg.Connection, _settings: Settings) -> Finding:
-    """Say whether the database takes all letters."""
+    """Check that the database accepts all characters."""
     found, remedy = await encoding_of(connection)
     return Finding(not remedy, f"encoding {found}", remedy)
 
 
 async def clock(connection: asyncpg.Connection, _settings: Settings) -> Finding:
-    """Hold the database's clock against ours; how long the question took counts for neither."""
+    """Compare the database's clock with ours; the query's duration is not counted."""
     before = WALL.now()
     theirs = WALL.shifted(await connection.fetchval(PRESENT))
     apart = max(before - theirs, theirs - WALL.now(), timedelta())
@@ -77,7 +77,7 @@ async def clock(connection: asyncpg.Connection, _settings: Settings) -> Finding:
 
 
 async def connections(connection: asyncpg.Connection, settings: Settings, workers: int) -> Finding:
-    """Hold max_connections against what the workers of `serve` and one `work` may open."""
+    """Compare max_connections with what the workers of `serve` and one `work` may open."""
     row = await connection.fetchrow(
         "SELECT sum(setting::int) FILTER (WHERE name = 'max_connections')"
         " - sum(setting::int) FILTER (WHERE name <> 'max_connections') AS free FROM pg_settings"
@@ -100,7 +100,7 @@ async def connections(connection: asyncpg.Connection, settings: Settings, worker
 
 
 async def mail_server(settings: Settings) -> Finding:
-    """Connect to the mail server, greet it and sign in; nothing is sent."""
+    """Connect to the mail server, greet it and log in; nothing is sent."""
     if not settings.smtp_url:
         return Finding(good=True, what="mail: no server is named, messages wait")
     try:

@@ -1,4 +1,4 @@
-"""Alive, ready, metrics."""
+"""Liveness, readiness, metrics."""
 
 import asyncio
 import hmac
@@ -25,11 +25,11 @@ _PATIENCE_S = 0.8
 
 
 _FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip", b"via")
-"""What a server in front adds: the request came from elsewhere, whatever machine that server is on."""
+"""Headers that a reverse proxy adds: the request came from elsewhere, whatever machine the proxy is on."""
 
 
 class MetricsClosed(Refusal):
-    """No token was agreed upon, and the request does not come from this machine."""
+    """No token is configured, and the request does not come from this machine."""
 
     kind = Kind.FORBIDDEN
     code = "metrics_closed"
@@ -48,10 +48,10 @@ class MetricsClosed(Refusal):
 
 
 class Lifecycle:
-    """Whether the worker serves, and what it asks the database for whoever watches it: one question of each kind at a time."""
+    """Whether the worker serves, and its database probes for monitoring: one query of each kind at a time."""
 
     def __init__(self) -> None:
-        """Begin as one that starts."""
+        """Start as not yet ready."""
         self.ready = self.stopping = False
         self.probe: asyncio.Task[bool] | None = None
         self.metrics: asyncio.Task[bytes] | None = None
@@ -65,22 +65,22 @@ class Health(msgspec.Struct, frozen=True):
 
 @get("/health/live", tags=["platform"], operation_id="check_liveness", summary="Check that the process is alive")
 async def live() -> Health:
-    """Answer as long as the process runs; it needs nothing else."""
+    """Respond as long as the process runs; it needs nothing else."""
     return Health("ok")
 
 
 @get("/health/ready", tags=["platform"], operation_id="check_readiness", summary="Check that the process can serve")
 async def ready(request: Request[Any, Any, Any]) -> Response[Health]:
-    """Answer 200 when the database answers within 0.8 s, else 503: whoever asks must not wait longer than that.
+    """Respond 200 if the database responds within 0.8 s, else 503: a load balancer must not wait longer than that.
 
-    A worker that was told to end says 503 for MARKETPLACE_DRAIN_S seconds, and only then closes its port.
+    A worker that is shutting down responds 503 for MARKETPLACE_DRAIN_S seconds, and only then closes its port.
     """
     lifecycle = PlatformServices.of(request).lifecycle
     if lifecycle.stopping:
         return Response(Health("stopping"), status_code=503)
     if not lifecycle.ready:
         return Response(Health("starting"), status_code=503)
-    # One probe at a time, left alone when it is late: taking back a query that hangs would have to be waited for, too.
+    # One probe at a time, left running when it is late: cancelling a hanging query would have to be waited for, too.
     probe = lifecycle.probe
     if probe is None or probe.done():
         probe = lifecycle.probe = asyncio.create_task(_database_answers())
@@ -110,10 +110,10 @@ async def _database_answers() -> bool:
     media_type="text/plain",
 )
 async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Answer in Prometheus' text format: this process's own, and the running checks, which are the same for all processes.
+    """Respond in Prometheus' text format: this process's metrics, and the running checks, which are the same for all processes.
 
-    They are for who has MARKETPLACE_METRICS_TOKEN, or, while it is not set, for this machine.
-    While the database does not answer the checks are left out, and the process's own are not kept waiting for them.
+    They require MARKETPLACE_METRICS_TOKEN, or, if it is not set, a request from this machine.
+    While the database does not respond, the checks are left out, and the process's metrics are not delayed.
     """
     services = PlatformServices.of(request)
     await _admit_scraper(request, services.settings.metrics_token)
@@ -142,7 +142,7 @@ async def _admit_scraper(request: Request[Any, Any, Any], wanted: str) -> None:
 
 
 def _is_from_here(request: Request[Any, Any, Any]) -> bool:
-    """Return whether it came from this machine, and asks this machine: what passes bytes on as they are adds no field."""
+    """Return whether the request came from this machine and names it. A proxy that forwards raw bytes adds no header."""
     fields = request.scope["headers"]
     if any(name in _FORWARDED or (name == b"host" and not is_this_machine(value)) for name, value in fields):
         return False

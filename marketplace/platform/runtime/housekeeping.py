@@ -1,4 +1,4 @@
-"""What the platform itself does with time: answers, sessions and ticks that nobody needs any more."""
+"""The platform's own cleanup jobs: expired outcomes, sessions and ticks."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -37,7 +37,7 @@ def jobs(settings: Settings) -> Sequence[Job]:
 
 
 async def delete_idempotency(days: int) -> int:
-    """Delete stored answers older than the published number of days and return how many there were."""
+    """Delete outcomes older than the published number of days and return how many there were."""
     total, before = 0, WALL.now() - timedelta(days=days)
     while True:
         gone = await DB.fetch(
@@ -51,17 +51,17 @@ async def delete_idempotency(days: int) -> int:
 
 
 async def delete_sessions() -> None:
-    """Delete sessions whose time is over."""
+    """Delete expired sessions."""
     await DB.fetch("DELETE FROM web_session WHERE expires_at <= $1", WALL.now())
 
 
 async def delete_form_answers(now: datetime) -> None:
-    """Delete what sent forms led to, once no page has their key any more."""
+    """Delete the results of submitted forms, once no page has their key any more."""
     await DB.fetch("DELETE FROM form_answer WHERE expires_at <= $1", now)
 
 
 async def delete_ticks() -> None:
-    """Delete ticks that every consumer has passed, but for the last of them; without consumers none."""
+    """Delete ticks that every consumer has passed, except the last of them; without consumers none."""
     await DB.fetch(
         "DELETE FROM event_tick WHERE id < (SELECT min(tick) FROM consumer_position) AND at < $1",
         WALL.now() - timedelta(hours=1),

@@ -1,4 +1,4 @@
-"""Encrypts everything that is stored, here and in the sandboxes, to the present secret key (docs/decisions/0027-key-ring.md)."""
+"""Re-encrypts everything stored, here and in the sandboxes, under the present secret key (docs/decisions/0027-key-ring.md)."""
 
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -22,11 +22,11 @@ _BATCH = 200
 
 
 class UnreadableSecretsError(OperatorError):
-    """Something is encrypted under a key that the ring does not have; the message says where."""
+    """A ciphertext is encrypted under a key that is not in the ring; the message says where."""
 
 
 class KeyRotation(msgspec.Struct):
-    """What a run has done."""
+    """The result of a run."""
 
     seen: int = 0
     changed: int = 0
@@ -34,9 +34,9 @@ class KeyRotation(msgspec.Struct):
 
 
 async def rotate_everything(settings: Settings) -> str:
-    """Encrypt what is stored in the database and in its sandboxes to the present key, and return what there is to say.
+    """Re-encrypt the database and its sandboxes under the present key, and return the report.
 
-    The old fingerprints are forgotten when all is done. Raises SettingsError and UnreadableSecretsError.
+    The old fingerprints are removed when all is done. Raises SettingsError and UnreadableSecretsError.
     """
     with database_server(settings) as server_dsn:
         (_, owner), _ = await prepare(settings, server_dsn)
@@ -53,7 +53,9 @@ async def rotate_everything(settings: Settings) -> str:
                 f"{VARIABLES['secret_keys_old']}: lacks the key of some values, which stay as they are: {where};"
                 f" add it and run `{COMMAND}` again"
             )
-        for dsn in databases:  # the live database last: as long as it knows an old key, nothing starts without that key
+        for (
+            dsn
+        ) in databases:  # the live database last: as long as it has an old fingerprint, nothing starts without that key
             await _forget_old(dsn, settings.keys, live=dsn == owner, changed=done.changed)
     return (
         f"{done.seen} values, {done.changed} encrypted to the present key. All are under it now: when no process runs with"
@@ -78,7 +80,7 @@ async def _count(dsn: str, settings: Settings) -> int:
 
 
 async def _forget_old(dsn: str, ring: KeyRing, *, live: bool, changed: int) -> None:
-    """Forget the fingerprints of all keys but the present one, under which everything is."""
+    """Remove the fingerprints of all keys but the present one, under which everything is encrypted now."""
     async with connected(dsn) as connection:
         if await connection.fetchval("SELECT to_regclass('secret_key_mark')") is None:
             return
@@ -97,16 +99,16 @@ async def _forget_old(dsn: str, ring: KeyRing, *, live: bool, changed: int) -> N
 async def rotate(
     connection: asyncpg.Connection, settings: Settings, done: KeyRotation, report: Callable[[], None]
 ) -> None:
-    """Encrypt whatever is stored in the database to the present key, in batches; run again it goes on with what is left.
+    """Re-encrypt everything in the database under the present key, in batches; a second run continues where the first stopped.
 
-    A value is replaced only if it is still the one that was read. `report` is called after each batch.
+    A value is replaced only if it has not changed since it was read. `report` is called after each batch.
     """
     for place in await _there(connection, settings):
         await _rotate_column(connection, settings.keys, place, done, report)
 
 
 async def _there(connection: asyncpg.Connection, settings: Settings) -> list[EncryptedColumn]:
-    """Return the columns that the database has: a sandbox that nobody opened since an upgrade lacks the newest."""
+    """Return the columns that the database has: a sandbox that was not opened since an upgrade lacks the newest."""
     rows = await connection.fetch(
         "SELECT table_name || '.' || column_name AS name FROM information_schema.columns WHERE table_schema = 'public'"
     )
@@ -160,7 +162,9 @@ _PRIMARY_KEY = (
 def _resealed(ring: KeyRing, place: EncryptedColumn, value: bytes, done: KeyRotation) -> bytes:
     for sealed in place.ciphertexts(value):
         opener = ring.opener(place.purpose, sealed)
-        if opener is None and not isinstance(place.purpose, InsideJson):  # in JSON it may be a text of somebody's own
+        if opener is None and not isinstance(
+            place.purpose, InsideJson
+        ):  # in JSON it may be any text that looks like a token
             done.unreadable[str(place)] = done.unreadable.get(str(place), 0) + 1
         elif opener is not None and opener != ring.present:
             value = value.replace(sealed, ring.encrypt(place.purpose, ring.decrypt(place.purpose, sealed)))

@@ -1,4 +1,4 @@
-"""The workers of one server are numbered from 0, and who replaces a dead one gets its number."""
+"""The workers of one server are numbered from 0; a replacement of a dead worker gets its number."""
 
 import fcntl
 import functools
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import IO
 
 _VARIABLE = "SERVE_WORKER_NUMBERS"
-"""Names the file by whose locks the workers of one parent share out their numbers."""
+"""Names the file whose locks assign the numbers among the workers of one parent."""
 
 
 @contextmanager
 def numbered_workers() -> Iterator[None]:
-    """While the block runs, the processes that this one starts number themselves."""
+    """While the block runs, processes started by this one number themselves."""
     with tempfile.NamedTemporaryFile(prefix="marketplace-workers-") as numbers:
         os.environ[_VARIABLE] = numbers.name
         try:
@@ -28,14 +28,14 @@ def numbered_workers() -> Iterator[None]:
 
 @functools.cache
 def worker_number() -> int:
-    """Return this process's number among the workers of its server: the lowest that no living one has, from 0.
+    """Return this process's number among the workers of its server: the lowest, from 0, that no living one has.
 
-    A process that is no worker is number 0.
+    A process that is not a worker has number 0.
     """
     path = os.environ.get(_VARIABLE)
     if path is None or multiprocessing.parent_process() is None:
         return 0
-    file = Path(path).open("r+b")  # noqa: SIM115 - open, and so locked, until the process ends
+    file = Path(path).open("r+b")  # noqa: SIM115 - it stays open, and so locked, until the process ends
     _HELD.append(file)
     for number in itertools.count():
         try:

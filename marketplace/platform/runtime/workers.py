@@ -1,4 +1,4 @@
-"""What goes on behind the requests: consumers of the event log, running checks, scheduled jobs, the packages' services."""
+"""Background work: consumers of the event log, running checks, scheduled jobs, the packages' services."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -21,9 +21,9 @@ from marketplace.settings import Settings
 async def work(
     packages: Sequence[Package], settings: Settings, dsn: str, stop: asyncio.Event, *, checks: bool = True
 ) -> None:
-    """Keep all packages' consumers, checks and jobs going until `stop` is set; the pool must be open.
+    """Run all packages' consumers, checks and jobs until `stop` is set; the pool must be open.
 
-    Without `checks` the invariants are left alone: a sandbox settles nothing.
+    Without `checks` the invariants are not checked: a sandbox settles nothing.
     """
     consumers = [consumer for package in packages for consumer in package.consumers()]
     jobs = [*housekeeping.jobs(settings), *(job for package in packages for job in package.jobs())]
@@ -32,7 +32,7 @@ async def work(
         if checks:
             group.create_task(run_checker(packages, stop))
         group.create_task(run_jobs(dsn, settings.database_role, jobs, stop))
-        if is_live():  # what a sandbox would send leads nowhere: its links are not known on the live side
+        if is_live():  # mail from a sandbox would lead nowhere: its links are not known on the live side
             group.create_task(MailSender(settings, Clock()).run(stop))
         for package in packages:
             for service in package.services():
@@ -46,7 +46,7 @@ async def _serve(service: Service, stop: asyncio.Event) -> None:
 def beside_the_server(
     settings: Settings, dsn: str, *, checks: bool = True
 ) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
-    """Return a lifespan that works inside the serving process, for the demo, sandboxes and small installations."""
+    """Return a lifespan that does this work inside the serving process, for the demo, sandboxes and small installations."""
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:

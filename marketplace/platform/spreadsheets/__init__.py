@@ -1,5 +1,5 @@
-"""Tables out of the files that offices make: CSV, XLSX, XLS and ODS, read as rows of typed cells.
+"""Spreadsheet files of offices: CSV, XLSX, XLS and ODS, read as rows of typed cells.
 
-`reader.py` is the way in. Workbooks are read by python-calamine in a child process with limits (`child.py`), CSV in this
-process (`csv_text.py`). What a cell is stands beside its text (`table.py`), so that nobody takes a date for a name.
+`reader.py` is the entry point. Workbooks are read by python-calamine in a child process with limits (`child.py`), CSV in this
+process (`csv_text.py`). Each cell has its type beside its text (`table.py`), so that a date is not taken for a name.
 """

@@ -1,10 +1,10 @@
-"""Reads one workbook in a process of its own: the file on standard input, the answer on standard output, as JSON.
+"""Reads one workbook in a child process: the file on standard input, the reply on standard output, as JSON.
 
-The limits are set before a byte is read. Memory and processor time are the kernel's to watch; unpacked bytes, cells, rows,
-columns and letters are counted, the archive's directory first. The program around it is `reader.py`.
+The limits are set before a byte is read. The kernel enforces memory and processor time; unpacked bytes, cells, rows, columns and
+characters are counted, the archive's directory first. The parent is `reader.py`.
 
-XLSX is scanned as XML beside being read by calamine, which gives an error as an empty cell and a formula as its last value
-(ECMA-376 part 1, 18.3.1.4: `t="e"`, `<f>`). A document type is refused: with it a small file can grow without end.
+XLSX is also scanned as XML, because calamine gives an error as an empty cell and a formula as its last value
+(ECMA-376 part 1, 18.3.1.4: `t="e"`, `<f>`). A document type is refused: with it a small file can expand without limit.
 """
 
 import datetime as dt
@@ -34,27 +34,27 @@ MOST_LETTERS = 8 * 2**20
 _PIECE = 64 * 1024
 
 FileFault = Literal["invalid", "password", "large", "rows", "columns", "xml", "no_sheet"]
-"""Why a workbook cannot be read; `reader.py` has the words."""
+"""Why a workbook cannot be read; `reader.py` has the messages."""
 
 
 class ChildReply(msgspec.Struct, frozen=True):
-    """The table, or why there is none."""
+    """The table, or the fault."""
 
     table: Table | None = None
     refusal: FileFault | None = None
 
 
 class RefusedError(Exception):
-    """The file is refused for a reason that has words."""
+    """The file is refused for a reason with a message."""
 
     def __init__(self, why: FileFault) -> None:
-        """Keep the reason."""
+        """Store the reason."""
         super().__init__(why)
         self.why = why
 
 
 def limit() -> None:
-    """Set what this process may use."""
+    """Set the limits of this process."""
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (MOST_CPU_S, MOST_CPU_S))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -67,7 +67,7 @@ def read(body: bytes) -> Table:
         return _read(body, "xls", None)
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
         _check_archive(archive)
-        # Some programs on Windows name parts with its separator; calamine reads them, too.
+        # Some programs on Windows use backslashes in part names; calamine reads those, too.
         parts = {name.replace("\\", "/").lstrip("/").lower(): name for name in archive.namelist()}
         if "xl/workbook.xml" in parts:
             return _read(body, "xlsx", _Package(archive, parts))
@@ -77,7 +77,7 @@ def read(body: bytes) -> Table:
 
 
 def _check_archive(archive: zipfile.ZipFile) -> None:
-    """Raise RefusedError for an archive that unpacks to too much: by what its directory says, and then by counting."""
+    """Raise RefusedError for an archive that unpacks to too much: by its directory, and then by counting."""
     parts = archive.infolist()
     if len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > MOST_UNPACKED:
         raise RefusedError("large")
@@ -91,7 +91,7 @@ def _check_archive(archive: zipfile.ZipFile) -> None:
 
 
 class _Package:
-    """The XML of an XLSX file, as far as it must be looked at."""
+    """The XML parts of an XLSX file, as far as they must be checked."""
 
     def __init__(self, archive: zipfile.ZipFile, parts: dict[str, str]) -> None:
         self._archive, self._parts = archive, parts
@@ -127,7 +127,7 @@ class _Package:
 
 
 class _Scan:
-    """Looks at the cells of a sheet as they come: which are errors or formulas, and how far those with a value reach."""
+    """Scans the cells of a sheet: which are errors or formulas, and how far those with a value reach."""
 
     def __init__(self) -> None:
         self.found: dict[tuple[int, int], Literal["error", "formula"]] = {}
@@ -213,7 +213,7 @@ def _rows(sheet: Any, marks: dict[tuple[int, int], Literal["error", "formula"]])
     if right >= MOST_COLUMNS:
         raise RefusedError("columns")
     letters = 0
-    # Row by row: one text may stand in thousands of cells, and the whole sheet at once would be thousands of copies.
+    # Row by row: one text may occur in thousands of cells, and the whole sheet at once would be thousands of copies.
     for number, values in enumerate(sheet.iter_rows()):
         cells = [Cell("")] * left + [
             _cell(value, marks.get((number, column))) for column, value in enumerate(values, left)
@@ -242,7 +242,7 @@ def _cell(value: Any, mark: Literal["error", "formula"] | None) -> Cell:
 
 
 def answer(body: bytes) -> ChildReply:
-    """Return the table of the file, or why there is none."""
+    """Return the table of the file, or the fault."""
     try:
         return ChildReply(table=read(body))
     except RefusedError as refused:
@@ -253,7 +253,7 @@ def answer(body: bytes) -> ChildReply:
         return ChildReply(refusal="large")
     except (CalamineError, ZipError, zipfile.BadZipFile, zlib.error, expat.ExpatError, KeyError, IndexError, ValueError,
             ArithmeticError, NotImplementedError, RuntimeError, EOFError, OSError) as error:  # fmt: skip
-        print(type(error).__name__, file=sys.stderr)  # noqa: T201 - the parent's log, without what the file holds
+        print(type(error).__name__, file=sys.stderr)  # noqa: T201 - the parent's log, without the file's content
         return ChildReply(refusal="invalid")
 
 

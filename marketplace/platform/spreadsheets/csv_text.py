@@ -1,8 +1,8 @@
-"""CSV as offices save it: in which encoding, with which delimiter.
+"""CSV as offices save it: detects encoding and delimiter.
 
-An encoding is never guessed behind the reader's back. In this order: a byte order mark, the declared charset, strict UTF-8,
-GB18030. Almost any bytes decode as GB18030, so what comes out is looked at: letters that nobody writes, or more than a few rare
-ones, mean another encoding, and the sender is asked which.
+An encoding is never guessed silently. In this order: a byte order mark, the declared charset, strict UTF-8, GB18030. Almost any
+bytes decode as GB18030, so the result is checked: characters that nobody writes, or more than a few rare ones, mean another
+encoding, and the sender is asked which.
 """
 
 import csv
@@ -24,7 +24,7 @@ ENCODINGS: dict[str, str] = {
     "windows-1252": "cp1252",
     "utf-16": "utf-16",
 }
-"""Encodings that may be named, and the codec that reads what programs call so."""
+"""Encodings that may be declared, and the codec that reads what programs mean by the name."""
 
 _OTHER_NAMES = {
     "utf8": "utf-8",
@@ -47,20 +47,20 @@ _OTHER_NAMES = {
 _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 _MOST_RARE = 0.02
-"""Part of the Han letters that may lie outside GB 2312, which has all but 0.25 % of running text in simplified Chinese."""
+"""Maximum share of Han characters outside GB 2312, which has all but 0.25 % of running text in simplified Chinese."""
 
 _SAMPLE_ROWS = 4
 
 _DELIMITER = re.compile("sep=([,;\t])(?:\r\n|\r|\n)", re.IGNORECASE)
-"""The line with which Excel is told the delimiter; Excel does not count it as a row."""
+"""The line that tells Excel the delimiter; Excel does not count it as a row."""
 
 _QUOTED = re.compile('"[^"]*"')
 _MOST_FIRST = 64 * 1024
-"""Letters in which the first row is looked for."""
+"""Maximum length, in characters, of the first row."""
 
 
 class EncodingUnclear(Refusal):
-    """The bytes are no UTF-8, and as GB18030 they give letters that nobody would write."""
+    """The bytes are not UTF-8, and as GB18030 they give characters that nobody would write."""
 
     kind = Kind.INVALID
     code = "encoding_unclear"
@@ -114,10 +114,10 @@ def decoded(body: bytes, charset: str = "") -> tuple[str, str]:
 
 
 def samples(body: bytes) -> dict[str, list[list[str]]]:
-    """Return the first rows as each encoding in which the bytes can be read would give them: to choose by looking."""
+    """Return the first rows in each possible encoding, so that a person can choose."""
     found = {}
     for name in ENCODINGS:
-        if name == "utf-16":  # without its mark any even number of bytes would do
+        if name == "utf-16":  # without its mark any even number of bytes would decode
             continue
         try:
             table = read_csv(body, name)
@@ -165,7 +165,7 @@ def _is_written(text: str) -> bool:
 
 
 def _is_unwritten(letter: str) -> bool:
-    """Return whether the letter is of private use or not assigned: nobody types it."""
+    """Return whether the character is of private use or unassigned: nobody types it."""
     return unicodedata.category(letter) in {"Co", "Cn"}
 
 
@@ -178,7 +178,7 @@ def _in_gb2312(letter: str) -> bool:
 
 
 def _rows(text: str) -> Iterator[Row]:
-    # Excel writes what the machine's region has: commas, semicolons, or tabs in "Unicode text".
+    # Excel writes what the machine's region uses: commas, semicolons, or tabs in "Unicode text".
     if said := _DELIMITER.match(text):
         delimiter, text = said[1], text[said.end() :]
     else:

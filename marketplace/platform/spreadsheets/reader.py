@@ -1,4 +1,4 @@
-"""The way in: a file's bytes to its table, workbooks in a child process, one at a time."""
+"""The entry point: from a file's bytes to its table; workbooks in a child process, one at a time."""
 
 import asyncio
 import signal
@@ -27,7 +27,7 @@ WAIT_S = 10.0
 """How long a file waits while another is read."""
 
 _MOST_S = 3 * MOST_CPU_S
-"""By the clock, for a child that waits instead of working."""
+"""Wall-clock limit, for a child that waits instead of working."""
 
 _LARGE = ("内容过多，无法读取。", "it is too large when unpacked.")
 _WORDS: Final[dict[FileFault, tuple[str, str]]] = {
@@ -41,13 +41,13 @@ _WORDS: Final[dict[FileFault, tuple[str, str]]] = {
 }
 
 _STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-"""With which a workbook begins, whatever its media type says: browsers name types as their system does."""
+"""The first bytes of workbooks. Media types are not reliable: browsers use their system's names."""
 
 logger = structlog.get_logger()
 
 
 class ReaderBusy(Refusal):
-    """Another file is being read, and was for as long as one waits."""
+    """Another file is being read, and the wait for it has timed out."""
 
     kind = Kind.UNAVAILABLE
     code = "reader_busy"
@@ -59,7 +59,7 @@ class ReaderBusy(Refusal):
     )
 
     def __init__(self) -> None:
-        """Say when to come again, in seconds."""
+        """Set the seconds after which to retry."""
         super().__init__(retry_after=int(WAIT_S))
 
 
@@ -67,7 +67,7 @@ class SpreadsheetReader:
     """Reads the files of one worker: one workbook at a time, since each may take a processor and much memory."""
 
     def __init__(self) -> None:
-        """Begin with nothing to read."""
+        """Start with no file being read."""
         self._turn = asyncio.Semaphore(1)
 
     async def read(self, media_type: str, body: bytes, charset: str = "") -> Table:
@@ -77,7 +77,7 @@ class SpreadsheetReader:
             raise FileUnreadable(f"请以 {known} 之一发送。", f"send it as one of {known}.")
         if media_type != CSV or body.startswith(_STARTS):
             return await self._workbook(body)
-        # Beside the event loop: a full file takes longer than anybody else should wait.
+        # In a thread: a full file would block the event loop for too long.
         return await asyncio.to_thread(read_csv, body, charset)
 
     async def _workbook(self, body: bytes) -> Table:
@@ -109,7 +109,7 @@ class SpreadsheetReader:
 
 
 async def _in_child(body: bytes) -> ChildReply:
-    """Return what a child process says of the workbook; one that the system stopped had too much to do."""
+    """Return the child process's reply about the workbook; a child that the system killed exceeded its limits."""
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "marketplace.platform.spreadsheets.child",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,

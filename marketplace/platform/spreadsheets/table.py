@@ -1,4 +1,4 @@
-"""What a file says: its rows, with what each cell is, and how the file was read. Pure."""
+"""The content of a file: its rows, with the type of each cell, and how the file was read. Pure."""
 
 from typing import Literal
 
@@ -16,7 +16,7 @@ MEDIA_TYPES = (CSV, XLSX, XLS, ODS)
 Format = Literal["csv", "xlsx", "xls", "ods"]
 
 MOST_ROWS = 10_000
-"""Rows in one file beside the first, blank ones too."""
+"""Maximum number of rows in one file besides the first, blank ones included."""
 
 MOST_COLUMNS = 64
 
@@ -24,7 +24,7 @@ CellKind = Literal["text", "number", "boolean", "date", "formula", "error"]
 
 
 class Cell(msgspec.Struct, frozen=True, array_like=True):
-    """A cell: what a reader sees, without blanks at either end, and what the office's program keeps it as.
+    """A cell: its displayed text, without spaces at either end, and its type in the office program.
 
     A number is written in plain decimal digits. The text of a formula or an error is empty: it is not read.
     """
@@ -34,37 +34,37 @@ class Cell(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
-    """A row with the number that the office sees beside it; the first is 1."""
+    """A row with its number in the office program; the first is 1."""
 
     number: int
     cells: list[Cell]
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
-    """The rows of a file that have something in them, and how it was read."""
+    """The non-blank rows of a file, and how it was read."""
 
     format: Format
     rows: list[Row]
     encoding: str | None = None
-    """Of CSV: the encoding in which the text was read."""
+    """For CSV: the encoding in which the text was read."""
 
     sheet: str | None = None
-    """Of a workbook: the sheet that was read, the first one that is not hidden."""
+    """For a workbook: the sheet that was read, the first one that is not hidden."""
 
     hidden_sheets: list[str] = []
-    """Sheets that were passed over because they are hidden."""
+    """Hidden sheets, which were skipped."""
 
     other_sheets: list[str] = []
-    """Visible sheets behind the one that was read."""
+    """Visible sheets after the one that was read."""
 
     @property
     def errors_read_as_empty(self) -> bool:
-        """Whether a cell with an error, or the text of a formula, cannot be told from others: so it is with XLS and ODS."""
+        """Whether cells with errors, and formulas with texts, cannot be recognized: so it is with XLS and ODS."""
         return self.format in {"xls", "ods"}
 
 
 class FileUnreadable(Refusal):
-    """The file is not what it says that it is, or too much."""
+    """The file is not of its declared type, or too large."""
 
     kind = Kind.INVALID
     code = "file_unreadable"
@@ -88,7 +88,7 @@ TOO_MANY_COLUMNS = (f"最多 {MOST_COLUMNS} 列。", f"{MOST_COLUMNS} columns ar
 
 
 def kept(rows: list[Row]) -> list[Row]:
-    """Return the rows that have something in them. Raises FileUnreadable for more than there may be."""
+    """Return the non-blank rows. Raises FileUnreadable for more than the maximum."""
     found = []
     for row in rows:
         if row.number > MOST_ROWS + 1:

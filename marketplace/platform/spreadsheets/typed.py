@@ -1,4 +1,4 @@
-"""Columns have types: what a cell must be to be taken as a text or as a number. Pure."""
+"""Column types: when a cell is accepted as a text or as a number. Pure."""
 
 from marketplace.kernel.letters import Words
 from marketplace.platform.spreadsheets.table import Cell
@@ -14,7 +14,7 @@ _NO_TEXT: dict[str, Words] = {
 }
 
 _MOST_DIGITS = 15
-"""Significant digits of a number that office programs keep: behind them a longer code has zeros that nobody typed."""
+"""Significant digits of a number that office programs store: beyond them a longer code has zeros that nobody typed."""
 
 _LONG: Words = (
     f"是超过 {_MOST_DIGITS} 位的数字，其后各位已丢失；{_AS_TEXT[0]}",
@@ -28,19 +28,19 @@ LEADING_ZEROS: Words = (
 
 
 def text_complaint(cell: Cell) -> Words | None:
-    """Return why the cell cannot be taken as a text, or None. A whole number is taken as its digits."""
+    """Return why the cell is not accepted as a text, or None. A whole number is accepted as its digits."""
     if cell.kind == "number" and (digits := cell.text.lstrip("-")).isdigit():
         return _LONG if len(digits) > _MOST_DIGITS else None
     return _NO_TEXT.get(cell.kind)
 
 
 def text_warning(cell: Cell) -> Words | None:
-    """Return what may have been lost of a text that the office's program keeps as a number, or None."""
+    """Return what may have been lost of a text that the office program stores as a number, or None."""
     return LEADING_ZEROS if cell.kind == "number" and text_complaint(cell) is None else None
 
 
 def number_complaint(cell: Cell) -> Words | None:
-    """Return why the cell cannot be taken as a number, or None; whether a text spells one is not looked at."""
+    """Return why the cell is not accepted as a number, or None; whether a text spells a number is not checked."""
     return None if cell.kind in {"text", "number"} else _NO_NUMBER[cell.kind]
 
 
@@ -56,7 +56,7 @@ _NO_NUMBER: dict[str, Words] = {
 
 
 def letters_of(column: int) -> str:
-    """Return the letters above a column, which is counted from 0: A, B, … Z, AA."""
+    """Return the letters of a column, counted from 0: A, B, … Z, AA."""
     found = ""
     column += 1
     while column:

@@ -1,1 +1,1 @@
-"""Values from outside made to fit a type, and every fault in them in words."""
+"""Validation of values from outside against types, with a message for every fault."""

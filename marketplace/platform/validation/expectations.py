@@ -1,4 +1,4 @@
-"""What a field is expected to be, as a sentence in both languages: its sort, its bounds, the values that there are."""
+"""What a field is expected to be, as a sentence in both languages: its type, its bounds, its possible values."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,7 +1,7 @@
-"""Values from outside, made to fit a type: decoded strictly, and every text and day held to the rules of its kind.
+"""Values from outside, converted to a type: decoded strictly, with every text and day checked by the rules of its kind.
 
-Bodies, forms, rows of files, registrations and arguments of commands all come through here. A value that fits is looked through
-once, by a plan that is made from its type the first time; of one that does not, `misfits.py` tells every fault.
+Bodies, forms, rows of files, registrations and arguments of commands all come through here. A valid value is walked once, by a
+plan that is built from its type at first use; for an invalid one, `misfits.py` reports every fault.
 """
 
 from collections.abc import Callable
@@ -19,24 +19,24 @@ from marketplace.platform.validation.misfits import Misfits, unwrapped
 ValueT = TypeVar("ValueT")
 
 Plan = Callable[[Any], Any]
-"""Returns the value as it is kept; raises _Unfit."""
+"""Returns the value in its stored form; raises _Unfit."""
 
 
-class _Unfit(Exception):  # noqa: N818 - a way out of the walk, not an error
+class _Unfit(Exception):  # noqa: N818 - leaves the walk, not an error
     """A text is not of its kind."""
 
 
 class Fitting:
-    """Makes values fit one type."""
+    """Converts values to one type."""
 
     def __init__(self, kind: Any) -> None:
-        """Look the type through."""
+        """Inspect the type."""
         self._kind = kind
         self._told = inspect.type_info(kind)
         self._plan = _plan_of(self._told, {})
 
     def decoded(self, value: Any, raw: Callable[[], Any]) -> Any:
-        """Return what a decoder gave, as it is kept. Raises InvalidFields; `raw` gives the plain values, to tell the faults."""
+        """Return a decoded value in its stored form. Raises InvalidFields; `raw` gives the plain values, to report the faults."""
         if self._plan is None:
             return value
         try:
@@ -45,7 +45,7 @@ class Fitting:
             raise self.faults(raw()) from error
 
     def fit(self, raw: Any, *, strict: bool = True) -> Any:
-        """Return plain values as the type. Raises InvalidFields. Not `strict`, texts may stand for numbers, as in a query."""
+        """Return plain values as the type. Raises InvalidFields. If not `strict`, texts may stand for numbers, as in a query."""
         try:
             value = msgspec.convert(raw, self._kind, strict=strict)
         except (msgspec.ValidationError, InvalidField) as error:
@@ -53,7 +53,7 @@ class Fitting:
         return self.decoded(value, lambda: raw)
 
     def faults(self, raw: Any, error: Exception | None = None, *, strict: bool = True) -> InvalidFields:
-        """Return everything that is wrong with plain values, `error` being what the decoder said of them."""
+        """Return all faults of plain values; `error` is the decoder's."""
         return InvalidFields(Misfits(strict=strict).of(self._told, raw, error))
 
 
@@ -61,7 +61,7 @@ _fittings: dict[int, tuple[Any, Fitting]] = {}
 
 
 def fitting(kind: Any) -> Fitting:
-    """Return the fitting of a type, made at its first use. (By identity: not every annotation can be hashed.)"""
+    """Return the fitting of a type, built at its first use. (Cached by identity: not every annotation is hashable.)"""
     found = _fittings.get(id(kind))
     if found is None or found[0] is not kind:
         found = _fittings[id(kind)] = (kind, Fitting(kind))
@@ -69,13 +69,13 @@ def fitting(kind: Any) -> Fitting:
 
 
 def fit(raw: Any, kind: type[ValueT], *, strict: bool = True) -> ValueT:
-    """Return plain values as the type, with its texts as they are kept. Raises InvalidFields with everything that is wrong."""
+    """Return plain values as the type, with its texts in their stored form. Raises InvalidFields with all faults."""
     value: ValueT = fitting(kind).fit(raw, strict=strict)
     return value
 
 
 def _plan_of(told: inspect.Type, known: dict[type, Plan | None]) -> Plan | None:
-    """Return how to look a value of the type through, or None where nothing in it needs a look."""
+    """Return the plan that walks a value of the type, or None if nothing in it needs a check."""
     plain, extra = unwrapped(told)
     plan: Plan | None = None
     if isinstance(plain, inspect.StrType):
@@ -122,7 +122,7 @@ def _any_plan(value: Any) -> Any:
 def _struct_plan(told: inspect.StructType, known: dict[type, Plan | None]) -> Plan | None:
     if told.cls in known:
         return known[told.cls]
-    known[told.cls] = None  # a type within itself: ours have none
+    known[told.cls] = None  # a recursive type: ours are none
     parts = [(field.name, plan) for field in told.fields if (plan := _plan_of(field.type, known)) is not None]
 
     def check(value: Any) -> Any:

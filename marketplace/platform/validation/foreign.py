@@ -1,8 +1,8 @@
-"""Reading what others wrote: whatever a library raises on it becomes one error, which each door turns into its refusal.
+"""Parsing of foreign data: any exception of a library becomes one error, which each caller turns into its refusal.
 
-Libraries raise more on a stranger's bytes than they document: TypeError for a JWT header `{"crit": null}`, AttributeError
-for a key set that is a list, RecursionError for nested arrays. A list of exceptions is never complete, and what is missing
-from it is an answer 500, which anybody can cause.
+Libraries raise more on a stranger's bytes than they document: TypeError for a JWT header `{"crit": null}`, AttributeError for a
+key set that is a list, RecursionError for nested arrays. A list of exceptions is never complete, and what is missing from it is a
+status 500, which anybody can cause.
 """
 
 import json
@@ -18,21 +18,21 @@ from joserfc.jws import JWSRegistry
 from marketplace.kernel.refusals import Refusal
 
 ALGORITHMS = ["RS256", "ES256"]
-"""What we verify; `none` and symmetric algorithms are not in it, which ends key confusion (RFC 8725 §3.1)."""
+"""The algorithms that we verify; `none` and symmetric ones are excluded, which prevents key confusion (RFC 8725 §3.1)."""
 
 _MOST_NUMBER = 2**53
-"""Beyond it numbers in JSON are not the same everywhere (RFC 8259 §6), and no instant lies there."""
+"""Beyond it numbers in JSON are not interoperable (RFC 8259 §6), and no instant is that large."""
 
 
 class UnreadableError(Exception):
-    """What came from outside cannot be read. The cause is what the reader raised."""
+    """Foreign data cannot be parsed. The cause is what the parser raised."""
 
 
 @contextmanager
 def reading(what: str) -> Iterator[None]:
-    """Turn whatever is raised inside into UnreadableError, except our own refusals, which say what is wrong themselves.
+    """Turn any exception inside into UnreadableError, except our own refusals, which say what is wrong themselves.
 
-    Only parsing and verifying belong inside: a fault of our own would pass for one of the sender's.
+    Only parsing and verifying belong inside: a bug of ours would be blamed on the sender.
     """
     try:
         yield
@@ -51,14 +51,14 @@ def verify_jwt(
 ) -> jwt.Token:
     """Return header and claims of a token that one of the keys signed. Raises UnreadableError."""
     with reading("the token"):
-        found = jwt.decode(token, keys, algorithms=algorithms, registry=registry)  # noqa: TID251 - this is its place
+        found = jwt.decode(token, keys, algorithms=algorithms, registry=registry)  # noqa: TID251 - the only place that may
         _check_plain(found.header)
         _check_plain(found.claims)
         return found
 
 
 def peek_jwt(token: str, registry: JWSRegistry | None = None) -> jwt.Token:
-    """Return what a token says before anything of it was verified. Raises UnreadableError."""
+    """Return what a token says, unverified. Raises UnreadableError."""
     with reading("the token"):
         found = jws.extract_compact(token.encode(), registry=registry)  # noqa: TID251 - as above
         header, claims = found.headers(), json.loads(found.payload)
@@ -70,15 +70,16 @@ def peek_jwt(token: str, registry: JWSRegistry | None = None) -> jwt.Token:
 
 
 def import_jwks(published: Any) -> KeySet:
-    """Return a published key set as joserfc knows it. Raises UnreadableError."""
+    """Return a published key set as joserfc's type. Raises UnreadableError."""
     with reading("the key set"):
         return KeySet.import_key_set(published)  # noqa: TID251 - as above
 
 
 def _check_plain(value: Any) -> None:
-    """Raise ValueError for what JSON allows and nothing behind us takes.
+    """Raise ValueError for what JSON allows and our storage does not.
 
-    NUL (PostgreSQL keeps none), half a surrogate pair (no UTF-8), and numbers that are not finite, or of hundreds of digits.
+    NUL (PostgreSQL cannot store it), half a surrogate pair (not UTF-8), and numbers that are not finite, or of hundreds of
+    digits.
     """
     match value:
         case str():

@@ -1,4 +1,4 @@
-"""Everything that is wrong with values from outside, by field, in words for people. Only asked when something is."""
+"""All faults of values from outside, by field, in plain words. Only runs when there is one."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from marketplace.kernel.text import refusal, settled
 from marketplace.platform.validation.expectations import expected
 
 BODY = "body"
-"""The name of the whole, where it is the whole that is wrong."""
+"""The field name of a fault in the whole body."""
 
 _PATH = re.compile(r" - at `\$\.?([^`]*)`$")
 
@@ -32,7 +32,7 @@ def unwrapped(told: inspect.Type) -> tuple[inspect.Type, Mapping[str, Any]]:
 
 
 def nearest(name: str, names: Sequence[str], chinese: str = "字段", english: str = "field") -> Words:
-    """Return what to say of a name that is not among those that there are."""
+    """Return the message for an unknown name, with the nearest known one."""
     close = get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
         return f"没有这个{chinese}，是否要写 {close[0]}？", f"is an unknown {english}; did you mean {close[0]}?"
@@ -46,14 +46,14 @@ def nearest(name: str, names: Sequence[str], chinese: str = "字段", english: s
 
 
 class Misfits:
-    """Looks plain values through against a type, and finds every fault."""
+    """Compares plain values with a type, and finds every fault."""
 
     def __init__(self, *, strict: bool = True) -> None:
-        """Take texts for numbers, as in a query, unless `strict`."""
+        """Accept texts for numbers, as in a query, unless `strict`."""
         self._strict = strict
 
     def of(self, told: inspect.Type, raw: Any, error: Exception | None = None) -> list[Wrong]:
-        """Return the faults in the order of the type; at least the one that the decoder found, if there is an `error`."""
+        """Return the faults in the order of the type; at least the decoder's, if there is an `error`."""
         found = list(self._look(told, raw, ""))
         if found or error is None:
             return found
@@ -79,7 +79,7 @@ class Misfits:
         elif isinstance(plain, inspect.StrType) and isinstance(raw, str):
             yield from _text(plain, extra, raw, path)
         elif extra.get("moment") == "any" and _converts(plain, raw, anyhow=True):
-            return  # its use case answers for it, item by item
+            return  # its use case checks it, item by item
         elif not self._is_one(plain, raw):
             yield Wrong(path or BODY, *expected(told))
 
@@ -122,7 +122,7 @@ class Misfits:
             yield from self._whole(told, raw, path)
 
     def _whole(self, told: inspect.StructType, raw: dict[str, Any], path: str) -> Iterator[Wrong]:
-        """Ask the type's own check of fields against each other, once each field is right by itself."""
+        """Run the type's own check of fields against each other, if each field is valid by itself."""
         if hasattr(told.cls, "__post_init__"):
             try:
                 msgspec.convert(raw, told.cls, strict=self._strict)
@@ -142,7 +142,7 @@ class Misfits:
         if not self._strict and isinstance(raw, str):
             raw = _as_typed(told, raw)
         check = _CHECKS.get(type(told))
-        return check is not None and check(told, raw)  # else it has another shape than the type
+        return check is not None and check(told, raw)  # otherwise its shape differs from the type's
 
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
@@ -150,7 +150,7 @@ _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
 def _as_typed(told: inspect.Type, text: str) -> Any:
-    """Return the number or truth that a text of a query stands for."""
+    """Return the number or boolean that a text of a query stands for."""
     if isinstance(told, inspect.IntType) and _INTEGER.fullmatch(text):
         return int(text)
     return _TRUTHS.get(text.lower(), text) if isinstance(told, inspect.BoolType) else text
@@ -237,7 +237,7 @@ def _is_list(told: inspect.Type) -> bool:
 
 
 def _is_alike(told: inspect.Type, raw: Any) -> bool:
-    """Tell whether a value has the shape of the type, whatever is in it."""
+    """Return whether a value has the shape of the type, whatever its content."""
     match told:
         case inspect.StructType() | inspect.DictType():
             tag = None if isinstance(told, inspect.DictType) else told.tag_field
@@ -263,6 +263,6 @@ def below(path: str, name: str) -> str:
 
 
 def shown(name: str) -> str:
-    """Return a caller's own name for a field as it may be shown back: one line, and not too long."""
+    """Return a caller's own field name in a form that is safe to show: one line, and not too long."""
     seen = "".join(letter if letter.isprintable() else "�" for letter in name[:80])
     return seen or '""'

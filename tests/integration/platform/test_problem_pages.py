@@ -8,8 +8,8 @@ import pytest
 from marketplace.kernel.refusals import Refusal
 from marketplace.platform.http.problem_catalogue import catalogue
 from marketplace.settings import Settings
-from tests.support.app import Api
-from tests.support.check_sizes import PACKAGES, fresh_key, running_app
+from tests.support.app import Api, fresh_key, running_app
+from tests.support.check_sizes import PACKAGES
 
 pytestmark = pytest.mark.xdist_group("problem_pages")
 
