@@ -21,6 +21,7 @@ from partners.staff.invitations import Inviter
 from partners.staff.people import OwnerPresent, invite_owner, reset_owner
 from partners.staff.schemas import OwnerInput, OwnerReset
 from partners.staff.second_factor import code_at
+from partners.staff.tables import PartnerStaffRow
 from partners.webhooks.reference_keys import member_of, rotate_reference_key
 
 
@@ -87,11 +88,11 @@ def reset_owner_command(partner: str, email: str, reason: str, data: Path | None
 async def _reset(partner_id: UUID, email: str, reason: str, data: Path | None) -> str:
     settings, clock = settings_for(data), Clock()
     async with open_database(settings), unit_of_work() as work:
-        staff_id = await work.fetchval(
-            "SELECT id FROM partner_staff WHERE partner_id = $1 AND email = $2", partner_id, email
-        )
-        if staff_id is None:
+        row = PartnerStaffRow
+        found = await work.run(row.select(row.id).where(row.partner_id == partner_id, row.email == email).first())
+        if found is None:
             raise click.ClickException("the partner has nobody with that address")
+        staff_id: UUID = found["id"]
         await reset_owner(work, partner_id, staff_id, reason, "operator", clock.now())
         link = await Inviter(settings, clock).invite(work, staff_id)
     if link is None:  # somebody disabled the owner in the same moment

@@ -14,6 +14,7 @@ from marketplace.settings import Settings
 from partners.staff.domain import MAY_SIGN_IN, normal_email
 from partners.staff.passwords import password_matches
 from partners.staff.second_factor import matching_step, open_secret, recovery_hash
+from partners.staff.tables import PartnerStaffRow
 from partners.staff.throttle import (
     BY_ADDRESS,
     BY_DEVICE,
@@ -192,16 +193,15 @@ async def spend_code(work: UnitOfWork, settings: Settings, staff_id: UUID, code:
 async def _spend(work: UnitOfWork, staff_id: UUID, secret: bytes, code: str, now: datetime) -> bool:
     step = matching_step(secret, code, now)
     if step is not None:
-        spent = await work.fetchval(
-            "UPDATE partner_staff SET totp_step = $2 WHERE id = $1 AND totp_step < $2 RETURNING 1", staff_id, step
-        )
-    else:
-        spent = await work.fetchval(
-            "UPDATE partner_staff SET recovery_hashes = array_remove(recovery_hashes, $2)"
-            " WHERE id = $1 AND $2 = ANY(recovery_hashes) RETURNING 1",
-            staff_id,
-            recovery_hash(code),
-        )
+        row = PartnerStaffRow
+        of_app = row.update({row.totp_step: step}).where(row.id == staff_id, row.totp_step < step).returning(row.id)
+        return bool(await work.run(of_app))
+    spent = await work.fetchval(
+        "UPDATE partner_staff SET recovery_hashes = array_remove(recovery_hashes, $2)"
+        " WHERE id = $1 AND $2 = ANY(recovery_hashes) RETURNING 1",
+        staff_id,
+        recovery_hash(code),
+    )
     return spent is not None
 
 

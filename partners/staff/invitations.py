@@ -27,6 +27,7 @@ from partners.roles import StaffRole
 from partners.staff.company_address import companies_at, company_of, sign_in_address
 from partners.staff.domain import MAY_SIGN_IN
 from partners.staff.events import StaffInvited
+from partners.staff.tables import PartnerStaffInvitationRow
 from partners.staff.throttle import count_link
 from partners.staff.words import company_mail, invitation_mail, password_mail
 
@@ -78,16 +79,19 @@ async def make_link(
     `mail_id` is the message that takes it to them.
     """
     token = secrets.token_urlsafe(_TOKEN_BYTES)
-    await work.execute("DELETE FROM partner_staff_invitation WHERE staff_id = $1 AND purpose = $2", staff_id, purpose)
-    await work.execute(
-        "INSERT INTO partner_staff_invitation (token_hash, staff_id, purpose, created_at, expires_at, mail_id)"
-        " VALUES ($1, $2, $3, $4, $5, $6)",
-        _hash(token),
-        staff_id,
-        purpose,
-        now,
-        now + LIFETIME[purpose],
-        mail_id,
+    row = PartnerStaffInvitationRow
+    await work.run(row.delete().where(row.staff_id == staff_id, row.purpose == purpose))
+    await work.run(
+        row.insert(
+            row(
+                token_hash=_hash(token),
+                staff_id=staff_id,
+                purpose=purpose,
+                created_at=now,
+                expires_at=now + LIFETIME[purpose],
+                mail_id=mail_id,
+            )
+        )
     )
     return token
 
@@ -115,13 +119,13 @@ async def holder(token: str, purpose: InvitationPurpose, now: datetime) -> Invit
 async def use_link(work: UnitOfWork, token: str, purpose: InvitationPurpose, now: datetime) -> Invited:
     """Use the link up and return who held it. Of two at once one gets LinkUsed: the guard is in the write."""
     found = await holder(token, purpose, now)
-    used = await work.fetchval(
-        "UPDATE partner_staff_invitation SET used_at = $2 WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2"
-        " RETURNING 1",
-        _hash(token),
-        now,
+    row = PartnerStaffInvitationRow
+    used = await work.run(
+        row.update({row.used_at: now})
+        .where(row.token_hash == _hash(token), row.used_at.is_null(), row.expires_at > now)
+        .returning(row.staff_id)
     )
-    if used is None:
+    if not used:
         raise LinkUsed
     return found
 
@@ -140,14 +144,13 @@ class Inviter:
     async def handle(self, work: UnitOfWork, events: Sequence[StoredEvent]) -> None:
         """Invite who still waits to be. A link that was made since the event, by hand or for the same event, stays good."""
         for event in events:
-            told = event.decode(StaffInvited)
-            since = await work.fetchval(
-                "SELECT 1 FROM partner_staff_invitation WHERE staff_id = $1 AND purpose = 'join' AND created_at >= $2",
-                told.staff_id,
-                told.invited_at,
+            invited = event.decode(StaffInvited)
+            row = PartnerStaffInvitationRow
+            made_since = row.exists().where(
+                row.staff_id == invited.staff_id, row.purpose == "join", row.created_at >= invited.invited_at
             )
-            if since is None:
-                await self.invite(work, told.staff_id)
+            if not await work.run(made_since):
+                await self.invite(work, invited.staff_id)
 
     async def invite(self, work: UnitOfWork, staff_id: UUID) -> str | None:
         """Lay up the message and return its link, or None if the person does not wait for one, or the mailbox gets no more."""

@@ -7,11 +7,13 @@ from marketplace.platform.eventlog import audit
 from marketplace.platform.eventlog.events import publish
 from marketplace.platform.postgres.database import UnitOfWork
 from marketplace.settings import Settings
+from partners.roles import StaffStatus
 from partners.staff.authenticate import CodeRefused
 from partners.staff.events import StaffJoined
 from partners.staff.invitations import Invited, LinkUsed, use_link
 from partners.staff.second_factor import matching_step, new_recovery_codes, recovery_hash, seal_secret
 from partners.staff.sign_in import end_sessions
+from partners.staff.tables import PartnerStaffInvitationRow, PartnerStaffRow
 
 
 async def join(
@@ -26,17 +28,23 @@ async def join(
     if step is None:
         raise CodeRefused
     codes = new_recovery_codes()
-    joined = await work.fetchval(
-        "UPDATE partner_staff SET status = 'active', password_hash = $2, totp_sealed = $3, totp_step = $4,"
-        " recovery_hashes = $5, version = version + 1, changed_at = $6 WHERE id = $1 AND status = 'invited' RETURNING 1",
-        found.staff_id,
-        password_hash,
-        seal_secret(settings.keys, secret),
-        step,
-        [recovery_hash(code) for code in codes],
-        now,
+    row = PartnerStaffRow
+    joined = await work.run(
+        row.update(
+            {
+                row.status: StaffStatus.ACTIVE,
+                row.password_hash: password_hash,
+                row.totp_sealed: seal_secret(settings.keys, secret),
+                row.totp_step: step,
+                row.recovery_hashes: [recovery_hash(code) for code in codes],
+                row.version: row.version + 1,
+                row.changed_at: now,
+            }
+        )
+        .where(row.id == found.staff_id, row.status == StaffStatus.INVITED)
+        .returning(row.id)
     )
-    if joined is None:
+    if not joined:
         raise LinkUsed
     await tell_joined(work, found.partner_id, found.staff_id, [str(role) for role in found.roles], now)
     return found, codes
@@ -72,14 +80,17 @@ async def change_second_factor(
     if step is None:
         raise CodeRefused
     codes = new_recovery_codes()
-    await work.execute(
-        "UPDATE partner_staff SET totp_sealed = $2, totp_step = $3, recovery_hashes = $4, version = version + 1,"
-        " changed_at = $5 WHERE id = $1 AND status = 'active' AND password_hash IS NOT NULL",
-        staff_id,
-        seal_secret(settings.keys, secret),
-        step,
-        [recovery_hash(code) for code in codes],
-        now,
+    row = PartnerStaffRow
+    await work.run(
+        row.update(
+            {
+                row.totp_sealed: seal_secret(settings.keys, secret),
+                row.totp_step: step,
+                row.recovery_hashes: [recovery_hash(code) for code in codes],
+                row.version: row.version + 1,
+                row.changed_at: now,
+            }
+        ).where(row.id == staff_id, row.status == StaffStatus.ACTIVE, row.password_hash.is_not_null())
     )
     await end_sessions(work, staff_id, now, but=session_id)
     await audit.record(work, f"staff:{staff_id}", "staff.second_factor", f"staff:{staff_id}", now)
@@ -87,14 +98,13 @@ async def change_second_factor(
 
 
 async def _set_password(work: UnitOfWork, staff_id: UUID, password_hash: str, now: datetime) -> None:
-    changed = await work.fetchval(
-        "UPDATE partner_staff SET password_hash = $2, version = version + 1, changed_at = $3"
-        " WHERE id = $1 AND status = 'active' AND password_hash IS NOT NULL RETURNING 1",
-        staff_id,
-        password_hash,
-        now,
+    row, link = PartnerStaffRow, PartnerStaffInvitationRow
+    changed = await work.run(
+        row.update({row.password_hash: password_hash, row.version: row.version + 1, row.changed_at: now})
+        .where(row.id == staff_id, row.status == StaffStatus.ACTIVE, row.password_hash.is_not_null())
+        .returning(row.id)
     )
-    if changed is None:
+    if not changed:
         raise LinkUsed
-    await work.execute("DELETE FROM partner_staff_invitation WHERE staff_id = $1 AND purpose = 'password'", staff_id)
+    await work.run(link.delete().where(link.staff_id == staff_id, link.purpose == "password"))
     await audit.record(work, f"staff:{staff_id}", "staff.password", f"staff:{staff_id}", now)

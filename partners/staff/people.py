@@ -21,12 +21,14 @@ from marketplace.platform.http.etags import Editions
 from marketplace.platform.http.merge_patch import Patch, patched
 from marketplace.platform.postgres.database import UnitOfWork
 from partners.registry.history import lock_partner
+from partners.registry.tables import PartnerRow
 from partners.roles import StaffRole, StaffStatus
 from partners.staff.domain import MAY_SIGN_IN, STAFF, check_roles, normal_email
 from partners.staff.events import StaffChanged, StaffDisabled, StaffInvited
 from partners.staff.read import get_staff
 from partners.staff.schemas import OwnerInput, StaffContent, StaffInput, StaffView
 from partners.staff.sign_in import end_sessions
+from partners.staff.tables import PartnerStaffInvitationRow, PartnerStaffLocationRow, PartnerStaffRow
 from partners.staff.throttle import check_links
 
 MOST_STAFF = 500
@@ -103,7 +105,7 @@ async def invite(work: UnitOfWork, partner_id: UUID, new: StaffInput, actor: str
     """
     await _lock(work, partner_id)
     await check_links(work, normal_email(new.email), now)
-    if await work.fetchval("SELECT count(*) FROM partner_staff WHERE partner_id = $1", partner_id) >= MOST_STAFF:
+    if await work.run(PartnerStaffRow.count().where(PartnerStaffRow.partner_id == partner_id)) >= MOST_STAFF:
         raise TooManyStaff(most=MOST_STAFF)
     staff_id = await _insert(work, partner_id, new.email, new.name, check_roles(new.roles), actor, now)
     if staff_id is None:
@@ -114,7 +116,9 @@ async def invite(work: UnitOfWork, partner_id: UUID, new: StaffInput, actor: str
 
 async def invite_first_owner(work: UnitOfWork, partner_id: UUID, actor: str, now: datetime) -> None:
     """Invite the contact of a partner's application as its owner: part of the approval, in its transaction."""
-    contact = await work.fetchval("SELECT contact FROM partner WHERE id = $1", partner_id)
+    partner = await work.run(PartnerRow.select(PartnerRow.contact).where(PartnerRow.id == partner_id).first())
+    assert partner is not None  # noqa: S101 - it is locked
+    contact = partner["contact"]
     await _insert(work, partner_id, contact["email"], contact["name"], [StaffRole.OWNER], actor, now)
 
 
@@ -179,12 +183,11 @@ async def change(
     roles = check_roles(wanted.roles) if "roles" in patch else stood
     if StaffRole.OWNER not in roles:
         await _keep_an_owner(work, partner_id, staff_id)
-    await work.execute(
-        "UPDATE partner_staff SET name = $2, roles = $3, version = version + 1, changed_at = $4 WHERE id = $1",
-        staff_id,
-        wanted.name,
-        roles,
-        now,
+    row = PartnerStaffRow
+    await work.run(
+        row.update({row.name: wanted.name, row.roles: roles, row.version: row.version + 1, row.changed_at: now}).where(
+            row.id == staff_id
+        )
     )
     if "locations" in patch:
         await _place(work, partner_id, staff_id, wanted.locations)
@@ -261,22 +264,30 @@ async def _owners(work: UnitOfWork, partner_id: UUID, but: UUID | None = None) -
 
 async def _keep_an_owner(work: UnitOfWork, partner_id: UUID, staff_id: UUID) -> None:
     """Raise LastOwner if the person is an owner who can sign in, and no other is. The partner's row must be locked."""
-    is_owner = await work.fetchval(
-        "SELECT 1 FROM partner_staff WHERE id = $1 AND status = 'active' AND 'owner' = ANY(roles)", staff_id
+    row = PartnerStaffRow
+    is_owner = row.exists().where(
+        row.id == staff_id, row.status == StaffStatus.ACTIVE, row.roles.any(StaffRole.OWNER.value)
     )
-    if is_owner and not await _owners(work, partner_id, but=staff_id):
+    if await work.run(is_owner) and not await _owners(work, partner_id, but=staff_id):
         raise LastOwner
 
 
 async def _forget_proof(work: UnitOfWork, staff_id: UUID, status: StaffStatus, now: datetime) -> None:
-    await work.execute(
-        "UPDATE partner_staff SET status = $2, password_hash = NULL, totp_sealed = NULL, recovery_hashes = '{}',"
-        " provider_subject = NULL, version = version + 1, changed_at = $3 WHERE id = $1",
-        staff_id,
-        status,
-        now,
+    row = PartnerStaffRow
+    await work.run(
+        row.update(
+            {
+                row.status: status,
+                row.password_hash: None,
+                row.totp_sealed: None,
+                row.recovery_hashes: [],
+                row.provider_subject: None,
+                row.version: row.version + 1,
+                row.changed_at: now,
+            }
+        ).where(row.id == staff_id)
     )
-    await work.execute("DELETE FROM partner_staff_invitation WHERE staff_id = $1", staff_id)
+    await work.run(PartnerStaffInvitationRow.delete().where(PartnerStaffInvitationRow.staff_id == staff_id))
     await end_sessions(work, staff_id, now)
 
 
@@ -303,7 +314,7 @@ async def _insert(
 
 
 async def _place(work: UnitOfWork, partner_id: UUID, staff_id: UUID, locations: Sequence[str]) -> None:
-    await work.execute("DELETE FROM partner_staff_location WHERE staff_id = $1", staff_id)
+    await work.run(PartnerStaffLocationRow.delete().where(PartnerStaffLocationRow.staff_id == staff_id))
     for place, location_id in enumerate(locations):
         try:
             async with work.nested():

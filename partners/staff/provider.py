@@ -33,6 +33,7 @@ from partners.staff.join import tell_joined
 from partners.staff.people import invite_again
 from partners.staff.schemas import IdentityProviderInput, IdentityProviderView
 from partners.staff.sign_in import end_sessions
+from partners.staff.tables import PartnerIdentityProviderRow, PartnerStaffInvitationRow, PartnerStaffRow
 
 CALLBACK = "/partner/company-callback"
 
@@ -109,9 +110,11 @@ async def set_provider(
     """
     outbound.check("issuer", said.issuer)
     await lock_partner(work, partner_id)
-    before = await work.fetchrow(
-        "SELECT issuer, client_id, secret_sealed, version FROM partner_identity_provider WHERE partner_id = $1",
-        partner_id,
+    row = PartnerIdentityProviderRow
+    before = await work.run(
+        row.select(row.issuer, row.client_id, row.secret_sealed, row.version)
+        .where(row.partner_id == partner_id)
+        .first()
     )
     if (before is None) != (editions is None) or (before and editions and before["version"] not in editions):
         raise ChangedMeanwhile
@@ -143,8 +146,9 @@ async def set_provider(
 async def delete_provider(work: UnitOfWork, partner_id: UUID, actor: str, now: datetime) -> None:
     """Forget the partner's provider; whoever signed in by it is invited anew. Raises NotFound."""
     await lock_partner(work, partner_id)
-    gone = await work.fetchval("DELETE FROM partner_identity_provider WHERE partner_id = $1 RETURNING 1", partner_id)
-    if gone is None:
+    row = PartnerIdentityProviderRow
+    gone = await work.run(row.delete().where(row.partner_id == partner_id).returning(row.partner_id))
+    if not gone:
         raise NotFound
     await _invite_all_anew(work, partner_id, actor, now)
     await audit.record(work, actor, "staff.delete_provider", f"partner:{partner_id}", now)
@@ -244,14 +248,21 @@ async def admit(work: UnitOfWork, partner_id: UUID, issuer: str, claims: dict[st
     )
     if row is None:
         raise NotInvited
-    await work.execute(
-        "UPDATE partner_staff SET status = 'active', provider_subject = $2, password_hash = NULL, totp_sealed = NULL,"
-        " recovery_hashes = '{}', version = version + 1, changed_at = $3 WHERE id = $1",
-        row["id"],
-        subject,
-        now,
+    person = PartnerStaffRow
+    await work.run(
+        person.update(
+            {
+                person.status: StaffStatus.ACTIVE,
+                person.provider_subject: subject,
+                person.password_hash: None,
+                person.totp_sealed: None,
+                person.recovery_hashes: [],
+                person.version: person.version + 1,
+                person.changed_at: now,
+            }
+        ).where(person.id == row["id"])
     )
-    await work.execute("DELETE FROM partner_staff_invitation WHERE staff_id = $1", row["id"])
+    await work.run(PartnerStaffInvitationRow.delete().where(PartnerStaffInvitationRow.staff_id == row["id"]))
     await end_sessions(work, row["id"], now)
     if row["status"] == StaffStatus.INVITED:
         await tell_joined(work, partner_id, row["id"], list(row["roles"]), now)

@@ -22,6 +22,7 @@ from marketplace.settings import Settings
 from marketplace.web.sessions import cookie_name, secure_cookie
 from partners.roles import SignedIn, StaffRole
 from partners.staff.domain import MAY_SIGN_IN
+from partners.staff.tables import PartnerStaffSessionRow
 
 LIFETIME = timedelta(hours=12)
 """Of a session, however busy: a working day."""
@@ -36,6 +37,7 @@ _COOKIE = "partner"
 _TOKEN_BYTES = 32
 _MAX_TOKEN = 100
 _MAX_AGENT = 300
+_MOST_SESSIONS = 100
 
 _CURRENT = """
 SELECT s.id, s.csrf, s.created_at, s.seen_at, f.id AS staff_id, f.partner_id, f.name, f.roles
@@ -90,17 +92,20 @@ class PartnerSignIn:
         """
         now, token = self._clock.now(), secrets.token_urlsafe(_TOKEN_BYTES)
         await self.close(work, request)
-        await work.execute(
-            "INSERT INTO partner_staff_session (id, token_hash, staff_id, csrf, created_at, seen_at, expires_at, ip, user_agent)"
-            " VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8)",
-            uuid7(),
-            _hash(token),
-            staff_id,
-            secrets.token_urlsafe(_TOKEN_BYTES),
-            now,
-            now + LIFETIME,
-            address_of(request),
-            _agent(request),
+        await work.run(
+            PartnerStaffSessionRow.insert(
+                PartnerStaffSessionRow(
+                    id=uuid7(),
+                    token_hash=_hash(token),
+                    staff_id=staff_id,
+                    csrf=secrets.token_urlsafe(_TOKEN_BYTES),
+                    created_at=now,
+                    seen_at=now,
+                    expires_at=now + LIFETIME,
+                    ip=address_of(request),
+                    user_agent=_agent(request),
+                )
+            )
         )
         return secure_cookie(self._settings, _COOKIE, token, int(LIFETIME.total_seconds()))
 
@@ -108,10 +113,10 @@ class PartnerSignIn:
         """End the browser's session, if it has one, and return the cookie that takes its own away."""
         token = self._token(request)
         if token:
-            await work.execute(
-                "UPDATE partner_staff_session SET ended_at = $2 WHERE token_hash = $1 AND ended_at IS NULL",
-                _hash(token),
-                self._clock.now(),
+            await work.run(
+                PartnerStaffSessionRow.update({PartnerStaffSessionRow.ended_at: self._clock.now()}).where(
+                    PartnerStaffSessionRow.token_hash == _hash(token), PartnerStaffSessionRow.ended_at.is_null()
+                )
             )
         return secure_cookie(self._settings, _COOKIE, "", 0)
 
@@ -129,8 +134,10 @@ class PartnerSignIn:
             return None
         if row["seen_at"] <= now - _SEEN_EVERY:
             async with unit_of_work() as work:
-                await work.execute(
-                    "UPDATE partner_staff_session SET seen_at = $2 WHERE id = $1 AND seen_at < $2", row["id"], now
+                await work.run(
+                    PartnerStaffSessionRow.update({PartnerStaffSessionRow.seen_at: now}).where(
+                        PartnerStaffSessionRow.id == row["id"], PartnerStaffSessionRow.seen_at < now
+                    )
                 )
         person = SignedIn(
             staff_id=row["staff_id"],
@@ -156,12 +163,19 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True):
 
 async def list_sessions(staff_id: UUID, now: datetime) -> list[SessionView]:
     """Return the person's sessions that are good, the one used last first."""
-    rows = await DB.fetch(
-        "SELECT id, created_at, seen_at, expires_at, ip, user_agent FROM partner_staff_session"
-        " WHERE staff_id = $1 AND ended_at IS NULL AND expires_at > $2 AND seen_at > $3 ORDER BY seen_at DESC LIMIT 100",
-        staff_id,
-        now,
-        now - IDLE,
+    session = PartnerStaffSessionRow
+    rows = (
+        await session.select(
+            session.id, session.created_at, session.seen_at, session.expires_at, session.ip, session.user_agent
+        )
+        .where(
+            session.staff_id == staff_id,
+            session.ended_at.is_null(),
+            session.expires_at > now,
+            session.seen_at > now - IDLE,
+        )
+        .order_by(session.seen_at, ascending=False)
+        .limit(_MOST_SESSIONS)
     )
     return [SessionView(**row) for row in rows]
 
@@ -183,7 +197,7 @@ async def end_sessions(
 
 async def delete_sessions(now: datetime) -> None:
     """Delete sessions whose time was over a day ago."""
-    await DB.fetch("DELETE FROM partner_staff_session WHERE expires_at <= $1", now - timedelta(days=1))
+    await PartnerStaffSessionRow.delete().where(PartnerStaffSessionRow.expires_at <= now - timedelta(days=1))
 
 
 def address_of(request: ASGIConnection[Any, Any, Any, Any]) -> str:

@@ -13,7 +13,8 @@ import msgspec
 from marketplace.kernel.keyring import KeyRing, Purpose
 from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.text import Text
-from marketplace.platform.postgres.database import DB, UnitOfWork, unit_of_work
+from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
+from partners.staff.tables import PartnerStaffGuessRow
 
 WINDOW = timedelta(minutes=15)
 
@@ -83,10 +84,9 @@ async def count_link(work: UnitOfWork, email: str, now: datetime, device: str | 
 
 async def check_links(work: UnitOfWork, email: str, now: datetime) -> None:
     """Count nothing; raise TooManyMessages if the mailbox gets no more today."""
-    tries = await work.fetchval(
-        "SELECT tries FROM partner_staff_guess WHERE key = $1 AND since > $2", _mailbox(email), now - A_DAY
-    )
-    if (tries or 0) >= LINKS_A_DAY.most:
+    row = PartnerStaffGuessRow
+    full = row.exists().where(row.key == _mailbox(email), row.since > now - A_DAY, row.tries >= LINKS_A_DAY.most)
+    if await work.run(full):
         raise TooManyMessages(most=LINKS_A_DAY.most)
 
 
@@ -126,7 +126,7 @@ class Throttle:
     async def forgive(self, limit: GuessLimit, thing: str) -> None:
         """Forget the guesses: the right one was among them."""
         async with unit_of_work() as work:
-            await work.execute("DELETE FROM partner_staff_guess WHERE key = $1", self._hash(limit, thing))
+            await work.run(PartnerStaffGuessRow.delete().where(PartnerStaffGuessRow.key == self._hash(limit, thing)))
 
     def _hash(self, limit: GuessLimit, thing: str) -> bytes:
         return hmac.new(self._key, f"{limit.what}\n{thing}".encode(), hashlib.sha256).digest()
@@ -134,4 +134,4 @@ class Throttle:
 
 async def delete_guesses(now: datetime) -> None:
     """Delete windows that have ended, the longest included."""
-    await DB.fetch("DELETE FROM partner_staff_guess WHERE since <= $1", now - A_DAY)
+    await PartnerStaffGuessRow.delete().where(PartnerStaffGuessRow.since <= now - A_DAY)

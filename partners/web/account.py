@@ -8,11 +8,12 @@ from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import Refusal
 from marketplace.kernel.text import Text
 from marketplace.platform.http.problems import path_id
-from marketplace.platform.postgres.database import DB, unit_of_work
+from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
 from marketplace.web.pages import PageTemplate
 from partners.registry.history import reason_of
+from partners.registry.tables import PartnerRow
 from partners.roles import SignedIn
 from partners.staff.authenticate import CodeRefused, count_fresh_code, spend_code
 from partners.staff.devices import device_of
@@ -31,11 +32,11 @@ from partners.web.sign_in_pages import throttle_of
 @get("/partner")
 async def portal(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTemplate:
     """Say where one is, and what one may do here."""
-    row = await DB.fetchrow("SELECT name_zh, name_en, status FROM partner WHERE id = $1", me.partner_id)
+    columns = (PartnerRow.name_zh, PartnerRow.name_en, PartnerRow.status)
+    row = await PartnerRow.select(*columns).where(PartnerRow.id == me.partner_id).first()
     assert row is not None  # noqa: S101 - the session's reference says so
-    name = Text(row["name_zh"], row["name_en"])
-    status, error_message = row["status"], await reason_of(me.partner_id)
-    return await portal_page(request, "partner/home.html", partner=name, status_of=status, reason=error_message)
+    name, reason = Text(row["name_zh"], row["name_en"]), await reason_of(me.partner_id)
+    return await portal_page(request, "partner/home.html", partner=name, status_of=row["status"], reason=reason)
 
 
 @get("/partner/account")

@@ -11,7 +11,7 @@ from marketplace.kernel.refusals import InvalidField, InvalidFields, NotFound, R
 from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
 from marketplace.platform.http.problems import path_id
-from marketplace.platform.postgres.database import DB, unit_of_work
+from marketplace.platform.postgres.database import unit_of_work
 from marketplace.platform.validation.fitting import fit
 from marketplace.settings import Settings
 from marketplace.web.language import page_language
@@ -21,6 +21,7 @@ from partners.contracts.rows import difference_of, get_contract, list_contracts
 from partners.contracts.schemas import ContractView, SignatureInput
 from partners.contracts.sign import Signing, sign_contract
 from partners.oauth.access.callers import PartnerCaller
+from partners.registry.tables import PartnerRow
 from partners.roles import SignedIn
 from partners.staff.authenticate import CodeRefused, TooManyGuesses, count_fresh_code, spend_code
 from partners.staff.devices import device_of
@@ -144,7 +145,8 @@ async def _shown(partner: PartnerCaller, contract_id: str) -> ContractView:
 
 
 async def _values(partner: PartnerCaller, shown: ContractView) -> dict[str, Any]:
-    row = await DB.fetchrow("SELECT name_zh, name_en FROM partner WHERE id = $1", partner.partner_id)
+    names = PartnerRow.select(PartnerRow.name_zh, PartnerRow.name_en)
+    row = await names.where(PartnerRow.id == partner.partner_id).first()
     if row is None:
         raise NotFound
     return {

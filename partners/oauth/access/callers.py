@@ -18,12 +18,13 @@ from marketplace.platform.http.identity import (
     identity_of,
 )
 from marketplace.platform.http.problems import HttpRequest, parse_id
-from marketplace.platform.postgres.database import DB, is_live
+from marketplace.platform.postgres.database import is_live
 from marketplace.platform.services import PlatformServices
 from partners.oauth.access.client_cache import client_cache_of
 from partners.oauth.domain import AT_THE_COUNTER, Client
 from partners.oauth.server.dpop import HEADER, InvalidProofError, Proof, check_proof, remember, single
 from partners.registry.domain import ADMITTED, PartnerStatus
+from partners.registry.tables import PartnerRow
 
 GRANT_CLAIM = "grant"
 """The claim of an access token that names the grant under which an application acts for a person."""
@@ -200,8 +201,8 @@ async def sandboxed_partner(request: ASGIConnection[Any, Any, Any, Any]) -> tupl
 
 async def require_admitted_partner(partner_id: UUID) -> None:
     """Refuse a partner whose systems may not call: its sandbox's test members may not either. Raises PartnerStopped."""
-    status = await DB.fetchval("SELECT status FROM partner WHERE id = $1", partner_id)
-    _need_admitted(status or PartnerStatus.TERMINATED)
+    partner = await PartnerRow.select(PartnerRow.status).where(PartnerRow.id == partner_id).first()
+    _need_admitted(PartnerStatus.TERMINATED if partner is None else partner["status"])
 
 
 async def prove_possession(request: ASGIConnection[Any, Any, Any, Any], caller: Caller, token: str) -> None:

@@ -18,6 +18,7 @@ from partners.oauth.clients.schemas import ClientInput, ClientView, IntegratorCl
 from partners.oauth.clients.secrets import new_secret
 from partners.oauth.domain import Audience, ClientKind, ClientStatus
 from partners.oauth.events import CredentialRevoked
+from partners.oauth.tables import OauthClientRow, OauthSecretRow
 from partners.registry.domain import PARTNER
 from partners.registry.history import lock_partner
 
@@ -130,15 +131,29 @@ async def insert_client(
     """Write a client, without its secret, and say so in the audit. Raises InvalidField for a bad `jwks_uri`."""
     if shape.jwks_uri is not None:
         Outbound.of(settings).check("jwks_uri", shape.jwks_uri)
-    await work.execute(
-        "INSERT INTO oauth_client (client_id, name, publisher, kind, audience, partner_id, auth_method, jwks, jwks_uri,"
-        " scopes, grant_types, redirect_uris, application_type, dpop_bound, livemode, registration_hash, status, demo,"
-        " created_at, created_by)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
-        client_id, name, publisher, shape.kind, shape.audience, partner_id, shape.auth_method, shape.jwks, shape.jwks_uri,
-        shape.scopes, shape.grant_types, shape.redirect_uris, shape.application_type, shape.dpop_bound, shape.livemode,
-        registration, ClientStatus.ACTIVE, demo, now, actor,
-    )  # fmt: skip
+    row = OauthClientRow(
+        client_id=client_id,
+        name=name,
+        publisher=publisher,
+        kind=shape.kind,
+        audience=shape.audience,
+        partner_id=partner_id,
+        auth_method=shape.auth_method,
+        jwks=shape.jwks,
+        jwks_uri=shape.jwks_uri,
+        scopes=shape.scopes,
+        grant_types=shape.grant_types,
+        redirect_uris=shape.redirect_uris,
+        application_type=shape.application_type,
+        dpop_bound=shape.dpop_bound,
+        livemode=shape.livemode,
+        registration_hash=registration,
+        status=ClientStatus.ACTIVE,
+        demo=demo,
+        created_at=now,
+        created_by=actor,
+    )
+    await work.run(OauthClientRow.insert(row))
     details = {"partner_id": partner_id, "scopes": shape.scopes, "grant_types": shape.grant_types, "demo": demo}
     await audit.record(work, actor, "client.issue", f"client:{client_id}", now, **details)
 
@@ -151,14 +166,14 @@ async def revoke_client(work: UnitOfWork, client_id: str, actor: str, reason: st
     if found is None:
         raise NotFound
     if found["status"] == ClientStatus.ACTIVE:
-        await work.execute(
-            "UPDATE oauth_client SET status = $2, revoked_at = $3 WHERE client_id = $1",
-            client_id,
-            ClientStatus.REVOKED,
-            now,
+        client, secret = OauthClientRow, OauthSecretRow
+        await work.run(
+            client.update({client.status: ClientStatus.REVOKED, client.revoked_at: now}).where(
+                client.client_id == client_id
+            )
         )
-        await work.execute(
-            "UPDATE oauth_secret SET revoked_at = $2 WHERE client_id = $1 AND revoked_at IS NULL", client_id, now
+        await work.run(
+            secret.update({secret.revoked_at: now}).where(secret.client_id == client_id, secret.revoked_at.is_null())
         )
         await audit.record(work, actor, "client.revoke", f"client:{client_id}", now, reason=reason)
         await publish(work, [CredentialRevoked(found["partner_id"], client_id, now)], now)

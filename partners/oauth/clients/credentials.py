@@ -15,6 +15,7 @@ from partners.oauth.clients.schemas import RotatedSecret
 from partners.oauth.clients.secrets import hash_secret, new_secret, secret_matches
 from partners.oauth.domain import Client, ClientStatus, Secret
 from partners.oauth.events import CredentialExpiring, CredentialReused, CredentialRotated
+from partners.oauth.tables import OauthSecretRow
 from partners.one_time_secrets import MOST_OLD_SECRETS, TooManySecrets, seal
 
 WARN = timedelta(days=14)
@@ -56,16 +57,15 @@ async def add_secret(
 ) -> UUID:
     """Keep the hash of a client's secret and return the secret's id. Raises InvalidField for one that is too short."""
     identifier = uuid7()
-    await work.execute(
-        "INSERT INTO oauth_secret (id, client_id, digest, created_at, created_by, expires_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6)",
-        identifier,
-        client_id,
-        hash_secret(secret),
-        now,
-        actor,
-        expires_at,
+    row = OauthSecretRow(
+        id=identifier,
+        client_id=client_id,
+        digest=hash_secret(secret),
+        created_at=now,
+        created_by=actor,
+        expires_at=expires_at,
     )
+    await work.run(OauthSecretRow.insert(row))
     return identifier
 
 
@@ -109,13 +109,13 @@ async def rotate_secret(
         grace_hours == 0,
     )
     old_until = max((row["expires_at"] for row in replaced), default=now)
-    old = await work.fetchval(
-        "SELECT count(*) FROM oauth_secret WHERE client_id = $1 AND successor IS NOT NULL AND revoked_at IS NULL"
-        " AND expires_at > $2",
-        client_id,
-        now,
+    old = OauthSecretRow.count().where(
+        OauthSecretRow.client_id == client_id,
+        OauthSecretRow.successor.is_not_null(),
+        OauthSecretRow.revoked_at.is_null(),
+        OauthSecretRow.expires_at > now,
     )
-    if old > MOST_OLD_SECRETS:
+    if await work.run(old) > MOST_OLD_SECRETS:
         raise TooManySecrets
     details = {"secret": identifier, "grace_hours": grace_hours}
     await audit.record(work, actor, "client.rotate_secret", f"client:{client_id}", now, **details)

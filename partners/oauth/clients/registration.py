@@ -24,6 +24,7 @@ from partners.oauth.clients.schemas import ClientUrl, RedirectUri, RegistrationT
 from partners.oauth.clients.secrets import INITIAL, REGISTRATION, digest, new_secret, new_token
 from partners.oauth.domain import ApplicationType, AuthMethod, ClientKind, ClientStatus, GrantType, check_scopes
 from partners.oauth.server.responses import RegisteredClient
+from partners.oauth.tables import OauthClientRow, OauthInitialTokenRow
 from partners.registry.domain import PARTNER
 from partners.registry.history import lock_partner
 
@@ -89,11 +90,19 @@ async def make_initial_token(
     if new.partner_id is not None:
         PARTNER.after(await lock_partner(work, new.partner_id), "issue_client")
     identifier, token, ends = uuid7(), new_token(INITIAL), now + timedelta(days=new.days)
-    await work.execute(
-        "INSERT INTO oauth_initial_token (id, digest, partner_id, publisher, scopes, livemode, uses_left, created_at,"
-        " created_by, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        identifier, digest(token), new.partner_id, new.publisher, scopes, new.livemode, new.uses, now, actor, ends,
-    )  # fmt: skip
+    row = OauthInitialTokenRow(
+        id=identifier,
+        digest=digest(token),
+        partner_id=new.partner_id,
+        publisher=new.publisher,
+        scopes=scopes,
+        livemode=new.livemode,
+        uses_left=new.uses,
+        created_at=now,
+        created_by=actor,
+        expires_at=ends,
+    )
+    await work.run(OauthInitialTokenRow.insert(row))
     details = {"partner_id": new.partner_id, "scopes": scopes, "uses": new.uses}
     await audit.record(work, actor, "initial_token.issue", f"initial_token:{identifier}", now, **details)
     return RegistrationToken(
@@ -204,12 +213,21 @@ async def change(
                 Outbound.of(settings).check("jwks_uri", shape.jwks_uri)
         except InvalidField as error:
             raise _refusal(error) from error
-        await work.execute(
-            "UPDATE oauth_client SET name = $2, jwks = $3, jwks_uri = $4, scopes = $5, grant_types = $6, redirect_uris = $7,"
-            " application_type = $8, dpop_bound = $9 WHERE client_id = $1",
-            client_id, metadata.client_name, shape.jwks, shape.jwks_uri, shape.scopes, shape.grant_types,
-            shape.redirect_uris, shape.application_type, shape.dpop_bound,
-        )  # fmt: skip
+        client = OauthClientRow
+        await work.run(
+            client.update(
+                {
+                    client.name: metadata.client_name,
+                    client.jwks: shape.jwks,
+                    client.jwks_uri: shape.jwks_uri,
+                    client.scopes: shape.scopes,
+                    client.grant_types: shape.grant_types,
+                    client.redirect_uris: shape.redirect_uris,
+                    client.application_type: shape.application_type,
+                    client.dpop_bound: shape.dpop_bound,
+                }
+            ).where(client.client_id == client_id)
+        )
         await audit.record(
             work, f"client:{client_id}", "client.change", f"client:{client_id}", now, scopes=shape.scopes
         )

@@ -28,6 +28,7 @@ from partners.oauth.server.authlib_models import Loaded
 from partners.oauth.server.effects import load_clients
 from partners.oauth.server.grants import ByCode, S256Only
 from partners.oauth.server.pushed_requests import load_pushed, use_page, use_pushed
+from partners.oauth.tables import OauthCodeRow, OauthGrantRow
 from partners.registry.domain import ADMITTED
 from partners.roles import SignedIn, scopes_of
 
@@ -196,29 +197,27 @@ async def _decided(
 
 async def _keep(work: UnitOfWork, consent: Consent, grant_id: UUID, code: str, person: SignedIn, now: datetime) -> None:
     client_id = consent.wanted.client.client_id
-    await work.execute(
-        "INSERT INTO oauth_grant (id, client_id, partner_id, staff_id, scopes, created_at, expires_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        grant_id,
-        client_id,
-        person.partner_id,
-        person.staff_id,
-        consent.scopes,
-        now,
-        now + GRANT_LIFE,
+    grant = OauthGrantRow(
+        id=grant_id,
+        client_id=client_id,
+        partner_id=person.partner_id,
+        staff_id=person.staff_id,
+        scopes=consent.scopes,
+        created_at=now,
+        expires_at=now + GRANT_LIFE,
     )
+    await work.run(OauthGrantRow.insert(grant))
     parameters = consent.wanted.parameters
-    await work.execute(
-        "INSERT INTO oauth_code (digest, grant_id, client_id, redirect_uri, challenge, jkt, expires_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        digest(code),
-        grant_id,
-        client_id,
-        consent.wanted.redirect_uri,
-        parameters["code_challenge"],
-        parameters.get("dpop_jkt"),
-        now + CODE_LIFE,
+    row = OauthCodeRow(
+        digest=digest(code),
+        grant_id=grant_id,
+        client_id=client_id,
+        redirect_uri=consent.wanted.redirect_uri,
+        challenge=parameters["code_challenge"],
+        jkt=parameters.get("dpop_jkt"),
+        expires_at=now + CODE_LIFE,
     )
+    await work.run(OauthCodeRow.insert(row))
     await audit.record(
         work, person.actor, "grant.give", f"client:{client_id}", now, grant_id=grant_id, scopes=consent.scopes
     )

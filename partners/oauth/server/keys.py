@@ -23,6 +23,7 @@ from marketplace.kernel.text import Text
 from marketplace.platform.eventlog import audit
 from marketplace.platform.postgres.database import DB, UnitOfWork, unit_of_work
 from marketplace.platform.validation.foreign import import_jwks
+from partners.oauth.tables import OauthSigningKeyRow
 
 ALGORITHM = "ES256"
 
@@ -84,7 +85,7 @@ class SigningKeyView(msgspec.Struct, frozen=True):
 
 async def ensure_signing_key(ring: KeyRing, now: datetime) -> None:
     """Make the first signing key unless there is one; of several processes one is first, the others take its key."""
-    if await DB.fetchval("SELECT 1 FROM oauth_signing_key LIMIT 1") is None:
+    if not await OauthSigningKeyRow.exists():
         fresh = await asyncio.to_thread(_generate)
         async with unit_of_work() as work:
             await _insert(work, ring, fresh, now, now)
@@ -98,7 +99,8 @@ async def rotate_signing_key(work: UnitOfWork, ring: KeyRing, actor: str, now: d
     if row is not None:
         if row["signs_from"] is not None and row["signs_from"] > now:
             raise RotationUnderWay(signs_from=row["signs_from"].isoformat(timespec="seconds"))
-        await work.execute("UPDATE oauth_signing_key SET retired_at = $2 WHERE kid = $1", row["kid"], signs_from)
+        key = OauthSigningKeyRow
+        await work.run(key.update({key.retired_at: signs_from}).where(key.kid == row["kid"]))
     if not await _insert(work, ring, fresh, now, signs_from):
         # Another rotation was first: its key was not there yet when we asked, and then we waited for its commit.
         first = await work.fetchval("SELECT signs_from FROM oauth_signing_key WHERE retired_at IS NULL")

@@ -13,6 +13,7 @@ from authlib.oauth2.rfc6749 import InvalidRequestError
 
 from marketplace.platform.postgres.database import UnitOfWork
 from partners.oauth.clients.secrets import digest
+from partners.oauth.tables import OauthPushedRequestRow
 
 URN = "urn:ietf:params:oauth:request_uri:"
 LIFE = timedelta(minutes=5)
@@ -23,13 +24,10 @@ PAGE_LIFE = timedelta(minutes=15)
 
 async def store(work: UnitOfWork, reference: str, client_id: str, parameters: Mapping[str, str], now: datetime) -> None:
     """Keep a checked request under its reference."""
-    await work.execute(
-        "INSERT INTO oauth_pushed_request (digest, client_id, parameters, expires_at) VALUES ($1, $2, $3, $4)",
-        digest(reference),
-        client_id,
-        dict(parameters),
-        now + LIFE,
+    row = OauthPushedRequestRow(
+        digest=digest(reference), client_id=client_id, parameters=dict(parameters), expires_at=now + LIFE
     )
+    await work.run(OauthPushedRequestRow.insert(row))
 
 
 async def load_pushed(work: UnitOfWork, parameters: Mapping[str, str], now: datetime) -> tuple[bytes, dict[str, str]]:
@@ -39,12 +37,12 @@ async def load_pushed(work: UnitOfWork, parameters: Mapping[str, str], now: date
     """
     named = parameters["request_uri"]
     row: Any = None
+    pushed = OauthPushedRequestRow
     if named.startswith(URN):
-        row = await work.fetchrow(
-            "SELECT digest, client_id, parameters FROM oauth_pushed_request"
-            " WHERE digest = $1 AND expires_at > $2 AND used_at IS NULL",
-            digest(named.removeprefix(URN)),
-            now,
+        row = await work.run(
+            pushed.select(pushed.digest, pushed.client_id, pushed.parameters)
+            .where(pushed.digest == digest(named.removeprefix(URN)), pushed.expires_at > now, pushed.used_at.is_null())
+            .first()
         )
     if row is None or row["client_id"] != parameters.get("client_id"):
         raise InvalidRequestError("request_uri is not good here: push the request again.")
@@ -55,10 +53,11 @@ async def use_pushed(work: UnitOfWork, pushed: bytes | None, now: datetime) -> N
     """Mark a pushed request as decided. Raises InvalidRequestError for one that was decided before."""
     if pushed is None:
         return
-    used = await work.fetchval(
-        "UPDATE oauth_pushed_request SET used_at = $2 WHERE digest = $1 AND used_at IS NULL RETURNING 1", pushed, now
+    row = OauthPushedRequestRow
+    used = await work.run(
+        row.update({row.used_at: now}).where(row.digest == pushed, row.used_at.is_null()).returning(row.digest)
     )
-    if used is None:
+    if not used:
         raise InvalidRequestError("request_uri was used before.")
 
 

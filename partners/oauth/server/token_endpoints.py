@@ -29,6 +29,7 @@ from partners.oauth.server.authlib_models import GrantEnded, Loaded, LoadedClien
 from partners.oauth.server.effects import changes_snapshot, load_clients, load_refresh, post
 from partners.oauth.server.request_parsing import FormRequest, named_clients, read_form
 from partners.oauth.server.token import OauthParts
+from partners.oauth.tables import OauthRevokedTokenRow
 
 REVOKE = "/oauth/revoke"
 INTROSPECT = "/oauth/introspect"
@@ -214,11 +215,11 @@ async def _load(work: UnitOfWork, settings: Settings, asked: _Asked, now: dateti
         if grant_id is not None:
             row = await work.fetchrow(f"SELECT {GRANT_COLUMNS} FROM {GRANT_FROM} WHERE g.id = $1", grant_id)
             grant = None if row is None else grant_of(row)
-        revoked = await work.fetchval("SELECT true FROM oauth_revoked_token WHERE jti = $1", claims["jti"])
+        revoked = await work.run(OauthRevokedTokenRow.exists().where(OauthRevokedTokenRow.jti == claims["jti"]))
         client = (await load_clients(work, {claims["client_id"]})).get(claims["client_id"])
         if client is not None and claims["aud"] != settings.audience(client.audience):
             return None
-        return KnownToken(claims["client_id"], _active(client), claims, grant, revoked=bool(revoked))
+        return KnownToken(claims["client_id"], _active(client), claims, grant, revoked=revoked)
     refresh = await load_refresh(work, digest(asked.form.get("token", "")))
     if refresh is None or refresh.expires_at <= now:
         return None
