@@ -28,7 +28,7 @@ from partners.webhooks.reference_keys import member_of, rotate_reference_key
 @click.command("portal-code")
 @data_option
 def portal_code(data: Path | None) -> None:
-    """Print the code that the demo partners' authenticator app shows now; the partner portal asks for it."""
+    """Print the demo partners' current authenticator code, which the partner portal asks for."""
     folder = data or Path(os.environ.get(VARIABLES["data"]) or "data")
     try:
         portal = read_demo(folder).portal
@@ -45,7 +45,7 @@ def portal_code(data: Path | None) -> None:
 @click.option("--name", required=True, help="What the person is called.")
 @data_option
 def invite_owner_command(partner: str, email: str, name: str, data: Path | None) -> None:
-    """Invite an owner when none of the partner's can sign in, and print the link: for a partner whose mail does not arrive."""
+    """Invite an owner when none can sign in, and print the link: for a partner whose mail does not arrive."""
     partner_id = parse_id(partner)
     if partner_id is None:
         raise click.BadParameter("must be a partner's id", param_hint="--partner")
@@ -74,15 +74,15 @@ async def _invite(partner_id: UUID, owner: OwnerInput, data: Path | None) -> str
 @click.option("--reason", required=True, help="Why; it stands in the audit.")
 @data_option
 def reset_owner_command(partner: str, email: str, reason: str, data: Path | None) -> None:
-    """Invite an owner anew who lost phone and recovery codes, or whose company's provider is gone, and print the link."""
+    """Reset an owner who lost phone and recovery codes, or whose company's provider is gone, and print the invitation link."""
     partner_id = parse_id(partner)
     if partner_id is None:
         raise click.BadParameter("must be a partner's id", param_hint="--partner")
     try:
-        why = fit({"reason": reason}, OwnerReset).reason
+        checked = fit({"reason": reason}, OwnerReset).reason
     except InvalidFields as error:
         raise click.ClickException(in_words(error)) from error
-    click.echo(run(_reset(partner_id, normal_email(email), why, data)))
+    click.echo(run(_reset(partner_id, normal_email(email), checked, data)))
 
 
 async def _reset(partner_id: UUID, email: str, reason: str, data: Path | None) -> str:
@@ -95,7 +95,7 @@ async def _reset(partner_id: UUID, email: str, reason: str, data: Path | None) -
         staff_id: UUID = found["id"]
         await reset_owner(work, partner_id, staff_id, reason, "operator", clock.now())
         link = await Inviter(settings, clock).invite(work, staff_id)
-    if link is None:  # somebody disabled the owner in the same moment
+    if link is None:  # somebody disabled the owner at the same time
         raise click.ClickException("the owner is not invited any more; nothing was sent")
     return link
 
@@ -103,7 +103,7 @@ async def _reset(partner_id: UUID, email: str, reason: str, data: Path | None) -
 @click.command("rotate-member-references")
 @data_option
 def rotate_references_command(data: Path | None) -> None:
-    """Name members by other references towards all partners from now on; those told before can still be recognised."""
+    """Use new member references towards all partners from now on. Earlier ones can still be resolved."""
     click.echo(f"references are m{run(_rotate_references(data))}_… from now on")
 
 
@@ -118,7 +118,7 @@ async def _rotate_references(data: Path | None) -> int:
 @click.argument("reference")
 @data_option
 def member_of_reference_command(partner: str, reference: str, data: Path | None) -> None:
-    """Print the id of the member whom a partner knows by a reference, under whichever key it was made."""
+    """Print the id of the member behind a partner's reference, under any version of the key."""
     partner_id = parse_id(partner)
     if partner_id is None:
         raise click.BadParameter("must be a partner's id", param_hint="--partner")

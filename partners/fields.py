@@ -1,6 +1,6 @@
 """Bounded texts that this package's wire Structs share.
 
-The patterns refuse the plain cases wherever a value is converted; `kernel/letters.py` says which letters a text may have.
+The patterns refuse the common cases at conversion; `kernel/letters.py` decides which characters a text may have.
 """
 
 from typing import Annotated
@@ -11,7 +11,7 @@ from marketplace.kernel.scenarios import Scenario
 from marketplace.kernel.text import Text, marked
 
 LINE = r"^[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$(?!\n)"
-"""One line without control characters, and without blanks at either end."""
+"""One line without control characters or surrounding blanks."""
 
 LINE_WORDS = ("一行文字，可为空", "one line of text, or empty")
 
@@ -19,7 +19,7 @@ PARAGRAPHS = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 """Text with line breaks and tabs, without other control characters."""
 
 REFERENCE = r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)"
-"""An id of the partner's own, safe in an address and in a file."""
+"""An id chosen by the partner, safe in an address and in a file name."""
 
 OneLine = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=LINE)]
 ShortLine = Annotated[str, msgspec.Meta(min_length=1, max_length=80, pattern=LINE)]
@@ -41,8 +41,6 @@ Reference = Annotated[
 ]
 Ppm = Annotated[int, msgspec.Meta(ge=0, le=1_000_000, description="Parts per million: 60000 is 6 %.")]
 
-"""The ten life scenarios 衣食住行娱学购健财游, by their code."""
-
 SCENARIOS: dict[Scenario, tuple[str, str]] = {
     "clothing": ("衣", "Clothing"),
     "dining": ("食", "Dining"),
@@ -55,7 +53,7 @@ SCENARIOS: dict[Scenario, tuple[str, str]] = {
     "finance": ("财", "Finance"),
     "travel": ("游", "Travel"),
 }
-"""The ten life scenarios, with their Chinese sign and English name."""
+"""The ten life scenarios 衣食住行娱学购健财游, by code, with their Chinese character and English name."""
 
 
 class Name(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,5 +63,4 @@ class Name(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     en: ShortLine
 
     def text(self) -> Text:
-        """Return the name as a text."""
         return Text(self.zh, self.en)

@@ -1,4 +1,4 @@
-"""What must always hold of contracts and prepaid packs: each one statement over a range of partners (platform/invariants)."""
+"""The invariants of contracts and prepaid packs, each one statement over a range of partners (platform/invariants)."""
 
 from marketplace.platform.invariants.checks import Cut, Invariant
 
@@ -10,7 +10,7 @@ FROM contract c LEFT JOIN contract_signature s ON (s.contract_id, s.content_hash
 WHERE c.partner_id BETWEEN $1 AND $2 AND c.signed_at IS NOT NULL GROUP BY c.id
 """
 
-# An exclusion constraint would need the extension btree_gist, which not every PostgreSQL has: the partner's lock is the guard.
+# An exclusion constraint would need the extension btree_gist, which is not always there. The partner's lock is the guard.
 _ONE_AT_A_TIME = """
 SELECT o.id IS NULL AS holds, 1 AS rows, c.partner_id, c.version, o.version AS other_version
 FROM contract c LEFT JOIN contract o ON o.partner_id = c.partner_id AND o.id > c.id AND o.status = 'signed'

@@ -1,4 +1,4 @@
-"""Answers that hold a secret, which is told once and never lies in the database in the clear."""
+"""Responses with a secret, which is shown once and never stored in plain text."""
 
 import msgspec
 from litestar import Response
@@ -11,11 +11,11 @@ from marketplace.platform.http.idempotency import Outcome
 PURPOSE = InsideJson("secret in a stored answer", ("idempotency.body",))
 
 MOST_OLD_SECRETS = 3
-"""Replaced secrets of one client or endpoint that still work, each until the end that was promised for it."""
+"""The maximum number of replaced secrets of one client or endpoint that are still valid, each until its promised expiry."""
 
 
 class TooManySecrets(Refusal):
-    """Another rotation would leave more old secrets in use than MOST_OLD_SECRETS; none of them ends before its time."""
+    """Another rotation would leave more than MOST_OLD_SECRETS old secrets valid. None is ended before its promised expiry."""
 
     code = "too_many_secrets"
     zh = "已有 {most} 个旧密钥仍在过渡期内；请等待其结束，或以 grace_hours 0 立即全部作废。"
@@ -30,25 +30,25 @@ class TooManySecrets(Refusal):
     )
 
     def __init__(self) -> None:
-        """Say how many there may be."""
+        """Set how many are allowed."""
         super().__init__(most=MOST_OLD_SECRETS)
 
 
 def seal(ring: KeyRing, secret: str) -> str:
-    """Return the secret encrypted, as it stands in a stored answer.
+    """Return the secret encrypted, for a stored response.
 
-    A replay must give the same answer, with its secret; in the database no credential stands in the clear.
+    A replay must return the same response with its secret, and the database must not hold a credential in plain text.
     """
     return ring.encrypt(PURPOSE, secret.encode()).decode()
 
 
 def unseal(ring: KeyRing, sealed: str) -> str:
-    """Return what `seal` sealed."""
+    """Return the secret that `seal` encrypted."""
     return ring.decrypt(PURPOSE, sealed.encode()).decode()
 
 
 def reveal(outcome: Outcome, field: str, ring: KeyRing) -> Response[bytes]:
-    """Return the answer as HTTP with the sealed field opened, never to be cached on the way."""
+    """Return the HTTP response with the sealed field decrypted, and with `Cache-Control: no-store`."""
     response = outcome.response()
     if outcome.status < 400:
         body = msgspec.json.decode(outcome.body)

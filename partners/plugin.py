@@ -1,4 +1,4 @@
-"""What this package plugs into the frame."""
+"""What this package registers with the application frame."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -93,7 +93,7 @@ class Partners(Package):
     invariants: ClassVar[Sequence[Invariant]] = invariants.ALL
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        """Set up the guard of what partners have us call."""
+        """Set up the outbound guard for addresses of partners."""
         super().__init__(settings, clock)
         self.outbound = Outbound.of(settings)
 
@@ -122,7 +122,7 @@ class Partners(Package):
         return Path(__file__).parent / "web" / "templates"
 
     def dependencies(self) -> Mapping[str, Provide]:
-        """Return who calls with a token of our own OAuth server."""
+        """Return the dependencies for callers with a token of our OAuth server."""
         return {"partner": Provide(partner_caller), "oem": Provide(oem_caller)}
 
     def static(self) -> Path | None:
@@ -130,29 +130,29 @@ class Partners(Package):
         return Path(__file__).parent / "web" / "static"
 
     def consumers(self) -> Sequence[Consumer]:
-        """Return what lays up for each partner what it is told, and for its people their messages."""
-        announcer = WebhookPublisher(catalogue_of(self.settings.packages), self.settings.keys)
-        return [announcer, Inviter(self.settings, self.clock), Notifier(self.settings, self.clock)]
+        """Return the consumers that queue partners' webhooks and their people's messages."""
+        publisher = WebhookPublisher(catalogue_of(self.settings.packages), self.settings.keys)
+        return [publisher, Inviter(self.settings, self.clock), Notifier(self.settings, self.clock)]
 
     def services(self) -> Sequence[Service]:
-        """Return the sender of webhooks, which keeps the receivers' time and not a sandbox's."""
+        """Return the webhook sender. It runs on the wall clock, as receivers do, and not on a sandbox's clock."""
         return [Sender(self.outbound, self.settings.keys, Clock()).run]
 
     def jobs(self) -> Sequence[Job]:
-        """Return the hourly sweeps, and the daily looks at secrets that end and at the age of the signing key."""
+        """Return the hourly clean-ups, the check for secrets that expire soon, and the daily rotation of the signing key."""
 
         async def clean_up_oauth() -> None:
             await delete_expired(self.clock.now())
             await delete_ended_secrets(self.clock.now())
 
-        async def tell_of_ends() -> None:
+        async def warn_of_expiring_secrets() -> None:
             await warn_of_ends(self.clock.now())
 
         async def rotate_signing_key() -> None:
             await rotate_if_old(self.settings.keys, self.clock.now())
 
         async def clean_up_webhooks() -> None:
-            await delete_old_deliveries(WALL.now())  # laid up by that time, too
+            await delete_old_deliveries(WALL.now())  # deliveries are queued by the wall clock
 
         async def clean_up_people() -> None:
             await delete_sessions(self.clock.now())
@@ -160,34 +160,34 @@ class Partners(Package):
 
         return [
             Job("partners.clean_up_oauth", "17 * * * *", clean_up_oauth),
-            Job("partners.tell_of_ending_secrets", "37 * * * *", tell_of_ends),
+            Job("partners.tell_of_ending_secrets", "37 * * * *", warn_of_expiring_secrets),
             Job("partners.rotate_signing_key", "47 3 * * *", rotate_signing_key),
             Job("partners.clean_up_webhooks", "29 * * * *", clean_up_webhooks),
             Job("partners.clean_up_people", "49 * * * *", clean_up_people),
         ]
 
     def lifespan(self, app: Litestar) -> AbstractAsyncContextManager[None]:
-        """Make the signing key on the first start, and let the audiences of our own server in."""
+        """Create the signing key on the first start, and accept the audiences of our OAuth server."""
         return self._open(app)
 
     def describe(self, schema: dict[str, Any]) -> None:
-        """Add the messages that partners are sent."""
+        """Add the webhooks that partners receive."""
         hooks, components = described(catalogue_of(self.settings.packages))
         schema["webhooks"] = hooks
         schema["components"]["schemas"] = components | schema["components"]["schemas"]
         schema["components"]["schemas"]["EventPage"]["properties"]["data"]["items"] = {"$ref": COMPONENTS + EVENT}
 
     async def make_sandbox(self, context: SandboxContext) -> None:
-        """Make the partner, its contract and a location."""
+        """Create the partner, its contract and a location in the sandbox."""
         await sandbox.make(context)
 
     async def has_work_soon(self) -> bool:
-        """Return whether a webhook is to be sent within the hour."""
+        """Return whether a webhook is due within the hour."""
         return await due_within(timedelta(hours=1))
 
     async def seed(self, context: SeedContext) -> None:
         """Admit the demo's partners, with contracts, locations and OAuth clients."""
-        from partners.seed import seed  # here: only a demo's first start needs it
+        from partners.seed import seed  # imported here: only a demo's first start needs it
 
         await seed(context)
 

@@ -1,4 +1,4 @@
-"""What serving may do with this package's tables (marketplace/platform/postgres/rights.py)."""
+"""The rights of the serving role on this package's tables (marketplace/platform/postgres/rights.py)."""
 
 from collections.abc import Mapping
 
@@ -19,7 +19,7 @@ TABLES: Mapping[str, str] = {
     "oauth_refresh_token": f"{SWEPT}, UPDATE (rotated_at, successor, asked, answer_sealed)",
     "oauth_revoked_token": SWEPT,
     "oauth_secret": f"{SWEPT}, UPDATE (expires_at, successor, revoked_at, warned_at, reused_at)",
-    # What a key is never changes; that it signs no more does.
+    # A key itself never changes; only its retirement is written.
     "oauth_signing_key": f"{ADD}, UPDATE (retired_at)",
     "partner": EDIT,
     "partner_event": SWEPT,

@@ -17,18 +17,18 @@ READERS = {"roles": ["operations", "finance", "finance_approver", "auditor"]}
 
 
 class StaffStatus(StrEnum):
-    """Where a person of a partner stands."""
+    """The status of a person of a partner."""
 
     INVITED = "invited"
-    """A message with a link is under way; nobody can sign in yet."""
+    """A message with a link was sent; the person cannot sign in yet."""
     ACTIVE = "active"
-    """May sign in, as far as the partner may."""
+    """The person can sign in, if the partner's status allows it."""
     DISABLED = "disabled"
-    """May not; what was done in the person's name stays, and sessions and grants ended with this step."""
+    """The person cannot sign in. Disabling ended all sessions and grants; past actions in the person's name stay."""
 
 
 class StaffRole(StrEnum):
-    """What a person does at the partner; one may have several roles."""
+    """The roles of a partner's people; a person can have several."""
 
     OWNER = "owner"
     DEVELOPER = "developer"
@@ -49,16 +49,16 @@ SCOPES_OF: dict[StaffRole, frozenset[str]] = {
     StaffRole.FINANCE: _FINANCE,
     StaffRole.COUNTER: _COUNTER,
 }
-"""The most that a person of the role can pass on to an application that acts in their name."""
+"""The scopes of each role: what its people may do, and can grant to an application."""
 
 
 def scopes_of(roles: frozenset[StaffRole]) -> frozenset[str]:
-    """Return what a person with these roles may do, and so may let an application do."""
+    """Return the scopes of a person with these roles, which are also what the person can grant to an application."""
     return frozenset().union(*(SCOPES_OF[role] for role in roles))
 
 
 class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
-    """A person of a partner who is signed in at this moment, in a session that was looked up in the database."""
+    """A signed-in person of a partner, whose session was read from the database for this request."""
 
     staff_id: UUID
     partner_id: UUID
@@ -69,5 +69,5 @@ class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def actor(self) -> str:
-        """The name under which audit and idempotency know the person; nothing in it names them to others."""
+        """The person's name in audit and idempotency. It does not identify them to others."""
         return f"staff:{self.staff_id}"

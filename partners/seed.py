@@ -1,4 +1,4 @@
-"""The demo's partners: admitted, under contract, with locations and OAuth clients; and some who only applied."""
+"""The demo's partners: admitted, under contract, with locations and OAuth clients; and some applicants."""
 
 from base64 import b32encode
 from datetime import timedelta
@@ -32,16 +32,16 @@ from partners.staff.schemas import StaffInput
 from partners.staff.second_factor import seal_secret
 
 ACTOR = "admin:staff-ops"
-"""Operations' demo person, as the audit names them."""
+"""The audit name of the demo's person in operations."""
 
 RECORDER = "admin:staff-ops-2"
-"""Who records the partners' signatures from paper: never who signs for the OEM."""
+"""The person who records the partners' signatures from paper; somebody else signs for the OEM."""
 
 _LICENCE = "insurance_licence"
 
 PORTAL_PASSWORD = "demo partner portal"  # noqa: S105 - documented, and good in demo and test settings only
 PORTAL_SECRET = b"demo partner portal!"
-"""Of the demo people's authenticator app: twenty bytes that everybody may know."""
+"""The secret of the demo people's authenticator app: twenty public bytes."""
 
 _GIVEN = {
     StaffRole.DEVELOPER: "工",
@@ -52,12 +52,12 @@ _GIVEN = {
 
 
 async def seed(context: SeedContext) -> None:
-    """Make the world's partners. `made` gets `partner:<key>` ids, and the clients for `demo.json`."""
+    """Create the demo world's partners. `made` gets `partner:<key>` ids, and the clients for `demo.json`."""
     world: World = context.world
     await _ask_insurers_for_their_licence(world)
     clients: list[DemoClient] = []
     portal: list[PortalPerson] = []
-    password_hash = await hash_password(PORTAL_PASSWORD)  # one for all: a demo has no secrets to lose
+    password_hash = await hash_password(PORTAL_PASSWORD)  # one password for all: a demo has no secrets
     for done, partner in enumerate(world.partners, start=1):
         async with unit_of_work() as work:
             if partner.agreement is None:
@@ -75,7 +75,7 @@ async def seed(context: SeedContext) -> None:
 async def _people(
     work: UnitOfWork, context: SeedContext, partner: DemoPartner, partner_id: UUID, password_hash: str, *, first: bool
 ) -> list[PortalPerson]:
-    """Let the partner's owner sign in, and at the first partner somebody of each role. Marked as demo: production knows none."""
+    """Activate the partner's owner, and at the first partner one person of each role; production refuses demo people."""
     joined_at = partner.applied_at + timedelta(days=4)
     for role in (role for role in StaffRole if first and role is not StaffRole.OWNER):
         email = f"{role}@{partner.email.rpartition('@')[2]}"
@@ -136,7 +136,7 @@ async def _admit(work: UnitOfWork, context: SeedContext, partner: DemoPartner, a
 
 
 async def _ask_insurers_for_their_licence(world: World) -> None:
-    """Switch on one requirement that everybody understands; the others of the first checklist wait for operations."""
+    """Activate one simple requirement. Operations activate the others of the first checklist."""
     (found,) = [one for one in (await list_requirements()).data if one.code == _LICENCE]
     change = {"version": found.version, "active": True}
     first = min(partner.applied_at for partner in world.partners)
@@ -188,5 +188,5 @@ async def _oem_client(context: SeedContext) -> DemoClient:
 
 
 def _of(struct: Any, /, **fields: Any) -> Any:
-    """Return the wire Struct, with its bounds checked as they are for a request."""
+    """Return the wire Struct, validated like a request."""
     return msgspec.convert(msgspec.to_builtins(fields), struct)

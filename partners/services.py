@@ -1,4 +1,4 @@
-"""What this package has for the requests of one application."""
+"""The services of this package, one set for each application."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from marketplace.platform.outbound.guard import Outbound
 from marketplace.platform.services import Services
 
-if TYPE_CHECKING:  # these modules ask for the services themselves
+if TYPE_CHECKING:  # these modules import this one
     from collections.abc import Sequence
 
     from partners.oauth.access.client_cache import ClientCache
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # these modules ask for the services themselves
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PartnersServices(Services):
-    """Provided by `Partners` while the application opens."""
+    """Provided by `Partners` when the application starts."""
 
     sign_in: "PartnerSignIn"
     outbound: Outbound
@@ -32,5 +32,5 @@ class PartnersServices(Services):
 
     @property
     def client_cache(self) -> "ClientCache":
-        """What says whether a good token may still be used."""
-        return self.oauth.gate
+        """Decides whether a verified token may still be used."""
+        return self.oauth.client_cache

@@ -1,4 +1,4 @@
-"""What an operator may set for partners and their contracts."""
+"""The settings of partners and their contracts."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from marketplace.settings.fields import variable_of
 
 
 class PartnersSettings(PackageSettings, frozen=True, kw_only=True):
-    """Who signs contracts with partners."""
+    """The company that signs contracts with partners."""
 
     oem_name: Annotated[
         str,

@@ -1,18 +1,18 @@
-"""What the OAuth server keeps for a time only, swept each hour."""
+"""Deletes expired rows of the OAuth server; runs each hour."""
 
 from datetime import datetime, timedelta
 
 from marketplace.platform.postgres.database import DB, unit_of_work
 
 BATCH = 5000
-"""Rows in one statement: locks are short, and a missed night is caught up in a few rounds."""
+"""Rows for each statement: locks stay short, and a backlog takes a few rounds."""
 
 _SWEPT = {
     "oauth_assertion": "expires_at < $1::timestamptz - interval '1 minute'",
     "oauth_dpop_proof": "expires_at < $1::timestamptz - interval '1 minute'",
     "oauth_revoked_token": "expires_at < $1::timestamptz - interval '1 minute'",
     "oauth_pushed_request": "expires_at < $1::timestamptz - interval '1 hour'",
-    # Known longer than it is good for: its second use is to be noticed.
+    # Kept longer than it is valid, so that a second use is detected.
     "oauth_code": "expires_at < $1::timestamptz - interval '1 day'",
     "oauth_refresh_token": "expires_at < $1::timestamptz - interval '1 day'",
     "oauth_initial_token": "expires_at < $1::timestamptz - interval '30 days'",
@@ -23,7 +23,7 @@ _KEEP_ENDED = timedelta(days=400)
 
 
 async def delete_expired(now: datetime) -> int:
-    """Delete what nobody can use any more, and what was kept of answers; return how many rows went."""
+    """Delete expired rows and stored responses; return the number of deleted rows."""
     total = 0
     for table, over in _SWEPT.items():
         total += await _all(
@@ -34,7 +34,7 @@ async def delete_expired(now: datetime) -> int:
             "UPDATE oauth_refresh_token SET answer_sealed = NULL WHERE answer_sealed IS NOT NULL AND rotated_at < $1",
             now - timedelta(minutes=5),
         )
-    # What was allowed and never taken up, and what ended long ago; both without tokens, which were swept before.
+    # Grants whose code was never exchanged, and grants that ended long ago. Their tokens were deleted above.
     total += await _all(
         "DELETE FROM oauth_grant WHERE id = ANY(ARRAY(SELECT g.id FROM oauth_grant g WHERE"
         " ((g.used_at IS NULL AND g.created_at < $1::timestamptz) OR least(g.revoked_at, g.expires_at) < $3)"

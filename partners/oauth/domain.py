@@ -1,4 +1,4 @@
-"""OAuth clients: what they may do, and when they are believed. Pure."""
+"""OAuth clients: their scopes, and when they are accepted. Pure."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -16,7 +16,7 @@ Audience = Literal["partner", "points"]
 AuthMethod = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
 GrantType = Literal["client_credentials", "authorization_code", "refresh_token"]
 ClientKind = Literal["own", "integrator"]
-"""`own`: a system of one partner, or of the OEM. `integrator`: somebody else's application, which acts for whoever lets it."""
+"""`own`: a system of one partner, or of the OEM. `integrator`: a third party's application, which acts by people's consent."""
 ApplicationType = Literal["web", "native"]
 
 PARTNER_SCOPE_TEXTS: dict[str, Text] = {
@@ -53,32 +53,32 @@ OEM_SCOPES: dict[str, str] = {
     "members:write": "Create and change members, their tiers and vehicles.",
 }
 SCOPES: dict[Audience, dict[str, str]] = {"partner": PARTNER_SCOPES, "points": OEM_SCOPES}
-"""What a client of each audience can be given."""
+"""The scopes that a client of each audience can have."""
 
 _ACCEPTING = frozenset({"codes:write", "vouchers:verify", "vouchers:use"})
-"""What only a partner that accepts points has to do with. One that did so once still takes the vouchers of that time.
+"""The scopes for partners that accept points only. A partner that used to accept them still takes the vouchers of that time.
 
-Offers may be written in any case: whether one may be registered depends on the day's contract, and its refusal says so.
+Offers may be drafted by any partner: the contract in force decides whether one may be registered, and the refusal says so.
 """
 
 AT_THE_COUNTER = frozenset({"vouchers:verify", "vouchers:use"})
-"""What remains to a suspended partner: its members hold vouchers that they paid for, and did nothing wrong."""
+"""The scopes of a suspended partner: members hold vouchers that they paid for, and must be able to use them."""
 
 MAX_GRACE_HOURS = 24
-"""The longest time in which an old secret works beside the new one."""
+"""The longest grace period of an old secret."""
 
 
 class ClientStatus(StrEnum):
-    """Whether a client is believed."""
+    """Whether a client is accepted."""
 
     ACTIVE = "active"
     """It gets tokens."""
     REVOKED = "revoked"
-    """Never again; its tokens end within half a minute."""
+    """It gets no more tokens; its existing ones end within half a minute."""
 
 
 class Secret(msgspec.Struct, frozen=True):
-    """What is kept of a client secret. It works until `expires_at`, and not at all once it is revoked."""
+    """A stored client secret. It is valid until `expires_at`, or until it is revoked."""
 
     id: UUID
     digest: bytes
@@ -86,7 +86,7 @@ class Secret(msgspec.Struct, frozen=True):
     revoked_at: datetime | None
 
     def works(self, now: datetime) -> bool:
-        """Return whether the secret is good at the instant."""
+        """Return whether the secret is valid at the instant."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
@@ -118,34 +118,34 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def allowed(self) -> frozenset[str]:
-        """What the client may do at present: what it was registered for, within its partner's contracts and state."""
+        """The client's current scopes: the registered ones, limited by its partner's contracts and status."""
         return in_state(self.partner_status, by_contract(self.scopes, accepts_points=self.accepts_points))
 
 
 def by_contract(scopes: frozenset[str], *, accepts_points: bool) -> frozenset[str]:
-    """Return what of the scopes a partner's contracts have a use for."""
+    """Return the scopes that apply under the partner's contracts."""
     return scopes if accepts_points else scopes - _ACCEPTING
 
 
 def in_state(partner_status: str | None, scopes: frozenset[str]) -> frozenset[str]:
-    """Return what of the scopes a partner in the state may do; None is a client that is no partner's."""
+    """Return the scopes allowed in the partner's status; None means that the client belongs to no partner."""
     if partner_status is None or partner_status in ADMITTED:
         return scopes
     return scopes & AT_THE_COUNTER if partner_status == PartnerStatus.SUSPENDED else frozenset()
 
 
 def is_known(client: Client, mode: str) -> bool:
-    """Return whether the client exists for this installation: revoked ones do not, and demo credentials not in production."""
+    """Return whether the client is accepted by this installation: not revoked, and no demo client in production."""
     return client.status == ClientStatus.ACTIVE and (not client.demo or mode in {"demo", "test"})
 
 
 def is_admitted(client: Client) -> bool:
-    """Return whether the client's partner, if it has one, may call at present: a suspended one if it is for vouchers."""
+    """Return whether the client's partner, if any, may call now; a suspended one may for vouchers only."""
     return client.partner_status is None or client.partner_status in ADMITTED or bool(client.allowed)
 
 
 def check_scopes(audience: Audience, scopes: list[str]) -> list[str]:
-    """Return the scopes in order, each once. Raises InvalidField for one that clients of the audience cannot have."""
+    """Return the scopes sorted, without duplicates. Raises InvalidField for one that clients of the audience cannot have."""
     for place, scope in enumerate(scopes):
         if scope not in SCOPES[audience]:
             allowed = ", ".join(SCOPES[audience])
@@ -154,28 +154,28 @@ def check_scopes(audience: Audience, scopes: list[str]) -> list[str]:
 
 
 def granted_scope(client: Client, asked: str | None) -> str | None:
-    """Return the scope of a token, or None when one is asked for that the client does not have.
+    """Return the scope of a token, or None if a requested scope is not the client's.
 
-    A client that asks for none gets all of its own (RFC 6749 §3.3 wants a default or a refusal). What its partner may not do
-    while it is suspended is left out: a till that asks for more, as every day, still has to take vouchers.
+    A request without scope gets all of the client's (RFC 6749 §3.3 asks for a default or an error). Scopes that a suspended
+    partner may not use are left out: a till that requests its usual scopes must still take vouchers.
     """
     own = by_contract(client.scopes, accepts_points=client.accepts_points)
     wanted = (asked or "").split() or sorted(own)
     if not own.issuperset(wanted):
         return None
-    # A partner that may not call at all is told that, by who asks next.
+    # The caller refuses a partner that may not call at all.
     return " ".join(narrowed(wanted, client.allowed) if is_admitted(client) else wanted) or None
 
 
 def narrowed(asked: Iterable[str], *limits: frozenset[str]) -> list[str]:
-    """Return what of the scopes lies within every limit, in order: the client's, the person's, the grant's."""
+    """Return, sorted, the scopes that are within every limit: the client's, the person's, the grant's."""
     return [scope for scope in dict.fromkeys(asked) if all(scope in limit for limit in limits)]
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person let an application do for their company, as things are at present: consent and refresh family in one.
+    """The current state of what a person allowed an application to do for their company: consent and refresh family in one.
 
-    `person_scopes` is what the person's roles allow today; it is empty for somebody who is disabled. `locations` are those where
+    `person_scopes` is what the person's roles allow now; empty for a disabled person. `locations` are those where
     the person works; none means all of them.
     """
 
@@ -193,7 +193,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def effective(self) -> frozenset[str]:
-        """What may be done under the grant now: what was granted, the person may still do, contracts and state allow."""
+        """The grant's current scopes: granted, still allowed to the person, and allowed by contracts and status."""
         if self.revoked:
             return frozenset()
         theirs = by_contract(self.scopes & self.person_scopes, accepts_points=self.accepts_points)

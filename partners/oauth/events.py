@@ -1,6 +1,6 @@
-"""The facts about clients, their credentials, and what people let applications do.
+"""Events about clients, their credentials, and grants.
 
-`partner_id` is empty for a system of the OEM and for an integrator: nobody is told by webhook then, but the log knows.
+`partner_id` is empty for a system of the OEM and for an integrator: such an event is logged, but no webhook is sent.
 """
 
 from datetime import datetime
@@ -10,12 +10,12 @@ from marketplace.kernel.event import Event
 
 
 def client_subject(client_id: str) -> UUID:
-    """Return the id under which the log keeps a client's facts in order; the client's own is a text."""
+    """Return the id by which the log orders a client's events; the client's own id is a text."""
     return uuid5(NAMESPACE_URL, f"oauth-client:{client_id}")
 
 
 class CredentialExpiring(Event, frozen=True, tag="credential.expiring"):
-    """A client's secret ends within some days, and no other has taken its place."""
+    """A client's secret expires within days and has no successor."""
 
     aggregate = "oauth_client"
 
@@ -30,7 +30,7 @@ class CredentialExpiring(Event, frozen=True, tag="credential.expiring"):
 
 
 class CredentialRotated(Event, frozen=True, tag="credential.rotated"):
-    """A client has a new secret; the ones before work until `old_until`, together with it."""
+    """A client has a new secret; the previous ones stay valid until `old_until`."""
 
     aggregate = "oauth_client"
 
@@ -46,7 +46,7 @@ class CredentialRotated(Event, frozen=True, tag="credential.rotated"):
 
 
 class CredentialRevoked(Event, frozen=True, tag="credential.revoked"):
-    """A client was revoked: none of its credentials works any more."""
+    """A client was revoked: none of its credentials is valid any more."""
 
     aggregate = "oauth_client"
 
@@ -60,7 +60,7 @@ class CredentialRevoked(Event, frozen=True, tag="credential.revoked"):
 
 
 class CredentialReused(Event, frozen=True, tag="credential.reused"):
-    """Somebody tried a secret that was revoked or has ended: an old configuration, or somebody who should not have it."""
+    """A revoked or expired secret was used: by an old configuration, or by somebody who should not have it."""
 
     aggregate = "oauth_client"
 
@@ -75,7 +75,7 @@ class CredentialReused(Event, frozen=True, tag="credential.reused"):
 
 
 class GrantGiven(Event, frozen=True, tag="grant.given"):
-    """A person of the partner let an application act for it."""
+    """A person of the partner allowed an application to act for it."""
 
     aggregate = "oauth_grant"
 
@@ -91,7 +91,7 @@ class GrantGiven(Event, frozen=True, tag="grant.given"):
 
 
 class GrantRevoked(Event, frozen=True, tag="grant.revoked"):
-    """An application may act no longer: by a person's wish, its own, or since a code or refresh token was used twice."""
+    """A grant was revoked: by a person, by the application, or because a code or refresh token was used twice."""
 
     aggregate = "oauth_grant"
 

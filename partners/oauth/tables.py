@@ -1,4 +1,4 @@
-"""OAuth clients and what is given to them; the server's signing keys."""
+"""OAuth clients, grants and tokens; the server's signing keys."""
 
 from piccolo.columns import JSONB, UUID, Array, Boolean, Bytea, Integer, Text, Timestamptz
 from piccolo.constraints import Check, Unique
@@ -54,7 +54,7 @@ class OauthClientRow(Table, db=DB, tablename="oauth_client"):
 
 
 class OauthClientLocationRow(Table, db=DB, tablename="oauth_client_location"):
-    """The locations to which a partner bound a client; one without any works at all of them."""
+    """The locations to which a partner bound a client; a client without any works at all of them."""
 
     client_id = Text(primary_key=True, null=False, default=None)
     partner_id = UUID(null=False, default=None)
@@ -65,7 +65,7 @@ class OauthClientLocationRow(Table, db=DB, tablename="oauth_client_location"):
 
 
 class OauthSecretRow(Table, db=DB, tablename="oauth_secret"):
-    """What is kept of a client secret; a client has several while it changes from one to the next."""
+    """A client secret, by its hash; a client has several during a rotation."""
 
     id = UUID(primary_key=True, null=False, default=None)
     client_id = Text(null=False, default=None)
@@ -84,7 +84,7 @@ class OauthSecretRow(Table, db=DB, tablename="oauth_secret"):
 
 
 class OauthGrantRow(Table, db=DB, tablename="oauth_grant"):
-    """What a person let an application do for their company; all refresh tokens that come of it are one family."""
+    """What a person allowed an application to do for their company; its refresh tokens are one family."""
 
     id = UUID(primary_key=True, null=False, default=None)
     client_id = Text(null=False, default=None)
@@ -105,7 +105,7 @@ class OauthGrantRow(Table, db=DB, tablename="oauth_grant"):
 
 
 class OauthCodeRow(Table, db=DB, tablename="oauth_code"):
-    """An authorization code, by its hash: good for a minute, once."""
+    """An authorization code, by its hash: valid for a minute, once."""
 
     digest = Bytea(primary_key=True, null=False, default=None)
     grant_id = UUID(null=False, default=None)
@@ -121,7 +121,7 @@ class OauthCodeRow(Table, db=DB, tablename="oauth_code"):
 
 
 class OauthRefreshTokenRow(Table, db=DB, tablename="oauth_refresh_token"):
-    """A refresh token, by its hash; once rotated it knows its successor, and for a short while the answer that was given."""
+    """A refresh token, by its hash. A rotated one has its successor and, for a short time, the response."""
 
     digest = Bytea(primary_key=True, null=False, default=None)
     grant_id = UUID(null=False, default=None)
@@ -139,7 +139,7 @@ class OauthRefreshTokenRow(Table, db=DB, tablename="oauth_refresh_token"):
 
 
 class OauthPushedRequestRow(Table, db=DB, tablename="oauth_pushed_request"):
-    """An authorization request that a client left with us before it sends the browser (RFC 9126)."""
+    """A pushed authorization request (RFC 9126)."""
 
     digest = Bytea(primary_key=True, null=False, default=None)
     client_id = Text(null=False, default=None)
@@ -151,21 +151,21 @@ class OauthPushedRequestRow(Table, db=DB, tablename="oauth_pushed_request"):
 
 
 class OauthDpopProofRow(Table, db=DB, tablename="oauth_dpop_proof"):
-    """A DPoP proof that was used; kept while it could be shown again."""
+    """A used DPoP proof; kept while it could be replayed."""
 
     digest = Bytea(primary_key=True, null=False, default=None)
     expires_at = Timestamptz(null=False, default=None)
 
 
 class OauthRevokedTokenRow(Table, db=DB, tablename="oauth_revoked_token"):
-    """An access token that ended before its time; kept until it would have ended anyway."""
+    """A revoked access token; kept until it would have expired."""
 
     jti = Text(primary_key=True, null=False, default=None)
     expires_at = Timestamptz(null=False, default=None)
 
 
 class OauthInitialTokenRow(Table, db=DB, tablename="oauth_initial_token"):
-    """What lets somebody register a client by themselves (RFC 7591 §3), by its hash."""
+    """An initial access token (RFC 7591 §3), by its hash."""
 
     id = UUID(primary_key=True, null=False, default=None)
     digest = Bytea(null=False, default=None)
@@ -198,7 +198,7 @@ class OauthSigningKeyRow(Table, db=DB, tablename="oauth_signing_key"):
 
 
 class OauthAssertionRow(Table, db=DB, tablename="oauth_assertion"):
-    """A client assertion that was used; kept until it would have expired anyway."""
+    """A used client assertion; kept until it would have expired."""
 
     client_id = Text(primary_key=True, null=False, default=None)
     jti = Text(primary_key=True, null=False, default=None)

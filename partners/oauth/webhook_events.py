@@ -1,4 +1,4 @@
-"""What a partner is told of its clients' credentials, and of the applications that act for it."""
+"""Webhook events about a partner's client credentials, and the applications that act for it."""
 
 from datetime import datetime
 from uuid import UUID
@@ -18,7 +18,7 @@ from partners.oauth.events import (
 
 
 class CredentialExpiringData(msgspec.Struct, frozen=True):
-    """A client's secret ends soon: rotate it before."""
+    """A client's secret expires soon. Rotate it before."""
 
     client_id: str
     secret_id: UUID
@@ -26,7 +26,7 @@ class CredentialExpiringData(msgspec.Struct, frozen=True):
 
 
 class CredentialRotatedData(msgspec.Struct, frozen=True):
-    """A client has a new secret; the old ones work until `old_until`."""
+    """A client has a new secret; the old ones stay valid until `old_until`."""
 
     client_id: str
     secret_id: UUID
@@ -42,7 +42,7 @@ class CredentialRevokedData(msgspec.Struct, frozen=True):
 
 
 class CredentialReusedData(msgspec.Struct, frozen=True):
-    """Somebody tried a secret that works no longer."""
+    """A revoked or expired secret was used."""
 
     client_id: str
     secret_id: UUID
@@ -59,7 +59,7 @@ class GrantGivenData(msgspec.Struct, frozen=True):
 
 
 class GrantRevokedData(msgspec.Struct, frozen=True):
-    """An application may act for the partner no longer."""
+    """An application may no longer act for the partner."""
 
     grant_id: UUID
     client_id: str

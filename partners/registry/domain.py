@@ -1,4 +1,4 @@
-"""A partner's life as one table: its states, and who may take which step in each. Pure."""
+"""The life cycle of a partner as one transition table. Pure."""
 
 from enum import StrEnum
 from typing import Literal, cast
@@ -8,24 +8,24 @@ from marketplace.kernel.states import Transitions
 
 
 class PartnerStatus(StrEnum):
-    """Where a partner stands."""
+    """The status of a partner."""
 
     APPLIED = "applied"
-    """The company applied; nobody has taken it up yet."""
+    """The company applied; the review has not started."""
     IN_REVIEW = "in_review"
-    """Operations look at it."""
+    """Operations review the application."""
     CHANGES_REQUESTED = "changes_requested"
-    """Operations want something put right; the applicant hands the application in again."""
+    """Operations requested changes; the applicant resubmits the application."""
     APPROVED = "approved"
-    """Operations want it; no contract is signed yet. It may prepare: credentials, locations, drafts of offers."""
+    """Approved; no contract is signed yet. The partner can prepare: credentials, locations, drafts of offers."""
     ACTIVE = "active"
-    """Approved, and a contract is signed by both sides. Whether terms are in force on a given day, the contract's dates say."""
+    """A contract is signed by both sides. The contract's dates decide whether terms are in force on a given day."""
     SUSPENDED = "suspended"
-    """For the moment it sells nothing. It still takes the vouchers that members have, and what is owed stays owed."""
+    """The partner sells nothing for now. It still takes the vouchers that members hold, and debts remain."""
     TERMINATED = "terminated"
-    """It has left for good; its statements and history stay."""
+    """The partnership has ended. Statements and history remain."""
     REJECTED = "rejected"
-    """Operations declined; the company may apply anew."""
+    """Operations declined; the company can apply again."""
 
 
 _APPLYING = (PartnerStatus.APPLIED, PartnerStatus.IN_REVIEW, PartnerStatus.CHANGES_REQUESTED)
@@ -38,10 +38,10 @@ PARTNER: Transitions[PartnerStatus] = Transitions(
         (PartnerStatus.CHANGES_REQUESTED, "resubmit"): PartnerStatus.IN_REVIEW,
         (PartnerStatus.IN_REVIEW, "approve"): PartnerStatus.APPROVED,
         (PartnerStatus.IN_REVIEW, "reject"): PartnerStatus.REJECTED,
-        # An applicant that never comes back must not stay in the list for ever.
+        # An applicant that never resubmits must not stay in the list for ever.
         (PartnerStatus.CHANGES_REQUESTED, "reject"): PartnerStatus.REJECTED,
-        # Signing is what makes an approved partner active; where it was signed before, approval is followed by `activate`.
-        # A suspended partner may sign a new version without being resumed by it.
+        # Signing makes an approved partner active. If the contract was signed before, approval is followed by `activate`.
+        # A suspended partner can sign a new version; that does not resume it.
         (PartnerStatus.IN_REVIEW, "sign_contract"): PartnerStatus.IN_REVIEW,
         (PartnerStatus.CHANGES_REQUESTED, "sign_contract"): PartnerStatus.CHANGES_REQUESTED,
         (PartnerStatus.APPROVED, "activate"): PartnerStatus.ACTIVE,
@@ -53,45 +53,45 @@ PARTNER: Transitions[PartnerStatus] = Transitions(
         (PartnerStatus.APPROVED, "terminate"): PartnerStatus.TERMINATED,
         (PartnerStatus.ACTIVE, "terminate"): PartnerStatus.TERMINATED,
         (PartnerStatus.SUSPENDED, "terminate"): PartnerStatus.TERMINATED,
-        # Not a change of state, yet possible only in some: the systems of these partners may call us.
+        # Not a change of status, but allowed in some only: the systems of these partners may call us.
         (PartnerStatus.APPROVED, "issue_client"): PartnerStatus.APPROVED,
         (PartnerStatus.ACTIVE, "issue_client"): PartnerStatus.ACTIVE,
         (PartnerStatus.APPROVED, "add_location"): PartnerStatus.APPROVED,
         (PartnerStatus.ACTIVE, "add_location"): PartnerStatus.ACTIVE,
-        # An applicant attests while it is still asked; operations see a document whenever it comes.
+        # An applicant attests during the application; operations verify a document at any time.
         **{(state, "attest"): state for state in _APPLYING},
         **{(state, "verify"): state for state in (*_APPLYING, *_GOING)},
     }
 )
 
 ADMITTED = frozenset({PartnerStatus.APPROVED, PartnerStatus.ACTIVE})
-"""The partners whose systems may call us for everything; those of a suspended one may for vouchers only.
+"""The statuses in which a partner's systems may use the whole API; those of a suspended partner may use vouchers only.
 
-`issue_client` is possible in just these states.
+`issue_client` is possible in exactly these.
 """
 
 Decision = Literal["review", "request_changes", "approve", "reject", "suspend", "resume", "terminate"]
-"""What operations decide; `resubmit` is the applicant's, `sign_contract` and `activate` follow from the contract."""
+"""The decisions of operations. `resubmit` is the applicant's; `sign_contract` and `activate` follow from the contract."""
 
 NEED_REASON: frozenset[str] = frozenset({"request_changes", "reject", "suspend", "terminate"})
-"""What goes against the partner is done with a reason, which the partner can be told."""
+"""Decisions against the partner need a reason, which the partner can see."""
 
 _OTHERS_STEPS = frozenset({"resubmit", "attest", "verify", "issue_client", "add_location", "sign_contract", "activate"})
 
-_TAKE_UP_FIRST: frozenset[str] = frozenset({"approve", "reject"})
-"""Who decides about an application that nobody took up yet takes it up in doing so."""
+_REVIEW_FIRST: frozenset[str] = frozenset({"approve", "reject"})
+"""Decisions that start the review of a new application by themselves."""
 
 DecisionStep = tuple[Decision, PartnerStatus]
-"""A decision, and the status after it."""
+"""A decision and the resulting status."""
 
 
 def decide(status: PartnerStatus, decision: Decision, reason: str | None) -> list[DecisionStep]:
-    """Return the steps that the decision takes, each along an arrow of the table: the decision alone, or `review` before it.
+    """Return the transitions of a decision: the decision itself, preceded by `review` for a new application.
 
-    Raises TransitionRefusedError, or InvalidField when a reason is needed and missing.
+    Raises TransitionRefusedError, or InvalidField if a required reason is missing.
     """
     steps: list[DecisionStep] = []
-    if status is PartnerStatus.APPLIED and decision in _TAKE_UP_FIRST:
+    if status is PartnerStatus.APPLIED and decision in _REVIEW_FIRST:
         status = PARTNER.after(status, "review")
         steps.append(("review", status))
     steps.append((decision, PARTNER.after(status, decision)))
@@ -101,8 +101,8 @@ def decide(status: PartnerStatus, decision: Decision, reason: str | None) -> lis
 
 
 def decisions(status: PartnerStatus) -> list[Decision]:
-    """Return what operations may decide in the state, in alphabetical order."""
+    """Return the decisions possible in the status, in alphabetical order."""
     actions = set(PARTNER.actions(status)) - _OTHERS_STEPS
     if status is PartnerStatus.APPLIED:
-        actions |= _TAKE_UP_FIRST
+        actions |= _REVIEW_FIRST
     return cast("list[Decision]", sorted(actions))

@@ -1,4 +1,4 @@
-"""The facts about partners that others follow: webhooks, dashboards, offers."""
+"""Events about partners, which webhooks, dashboards and offers follow."""
 
 from datetime import datetime
 from uuid import UUID
@@ -22,7 +22,7 @@ class PartnerApplied(Event, frozen=True, tag="partner.applied"):
 
 
 class PartnerStatusChanged(Event, frozen=True, tag="partner.status_changed"):
-    """A partner went from one state to another; `version` counts its changes. `reason` is what was said of it, if anything."""
+    """A partner's status changed. `version` counts its changes; `reason` is the reason given, if any."""
 
     aggregate = "partner"
 

@@ -1,4 +1,4 @@
-"""Every change of a partner's state goes through here: row, history and event in one."""
+"""Changes of a partner's status: row, history and event in one step."""
 
 from datetime import datetime
 from uuid import UUID
@@ -14,7 +14,7 @@ from partners.registry.tables import PartnerHistoryRow
 async def lock_partner(work: UnitOfWork, partner_id: UUID) -> PartnerStatus:
     """Lock the partner's row until the unit of work ends and return its status. Raises NotFound.
 
-    The row is the lock under which a partner's status and contracts change, one after the other.
+    All changes of a partner's status and contracts hold this lock, so they run one after the other.
     """
     status = await work.fetchval("SELECT status FROM partner WHERE id = $1 FOR UPDATE", partner_id)
     if status is None:
@@ -32,7 +32,7 @@ async def move(
     reason: str | None,
     now: datetime,
 ) -> int:
-    """Write the step of a locked partner and return its new version, which counts contracts as well as states."""
+    """Write a transition of a locked partner and return its new version, which counts changes of status and contracts."""
     version: int = await work.fetchval(
         "UPDATE partner SET status = $3, version = version + 1, changed_at = $4 WHERE id = $1 AND status = $2"
         " RETURNING version",
@@ -48,9 +48,9 @@ async def move(
 
 
 async def reason_of(partner_id: UUID) -> str | None:
-    """Return what operations said of the step that led the partner where it stands.
+    """Return the reason that operations gave for the transition to the current status.
 
-    Not of the latest entry: what else was noted since, such as a signature, answers nothing.
+    Later entries of the history, such as a signature, do not count.
     """
     found: str | None = await DB.fetchval(
         "SELECT CASE WHEN actor <> 'applicant' THEN reason END FROM partner_history h JOIN partner p ON p.id = h.partner_id"

@@ -1,4 +1,4 @@
-"""Partners as operations and as they themselves see them."""
+"""Reads of partners, for operations and for the partners themselves."""
 
 from typing import Any
 from uuid import UUID
@@ -22,7 +22,7 @@ _HISTORY = PartnerHistoryRow.all_columns(exclude=[PartnerHistoryRow.seq, Partner
 async def list_partners(
     status: PartnerStatus | None, cursors: Cursors, cursor: str | None, limit: int
 ) -> Page[PartnerView]:
-    """Return a page of partners, the newest application first. Raises InvalidField for a foreign cursor."""
+    """Return a page of partners, the newest application first. Raises InvalidField for a cursor of another list."""
     kind = f"partners:{status or ''}"
     before = parse_id(str(cursors.read(kind, cursor)[0])) if cursor else None
     query = PartnerRow.select(*_SHOWN).order_by(PartnerRow.id, ascending=False).limit(limit + 1)
@@ -48,20 +48,20 @@ async def partner_detail(partner_id: UUID) -> PartnerDetail:
 
 
 async def profile(partner_id: UUID, client_id: str, scopes: frozenset[str]) -> Profile:
-    """Return a partner as it sees itself, with what its token may do. Raises NotFound."""
+    """Return a partner's own profile, with the scopes of its token. Raises NotFound."""
     fields = _fields(await _row(partner_id))
     own = {name: fields[name] for name in Profile.__struct_fields__ if name in fields}
     return Profile(**own, client_id=client_id, scopes=sorted(scopes))
 
 
 async def require_partner(partner_id: UUID) -> None:
-    """Raise NotFound unless there is such a partner."""
+    """Raise NotFound unless the partner exists."""
     if not await PartnerRow.exists().where(PartnerRow.id == partner_id):
         raise NotFound
 
 
 def status_filter(text: str | None) -> PartnerStatus | None:
-    """Return the status that a list is asked for. Raises InvalidField."""
+    """Parse the `status` filter of a list. Raises InvalidField."""
     if text is None:
         return None
     if text not in set(PartnerStatus):

@@ -1,4 +1,4 @@
-"""What goes over the wire about partners themselves."""
+"""The wire format of partners."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -63,7 +63,7 @@ Website = Annotated[
 
 
 class Contact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whom operations speak to at the company."""
+    """The contact person at the company."""
 
     name: ShortLine
     email: Email
@@ -101,21 +101,21 @@ class PartnerView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NoticeView(MailView, frozen=True):
-    """A message that told people of the partner something, and what became of it."""
+    """A notice sent to people of the partner, with its delivery status."""
 
     email: str
     subject: str
 
 
 class PartnerDetail(PartnerView, frozen=True, kw_only=True):
-    """The same with its history, oldest step first, and the messages of the last 30 days about it, the newest first."""
+    """A partner with its history, the oldest entry first, and the notices of the last 30 days, the newest first."""
 
     history: list[HistoryEntry]
     notices: list[NoticeView]
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """A partner as it sees itself."""
+    """A partner's own profile."""
 
     id: UUID
     status: str

@@ -43,7 +43,7 @@ class PartnerRow(Table, db=DB, tablename="partner"):
 
 
 class PartnerHistoryRow(Table, db=DB, tablename="partner_history"):
-    """Who moved a partner from one state to another, when and why; append only."""
+    """The changes of a partner's status: who, when and why. Append only."""
 
     seq = IdentityNumber(primary_key=True)
     partner_id = UUID(null=False, default=None)

@@ -1,4 +1,4 @@
-"""A partner's people over HTTP: for the partner's own systems, and for operations."""
+"""A partner's staff over HTTP: for the partner's own systems, and for operations."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ _PERSON = ResponseSpec(StaffView, description="The person", generate_examples=Fa
 
 
 class OwnStaff(Controller):
-    """A partner's own people. Names and addresses are its own; nobody else's can be reached."""
+    """A partner's own staff. A partner only finds its own people."""
 
     path = "/v1/partner/staff"
     opt = _MANAGE
@@ -59,7 +59,7 @@ class OwnStaff(Controller):
         cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[StaffView]:
-        """Who was invited first comes first; disabled people stay on the list."""
+        """In order of invitation; disabled people stay on the list."""
         return await list_staff(partner.partner_id, cursors, cursor, limit, clock.now())
 
     @post(
@@ -76,7 +76,7 @@ class OwnStaff(Controller):
         key: IdempotencyKey,
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
-        """A message with a link goes to the address. The link is good once, for seven days."""
+        """A message with a link is sent to the address. The link works once, for seven days."""
         now = clock.now()
 
         async def invite(work: UnitOfWork) -> StaffView:
@@ -107,12 +107,12 @@ class OwnStaff(Controller):
         clock: NamedDependency[Clock],
         if_match: IfMatch = None,
     ) -> Response[StaffView]:
-        """What is left out stays. Applications that act in the person's name can do no more than the new roles."""
+        """Omitted members stay unchanged. Applications acting for the person are limited to the new roles."""
         identifier, editions = path_id(staff_id), editions_of(if_match)
         async with unit_of_work() as work:
             now, actor = clock.now(), partner.actor
             changed = await people.change(work, partner.partner_id, identifier, data, editions, actor, now)
-        client_cache_of(request).invalidate()  # what they let applications do changes with their roles
+        client_cache_of(request).invalidate()  # their grants' scopes change with their roles
         return _tagged(changed)
 
     @post(
@@ -131,7 +131,7 @@ class OwnStaff(Controller):
         key: IdempotencyKey,
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
-        """All sessions end with it; password and second factor are gone. Not for the last owner."""
+        """Ends all sessions and deletes password and second factor. The last owner cannot be disabled."""
         identifier, now = path_id(staff_id), clock.now()
 
         async def disable(work: UnitOfWork) -> StaffView:
@@ -158,7 +158,7 @@ class OwnStaff(Controller):
         key: IdempotencyKey,
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
-        """To somebody who is invited or disabled; the link before is void."""
+        """For somebody invited or disabled. The previous link becomes invalid."""
         identifier, now = path_id(staff_id), clock.now()
 
         async def again(work: UnitOfWork) -> StaffView:
@@ -205,7 +205,7 @@ class OwnProvider(Controller):
     async def see(
         self, partner: NamedDependency[PartnerCaller], settings: NamedDependency[Settings]
     ) -> Response[IdentityProviderView]:
-        """Without its secret. Register `redirect_uri` there; `sign_in` is where people begin."""
+        """The secret is not returned. Register `redirect_uri` at the provider; people sign in at `sign_in`."""
         return _tagged(await get_provider(settings, partner.partner_id))
 
     @put(
@@ -222,7 +222,7 @@ class OwnProvider(Controller):
         clock: NamedDependency[Clock],
         if_match: IfMatchUnlessNew = None,
     ) -> Response[IdentityProviderView]:
-        """Replacing one needs If-Match. People are known by a verified e-mail address the first time, then by their subject."""
+        """Replacing a provider needs If-Match. People are matched by verified e-mail address the first time, then by subject."""
         outbound = PartnersServices.of(request).outbound
         editions, now = editions_of(if_match) if if_match else None, clock.now()
         async with unit_of_work() as work:
@@ -238,14 +238,14 @@ class OwnProvider(Controller):
     async def remove_provider(
         self, request: HttpRequest, partner: NamedDependency[PartnerCaller], clock: NamedDependency[Clock]
     ) -> None:
-        """Whoever signed in by it is signed out, and invited anew."""
+        """People who signed in by it are signed out, and invited again."""
         async with unit_of_work() as work:
             await delete_provider(work, partner.partner_id, partner.actor, clock.now())
         client_cache_of(request).invalidate()
 
 
 class AdminStaff(Controller):
-    """A partner's people as operations see them."""
+    """A partner's staff on the admin API."""
 
     path = "/v1/admin/partners/{partner_id:str}/staff"
     tags = ["operations"]
@@ -260,7 +260,7 @@ class AdminStaff(Controller):
         cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[StaffView]:
-        """Who was invited first comes first."""
+        """In order of invitation."""
         identifier = path_id(partner_id)
         await require_partner(identifier)
         return await list_staff(identifier, cursors, cursor, limit, clock.now())
@@ -280,7 +280,7 @@ class AdminStaff(Controller):
         key: IdempotencyKey,
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
-        """409 `owner_present` while one can: inviting people is the partner's own."""
+        """409 `owner_present` while an owner can sign in: then the partner invites its own people."""
         identifier, now = path_id(partner_id), clock.now()
 
         async def invite(work: UnitOfWork) -> StaffView:
@@ -307,7 +307,7 @@ class AdminStaff(Controller):
         key: IdempotencyKey,
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
-        """Sessions end, password and second factor are gone, and a new link goes to the owner's address."""
+        """Ends all sessions, deletes password and second factor, and sends a new link to the owner's address."""
         identifier, person, now = path_id(partner_id), path_id(staff_id), clock.now()
 
         async def reset(work: UnitOfWork) -> StaffView:

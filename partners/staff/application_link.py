@@ -1,4 +1,4 @@
-"""The link by which an application's contact opens it again: sealed, so that nothing about it has to be kept."""
+"""The link with which an application's contact reopens it. It is sealed, so no state is stored."""
 
 from datetime import datetime
 from urllib.parse import quote
@@ -14,7 +14,7 @@ _DAYS = 30
 
 
 class ApplicationLink(msgspec.Struct, frozen=True):
-    """Which application, when the message was sent, and for how many days the link is good."""
+    """The application, when the message was sent, and how many days the link is valid."""
 
     partner_id: UUID
     sent_at: datetime
@@ -22,7 +22,7 @@ class ApplicationLink(msgspec.Struct, frozen=True):
 
 
 def application_link(settings: Settings, partner_id: UUID, now: datetime) -> str:
-    """Return the address of the page for a message."""
+    """Return the page's address with a sealed link, for a message."""
     plain = msgspec.json.encode(ApplicationLink(partner_id, now))
     sealed = settings.keys.encrypt(LINK_PURPOSE, plain).decode()
     return f"{settings.base_url}/partner/application?token={quote(sealed, safe='')}"

@@ -1,4 +1,4 @@
-"""From e-mail address and password, by the second factor, to a person; what can be guessed is counted first."""
+"""Authentication by e-mail address, password and second factor. Each guess is counted before it is checked."""
 
 import hashlib
 from collections.abc import Sequence
@@ -26,11 +26,11 @@ from partners.staff.throttle import (
 )
 
 _MOST_PARTNERS = 3
-"""At how many partners one address is tried; somebody at more signs in by the companies' providers."""
+"""The maximum number of partners at which one address is tried. People at more sign in by the companies' providers."""
 
 
 class SignInRefused(Refusal):
-    """The same words for an unknown address, a wrong password, a disabled person and a partner that has left."""
+    """One message for an unknown address, a wrong password, a disabled person and a terminated partner."""
 
     kind = Kind.UNAUTHENTICATED
     code = "sign_in_refused"
@@ -46,7 +46,7 @@ class SignInRefused(Refusal):
 
 
 class CodeRefused(Refusal):
-    """The code is wrong, too old, or was used before."""
+    """The code is wrong, expired or already used."""
 
     kind = Kind.UNAUTHENTICATED
     code = "code_refused"
@@ -59,7 +59,7 @@ class CodeRefused(Refusal):
 
 
 class TooManyGuesses(Refusal):
-    """Too many wrong guesses in a short time: not even a right one is looked at."""
+    """Too many guesses in a short time. Not even a right one is checked."""
 
     kind = Kind.UNAVAILABLE
     code = "too_many_guesses"
@@ -72,7 +72,7 @@ class TooManyGuesses(Refusal):
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """Somebody whose password was right. `mark` is void as soon as the password is another."""
+    """A person whose password was right. `mark` becomes invalid when the password changes."""
 
     staff_id: UUID
     mark: str
@@ -87,11 +87,11 @@ async def check_password(
     now: datetime,
     device: str | None = None,
 ) -> list[Candidate]:
-    """Return who has this address and password: one person, or one for each partner that the person works for.
+    """Return the people with this address and password: one for each partner at which the person works.
 
-    `device` is what a browser in which the person signed in before is counted under (devices.py).
+    `device` is the counter of a browser in which the person signed in before (devices.py).
 
-    Raises SignInRefused, TooManyGuesses; of neither can be told whether there is such an address.
+    Raises SignInRefused, TooManyGuesses. Neither shows whether the address exists.
     """
     email = normal_email(email)
     counted = await _count_password(throttle, email, address, device, now)
@@ -110,7 +110,7 @@ async def check_password(
         if await password_matches(password, row["password_hash"])
     ]
     if not rows:
-        await password_matches(password, None)  # as long as a wrong password takes
+        await password_matches(password, None)  # an unknown address takes as long as a wrong password
     if not found:
         raise SignInRefused
     await throttle.forgive(*counted)
@@ -120,13 +120,13 @@ async def check_password(
 async def _count_password(
     throttle: Throttle, email: str, address: str, device: str | None, now: datetime
 ) -> tuple[GuessLimit, str]:
-    """Count a try and return under what, to be forgiven when it was right. Raises TooManyGuesses.
+    """Count a guess and return its counter, which a right guess resets. Raises TooManyGuesses.
 
-    A right one from a known browser forgives that browser's tries only: the person's own signing in gives strangers no new ones.
+    A right guess from a known browser resets that browser's counter only, so it gives strangers no new guesses.
     """
     if device is not None and await throttle.allows(BY_DEVICE, device, now):
         return BY_DEVICE, device
-    # In this order: an address that guesses too much may not use up everybody's guesses besides.
+    # In this order: an internet address above its limit must not use up the e-mail address's guesses as well.
     if not (await throttle.allows(BY_ADDRESS, address, now) and await throttle.allows(BY_EMAIL, email, now)):
         raise TooManyGuesses
     return BY_EMAIL, email
@@ -135,7 +135,7 @@ async def _count_password(
 async def count_code(
     throttle: Throttle, candidates: Sequence[Candidate], now: datetime, device: str | None = None
 ) -> list[tuple[GuessLimit, str]]:
-    """Count a try of the second factor, before it is looked at and for good, and return under what. Raises TooManyGuesses."""
+    """Count a guess of the second factor before it is checked; return its counters. Raises TooManyGuesses."""
     counted = []
     for candidate in candidates:
         person, here = str(candidate.staff_id), f"{candidate.staff_id} {device}"
@@ -151,9 +151,9 @@ async def count_code(
 async def count_fresh_code(
     throttle: Throttle, staff_id: UUID, now: datetime, device: str | None = None
 ) -> tuple[GuessLimit, str]:
-    """Count a try of somebody who is signed in and asked for a fresh code, and return under what. Raises TooManyGuesses.
+    """Count a code of a signed-in person who must give a fresh one; return its counter. Raises TooManyGuesses.
 
-    A known browser has its own count, and that alone: whoever has the password elsewhere cannot keep its person from changing it.
+    A known browser has a counter of its own, so a thief of the password elsewhere cannot keep the person from changing it.
     """
     person, here = str(staff_id), f"{staff_id} {device}"
     counted = (BY_PERSON, person) if device is None else (BY_PERSON_AND_DEVICE, here)
@@ -165,9 +165,9 @@ async def count_fresh_code(
 async def check_code(
     work: UnitOfWork, settings: Settings, candidates: Sequence[Candidate], code: str, now: datetime
 ) -> UUID:
-    """Return whose code this is, and spend it: a step of the app, and a recovery code, are good once. Raises CodeRefused.
+    """Spend a code and return its person. A time step and a recovery code are valid once. Raises CodeRefused.
 
-    Somebody who works for several partners under one password is told apart by the second factor.
+    A person with one password at several partners is distinguished by the second factor.
     """
     for candidate in sorted(candidates, key=lambda each: each.staff_id):
         row = await work.fetchrow(
@@ -184,7 +184,7 @@ async def check_code(
 
 
 async def spend_code(work: UnitOfWork, settings: Settings, staff_id: UUID, code: str, now: datetime) -> None:
-    """Spend a code of somebody who is signed in, before something that needs them to be there. Raises CodeRefused."""
+    """Spend a code of a signed-in person, before an action that needs re-authentication. Raises CodeRefused."""
     sealed = await work.fetchval("SELECT totp_sealed FROM partner_staff WHERE id = $1 FOR UPDATE", staff_id)
     if sealed is None or not await _spend(work, staff_id, open_secret(settings.keys, sealed), code, now):
         raise CodeRefused

@@ -1,6 +1,6 @@
-"""Where people of a company with its own provider sign in: an address that can be read, kept, and found again.
+"""The sign-in address of a company with its own provider: readable, and stable enough to bookmark.
 
-It ends in the last twelve digits of the partner's id, and only they count: a company may change its name.
+It ends in the last twelve digits of the partner's id. Only these are matched, since a company may change its name.
 """
 
 import re
@@ -32,18 +32,18 @@ class Company(msgspec.Struct, frozen=True):
 
     @property
     def path(self) -> str:
-        """Where they begin."""
+        """The path of the company's sign-in page."""
         return f"{_BEGIN}{self.word}"
 
     @property
     def word(self) -> str:
-        """What stands for the company in the address, such as `yunqi-hotels-0a1b2c3d4e5f`."""
+        """The company's segment of the address, such as `yunqi-hotels-0a1b2c3d4e5f`."""
         plain = re.sub(r"[^a-z0-9]+", "-", self.name.en.lower())[:_MOST_NAME].strip("-")
         return f"{plain or 'company'}-{self.partner_id.hex[-12:]}"
 
 
 async def company_of(word: str) -> Company | None:
-    """Return the company that the end of an address names, or None; the id itself is as good, for old links."""
+    """Return the company that a segment names, or None. The full id is accepted, too, for old links."""
     identifier = parse_id(word)
     tail = word.rpartition("-")[2] if identifier is None else identifier.hex[-12:]
     if not _TAIL.fullmatch(tail):
@@ -53,7 +53,7 @@ async def company_of(word: str) -> Company | None:
 
 
 async def companies_at(work: UnitOfWork, email: str) -> list[tuple[str, Company]]:
-    """Return the names of the people with that address whose company has a provider, each with the company."""
+    """Return (name, company) for the people with that address whose company has a provider."""
     rows = await work.fetch(
         "SELECT f.name, p.id, p.name_zh, p.name_en FROM partner_staff f JOIN partner p ON p.id = f.partner_id"
         " JOIN partner_identity_provider i ON i.partner_id = p.id"
@@ -65,7 +65,7 @@ async def companies_at(work: UnitOfWork, email: str) -> list[tuple[str, Company]
 
 
 def sign_in_address(settings: Settings, company: Company) -> str:
-    """Return the whole address."""
+    """Return the absolute address."""
     return f"{settings.base_url}{company.path}"
 
 

@@ -1,8 +1,8 @@
-"""Browsers in which somebody signed in before: their guesses are counted apart from everybody else's (OWASP, "device cookies").
+"""Known browsers: guesses from a browser in which the person signed in before are counted separately (OWASP, "device cookies").
 
-Guesses at a password are counted by e-mail address, so that nobody may try them all. Without this, a stranger who knows an
-address could use those guesses up and keep its owner out for good. The cookie opens nothing: it says which count a guess
-belongs to, and a browser that used its own up is one of everybody's again.
+Guesses at a password are counted by e-mail address. Without a separate counter, a stranger who knows an address could use up its
+guesses and lock the owner out. The cookie grants no access: it only selects a counter, and a browser that has used up its own
+counter falls back to the common one.
 """
 
 import hashlib
@@ -20,18 +20,18 @@ from marketplace.web.sessions import cookie_name, secure_cookie
 from partners.staff.domain import normal_email
 
 LIFETIME = timedelta(days=180)
-"""After the last full sign-in."""
+"""The lifetime after the last full sign-in."""
 
 _COOKIE = "partner-device"
 _PURPOSE = Purpose("browser in which a partner's person signed in")
 _MOST_ACCOUNTS = 5
-"""At a counter several people share a browser."""
+"""The accounts of one browser: at a counter several people share one."""
 
 _MOST_COOKIE = 3000
 
 
 class Device(msgspec.Struct, frozen=True, array_like=True):
-    """One account's mark in a browser: what its guesses are counted under, and since when."""
+    """One account's counter in a browser, and since when."""
 
     account: str
     name: str
@@ -39,7 +39,7 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
 
 
 def device_of(request: ASGIConnection[Any, Any, Any, Any], settings: Settings, email: str, now: datetime) -> str | None:
-    """Return what guesses from this browser at the address are counted under, or None in a browser that is new to it."""
+    """Return the counter for guesses from this browser at the address, or None for an unknown browser."""
     account = _account(email)
     found = [each.name for each in _kept(request, settings, now) if each.account == account]
     return found[0] if found else None
@@ -48,7 +48,7 @@ def device_of(request: ASGIConnection[Any, Any, Any, Any], settings: Settings, e
 def known_from_now(
     request: ASGIConnection[Any, Any, Any, Any], settings: Settings, email: str, now: datetime
 ) -> Cookie:
-    """Return the cookie of a browser in which the person of the address has just signed in with both factors."""
+    """Return the cookie of a browser in which the person has just signed in with both factors."""
     account = _account(email)
     others = [each for each in _kept(request, settings, now) if each.account != account]
     mine = Device(account, secrets.token_urlsafe(16), int(now.timestamp()))

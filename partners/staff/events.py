@@ -1,4 +1,4 @@
-"""The facts about a partner's people. None carries a name or an address: the log is for good."""
+"""Events about a partner's people. None carries a name or an address, since the log is permanent."""
 
 from datetime import datetime
 from uuid import UUID
@@ -20,27 +20,27 @@ class StaffEvent(Event, frozen=True):
 
 
 class StaffInvited(StaffEvent, frozen=True, tag="partner.staff_invited"):
-    """Somebody is to get a message with a link; what was sent to them before is void."""
+    """The person is to be sent a message with a link; earlier links are invalid."""
 
     roles: list[str]
     invited_at: datetime
 
 
 class StaffJoined(StaffEvent, frozen=True, tag="partner.staff_joined"):
-    """The person took the invitation and can sign in."""
+    """The person accepted the invitation and can sign in."""
 
     roles: list[str]
     joined_at: datetime
 
 
 class StaffChanged(StaffEvent, frozen=True, tag="partner.staff_changed"):
-    """The person's roles or places are different."""
+    """The person's name, roles or locations changed."""
 
     roles: list[str]
     changed_at: datetime
 
 
 class StaffDisabled(StaffEvent, frozen=True, tag="partner.staff_disabled"):
-    """The person may not sign in any more; sessions and grants ended with it."""
+    """The person can no longer sign in; all sessions and grants ended."""
 
     disabled_at: datetime

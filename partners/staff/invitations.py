@@ -1,7 +1,7 @@
-"""Links that are good once: to join a partner's people, and to choose a new password. Only a link's hash is kept.
+"""One-time links, to accept an invitation and to choose a new password. Only a link's hash is stored.
 
-`Inviter` follows the event log: who is invited in a transaction, such as a new partner's first owner, gets the message
-behind its commit, and exactly one.
+`Inviter` follows the event log: a person invited in a transaction, such as a new partner's first owner, gets exactly one message
+after its commit.
 """
 
 import hashlib
@@ -42,13 +42,13 @@ _MAX_TOKEN = 100
 
 
 class LinkUsed(Refusal):
-    """There is no such link, it was used, replaced by a later one, or its time is over: nobody can tell which."""
+    """The link is unknown, used, replaced or expired; the message does not say which."""
 
     kind = Kind.NOT_FOUND
     code = "link_used"
     way_out = "partner_sign_in"
     zh = "链接无效、已使用或已过期。请让邀请您的人重新发送，或在登录页重新申请。"
-    en = "This link is not good, was used, or is too old. Ask for a new one."
+    en = "This link is invalid, has been used, or has expired. Ask for a new one."
     explanation = Explanation(
         Text("链接无效、已使用或已过期。", "The link is not valid, was used or has expired."),
         Text(
@@ -59,7 +59,7 @@ class LinkUsed(Refusal):
 
 
 class Invited(msgspec.Struct, frozen=True, kw_only=True):
-    """Who holds the link, at which partner."""
+    """The holder of a link, and the partner."""
 
     staff_id: UUID
     partner_id: UUID
@@ -74,9 +74,9 @@ class Invited(msgspec.Struct, frozen=True, kw_only=True):
 async def make_link(
     work: UnitOfWork, staff_id: UUID, purpose: InvitationPurpose, now: datetime, mail_id: UUID | None = None
 ) -> str:
-    """Make a link's token and return it; the person's earlier links of the purpose are void from now on.
+    """Create a link and return its token. The person's earlier links of the purpose become invalid.
 
-    `mail_id` is the message that takes it to them.
+    `mail_id` is the message that carries it.
     """
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     row = PartnerStaffInvitationRow
@@ -97,7 +97,7 @@ async def make_link(
 
 
 async def holder(token: str, purpose: InvitationPurpose, now: datetime) -> Invited:
-    """Return who holds the link, without using it: mail programs open links to look at them. Raises LinkUsed."""
+    """Return the link's holder without using it, since mail programs open links to scan them. Raises LinkUsed."""
     if not token or len(token) > _MAX_TOKEN:
         raise LinkUsed
     row = await DB.fetchrow(
@@ -117,7 +117,7 @@ async def holder(token: str, purpose: InvitationPurpose, now: datetime) -> Invit
 
 
 async def use_link(work: UnitOfWork, token: str, purpose: InvitationPurpose, now: datetime) -> Invited:
-    """Use the link up and return who held it. Of two at once one gets LinkUsed: the guard is in the write."""
+    """Use the link and return its holder. Of two concurrent uses one raises LinkUsed: the guard is in the write."""
     found = await holder(token, purpose, now)
     row = PartnerStaffInvitationRow
     used = await work.run(
@@ -131,18 +131,18 @@ async def use_link(work: UnitOfWork, token: str, purpose: InvitationPurpose, now
 
 
 class Inviter:
-    """Writes the message with the link to whoever was invited."""
+    """Sends invited people the message with the link."""
 
     name = "partners.staff.inviter"
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        """Keep what the link needs."""
+        """Follow `partner.staff_invited`."""
         self.types = frozenset({"partner.staff_invited"})
         self._settings = settings
         self._clock = clock
 
     async def handle(self, work: UnitOfWork, events: Sequence[StoredEvent]) -> None:
-        """Invite who still waits to be. A link that was made since the event, by hand or for the same event, stays good."""
+        """Invite people without a link since the event. A later link, by hand or for the same event, stays valid."""
         for event in events:
             invited = event.decode(StaffInvited)
             row = PartnerStaffInvitationRow
@@ -153,12 +153,12 @@ class Inviter:
                 await self.invite(work, invited.staff_id)
 
     async def invite(self, work: UnitOfWork, staff_id: UUID) -> str | None:
-        """Lay up the message and return its link, or None if the person does not wait for one, or the mailbox gets no more."""
+        """Queue the message and return its link; None if the person is not invited, or the mailbox is at its daily limit."""
         row, now = await _waiting(work, staff_id, "invited"), self._clock.now()
         if row is None:
             return None
         if not await count_link(work, row["email"], now):
-            await self._tell_that_none_was_sent(work, staff_id, row, now)
+            await self._record_unsent(work, staff_id, row, now)
             return None
         mail_id = uuid7()
         link = f"{self._settings.base_url}/partner/join?token={await make_link(work, staff_id, 'join', now, mail_id)}"
@@ -168,8 +168,8 @@ class Inviter:
         await post_mail(work, self._settings.keys, row["email"], subject, text, now, mail_id)
         return link
 
-    async def _tell_that_none_was_sent(self, work: UnitOfWork, staff_id: UUID, row: Any, now: datetime) -> None:
-        """Keep why the person got no message, where it is looked for: beside a link, which nobody gets."""
+    async def _record_unsent(self, work: UnitOfWork, staff_id: UUID, row: Any, now: datetime) -> None:
+        """Record why no message was sent, beside a link that nobody receives: the list of people reads it there."""
         logger.warning("invitation_not_sent", staff_id=str(staff_id), reason="its mailbox was sent enough today")
         subject, _ = invitation_mail(row["name"], row["partner_zh"], row["partner_en"], "", "")
         unsent = await post_unsent(work, row["email"], subject, MAILBOX_LIMIT, now)
@@ -179,9 +179,9 @@ class Inviter:
 async def send_new_password(
     work: UnitOfWork, settings: Settings, email: str, now: datetime, device: str | None
 ) -> None:
-    """Lay up a message with a link for each person of that address who has a password; nobody is told whether there is one.
+    """Queue a message with a link for each person of that address who has a password. The caller does not learn of any.
 
-    `device` is what a known browser that asks is counted under.
+    `device` is the counter of a known browser.
     """
     rows = await work.fetch(
         "SELECT id FROM partner_staff WHERE email = $1 AND password_hash IS NOT NULL ORDER BY id LIMIT 10", email
@@ -198,7 +198,7 @@ async def send_new_password(
 async def send_company_address(
     work: UnitOfWork, settings: Settings, email: str, now: datetime, device: str | None
 ) -> None:
-    """Lay up a message for each person of that address whose company has a provider, and say where they sign in."""
+    """Queue a message with the sign-in address for each person of that address whose company has a provider."""
     for name, company in await companies_at(work, email):
         if not await count_link(work, email, now, device):
             return

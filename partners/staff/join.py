@@ -1,4 +1,4 @@
-"""A person takes an invitation, and later changes what they prove themselves with."""
+"""Accepting an invitation, and changing password and second factor."""
 
 from datetime import datetime
 from uuid import UUID
@@ -19,9 +19,9 @@ from partners.staff.tables import PartnerStaffInvitationRow, PartnerStaffRow
 async def join(
     work: UnitOfWork, settings: Settings, token: str, password_hash: str, secret: bytes, code: str, now: datetime
 ) -> tuple[Invited, list[str]]:
-    """Make the invited person active and return it with its recovery codes, which nobody sees again.
+    """Activate the invited person and return it with its recovery codes, which are shown once.
 
-    The code shows that the app holds the secret, and is spent. Raises LinkUsed, CodeRefused.
+    The code proves that the app has the secret, and is spent. Raises LinkUsed, CodeRefused.
     """
     found = await use_link(work, token, "join", now)
     step = matching_step(secret, code, now)
@@ -46,18 +46,18 @@ async def join(
     )
     if not joined:
         raise LinkUsed
-    await tell_joined(work, found.partner_id, found.staff_id, [str(role) for role in found.roles], now)
+    await record_joined(work, found.partner_id, found.staff_id, [str(role) for role in found.roles], now)
     return found, codes
 
 
-async def tell_joined(work: UnitOfWork, partner_id: UUID, staff_id: UUID, roles: list[str], now: datetime) -> None:
-    """Write down that somebody became active, for the log and the audit."""
+async def record_joined(work: UnitOfWork, partner_id: UUID, staff_id: UUID, roles: list[str], now: datetime) -> None:
+    """Publish that a person became active, and add it to the audit."""
     await publish(work, [StaffJoined(partner_id, staff_id, roles, now)], now)
     await audit.record(work, f"staff:{staff_id}", "staff.join", f"staff:{staff_id}", now)
 
 
 async def choose_password(work: UnitOfWork, token: str, password_hash: str, now: datetime) -> Invited:
-    """Give the holder of the link the password, and end all their sessions. The second factor stays. Raises LinkUsed."""
+    """Set the password of the link's holder, and end all their sessions. The second factor stays. Raises LinkUsed."""
     found = await use_link(work, token, "password", now)
     await _set_password(work, found.staff_id, password_hash, now)
     await end_sessions(work, found.staff_id, now)
@@ -67,7 +67,7 @@ async def choose_password(work: UnitOfWork, token: str, password_hash: str, now:
 async def change_password(
     work: UnitOfWork, staff_id: UUID, password_hash: str, session_id: UUID, now: datetime
 ) -> None:
-    """Give a signed-in person the password, and end their other sessions."""
+    """Set the password of a signed-in person, and end their other sessions."""
     await _set_password(work, staff_id, password_hash, now)
     await end_sessions(work, staff_id, now, but=session_id)
 
@@ -75,7 +75,10 @@ async def change_password(
 async def change_second_factor(
     work: UnitOfWork, settings: Settings, staff_id: UUID, secret: bytes, code: str, session_id: UUID, now: datetime
 ) -> list[str]:
-    """Give a signed-in person the secret, end their other sessions, and return new recovery codes. Raises CodeRefused."""
+    """Set the second factor of a signed-in person, end their other sessions, and return new recovery codes.
+
+    Raises CodeRefused.
+    """
     step = matching_step(secret, code, now)
     if step is None:
         raise CodeRefused

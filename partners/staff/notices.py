@@ -1,6 +1,6 @@
-"""What a partner's people are told by e-mail, beside invitations: what stops them, and what waits for them.
+"""Notices to a partner's people by e-mail, apart from invitations: what stops them, and what is waiting for them.
 
-Webhooks tell machines, and whose endpoint is broken or whose company is suspended has nobody looking at those.
+Webhooks inform systems. When an endpoint fails or the company is suspended, no person sees them.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from partners.staff.application_link import application_link
 from partners.staff.notice_words import NoticeKind, notice_mail
 
 _NEWS = timedelta(days=1)
-"""What is older is no news: a release that begins to tell of something does not tell of all that ever happened."""
+"""Older events are skipped, so that a release with a new notice does not send it for the whole history."""
 
 _OF_APPLICATION: dict[str, NoticeKind] = {
     PartnerStatus.CHANGES_REQUESTED: "changes_requested",
@@ -42,7 +42,7 @@ _OTHERS: dict[str, tuple[NoticeKind, tuple[StaffRole, ...]]] = {
 
 
 class Addressee(msgspec.Struct, frozen=True):
-    """Who gets a message, of which partner."""
+    """The recipient of a message, and the partner."""
 
     email: str
     name: str
@@ -51,18 +51,18 @@ class Addressee(msgspec.Struct, frozen=True):
 
 
 class Notifier:
-    """Follows the log and lays messages up."""
+    """Follows the event log and queues messages."""
 
     name = "partners.staff.notices"
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        """Keep what messages need."""
+        """Follow changes of status, and the events of `_OTHERS`."""
         self.types = frozenset({"partner.status_changed", *_OTHERS})
         self._settings = settings
         self._clock = clock
 
     async def handle(self, work: UnitOfWork, events: Sequence[StoredEvent]) -> None:
-        """Lay up a message for each who should know, once for each event; in a sandbox nobody is written to."""
+        """Queue a message for each recipient, once for each event. A sandbox sends none."""
         since = self._clock.now() - _NEWS
         for event in events if is_live() else ():
             found = _notice(event)
@@ -70,7 +70,7 @@ class Notifier:
                 continue
             kind, roles = found
             partner_id, now = UUID(event.payload["partner_id"]), self._clock.now()
-            # Whose application is under review has no portal yet, but a page about the application.
+            # An applicant has no portal yet, only the page of the application.
             address = (
                 f"{self._settings.base_url}/partner" if roles else application_link(self._settings, partner_id, now)
             )
@@ -82,7 +82,7 @@ class Notifier:
 
 
 def _notice(event: StoredEvent) -> tuple[NoticeKind, tuple[StaffRole, ...]] | None:
-    """Return what is told of the event, and to people in which roles; no roles are the application's contact."""
+    """Return the notice for an event and the roles that receive it; no roles mean the application's contact."""
     if event.type != "partner.status_changed":
         return _OTHERS[event.type]
     after = event.payload["after"]
@@ -93,7 +93,7 @@ def _notice(event: StoredEvent) -> tuple[NoticeKind, tuple[StaffRole, ...]] | No
 
 
 async def _addressees(work: UnitOfWork, partner_id: UUID, roles: Sequence[StaffRole]) -> list[Addressee]:
-    """Return the active people in one of the roles; the application's contact where there are none, or none are asked for."""
+    """Return the active people with one of the roles; the application's contact if there are none, or without roles."""
     rows: list[Any] = await work.fetch(
         "SELECT f.email, f.name, p.name_zh AS partner_zh, p.name_en AS partner_en FROM partner_staff f"
         " JOIN partner p ON p.id = f.partner_id WHERE p.id = $1 AND f.status = 'active' AND f.roles && $2::text[] ORDER BY f.id",
@@ -110,6 +110,6 @@ async def _addressees(work: UnitOfWork, partner_id: UUID, roles: Sequence[StaffR
 
 
 def _id(event: StoredEvent, email: str) -> UUID:
-    """Return the message's id: the same for the same event and address, and in the order of time like all others."""
+    """Return the message's id: the same for one event and address, and ordered by time like all ids."""
     tail = hashlib.sha256(f"{event.position[1]}\n{email}".encode()).digest()[:10]
     return UUID(int=int(event.occurred_at.timestamp() * 1000) << 80 | int.from_bytes(tail, "big"))

@@ -16,19 +16,19 @@ _LANES = 1
 _SALT_BYTES = 16
 _HASH_BYTES = 32
 _AT_ONCE = 2
-"""Of this process: strangers who guess must not take all its cores and memory."""
+"""Concurrent hashes of this process: guessing strangers must not take all its cores and memory."""
 
 _turns = asyncio.Semaphore(_AT_ONCE)
 
 
 async def hash_password(password: str) -> str:
-    """Return what is stored of a password: a PHC string, which names its own parameters."""
+    """Return the stored hash of a password: a PHC string, which contains its parameters."""
     async with _turns:
         return await asyncio.to_thread(_hash, password)
 
 
 async def password_matches(password: str, stored: str | None) -> bool:
-    """Return whether the password is the stored one; where there is none the same work is done for nothing."""
+    """Return whether the password matches; without a stored one, do the same work and return False."""
     async with _turns:
         return await asyncio.to_thread(_matches, password, stored)
 
@@ -49,10 +49,10 @@ def _matches(password: str, stored: str | None) -> bool:
 
 @cache
 def _nobodys() -> str:
-    """Return the hash of a password that nobody knows: an unknown e-mail address must take as long as a wrong password."""
+    """Return the hash of a random password: an unknown e-mail address must take as long as a wrong password."""
     return _hash(secrets.token_urlsafe())
 
 
 def _bytes(password: str) -> bytes:
-    """Return the bytes that are hashed: the same for one password typed on two keyboards (NIST SP 800-63B §3.1.1.2)."""
+    """Return the bytes to hash, normalised so that different keyboards give the same (NIST SP 800-63B §3.1.1.2)."""
     return unicodedata.normalize("NFKC", password).encode()

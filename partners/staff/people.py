@@ -1,7 +1,6 @@
-"""A partner keeps its people: invites them, gives them roles and places, ends their access.
+"""A partner manages its staff: invitations, roles, locations, disabling.
 
-Each deed is done under the lock of the partner's row: whether somebody else is still an owner can only be said while nobody
-else leaves.
+Each change holds the lock of the partner's row: the check for another owner is only valid while no other owner can leave.
 """
 
 from collections.abc import Sequence
@@ -32,30 +31,30 @@ from partners.staff.tables import PartnerStaffInvitationRow, PartnerStaffLocatio
 from partners.staff.throttle import check_links
 
 MOST_STAFF = 500
-"""People of one partner, disabled ones too: a bound, so that a list is a list."""
+"""The maximum number of people of one partner, disabled ones included."""
 
 
 class StaffExists(Refusal):
-    """The partner has somebody with that address."""
+    """The partner already has a person with the address."""
 
     code = "staff_exists"
     zh = "{email} 已在人员名单中；停用的人员可以重新邀请。"
-    en = "{email} is one of your people already; somebody disabled can be invited again."
+    en = "{email} already belongs to one of your people. You can invite a disabled person again."
     explanation = Explanation(
         Text("该邮箱已在人员名单中。", "The address already belongs to one of the partner's staff."),
         Text(
             "请修改已有人员；停用的可以重新邀请。",
-            "Update the existing person; somebody disabled can be invited again.",
+            "Update the existing person; a disabled one can be invited again.",
         ),
     )
 
 
 class TooManyStaff(Refusal):
-    """The list is full."""
+    """The partner has the maximum number of people."""
 
     code = "too_many_staff"
     zh = "最多可有 {most} 名人员。"
-    en = "There are {most} people at the most."
+    en = "You can have at most {most} people."
     explanation = Explanation(
         Text("人员数量已达上限。", "The number of staff has reached its limit."),
         Text("请先停用不再需要的人员。", "Disable people who no longer need access."),
@@ -63,7 +62,7 @@ class TooManyStaff(Refusal):
 
 
 class LastOwner(Refusal):
-    """Nobody would be left who can invite, and give roles."""
+    """Nobody would be left who can invite people and give roles."""
 
     code = "last_owner"
     zh = "这是最后一位可登录的负责人：请先让另一位人员成为负责人。"
@@ -75,11 +74,11 @@ class LastOwner(Refusal):
 
 
 class OwnerPresent(Refusal):
-    """An owner of the partner can sign in: inviting people is theirs."""
+    """An owner of the partner can sign in, and invites people."""
 
     code = "owner_present"
     zh = "该合作方已有可登录的负责人，请由其邀请人员。"
-    en = "An owner of this partner can sign in; inviting people is theirs."
+    en = "An owner of this partner can sign in and invite people."
     explanation = Explanation(
         Text("该合作方已有可以登录的负责人。", "The partner has an owner who can sign in."),
         Text("请由负责人邀请人员。", "Have the owner invite people."),
@@ -87,11 +86,11 @@ class OwnerPresent(Refusal):
 
 
 class NotAnOwner(Refusal):
-    """Operations help owners only; everybody else has an owner who can."""
+    """Operations reset owners only; an owner resets everybody else."""
 
     code = "not_an_owner"
     zh = "该人员不是负责人：请由合作方负责人停用后重新邀请。"
-    en = "This person is no owner: an owner of the partner can disable and invite them again."
+    en = "This person is not an owner. An owner of the partner can disable them and invite them again."
     explanation = Explanation(
         Text("该人员不是负责人。", "The person is not an owner."),
         Text("请由合作方负责人处理。", "Have an owner of the partner handle it."),
@@ -99,7 +98,7 @@ class NotAnOwner(Refusal):
 
 
 async def invite(work: UnitOfWork, partner_id: UUID, new: StaffInput, actor: str, now: datetime) -> StaffView:
-    """Put somebody on the list, to whom a message then goes, and return the person.
+    """Add a person, who is then sent a message, and return the person.
 
     Raises InvalidField, StaffExists, TooManyStaff, TransitionRefusedError for a partner whose people cannot sign in.
     """
@@ -115,7 +114,7 @@ async def invite(work: UnitOfWork, partner_id: UUID, new: StaffInput, actor: str
 
 
 async def invite_first_owner(work: UnitOfWork, partner_id: UUID, actor: str, now: datetime) -> None:
-    """Invite the contact of a partner's application as its owner: part of the approval, in its transaction."""
+    """Invite the contact of an approved application as the owner, in the transaction of the approval."""
     partner = await work.run(PartnerRow.select(PartnerRow.contact).where(PartnerRow.id == partner_id).first())
     assert partner is not None  # noqa: S101 - it is locked
     contact = partner["contact"]
@@ -123,7 +122,7 @@ async def invite_first_owner(work: UnitOfWork, partner_id: UUID, actor: str, now
 
 
 async def invite_owner(work: UnitOfWork, partner_id: UUID, owner: OwnerInput, actor: str, now: datetime) -> StaffView:
-    """Let operations invite an owner when none can sign in; somebody on the list already becomes one. Raises OwnerPresent."""
+    """Invite an owner for operations, if none can sign in; an existing person becomes one. Raises OwnerPresent."""
     await _lock(work, partner_id)
     if await _owners(work, partner_id):
         raise OwnerPresent
@@ -152,10 +151,10 @@ async def invite_owner(work: UnitOfWork, partner_id: UUID, owner: OwnerInput, ac
 async def reset_owner(
     work: UnitOfWork, partner_id: UUID, staff_id: UUID, reason: str, actor: str, now: datetime
 ) -> StaffView:
-    """Let operations invite an owner anew who can prove nothing any more: phone and codes are lost, or the provider is gone.
+    """Invite an owner again for operations: phone and recovery codes are lost, or the provider is gone.
 
-    Sessions end with it, and so do password, second factor and the tie to the provider. The message goes to the address on the
-    list, so that whoever asks for this in another's name gains nothing by it.
+    Sessions end; password, second factor and the link to the provider are deleted. The message goes to the stored address, so an
+    impostor gains nothing by asking for this.
 
     Raises NotFound, NotAnOwner, TransitionRefusedError.
     """
@@ -165,7 +164,7 @@ async def reset_owner(
         raise NotAnOwner
     after = STAFF.after(StaffStatus(before["status"]), "reset")
     await check_links(work, before["email"], now)
-    await _forget_proof(work, staff_id, after, now)
+    await _delete_credentials(work, staff_id, after, now)
     await publish(work, [StaffInvited(partner_id, staff_id, list(before["roles"]), now)], now)
     await audit.record(work, actor, "staff.reset", f"staff:{staff_id}", now, reason=reason)
     return await get_staff(partner_id, staff_id, now)
@@ -174,7 +173,7 @@ async def reset_owner(
 async def change(
     work: UnitOfWork, partner_id: UUID, staff_id: UUID, patch: Patch, editions: Editions, actor: str, now: datetime
 ) -> StaffView:
-    """Change name, roles or places, and return the person. Raises NotFound, ChangedMeanwhile, LastOwner, InvalidField."""
+    """Change name, roles or locations, and return the person. Raises NotFound, ChangedMeanwhile, LastOwner, InvalidField."""
     before = await _locked(work, partner_id, staff_id)
     if before["version"] not in editions:
         raise ChangedMeanwhile
@@ -199,32 +198,32 @@ async def change(
 
 
 async def disable(work: UnitOfWork, partner_id: UUID, staff_id: UUID, actor: str, now: datetime) -> StaffView:
-    """End somebody's access, with every session and link, in this transaction. Raises NotFound, LastOwner, WrongState.
+    """Disable a person and end all sessions and links in this transaction. Raises NotFound, LastOwner, WrongState.
 
-    Password and second factor go with it: whoever comes back is invited anew.
+    Password and second factor are deleted, so a returning person needs a new invitation.
     """
     before = await _locked(work, partner_id, staff_id)
     after = STAFF.after(StaffStatus(before["status"]), "disable")
     await _keep_an_owner(work, partner_id, staff_id)
-    await _forget_proof(work, staff_id, after, now)
+    await _delete_credentials(work, staff_id, after, now)
     await publish(work, [StaffDisabled(partner_id, staff_id, now)], now)
     await audit.record(work, actor, "staff.disable", f"staff:{staff_id}", now)
     return await get_staff(partner_id, staff_id, now)
 
 
 async def invite_again(work: UnitOfWork, partner_id: UUID, staff_id: UUID, actor: str, now: datetime) -> StaffView:
-    """Send somebody who is invited or disabled a new link; the one before is void. Raises NotFound, WrongState."""
+    """Send an invited or disabled person a new link; the previous one becomes invalid. Raises NotFound, WrongState."""
     before = await _locked(work, partner_id, staff_id)
     after = STAFF.after(StaffStatus(before["status"]), "invite")
     await check_links(work, before["email"], now)
-    await _forget_proof(work, staff_id, after, now)
+    await _delete_credentials(work, staff_id, after, now)
     await publish(work, [StaffInvited(partner_id, staff_id, list(before["roles"]), now)], now)
     await audit.record(work, actor, "staff.invite", f"staff:{staff_id}", now)
     return await get_staff(partner_id, staff_id, now)
 
 
 async def sign_out_everywhere(work: UnitOfWork, partner_id: UUID, staff_id: UUID, actor: str, now: datetime) -> int:
-    """End all of somebody's sessions and return how many there were. Raises NotFound."""
+    """End all sessions of a person and return their number. Raises NotFound."""
     await _locked(work, partner_id, staff_id)
     ended = await end_sessions(work, staff_id, now)
     await audit.record(work, actor, "staff.end_sessions", f"staff:{staff_id}", now, ended=ended)
@@ -238,7 +237,7 @@ async def _lock(work: UnitOfWork, partner_id: UUID) -> None:
 
 
 async def _locked(work: UnitOfWork, partner_id: UUID, staff_id: UUID) -> Any:
-    """Return the person, locked behind the partner's row; somebody else's is not there."""
+    """Lock the partner and then the person, and return the person. Raises NotFound for another partner's."""
     await lock_partner(work, partner_id)
     row = await work.fetchrow(
         "SELECT status, name, roles, version, email, ARRAY(SELECT location_id FROM partner_staff_location l"
@@ -263,7 +262,7 @@ async def _owners(work: UnitOfWork, partner_id: UUID, but: UUID | None = None) -
 
 
 async def _keep_an_owner(work: UnitOfWork, partner_id: UUID, staff_id: UUID) -> None:
-    """Raise LastOwner if the person is an owner who can sign in, and no other is. The partner's row must be locked."""
+    """Raise LastOwner if the person is the only owner who can sign in. The partner must be locked."""
     row = PartnerStaffRow
     is_owner = row.exists().where(
         row.id == staff_id, row.status == StaffStatus.ACTIVE, row.roles.any(StaffRole.OWNER.value)
@@ -272,7 +271,7 @@ async def _keep_an_owner(work: UnitOfWork, partner_id: UUID, staff_id: UUID) -> 
         raise LastOwner
 
 
-async def _forget_proof(work: UnitOfWork, staff_id: UUID, status: StaffStatus, now: datetime) -> None:
+async def _delete_credentials(work: UnitOfWork, staff_id: UUID, status: StaffStatus, now: datetime) -> None:
     row = PartnerStaffRow
     await work.run(
         row.update(
@@ -294,7 +293,7 @@ async def _forget_proof(work: UnitOfWork, staff_id: UUID, status: StaffStatus, n
 async def _insert(
     work: UnitOfWork, partner_id: UUID, email: str, name: str, roles: list[StaffRole], actor: str, now: datetime
 ) -> UUID | None:
-    """Put somebody on the list as invited and return the id, or None if the partner has the address already."""
+    """Insert an invited person and return the id, or None if the partner already has the address."""
     staff_id: UUID | None = await work.fetchval(
         "INSERT INTO partner_staff (id, partner_id, email, name, roles, status, version, totp_step, recovery_hashes, demo,"
         " created_at, created_by, changed_at) VALUES ($1, $2, $3, $4, $5, 'invited', 1, 0, '{}', false, $6, $7, $6)"

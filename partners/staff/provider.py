@@ -1,8 +1,8 @@
-"""A partner's own OpenID Connect provider, and its people who sign in by it.
+"""A partner's own OpenID Connect provider, and sign-in by it.
 
-The provider is at an address that the partner gave: it is reached through the guarded way out only. It is believed about
-this partner's people and nobody else: who signs in is looked for among them, by the provider's subject, or the first time
-by an e-mail address that the provider says is verified.
+The partner chose the provider's address, so it is only reached through the outbound guard. It is trusted for this partner's
+people only: a person is looked up among them, by the provider's subject, or the first time by an e-mail address that the
+provider has verified.
 """
 
 import time
@@ -29,7 +29,7 @@ from partners.registry.history import lock_partner
 from partners.roles import StaffStatus
 from partners.staff.company_address import Company, sign_in_address
 from partners.staff.domain import MAY_SIGN_IN, normal_email
-from partners.staff.join import tell_joined
+from partners.staff.join import record_joined
 from partners.staff.people import invite_again
 from partners.staff.schemas import IdentityProviderInput, IdentityProviderView
 from partners.staff.sign_in import end_sessions
@@ -38,7 +38,7 @@ from partners.staff.tables import PartnerIdentityProviderRow, PartnerStaffInvita
 CALLBACK = "/partner/company-callback"
 
 KEPT_S = 300.0
-"""How long a provider's own description of itself is believed."""
+"""How long a provider's metadata is cached."""
 
 _MOST_KEPT = 1000
 _SCOPE = "openid profile email"
@@ -48,13 +48,15 @@ _MAX_SUBJECT = 255  # OpenID Connect Core 1.0 §2
 
 
 class NotInvited(Refusal):
-    """The provider knows the person, and we do not: nobody with that verified address is among the partner's people."""
+    """The provider knows the person, but none of the partner's people has the verified address."""
 
     kind = Kind.FORBIDDEN
     code = "not_invited"
     way_out = "partner_sign_in"
     zh = "公司账号登录成功，但没有找到对应的邀请；请让负责人邀请您已验证的公司邮箱。"
-    en = "Your company signed you in, but nobody with your verified e-mail address was invited; ask an owner to invite you."
+    en = (
+        "Your company signed you in, but your verified e-mail address has not been invited. Ask an owner to invite you."
+    )
     explanation = Explanation(
         Text(
             "公司账号登录成功，但没有对应的邀请。",
@@ -65,16 +67,16 @@ class NotInvited(Refusal):
 
 
 class ProviderUnreachable(Refusal):
-    """The provider does not answer as OpenID Connect Discovery says it must, or is not let through by the guard."""
+    """The provider does not answer by OpenID Connect Discovery, or the outbound guard refuses its address."""
 
     code = "provider_unreachable"
     zh = "无法从 {issuer} 取得登录服务的说明或公钥：请确认地址可从公网访问，且其 issuer 与此处完全一致。"
-    en = "{issuer} gives no description or no keys: it must be open to the Internet, and call itself by just this issuer."
+    en = "{issuer} returns no metadata or no keys. It must be public, and its `issuer` must be exactly this one."
     explanation = Explanation(
         Text("无法取得身份提供方的说明或公钥。", "The identity provider's metadata or keys cannot be fetched."),
         Text(
             "请确认地址可从公网访问，且 issuer 完全一致。",
-            "See that the address is reachable from the Internet and that its issuer matches exactly.",
+            "Check that the address is reachable from the Internet and that its issuer matches exactly.",
         ),
     )
 
@@ -103,9 +105,9 @@ async def set_provider(
     actor: str,
     now: datetime,
 ) -> IdentityProviderView:
-    """Record or replace the partner's provider and return it; `editions` has the one that is replaced; None where there is none.
+    """Set or replace the partner's provider and return it. `editions` has the replaced version; None if there is none.
 
-    At another issuer the subjects are other people: whoever signed in by the one before is invited anew.
+    Subjects of another issuer are different people, so those who signed in by the previous one are invited again.
     Raises InvalidField, ChangedMeanwhile.
     """
     outbound.check("issuer", said.issuer)
@@ -119,7 +121,7 @@ async def set_provider(
     if (before is None) != (editions is None) or (before and editions and before["version"] not in editions):
         raise ChangedMeanwhile
     same = before is not None and (before["issuer"], before["client_id"]) == (said.issuer, said.client_id)
-    if said.client_secret is None and not same:  # a kept secret must not go to another address
+    if said.client_secret is None and not same:  # a stored secret must not be sent to another address
         raise InvalidField("client_secret", "首次设置或更换服务时必须填写。", "is needed for a new issuer or client.")
     sealed = (
         before["secret_sealed"]
@@ -138,33 +140,33 @@ async def set_provider(
         actor,
     )
     if before is not None and before["issuer"] != said.issuer:
-        await _invite_all_anew(work, partner_id, actor, now)
+        await _invite_all_again(work, partner_id, actor, now)
     await audit.record(work, actor, "staff.set_provider", f"partner:{partner_id}", now, issuer=said.issuer)
     return await get_provider(settings, partner_id)
 
 
 async def delete_provider(work: UnitOfWork, partner_id: UUID, actor: str, now: datetime) -> None:
-    """Forget the partner's provider; whoever signed in by it is invited anew. Raises NotFound."""
+    """Delete the partner's provider. People who signed in by it are invited again. Raises NotFound."""
     await lock_partner(work, partner_id)
     row = PartnerIdentityProviderRow
     gone = await work.run(row.delete().where(row.partner_id == partner_id).returning(row.partner_id))
     if not gone:
         raise NotFound
-    await _invite_all_anew(work, partner_id, actor, now)
+    await _invite_all_again(work, partner_id, actor, now)
     await audit.record(work, actor, "staff.delete_provider", f"partner:{partner_id}", now)
 
 
 class Providers:
-    """Our side of partners' providers, kept for KEPT_S seconds: anybody may begin a sign-in, and not each may cause a call."""
+    """The relying parties for partners' providers, cached for KEPT_S seconds: not every start of a sign-in may cause a call."""
 
     def __init__(self, settings: Settings, outbound: Outbound) -> None:
-        """Begin with none."""
+        """Start with an empty cache."""
         self._settings = settings
         self._outbound = outbound
         self._kept: dict[UUID, _Kept] = {}
 
     def of(self, partner_id: UUID, row: Any) -> RelyingParty:
-        """Return our side of a provider's row, behind the guarded way out; another one as soon as the row is another."""
+        """Return the relying party for a provider's row, behind the outbound guard; a new one if the row changed."""
         said, now = tuple(row.values()), time.monotonic()
         kept = self._kept.get(partner_id)
         if kept is None or kept.said != said or now - kept.made_at > KEPT_S:
@@ -189,9 +191,9 @@ def _our_side(settings: Settings, outbound: Outbound, row: Any) -> tuple[Relying
 
 
 async def try_provider(settings: Settings, outbound: Outbound, partner_id: UUID) -> int:
-    """Ask the partner's provider for its description and its keys, as a sign-in does, and return how many keys it has.
+    """Fetch the provider's metadata and keys, as a sign-in does, and return the number of keys.
 
-    Whether it takes our secret, only a sign-in shows. Raises NotFound, ProviderUnreachable.
+    Only a sign-in shows whether it accepts our secret. Raises NotFound, ProviderUnreachable.
     """
     row = await find_provider(partner_id)
     try:
@@ -204,7 +206,7 @@ async def try_provider(settings: Settings, outbound: Outbound, partner_id: UUID)
 
 
 async def find_provider(partner_id: UUID) -> Any:
-    """Return the row of a provider whose partner's people may sign in. Raises NotFound, the same for every reason."""
+    """Return the row of a provider whose partner's people may sign in. Raises NotFound for every reason."""
     row = await DB.fetchrow(
         "SELECT i.partner_id, i.issuer, i.client_id, i.secret_sealed, i.version FROM partner_identity_provider i"
         " JOIN partner p ON p.id = i.partner_id WHERE i.partner_id = $1 AND p.status = ANY($2)",
@@ -217,14 +219,14 @@ async def find_provider(partner_id: UUID) -> Any:
 
 
 async def admit(work: UnitOfWork, partner_id: UUID, issuer: str, claims: dict[str, Any], now: datetime) -> UUID:
-    """Return the person that the provider's proved claims are about; the first time ties them to the subject.
+    """Return the person of the provider's verified claims. The first sign-in links the person to the subject.
 
-    Whoever is tied has no password from then on: the company decides alone who gets in. Raises NotInvited.
+    A linked person has no password any more: the company alone decides who can sign in. Raises NotInvited.
     """
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= _MAX_SUBJECT or "\0" in subject:
         raise NotInvited
-    # The provider may have been replaced while the browser was there: its lock holds off the next replacement.
+    # The provider may have been replaced while the browser was there. Its lock delays the next replacement.
     still = await work.fetchval(
         "SELECT 1 FROM partner_identity_provider WHERE partner_id = $1 AND issuer = $2 FOR SHARE", partner_id, issuer
     )
@@ -265,12 +267,12 @@ async def admit(work: UnitOfWork, partner_id: UUID, issuer: str, claims: dict[st
     await work.run(PartnerStaffInvitationRow.delete().where(PartnerStaffInvitationRow.staff_id == row["id"]))
     await end_sessions(work, row["id"], now)
     if row["status"] == StaffStatus.INVITED:
-        await tell_joined(work, partner_id, row["id"], list(row["roles"]), now)
+        await record_joined(work, partner_id, row["id"], list(row["roles"]), now)
     identifier: UUID = row["id"]
     return identifier
 
 
-async def _invite_all_anew(work: UnitOfWork, partner_id: UUID, actor: str, now: datetime) -> None:
+async def _invite_all_again(work: UnitOfWork, partner_id: UUID, actor: str, now: datetime) -> None:
     rows = await work.fetch(
         "UPDATE partner_staff SET status = 'disabled', provider_subject = NULL WHERE partner_id = $1"
         " AND provider_subject IS NOT NULL RETURNING id",

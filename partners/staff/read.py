@@ -1,4 +1,4 @@
-"""A partner's people as they are seen."""
+"""Reads of a partner's people."""
 
 from datetime import datetime
 from typing import Any
@@ -37,7 +37,7 @@ async def get_staff(partner_id: UUID, staff_id: UUID, now: datetime) -> StaffVie
 async def list_staff(
     partner_id: UUID, cursors: Cursors, cursor: str | None, limit: int, now: datetime
 ) -> Page[StaffView]:
-    """Return a page of the partner's people, the first invited first, disabled ones too."""
+    """Return a page of the partner's people in order of invitation, disabled ones included."""
     kind = f"staff:{partner_id}"
     after = cursors.read(kind, cursor)[0] if cursor else str(UUID(int=0))
     rows = await DB.fetch(

@@ -1,4 +1,4 @@
-"""A partner's people on the wire."""
+"""The wire format of a partner's people."""
 
 from datetime import datetime
 from typing import Annotated
@@ -43,7 +43,7 @@ Printable = Annotated[
 
 
 class StaffInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Somebody who is invited. Without `locations` the person works at all of them."""
+    """An invitation. Without `locations` the person works at all of them."""
 
     email: Email
     name: ShortLine
@@ -52,20 +52,20 @@ class StaffInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OwnerInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whom operations invite when none of a partner's owners can sign in."""
+    """The owner whom operations invite when none of the partner's can sign in."""
 
     email: Email
     name: ShortLine
 
 
 class OwnerReset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why an owner has to prove themselves anew; it stands in the audit."""
+    """Why an owner is reset; recorded in the audit."""
 
     reason: OneLine
 
 
 class StaffContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What can be changed of a person. Without `locations` the person works at all of them."""
+    """The members of a person that can be changed. Without `locations` the person works at all of them."""
 
     name: ShortLine
     roles: Roles
@@ -82,23 +82,23 @@ class StaffView(msgspec.Struct, frozen=True, kw_only=True):
     locations: list[str]
     status: StaffStatus
     signs_in_by: str | None
-    """`password`, `provider`, or null for somebody who cannot sign in."""
+    """`password`, `provider`, or null for a person who cannot sign in."""
     sessions: int
     mail: MailView | None
-    """The message with the invitation, until the person accepts it; null before it is written and after it is forgotten."""
+    """The message with the invitation, until the person accepts it; null before it is queued and after it is deleted."""
     created_at: datetime
     changed_at: datetime
     version: int
 
 
 class EndedSessions(msgspec.Struct, frozen=True):
-    """How many browsers were signed out."""
+    """The number of sessions that ended."""
 
     ended: int
 
 
 class IdentityProviderInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A partner's own OpenID Connect provider. `client_secret` may be left out to keep the one that is there."""
+    """A partner's own OpenID Connect provider. Omit `client_secret` to keep the stored one."""
 
     issuer: Issuer
     client_id: Printable
@@ -106,7 +106,7 @@ class IdentityProviderInput(msgspec.Struct, frozen=True, forbid_unknown_fields=T
 
 
 class IdentityProviderView(msgspec.Struct, frozen=True, kw_only=True):
-    """The provider, without its secret; `redirect_uri` is what has to be registered there, `sign_in` where people begin."""
+    """The provider, without its secret; register `redirect_uri` at the provider; people sign in at `sign_in`."""
 
     issuer: str
     client_id: str

@@ -1,4 +1,4 @@
-"""The second factor: codes of an authenticator app (RFC 6238), and recovery codes for who lost it. Pure, but for the dice."""
+"""The second factor: codes of an authenticator app (RFC 6238), and recovery codes. Pure, apart from random numbers."""
 
 import hashlib
 import secrets
@@ -20,30 +20,29 @@ DIGITS = 6
 RECOVERY_CODES = 8
 
 _SECRET_BYTES = 20  # what RFC 4226 §4 recommends
-_RECOVERY_BYTES = 10  # 80 bits: one fast hash is enough for what no dictionary has
+_RECOVERY_BYTES = 10  # 80 random bits: no dictionary helps, so one fast hash is enough
 _DRIFT = (-1, 0, 1)
-"""Steps that a phone's clock may be off (RFC 6238 §5.2 recommends one)."""
+"""Accepted steps of clock drift (RFC 6238 §5.2 recommends one)."""
 
 PURPOSE = Purpose("second factor", ("partner_staff.totp_sealed",))
 
 
 def new_secret() -> bytes:
-    """Return a fresh secret."""
     return secrets.token_bytes(_SECRET_BYTES)
 
 
 def seal_secret(ring: KeyRing, secret: bytes) -> bytes:
-    """Return the secret as it is kept."""
+    """Return the secret encrypted for storage."""
     return ring.encrypt(PURPOSE, secret)
 
 
 def open_secret(ring: KeyRing, sealed: bytes) -> bytes:
-    """Return a kept secret. Raises WrongSecretError."""
+    """Decrypt a stored secret. Raises WrongSecretError."""
     return ring.decrypt(PURPOSE, sealed)
 
 
 def matching_step(secret: bytes, code: str, at: datetime) -> int | None:
-    """Return the step whose code this is, or None. Whether that step was used before is for the database to say."""
+    """Return the time step of the code, or None. The database decides whether the step was used before."""
     digits = typed_plain(code).replace(" ", "").replace("-", "")
     if not (len(digits) == DIGITS and digits.isascii() and digits.isdigit()):
         return None
@@ -54,7 +53,7 @@ def matching_step(secret: bytes, code: str, at: datetime) -> int | None:
 
 
 def code_at(secret: bytes, at: datetime) -> str:
-    """Return the code that an app shows at the moment."""
+    """Return the code that an app shows at the instant."""
     totp = TOTP(secret, DIGITS, SHA1(), STEP_S)  # noqa: S303 - as above
     return totp.generate(int(at.timestamp())).decode()
 
@@ -64,12 +63,12 @@ def setup_address(secret: bytes, email: str, issuer: str) -> str:
     return TOTP(secret, DIGITS, SHA1(), STEP_S).get_provisioning_uri(email, issuer)  # noqa: S303 - as above
 
 
-def setup_picture(address: str) -> str:
+def setup_qr_code(address: str) -> str:
     """Return the address as a QR code in SVG."""
-    picture = BytesIO()
-    # Without a size of its own it is as large as the page makes it, and none of it is cut off.
+    svg = BytesIO()
+    # Without a size of its own it takes the page's, and nothing is cut off.
     segno.make(address, error="m", micro=False).save(
-        picture,
+        svg,
         kind="svg",
         border=4,
         omitsize=True,
@@ -79,22 +78,22 @@ def setup_picture(address: str) -> str:
         svgclass=None,
         lineclass=None,
     )
-    return picture.getvalue().decode()
+    return svg.getvalue().decode()
 
 
 def readable(secret: bytes) -> str:
-    """Return the secret for who types it into the app: in groups of four."""
+    """Return the secret for typing into an app, in groups of four."""
     text = b32encode(secret).decode().rstrip("=")
     return " ".join(text[start : start + 4] for start in range(0, len(text), 4))
 
 
 def new_recovery_codes() -> list[str]:
-    """Return fresh recovery codes, such as ABCD-EFGH-IJKL-MNOP; they are shown once."""
+    """Return new recovery codes, such as ABCD-EFGH-IJKL-MNOP; they are shown once."""
     texts = [b32encode(secrets.token_bytes(_RECOVERY_BYTES)).decode() for _ in range(RECOVERY_CODES)]
     return ["-".join(text[start : start + 4] for start in range(0, len(text), 4)) for text in texts]
 
 
 def recovery_hash(code: str) -> str:
-    """Return what is kept of a recovery code; case, blanks, dashes and how a keyboard writes its letters do not count."""
+    """Return the stored hash of a recovery code. Case, blanks, dashes and full-width characters do not matter."""
     plain = "".join(letter for letter in typed_plain(code).upper() if letter.isalnum())
     return hashlib.sha256(plain.encode()).hexdigest()

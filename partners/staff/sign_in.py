@@ -1,7 +1,7 @@
-"""Who of a partner's people is signed in. The cookie holds a random token, the table only its hash.
+"""Sessions of a partner's people. The cookie holds a random token, the table only its hash.
 
-Every page asks the database, so that a session ends with the statement that ends it: with the person's disabling, with
-the partner's termination, with a new password.
+Every page reads the session from the database, so it ends at once when the person is disabled, the partner is terminated, or the
+password changes.
 """
 
 import hashlib
@@ -25,13 +25,13 @@ from partners.staff.domain import MAY_SIGN_IN
 from partners.staff.tables import PartnerStaffSessionRow
 
 LIFETIME = timedelta(hours=12)
-"""Of a session, however busy: a working day."""
+"""The longest life of a session, also of an active one: a working day."""
 
 IDLE = timedelta(hours=1)
-"""After which a browser that was left alone is signed out."""
+"""The idle time after which a session ends."""
 
 _SEEN_EVERY = timedelta(minutes=1)
-"""How finely the last use is noted: not every page may cost a write."""
+"""The resolution of the last use: not every page causes a write."""
 
 _COOKIE = "partner"
 _TOKEN_BYTES = 32
@@ -48,7 +48,7 @@ WHERE s.token_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.seen_
 
 
 class PartnerSignInNeeded(Refusal):
-    """The page is for a partner's people, and nobody is signed in (any more)."""
+    """The page needs a signed-in person of a partner."""
 
     kind = Kind.UNAUTHENTICATED
     code = "sign_in_needed"
@@ -58,7 +58,7 @@ class PartnerSignInNeeded(Refusal):
 
 
 class Browser(msgspec.Struct, frozen=True):
-    """A signed-in browser: the person, and what each of its forms must carry."""
+    """A signed-in browser: the person, and the CSRF token of its forms."""
 
     person: SignedIn
     csrf: str
@@ -68,17 +68,17 @@ class PartnerSignIn:
     """Opens, finds and ends sessions."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        """Keep what is needed."""
+        """Set cookie settings and clock."""
         self._settings = settings
         self._clock = clock
 
     async def current(self, request: ASGIConnection[Any, Any, Any, Any]) -> SignedIn | None:
-        """Return who is signed in at this request, or None. The database is asked once for each request."""
+        """Return the person who is signed in, or None. The database is read once for each request."""
         found = await self.browser(request)
         return found.person if found else None
 
     async def browser(self, request: ASGIConnection[Any, Any, Any, Any]) -> Browser | None:
-        """Return the same with the token of its forms."""
+        """Return the signed-in browser, or None."""
         state = request.scope["state"]
         if "partner_browser" not in state:
             state["partner_browser"] = await self._find(self._token(request))
@@ -86,9 +86,9 @@ class PartnerSignIn:
         return found
 
     async def open(self, work: UnitOfWork, staff_id: UUID, request: ASGIConnection[Any, Any, Any, Any]) -> Cookie:
-        """Keep a new session in this unit of work and return its cookie. The one that the browser had before ends.
+        """Insert a new session and return its cookie. The browser's previous session ends.
 
-        A token that somebody else put into the browser is never taken over (session fixation).
+        A token that is already in the browser is never reused (session fixation).
         """
         now, token = self._clock.now(), secrets.token_urlsafe(_TOKEN_BYTES)
         await self.close(work, request)
@@ -110,7 +110,7 @@ class PartnerSignIn:
         return secure_cookie(self._settings, _COOKIE, token, int(LIFETIME.total_seconds()))
 
     async def close(self, work: UnitOfWork, request: ASGIConnection[Any, Any, Any, Any]) -> Cookie:
-        """End the browser's session, if it has one, and return the cookie that takes its own away."""
+        """End the browser's session, if any, and return the cookie that deletes it."""
         token = self._token(request)
         if token:
             await work.run(
@@ -151,7 +151,7 @@ class PartnerSignIn:
 
 
 class SessionView(msgspec.Struct, frozen=True, kw_only=True):
-    """One signed-in browser, as its person sees it."""
+    """A session, as its person sees it."""
 
     id: UUID
     created_at: datetime
@@ -162,7 +162,7 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def list_sessions(staff_id: UUID, now: datetime) -> list[SessionView]:
-    """Return the person's sessions that are good, the one used last first."""
+    """Return the person's valid sessions, the last used first."""
     session = PartnerStaffSessionRow
     rows = (
         await session.select(
@@ -183,7 +183,7 @@ async def list_sessions(staff_id: UUID, now: datetime) -> list[SessionView]:
 async def end_sessions(
     work: UnitOfWork, staff_id: UUID, now: datetime, *, only: UUID | None = None, but: UUID | None = None
 ) -> int:
-    """End all of the person's sessions, or `only` one, or all `but` one, and return how many ended."""
+    """End all of the person's sessions, or `only` one, or all `but` one, and return their number."""
     ended = await work.fetch(
         "UPDATE partner_staff_session SET ended_at = $2 WHERE staff_id = $1 AND ended_at IS NULL"
         " AND ($3::uuid IS NULL OR id = $3) AND ($4::uuid IS NULL OR id <> $4) RETURNING 1",
@@ -196,12 +196,12 @@ async def end_sessions(
 
 
 async def delete_sessions(now: datetime) -> None:
-    """Delete sessions whose time was over a day ago."""
+    """Delete sessions that expired over a day ago."""
     await PartnerStaffSessionRow.delete().where(PartnerStaffSessionRow.expires_at <= now - timedelta(days=1))
 
 
 def address_of(request: ASGIConnection[Any, Any, Any, Any]) -> str:
-    """Return the internet address that asks; behind a proxy the server in front says it."""
+    """Return the client's internet address; behind a proxy, the forwarded one."""
     return request.client.host if request.client else ""
 
 

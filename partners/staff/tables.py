@@ -1,4 +1,4 @@
-"""A partner's people, their invitations, sessions and places."""
+"""A partner's people, their invitations, sessions and locations."""
 
 from piccolo.columns import UUID, Array, BigInt, Boolean, Bytea, Integer, Text, Timestamptz
 from piccolo.constraints import Check, Unique
@@ -46,7 +46,7 @@ class PartnerStaffRow(Table, db=DB, tablename="partner_staff"):
 
 
 class PartnerStaffLocationRow(Table, db=DB, tablename="partner_staff_location"):
-    """That a person works at a location; somebody without any works at all of them."""
+    """A location at which a person works; a person without any works at all of them."""
 
     staff_id = UUID(primary_key=True, null=False, default=None)
     partner_id = UUID(null=False, default=None)
@@ -61,7 +61,7 @@ class PartnerStaffLocationRow(Table, db=DB, tablename="partner_staff_location"):
 
 
 class PartnerStaffInvitationRow(Table, db=DB, tablename="partner_staff_invitation"):
-    """A link that was sent to a person, good once: to join, or for a new password. The link holds the token."""
+    """A one-time link: to accept an invitation, or for a new password. The link holds the token."""
 
     token_hash = Bytea(primary_key=True, null=False, default=None)
     staff_id = UUID(null=False, default=None)
@@ -70,7 +70,7 @@ class PartnerStaffInvitationRow(Table, db=DB, tablename="partner_staff_invitatio
     expires_at = Timestamptz(null=False, default=None)
     used_at = Timestamptz(null=True, default=None)
     mail_id = UUID(null=True, default=None)
-    """The message with the link; messages are forgotten some time after they ended."""
+    """The message with the link; messages are deleted some time after they were sent."""
 
     partner_staff_invitation_staff = References([staff_id], "partner_staff", ["id"], cascade=True)
     partner_staff_invitation_purpose = Check("purpose IN ('join', 'password')")
@@ -95,7 +95,7 @@ class PartnerStaffSessionRow(Table, db=DB, tablename="partner_staff_session"):
 
 
 class PartnerStaffGuessRow(Table, db=DB, tablename="partner_staff_guess"):
-    """How often something was guessed lately: for an e-mail address, a person's second factor, an internet address."""
+    """A counter of guesses in a window: for an e-mail address, a person's second factor, an internet address."""
 
     key = Bytea(primary_key=True, null=False, default=None)
     since = Timestamptz(null=False, default=None)

@@ -1,11 +1,11 @@
-"""What is written to a partner's people: Chinese first, then English, since nobody knows yet which they read."""
+"""Messages to a partner's people: Chinese first, then English, since their language is not known yet."""
 
 
 def invitation_mail(name: str, partner_zh: str, partner_en: str, link: str, address: str = "") -> tuple[str, str]:
-    """Return subject and text of an invitation; `address` is where people of a company with a provider sign in for good."""
+    """Return subject and text of an invitation; `address` is the sign-in page of a company with its own provider."""
     zh = f"贵公司使用自己的登录服务，以后请从这里登录（请收藏）：\n\n{address}\n\n" if address else ""
     en = (
-        f"Your company has a sign-in of its own. From then on, sign in here (keep it):\n\n{address}\n\n"
+        f"Your company uses its own sign-in. From then on, sign in here (please bookmark it):\n\n{address}\n\n"
         if address
         else ""
     )
@@ -28,13 +28,13 @@ seven days to choose how you sign in:
 
 {link}
 
-{en}The link works once. If you did not expect this message, ignore it.
+{en}The link works once. If you did not expect this message, please ignore it.
 """,
     )
 
 
 def company_mail(name: str, partner_zh: str, partner_en: str, address: str) -> tuple[str, str]:
-    """Return subject and text of the message that says where a company's people sign in."""
+    """Return subject and text of the message with a company's sign-in address."""
     return (
         f"登录地址（{partner_zh}）· Where to sign in ({partner_en})",
         f"""{name}，您好：
@@ -49,11 +49,11 @@ def company_mail(name: str, partner_zh: str, partner_en: str, address: str) -> t
 
 Hello {name},
 
-people of {partner_en} sign in to the partner portal with the company's account, at this address (keep it):
+People of {partner_en} sign in to the partner portal with the company's account, at this address (please bookmark it):
 
 {address}
 
-If it was not you who asked, ignore this message.
+If you did not ask for this, please ignore this message.
 """,
     )
 
@@ -74,11 +74,11 @@ def password_mail(name: str, partner_zh: str, partner_en: str, link: str) -> tup
 
 Hello {name},
 
-somebody asked for a new password for your account at {partner_en}. Open this link within an hour to choose one:
+Somebody requested a new password for your account at {partner_en}. Open this link within an hour to choose one:
 
 {link}
 
-Signing in still needs the code of your authenticator app. If it was not you, ignore this message: the password
-that you have stays good.
+Signing in still needs the code of your authenticator app. If you did not request it, please ignore this message: your
+current password stays valid.
 """,
     )

@@ -24,7 +24,7 @@ from partners.staff.domain import LEAST_PASSWORD, check_password, normal_email
 from partners.staff.invitations import Invited, LinkUsed, holder, send_new_password
 from partners.staff.join import choose_password, join
 from partners.staff.passwords import hash_password
-from partners.staff.second_factor import matching_step, new_secret, readable, setup_address, setup_picture
+from partners.staff.second_factor import matching_step, new_secret, readable, setup_address, setup_qr_code
 from partners.staff.throttle import BY_ADDRESS, BY_MAILBOX
 from partners.web.forms import errors_of
 from partners.web.frame import PortalRequest, refusal_message, sign_in_of, strangers_page, typed_field
@@ -150,7 +150,7 @@ def setup_values(settings: Settings, secret: bytes, email: str, bound_to: str) -
     """Return what a page needs to set an authenticator app up."""
     return {
         "setup": sealed_setup(settings, secret, bound_to),
-        "picture": setup_picture(setup_address(secret, email, ISSUER)),
+        "picture": setup_qr_code(setup_address(secret, email, ISSUER)),
         "secret": readable(secret),
     }
 

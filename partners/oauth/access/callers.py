@@ -1,4 +1,4 @@
-"""Who calls with a token of ours: a partner's system, an application in a person's name, or one of the OEM's systems."""
+"""The caller of one of our tokens: a partner's system, an application acting for a person, or one of the OEM's systems."""
 
 from collections.abc import Mapping
 from typing import Any, NoReturn
@@ -31,7 +31,7 @@ GRANT_CLAIM = "grant"
 
 
 class PartnerStopped(Refusal):
-    """The token is good, but its partner may not call at present: it is suspended, or has left."""
+    """The token is valid, but its partner is suspended or terminated."""
 
     kind = Kind.FORBIDDEN
     code = "partner_stopped"
@@ -44,14 +44,14 @@ class PartnerStopped(Refusal):
 
 
 class PartnerSuspended(PartnerStopped):
-    """The same for a suspended partner, which may come back, and meanwhile takes vouchers only."""
+    """The partner is suspended. It may be resumed; until then it can only verify and use vouchers."""
 
     zh = "合作方已被暂停：只能查验和核销已发出的兑换券，其他接口暂不可用。"
     en = "The partner is suspended: it may verify and use vouchers that were issued, and nothing else."
 
 
 class NotYourLocation(Refusal):
-    """The counter device, or the person, belongs to other locations."""
+    """The client or the person is bound to other locations."""
 
     kind = Kind.FORBIDDEN
     code = "not_your_location"
@@ -69,9 +69,8 @@ class NotYourLocation(Refusal):
 class PartnerCaller(msgspec.Struct, frozen=True):
     """A partner's system, or an application that acts in the name of one of its people (`staff_id`, `grant_id`).
 
-    `actor` is its name in audit and idempotency: it says the client, and the person if there is one. `scopes` is what may be
-    done with the token now, which may be less than when it was issued. `locations` are those to which the client, or the
-    person, belongs; none means all of them.
+    `actor` names the client, and the person if there is one, in audit and idempotency. `scopes` are the token's current scopes;
+    they may be fewer than at issue. `locations` are those to which the client or the person is bound; none means all.
     """
 
     partner_id: UUID
@@ -84,7 +83,7 @@ class PartnerCaller(msgspec.Struct, frozen=True):
     locations: frozenset[str] = frozenset()
 
     def require_location(self, location_id: str | None) -> None:
-        """Raise NotYourLocation unless the caller works at the location: a till, or a person, of one store is not of another."""
+        """Raise NotYourLocation unless the client or person works at the location."""
         if self.locations and location_id not in self.locations:
             raise NotYourLocation(wanted=location_id, allowed=sorted(self.locations))
 
@@ -98,14 +97,14 @@ class OemCaller(msgspec.Struct, frozen=True):
 
 
 async def partner_caller(request: HttpRequest) -> PartnerCaller:
-    """Litestar dependency `partner`: the partner's system that asks, or the application in a person's name.
+    """Litestar dependency `partner`: the calling system of a partner, or the application acting for a person.
 
-    `opt["scope"]` of the route names the scope that it needs; without it any good token of a partner will do. Raises
+    `opt["scope"]` of the route names the required scope; without it any valid token of a partner is accepted. Raises
     Unauthenticated (also for a revoked client, grant or token), InsufficientScope, PartnerStopped.
     """
     caller = await identity_of(request).caller(request, "partner")
     client = await _known(request, caller)
-    if client.livemode is not is_live():  # led here or not: what a sandbox's credentials do stays in the sandbox
+    if client.livemode is not is_live():  # whichever way the request came: sandbox credentials act in the sandbox only
         raise Unauthenticated("沙箱凭证不能用于此处", "it is a sandbox's")
     grant_id = caller.claims.get(GRANT_CLAIM)
     if grant_id is not None:
@@ -138,7 +137,7 @@ async def _in_a_persons_name(request: HttpRequest, caller: Caller, client: Clien
 
 
 async def oem_caller(request: HttpRequest) -> OemCaller:
-    """Litestar dependency `oem`: the OEM's system that asks; `opt["scope"]` as for partners."""
+    """Litestar dependency `oem`: the calling system of the OEM; `opt["scope"]` as for partners."""
     caller = await identity_of(request).caller(request, "points")
     client = await _known(request, caller)
     if client.audience != "points" or GRANT_CLAIM in caller.claims:
@@ -149,17 +148,17 @@ async def oem_caller(request: HttpRequest) -> OemCaller:
 
 
 async def _known(request: ASGIConnection[Any, Any, Any, Any], caller: Caller) -> Client:
-    gate = client_cache_of(request)
-    client = await gate.known(caller.client_id)
+    cache = client_cache_of(request)
+    client = await cache.known(caller.client_id)
     if client is None:
         raise Unauthenticated("客户端已被撤销", "its client was revoked")
-    if gate.is_revoked(caller.claims.get("jti", "")):
+    if cache.is_revoked(caller.claims.get("jti", "")):
         raise Unauthenticated("令牌已被撤销", "it was revoked")
     return client
 
 
 def _need_admitted(status: str | None, scope: str | None = None) -> None:
-    """Raise PartnerStopped unless the partner may call for the scope: a suspended one may at the counter, in no sandbox."""
+    """Raise PartnerStopped unless the partner may use the scope: a suspended one only the counter's, and no sandbox."""
     if status is None or status in ADMITTED:
         return
     if status != PartnerStatus.SUSPENDED:
@@ -169,7 +168,7 @@ def _need_admitted(status: str | None, scope: str | None = None) -> None:
 
 
 def _scope(request: HttpRequest) -> str | None:
-    """Return the scope that the route needs, if it needs one."""
+    """Return the scope that the route requires, or None."""
     found: str | None = request.route_handler.opt.get("scope")
     return found
 
@@ -181,9 +180,9 @@ def _need(request: HttpRequest, scopes: frozenset[str]) -> None:
 
 
 async def sandboxed_partner(request: ASGIConnection[Any, Any, Any, Any]) -> tuple[Caller, UUID]:
-    """Return whose sandbox credentials these are: the verified caller, and its partner.
+    """Return the verified caller of sandbox credentials, and its partner.
 
-    Asked on the live side, before the request is led into the sandbox. Raises what refuses the token.
+    Called on the live side, before the request enters the sandbox. Raises the refusal of the token.
     """
     identity = PlatformServices.of(request).identity
     caller = await identity.admit(request, "partner")
@@ -200,13 +199,13 @@ async def sandboxed_partner(request: ASGIConnection[Any, Any, Any, Any]) -> tupl
 
 
 async def require_admitted_partner(partner_id: UUID) -> None:
-    """Refuse a partner whose systems may not call: its sandbox's test members may not either. Raises PartnerStopped."""
+    """Raise PartnerStopped for a partner whose systems may not call; its sandbox's test members may not either."""
     partner = await PartnerRow.select(PartnerRow.status).where(PartnerRow.id == partner_id).first()
     _need_admitted(PartnerStatus.TERMINATED if partner is None else partner["status"])
 
 
 async def prove_possession(request: ASGIConnection[Any, Any, Any, Any], caller: Caller, token: str) -> None:
-    """See the proof that goes with a token bound to a key (RFC 9449 §7). Raises ProofNeeded."""
+    """Verify the DPoP proof of a sender-constrained token (RFC 9449 §7). Raises ProofNeeded."""
     try:
         proof = _proof_of(request, caller, token)
         if not await remember(proof):
@@ -229,5 +228,5 @@ def _proof_of(request: ASGIConnection[Any, Any, Any, Any], caller: Caller, token
     return proof
 
 
-def _refuse(why: str) -> NoReturn:
-    raise InvalidProofError(why)
+def _refuse(description: str) -> NoReturn:
+    raise InvalidProofError(description)

@@ -1,8 +1,8 @@
-"""Whether a good token may still be used: revoked clients, grants, tokens, and people who left, stop within half a minute.
+"""A cache of clients, grants and revoked tokens. It decides whether a verified token may still be used.
 
-A verified token is remembered until it expires, so the state behind it must be asked apart from it, and cheaply. All clients (a
-few hundred), the grants that are in use and the tokens that were revoked are read in a few statements at most every
-FRESH_S seconds; each request is a look into dictionaries.
+Revoked clients, grants and tokens, and disabled people, are refused within half a minute. A verified token is cached until it
+expires, so the state behind it is checked separately, on each request. All clients (a few hundred), the grants in use and the
+revoked tokens are read in three statements, at most every FRESH_S seconds; a request only looks into dictionaries.
 """
 
 import asyncio
@@ -21,16 +21,16 @@ from partners.roles import StaffRole, StaffStatus, scopes_of
 from partners.services import PartnersServices
 
 FRESH_S = 15.0
-"""How old the picture may be; what this process itself changes is seen at once."""
+"""The maximum age of the snapshot. Changes made by this process are visible at once."""
 
 MOST_GRANTS = 20_000
-"""How many grants are kept in the picture; those that were not asked for since it was taken leave it."""
+"""The maximum number of grants in the snapshot. The next read drops grants that were not used since the last one."""
 
 ACCEPTS_POINTS = (
     "coalesce((SELECT bool_or(coalesce(k.content::json ->> 'role', '') <> 'grants_points') FROM contract k"
     " WHERE k.partner_id = p.id AND k.status = 'signed'), true) AS accepts_points"
 )
-"""Whether any contract that the partner signed lets it accept points; without one yet, nothing stands against it."""
+"""Whether any signed contract lets the partner accept points. True for a partner without a signed contract."""
 
 _COLUMNS = (
     "c.client_id, c.name, c.publisher, c.kind, c.audience, c.partner_id, c.auth_method, c.jwks, c.jwks_uri, c.scopes,"
@@ -53,7 +53,7 @@ GRANT_FROM = (
     "oauth_grant g JOIN partner p ON p.id = g.partner_id"
     " LEFT JOIN partner_staff s ON s.id = g.staff_id AND s.partner_id = g.partner_id"
 )
-"""A grant with what its partner and its person are at present, as `grant_of` reads it."""
+"""A grant with the current state of its partner and its person, as `grant_of` reads it."""
 
 _GRANTS = f"SELECT {GRANT_COLUMNS} FROM {GRANT_FROM} WHERE g.id = ANY($1::uuid[])"
 _REVOKED = "SELECT jti FROM oauth_revoked_token WHERE expires_at > $1::timestamptz - interval '1 minute'"
@@ -69,7 +69,7 @@ def client_of(row: Any) -> Client:
 
 
 def person_scopes(status: str | None, roles: list[str] | None) -> frozenset[str]:
-    """Return what a person may pass on at present; nothing for one who is not active, or is gone."""
+    """Return the scopes that a person can pass on now: none if the person is not active or no longer exists."""
     if status != StaffStatus.ACTIVE:
         return frozenset()
     known = frozenset(StaffRole)
@@ -77,7 +77,7 @@ def person_scopes(status: str | None, roles: list[str] | None) -> frozenset[str]
 
 
 def grant_of(row: Any) -> Grant:
-    """Return a row of GRANT_COLUMNS as a grant as it is at present."""
+    """Return a row of GRANT_COLUMNS as a grant."""
     return Grant(
         id=row["id"],
         client_id=row["client_id"],
@@ -94,10 +94,10 @@ def grant_of(row: Any) -> Grant:
 
 
 class ClientCache:
-    """The picture of clients, grants in use, and revoked tokens."""
+    """A snapshot of clients, grants in use, and revoked tokens."""
 
     def __init__(self, mode: str) -> None:
-        """Begin with no picture; the first request brings it. `mode` decides over demo clients."""
+        """Start without a snapshot; the first request reads it. `mode` decides whether demo clients are accepted."""
         self._mode = mode
         self._clients: dict[str, Client] = {}
         self._grants: dict[UUID, Grant] = {}
@@ -108,30 +108,30 @@ class ClientCache:
         self._lock = asyncio.Lock()
 
     def invalidate(self) -> None:
-        """Look anew at the next request: something was changed here."""
+        """Read again on the next request: this process changed something."""
         self._changes += 1
         self._read_at = float("-inf")
 
     async def known(self, client_id: str) -> Client | None:
-        """Return the client with its partner's status, or None if it is not known here or was revoked."""
+        """Return the client with its partner's status, or None if it is unknown or revoked."""
         if time.monotonic() - self._read_at > FRESH_S:
             await self._read(self._read_at)
         client = self._clients.get(client_id)
         if client is None:
-            # Issued since the picture was taken; only verified tokens come this far, so strangers cannot cause reads.
+            # Issued after the snapshot. Only verified tokens reach this line, so unauthenticated callers cannot cause reads.
             await self._read(self._read_at)
             client = self._clients.get(client_id)
         return client if client is not None and is_known(client, self._mode) else None
 
     async def peek(self, client_id: str) -> Client | None:
-        """Return the client as `known` does, but never look again for one that is not in the picture: strangers may ask."""
+        """Return the client as `known` does, without a read for one that is missing: the caller is not authenticated yet."""
         if time.monotonic() - self._read_at > FRESH_S:
             await self._read(self._read_at)
         client = self._clients.get(client_id)
         return client if client is not None and is_known(client, self._mode) else None
 
     async def grant(self, grant_id: UUID) -> Grant | None:
-        """Return the grant of a verified token as it is now, or None if it is gone."""
+        """Return the current grant of a verified token, or None if it no longer exists."""
         if time.monotonic() - self._read_at > FRESH_S:
             await self._read(self._read_at)
         grant = self._grants.get(grant_id)
@@ -145,14 +145,14 @@ class ClientCache:
         return grant
 
     def is_revoked(self, jti: str) -> bool:
-        """Return whether the token was revoked by itself; `known` has seen to it that the picture is fresh."""
+        """Return whether the token itself was revoked. Call `known` first: it refreshes the snapshot."""
         return jti in self._revoked
 
     async def _read(self, seen: float) -> None:
         async with self._lock:
-            if self._read_at != seen:  # somebody read while we waited
+            if self._read_at != seen:  # another task read while this one waited
                 return
-            # Dated before the read: a change that commits while we read is seen FRESH_S later at the latest.
+            # Dated before the read: a change that commits during the read is visible FRESH_S later at the latest.
             started, changes, used = time.monotonic(), self._changes, self._used
             self._used = set()
             clients = {row["client_id"]: client_of(row) for row in await DB.fetch(SELECT)}
@@ -161,44 +161,46 @@ class ClientCache:
             if used:
                 grants = {row["id"]: grant_of(row) for row in await DB.fetch(_GRANTS, sorted(used)[:MOST_GRANTS])}
             self._clients, self._revoked, self._grants = clients, revoked, grants
-            if self._changes == changes:  # else something was changed here meanwhile: look again at the next request
+            if (
+                self._changes == changes
+            ):  # otherwise this process changed something during the read: the next request reads again
                 self._read_at = started
 
 
 class LiveClientCache(ClientCache):
-    """The gate of a sandbox: credentials are all kept on the live side, so it asks the live application's."""
+    """The cache of a sandbox's application. Credentials live on the live side only, so it delegates to the live cache."""
 
     def __init__(self, mode: str, live: ClientCache) -> None:
-        """Stand before the live one."""
+        """Delegate to `live`."""
         super().__init__(mode)
         self._live = live
 
     def invalidate(self) -> None:
-        """Let the live one look anew."""
+        """Invalidate the live cache."""
         self._live.invalidate()
 
     async def known(self, client_id: str) -> Client | None:
-        """Return the client as the live gate knows it."""
+        """Return the client from the live cache."""
         with using_database(LIVE):
             return await self._live.known(client_id)
 
     async def peek(self, client_id: str) -> Client | None:
-        """Return the client as the live gate knows it."""
+        """Return the client from the live cache."""
         with using_database(LIVE):
             return await self._live.peek(client_id)
 
     async def grant(self, grant_id: UUID) -> Grant | None:
-        """Return the grant as the live gate knows it."""
+        """Return the grant from the live cache."""
         with using_database(LIVE):
             return await self._live.grant(grant_id)
 
     def is_revoked(self, jti: str) -> bool:
-        """Return what the live gate says."""
+        """Return what the live cache says."""
         return self._live.is_revoked(jti)
 
 
 def new_client_cache(app: Litestar, mode: str) -> ClientCache:
-    """Return a cache for the application: a sandbox's asks that of the live one about clients."""
+    """Return a cache for the application. A sandbox's cache delegates to the live application's."""
     host = PlatformServices.of(app).host
     return ClientCache(mode) if host is None else LiveClientCache(mode, PartnersServices.of(host).client_cache)
 

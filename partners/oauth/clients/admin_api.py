@@ -1,4 +1,4 @@
-"""OAuth clients over HTTP, as operations issue, rotate and revoke them."""
+"""OAuth clients on the admin API: issue, rotate, revoke."""
 
 from datetime import datetime
 
@@ -43,7 +43,7 @@ ROTATED = {200: ResponseSpec(RotatedSecret, description="The new secret", genera
 
 
 class AdminClients(Controller):
-    """Operations issue, rotate and revoke clients."""
+    """OAuth clients, managed by operations."""
 
     path = "/v1/admin"
     tags = ["operations"]
@@ -65,7 +65,7 @@ class AdminClients(Controller):
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
-        """Answer the client with its secret, this once. The partner must be approved or active."""
+        """The response holds the secret, which is shown only once. The partner must be approved or active."""
         now, identifier = clock.now(), path_id(partner_id)
 
         async def register(work: UnitOfWork) -> IssuedClient:
@@ -89,7 +89,7 @@ class AdminClients(Controller):
         cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[ClientView]:
-        """All clients, revoked ones too, by id."""
+        """All clients, revoked ones included, by id."""
         identifier = path_id(partner_id)
         await require_partner(identifier)
         return await list_clients(identifier, cursors, cursor, limit)
@@ -110,7 +110,7 @@ class AdminClients(Controller):
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
-        """Answer the client with its secret, this once. Its tokens are for `/v1/points`."""
+        """The response holds the secret, which is shown only once. Its tokens are valid for `/v1/points`."""
         now = clock.now()
 
         async def register(work: UnitOfWork) -> IssuedClient:
@@ -133,7 +133,7 @@ class AdminClients(Controller):
         cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[ClientView]:
-        """All of the OEM's clients, revoked ones too, by id."""
+        """All of the OEM's clients, revoked ones included, by id."""
         return await list_clients(None, cursors, cursor, limit)
 
     @post(
@@ -152,7 +152,7 @@ class AdminClients(Controller):
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
-        """Answer the client with its secret, this once. It gets tokens only from people of partners who let it act."""
+        """The response holds the secret, which is shown only once. The client gets tokens by people's consent only."""
         now = clock.now()
 
         async def register(work: UnitOfWork) -> IssuedClient:
@@ -175,7 +175,7 @@ class AdminClients(Controller):
         cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[ClientView]:
-        """All of them, revoked ones too, by id."""
+        """All of them, revoked ones included, by id."""
         return await list_clients(None, cursors, cursor, limit, "integrator")
 
     @post(
@@ -196,9 +196,9 @@ class AdminClients(Controller):
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
-        """The old secret works beside the new one for `grace_hours`.
+        """The old secret stays valid for `grace_hours`.
 
-        Secrets replaced before keep the end that was promised for them; `grace_hours` 0 ends all old secrets at once.
+        Secrets replaced before keep their promised expiry; `grace_hours` 0 ends all old secrets at once.
         """
         return await answer_rotation(request, settings, _known_letters(client_id), data, staff.actor, key, clock.now())
 
@@ -218,7 +218,7 @@ class AdminClients(Controller):
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
-        """An initial access token for /oauth/register (RFC 7591), told this once."""
+        """An initial access token for /oauth/register (RFC 7591), shown only once."""
         now = clock.now()
 
         async def make(work: UnitOfWork) -> RegistrationToken:
@@ -245,7 +245,7 @@ class AdminClients(Controller):
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
-        """It is published at once and signs ten minutes later; the old one is published until its last token has ended."""
+        """The new key is published at once and signs ten minutes later. The old one is published until its last token expires."""
         now = clock.now()
 
         async def rotate(work: UnitOfWork) -> SigningKeyView:
@@ -274,7 +274,7 @@ class AdminClients(Controller):
         key: IdempotencyKey,
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
-        """It gets no more tokens, and those that it has end here at once and in other processes within 15 seconds."""
+        """The client gets no more tokens. Its tokens stop working at once in this process, and within 15 seconds in others."""
         now = clock.now()
 
         async def revoke(work: UnitOfWork) -> ClientView:
@@ -294,7 +294,7 @@ async def answer_rotation(
     key: str | None,
     now: datetime,
 ) -> Response[bytes]:
-    """Rotate a client's secret, once for the key, and answer it."""
+    """Rotate a client's secret, once for each idempotency key, and return the response."""
 
     async def rotate(work: UnitOfWork) -> RotatedSecret:
         return await rotate_secret(
@@ -313,6 +313,6 @@ def _sealed(settings: Settings, issued: IssuedClient) -> IssuedClient:
 
 
 def _known_letters(client_id: str) -> str:
-    if not client_id.isprintable():  # PostgreSQL cannot even be asked for a text with a NUL in it
+    if not client_id.isprintable():  # PostgreSQL refuses a text with a NUL
         raise NotFound
     return client_id

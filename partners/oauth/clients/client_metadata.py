@@ -1,4 +1,4 @@
-"""Which clients there can be: what goes with what among grants, authentication, keys and addresses. Pure."""
+"""The rules for client metadata: which grants, authentication methods, keys and addresses go together. Pure."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ SECRET_METHODS = frozenset({"client_secret_basic", "client_secret_post"})
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
-    """A client as it may be kept: every field checked, alone and with the others."""
+    """Client metadata, validated field by field and as a whole."""
 
     kind: ClientKind
     audience: Audience
@@ -82,7 +82,7 @@ def _check_grants(kind: ClientKind, audience: Audience, grants: Sequence[str], r
         raise InvalidField(
             "grant_types",
             "第三方应用代表授权人行事，不能使用 client_credentials。",
-            "must not be client_credentials: an integrator's application acts for whoever lets it.",
+            "must not be client_credentials: an integrator's application acts for the people who consent.",
         )
     if "refresh_token" in grants and not by_person:
         raise InvalidField(

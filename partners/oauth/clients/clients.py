@@ -1,4 +1,4 @@
-"""Operations issue and revoke OAuth clients."""
+"""OAuth clients: issue, revoke, read."""
 
 import secrets
 from collections.abc import Sequence
@@ -44,10 +44,10 @@ async def register_client(
     secret: str | None = None,
     demo: bool = False,
 ) -> IssuedClient:
-    """Issue a client and return it with its secret: for a partner's system, for one of the OEM's (`partner_id` None), or, for a
-    IntegratorClientInput, for an application that acts for partners.
+    """Issue a client and return it with its secret.
 
-    Id and secret are made up unless they are given, as the demo does for clients that work in the demo only (`demo`).
+    The client belongs to a partner, or to the OEM (`partner_id` None); an IntegratorClientInput makes an application that acts
+    for partners. Id and secret are generated unless given; the demo gives them for clients that work in the demo only (`demo`).
     Raises NotFound, TransitionRefusedError for a partner that may not call, InvalidField.
     """
     kind: ClientKind = "integrator" if isinstance(new, IntegratorClientInput) else "own"
@@ -105,12 +105,12 @@ async def _place(work: UnitOfWork, client_id: str, partner_id: UUID | None, loca
     )
     missing = set(wanted) - {row["location_id"] for row in known}
     if missing:
-        place = next(place for place, wish in enumerate(locations) if wish in missing)
-        raise InvalidField(f"locations[{place}]", "不是该合作方的门店。", "is not a location of the partner.")
+        index = next(index for index, location in enumerate(locations) if location in missing)
+        raise InvalidField(f"locations[{index}]", "不是该合作方的门店。", "is not a location of the partner.")
 
 
 def new_client_id(shape: Shape) -> str:
-    """Return a fresh id that says what sort of client it is."""
+    """Return a new client id, prefixed by the sort of client."""
     return f"{'app' if shape.kind == 'integrator' else shape.audience}_{secrets.token_hex(_ID_BYTES)}"
 
 
@@ -128,7 +128,7 @@ async def insert_client(
     demo: bool = False,
     registration: bytes | None = None,
 ) -> None:
-    """Write a client, without its secret, and say so in the audit. Raises InvalidField for a bad `jwks_uri`."""
+    """Insert a client without its secret, with an audit entry. Raises InvalidField for a bad `jwks_uri`."""
     if shape.jwks_uri is not None:
         Outbound.of(settings).check("jwks_uri", shape.jwks_uri)
     row = OauthClientRow(
@@ -159,7 +159,7 @@ async def insert_client(
 
 
 async def revoke_client(work: UnitOfWork, client_id: str, actor: str, reason: str, now: datetime) -> ClientView:
-    """Revoke a client for good and return it; one that was revoked before stays as it was. Raises NotFound."""
+    """Revoke a client permanently and return it. A revoked client stays unchanged. Raises NotFound."""
     found = await work.fetchrow(
         "SELECT status, partner_id FROM oauth_client WHERE client_id = $1 FOR UPDATE", client_id
     )

@@ -1,4 +1,4 @@
-"""Client secrets over their life: added, rotated with a time in which both work, about to end, tried after their end."""
+"""The life of client secrets: creation, rotation with an overlap, warning before expiry, use after expiry."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -19,17 +19,17 @@ from partners.oauth.tables import OauthSecretRow
 from partners.one_time_secrets import MOST_OLD_SECRETS, TooManySecrets, seal
 
 WARN = timedelta(days=14)
-"""How long before its end a secret is announced to end."""
+"""How long before its expiry the partner is warned."""
 
 _TOLD_AGAIN = timedelta(hours=1)
-"""A secret that is tried again and again after its end is told of once in this time."""
+"""The minimum time between two events for repeated use of one expired secret."""
 
 _KEEP_DEAD = timedelta(days=90)
-"""How long an ended secret is known, so that its use is noticed."""
+"""How long an expired secret is kept, so that its use is detected."""
 
 
 class NoSecret(Refusal):
-    """The client has no secret that could be changed: it authenticates otherwise."""
+    """The client does not authenticate with a secret."""
 
     code = "no_secret"
     zh = "该客户端使用 {auth_method} 认证，没有密钥可更换。"
@@ -41,7 +41,7 @@ class NoSecret(Refusal):
 
 
 class ClientRevoked(Refusal):
-    """The client was revoked, for good."""
+    """The client was revoked permanently."""
 
     code = "client_revoked"
     zh = "该客户端已被撤销；请签发新的客户端。"
@@ -55,7 +55,7 @@ class ClientRevoked(Refusal):
 async def add_secret(
     work: UnitOfWork, client_id: str, secret: str, expires_at: datetime | None, actor: str, now: datetime
 ) -> UUID:
-    """Keep the hash of a client's secret and return the secret's id. Raises InvalidField for one that is too short."""
+    """Store the hash of a client's secret and return the secret's id. Raises InvalidField if it is too short."""
     identifier = uuid7()
     row = OauthSecretRow(
         id=identifier,
@@ -79,10 +79,10 @@ async def rotate_secret(
     grace_hours: int,
     secret_days: int | None,
 ) -> RotatedSecret:
-    """Give a client a new secret and return it, sealed; the one before ends after the grace time, if it would not sooner.
+    """Give a client a new secret and return it, sealed. The previous secret expires after the grace period, or at its own expiry.
 
-    `old_until` is when the replaced one really ends: now, where it had ended by itself. Secrets that were replaced before
-    keep the end that was promised for them. No grace ends all of them at once, too: that is for a secret that leaked.
+    `old_until` is when the replaced secret expires: now, if it had expired already. Secrets replaced earlier keep their promised
+    expiry. A grace period of 0 ends all of them at once; it is meant for a leaked secret.
 
     Raises NotFound, ClientRevoked, NoSecret, TooManySecrets.
     """
@@ -125,7 +125,7 @@ async def rotate_secret(
 
 
 def dead_secret(client: Client, secret: str, now: datetime) -> Secret | None:
-    """Return the secret of the client that was given, if it is one that works no longer."""
+    """Return the client's expired or revoked secret that matches, or None."""
     revoked = client.status != ClientStatus.ACTIVE
     return next(
         (
@@ -138,19 +138,19 @@ def dead_secret(client: Client, secret: str, now: datetime) -> Secret | None:
 
 
 async def note_reuse(work: UnitOfWork, client: Client, secret: Secret, now: datetime) -> None:
-    """Tell that a dead secret was tried; once in a while, however often it is."""
-    told = await work.fetchval(
+    """Record the use of an expired or revoked secret; repeated use is recorded once per interval."""
+    recorded = await work.fetchval(
         "UPDATE oauth_secret SET reused_at = $2 WHERE id = $1 AND (reused_at IS NULL OR reused_at < $3) RETURNING 1",
         secret.id,
         now,
         now - _TOLD_AGAIN,
     )
-    if told is not None:
+    if recorded is not None:
         await publish(work, [CredentialReused(client.partner_id, client.client_id, secret.id, now)], now)
 
 
 async def warn_of_ends(now: datetime) -> int:
-    """Tell of secrets that end within WARN and that no other has followed, each once; return how many there were."""
+    """Publish a warning, once, for each secret that expires within WARN and has no successor; return their number."""
     async with unit_of_work() as work:
         rows = await work.fetch(
             "UPDATE oauth_secret s SET warned_at = $1 FROM oauth_client c WHERE c.client_id = s.client_id"
@@ -166,7 +166,7 @@ async def warn_of_ends(now: datetime) -> int:
 
 
 async def delete_ended_secrets(now: datetime) -> None:
-    """Delete what is kept of secrets that ended long ago."""
+    """Delete secrets that expired long ago."""
     await DB.fetch(
         "DELETE FROM oauth_secret WHERE coalesce(revoked_at, expires_at) < $1"
         " AND (revoked_at IS NOT NULL OR successor IS NOT NULL)",

@@ -1,6 +1,6 @@
-"""What a partner's people let applications do: seen and ended by the partner.
+"""The grants that a partner's people gave to applications, listed and revoked by the partner.
 
-Grants are kept on the live side, those for a sandbox too; each side sees and ends its own.
+Grants are stored on the live side, including those for a sandbox. Each side lists and revokes its own.
 """
 
 from datetime import datetime
@@ -23,7 +23,7 @@ _VIEW = (
 async def list_grants(
     partner_id: UUID, cursors: Cursors, cursor: str | None, limit: int, *, livemode: bool
 ) -> Page[GrantView]:
-    """Return a page of what the partner's people granted, the latest first, ended ones too."""
+    """Return a page of the partner's grants, the latest first, revoked ones included."""
     kind = f"grants:{partner_id}:{livemode}"
     before = UUID(cursors.read(kind, cursor)[0]) if cursor else None
     rows = await DB.fetch(
@@ -41,7 +41,7 @@ async def list_grants(
 async def withdraw(
     work: UnitOfWork, partner_id: UUID, grant_id: UUID, actor: str, reason: str, now: datetime, *, livemode: bool
 ) -> GrantView:
-    """End a grant of the partner and return it; one that ended before stays as it was. Raises NotFound."""
+    """Revoke a grant of the partner and return it. A revoked grant stays unchanged. Raises NotFound."""
     locked = await work.fetchval(
         "SELECT 1 FROM oauth_grant g JOIN oauth_client c ON c.client_id = g.client_id"
         " WHERE g.id = $1 AND g.partner_id = $2 AND c.livemode = $3 FOR UPDATE OF g",

@@ -1,4 +1,4 @@
-"""A client's public keys: checked when they are registered, kept without anything else that came with them."""
+"""A client's public keys: validated at registration, and stored without other members."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from marketplace.kernel.refusals import InvalidField
 from marketplace.platform.validation.foreign import ALGORITHMS, UnreadableError, import_jwks, reading
 
 ASSERTION_ALGORITHMS = ALGORITHMS
-"""With what a client may sign its assertions."""
+"""The algorithms with which a client may sign its assertions."""
 
 _MAX_KEYS = 5
 _MAX_MEMBER = 2048
@@ -19,9 +19,9 @@ _KEPT = {"RSA": ("kty", "n", "e"), "EC": ("kty", "crv", "x", "y")}
 
 
 def check_jwks(jwks: dict[str, Any]) -> dict[str, Any]:
-    """Return the key set with what is needed to verify, and nothing else.
+    """Return the key set reduced to the members that verification needs.
 
-    Raises InvalidField for no keys or too many, a private key, a key that is weak or of another kind, a `kid` used twice.
+    Raises InvalidField for no keys or too many, a private key, a weak key or one of another type, a `kid` used twice.
     """
     keys = jwks.get("keys")
     if not isinstance(keys, list) or not 1 <= len(keys) <= _MAX_KEYS:
@@ -34,12 +34,12 @@ def check_jwks(jwks: dict[str, Any]) -> dict[str, Any]:
 
 
 def key_set(jwks: dict[str, Any]) -> KeySet:
-    """Return stored keys as joserfc knows them."""
+    """Return stored keys as a joserfc key set."""
     return import_jwks({"keys": jwks["keys"]})
 
 
 def check_key(key: Any, field: str) -> dict[str, Any]:
-    """Return a public key with what is needed to verify, and nothing else. Raises InvalidField."""
+    """Return a public key reduced to the members that verification needs. Raises InvalidField."""
     if not isinstance(key, dict):
         raise InvalidField(field, "须为 JWK。", "must be a JWK.")
     if _PRIVATE.intersection(key):
@@ -76,14 +76,14 @@ def _check_strength(key: dict[str, Any], field: str) -> None:
 
 
 def import_key(key: dict[str, Any]) -> RSAKey | ECKey:
-    """Return a key that `check_key` gave, as joserfc knows it."""
+    """Return a key from `check_key` as a joserfc key."""
     return RSAKey.import_key(key) if key["kty"] == "RSA" else ECKey.import_key(key)
 
 
 def _is_strong(key: dict[str, Any]) -> bool:
     if key["kty"] != "RSA":
         return key["crv"] == "P-256" and import_key(key) is not None
-    # Four base64 letters are three bytes: measured before any arithmetic is done on the number.
+    # Four base64 letters are three bytes: the length is checked before any arithmetic on the number.
     bits = len(key["n"].rstrip("=")) * 6
     if not _MIN_RSA_BITS <= bits <= _MAX_RSA_BITS + 8:
         return False

@@ -1,4 +1,4 @@
-"""What a partner does with its own OAuth client, and with what its people granted to applications, over HTTP."""
+"""A partner's own OAuth client, and the grants of its people, over HTTP."""
 
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
@@ -41,7 +41,7 @@ class NotTheClient(Refusal):
 
 
 class OwnClients(Controller):
-    """What a partner does with its own client, and with what its people granted to applications."""
+    """A partner's own client, and the grants that its people gave to applications."""
 
     path = "/v1/partner"
     tags = ["partner"]
@@ -62,13 +62,13 @@ class OwnClients(Controller):
         key: IdempotencyKey,
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
-        """With a token that has all scopes of its client; the old secret works beside the new one for `grace_hours`.
+        """Needs a token with all scopes of its client. The old secret stays valid for `grace_hours`.
 
-        Secrets replaced before keep the end that was promised for them; `grace_hours` 0 ends all old secrets at once.
+        Secrets replaced before keep their promised expiry; `grace_hours` 0 ends all old secrets at once.
         """
         await _need_whole(request, partner)
         now = _live_clock(request).now()
-        with using_database(LIVE):  # a sandbox's credentials, too, are kept on the live side
+        with using_database(LIVE):  # credentials of a sandbox are stored on the live side, too
             return await answer_rotation(request, settings, partner.client_id, data, partner.actor, key, now)
 
     @get(
@@ -81,7 +81,7 @@ class OwnClients(Controller):
         cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[GrantView]:
-        """The latest first, ended ones too."""
+        """The latest first, revoked ones included."""
         with using_database(LIVE):
             return await list_grants(partner.partner_id, cursors, cursor, limit, livemode=partner.livemode)
 
@@ -101,7 +101,7 @@ class OwnClients(Controller):
         partner: NamedDependency[PartnerCaller],
         key: IdempotencyKey,
     ) -> Response[bytes]:
-        """Its tokens end here at once and in other processes within 15 seconds."""
+        """Its tokens stop working at once in this process, and within 15 seconds in others."""
         now, identifier, mode = _live_clock(request).now(), path_id(grant_id), partner.livemode
 
         async def end(work: UnitOfWork) -> GrantView:
@@ -116,7 +116,7 @@ class OwnClients(Controller):
 async def _need_whole(request: HttpRequest, partner: PartnerCaller) -> None:
     """Raise NotTheClient or InsufficientScope unless the token can do all that its client may.
 
-    Whoever has the secret has every scope: a token that leaked with one of them must not lead there.
+    A secret gives every scope of the client, so a leaked token with fewer scopes must not be able to replace it.
     """
     if partner.grant_id is not None:
         raise NotTheClient
@@ -127,5 +127,5 @@ async def _need_whole(request: HttpRequest, partner: PartnerCaller) -> None:
 
 
 def _live_clock(request: HttpRequest) -> Clock:
-    """Return the live side's clock: a sandbox's own may have been moved, and nothing that is kept there may lie ahead."""
+    """Return the live side's clock. A sandbox's clock may have been moved, and live rows must not lie in the future."""
     return PlatformServices.of(request).live_clock

@@ -1,7 +1,7 @@
-"""Redirect addresses: which may be registered, and when the one in a request is the registered one. Pure.
+"""Redirect URIs: which may be registered, and when a request's URI matches a registered one. Pure.
 
-Whole strings are compared, byte for byte (RFC 9700 §4.1.3): every normalisation is a way for two readers to disagree. The one
-exception is the port of a native application that listens on this very machine, which it learns when it starts (RFC 8252 §7.3).
+URIs are compared byte for byte (RFC 9700 §4.1.3): two parsers could normalise differently. The one exception is the port of a
+native application on the loopback interface, which it only knows at run time (RFC 8252 §7.3).
 """
 
 import re
@@ -18,7 +18,7 @@ MAX_URI = 500
 _LETTERS = re.compile(r"[!#$%&()*+,\-./0-9:;=?@A-Z\[\]_a-z~']+")
 _HTTPS = re.compile(r"https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[1-9][0-9]{0,4})?/[^#*]*")
 _LOOPBACK = re.compile(r"(?P<host>http://(?:127\.0\.0\.1|\[::1\]))(?P<port>:[1-9][0-9]{0,4})?(?P<path>/[^#*]*)")
-# A scheme of one's own is a name in reverse, which only its owner should use (RFC 8252 §7.1).
+# A private-use scheme is a reversed domain name that the application's owner controls (RFC 8252 §7.1).
 _PRIVATE = re.compile(r"[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+:/[^/#*][^#*]*")
 _DOTS = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:[/?]|$)", re.IGNORECASE)
 _ENCODED = re.compile(r"%(?:2f|5c|00|0a|0d|23|40)", re.IGNORECASE)
@@ -38,7 +38,7 @@ def is_good(uri: str, application: ApplicationType) -> bool:
 
 
 def check_redirect_uris(uris: Iterable[str], application: ApplicationType) -> list[str]:
-    """Return the addresses as they are. Raises InvalidField for one that cannot be registered, or one that stands there twice."""
+    """Return the addresses unchanged. Raises InvalidField for one that cannot be registered, or a duplicate."""
     found = list(uris)
     for place, uri in enumerate(found):
         if not is_good(uri, application):
@@ -68,6 +68,6 @@ def is_registered(uri: str, registered: Iterable[str], application: ApplicationT
 
 
 def form_action(uri: str) -> str:
-    """Return what a page's policy must allow its form to lead to, so that a browser follows the answer to the application."""
+    """Return the `form-action` source that the page's policy needs, so that browsers follow the redirect to the application."""
     parts = urlsplit(uri)
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"

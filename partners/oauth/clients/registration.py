@@ -34,7 +34,7 @@ _MAX_BODY = 32 * 1024
 
 
 class Metadata(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client says of itself (RFC 7591 §2); fields that we do not know are passed over, as the RFC has it."""
+    """Client metadata (RFC 7591 §2). Unknown fields are ignored, as the RFC requires."""
 
     client_name: ShortLine
     redirect_uris: Annotated[list[RedirectUri], msgspec.Meta(max_length=10)] = []
@@ -56,7 +56,7 @@ class RegistrationRefused(Exception):  # noqa: N818 - an answer, as the RFC name
     """Why a registration is refused (RFC 7591 §3.2.2)."""
 
     def __init__(self, status: int, error: str, description: str) -> None:
-        """Keep the parts of the answer."""
+        """Set the status and the members of the error response."""
         super().__init__(description)
         self.status = status
         self.error = error
@@ -64,7 +64,7 @@ class RegistrationRefused(Exception):  # noqa: N818 - an answer, as the RFC name
 
 
 def read_metadata(content_type: str | None, body: bytes) -> Metadata:
-    """Return what a client says of itself. Raises RegistrationRefused."""
+    """Parse client metadata. Raises RegistrationRefused."""
     if (content_type or "").partition(";")[0].strip().lower() != "application/json" or len(body) > _MAX_BODY:
         raise RegistrationRefused(400, "invalid_client_metadata", "Send application/json.")
     try:
@@ -79,7 +79,7 @@ def read_metadata(content_type: str | None, body: bytes) -> Metadata:
 async def make_initial_token(
     work: UnitOfWork, settings: Settings, new: RegistrationTokenInput, actor: str, now: datetime
 ) -> RegistrationToken:
-    """Let somebody register clients by themselves, and return the token for it. Raises InvalidField, NotFound."""
+    """Issue an initial access token, with which clients can register themselves. Raises InvalidField, NotFound."""
     scopes = check_scopes("partner", new.scopes)
     if (new.partner_id is None) != bool(new.publisher):
         raise InvalidField(
@@ -116,7 +116,7 @@ async def make_initial_token(
 
 
 async def register(settings: Settings, token: str | None, metadata: Metadata, now: datetime) -> RegisteredClient:
-    """Register a client by an initial access token and return it, with its secret this once. Raises RegistrationRefused."""
+    """Register a client by an initial access token; return it with its secret, shown only here. Raises RegistrationRefused."""
     async with unit_of_work() as work:
         row = await _spend(work, token, now)
         partner_id: UUID | None = row["partner_id"]
@@ -126,7 +126,7 @@ async def register(settings: Settings, token: str | None, metadata: Metadata, no
                 PARTNER.after(await lock_partner(work, partner_id), "issue_client")
             shape = _shape(metadata, kind, frozenset(row["scopes"]), livemode=row["livemode"])
             client_id, registration, actor = new_client_id(shape), new_token(REGISTRATION), f"initial_token:{row['id']}"
-            # Nobody but operations says what a company is called: people are shown it.
+            # Only operations set the publisher: the consent page shows it to people.
             await insert_client(
                 work, settings, client_id, metadata.client_name, row["publisher"], partner_id, shape, actor, now,
                 registration=digest(registration),
@@ -140,7 +140,7 @@ async def register(settings: Settings, token: str | None, metadata: Metadata, no
 
 
 async def _spend(work: UnitOfWork, token: str | None, now: datetime) -> Any:
-    # The guard is in the write: as many registrations as there are uses, however many come at a time.
+    # The guard is in the write: concurrent requests cannot register more clients than the token has uses.
     row = token and await work.fetchrow(
         "UPDATE oauth_initial_token SET uses_left = uses_left - 1 WHERE digest = $1 AND uses_left > 0 AND expires_at > $2"
         " RETURNING id, partner_id, publisher, scopes, livemode",
@@ -194,7 +194,7 @@ def _refusal(error: Exception) -> RegistrationRefused:
 
 
 async def see(settings: Settings, client_id: str, token: str | None) -> RegisteredClient:
-    """Return a client as it sees itself. Raises RegistrationRefused."""
+    """Return a client's own registration. Raises RegistrationRefused."""
     async with unit_of_work() as work:
         row = await _own(work, client_id, token)
         return _seen(settings, row)
@@ -203,7 +203,7 @@ async def see(settings: Settings, client_id: str, token: str | None) -> Register
 async def change(
     settings: Settings, client_id: str, token: str | None, metadata: Metadata, now: datetime
 ) -> RegisteredClient:
-    """Replace what a client said of itself; its scopes may only become fewer. Raises RegistrationRefused."""
+    """Replace a client's metadata; scopes can only be removed. Raises RegistrationRefused."""
     async with unit_of_work() as work:
         row = await _own(work, client_id, token)
         try:
@@ -242,14 +242,14 @@ def _check_same(metadata: Metadata, client_id: str, auth_method: str) -> None:
 
 
 async def remove(client_id: str, token: str | None, now: datetime) -> None:
-    """Revoke a client at its own wish. Raises RegistrationRefused."""
+    """Revoke a client at its own request. Raises RegistrationRefused."""
     async with unit_of_work() as work:
         await _own(work, client_id, token)
         await revoke_client(work, client_id, f"client:{client_id}", "deleted by itself", now)
 
 
 async def _own(work: UnitOfWork, client_id: str, token: str | None) -> Any:
-    """Return the client's row, locked, for its own registration token: not there and not yours are one answer (§2.1)."""
+    """Lock and return the client's row. An unknown client and a foreign token get the same answer (RFC 7592 §2.1)."""
     row = None
     if token and client_id.isprintable():
         row = await work.fetchrow(

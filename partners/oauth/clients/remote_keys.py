@@ -1,7 +1,7 @@
-"""The keys that a client publishes (`jwks_uri`): fetched through the guard of what partners have us call, and kept.
+"""The keys that a client publishes at its `jwks_uri`: fetched through the outbound guard, and cached.
 
-Nothing is fetched inside a transaction, nor at anybody's mere word: only the registered address of a known client, and at most
-once in AGAIN_S for a key that is not among those kept.
+Nothing is fetched inside a transaction. Only the registered address of a known client is fetched, and for an unknown key at most
+once in AGAIN_S.
 """
 
 import asyncio
@@ -24,23 +24,23 @@ logger = structlog.get_logger()
 KEPT_S = 3600.0
 AGAIN_S = 30.0
 MOST = 2000
-"""How many clients' keys are kept in a process."""
+"""The maximum number of clients whose keys a process caches."""
 
 
 class _NotHadError(Exception):
-    """The address gave no answer that could be read."""
+    """The address gave no readable answer."""
 
 
 class _Kept(msgspec.Struct, frozen=True):
     uri: str
     jwks: dict[str, Any] | None
-    """None when they could not be had, or were not good."""
+    """None if they could not be fetched or were invalid."""
     had_at: float
     asked_at: float
 
 
 class RemoteKeySets:
-    """What clients publish, as this process knows it."""
+    """The published keys of clients, as this process caches them."""
 
     def __init__(self, outbound: Outbound) -> None:
         """Begin with nothing."""
@@ -49,9 +49,9 @@ class RemoteKeySets:
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def of(self, client: Client, assertion: str) -> dict[str, Any]:
-        """Return the client's keys, fetched anew when they are old or lack the one that the assertion names.
+        """Return the client's keys. Fetch them again if they are old or lack the key that the assertion names.
 
-        Raises InvalidClientError when there are none to be had.
+        Raises InvalidClientError if there are none.
         """
         uri = client.jwks_uri
         if uri is None:
@@ -86,14 +86,14 @@ class RemoteKeySets:
             kept = _Kept(uri, await self._asked(uri), now, now)
         except _NotHadError as error:
             logger.warning("client_keys_not_fetched", client_id=client_id, error=repr(error.__cause__ or error))
-            # What was published an hour ago at the most is still the client's word, while its address does not answer.
+            # While the address does not answer, keys fetched within the last hour stay valid.
             still = earlier is not None and earlier.uri == uri and now - earlier.had_at < KEPT_S
             kept = msgspec.structs.replace(earlier, asked_at=now) if still and earlier else _Kept(uri, None, now, now)
         self._kept[client_id] = kept
         return kept
 
     async def _asked(self, uri: str) -> dict[str, Any] | None:
-        """Return the key set that lies at the address, or None if it is not a good one. Raises _NotHadError."""
+        """Return the key set at the address, or None if it is invalid. Raises _NotHadError."""
         try:
             answer = await self._outbound.send("GET", uri, headers={"Accept": "application/json"})
             if answer.status != 200 or not answer.whole:

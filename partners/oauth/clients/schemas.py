@@ -25,9 +25,9 @@ ClientUrl = Annotated[str, msgspec.Meta(min_length=9, max_length=2048, examples=
 
 
 class ClientInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A client to be issued. With `private_key_jwt` goes either `jwks`, its public keys, or `jwks_uri`, where they can be read.
+    """A client to be issued. With `private_key_jwt` give either `jwks`, its public keys, or `jwks_uri`, where they are published.
 
-    `authorization_code` among the grant types needs `redirect_uris`. A secret ends after `secret_days`, if that is given. With
+    `authorization_code` among the grant types needs `redirect_uris`. A secret expires after `secret_days`, if given. With
     `locations` the client takes vouchers at those only, as a store's till should.
     """
 
@@ -46,13 +46,13 @@ class ClientInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class IntegratorClientInput(ClientInput, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An application that acts for whichever partner's person lets it. `publisher` is the company that people are shown."""
+    """An application that acts for the partners whose people consent. `publisher` is the company that the consent page shows."""
 
     publisher: ShortLine
 
 
 class IssuedClient(msgspec.Struct, frozen=True, kw_only=True):
-    """A client just issued. The secret is told once; of it only a hash is kept."""
+    """A client just issued. The secret is shown once; only its hash is stored."""
 
     client_id: str
     client_secret: str | None
@@ -97,24 +97,24 @@ class Revocation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SecretRotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """For how many hours the old secret works beside the new one; 0 ends it at once. The new one ends after `secret_days`."""
+    """`grace_hours` is how long the old secret stays valid; 0 ends it at once. The new one expires after `secret_days`."""
 
     grace_hours: Annotated[int, msgspec.Meta(ge=0, le=MAX_GRACE_HOURS)] = MAX_GRACE_HOURS
     secret_days: Annotated[int, msgspec.Meta(ge=1, le=730)] | None = None
 
 
 class RotatedSecret(msgspec.Struct, frozen=True, kw_only=True):
-    """A client's new secret, told this once."""
+    """A client's new secret, shown once."""
 
     client_id: str
     client_secret: str
     expires_at: datetime | None
     old_until: datetime
-    """Until when the secret before works beside it: the end of the grace time, or its own end where that is sooner."""
+    """When the previous secret expires: after the grace period, or at its own expiry if that is sooner."""
 
 
 class GrantView(msgspec.Struct, frozen=True, kw_only=True):
-    """An application that a person of the partner let act for it."""
+    """A grant: an application that a person of the partner allowed to act for it."""
 
     id: UUID
     client_id: str
@@ -129,7 +129,7 @@ class GrantView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RegistrationTokenInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What lets a company register clients by itself: a partner's own, or applications of a `publisher` that act for partners."""
+    """A request for an initial access token, for a partner's clients or for applications of a `publisher`."""
 
     partner_id: UUID | None = None
     publisher: Annotated[
@@ -142,7 +142,7 @@ class RegistrationTokenInput(msgspec.Struct, frozen=True, kw_only=True, forbid_u
 
 
 class RegistrationToken(msgspec.Struct, frozen=True, kw_only=True):
-    """An initial access token (RFC 7591 §3), told this once."""
+    """An initial access token (RFC 7591 §3), shown once."""
 
     id: UUID
     initial_access_token: str

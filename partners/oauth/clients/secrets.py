@@ -1,8 +1,8 @@
-"""Client secrets, codes and tokens that are kept as hashes.
+"""Client secrets, codes and tokens, which are stored as hashes.
 
-Each has 256 random bits. What slow hashes such as argon2 protect are passwords that people think up; against 256
-bits no dictionary helps, so one SHA-256 is as good and leaves the token endpoint nothing to be worn out with (argon2
-would cost some 50 ms of a core for each try, of strangers too).
+Each has 256 random bits. Slow hashes such as argon2 protect passwords that people choose. A dictionary does not help against 256
+random bits, so one SHA-256 is as good. Argon2 would cost some 50 ms of a core for each try, and so let strangers exhaust the
+token endpoint.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ CODE = "mpc_"
 REFRESH = "mpr_"
 INITIAL = "mpi_"
 REGISTRATION = "mpg_"
-"""What each begins with, so that one who finds it in a log knows what it is."""
+"""The prefix of each, so that a leaked one is recognised."""
 
 _SECRET = "mps_"  # noqa: S105 - what a secret begins with
 _BYTES = 32
@@ -33,7 +33,7 @@ def new_secret() -> str:
 
 
 def hash_secret(secret: str) -> bytes:
-    """Return what is stored of a secret. Raises InvalidField for one that is too short to be random enough."""
+    """Return the stored hash of a secret. Raises InvalidField if it is too short to be random enough."""
     if len(secret) < _MIN_LETTERS:
         raise InvalidField(
             "client_secret", f"至少 {_MIN_LETTERS} 个字符。", f"must have at least {_MIN_LETTERS} characters."
@@ -42,10 +42,10 @@ def hash_secret(secret: str) -> bytes:
 
 
 def secret_matches(secret: str, stored: bytes | None) -> bool:
-    """Return whether the secret is the stored one, in a time that does not depend on where they differ."""
+    """Compare a secret with its stored hash, in constant time."""
     return hmac.compare_digest(digest(secret), stored or bytes(32))
 
 
 def digest(token: str) -> bytes:
-    """Return what is stored of a random token."""
+    """Return the stored hash of a random token."""
     return hashlib.sha256(token.encode()).digest()

@@ -1,6 +1,6 @@
-"""Authlib's authorization server over rows that were loaded before: it decides in memory, and does no I/O.
+"""Authlib's authorization server over preloaded rows: it decides in memory, and does no I/O.
 
-Authlib is synchronous: a coroutine from an overridden method would count as true. So `token.py` and its neighbours load the
+Authlib is synchronous: it would take a coroutine from an overridden method for true. So `token.py` and its neighbours load the
 rows, run this server on them, and write the effects that it names, all in one transaction.
 """
 
@@ -37,12 +37,12 @@ TOKEN_LIFETIME_S = 600
 AUTH_METHODS = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
 CONFIDENTIAL = AUTH_METHODS[:-1]
 
-# Authlib writes issued tokens to its log at debug level; they have no business there.
+# Authlib logs issued tokens at debug level; they must not be logged.
 logging.getLogger("authlib").setLevel(logging.INFO)
 
 
 class TokenAnswer(msgspec.Struct, frozen=True):
-    """What an endpoint answers (RFC 6749 §5), and what must be written before it may."""
+    """The response of an endpoint (RFC 6749 §5), and the effects to write before it is sent."""
 
     status: int
     body: dict[str, Any]
@@ -51,29 +51,29 @@ class TokenAnswer(msgspec.Struct, frozen=True):
 
 
 class InvalidTargetError(OAuth2Error):  # type: ignore[misc]  # Authlib has no types
-    """The resource is not the one that the client may call (RFC 8707 §2)."""
+    """The client may not call the resource (RFC 8707 §2)."""
 
     error = "invalid_target"
 
 
 class ResourceOwner:
-    """Who lets an application act, as Authlib sees them."""
+    """The consenting person, as Authlib's user."""
 
     def __init__(self, grant: Grant, subject: str) -> None:
-        """Hold the grant, and the name under which the application knows the person."""
+        """Set the grant, and the application's name for the person."""
         self.grant = grant
         self._subject = subject
 
     def get_user_id(self) -> str:
-        """Return the `sub` of the token: another one for each application (pairwise), so that none can be put together."""
+        """Return the `sub` of the token. It is pairwise: different for each application, so that they cannot link persons."""
         return self._subject
 
 
 class Payload(OAuth2Payload):  # type: ignore[misc]  # Authlib has no types
-    """The parameters of a request, each of which was checked to stand there once."""
+    """The parameters of a request, checked to occur once each."""
 
     def __init__(self, form: Mapping[str, str]) -> None:
-        """Hold them."""
+        """Set them."""
         self._form = dict(form)
 
     @property
@@ -88,10 +88,10 @@ class Payload(OAuth2Payload):  # type: ignore[misc]  # Authlib has no types
 
 
 class ServerRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
-    """A request, already read; its address is the public one, whatever proxy stands before us."""
+    """A parsed request. Its address is the public one, whatever proxy is in front."""
 
     def __init__(self, method: str, uri: str, form: Mapping[str, str], authorization: str | None = None) -> None:
-        """Hold what Authlib asks for. Raises OAuth2Error for an address that is neither https nor this machine."""
+        """Set what Authlib reads. Raises OAuth2Error for an address that is neither https nor loopback."""
         super().__init__(method, uri, headers={"Authorization": authorization} if authorization else {})
         self.payload = Payload(form)
 
@@ -103,7 +103,7 @@ class ServerRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no type
 
 
 class _Tokens(JWTBearerTokenGenerator):  # type: ignore[misc]  # Authlib has no types
-    """Access tokens by RFC 9068, signed with our current key, whose `kid` they name."""
+    """Access tokens by RFC 9068, signed with the current key and with its `kid`."""
 
     def __init__(self, server: "Server", key: SigningKey) -> None:
         super().__init__(
@@ -130,7 +130,7 @@ class _Tokens(JWTBearerTokenGenerator):  # type: ignore[misc]  # Authlib has no 
         user: ResourceOwner | None,
         scope: str,  # noqa: ARG002 - Authlib's signature
     ) -> dict[str, Any]:
-        # Authlib takes `iat` and `exp` from the machine's clock; these take their place.
+        # Authlib sets `iat` and `exp` from the system clock; these replace them.
         now = int(WALL.unix_s())
         claims: dict[str, Any] = {"iat": now, "exp": now + TOKEN_LIFETIME_S}
         claims["livemode"] = client.row is None or client.row.livemode
@@ -141,7 +141,7 @@ class _Tokens(JWTBearerTokenGenerator):  # type: ignore[misc]  # Authlib has no 
         return claims
 
     def generate(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Return the answer; a token that is bound to a key says so by its type (RFC 9449 §5)."""
+        """Return the response; a token bound to a key has the type DPoP (RFC 9449 §5)."""
         token: dict[str, Any] = super().generate(*args, **kwargs)
         if self._server.loaded.proof is not None:
             token["token_type"] = "DPoP"  # noqa: S105 - the type's name
@@ -149,10 +149,10 @@ class _Tokens(JWTBearerTokenGenerator):  # type: ignore[misc]  # Authlib has no 
 
 
 class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib has no types
-    """The authorization server for one request, over what was loaded for it. What it decides to write is in `effects`."""
+    """The authorization server for one request, over its preloaded rows. It collects what to write in `effects`."""
 
     def __init__(self, settings: Settings, loaded: Loaded, key: SigningKey | None = None) -> None:
-        """Hold what Authlib will ask for; `key` for answers that carry tokens."""
+        """Set what Authlib needs; `key` for responses that carry tokens."""
         super().__init__()
         self.settings = settings
         self.loaded = loaded
@@ -164,16 +164,16 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib has no types
         self.register_client_auth_method(ClientAssertion.CLIENT_AUTH_METHOD, self.assertion)
 
     def resource_of(self, client: Client) -> str:
-        """Return the resource that the client's tokens are for (RFC 8707)."""
+        """Return the resource of the client's tokens (RFC 8707)."""
         return self.settings.audience(client.audience)
 
     def check_resource(self, client: Client, named: str | None) -> None:
-        """Raise InvalidTargetError for a `resource` that the client's tokens are not for."""
+        """Raise InvalidTargetError for another `resource` than that of the client's tokens."""
         if named is not None and named != self.resource_of(client):
             raise InvalidTargetError(f"This client is for {self.resource_of(client)} only.")
 
     def person(self, grant: Grant) -> ResourceOwner:
-        """Return the person of a grant as the application knows them."""
+        """Return the person of a grant under the application's name for them."""
         return ResourceOwner(grant, subject_reference(self.settings.keys, grant.client_id, grant.staff_id))
 
     def query_client(self, client_id: str) -> LoadedClient:
@@ -183,32 +183,32 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib has no types
         return LoadedClient(known, row, self.loaded.now, self.effects.append)
 
     def save_token(self, token: dict[str, Any], request: OAuth2Request) -> None:
-        """Keep nothing: an access token is good by its signature until it expires; grants keep their refresh tokens."""
+        """Store nothing: an access token is valid by its signature until it expires; grants store their refresh tokens."""
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
-        """Tell nobody."""
+        """Send no signal."""
 
     def create_oauth2_request(self, request: ServerRequest) -> ServerRequest:
-        """Return the request, which is Authlib's already."""
+        """Return the request, which is already one of Authlib's."""
         return request
 
     def handle_response(self, status: int, body: Any, headers: Sequence[tuple[str, str]]) -> TokenAnswer:
-        """Return Authlib's answer as a value, with everything that must be written for it."""
+        """Return Authlib's response, with the effects to write."""
         return TokenAnswer(status, body or {}, dict(headers), self._written())
 
     def handle_error_response(self, request: object, error: OAuth2Error) -> TokenAnswer:  # noqa: ARG002 - as Authlib calls it
-        """Return an error by RFC 6749 §5.2. A client that is not believed gets 401, whichever way it tried."""
+        """Return an error by RFC 6749 §5.2. Failed client authentication gets 401, by any method."""
         return refusal(error, self._written())
 
     def _written(self) -> tuple[Effect, ...]:
-        """Return what must be written, whatever is answered: an assertion is used up by a request that is refused, too."""
+        """Return the effects to write with any response: a refused request uses up its assertion, too."""
         used = () if self.assertion.used is None else (self.assertion.used,)
         return (*used, *self.effects)
 
 
 def refusal(error: OAuth2Error, effects: tuple[Effect, ...] = ()) -> TokenAnswer:
     """Return an error of the token endpoint and its neighbours."""
-    error.redirect_uri = None  # these answers never lead anywhere
+    error.redirect_uri = None  # these responses never redirect
     status, body, headers = error(None)
     answer_headers = dict(headers)
     if isinstance(error, InvalidClientError):
@@ -218,11 +218,11 @@ def refusal(error: OAuth2Error, effects: tuple[Effect, ...] = ()) -> TokenAnswer
 
 
 def instant(seconds: float) -> datetime:
-    """Return a JWT's seconds as an instant."""
+    """Return a JWT NumericDate as an instant."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def grant_id_of(claims: Mapping[str, Any]) -> UUID | None:
-    """Return the grant that a token of ours names."""
+    """Return the id of the grant in our token's claims, or None."""
     named = claims.get("grant")
     return parse_id(named) if isinstance(named, str) else None

@@ -1,4 +1,4 @@
-"""The OAuth server's endpoints over HTTP: thin; what each does stands in the module of its name."""
+"""The OAuth server's endpoints over HTTP. Each one calls the module of its name."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -36,9 +36,9 @@ from partners.oauth.server.responses import (
 from partners.oauth.server.token import issue_token
 
 _PUBLIC: list[dict[str, list[str]]] = [{}]
-_CLIENT: list[dict[str, list[str]]] = [{"client": []}, {}]  # or by the form: a secret, or a signed assertion
+_CLIENT: list[dict[str, list[str]]] = [{"client": []}, {}]  # or by form parameters: a secret, or a signed assertion
 _REGISTRATION: list[dict[str, list[str]]] = [{"registration": []}]
-_COUNTED = {"counted": True}  # by address: whoever asks is not known yet
+_COUNTED = {"counted": True}  # by address: the caller is not authenticated yet
 _TEXT = Schema(type=OpenAPIType.STRING)
 _CREDENTIALS = ("client_id", "client_secret", "client_assertion_type", "client_assertion")
 _REFUSED = {
@@ -53,7 +53,7 @@ RegistrationTokenHeader = Annotated[
 
 @dataclass
 class _Form(Operation):
-    """Describes the form of an endpoint, which is read from the raw body so that a parameter sent twice is seen."""
+    """Describes the form of an endpoint. It is read from the raw body, so that a repeated parameter is detected."""
 
     names: ClassVar[tuple[str, ...]] = ()
     needed: ClassVar[tuple[str, ...]] = ()
@@ -131,7 +131,7 @@ async def token(request: HttpRequest) -> Response[bytes]:
     responses={201: ResponseSpec(PushedResponse, description="Where it lies", generate_examples=False), **_REFUSED},
 )
 async def push(request: HttpRequest) -> Response[bytes]:
-    """Pushed authorization requests (RFC 9126): `request_uri` then stands for the request at /oauth/authorize, once."""
+    """Pushed authorization requests (RFC 9126): send `request_uri` to /oauth/authorize in place of the request, once."""
     return _plain(await par.push(parts_of(request), await sent(request)))
 
 
@@ -150,7 +150,7 @@ async def push(request: HttpRequest) -> Response[bytes]:
     },
 )
 async def introspect(request: HttpRequest) -> Response[bytes]:
-    """Introspection (RFC 7662). A token of another client is as one that is not there: `{"active": false}`."""
+    """Introspection (RFC 7662). Another client's token is answered like an unknown one: `{"active": false}`."""
     return _plain(await token_endpoints.introspect(parts_of(request), await sent(request)))
 
 
@@ -166,7 +166,7 @@ async def introspect(request: HttpRequest) -> Response[bytes]:
     responses={200: ResponseSpec(None, description="It works no more"), **_REFUSED},
 )
 async def revoke(request: HttpRequest) -> Response[bytes]:
-    """Revocation (RFC 7009): a refresh token ends with all that came of its grant, an access token alone."""
+    """Revocation (RFC 7009): a refresh token is revoked with its whole grant, an access token alone."""
     return _plain(await token_endpoints.revoke(parts_of(request), await sent(request)))
 
 
@@ -203,7 +203,7 @@ async def metadata(settings: NamedDependency[Settings]) -> ServerMetadata:
         dpop_signing_alg_values_supported=ASSERTION_ALGORITHMS,
         authorization_response_iss_parameter_supported=True,
         request_parameter_supported=False,
-        request_uri_parameter_supported=False,  # of anybody's own; a pushed one is
+        request_uri_parameter_supported=False,  # not of plain requests; a pushed one is
         ui_locales_supported=["zh-CN", "en"],
         service_documentation=f"{settings.base_url}/docs",
     )
@@ -242,7 +242,7 @@ _OWN = {
 
 @dataclass
 class RegisterOperation(Operation):
-    """The body of a registration: JSON, in which unknown fields are passed over."""
+    """The body of a registration: JSON; unknown fields are ignored."""
 
     def __post_init__(self) -> None:
         schema = Schema(
@@ -272,9 +272,9 @@ async def register(
     settings: NamedDependency[Settings],
     token: RegistrationTokenHeader = None,
 ) -> Response[bytes]:
-    """Dynamic registration (RFC 7591). Operations issue the token for it, which says for whom and how much at most."""
+    """Dynamic registration (RFC 7591). Operations issue the initial access token, which fixes owner and scopes."""
     found = registration.read_metadata(request.headers.get("content-type"), await request.body())
-    return _told(await registration.register(settings, _bearer(token), found, clock.now()), 201)
+    return _registered(await registration.register(settings, _bearer(token), found, clock.now()), 201)
 
 
 @get(
@@ -290,8 +290,8 @@ async def register(
 async def get_registration(
     client_id: FromPath[str], settings: NamedDependency[Settings], token: RegistrationTokenHeader = None
 ) -> Response[bytes]:
-    """As it stands, for the registration access token (RFC 7592 §2.1)."""
-    return _told(await registration.see(settings, client_id, _bearer(token)), 200)
+    """The current registration, by the registration access token (RFC 7592 §2.1)."""
+    return _registered(await registration.see(settings, client_id, _bearer(token)), 200)
 
 
 @put(
@@ -312,11 +312,11 @@ async def change_registration(
     settings: NamedDependency[Settings],
     token: RegistrationTokenHeader = None,
 ) -> Response[bytes]:
-    """Replaced whole (RFC 7592 §2.2); scopes may only become fewer, and the way of authentication stays."""
+    """The metadata is replaced as a whole (RFC 7592 §2.2). Scopes can only be removed; the authentication method is fixed."""
     found = registration.read_metadata(request.headers.get("content-type"), await request.body())
     client = await registration.change(settings, client_id, _bearer(token), found, clock.now())
-    parts_of(request).gate.invalidate()
-    return _told(client, 200)
+    parts_of(request).client_cache.invalidate()
+    return _registered(client, 200)
 
 
 @delete(
@@ -333,9 +333,9 @@ async def change_registration(
 async def delete_registration(
     client_id: FromPath[str], request: HttpRequest, clock: NamedDependency[Clock], token: RegistrationTokenHeader = None
 ) -> None:
-    """With all that it was given (RFC 7592 §2.3)."""
+    """The client is revoked with all its tokens (RFC 7592 §2.3)."""
     await registration.remove(client_id, _bearer(token), clock.now())
-    parts_of(request).gate.invalidate()
+    parts_of(request).client_cache.invalidate()
 
 
 def _bearer(header: str | None) -> str | None:
@@ -343,7 +343,7 @@ def _bearer(header: str | None) -> str | None:
     return found.strip() if scheme.lower() == "bearer" and found.strip() else None
 
 
-def _told(client: RegisteredClient, status: int) -> Response[bytes]:
+def _registered(client: RegisteredClient, status: int) -> Response[bytes]:
     headers = {"Cache-Control": "no-store", "Pragma": "no-cache"}
     return Response(msgspec.json.encode(client), status_code=status, headers=headers, media_type="application/json")
 

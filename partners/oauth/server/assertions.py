@@ -1,4 +1,4 @@
-"""Client assertions, `private_key_jwt` (RFC 7523 §2.2): believed once, for a short time, and only when made for us."""
+"""Client assertions, `private_key_jwt` (RFC 7523 §2.2): accepted once, for a short time, and only with our issuer as audience."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,17 +13,17 @@ from marketplace.platform.validation.foreign import UnreadableError, peek_jwt, v
 from partners.oauth.clients.jwks import key_set
 
 MAX_LIFETIME_S = 600
-"""An assertion may live as long as a token: ten minutes. Each is kept until then, since it works only once."""
+"""The longest life of an assertion, that of a token: ten minutes. Each is stored until then, since it is valid once."""
 
 _LEEWAY_S = 10
 _MAX_JTI = 128
 _MAX_ASSERTION = 8192
 _HEADERS = frozenset({"alg", "kid", "typ"})
-"""A key, or an address of one (`jwk`, `jku`, `x5u`, `x5c`), that comes with an assertion is its sender's word for itself."""
+"""Refused header members: a key or its address (`jwk`, `jku`, `x5u`, `x5c`) in an assertion proves nothing about its sender."""
 
 
 class UsedAssertion(msgspec.Struct, frozen=True):
-    """What the server has to remember of an assertion."""
+    """A used assertion, as the server stores it."""
 
     client_id: str
     jti: str
@@ -31,7 +31,7 @@ class UsedAssertion(msgspec.Struct, frozen=True):
 
 
 def claimed_client(assertion: str) -> str:
-    """Return whom an assertion claims to speak for, before anything of it was verified: only to know which row to load.
+    """Return the client that an unverified assertion names. Use it only to know which row to load.
 
     Raises InvalidClientError.
     """
@@ -48,7 +48,7 @@ def claimed_client(assertion: str) -> str:
 
 
 def named_key(assertion: str) -> str | None:
-    """Return the key that an assertion names, before anything of it was verified: only to know whether to look for it."""
+    """Return the key id that an unverified assertion names. Use it only to know whether to fetch it."""
     try:
         name = peek_jwt(assertion).header.get("kid")
     except UnreadableError:
@@ -57,10 +57,10 @@ def named_key(assertion: str) -> str | None:
 
 
 class ClientAssertion(JWTBearerClientAssertion):  # type: ignore[misc]  # Authlib has no types
-    """Authlib's method, narrowed: our issuer as the only audience and as a string, asymmetric keys, a bounded life, a jti.
+    """Authlib's method, restricted: our issuer as the only audience and as a string, asymmetric keys, a bounded life, a jti.
 
-    An `aud` that is a list, or the token endpoint's address, is what made assertions for one server work at another
-    (CVE-2025-27370, draft-ietf-oauth-rfc7523bis). After a success `used` says what must be remembered.
+    An `aud` that is a list, or the token endpoint's address, let assertions for one server work at another
+    (CVE-2025-27370, draft-ietf-oauth-rfc7523bis). After a success `used` is the assertion to store.
     """
 
     CLIENT_AUTH_METHOD = "private_key_jwt"
@@ -73,14 +73,14 @@ class ClientAssertion(JWTBearerClientAssertion):  # type: ignore[misc]  # Authli
         self.used: UsedAssertion | None = None
 
     def resolve_client_public_key(self, client: Any) -> Any:
-        """Return the registered keys. Raises InvalidClientError for a client that has none, or is not there."""
+        """Return the registered keys. Raises InvalidClientError for an unknown client, or one without keys."""
         jwks = None if client.row is None else client.row.jwks or self._fetched.get(client.row.client_id)
         if jwks is None:
             raise InvalidClientError(description="The assertion is not good.")
         return key_set(jwks)
 
     def process_assertion_claims(self, assertion: str, resolve_key: Any) -> Any:
-        """Return the claims of a good assertion. Raises InvalidClientError."""
+        """Verify an assertion and return its claims. Raises InvalidClientError."""
         try:
             token = verify_jwt(assertion, resolve_key)
         except UnreadableError as error:
@@ -92,10 +92,10 @@ class ClientAssertion(JWTBearerClientAssertion):  # type: ignore[misc]  # Authli
 
 
 def check_claims(claims: dict[str, Any], issuer: str, now: float) -> UsedAssertion:
-    """Return what must be remembered of a good assertion. Raises InvalidClientError, which says what is wrong.
+    """Check the claims and return the assertion to store. Raises InvalidClientError.
 
-    `iss` equals `sub`; `aud` is our issuer, as a string; `exp` lies ahead by MAX_LIFETIME_S seconds at most; `iat` and `nbf`, if
-    there, lie behind; `jti` is there.
+    `iss` equals `sub`; `aud` is our issuer, as a string; `exp` is at most MAX_LIFETIME_S seconds in the future;
+    `iat` and `nbf`, if present, are in the past; `jti` is present.
     """
     if not isinstance(claims.get("sub"), str) or claims.get("iss") != claims["sub"]:
         raise InvalidClientError(description="iss and sub must both be the client_id.")

@@ -1,4 +1,4 @@
-"""What is loaded for one request to the OAuth server, as Authlib sees it, and what is to be written when it has decided."""
+"""The rows loaded for one request to the OAuth server, as Authlib's models, and the effects to write after its decision."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from partners.oauth.server.assertions import UsedAssertion
 from partners.oauth.server.dpop import Proof
 
 RETRY = timedelta(seconds=60)
-"""How long after a rotation the same answer is given again: longer than clients wait for one, too short to live on."""
+"""How long a rotation's response is repeated: longer than a client's timeout, too short for a thief to live on."""
 
 
 class CodeUsed(msgspec.Struct, frozen=True):
@@ -28,21 +28,21 @@ class CodeUsed(msgspec.Struct, frozen=True):
 
 
 class GrantEnded(msgspec.Struct, frozen=True):
-    """A grant must end, and with it everything that came of it."""
+    """A grant must be revoked, with all its tokens."""
 
     grant: Grant
     reason: str
 
 
 class RefreshIssued(msgspec.Struct, frozen=True):
-    """A refresh token was made."""
+    """A refresh token was issued."""
 
     digest: bytes
     grant_id: UUID
 
 
 class Rotated(msgspec.Struct, frozen=True):
-    """A refresh token was exchanged for another: `asked` is the request's fingerprint, `answer` what was given."""
+    """A refresh token was exchanged for another: `asked` is the request's fingerprint, `answer` the response."""
 
     digest: bytes
     successor: bytes
@@ -51,14 +51,14 @@ class Rotated(msgspec.Struct, frozen=True):
 
 
 class SecretTried(msgspec.Struct, frozen=True):
-    """A secret that works no longer was tried."""
+    """An expired or revoked secret was used."""
 
     client: Client
     secret: Secret
 
 
 class TokenEnded(msgspec.Struct, frozen=True):
-    """An access token was revoked by itself."""
+    """One access token was revoked."""
 
     jti: str
     expires_at: datetime
@@ -71,7 +71,7 @@ class AuthorizationCode(AuthorizationCodeMixin):  # type: ignore[misc]  # Authli
     """A stored authorization code with its grant."""
 
     def __init__(self, row: Mapping[str, Any], grant: Grant) -> None:
-        """Hold both. `code_challenge` and its method stand where Authlib looks for them."""
+        """Set both. `code_challenge` and its method are where Authlib reads them."""
         self.digest: bytes = row["digest"]
         self.client_id: str = row["code_client_id"]
         self.redirect_uri: str = row["redirect_uri"]
@@ -88,7 +88,7 @@ class AuthorizationCode(AuthorizationCodeMixin):  # type: ignore[misc]  # Authli
         return self.redirect_uri
 
     def get_scope(self) -> str:
-        """Return what of the granted scopes is still allowed."""
+        """Return the granted scopes that are still allowed."""
         return " ".join(narrowed(sorted(self.grant.scopes), self.grant.effective, self.allowed))
 
 
@@ -96,7 +96,7 @@ class RefreshToken(TokenMixin):  # type: ignore[misc]  # Authlib has no types
     """A stored refresh token with its grant."""
 
     def __init__(self, row: Mapping[str, Any], grant: Grant) -> None:
-        """Hold both."""
+        """Set both."""
         self.digest: bytes = row["digest"]
         self.expires_at: datetime = row["token_expires_at"]
         self.created_at: datetime = row["token_created_at"]
@@ -107,17 +107,17 @@ class RefreshToken(TokenMixin):  # type: ignore[misc]  # Authlib has no types
         self.grant = grant
 
     def check_client(self, client: "LoadedClient") -> bool:
-        """Return whether the token was given to the client."""
+        """Return whether the token was issued to the client."""
         return bool(self.grant.client_id == client.get_client_id())
 
     def get_scope(self) -> str:
-        """Return what was granted: no refresh may ask for more (RFC 6749 §6)."""
+        """Return the granted scopes; a refresh cannot ask for more (RFC 6749 §6)."""
         return " ".join(sorted(self.grant.scopes))
 
     def is_retry(self, asked: bytes, now: datetime) -> bool:
-        """Return whether the same request comes again so soon that its answer was probably lost.
+        """Return whether the same request is repeated so soon that its response was probably lost.
 
-        Whoever has used the successor got the answer: then a second use of this token is theft, however soon.
+        If the successor was used, the response was received: then a second use of this token is theft, however soon.
         """
         return (
             self.rotated_at is not None
@@ -129,10 +129,10 @@ class RefreshToken(TokenMixin):  # type: ignore[misc]  # Authlib has no types
 
 
 class LoadedClient(ClientMixin):  # type: ignore[misc]  # Authlib has no types
-    """A client as Authlib sees it. One that is not there is an object too, so that it fails as a wrong secret does."""
+    """A client as Authlib sees it. An unknown client is an object, too, so that it fails like a wrong secret."""
 
     def __init__(self, row: Client | None, gone: Client | None, now: datetime, tried: Callable[[Effect], None]) -> None:
-        """Hold the row, or None for a client that does not exist, was revoked (`gone`), or is a demo's."""
+        """Set the row, or None for a client that is unknown, revoked (`gone`), or a demo client."""
         self.row = row
         self._gone = gone
         self._now = now
@@ -143,25 +143,25 @@ class LoadedClient(ClientMixin):  # type: ignore[misc]  # Authlib has no types
         return "" if self.row is None else self.row.client_id
 
     def get_default_redirect_uri(self) -> None:
-        """Return none: each authorization request names its address."""
+        """Return none: each authorization request must name its redirect URI."""
 
     def get_allowed_scope(self, scope: str | None) -> str | None:
         """Return the token's scope; None makes Authlib answer `invalid_scope`."""
         return None if self.row is None else granted_scope(self.row, scope)
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
-        """Return whether the address is one of the client's own."""
+        """Return whether the address is registered for the client."""
         row = self.row
         return row is not None and is_registered(redirect_uri, row.redirect_uris, row.application_type)
 
     def check_client_secret(self, client_secret: str) -> bool:
-        """Return whether the secret is the client's and works. One that works no longer is told of."""
+        """Return whether the secret is the client's and valid. The use of an expired or revoked one becomes an effect."""
         known = () if self.row is None else self.row.secrets
         if self.row is not None and any(
             secret_matches(client_secret, secret.digest) and secret.works(self._now) for secret in known
         ):
             return True
-        secret_matches(client_secret, None)  # what is not there takes as long as what is wrong
+        secret_matches(client_secret, None)  # an unknown client takes as long as a wrong secret
         stale = self.row or self._gone
         dead = None if stale is None else dead_secret(stale, client_secret, self._now)
         if stale is not None and dead is not None:
@@ -169,7 +169,7 @@ class LoadedClient(ClientMixin):  # type: ignore[misc]  # Authlib has no types
         return False
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        """Return whether the client was registered for that method, and for no other; nobody introspects without one."""
+        """Return whether the client was registered for the method; introspection needs one other than `none`."""
         if endpoint == "introspection" and method == "none":
             return False
         return self.row is not None and self.row.auth_method == method
@@ -184,7 +184,7 @@ class LoadedClient(ClientMixin):  # type: ignore[misc]  # Authlib has no types
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """The rows of one request, and its instant. `fetched` holds the keys of clients that publish them (`jwks_uri`)."""
+    """The rows of one request, and its time. `fetched` has the published keys of clients (`jwks_uri`)."""
 
     now: datetime
     clients: Mapping[str, Client]

@@ -1,7 +1,7 @@
-"""The authorization request: read, checked with Authlib over loaded rows, and ended by a person's word.
+"""The authorization request: parsed, checked with Authlib over preloaded rows, and decided by a person.
 
-Nothing here leads a browser to an address that is not registered: until the client and its address are known to belong together,
-whatever is wrong is told on a page of ours.
+Nothing here redirects a browser to an unregistered address: until the redirect URI is known to be the client's, errors are shown
+on our own page.
 """
 
 import re
@@ -36,7 +36,7 @@ PATH = "/oauth/authorize"
 
 CODE_LIFE = timedelta(minutes=1)
 GRANT_LIFE = timedelta(days=180)
-"""How long an application may go on without asking the person again."""
+"""How long a grant is valid before the person must consent again."""
 
 _JKT = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -48,7 +48,7 @@ class RequestNotSupportedError(OAuth2Error):  # type: ignore[misc]  # Authlib ha
 
 
 class AuthorizationRequest(msgspec.Struct, frozen=True):
-    """An authorization request that is in order: its client and its address belong together."""
+    """A valid authorization request: the redirect URI is the client's."""
 
     client: Client
     parameters: dict[str, str]
@@ -56,17 +56,17 @@ class AuthorizationRequest(msgspec.Struct, frozen=True):
     scopes: list[str]
     pushed: bytes | None = None
 
-    def denied(self, why: str) -> AccessDeniedError:
-        """Return the refusal that leads back to the application."""
-        return AccessDeniedError(why, redirect_uri=self.redirect_uri, state=self.parameters.get("state"))
+    def denied(self, description: str) -> AccessDeniedError:
+        """Return the error that redirects back to the application."""
+        return AccessDeniedError(description, redirect_uri=self.redirect_uri, state=self.parameters.get("state"))
 
     def answer(self, issuer: str, **values: str | None) -> str:
-        """Return where the browser goes with an answer: `state` as it came, and who answers (RFC 9207)."""
+        """Return the redirect URI with a response: the request's `state`, and our issuer (RFC 9207)."""
         return leading(self.redirect_uri, issuer, self.parameters.get("state"), **values)
 
 
 class Consent(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person is asked to allow: by whom, for which company, and what of the request they may give at all."""
+    """What the consent page asks: by which application, for which company, and which scopes the person can grant."""
 
     wanted: AuthorizationRequest
     company: Text
@@ -75,15 +75,15 @@ class Consent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def leading(redirect_uri: str, issuer: str, state: str | None, **values: str | None) -> str:
-    """Return the redirect address with the answer's parameters."""
+    """Return the redirect URI with the response's parameters."""
     given = {**values, "state": state, "iss": issuer}
     return str(add_params_to_uri(redirect_uri, [(name, value) for name, value in given.items() if value is not None]))
 
 
 async def read_request(settings: Settings, parameters: Mapping[str, str], now: datetime) -> AuthorizationRequest:
-    """Return the request, with the parameters that were pushed if it names those.
+    """Return the request, with its pushed parameters if it names them.
 
-    Raises OAuth2Error, whose `redirect_uri` is set only when the address is the client's own.
+    Raises OAuth2Error, whose `redirect_uri` is set only if it is the client's own.
     """
     async with unit_of_work() as work:
         if "request_uri" in parameters:
@@ -95,10 +95,10 @@ async def read_request(settings: Settings, parameters: Mapping[str, str], now: d
 async def check_request(
     work: UnitOfWork, settings: Settings, parameters: Mapping[str, str], now: datetime, pushed: bytes | None = None
 ) -> AuthorizationRequest:
-    """Return the request if it is in order. Raises OAuth2Error as `read_request` does."""
+    """Check the request and return it. Raises OAuth2Error as `read_request` does."""
     server, request, grant = await _validated(work, settings, parameters, now)
     client: Client = grant.request.client.row
-    try:  # from here on the address is known to be the client's own
+    try:  # from here on the redirect URI is known to be the client's
         if "request" in parameters:
             raise RequestNotSupportedError
         if parameters.get("response_mode", "query") != "query":
@@ -125,7 +125,7 @@ async def _validated(
 
 
 async def consent_to(wanted: AuthorizationRequest, person: SignedIn) -> Consent:
-    """Return what the person is asked. Raises AccessDeniedError, leading back, for what they cannot give at all."""
+    """Return what to ask the person. Raises AccessDeniedError, with redirect, if they can grant none of it."""
     async with unit_of_work() as work:
         return await _consent(work, wanted, person)
 
@@ -158,9 +158,9 @@ async def allow(
     now: datetime,
     pushed: bytes | None,
 ) -> str:
-    """Keep what the person allows, with a code for it, and return where the browser goes with it.
+    """Store the grant with its code, and return where to redirect the browser.
 
-    Everything is checked again, as it is now. Raises OAuth2Error; DecidedBeforeError for a page that was answered before.
+    Everything is checked again in this transaction. Raises OAuth2Error; DecidedBeforeError for a page that was answered before.
     """
     async with unit_of_work() as work:
         wanted = await _decided(work, settings, parameters, grant_id, now, pushed)
@@ -173,7 +173,7 @@ async def allow(
 async def deny(
     settings: Settings, parameters: Mapping[str, str], grant_id: UUID, now: datetime, pushed: bytes | None
 ) -> str:
-    """Return where the browser goes with a refusal. Raises OAuth2Error, DecidedBeforeError."""
+    """Return where to redirect the browser after a refusal. Raises OAuth2Error, DecidedBeforeError."""
     async with unit_of_work() as work:
         wanted = await _decided(work, settings, parameters, grant_id, now, pushed)
     return wanted.answer(settings.issuer, error="access_denied", error_description="The person did not allow it.")
@@ -187,7 +187,7 @@ async def _decided(
     now: datetime,
     pushed: bytes | None,
 ) -> AuthorizationRequest:
-    """Return the request, as it is now, and see to it that neither it nor its page is decided again, either way."""
+    """Return the current request, and mark it and its page as decided, so that neither is decided again."""
     await use_pushed(work, pushed, now)
     wanted = await check_request(work, settings, parameters, now)
     if not await use_page(work, grant_id, wanted.client.client_id, now):
@@ -227,7 +227,7 @@ async def _keep(work: UnitOfWork, consent: Consent, grant_id: UUID, code: str, p
 async def _location(
     work: UnitOfWork, settings: Settings, consent: Consent, grant_id: UUID, code: str, person: SignedIn, now: datetime
 ) -> str:
-    """Return Authlib's answer to the request, with our issuer in it."""
+    """Return Authlib's response to the request, with our issuer in it."""
     server, request, grant = await _validated(work, settings, consent.wanted.parameters, now)
     server.fresh_code = code
     given = Grant(

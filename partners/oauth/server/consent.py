@@ -1,4 +1,4 @@
-"""The pages of the authorization endpoint: what an application asks, in the person's words, and their answer."""
+"""The pages of the authorization endpoint: the consent page and the person's decision."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -44,20 +44,20 @@ REFUSED = f"{PATH}/refused"
 
 _PURPOSE = Purpose("consent page")
 _REFUSED_PURPOSE = Purpose("refused consent")
-_COUNTED = {"counted": True}  # by address: anybody's browser may come
+_COUNTED = {"counted": True}  # by address: the endpoint is open to every browser
 
 _LONGEST = 800
-"""A longer request waits in the browser while the person signs in: addresses to come back to have a limit."""
+"""A longer request is kept in the browser while the person signs in, since return addresses have a limit."""
 
 _LEFT_PURPOSE = Purpose("authorization request that waits")
 _LEFT_COOKIE = "oauth-request"
 _LEFT_NAME = "waiting"
 _MOST_LEFT = 3600
-"""Letters that such a request may have, sealed: browsers keep about 4,000 with name and attributes."""
+"""The maximum length of such a request, sealed: browsers limit a cookie to about 4,000 characters in all."""
 
 
 class _Left(msgspec.Struct, frozen=True):
-    """A long request while somebody signs in: in their own browser, since anybody may come this far and it is not we who pay."""
+    """The cookie with a long request during sign-in: unauthenticated callers must not fill our storage."""
 
     reference: str
     parameters: dict[str, str]
@@ -65,7 +65,7 @@ class _Left(msgspec.Struct, frozen=True):
 
 
 class _Asked(msgspec.Struct, frozen=True):
-    """What a consent page was about, sealed into its form: nobody else's form can carry it, and no other session send it."""
+    """The subject of a consent page, sealed into its form: no other form can contain it, and no other session can submit it."""
 
     grant_id: UUID
     session_id: UUID
@@ -86,7 +86,7 @@ class _Answered(msgspec.Struct, frozen=True):
 
 @get(PATH, opt=_COUNTED | {ONCE: True})
 async def authorize(request: Request[Any, Any, Any]) -> Template | Response[Any]:
-    """Show what is asked, once the request is found to be in order and somebody is signed in."""
+    """Show the consent page, if the request is valid and a person is signed in."""
     parts = parts_of(request)
     now = parts.clock.now()
     try:
@@ -104,7 +104,7 @@ async def authorize(request: Request[Any, Any, Any]) -> Template | Response[Any]
 
 @post(PATH, opt=_COUNTED, status_code=200)
 async def decide(request: Request[Any, Any, Any]) -> Response[Any]:
-    """Take the person's answer, and send the browser back to the application with a code, or without."""
+    """Record the person's decision, and redirect the browser to the application with a code or an error."""
     parts = parts_of(request)
     now = parts.clock.now()
     try:
@@ -131,10 +131,10 @@ async def decide(request: Request[Any, Any, Any]) -> Response[Any]:
 
 @get(REFUSED, opt=_COUNTED)
 async def refused(request: Request[Any, Any, Any]) -> Template:
-    """Show why a form was refused, at an address that can be loaded again."""
-    told = request.query_params.get("told", "")[:_LONGEST]
+    """Show why a form was refused, at an address that can be reloaded."""
+    refusal = request.query_params.get("refusal", "")[:_LONGEST]
     try:
-        sealed = parts_of(request).settings.keys.decrypt(_REFUSED_PURPOSE, told.encode())
+        sealed = parts_of(request).settings.keys.decrypt(_REFUSED_PURPOSE, refusal.encode())
     except WrongSecretError as error:
         raise NotFound from error
     found = msgspec.json.decode(sealed, type=_Refusal)
@@ -142,18 +142,18 @@ async def refused(request: Request[Any, Any, Any]) -> Template:
 
 
 ROUTES = page_router("/", authorize, decide, refused, csrf=False)
-"""The form carries a sealed request of its own session in place of the frame's token, which belongs to members' sessions."""
+"""The form carries a request sealed for its session, in place of the CSRF token, which belongs to members' sessions."""
 
 
 def parts_of(request: HttpRequest) -> OauthParts:
-    """Return what the OAuth server's endpoints work with."""
+    """Return the dependencies of the OAuth server's endpoints."""
     return PartnersServices.of(request).oauth
 
 
 def _to_sign_in(
     request: HttpRequest, parts: OauthParts, wanted: AuthorizationRequest, asked_for: dict[str, str], now: datetime
 ) -> Response[Any]:
-    """Send the browser to sign in, and then back here with the same request."""
+    """Redirect the browser to sign-in, and from there back here with the same request."""
     query, cookies = request.scope["query_string"].decode("ascii"), []
     if len(query) > _LONGEST:
         reference = new_token("")
@@ -174,7 +174,7 @@ def _too_long(wanted: AuthorizationRequest) -> InvalidRequestError:
 
 
 def _asked_for(request: HttpRequest, parts: OauthParts, now: datetime) -> dict[str, str]:
-    """Return the request's parameters, or those that waited in the browser. Raises InvalidRequestError, leading nowhere."""
+    """Return the request's parameters, or those kept in the browser. Raises InvalidRequestError without a redirect."""
     parameters = read_parameters(request.scope["query_string"])
     if parameters.keys() != {_LEFT_NAME}:
         return parameters
@@ -183,7 +183,7 @@ def _asked_for(request: HttpRequest, parts: OauthParts, now: datetime) -> dict[s
         left = msgspec.json.decode(parts.settings.keys.decrypt(_LEFT_PURPOSE, sealed.encode()), type=_Left)
     except (WrongSecretError, msgspec.MsgspecError) as error:
         raise InvalidRequestError("Start again at the application.") from error
-    # Another tab of the same browser may have left another request since.
+    # Another tab of the same browser may have stored another request since.
     if left.reference != parameters[_LEFT_NAME] or now > left.at + PAGE_LIFE:
         raise InvalidRequestError("Start again at the application.")
     return left.parameters
@@ -205,7 +205,7 @@ def _page(request: HttpRequest, parts: OauthParts, consent: Consent, person: Sig
         days=GRANT_LIFE.days,
         sealed=sealed,
     )
-    # Browsers hold the policy against where the answer leads, too: the application's own address, and no other.
+    # Browsers apply form-action to the redirect, too: allow the application's own address and no other.
     policy = SECURITY_HEADERS["Content-Security-Policy"]
     shown.headers["Content-Security-Policy"] = policy.replace(
         "form-action 'self'", f"form-action 'self' {form_action(target)}"
@@ -226,26 +226,26 @@ def _open(parts: OauthParts, sealed: str) -> _Asked:
 
 
 def _refused(request: HttpRequest, parts: OauthParts, error: OAuth2Error) -> Template | Response[Any]:
-    """Lead back with the error if the address is known to be the client's own; else tell it here."""
+    """Redirect with the error if the address is known to be the client's; otherwise show it here."""
     description = str(error.get_error_description() or "")
     if error.redirect_uri:
         values = {"error": error.error, "error_description": description or None}
         return _away(leading(error.redirect_uri, parts.settings.issuer, error.state, **values))
     if isinstance(error, UnsupportedResponseTypeError):
-        description = ""  # it repeats what was asked for, which may be anything
+        description = ""  # it repeats the request, which may contain anything
     return page(request, "oauth/refused.html", status=400, error=error.error, description=description)
 
 
 def _refused_form(request: HttpRequest, parts: OauthParts, error: OAuth2Error) -> Response[Any]:
-    """Lead back with the error, or to the page that tells it: no answer to a form is a page itself."""
+    """Redirect with the error, or to the page that shows it: a form is never answered with a page."""
     answer = _refused(request, parts, error)
     if isinstance(answer, Response) and not isinstance(answer, Template):
         return answer
-    told = msgspec.json.encode(_Refusal(error.error, str(error.get_error_description() or "")))
-    sealed = parts.settings.keys.encrypt(_REFUSED_PURPOSE, told).decode()
-    return Redirect(f"{REFUSED}?told={quote(sealed, safe='')}", status_code=303)
+    refusal = msgspec.json.encode(_Refusal(error.error, str(error.get_error_description() or "")))
+    sealed = parts.settings.keys.encrypt(_REFUSED_PURPOSE, refusal).decode()
+    return Redirect(f"{REFUSED}?refusal={quote(sealed, safe='')}", status_code=303)
 
 
 def _away(location: str) -> Response[Any]:
-    # 303: a form's content must not be sent on (RFC 9700 §4.12).
+    # 303: the form's content must not be forwarded (RFC 9700 §4.12).
     return Redirect(location, status_code=303, headers={"Referrer-Policy": "no-referrer"})

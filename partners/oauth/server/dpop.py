@@ -1,7 +1,7 @@
-"""Proof of possession (DPoP, RFC 9449): a token that only the holder of a key can use.
+"""Demonstrating proof of possession (DPoP, RFC 9449): tokens that only the holder of a key can use.
 
-Authlib has none. A proof is believed once, for a minute, for one method and address; what was shown before is in a table
-that all processes share. There are no nonces: a proof made ahead is worth nothing a minute later anyway.
+Authlib has no DPoP. A proof is accepted once, for a minute, for one method and address. Used proofs are in a table
+that all processes share. There are no nonces: a proof made in advance expires after a minute anyway.
 """
 
 import base64
@@ -34,7 +34,7 @@ _INSERT = "INSERT INTO oauth_dpop_proof (digest, expires_at) VALUES ($1, $2) ON 
 
 
 class _Registry(JWSRegistry):
-    """A proof carries its key in its header, which is longer than a header usually is."""
+    """The maximum length of a proof's header. It contains the key, so it is longer than usual."""
 
     max_header_length = 4096
 
@@ -43,13 +43,13 @@ _REGISTRY = _Registry(algorithms=ASSERTION_ALGORITHMS)
 
 
 class InvalidProofError(OAuth2Error):  # type: ignore[misc]  # Authlib has no types
-    """The proof is not there, or not good (RFC 9449 §5)."""
+    """The proof is missing or invalid (RFC 9449 §5)."""
 
     error = "invalid_dpop_proof"
 
 
 class Proof(msgspec.Struct, frozen=True):
-    """A good proof: the thumbprint of its key, and what must be remembered of it."""
+    """A valid proof: the thumbprint of its key, and what to store of it."""
 
     jkt: str
     digest: bytes
@@ -57,14 +57,14 @@ class Proof(msgspec.Struct, frozen=True):
 
 
 def single(headers: Sequence[str]) -> str | None:
-    """Return the one proof of a request, or None without one. Raises InvalidProofError for two."""
+    """Return the proof of a request, or None. Raises InvalidProofError for more than one."""
     if len(headers) > 1:
         raise InvalidProofError("Send one DPoP proof.")
     return headers[0] if headers else None
 
 
 def check_proof(proof: str, method: str, url: str, now: float, access_token: str | None = None) -> Proof:
-    """Return what must be remembered of a good proof (RFC 9449 §4.3). Raises InvalidProofError, which says what is wrong.
+    """Verify a proof (RFC 9449 §4.3) and return it. Raises InvalidProofError, which says what is wrong.
 
     At a resource `access_token` is the token that the proof must name.
     """
@@ -91,7 +91,7 @@ def check_proof(proof: str, method: str, url: str, now: float, access_token: str
 
 
 def _read(proof: str) -> tuple[RSAKey | ECKey, dict[str, Any]]:
-    """Return the key and the claims of a proof whose signature is that key's. Raises InvalidProofError."""
+    """Verify a proof's signature with the key in its header; return the key and the claims. Raises InvalidProofError."""
     unreadable = InvalidProofError("The proof cannot be read.")
     if len(proof) > _MAX_PROOF:
         raise unreadable
@@ -113,7 +113,7 @@ def _read(proof: str) -> tuple[RSAKey | ECKey, dict[str, Any]]:
 
 
 def _plain(url: str) -> str:
-    """Return the address without query and fragment, scheme and host in small letters (RFC 9449 §4.3, item 9)."""
+    """Return the address without query and fragment, scheme and host in lower case (RFC 9449 §4.3, item 9)."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -130,15 +130,15 @@ def _hash(text: str) -> str:
 
 
 async def remember(proof: Proof, work: UnitOfWork | None = None) -> bool:
-    """Return whether the proof is shown for the first time, and see to it that it is not believed again.
+    """Store the proof; return whether it was new. A used proof is not accepted again.
 
-    The guard is in the write: of copies that come together one inserts.
+    The guard is in the write: of concurrent copies one inserts.
     """
     where = DB if work is None else work
     return await where.fetchval(_INSERT, proof.digest, proof.expires_at) is not None
 
 
 def at_token_endpoint(headers: Sequence[str], url: str) -> Proof | None:
-    """Return the proof that came with a request to the OAuth server, or None without one. Raises InvalidProofError."""
+    """Return the proof of a request to the OAuth server, or None. Raises InvalidProofError."""
     proof = single(headers)
     return None if proof is None else check_proof(proof, "POST", url, WALL.unix_s())

@@ -1,4 +1,4 @@
-"""Load, and post: what every endpoint of the OAuth server does before and after Authlib has decided."""
+"""Load and write: what every endpoint of the OAuth server does before and after Authlib's decision."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -30,7 +30,7 @@ from partners.oauth.server.authlib_models import (
 from partners.oauth.server.dpop import InvalidProofError, Proof, remember
 
 IDLE = timedelta(days=30)
-"""A refresh token that nobody uses ends after this."""
+"""The lifetime of an unused refresh token."""
 
 ANSWER_PURPOSE = Purpose("answer to a refresh", ("oauth_refresh_token.answer_sealed",))
 
@@ -48,13 +48,13 @@ _REFRESH = (
 
 
 async def load_clients(work: UnitOfWork, names: set[str]) -> dict[str, Client]:
-    """Return the clients that a request speaks of, as they are now."""
+    """Return the current clients that a request names."""
     rows = await work.fetch(f"{SELECT} WHERE c.client_id = ANY($1::text[])", sorted(names))
     return {row["client_id"]: client_of(row) for row in rows}
 
 
 async def load_code(work: UnitOfWork, digest: bytes) -> AuthorizationCode | None:
-    """Return a code with its grant, the grant locked: of exchanges that come together one goes first."""
+    """Return a code with its grant, and lock the grant: concurrent exchanges run one after the other."""
     grant_id = await work.fetchval("SELECT grant_id FROM oauth_code WHERE digest = $1", digest)
     if grant_id is None:
         return None
@@ -64,7 +64,7 @@ async def load_code(work: UnitOfWork, digest: bytes) -> AuthorizationCode | None
 
 
 async def load_refresh(work: UnitOfWork, digest: bytes) -> RefreshToken | None:
-    """Return a refresh token with its grant, the grant locked: its family changes one step after the other."""
+    """Return a refresh token with its grant, and lock the grant: changes of a family run one after the other."""
     grant_id = await work.fetchval("SELECT grant_id FROM oauth_refresh_token WHERE digest = $1", digest)
     if grant_id is None:
         return None
@@ -74,14 +74,14 @@ async def load_refresh(work: UnitOfWork, digest: bytes) -> RefreshToken | None:
 
 
 async def _lock(work: UnitOfWork, grant_id: Any) -> None:
-    # The statement after this one begins when the lock is had, and so sees what the one before us has written.
+    # The next statement starts after the lock is granted, and so sees what the previous holder wrote.
     await work.execute("SELECT 1 FROM oauth_grant WHERE id = $1 FOR UPDATE", grant_id)
 
 
 async def post(work: UnitOfWork, settings: Settings, answer: TokenAnswer, now: datetime) -> TokenAnswer:
-    """Write the answer's effects and return it; or a refusal, when an assertion or a proof in it was used before.
+    """Write the response's effects and return it, or a refusal if its assertion or proof was used before.
 
-    What tells of misuse is written even then: a stolen request that comes again whole must not hide it.
+    Effects that record misuse are written even then: the replay of a stolen request must not hide it.
     """
     replayed = await _remember(work, answer)
     for effect in answer.effects:
@@ -107,8 +107,8 @@ async def _remember(work: UnitOfWork, answer: TokenAnswer) -> OAuth2Error | None
 
 
 async def remember_assertion(work: UnitOfWork, used: UsedAssertion) -> bool:
-    """Return whether the assertion is used for the first time, and see to it that it is not believed again."""
-    # The guard is in the write: of copies that come together one inserts, the others wait for its commit and do not.
+    """Store the assertion; return whether it was new. A used assertion is not accepted again."""
+    # The guard is in the write: of concurrent copies one inserts; the others wait for its commit and do not.
     inserted = await work.fetchval(
         "INSERT INTO oauth_assertion (client_id, jti, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING 1",
         used.client_id,
@@ -145,7 +145,7 @@ async def _write(work: UnitOfWork, settings: Settings, effect: Any, now: datetim
                 asked,
                 sealed,
             )
-            # Whoever comes with this one has its answer: the answer to the one before is needed no more.
+            # The client that uses this token received it: the stored response to its predecessor is no longer needed.
             await work.execute("UPDATE oauth_refresh_token SET answer_sealed = NULL WHERE successor = $1", digest)
         case TokenEnded(jti, expires_at):
             await work.execute(
@@ -156,7 +156,7 @@ async def _write(work: UnitOfWork, settings: Settings, effect: Any, now: datetim
 
 
 class UsedMeanwhileError(RuntimeError):
-    """A code or refresh token was used though its grant was locked: the transaction must not commit."""
+    """A code or refresh token was used although its grant was locked. The transaction must not commit."""
 
 
 async def _guarded(work: UnitOfWork, sql: str, *values: Any) -> None:
@@ -165,7 +165,7 @@ async def _guarded(work: UnitOfWork, sql: str, *values: Any) -> None:
 
 
 async def end_grant(work: UnitOfWork, grant: Grant, reason: str, now: datetime) -> bool:
-    """Revoke a grant and tell of it; return whether it had not ended before."""
+    """Revoke a grant and publish the event; return False if it was revoked before."""
     ended = await work.fetchval(
         "UPDATE oauth_grant SET revoked_at = $2, revoked_for = $3 WHERE id = $1 AND revoked_at IS NULL RETURNING 1",
         grant.id,
@@ -179,5 +179,5 @@ async def end_grant(work: UnitOfWork, grant: Grant, reason: str, now: datetime) 
 
 
 def changes_snapshot(effects: Sequence[Any] | Mapping[Any, Any]) -> bool:
-    """Return whether the effects end something that tokens rest on, so that this process must look anew."""
+    """Return whether the effects revoke something that tokens depend on, so that the client cache must be invalidated."""
     return any(isinstance(effect, GrantEnded | TokenEnded) for effect in effects)

@@ -1,4 +1,4 @@
-"""The grants of the token endpoint: Authlib's, with what it leaves open closed. They decide over loaded rows and do no I/O."""
+"""The grants of the token endpoint: Authlib's, restricted. They decide over preloaded rows and do no I/O."""
 
 import hashlib
 from typing import Any
@@ -31,30 +31,30 @@ _STOPPED = "What was granted has ended."
 
 
 class S256Only(CodeChallenge):  # type: ignore[misc]  # Authlib has no types
-    """PKCE for every client, with S256 and nothing else (RFC 9700 §2.1.1): Authlib's allows none, and `plain`."""
+    """PKCE for every client, with S256 only (RFC 9700 §2.1.1): Authlib would accept requests without it, and `plain`."""
 
     SUPPORTED_CODE_CHALLENGE_METHOD = ["S256"]
 
     def validate_code_challenge(self, grant: Any, redirect_uri: Any) -> None:
-        """Raise InvalidRequestError unless the authorization request has a challenge made with S256."""
+        """Raise InvalidRequestError unless the authorization request has an S256 challenge."""
         data = grant.request.payload.data
         if "code_challenge" not in data:
             raise InvalidRequestError("code_challenge is missing: PKCE is required.")
         if data.get("code_challenge_method") != "S256":
             raise InvalidRequestError("code_challenge_method must be S256.")
-        if len(data["code_challenge"]) != 43:  # of a SHA-256 in base64url; anything else could never be matched
+        if len(data["code_challenge"]) != 43:  # a SHA-256 in base64url; nothing else could match
             raise InvalidRequestError("code_challenge must be the 43 characters of a SHA-256.")
         super().validate_code_challenge(grant, redirect_uri)
 
 
 class _Checked:
-    """What every grant looks at once the client is believed."""
+    """The checks of every grant after client authentication."""
 
     request: Any
     server: Server
 
     def authenticate_token_endpoint_client(self) -> LoadedClient:
-        """Return the client that is believed. Raises InvalidClientError, also when `client_id` names another one."""
+        """Return the authenticated client. Raises InvalidClientError, also if `client_id` names another one."""
         client: LoadedClient = super().authenticate_token_endpoint_client()  # type: ignore[misc]  # Authlib's, beside this
         named = self.request.payload.client_id
         if named is not None and named != client.get_client_id():
@@ -62,7 +62,7 @@ class _Checked:
         return client
 
     def check_client(self) -> None:
-        """Check whether the partner may call, for which resource, and whether a proof is there.
+        """Check that the partner may call, the resource, and the required proof.
 
         Raises UnauthorizedClientError, InvalidTargetError, InvalidProofError.
         """
@@ -74,7 +74,7 @@ class _Checked:
             raise InvalidProofError("This client must send a DPoP proof.")
 
     def check_grant(self, grant: Grant) -> None:
-        """Raise unless what a person granted may be used at present."""
+        """Raise unless the person's grant can be used now."""
         if grant.revoked or not grant.person_scopes:
             raise InvalidGrantError(_STOPPED)
         if grant.partner_status not in ADMITTED and not grant.effective:
@@ -82,26 +82,26 @@ class _Checked:
 
 
 class ClientCredentials(_Checked, ClientCredentialsGrant):  # type: ignore[misc]  # Authlib has no types
-    """The grant of RFC 6749 §4.4: a system speaks for itself."""
+    """Client credentials (RFC 6749 §4.4): a system acts for itself."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = CONFIDENTIAL
 
     def validate_token_request(self) -> None:
-        """Check in this order: who the client is, what it may do, whether its partner may call, for which resource."""
+        """Check in this order: client authentication, scope, partner, resource."""
         super().validate_token_request()
         self.check_client()
 
 
 class ByCode(_Checked, AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib has no types
-    """The grant of RFC 6749 §4.1: a person's consent, as a code that is good for a minute, once."""
+    """Authorization code (RFC 6749 §4.1): a person's consent, as a code that is valid for a minute, once."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
 
     @staticmethod
     def validate_authorization_redirect_uri(request: Any, client: LoadedClient) -> str:
-        """Return the request's address if it is the client's own. Raises InvalidRequestError, which does not repeat it.
+        """Return the request's redirect URI if it is the client's. Raises InvalidRequestError, which does not repeat it.
 
-        What a stranger wrote into an address has no place on a page of ours.
+        Text from an unverified address must not appear on our page.
         """
         uri = request.payload.redirect_uri
         if not uri or not client.check_redirect_uri(uri):
@@ -109,14 +109,14 @@ class ByCode(_Checked, AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib
         return str(uri)
 
     def generate_authorization_code(self) -> str:
-        """Return the code that was made, by its hash, before Authlib was asked."""
+        """Return the code, which was generated before Authlib was called."""
         return str(self.server.fresh_code)
 
     def save_authorization_code(self, code: str, request: Any) -> None:
-        """Keep nothing here: whoever asked Authlib writes the code with its grant."""
+        """Store nothing here: Authlib's caller writes the code with its grant."""
 
     def query_authorization_code(self, code: str, client: LoadedClient) -> AuthorizationCode | None:
-        """Return the loaded code, if it is this client's and still good; one that comes again ends what it gave."""
+        """Return the loaded code if it is this client's and still valid. A second use revokes the grant."""
         found = self.server.loaded.code
         if found is None or found.digest != digest(code) or found.client_id != client.get_client_id():
             return None
@@ -130,7 +130,7 @@ class ByCode(_Checked, AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib
         return found
 
     def validate_token_request(self) -> None:
-        """Check client, code, address and verifier (Authlib), then what is ours: partner, resource, person, key."""
+        """Check client, code, redirect URI and verifier with Authlib, then partner, resource, person and key."""
         super().validate_token_request()
         self.check_client()
         code: AuthorizationCode = self.request.authorization_code
@@ -141,26 +141,26 @@ class ByCode(_Checked, AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib
             raise InvalidGrantError(_STOPPED)
 
     def authenticate_user(self, authorization_code: AuthorizationCode) -> ResourceOwner:
-        """Return who consented."""
+        """Return the person who consented."""
         return self.server.person(authorization_code.grant)
 
     def save_token(self, token: dict[str, Any]) -> None:
-        """Have the refresh token kept, if there is one."""
+        """Record the refresh token, if there is one."""
         if "refresh_token" in token:
             grant = self.request.authorization_code.grant
             self.server.effects.append(RefreshIssued(digest(token["refresh_token"]), grant.id))
 
     def delete_authorization_code(self, authorization_code: AuthorizationCode) -> None:
-        """Have the code marked as used. A public client's family is bound to its key from here on (RFC 9449 §5)."""
+        """Record that the code was used. From here on a public client's family is bound to its key (RFC 9449 §5)."""
         public = self.request.client.row.auth_method == "none"
         jkt = _jkt(self.server) if public else None
         self.server.effects.append(CodeUsed(authorization_code.digest, authorization_code.grant.id, jkt))
 
 
 class ByRefresh(_Checked, RefreshTokenGrant):  # type: ignore[misc]  # Authlib has no types
-    """The grant of RFC 6749 §6, with rotation: each refresh token works once, and its second use ends the family.
+    """Refresh token (RFC 6749 §6) with rotation: each token works once, and its second use revokes the family.
 
-    But for the same request, coming again because its answer was lost: then the same answer is given (`Refresh.is_retry`).
+    The exception is the same request, repeated because its response was lost: it gets the same response (`Refresh.is_retry`).
     """
 
     TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
@@ -170,13 +170,13 @@ class ByRefresh(_Checked, RefreshTokenGrant):  # type: ignore[misc]  # Authlib h
 
     @property
     def asked(self) -> bytes:
-        """What makes two requests with the same token the same request."""
+        """Return the fingerprint by which two requests with one token count as the same request."""
         data = self.request.payload.data
         parts = (data.get("scope", ""), data.get("resource", ""), _jkt(self.server) or "")
         return hashlib.sha256("\n".join(parts).encode()).digest()
 
     def authenticate_refresh_token(self, refresh_token: str) -> RefreshToken | None:
-        """Return the loaded token, if it is this client's and still good; one that was rotated ends the family."""
+        """Return the loaded token if it is this client's and still valid. The use of a rotated one revokes the family."""
         found, now = self.server.loaded.refresh, self.server.loaded.now
         if found is None or found.digest != digest(refresh_token) or not found.check_client(self.request.client):
             return None
@@ -198,17 +198,17 @@ class ByRefresh(_Checked, RefreshTokenGrant):  # type: ignore[misc]  # Authlib h
         self.check_grant(self.request.refresh_token.grant)
 
     def create_token_response(self) -> Any:
-        """Return the new tokens; the answer to a retry is the stored one, which the caller opens."""
+        """Return the new tokens. A retry gets the stored response, which the caller decrypts."""
         if self.retried:
             return 200, {}, self.TOKEN_RESPONSE_HEADER
         return super().create_token_response()
 
     def authenticate_user(self, refresh_token: RefreshToken) -> ResourceOwner:
-        """Return whose grant it is."""
+        """Return the person of the grant."""
         return self.server.person(refresh_token.grant)
 
     def issue_token(self, user: ResourceOwner, refresh_token: RefreshToken) -> dict[str, Any]:
-        """Return an access token for what is asked and still allowed, and the next refresh token."""
+        """Return an access token for the requested scopes that are still allowed, and the next refresh token."""
         asked = (self.request.payload.scope or refresh_token.get_scope()).split()
         scopes = narrowed(asked, refresh_token.grant.effective, self.request.client.row.scopes)
         if not scopes:
@@ -217,15 +217,15 @@ class ByRefresh(_Checked, RefreshTokenGrant):  # type: ignore[misc]  # Authlib h
         return token
 
     def save_token(self, token: dict[str, Any]) -> None:
-        """Have the next refresh token kept, and this one marked as rotated, with the answer that was given."""
+        """Record the next refresh token, and this one as rotated, with the response."""
         old: RefreshToken = self.request.refresh_token
         successor = digest(token["refresh_token"])
-        # In this order: a family has one token at a time that is not rotated, and an index says so.
+        # In this order: a unique index allows one unrotated token in a family at a time.
         self.server.effects.append(Rotated(old.digest, successor, self.asked, token))
         self.server.effects.append(RefreshIssued(successor, old.grant.id))
 
     def revoke_old_credential(self, refresh_token: RefreshToken) -> None:
-        """Do nothing more: `save_token` has said it."""
+        """Do nothing: `save_token` has recorded it."""
 
 
 def _jkt(server: Server) -> str | None:

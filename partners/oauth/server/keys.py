@@ -1,10 +1,10 @@
-"""The keys that sign access tokens, and how they change.
+"""The keys that sign access tokens, and their rotation.
 
 ES256: a token is signed for each request to the token endpoint and verified once by each process that sees it (measured on one
 core: ES256 signs in 76 µs and verifies in 100; RS256 signs in 312 and verifies in 52).
 
-A new key is published at once and signs LEAD later, so that whoever keeps our key set has it by then; the old one is published
-until the last token that it signed has ended.
+A new key is published at once and signs LEAD later, so that every cached key set contains it by then. The old key stays published
+until the last token that it signed has expired.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ from partners.oauth.tables import OauthSigningKeyRow
 ALGORITHM = "ES256"
 
 LEAD = timedelta(minutes=10)
-"""From a key's publication to its first signature."""
+"""The time from a key's publication to its first signature."""
 
 KEEP_S = 300
-"""Seconds for which others may keep our key set, a minute old when they get it: they need the next key before LEAD is over."""
+"""The max-age of our key set in seconds. The set is up to a minute old, and caches need the next key before LEAD is over."""
 
 MOST_AGE = timedelta(days=90)
-"""When a key is this old, the next one is made by itself."""
+"""The age at which a key is rotated automatically."""
 
 PURPOSE = Purpose("oauth signing key", ("oauth_signing_key.private_sealed",))
 _REFETCH_S = 5.0
@@ -48,7 +48,7 @@ _PUBLISHED = (
 
 
 class RotationUnderWay(Refusal):
-    """The next key was made already and will sign soon."""
+    """The next key exists already and will sign soon."""
 
     code = "rotation_under_way"
     zh = "新的签名密钥已经生成，将自 {signs_from} 起使用。"
@@ -60,7 +60,7 @@ class RotationUnderWay(Refusal):
 
 
 class SigningKey(msgspec.Struct, frozen=True):
-    """A key with its private part, and the time in which it signs."""
+    """A key with its private part, and its signing period."""
 
     kid: str
     algorithm: str
@@ -69,7 +69,7 @@ class SigningKey(msgspec.Struct, frozen=True):
     retired_at: datetime | None
 
     def signs(self, now: datetime) -> bool:
-        """Return whether tokens are signed with it at the instant."""
+        """Return whether it signs tokens at the instant."""
         return self.signs_from <= now and (self.retired_at is None or now < self.retired_at)
 
 
@@ -84,7 +84,7 @@ class SigningKeyView(msgspec.Struct, frozen=True):
 
 
 async def ensure_signing_key(ring: KeyRing, now: datetime) -> None:
-    """Make the first signing key unless there is one; of several processes one is first, the others take its key."""
+    """Create the first signing key unless there is one. Of several processes one creates it and the others use it."""
     if not await OauthSigningKeyRow.exists():
         fresh = await asyncio.to_thread(_generate)
         async with unit_of_work() as work:
@@ -92,7 +92,7 @@ async def ensure_signing_key(ring: KeyRing, now: datetime) -> None:
 
 
 async def rotate_signing_key(work: UnitOfWork, ring: KeyRing, actor: str, now: datetime) -> SigningKeyView:
-    """Make the next key, which is published with the commit and signs LEAD later. Raises RotationUnderWay."""
+    """Create the next key. It is published with the commit and signs LEAD later. Raises RotationUnderWay."""
     fresh = await asyncio.to_thread(_generate)
     row = await work.fetchrow("SELECT kid, signs_from FROM oauth_signing_key WHERE retired_at IS NULL FOR UPDATE")
     signs_from = now + LEAD if row is not None else now
@@ -102,7 +102,7 @@ async def rotate_signing_key(work: UnitOfWork, ring: KeyRing, actor: str, now: d
         key = OauthSigningKeyRow
         await work.run(key.update({key.retired_at: signs_from}).where(key.kid == row["kid"]))
     if not await _insert(work, ring, fresh, now, signs_from):
-        # Another rotation was first: its key was not there yet when we asked, and then we waited for its commit.
+        # Another rotation was first: its key was not visible when we read, and our insert waited for its commit.
         first = await work.fetchval("SELECT signs_from FROM oauth_signing_key WHERE retired_at IS NULL")
         raise RotationUnderWay(signs_from=first.isoformat(timespec="seconds"))
     await audit.record(work, actor, "signing_key.rotate", f"signing_key:{fresh['kid']}", now)
@@ -110,7 +110,7 @@ async def rotate_signing_key(work: UnitOfWork, ring: KeyRing, actor: str, now: d
 
 
 async def rotate_if_old(ring: KeyRing, now: datetime) -> None:
-    """Make the next key when the present one is MOST_AGE old: the daily job."""
+    """Create the next key when the current one is MOST_AGE old. Runs daily."""
     async with unit_of_work() as work:
         old = await work.fetchval(
             "SELECT 1 FROM oauth_signing_key WHERE retired_at IS NULL AND created_at < $1 FOR UPDATE SKIP LOCKED",
@@ -121,7 +121,7 @@ async def rotate_if_old(ring: KeyRing, now: datetime) -> None:
 
 
 async def _insert(work: UnitOfWork, ring: KeyRing, jwk: dict[str, Any], now: datetime, signs_from: datetime) -> bool:
-    """Keep a key; return whether it is there: at most one is not retired (a unique index says so), and the first stays."""
+    """Insert a key; return False if another is not retired. A unique index allows one unretired key."""
     inserted = await work.fetchval(
         "INSERT INTO oauth_signing_key (kid, algorithm, public_jwk, private_sealed, created_at, signs_from)"
         " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING 1",
@@ -141,29 +141,29 @@ def _generate() -> dict[str, Any]:
 
 
 async def public_jwks() -> KeySetSerialization:
-    """Return the published key set (RFC 7517): the key that signs, the next one, and old ones while tokens of theirs may live.
+    """Return the published key set (RFC 7517): the signing key, the next one, and old ones until their tokens have expired.
 
-    The members are named one by one, so that whatever a key holds, its private part cannot be among them.
+    The members are listed explicitly, so that a private part cannot be published.
     """
     rows = await DB.fetch(_PUBLISHED, WALL.now())
     return {"keys": [{name: row["public_jwk"][name] for name in _MEMBERS} for row in rows]}
 
 
 class SigningKeys:
-    """The keys with which this process signs, looked up again each minute: a new one is known long before it signs."""
+    """The signing keys of this process, read again each minute: a new key is known long before it signs."""
 
     def __init__(self, ring: KeyRing) -> None:
-        """Begin with none; the first token brings them."""
+        """Start empty; the first token reads them."""
         self._ring = ring
         self._keys: dict[str, SigningKey] = {}
         self._read_at = float("-inf")
 
     def invalidate(self) -> None:
-        """Look anew at the next token: something was changed here."""
+        """Read again at the next token: this process changed something."""
         self._read_at = float("-inf")
 
     async def current(self, now: datetime) -> SigningKey:
-        """Return the key that signs at the instant. Raises WrongSecretError when it was encrypted under another secret."""
+        """Return the signing key at the instant. Raises WrongSecretError if it was encrypted under another secret."""
         if time.monotonic() - self._read_at > _FRESH_S:
             await self._read()
         found = [key for key in self._keys.values() if key.signs(now)]
@@ -199,36 +199,36 @@ def _import(jwk: bytes) -> KeySet:
 
 
 class LocalKeys:
-    """Our own public keys, as the identity service asks for them and as we publish them; at most a minute old."""
+    """Our own public keys, for verification and for publication; at most a minute old."""
 
     def __init__(self) -> None:
-        """Begin with nothing; the first token brings the keys."""
+        """Start empty; the first token reads the keys."""
         self._published: KeySetSerialization = {"keys": []}
         self._keys = KeySet([])
         self._read_at = float("-inf")
         self._lock = asyncio.Lock()
 
     def invalidate(self) -> None:
-        """Look anew at the next request: something was changed here."""
+        """Read again on the next request: this process changed something."""
         self._read_at = float("-inf")
 
     async def __call__(self, fresh: bool) -> KeySet:
-        """Return the keys; a token with an unknown key makes us look again, at most every few seconds.
+        """Return the keys. A token with an unknown key causes another read, at most every few seconds.
 
-        A key that is published no more is believed no more, whatever it signed.
+        A key that is no longer published is no longer accepted.
         """
         if time.monotonic() - self._read_at > (_REFETCH_S if fresh else _FRESH_S):
             await self._read(self._read_at)
         return self._keys
 
     async def published(self) -> KeySetSerialization:
-        """Return the key set as anybody may ask for it, who thereby causes no look at the database (RFC 7517)."""
+        """Return the key set for publication (RFC 7517). An unauthenticated request causes no read of the database."""
         await self(False)
         return self._published
 
     async def _read(self, seen: float) -> None:
         async with self._lock:
-            if self._read_at != seen:  # somebody read while we waited
+            if self._read_at != seen:  # another task read while this one waited
                 return
             started = time.monotonic()
             published = await public_jwks()

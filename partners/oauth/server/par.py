@@ -1,6 +1,6 @@
-"""Pushed authorization requests (PAR, RFC 9126): the client leaves its request with us, so no browser can change it.
+"""Pushed authorization requests (PAR, RFC 9126): the client sends its request to us directly, so that no browser can change it.
 
-Authlib has none. The request is checked as it will be at the authorization endpoint.
+Authlib has no PAR. The request is checked as the authorization endpoint will check it.
 """
 
 from collections.abc import Mapping
@@ -20,12 +20,12 @@ from partners.oauth.server.token import OauthParts
 
 PATH = "/oauth/par"
 
-# What authenticates the client is no part of the request that is kept.
+# Client authentication is not part of the stored request.
 _CREDENTIALS = frozenset({"client_secret", "client_assertion", "client_assertion_type"})
 
 
 async def push(parts: OauthParts, sent: FormRequest) -> TokenAnswer:
-    """Return the answer to a pushed request, whatever it is."""
+    """Return the response to a pushed request, success or error."""
     settings, now = parts.settings, parts.clock.now()
     try:
         form = read_form(sent.content_type, sent.body)

@@ -1,7 +1,7 @@
-"""Authorization requests that lie with us until the browser comes (RFC 9126): kept by the hash of a random reference.
+"""Stored pushed authorization requests (RFC 9126), by the hash of a random reference.
 
-A reference is good for five minutes, for the client that it was given to, and for one decision. So is a consent page, pushed
-request or not: its answer is kept here, too, for as long as the page could be sent again.
+A reference is valid for five minutes, for its client, and for one decision. A consent page can also be decided once, with or
+without a pushed request: its decision is stored here, too, for as long as the page could be submitted again.
 """
 
 from collections.abc import Mapping
@@ -19,11 +19,11 @@ URN = "urn:ietf:params:oauth:request_uri:"
 LIFE = timedelta(minutes=5)
 
 PAGE_LIFE = timedelta(minutes=15)
-"""How long a person may look at a consent page."""
+"""How long a consent page can be submitted."""
 
 
 async def store(work: UnitOfWork, reference: str, client_id: str, parameters: Mapping[str, str], now: datetime) -> None:
-    """Keep a checked request under its reference."""
+    """Store a checked request under its reference."""
     row = OauthPushedRequestRow(
         digest=digest(reference), client_id=client_id, parameters=dict(parameters), expires_at=now + LIFE
     )
@@ -31,9 +31,9 @@ async def store(work: UnitOfWork, reference: str, client_id: str, parameters: Ma
 
 
 async def load_pushed(work: UnitOfWork, parameters: Mapping[str, str], now: datetime) -> tuple[bytes, dict[str, str]]:
-    """Return the pushed request that an authorization request names: nothing else of the latter counts.
+    """Return the pushed request that an authorization request names. Its other parameters are ignored.
 
-    Raises InvalidRequestError, which leads nowhere: for one that is not there, is another client's, has ended or was decided.
+    Raises InvalidRequestError, without a redirect, for one that is unknown, another client's, expired or decided.
     """
     named = parameters["request_uri"]
     row: Any = None
@@ -50,7 +50,7 @@ async def load_pushed(work: UnitOfWork, parameters: Mapping[str, str], now: date
 
 
 async def use_pushed(work: UnitOfWork, pushed: bytes | None, now: datetime) -> None:
-    """Mark a pushed request as decided. Raises InvalidRequestError for one that was decided before."""
+    """Mark a pushed request as decided. Raises InvalidRequestError if it was decided before."""
     if pushed is None:
         return
     row = OauthPushedRequestRow
@@ -62,8 +62,8 @@ async def use_pushed(work: UnitOfWork, pushed: bytes | None, now: datetime) -> N
 
 
 async def use_page(work: UnitOfWork, page: UUID, client_id: str, now: datetime) -> bool:
-    """Return whether a consent page is answered for the first time, and see to it that it is not answered again."""
-    # The guard is in the write: of answers that come together one inserts, the others wait for its commit and do not.
+    """Record the decision of a consent page; return False if the page was decided before."""
+    # The guard is in the write: of concurrent decisions one inserts; the others wait for its commit and do not.
     used = await work.fetchval(
         "INSERT INTO oauth_pushed_request (digest, client_id, parameters, expires_at, used_at) VALUES ($1, $2, $3, $4, $5)"
         " ON CONFLICT DO NOTHING RETURNING 1",

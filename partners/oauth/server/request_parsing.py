@@ -1,4 +1,4 @@
-"""Forms as the OAuth server reads them: strictly, since what two readers read differently is how requests are forged."""
+"""Strict parsing of the OAuth server's forms: requests are forged where two parsers read them differently."""
 
 import base64
 import binascii
@@ -22,7 +22,7 @@ _VALUE = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]*")
 
 
 class FormRequest(msgspec.Struct, frozen=True):
-    """What came to an endpoint of the OAuth server, as bytes and headers."""
+    """A request to an endpoint of the OAuth server, as bytes and headers."""
 
     content_type: str | None
     body: bytes
@@ -31,7 +31,7 @@ class FormRequest(msgspec.Struct, frozen=True):
 
 
 async def sent(request: HttpRequest) -> FormRequest:
-    """Return what came; the raw body, so that a parameter sent twice is seen."""
+    """Return the request with its raw body, so that a repeated parameter is detected."""
     headers = request.headers
     body = await request.body()
     return FormRequest(
@@ -40,9 +40,9 @@ async def sent(request: HttpRequest) -> FormRequest:
 
 
 def read_form(content_type: str | None, body: bytes) -> dict[str, str]:
-    """Return the form's parameters, each of which may stand there once (RFC 6749 §3.2).
+    """Return the form's parameters. Each may occur once (RFC 6749 §3.2).
 
-    Raises InvalidRequestError. A parameter without a value counts as left out, as the RFC has it.
+    Raises InvalidRequestError. A parameter without a value counts as omitted, as the RFC requires.
     """
     if (content_type or "").partition(";")[0].strip().lower() != FORM:
         raise InvalidRequestError(f"Send {FORM}.")
@@ -50,7 +50,7 @@ def read_form(content_type: str | None, body: bytes) -> dict[str, str]:
 
 
 def read_parameters(text: bytes) -> dict[str, str]:
-    """Return the parameters of a form or a query, each of which may stand there once. Raises InvalidRequestError."""
+    """Return the parameters of a form or a query, each at most once. Raises InvalidRequestError."""
     if len(text) > MAX_FORM:
         raise InvalidRequestError("The request is too long.")
     try:
@@ -82,10 +82,10 @@ def parse_form(content_type: str | None, body: bytes) -> dict[str, str]:
 
 
 def named_clients(form: Mapping[str, str], authorization: str | None) -> set[str]:
-    """Return the ids of the clients that a request speaks of.
+    """Return the ids of the clients that a request names.
 
     Raises InvalidRequestError when it authenticates in more than one way (RFC 6749 §2.3), and InvalidClientError for a
-    header or an assertion that cannot be read.
+    header or an assertion that cannot be parsed.
     """
     basic = _basic_client(authorization)
     ways = [authorization is not None, "client_secret" in form, "client_assertion" in form]

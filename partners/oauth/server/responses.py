@@ -1,4 +1,4 @@
-"""What the OAuth server's own endpoints answer, as the RFCs name it."""
+"""The responses of the OAuth server's endpoints, with the names of the RFCs."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class TokenResponse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An access token (RFC 6749 §5.1): a JWT by RFC 9068, good for `expires_in` seconds; `token_type` is Bearer or DPoP."""
+    """An access token (RFC 6749 §5.1): a JWT by RFC 9068, valid for `expires_in` seconds; `token_type` is Bearer or DPoP."""
 
     access_token: str
     token_type: str
@@ -23,14 +23,14 @@ class TokenError(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PushedResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the pushed request lies (RFC 9126 §2.2)."""
+    """The reference to the pushed request (RFC 9126 §2.2)."""
 
     request_uri: str
     expires_in: int
 
 
 class IntrospectionResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a token works, and what it says (RFC 7662 §2.2); of one that does not, nothing else is told."""
+    """Whether a token is active, and its claims (RFC 7662 §2.2). An inactive one has no other members."""
 
     active: bool
     scope: str = ""
@@ -47,7 +47,7 @@ class IntrospectionResponse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServerMetadata(msgspec.Struct, frozen=True, kw_only=True):
-    """What the server can do (RFC 8414)."""
+    """Server metadata (RFC 8414)."""
 
     issuer: str
     authorization_endpoint: str

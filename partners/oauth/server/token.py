@@ -1,4 +1,4 @@
-"""A client asks for a token: load its rows, decide in memory with Authlib, post the effects, in one transaction."""
+"""The token endpoint: load the rows, decide in memory with Authlib, write the effects; all in one transaction."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -28,21 +28,21 @@ _CLIENT_CREDENTIALS = "client_credentials"
 
 
 class OauthParts(msgspec.Struct, frozen=True):
-    """What the OAuth server's endpoints work with; one for the application."""
+    """The dependencies of the OAuth server's endpoints; one set for each application."""
 
     settings: Settings
     clock: Clock
-    gate: ClientCache
+    client_cache: ClientCache
     signing: SigningKeys
     local_keys: LocalKeys
     remote_keys: RemoteKeySets
 
     async def fetched(self, names: set[str], form: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-        """Return the keys that a client publishes and its assertion needs, before any transaction. Raises InvalidClientError."""
+        """Fetch the published keys that a client's assertion needs, before any transaction. Raises InvalidClientError."""
         found = {}
         if "client_assertion" in form:
             for name in names:
-                client = await self.gate.peek(name) or await _issued_just_now(name)
+                client = await self.client_cache.peek(name) or await _issued_just_now(name)
                 if client is not None and client.jwks_uri is not None:
                     found[name] = await self.remote_keys.of(client, form["client_assertion"])
         return found
@@ -54,7 +54,7 @@ async def _issued_just_now(client_id: str) -> Client | None:
 
 
 class _Asked(msgspec.Struct, frozen=True):
-    """A token request that can be read."""
+    """A parsed token request."""
 
     form: dict[str, str]
     authorization: str | None
@@ -62,9 +62,9 @@ class _Asked(msgspec.Struct, frozen=True):
 
 
 async def issue_token(parts: OauthParts, sent: FormRequest) -> TokenAnswer:
-    """Return the answer to a token request, whatever it is.
+    """Return the response to a token request, success or error.
 
-    An assertion, a proof, a code and a refresh token are believed once, however many copies of them come at a time.
+    An assertion, a proof, a code and a refresh token are accepted once, even if copies arrive at the same time.
     """
     settings, now = parts.settings, parts.clock.now()
     try:
@@ -90,22 +90,22 @@ async def issue_token(parts: OauthParts, sent: FormRequest) -> TokenAnswer:
         answer = _decide(settings, loaded, key, asked)
         answer = await post(work, settings, answer, now)
     if changes_snapshot(answer.effects):
-        parts.gate.invalidate()
+        parts.client_cache.invalidate()
     return answer
 
 
 async def _from_snapshot(
     parts: OauthParts, asked: _Asked, names: set[str], key: SigningKey, now: datetime
 ) -> TokenAnswer | None:
-    """Return the answer to the plainest request, a system with its secret, without asking the database; None for any other.
+    """Answer the most frequent request, a system with its secret, without the database. Return None for any other.
 
-    The gate's picture says of a client what decides over its tokens at every resource, too: one that was revoked elsewhere a
-    moment ago could get a token here, and do nothing with it. Whatever is not in order by the picture is looked up.
+    The client cache decides at every resource, too. A client that another process revoked a moment ago could get a token
+    here, but no resource would accept it. A request that the snapshot does not allow is checked against the database.
     """
     plain = asked.form["grant_type"] == _CLIENT_CREDENTIALS and asked.proof is None
     if not plain or len(names) != 1 or "client_assertion" in asked.form:
         return None
-    client = await parts.gate.peek(next(iter(names)))
+    client = await parts.client_cache.peek(next(iter(names)))
     if client is None or not client.secrets:
         return None
     answer = _decide(parts.settings, Loaded(now=now, clients={client.client_id: client}), key, asked)
@@ -120,7 +120,7 @@ def _decide(settings: Settings, loaded: Loaded, key: SigningKey, asked: _Asked) 
     try:
         request = ServerRequest("POST", f"{settings.base_url}{PATH}", asked.form, asked.authorization)
         answer: TokenAnswer = server.create_token_response(request)
-    except OAuth2Error as error:  # an insecure address: Authlib raises it outside its own handling
+    except OAuth2Error as error:  # an insecure address: Authlib raises this outside its own error handling
         return refusal(error)
     if answer.status == 200 and not answer.body and loaded.refresh is not None:
         return msgspec.structs.replace(answer, body=_given_before(settings, loaded.refresh, loaded.now))
@@ -128,7 +128,7 @@ def _decide(settings: Settings, loaded: Loaded, key: SigningKey, asked: _Asked) 
 
 
 def _given_before(settings: Settings, token: RefreshToken, now: datetime) -> dict[str, Any]:
-    """Return the answer that was given when the token was rotated, by now a little nearer to its end."""
+    """Return the stored response of the rotation, with `expires_in` reduced by the time since then."""
     if token.answer_sealed is None or token.rotated_at is None:
         raise InvalidRequestError
     given: dict[str, Any] = msgspec.json.decode(settings.keys.decrypt(ANSWER_PURPOSE, token.answer_sealed))

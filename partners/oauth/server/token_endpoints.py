@@ -1,4 +1,4 @@
-"""Revocation (RFC 7009) and introspection (RFC 7662): Authlib's endpoints over what was loaded for them."""
+"""Revocation (RFC 7009) and introspection (RFC 7662): Authlib's endpoints over preloaded rows."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -38,7 +38,7 @@ _TYPE = "at+jwt"
 
 
 class KnownToken(TokenMixin):  # type: ignore[misc]  # Authlib has no types
-    """A token of ours that somebody asks about, with everything that it rests on."""
+    """One of our tokens that a client revokes or introspects, with the state that it depends on."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class KnownToken(TokenMixin):  # type: ignore[misc]  # Authlib has no types
         *,
         revoked: bool = False,
     ) -> None:
-        """Hold them: `claims` of an access token, or a refresh token."""
+        """Set the `claims` of an access token, or the refresh token."""
         self.client_id = client_id
         self.client = client
         self.claims = claims or {}
@@ -63,11 +63,11 @@ class KnownToken(TokenMixin):  # type: ignore[misc]  # Authlib has no types
         return bool(self.client_id == client.get_client_id())
 
     def is_expired(self) -> bool:
-        """Return False: one that has expired was not loaded."""
+        """Return False: expired tokens are not loaded."""
         return False
 
     def is_revoked(self) -> bool:
-        """Return whether the token, or anything under it, has ended: then a resource would refuse it, too."""
+        """Return whether the token, or something that it depends on, was revoked. A resource would refuse it, too."""
         if self._revoked or self.client is None or not is_admitted(self.client):
             return True
         if self.refresh is not None and self.refresh.rotated_at is not None:
@@ -79,18 +79,18 @@ class KnownToken(TokenMixin):  # type: ignore[misc]  # Authlib has no types
 
 
 class _Anybodys:
-    """What both endpoints read of a request alike."""
+    """What both endpoints read from a request."""
 
     server: Server
     token: KnownToken | None = None
 
     def check_params(self, request: ServerRequest, client: LoadedClient) -> None:  # noqa: ARG002 - Authlib's signature
-        """Raise InvalidRequestError without a token. A hint is only that: one that we do not know is no error."""
+        """Raise InvalidRequestError without a token. An unknown token_type_hint is ignored (RFC 7009 §2.1)."""
         if "token" not in request.form:
             raise InvalidRequestError("token is missing.")
 
     def query_token(self, token_string: str, token_type_hint: str | None) -> KnownToken | None:  # noqa: ARG002 - Authlib's
-        """Return the token that was loaded, if it is one of ours."""
+        """Return the loaded token, or None if we did not issue it."""
         return self.token
 
 
@@ -100,7 +100,7 @@ class TokenRevocation(_Anybodys, RevocationEndpoint):  # type: ignore[misc]  # A
     CLIENT_AUTH_METHODS = AUTH_METHODS
 
     def revoke_token(self, token: KnownToken, request: ServerRequest) -> None:  # noqa: ARG002 - Authlib's signature
-        """End a refresh token with its family and all access tokens of it, or an access token alone."""
+        """Revoke a refresh token with its family and all access tokens of the grant, or one access token."""
         if token.refresh is not None:
             self.server.effects.append(GrantEnded(token.refresh.grant, "revoked_by_application"))
         elif token.claims:
@@ -108,7 +108,7 @@ class TokenRevocation(_Anybodys, RevocationEndpoint):  # type: ignore[misc]  # A
 
 
 class Introspection(_Anybodys, IntrospectionEndpoint):  # type: ignore[misc]  # Authlib has no types
-    """A client asks about a token of its own; of anybody else's it learns as much as of one that is not there."""
+    """Introspects a client's own token. Another client's token is answered like one that does not exist."""
 
     CLIENT_AUTH_METHODS = CONFIDENTIAL
 
@@ -118,11 +118,11 @@ class Introspection(_Anybodys, IntrospectionEndpoint):  # type: ignore[misc]  # 
         client: LoadedClient,
         request: ServerRequest,  # noqa: ARG002 - Authlib's signature
     ) -> bool:
-        """Return whether the client may know of the token."""
+        """Return whether the client may introspect the token."""
         return token.check_client(client)
 
     def introspect_token(self, token: KnownToken) -> dict[str, Any]:
-        """Return what the token says, its scope as it is now."""
+        """Return the token's claims, with its current scope."""
         allowed = frozenset() if token.client is None else token.client.allowed
         if token.grant is not None:
             allowed &= token.grant.effective
@@ -137,9 +137,9 @@ class Introspection(_Anybodys, IntrospectionEndpoint):  # type: ignore[misc]  # 
                 "iss": self.server.settings.issuer,
             }
         names = ("client_id", "sub", "aud", "iss", "exp", "iat", "jti", "livemode", "cnf")
-        told = {name: token.claims[name] for name in names if name in token.claims}
+        claims = {name: token.claims[name] for name in names if name in token.claims}
         scopes = [scope for scope in token.claims["scope"].split() if scope in allowed]
-        return told | {"scope": " ".join(scopes), "token_type": "DPoP" if "cnf" in told else "Bearer"}
+        return claims | {"scope": " ".join(scopes), "token_type": "DPoP" if "cnf" in claims else "Bearer"}
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -150,12 +150,12 @@ class _Asked(msgspec.Struct, frozen=True):
 
 
 async def revoke(parts: OauthParts, sent: FormRequest) -> TokenAnswer:
-    """Return the answer to a revocation, whatever it is."""
+    """Return the response to a revocation request, success or error."""
     return await _answer(parts, sent, TokenRevocation, REVOKE)
 
 
 async def introspect(parts: OauthParts, sent: FormRequest) -> TokenAnswer:
-    """Return the answer to a question about a token, whatever it is."""
+    """Return the response to an introspection request, success or error."""
     return await _answer(parts, sent, Introspection, INTROSPECT)
 
 
@@ -179,12 +179,12 @@ async def _answer(
         answer: TokenAnswer = server.create_endpoint_response(kind.ENDPOINT_NAME, request)
         answer = await post(work, settings, answer, now)
     if changes_snapshot(answer.effects):
-        parts.gate.invalidate()
+        parts.client_cache.invalidate()
     return answer
 
 
 async def _claims(parts: OauthParts, token: str) -> dict[str, Any] | None:
-    """Return the claims of an access token of ours that has not expired, else None."""
+    """Return the claims of an access token that we issued and that has not expired, else None."""
     if token.count(".") != 2:
         return None
     for fresh in (False, True):
@@ -198,7 +198,7 @@ async def _claims(parts: OauthParts, token: str) -> dict[str, Any] | None:
 
 
 def _is_ours(parts: OauthParts, claims: dict[str, Any]) -> bool:
-    """Return whether the claims are such as we write, and have not expired."""
+    """Return whether the claims have the form that we issue, and have not expired."""
     settings, ends = parts.settings, claims.get("exp")
     return (
         claims.get("iss") == settings.issuer

@@ -32,7 +32,7 @@ def people(api: Api, dsn: str) -> People:
 
 @pytest.fixture
 async def nothing_out(api: Api, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[str]]:
-    """Fail a test in which the server called anywhere, whether or not it told of it."""
+    """Fail a test in which the server called any address, whether or not it reported it."""
     with nothing_goes_out(monkeypatch) as calls:
         yield calls
     assert calls == []

@@ -178,7 +178,7 @@ async def test_withdrawn_is_over(api: Api) -> None:
     silent = await Paper.draft(api, partner_id)
     await silent.step("withdraw", {"reason": "写错了"})
     types = await DB.fetch("SELECT type FROM event WHERE type LIKE 'contract.%' ORDER BY seq")
-    assert [row["type"] for row in types] == ["contract.offered", "contract.withdrawn"], "nobody was told of the draft"
+    assert [row["type"] for row in types] == ["contract.offered", "contract.withdrawn"], "the draft was not announced"
     listed = (await api.get("/v1/partner/contracts", headers=partner)).json()["data"]
     assert [(one["version"], one["status"]) for one in listed] == [(1, "withdrawn")]
 
@@ -297,9 +297,9 @@ async def test_the_database_holds_signature_and_content_together(api: Api, dsn: 
             )  # fmt: skip
     finally:
         await owner.close()
-    for deed in ("UPDATE contract_signature SET actor = 'x'", "DELETE FROM contract_signature"):
+    for statement in ("UPDATE contract_signature SET actor = 'x'", "DELETE FROM contract_signature"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await DB.fetch(deed)
+            await DB.fetch(statement)
 
 
 async def test_paper_is_signed_on_the_business_day(database: str, settings: Settings) -> None:

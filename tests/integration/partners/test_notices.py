@@ -1,4 +1,4 @@
-"""What a partner's people are told by e-mail, and what they are not."""
+"""What a partner's people are sent by e-mail, and what they are not."""
 
 import re
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ OWNER = "li.na@example.com"
 
 
 class Post:
-    """The mail folder, and what came into it since it was looked at last."""
+    """The mail folder, and what came into it since it was last read."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings, self.clock = settings, clock
@@ -63,7 +63,7 @@ def post(here: Settings, clock: Clock) -> Post:
     return Post(here, clock)
 
 
-async def tell(event: Any, clock: Clock) -> None:
+async def publish_to_notifier(event: Any, clock: Clock) -> None:
     async with unit_of_work() as work:
         await publish(work, [event], clock.now())
 
@@ -77,7 +77,7 @@ async def test_an_applicant_is_told_what_was_decided_and_why_and_opens_the_appli
     await staff_post(api, f"{at}/review", {})
     assert await post.fresh() == [], "nothing that anybody has to do"
     await staff_post(api, f"{at}/request-changes", {"reason": "公司名称 {name} 与执照不符"})
-    text = await post.only(OWNER, "需要补正", "needs a change")
+    text = await post.only(OWNER, "需要补正", "needs changes")
     assert text.count("公司名称 {name} 与执照不符") == 2, "in both languages, as it was written"
     (page,) = set(re.findall(r"https?://\S+", text))
     assert "/partner/application?token=" in page, "a page, and not the portal, which opens with the approval"
@@ -112,7 +112,7 @@ async def test_owners_are_told_what_stops_them_and_what_waits(
     api: Api, post: Post, here: Settings, clock: Clock
 ) -> None:
     partner_id = await approved_partner(api)
-    assert "邀请链接另行发送" in await post.only(OWNER, "已通过", "is approved")
+    assert "邀请链接另行发送" in await post.only(OWNER, "已通过", "was approved")
     (invitation,) = [each for each in await post_office(here, clock) if "/partner/join" in each.get_content()]
     async with Portal.of(api.app, here, clock) as portal:
         await portal.join(link_in(invitation))
@@ -125,7 +125,7 @@ async def test_owners_are_told_what_stops_them_and_what_waits(
     assert (await signed_contract(api, partner_id)).status_code == 200
     first, offered = (
         date.fromisoformat(CONTRACT["starts_on"]),
-        await post.only(OWNER, "等待签署", "waits for your signature"),
+        await post.only(OWNER, "等待签署", "is waiting for your signature"),
     )
     assert f"自 {said_day(first, 'zh-CN')} 起" in offered
     assert f"from {said_day(first, 'en')}, waits" in offered
@@ -136,13 +136,15 @@ async def test_owners_are_told_what_stops_them_and_what_waits(
     ):
         await staff_post(api, f"/v1/admin/partners/{partner_id}/{step}", {"reason": reason} if reason else {})
         assert (reason or "") in await post.only(OWNER, chinese, english)
-    await tell(PointPackLow(UUID(partner_id), 240, 300, clock.now()), clock)
-    assert "240" in await post.only(OWNER, "余额不足", "run low")
+    await publish_to_notifier(PointPackLow(UUID(partner_id), 240, 300, clock.now()), clock)
+    assert "240" in await post.only(OWNER, "余额不足", "running low")
     endpoint = UUID("01990000-0000-7000-8000-000000000009")
-    await tell(WebhookEndpointDisabled(UUID(partner_id), endpoint, "failing", clock.now(), clock.now()), clock)
-    told = await post.fresh()
-    assert sorted(each["To"] for each in told) == ["developer@example.com", OWNER]
-    assert all("五天" in each.get_content() and "five days" in each.get_content() for each in told)
+    await publish_to_notifier(
+        WebhookEndpointDisabled(UUID(partner_id), endpoint, "failing", clock.now(), clock.now()), clock
+    )
+    sent = await post.fresh()
+    assert sorted(each["To"] for each in sent) == ["developer@example.com", OWNER]
+    assert all("五天" in each.get_content() and "five days" in each.get_content() for each in sent)
 
 
 async def test_news_is_told_once_and_history_not_at_all(api: Api, post: Post, clock: Clock) -> None:

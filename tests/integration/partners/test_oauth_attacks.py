@@ -262,7 +262,7 @@ async def test_a_consent_cannot_be_forged_or_sent_twice(api: Api, people: People
     sent = await api.post("/oauth/authorize", json={"request": sealed(page), "decision": "allow"})
     told_here(await told(api, sent))
     for forged in ("", "x", "gAAAAA"):
-        assert (await api.get(f"/oauth/authorize/refused?told={forged}")).status_code == 404, "our page, our words"
+        assert (await api.get(f"/oauth/authorize/refused?refusal={forged}")).status_code == 404, "our page, our words"
     assert await issued() == 0
     assert led_to(await answer(api, page))[0] == CALLBACK
     told_here(await answer(api, page))

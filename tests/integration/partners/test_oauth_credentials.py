@@ -46,15 +46,15 @@ async def test_both_secrets_work_until_the_grace_time_ends(api: Api, monkeypatch
     assert first.json() == again.json()
     new = first.json()["client_secret"]
     assert [await _try(api, client, secret) for secret in (client["client_secret"], new)] == [200, 200]
-    (told,) = await events("credential.rotated")
-    assert told["client_id"] == client["client_id"]
+    (recorded,) = await events("credential.rotated")
+    assert recorded["client_id"] == client["client_id"]
     clock = PlatformServices.of(api.app).clock
     later = clock.now() + timedelta(hours=24, seconds=1)
     monkeypatch.setattr(type(clock), "now", lambda _self: later)
     assert [await _try(api, client, secret) for secret in (client["client_secret"], new)] == [401, 200]
     dump = await DB.fetchval("SELECT string_agg(s::text, '') FROM oauth_secret s")
     assert new not in dump
-    assert await _try(api, client, client["client_secret"]) == 401  # told of once in a while, however often it is tried
+    assert await _try(api, client, client["client_secret"]) == 401  # recorded once per interval
     (reused,) = await events("credential.reused")
     assert reused["client_id"] == client["client_id"]
 
@@ -85,8 +85,8 @@ async def test_no_rotation_promises_more_than_the_old_secret_has(api: Api) -> No
     await DB.fetch(f"UPDATE oauth_secret SET expires_at = $2 WHERE {current}", client["client_id"], soon)
     rotated = await staff_post(api, path, {"grace_hours": 24, "secret_days": 1})
     assert datetime.fromisoformat(rotated["old_until"]) == soon
-    (_, told) = await events("credential.rotated")
-    assert datetime.fromisoformat(told["old_until"]) == soon
+    (_, recorded) = await events("credential.rotated")
+    assert datetime.fromisoformat(recorded["old_until"]) == soon
     await DB.fetch(f"UPDATE oauth_secret SET expires_at = {sql_now()} WHERE {current}", client["client_id"])
     late = await staff_post(api, path, {"grace_hours": 24})
     assert datetime.fromisoformat(late["old_until"]) <= PlatformServices.of(api.app).clock.now()
@@ -107,7 +107,7 @@ async def test_without_grace_the_old_secret_ends_at_once_and_its_use_is_told(api
 
 @pytest.mark.parametrize("kept", ["offers:read", " ".join(ALL_SCOPES[1:])])
 async def test_a_narrowed_token_cannot_be_turned_into_the_secret(api: Api, kept: str) -> None:
-    """Whoever has the secret has every scope of the client: a token that leaked with fewer must not lead to it."""
+    """A secret gives every scope of the client, so a leaked token with fewer scopes must not lead to it."""
     client = await partner_client(api, await active_partner(api))
     narrowed = bearer(await token(api, client, scope=kept))
     refused = await api.post("/v1/partner/client/rotate-secret", json={}, headers=narrowed | fresh_key())
@@ -163,8 +163,8 @@ async def test_a_revoked_clients_secret_is_noticed(api: Api) -> None:
     assert len(await events("credential.revoked")) == 1
     answers = await asyncio.gather(*[_try(api, client, client["client_secret"]) for _ in range(5)])
     assert answers == [401] * 5
-    (told,) = await events("credential.reused")
-    assert told["partner_id"] == client["partner_id"]
+    (recorded,) = await events("credential.reused")
+    assert recorded["partner_id"] == client["partner_id"]
 
 
 async def test_secrets_that_end_are_told_of_once_and_forgotten_long_after(api: Api) -> None:
@@ -175,8 +175,8 @@ async def test_secrets_that_end_are_told_of_once_and_forgotten_long_after(api: A
     assert await warn_of_ends(now) == 0
     assert await warn_of_ends(now + timedelta(days=7)) == 1
     assert await warn_of_ends(now + timedelta(days=8)) == 0
-    (told,) = await events("credential.expiring")
-    assert told["client_id"] == client["client_id"]
+    (recorded,) = await events("credential.expiring")
+    assert recorded["client_id"] == client["client_id"]
     await staff_post(api, f"/v1/admin/clients/{client['client_id']}/rotate-secret", {"grace_hours": 1})
     await delete_ended_secrets(now + timedelta(days=30))
     assert await DB.fetchval("SELECT count(*) FROM oauth_secret") == 3
@@ -200,10 +200,10 @@ async def test_partners_are_told_and_the_oems_own_credentials_stay_in_the_log(ap
     (announcer,) = [each for each in package.consumers() if each.name == "partners.webhooks"]
     await catch_up(announcer)
     read = await api.get("/v1/partner/events", headers=bearer(await token(api, client)))
-    told = {message["type"]: message["data"] for message in read.json()["data"]}
-    assert told["credential.rotated"]["client_id"] == client["client_id"]
-    assert told["grant.given"]["scopes"] == ["offers:read", "statements:read"]
-    assert told["grant.revoked"]["reason"] == "refresh_token_reused"
+    recorded = {message["type"]: message["data"] for message in read.json()["data"]}
+    assert recorded["credential.rotated"]["client_id"] == client["client_id"]
+    assert recorded["grant.given"]["scopes"] == ["offers:read", "statements:read"]
+    assert recorded["grant.revoked"]["reason"] == "refresh_token_reused"
     assert len(await events("credential.rotated")) == 2
 
 

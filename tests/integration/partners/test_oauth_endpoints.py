@@ -149,10 +149,10 @@ async def test_a_client_learns_of_its_own_tokens_only(api: Api, people: People) 
     await people.join(partner_id)
     client, other = await integrator(api), await partner_client(api, partner_id)
     given = await tokens_for(api, client)
-    told = (await about(api, "/oauth/introspect", client, given["access_token"])).json()
-    assert (told["active"], told["scope"], told["token_type"]) == (True, "offers:read statements:read", "Bearer")
-    assert (told["client_id"], told["iss"], told["aud"]) == (client["client_id"], BASE, f"{BASE}/v1/partner")
-    assert told["exp"] - told["iat"] == 600
+    claims = (await about(api, "/oauth/introspect", client, given["access_token"])).json()
+    assert (claims["active"], claims["scope"], claims["token_type"]) == (True, "offers:read statements:read", "Bearer")
+    assert (claims["client_id"], claims["iss"], claims["aud"]) == (client["client_id"], BASE, f"{BASE}/v1/partner")
+    assert claims["exp"] - claims["iat"] == 600
     family = (await about(api, "/oauth/introspect", client, given["refresh_token"])).json()
     assert (family["active"], family["token_type"]) == (True, "refresh_token")
     nothing = {"active": False}
@@ -336,7 +336,7 @@ async def test_strangers_who_ask_for_our_keys_cause_no_look_at_the_database(
     first = await api.get("/oauth/jwks.json")
     assert first.headers["cache-control"] == "public, max-age=300"
 
-    async def look() -> None:
+    async def read_clients() -> None:
         raise AssertionError("the database was asked")
 
     monkeypatch.setattr(keys, "public_jwks", look)
@@ -361,7 +361,7 @@ async def test_an_old_signing_key_is_followed_by_itself(api: Api, partners_only:
     assert await DB.fetchval("SELECT count(*) FROM oauth_signing_key") == 2
 
 
-# --- sweeps
+# --- clean-up
 
 
 async def test_what_nobody_can_use_is_swept(api: Api, people: People) -> None:

@@ -57,16 +57,16 @@ class Foreign:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
 
-    async def told(self, step: str) -> Any:
+    async def answer_of(self, step: str) -> Any:
         assert self.process.stdout
         assert self.process.stderr
         line = await asyncio.wait_for(self.process.stdout.readline(), _WAIT_S)
         assert line, (await self.process.stderr.read()).decode()
-        told = json.loads(line)
-        assert told["step"] == step, told
-        return told["value"]
+        answer = json.loads(line)
+        assert answer["step"] == step, answer
+        return answer["value"]
 
-    def tell(self, line: str) -> None:
+    def send_line(self, line: str) -> None:
         assert self.process.stdin
         self.process.stdin.write(f"{line}\n".encode())
 
@@ -125,16 +125,20 @@ async def test_a_certified_client_acts_for_a_person(
             "redirect_uri": CALLBACK, "scope": "offers:read statements:read",
         }
     )  # fmt: skip
-    page = await served.get(await program.told("authorize"))
+    page = await served.get(await program.answer_of("authorize"))
     assert page.status_code == 200, page.text
     where, query = led_to(await answer(served, page))
-    program.tell(f"{where}?{httpx.QueryParams(query)}")
+    program.send_line(f"{where}?{httpx.QueryParams(query)}")
     kind = "dpop" if dpop else "bearer"
-    assert await program.told("tokens") == {"type": kind, "scope": "offers:read statements:read", "partner": partner_id}
-    assert await program.told("refreshed") == {"changed": True, "partner": partner_id}
+    assert await program.answer_of("tokens") == {
+        "type": kind,
+        "scope": "offers:read statements:read",
+        "partner": partner_id,
+    }
+    assert await program.answer_of("refreshed") == {"changed": True, "partner": partner_id}
     if method != "none":
-        assert await program.told("introspected") is True
-    assert await program.told("after") == "invalid_grant"
+        assert await program.answer_of("introspected") is True
+    assert await program.answer_of("after") == "invalid_grant"
     await program.end()
 
 
@@ -152,8 +156,8 @@ async def test_a_certified_client_speaks_for_a_partners_system(served: Api, star
             "scope": "offers:read",
         }
     )  # fmt: skip
-    told = await program.told("tokens")
-    assert (told["scope"], told["partner"]) == ("offers:read", partner_id)
+    tokens = await program.answer_of("tokens")
+    assert (tokens["scope"], tokens["partner"]) == ("offers:read", partner_id)
     await program.end()
 
 

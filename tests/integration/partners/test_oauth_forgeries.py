@@ -167,13 +167,13 @@ async def test_tokens_that_are_not_access_tokens_of_ours(api: Api, people: Peopl
         answered = await api.get(PROFILE, headers=bearer(access))
         assert answered.status_code == 401, (name, answered.status_code, answered.text)
         assert answered.headers["WWW-Authenticate"].startswith("Bearer"), name
-        told = await api.post(
+        response = await api.post(
             "/oauth/introspect",
             data={"token": access},
             headers={"Authorization": basic(client["client_id"], client["client_secret"])},
         )
         # A token that begins later than now is for a resource to refuse: we issue none.
-        assert told.json().get("active", False) is (name == "not yet"), (name, told.text)
+        assert response.json().get("active", False) is (name == "not yet"), (name, response.text)
 
 
 async def test_a_refresh_token_or_code_is_no_access_token(api: Api, people: People) -> None:

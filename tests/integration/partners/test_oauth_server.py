@@ -220,8 +220,8 @@ async def test_a_suspended_partner_stops_and_may_go_on_when_resumed(api: Api) ->
     stopped = await api.get("/v1/partner/profile", headers=access)
     assert (stopped.status_code, stopped.json()["code"]) == (403, "partner_stopped")
     who = basic(client["client_id"], client["client_secret"])
-    for wish in (GRANT, GRANT | {"scope": "offers:read vouchers:use vouchers:verify"}):
-        given = (await ask(api, wish, Authorization=who)).json()
+    for form in (GRANT, GRANT | {"scope": "offers:read vouchers:use vouchers:verify"}):
+        given = (await ask(api, form, Authorization=who)).json()
         assert sorted(given["scope"].split()) == ["vouchers:use", "vouchers:verify"], "what members hold, and no more"
         stopped = await api.get("/v1/partner/profile", headers=bearer(given["access_token"]))
         assert (stopped.status_code, stopped.json()["code"]) == (403, "partner_stopped")
@@ -244,8 +244,8 @@ async def test_a_suspended_partner_stops_and_may_go_on_when_resumed(api: Api) ->
 async def test_a_request_costs_no_query_for_its_client(api: Api) -> None:
     access = bearer(await token(api, await partner_client(api, await active_partner(api))))
     await api.get("/v1/partner/profile", headers=access)
-    gate = PartnersServices.of(api.app).client_cache
-    read_at = gate._read_at
+    cache = PartnersServices.of(api.app).client_cache
+    read_at = cache._read_at
     for _ in range(20):
         await api.get("/v1/partner/profile", headers=access)
-    assert gate._read_at == read_at
+    assert cache._read_at == read_at

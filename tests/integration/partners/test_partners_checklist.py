@@ -134,7 +134,7 @@ async def test_the_gate_to_be_approved(api: Api) -> None:
     (item,) = good(await api.get(f"{path}/checklist", headers=applicant))["items"]
     assert (item["met"], item["actor"], item["reference"]) == (True, None, None), "staff are not named to applicants"
 
-    # Another company's papers: what was verified is to be verified anew.
+    # Another company's papers: what was verified must be verified again.
     await staff_post(api, f"{admin}/review", {})
     await staff_post(api, f"{admin}/request-changes", {"reason": "名称"})
     amended = APPLICATION | {"legal_name": "另一家公司"}

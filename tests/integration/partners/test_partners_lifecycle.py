@@ -92,7 +92,7 @@ async def test_changes_are_asked_for_and_the_application_comes_again(api: Api) -
 
 
 async def test_another_company_inherits_neither_contract_nor_account(api: Api) -> None:
-    """Signed while it applied, by a company that is then replaced: the other one signs, and names its account, anew."""
+    """Signed during the application by a company that is then replaced: the new one signs and names its account again."""
     receipt = await apply(api)
     admin, path = f"/v1/admin/partners/{receipt['id']}", f"/v1/partner/applications/{receipt['id']}"
     applicant = bearer(receipt["application_token"])
@@ -179,15 +179,15 @@ async def test_a_suspension_stops_everything_but_vouchers_that_members_have(dsn:
             "occurred_at": "2026-11-01T00:00:00Z",
         }
         good(await api.post("/v1/points/earnings", json={"earnings": [earning]}, headers=await oem(api)))
-        wish = {"offer_id": offer["id"], "quantity": 1}
+        order = {"offer_id": offer["id"], "quantity": 1}
         bought = [
-            good(await api.post("/v1/redemptions", json=wish, headers=member | fresh_key()), 201) for _ in range(2)
+            good(await api.post("/v1/redemptions", json=order, headers=member | fresh_key()), 201) for _ in range(2)
         ]
         code, second = (each["voucher"]["code"] for each in bought)
 
         await staff_post(api, f"/v1/admin/partners/{partner.id}/suspend", {"reason": "投诉"})
         assert good(await api.get("/v1/offers", headers=member))["data"] == []
-        refused = await api.post("/v1/redemptions", json=wish, headers=member | fresh_key())
+        refused = await api.post("/v1/redemptions", json=order, headers=member | fresh_key())
         assert (refused.status_code, refused.json()["code"]) == (409, "not_on_sale")
         there = {"code": code, "location_id": "SH-1"}
         for step, more, status in (

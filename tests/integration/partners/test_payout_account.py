@@ -38,8 +38,8 @@ async def test_it_is_kept_sealed_and_shown_masked(api: Api) -> None:
         " UNION ALL SELECT to_jsonb(e)::text FROM audit_entry e"
     )
     assert not [row["row"] for row in everything if NUMBER in row["row"]]
-    told = await DB.fetchval("SELECT payload ->> 'last_four' FROM event WHERE type = 'payout_account.changed'")
-    assert told == "3334"
+    published = await DB.fetchval("SELECT payload ->> 'last_four' FROM event WHERE type = 'payout_account.changed'")
+    assert published == "3334"
 
 
 async def test_only_finance_and_only_what_was_read(api: Api) -> None:

@@ -63,7 +63,7 @@ async def test_set_tried_and_removed(owner: Portal, issuer: str) -> None:
     await owner.fill(AT, issuer="http://127.0.0.1:9/nobody", client_id="portal", client_secret="x")
     failed = await owner.fill(AT, f"{AT}/try")
     assert (failed.status_code, "无法从 http://127.0.0.1:9/nobody 取得" in failed.text) == (400, True)
-    # Whoever signed in by it is invited anew.
+    # People who signed in by it are invited again.
     await DB.fetch(
         "INSERT INTO partner_staff (id, partner_id, email, name, roles, status, version, provider_subject, created_at,"
         " created_by, changed_at) SELECT gen_random_uuid(), partner_id, 'zhao@example.com', '赵云', '{finance}', 'active',"
@@ -75,7 +75,7 @@ async def test_set_tried_and_removed(owner: Portal, issuer: str) -> None:
 
 
 async def test_what_is_wrong_is_said_beside_its_field(owner: Portal) -> None:
-    for fields, name, why in (
+    for fields, name, message in (
         ({"issuer": ""}, "issuer", "请填写登录服务的 issuer"),
         ({"issuer": "https://x.example/"}, "issuer", "末尾不带斜杠"),
         ({"issuer": "https://10.0.0.1/x"}, "issuer", "必须是公网地址"),
@@ -87,10 +87,10 @@ async def test_what_is_wrong_is_said_beside_its_field(owner: Portal) -> None:
         found = re.search(rf'id="error-{name}">([^<]*)', page.text)
         assert page.status_code == 400, fields
         assert found, fields
-        assert why in found[1]
+        assert message in found[1]
     assert await kept() == []
-    for deed in ("try", "remove"):
-        assert (await owner.fill(AT, f"{AT}/{deed}")).status_code == 404, "there is none"
+    for action in ("try", "remove"):
+        assert (await owner.fill(AT, f"{AT}/{action}")).status_code == 404, "there is none"
 
 
 async def test_for_owners_alone_and_by_forms_of_ours(owner: Portal) -> None:

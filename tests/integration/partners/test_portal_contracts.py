@@ -110,14 +110,14 @@ async def test_what_is_refused_is_said_and_signs_nothing(api: Api, owner: Portal
     version = await offered(api, await partner())
     at = f"/partner/contracts/{version['id']}"
     good = {"content_hash": version["content_hash"], "agreed": "yes"}
-    for fields, why in (
+    for fields, message in (
         (good | {"agreed": "", "code": owner.code()}, 'id="error-agreed" role="alert">请确认您已阅读'),
         (good | {"content_hash": "", "code": owner.code()}, "缺少合同文本的哈希"),
         (good | {"content_hash": "0" * 64, "code": owner.code()}, "不一致，请重新阅读后再签"),
         (good | {"code": "000000"}, 'id="error-code">验证码不正确'),
     ):
         page = await owner.fill(f"{at}/sign", **fields)
-        assert (page.status_code, why in page.text) == (400, True), page.text
+        assert (page.status_code, message in page.text) == (400, True), page.text
     assert await signatures() == []
     stale = await owner.get(f"{at}/sign")
     reason = {"reason": "写错了"}

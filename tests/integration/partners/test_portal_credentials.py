@@ -77,11 +77,11 @@ async def test_made_changed_and_revoked(api: Api, owner: Portal) -> None:
     listed = await owner.get("/partner/credentials")
     assert client_id in listed.text
     assert secret not in listed.text
-    told = await owner.fill(listed, f"/partner/credentials/{client_id}/rotate")
-    _, following = shown(told)
+    page = await owner.fill(listed, f"/partner/credentials/{client_id}/rotate")
+    _, following = shown(page)
     assert following != secret
     ends = await DB.fetchval("SELECT expires_at FROM oauth_secret WHERE successor IS NOT NULL")
-    assert f"旧密钥在 {said_end(ends, 'zh-CN', ZONE, named=True)} 前仍可使用。" in told.text
+    assert f"旧密钥在 {said_end(ends, 'zh-CN', ZONE, named=True)} 前仍可使用。" in page.text
     assert [(await ask(api, client_id, one)).status_code for one in (secret, following)] == [200, 200]
     done = await owner.fill("/partner/credentials", f"/partner/credentials/{client_id}/revoke")
     assert "凭证已吊销" in done.text
@@ -110,19 +110,19 @@ async def test_live_ones_are_no_stronger_than_who_makes_them(api: Api, owner: Po
 
 
 async def test_what_is_wrong_is_said_in_words(owner: Portal) -> None:
-    for fields, why in (
+    for fields, message in (
         ({"name": "", "scopes": ["offers:read"]}, "请填写名称"),
         ({"name": "POS"}, "请至少选择一项权限"),
         ({"name": "POS", "scopes": ["points:write"]}, "只能是"),
     ):
         page = await owner.fill("/partner/credentials", livemode="sandbox", **fields)
-        assert (page.status_code, why in page.text) == (400, True), page.text
+        assert (page.status_code, message in page.text) == (400, True), page.text
 
 
 async def test_another_companys_are_not_there(api: Api, owner: Portal) -> None:
     other = await partner_client(api, await approved_partner(api, registration_number="91310000MA1FL0001X"))
-    for deed in ("rotate", "revoke"):
-        page = await owner.fill("/partner/credentials", f"/partner/credentials/{other['client_id']}/{deed}")
+    for action in ("rotate", "revoke"):
+        page = await owner.fill("/partner/credentials", f"/partner/credentials/{other['client_id']}/{action}")
         assert page.status_code == 404
     assert (await ask(api, other["client_id"], other["client_secret"])).status_code == 200
 
@@ -148,8 +148,8 @@ async def test_in_english(api: Api, here: Settings, clock: Clock) -> None:
 async def test_what_is_no_client_is_not_there(owner: Portal, client_id: str) -> None:
     await owner.fill("/partner/credentials", name="POS", livemode="sandbox", scopes=["offers:read"])
     listed = await owner.get("/partner/credentials")
-    for deed in ("rotate", "revoke", "steal"):
-        page = await owner.fill(listed, f"/partner/credentials/{client_id}/{deed}")
+    for action in ("rotate", "revoke", "steal"):
+        page = await owner.fill(listed, f"/partner/credentials/{client_id}/{action}")
         assert page.status_code == 404, page.text
 
 

@@ -93,7 +93,7 @@ async def test_added_found_and_changed(owner: Portal) -> None:
 
 
 async def test_what_is_wrong_is_said_beside_its_field(owner: Portal) -> None:
-    for fields, name, why in (
+    for fields, name, message in (
         ({"id": ""}, "id", "须为 1 至 64 个字母"),
         ({"id": "a b"}, "id", "须为 1 至 64 个字母"),
         ({"name_zh": "", "name_en": ""}, "name_zh", "请填写中文名称"),
@@ -107,7 +107,7 @@ async def test_what_is_wrong_is_said_beside_its_field(owner: Portal) -> None:
         found = re.search(rf'id="error-{name}">([^<]*)', page.text)
         assert page.status_code == 400, fields
         assert found, fields
-        assert why in found[1]
+        assert message in found[1]
     assert await rows() == []
     await owner.fill(f"{AT}/new", **ONE)
     twice = await owner.fill(f"{AT}/new", **ONE)
@@ -162,14 +162,14 @@ async def test_wrong_rows_are_named_and_stay_out_only_when_told_to(owner: Portal
 
 
 async def test_what_is_no_file_is_said(owner: Portal) -> None:
-    for body, why in (
+    for body, message in (
         (b"", "请选择文件"),
         (b"PK\x03\x04nothing", "不是有效的 XLSX"),
         (b"id,name_zh\n" + b"a,b\n" * 10_001, "最多 10000 行"),
         (b"x" * (2 * 2**20 + 1), "不能超过 2 MiB"),
     ):
         page = await upload(owner, body)
-        assert (page.status_code, why in page.text) == (400, True), why
+        assert (page.status_code, message in page.text) == (400, True), message
     assert "无法确定文件的编码" in (await upload(owner, b"\xff" * 10)).text
     form = form_fields((await owner.get(IMPORT)).text)
     assert (await owner.post(IMPORT, data=form)).status_code == 400, "no file at all"

@@ -131,7 +131,7 @@ async def test_changed_stopped_given_a_new_secret_and_removed(owner: Portal, rec
 
 
 async def test_what_is_wrong_is_said_beside_its_field(owner: Portal) -> None:
-    for fields, why, name in (
+    for fields, message, name in (
         ({"url": "", "all_types": "yes"}, "请填写 https 地址", "url"),
         ({"url": "https://a@hooks.example.com/x", "all_types": "yes"}, "须为普通网址", "url"),
         ({"url": "https://10.0.0.1/x", "all_types": "yes"}, "必须是公网地址", "url"),
@@ -142,7 +142,7 @@ async def test_what_is_wrong_is_said_beside_its_field(owner: Portal) -> None:
         assert page.status_code == 400, fields
         found = re.search(rf'<p class="error" id="error-{name}">([^<]*)', page.text)
         assert found, fields
-        assert why in found[1]
+        assert message in found[1]
     assert await DB.fetchval("SELECT count(*) FROM webhook_endpoint") == 0
 
 
@@ -161,8 +161,8 @@ async def test_other_roles_and_other_companies(api: Api, owner: Portal, receiver
             looks = [await stranger.get(one), await stranger.fill(AT, f"{one}/resend"), await stranger.get(other)]
             looks.append(await stranger.fill(AT, other, url=receiver.url, version="1"))
             looks += [
-                await stranger.fill(AT, f"{other}/{deed}", event_type=sample)
-                for deed in ("disable", "enable", "rotate", "remove", "sample")
+                await stranger.fill(AT, f"{other}/{action}", event_type=sample)
+                for action in ("disable", "enable", "rotate", "remove", "sample")
             ]
             assert {answer.status_code for answer in looks} == {404}
             plain = [re.sub(r"return_to=[^\"]*", "", answer.text) for answer in looks]
@@ -181,7 +181,7 @@ async def test_other_roles_and_other_companies(api: Api, owner: Portal, receiver
 async def test_a_form_from_elsewhere_does_nothing(owner: Portal, receiver: Receiver) -> None:
     at = await added(owner, receiver.url)
     page = await owner.fill(at, f"{at}/sample", event_type="partner.location_added")
-    paths = [AT, at, f"{page.url}/resend", *(f"{at}/{deed}" for deed in ("disable", "rotate", "remove", "sample"))]
+    paths = [AT, at, f"{page.url}/resend", *(f"{at}/{action}" for action in ("disable", "rotate", "remove", "sample"))]
     for path in paths:
         for token in ({}, {"csrf_token": ""}, {"csrf_token": "x" * 43}):
             data = {

@@ -327,6 +327,6 @@ async def test_operations_reset_owners_only(api: Api, portal: Portal) -> None:
     operations, at = api.staff("operations"), f"/v1/admin/partners/{partner_id}/staff"
     people = (await api.get(at, headers=operations)).json()["data"]
     (developer,) = [one["id"] for one in people if one["email"] == "dev@example.com"]
-    wish = {"reason": "lost"}
-    answer = await api.post(f"{at}/{developer}/reset", json=wish, headers=operations | fresh_key())
+    order = {"reason": "lost"}
+    answer = await api.post(f"{at}/{developer}/reset", json=order, headers=operations | fresh_key())
     assert (answer.status_code, answer.json()["code"]) == (409, "not_an_owner")

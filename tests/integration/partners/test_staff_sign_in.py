@@ -149,7 +149,7 @@ async def test_disabling_ends_every_session_and_link_in_the_same_transaction(
     async with unit_of_work() as work:
         await work.execute("UPDATE partner_staff_session SET ended_at = NULL")
     assert await who(settings, clock, tokens[0]) is None
-    # Whoever comes back begins anew: the old password is gone.
+    # A returning person starts again: the old password is gone.
     async with unit_of_work() as work:
         await invite_again(work, boss.partner_id, person.id, "staff:x", clock.now())
     assert await DB.fetchval("SELECT password_hash FROM partner_staff WHERE id = $1", person.id) is None

@@ -74,9 +74,9 @@ async def test_an_address_that_can_never_be_mailed_is_not_invited(api: Api, port
         ("/v1/partner/applications", {"contact": application}, "contact.email"),
     ]:
         answer = await api.post(path, json=body, headers=api.staff("operations") | fresh_key())
-        told = {one["field"]: one["message"] for one in answer.json()["errors"]}
+        errors = {one["field"]: one["message"] for one in answer.json()["errors"]}
         assert answer.status_code == 400
-        assert NEVER[email] in told[field], told
+        assert NEVER[email] in errors[field], errors
     assert await DB.fetchval("SELECT count(*) FROM partner_staff") == 1
 
 
@@ -145,17 +145,17 @@ async def test_a_notice_that_was_refused_is_shown_to_operations_and_to_the_appli
     await staff_post(api, f"{at}/reject", {"reason": "不符合"})
     await catch_up(Notifier(here, clock))
     await sent_against(here, clock, REFUSED, monkeypatch)
-    told = (await api.get(at, headers=api.staff("operations"))).json()["notices"]
-    assert [(one["email"], one["status"]) for one in told] == [
+    notices = (await api.get(at, headers=api.staff("operations"))).json()["notices"]
+    assert [(one["email"], one["status"]) for one in notices] == [
         ("li.na@example.com", "failed"),
         ("li.na@example.com", "sent"),
     ]
-    assert "(550)" in told[0]["reason"]["en"]
-    assert "invite" not in told[0]["reason"]["en"]
-    assert told[1]["reason"] is None
+    assert "(550)" in notices[0]["reason"]["en"]
+    assert "invite" not in notices[0]["reason"]["en"]
+    assert notices[1]["reason"] is None
     seen = (await api.get(status, headers=own)).json()["mail"]
     assert (seen["status"], "550" in seen["reason"]["zh-CN"]) == ("failed", True)
-    assert "internal" not in str(told) + str(seen), "a server's own words name our machines"
+    assert "internal" not in str(notices) + str(seen), "a server's own words name our machines"
     page = await portal.get(link)
     assert "邮件服务器拒收此地址的邮件（550）" in page.text
 

@@ -63,7 +63,7 @@ class House:
         body = {"id": identifier, "name": {"zh-CN": "店", "en": "Shop"}, "city": "上海", "address": "路 1"}
         await self.post("/v1/partner/locations", body)
 
-    async def tell(self) -> int:
+    async def publish(self) -> int:
         """Let the consumer and the sender do their work once; how many messages were sent."""
         await catch_up(self.announcer)
         return await self.sender.once()
@@ -89,7 +89,7 @@ async def test_an_event_reaches_the_partners_server_signed(house: House) -> None
     assert endpoint["secret"].startswith("whsec_")
     await house.location("SH-1")
     await house.location("SH-2")
-    assert await house.tell() == 2
+    assert await house.publish() == 2
     got = sorted(house.receiver.got, key=lambda each: each.message["sequence"])
     for each, name in zip(got, ("SH-1", "SH-2"), strict=True):
         assert each.is_signed(endpoint["secret"])
@@ -105,7 +105,7 @@ async def test_an_event_reaches_the_partners_server_signed(house: House) -> None
     assert second == first + 1
     shown = await house.delivery(endpoint)
     assert (shown["status"], shown["attempts"], shown["history"][0]["status"]) == ("delivered", 1, 204)
-    assert await house.tell() == 0
+    assert await house.publish() == 0
 
 
 async def test_the_secret_is_shown_once_and_lies_sealed(house: House) -> None:
@@ -132,7 +132,7 @@ async def test_while_a_secret_rotates_both_sign(house: House) -> None:
     for later, both in ((timedelta(0), True), (timedelta(hours=3), False)):
         house.clock.offset += later
         await house.location(f"SH-{both}")
-        await house.tell()
+        await house.publish()
         got = house.receiver.got[-1]
         assert got.is_signed(new["secret"])
         assert got.is_signed_with(new["public_key"])
@@ -140,7 +140,7 @@ async def test_while_a_secret_rotates_both_sign(house: House) -> None:
         assert got.is_signed_with(old["public_key"]) is both
     gone = await house.post(f"{ENDPOINTS}/{old['id']}/rotate-secret", {"grace_hours": 0}, 200)
     await house.location("SH-3")
-    await house.tell()
+    await house.publish()
     assert house.receiver.got[-1].is_signed(gone["secret"])
     assert not house.receiver.got[-1].is_signed(new["secret"])
     refused = await house.api.post(
@@ -157,7 +157,7 @@ async def test_a_second_rotation_leaves_the_first_old_secret_its_grace(house: Ho
     async def signing(later: timedelta) -> list[bool]:
         house.clock.offset = later
         await house.location(f"SH-{later.total_seconds():.0f}")
-        await house.tell()
+        await house.publish()
         return [house.receiver.got[-1].is_signed(each["secret"]) for each in (first, second, third)]
 
     assert await signing(timedelta()) == [True, True, True]
@@ -169,7 +169,7 @@ async def test_a_second_rotation_leaves_the_first_old_secret_its_grace(house: Ho
     last = await house.post(at, {"grace_hours": 0}, 200)
     assert last["old_keys_until"] is None
     await house.location("SH-last")
-    await house.tell()
+    await house.publish()
     assert [house.receiver.got[-1].is_signed(each["secret"]) for each in (third, last)] == [False, True]
 
 
@@ -180,9 +180,9 @@ async def test_a_failing_receiver_is_tried_on_the_schedule_under_one_id(house: H
     for delay in DELAYS_S:
         if delay:
             house.clock.offset += timedelta(seconds=delay - 2)
-            assert await house.tell() == 0, f"{delay} s are not over"
+            assert await house.publish() == 0, f"{delay} s are not over"
             house.clock.offset += timedelta(seconds=3)
-        assert await house.tell() == 1
+        assert await house.publish() == 1
     shown = await house.delivery(endpoint)
     assert (shown["status"], shown["attempts"], shown["due_at"]) == ("failed", 10, None)
     assert {(each["status"], each["answer"]) for each in shown["history"]} == {(500, "broken")}
@@ -191,7 +191,7 @@ async def test_a_failing_receiver_is_tried_on_the_schedule_under_one_id(house: H
     assert all(got.is_signed(endpoint["secret"]) for got in house.receiver.got)
     house.receiver.answer(200)
     await house.post(f"{DELIVERIES}/{shown['id']}/resend", None, 200)
-    assert await house.tell() == 1
+    assert await house.publish() == 1
     assert house.receiver.got[-1].headers["webhook-id"] == shown["message_id"]
     assert (await house.delivery(endpoint))["status"] == "delivered"
     assert (await house.get(f"{ENDPOINTS}/{endpoint['id']}"))["failing_since"] is None
@@ -201,11 +201,11 @@ async def test_retry_after_is_heeded(house: House) -> None:
     await house.endpoint()
     house.receiver.answer(503, retry_after="3600")
     await house.location("SH-1")
-    assert await house.tell() == 1
+    assert await house.publish() == 1
     house.clock.offset += timedelta(seconds=3590)
-    assert await house.tell() == 0
+    assert await house.publish() == 0
     house.clock.offset += timedelta(seconds=20)
-    assert await house.tell() == 1
+    assert await house.publish() == 1
 
 
 async def test_a_redirect_is_a_failure_and_is_not_followed(house: House) -> None:
@@ -213,7 +213,7 @@ async def test_a_redirect_is_a_failure_and_is_not_followed(house: House) -> None
     async with receiving() as inside:
         house.receiver.answer(307, location=inside.url)
         await house.location("SH-1")
-        assert await house.tell() == 1
+        assert await house.publish() == 1
         assert inside.got == []
     shown = await house.delivery(endpoint)
     assert (shown["status"], shown["history"][0]["status"]) == ("pending", 307)
@@ -225,26 +225,26 @@ async def test_gone_disables_at_once_and_the_others_hear_it(house: House) -> Non
         await house.endpoint("webhook.endpoint_disabled", url=second.url)
         house.receiver.answer(410)
         await house.location("SH-1")
-        assert await house.tell() == 1
+        assert await house.publish() == 1
         assert (await house.get(f"{ENDPOINTS}/{gone['id']}"))["disabled_reason"] == "gone"
-        assert await house.tell() == 1
+        assert await house.publish() == 1
         assert second.got[0].message["data"]["endpoint_id"] == gone["id"]
     await house.location("SH-2")
-    await house.tell()
+    await house.publish()
     assert len(house.receiver.got) == 1, "nothing more is sent"
     refused = await house.post(f"{ENDPOINTS}/{gone['id']}/simulate", {"event_type": "contract.signed"}, 409)
     assert refused["code"] == "wrong_state"
-    there, wish = f"{ENDPOINTS}/{gone['id']}", {"status": "enabled"}
+    there, change = f"{ENDPOINTS}/{gone['id']}", {"status": "enabled"}
     # "1" is what it was when the partner read it last: that we have disabled it since is a change, too.
     for sent, status, code in (
         ({}, 400, "if_match_missing"),
         ({"If-Match": '"1"'}, 412, "changed_meanwhile"),
         ({"If-Match": "x"}, 412, "changed_meanwhile"),
     ):
-        answer = await house.api.patch(there, json=wish, headers=house.headers | sent)
+        answer = await house.api.patch(there, json=change, headers=house.headers | sent)
         assert (answer.status_code, answer.json()["code"]) == (status, code), sent
     read = await house.api.get(there, headers=house.headers)
-    answer = await house.api.patch(there, json=wish, headers=house.headers | {"If-Match": read.headers["ETag"]})
+    answer = await house.api.patch(there, json=change, headers=house.headers | {"If-Match": read.headers["ETag"]})
     assert (answer.json()["status"], answer.json()["disabled_reason"]) == ("enabled", None)
 
 
@@ -252,7 +252,7 @@ async def test_who_is_suspended_or_let_go_is_told_why(house: House) -> None:
     await house.endpoint()
     for step, after in (("suspend", "suspended"), ("terminate", "terminated")):
         await staff_post(house.api, f"/v1/admin/partners/{house.partner_id}/{step}", {"reason": f"投诉 {step}"})
-        assert await house.tell() == 1
+        assert await house.publish() == 1
         recorded = house.receiver.got[-1].message
         assert (recorded["type"], recorded["data"]["after"]) == ("partner.status_changed", after)
         assert recorded["data"]["reason"] == f"投诉 {step}"
@@ -262,12 +262,12 @@ async def test_nothing_else_is_sent_to_who_has_left(house: House) -> None:
     await house.endpoint()
     house.receiver.answer(500)
     await house.location("SH-1")
-    assert await house.tell() == 1
+    assert await house.publish() == 1
     await staff_post(house.api, f"/v1/admin/partners/{house.partner_id}/terminate", {"reason": "合同到期"})
     house.clock.offset += timedelta(minutes=1)
     house.receiver.answer(204)
-    assert await house.tell() == 1
-    assert await house.tell() == 0
+    assert await house.publish() == 1
+    assert await house.publish() == 0
     assert house.receiver.got[-1].message["type"] == "partner.status_changed"
 
 
@@ -276,7 +276,7 @@ async def test_five_days_of_failure_disable(house: House) -> None:
     house.receiver.answer(500)
     for day in range(7):
         await house.location(f"SH-{day}")
-        await house.tell()
+        await house.publish()
         status = (await house.get(f"{ENDPOINTS}/{endpoint['id']}"))["status"]
         assert status == ("enabled" if day < 5 else "disabled"), day
         house.clock.offset += timedelta(days=1)
@@ -291,7 +291,7 @@ async def test_a_sample_of_any_type_can_be_sent(house: House) -> None:
     for each in types:
         made = await house.post(f"{ENDPOINTS}/{endpoint['id']}/simulate", {"event_type": each["type"]})
         assert made["status"] == "pending"
-        assert await house.tell() == 1
+        assert await house.publish() == 1
         got = house.receiver.got[-1]
         assert got.is_signed(endpoint["secret"])
         assert got.message["data"] == each["json_schema"]["examples"][0]["data"]
@@ -322,7 +322,7 @@ async def test_events_can_be_asked_for(house: House) -> None:
         page = await house.get("/v1/partner/events", limit=2, **({"cursor": cursor} if cursor else {}))
         seen += page["data"]
         cursor = page["next_cursor"]
-        if cursor is None:  # as every list ends: a client that goes on until then looped for ever
+        if cursor is None:  # as every list ends: a client that continues until then looped for ever
             cursor = page["resume_cursor"]
             break
     locations = [each["data"]["location_id"] for each in seen if each["type"] == "partner.location_added"]
@@ -353,7 +353,7 @@ async def test_an_event_seen_twice_is_told_once(house: House) -> None:
 async def test_another_partner_sees_and_changes_nothing(house: House) -> None:
     endpoint = await house.endpoint()
     await house.location("SH-1")
-    await house.tell()
+    await house.publish()
     delivery = await house.delivery(endpoint)
     stranger = await house.partner("91310000MA1FL0001X")
     at = f"{ENDPOINTS}/{endpoint['id']}"
@@ -415,7 +415,7 @@ async def test_an_endpoint_inside_the_house_is_not_reached(house: House) -> None
     await house.location("SH-1")
     strict = msgspec.structs.replace(house.settings, outbound_allow="")
     house.sender = Sender(Outbound.of(strict), strict.keys, house.clock)
-    assert await house.tell() == 1
+    assert await house.publish() == 1
     assert house.receiver.got == []
     shown = await house.delivery(endpoint)
     assert (shown["history"][0]["status"], shown["history"][0]["reason"]) == (None, "not_https")
@@ -464,7 +464,7 @@ async def test_a_partner_with_a_long_backlog_holds_up_nobody(house: House) -> No
     await house.location("HZ-1")
     await catch_up(house.announcer)
     first = await owners(await house.sender.claim(2))
-    assert first == {slow: 1, house.partner_id: 1}, "in turn, whoever has waited longer"
+    assert first == {slow: 1, house.partner_id: 1}, "in turn, the longest waiting first"
     rest = [*await house.sender.claim(32), *await house.sender.claim(32)]
     assert await owners(rest) == {slow: send.OF_ONE_PARTNER - 1}
     await house.location("HZ-2")
@@ -475,7 +475,7 @@ async def test_a_partner_with_a_long_backlog_holds_up_nobody(house: House) -> No
 
 
 async def test_what_is_under_way_is_counted_by_one_sender_at_a_time(house: House) -> None:
-    """Two that count at once would take twice as many: the partner's row is the lock, and who finds it taken goes on."""
+    """Two senders that count at once would take twice as many. The partner's row is the lock; the other one moves on."""
     await house.endpoint("partner.location_added")
     busy = house.partner_id
     for number in range(12):
@@ -535,7 +535,7 @@ async def test_the_service_sends_by_itself_and_stops(house: House) -> None:
 async def test_old_ones_are_forgotten(house: House) -> None:
     endpoint = await house.endpoint()
     await house.location("SH-1")
-    await house.tell()
+    await house.publish()
     await delete_old_deliveries(house.clock.now() + timedelta(days=29))
     assert (await house.delivery(endpoint))["status"] == "delivered"
     await delete_old_deliveries(house.clock.now() + timedelta(days=31))

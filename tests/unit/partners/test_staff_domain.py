@@ -19,7 +19,7 @@ from partners.staff.second_factor import (
     new_secret,
     recovery_hash,
     setup_address,
-    setup_picture,
+    setup_qr_code,
 )
 from partners.web.account import device
 
@@ -64,7 +64,7 @@ def test_recovery_codes_are_many_different_and_long() -> None:
 
 
 def test_the_picture_scales_whole() -> None:
-    picture = setup_picture(setup_address(RFC_SECRET, "li.na@example.com", "Benefits Marketplace"))
+    picture = setup_qr_code(setup_address(RFC_SECRET, "li.na@example.com", "Benefits Marketplace"))
     assert "viewBox=" in picture
     assert " width=" not in picture.partition(">")[0], "a size of its own would cut it off"
     assert "script" not in picture
