@@ -11,6 +11,7 @@ from marketplace.platform.http.paging import Cursors
 from marketplace.platform.postgres.database import DB
 from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
+from marketplace.web.forms import PageRequest, cursor_of, field, redirect_to, refusal_message
 from marketplace.web.pages import PageTemplate
 from marketplace.web.sessions import cookie_name, secure_cookie
 from partners.locations.locations import list_locations, named_locations
@@ -18,7 +19,7 @@ from partners.locations.schemas import LocationView
 from partners.oauth.access.callers import PartnerCaller
 from partners.roles import SignedIn
 from partners.web.authorize import acting
-from partners.web.frame import PortalRequest, cursor_of, field, portal_page, redirect_to, refusal_message
+from partners.web.frame import portal_page
 
 _COOKIE = "partner-place"
 _AGE_S = 365 * 86400
@@ -40,7 +41,7 @@ class Where(msgspec.Struct, frozen=True):
         return self.location.id if self.location else None
 
 
-async def where(request: PortalRequest, partner: PartnerCaller) -> Where | None:
+async def where(request: PageRequest, partner: PartnerCaller) -> Where | None:
     """Return where this counter stands, or None while nobody has said so; a choice that is not the person's is none."""
     settings = PlatformServices.of(request).settings
     chosen = request.cookies.get(cookie_name(settings, _COOKIE), "")
@@ -61,7 +62,7 @@ def choose() -> Response[Any]:
 
 @get("/partner/counter/place")
 async def place_form(
-    request: PortalRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]
+    request: PageRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]
 ) -> PageTemplate | Response[Any]:
     """Show the locations to choose from: the person's own, or, for who works everywhere, all, with a search."""
     return await _form(request, await acting(me, "vouchers:use"), cursors)
@@ -69,7 +70,7 @@ async def place_form(
 
 @post("/partner/counter/place", status_code=200, opt={"form": "repeatable"})
 async def choose_place(
-    request: PortalRequest,
+    request: PageRequest,
     me: NamedDependency[SignedIn],
     cursors: NamedDependency[Cursors],
     settings: NamedDependency[Settings],
@@ -85,7 +86,7 @@ async def choose_place(
     return redirect_to("/partner/counter", secure_cookie(settings, _COOKIE, chosen, _AGE_S))
 
 
-async def _form(request: PortalRequest, partner: PartnerCaller, cursors: Cursors, error: str = "") -> PageTemplate:
+async def _form(request: PageRequest, partner: PartnerCaller, cursors: Cursors, error: str = "") -> PageTemplate:
     search, following = request.query_params.get("q", "").strip()[:80], ""
     if partner.locations:
         places = await named_locations(partner.partner_id, partner.locations)

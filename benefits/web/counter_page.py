@@ -25,13 +25,13 @@ from marketplace.kernel.refusals import Refusal
 from marketplace.kernel.text import Text
 from marketplace.platform.http.idempotency import Outcome, request_key
 from marketplace.platform.services import PlatformServices
+from marketplace.web.forms import PageRequest, refusal_message, typed, typed_field, wire
 from marketplace.web.language import page_language
 from marketplace.web.pages import PageTemplate
 from partners.oauth.access.callers import PartnerCaller
 from partners.roles import SignedIn
 from partners.web.authorize import acting
-from partners.web.forms import typed, wire
-from partners.web.frame import PortalRequest, portal_page, portal_router, refusal_message, typed_field
+from partners.web.frame import portal_page, portal_router
 from partners.web.navigation import NavItem, leads_to
 
 _LOOK, _TAKE = "vouchers:verify", "vouchers:use"
@@ -78,7 +78,7 @@ def routes() -> list[Router]:
 
 
 @get(PLACE.path, opt=leads_to(PLACE))
-async def counter(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTemplate | Response[Any]:
+async def counter(request: PageRequest, me: NamedDependency[SignedIn]) -> PageTemplate | Response[Any]:
     """Ask for a code; who has not said where this counter stands says so first."""
     partner = await acting(me, _TAKE)
     here = await where(request, partner)
@@ -86,7 +86,7 @@ async def counter(request: PortalRequest, me: NamedDependency[SignedIn]) -> Page
 
 
 @post("/partner/counter/verify", status_code=200, opt={"form": "repeatable"})
-async def verify(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTemplate | Response[Any]:
+async def verify(request: PageRequest, me: NamedDependency[SignedIn]) -> PageTemplate | Response[Any]:
     """Say what the code is, good or not and why, with the form to take it."""
     partner = await acting(me, _LOOK)
     here = await where(request, partner)
@@ -101,7 +101,7 @@ async def verify(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageT
 
 
 @post("/partner/counter/use", status_code=200, opt={"form": "repeatable"})
-async def use(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTemplate | Response[Any]:
+async def use(request: PageRequest, me: NamedDependency[SignedIn]) -> PageTemplate | Response[Any]:
     """Take the voucher, once for the form's key, and say until when that can be undone."""
     partner, form = await acting(me, _TAKE), await request.form()
     here = await where(request, partner)
@@ -129,7 +129,7 @@ async def use(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTemp
 
 
 @post("/partner/counter/undo", status_code=200, opt={"form": "repeatable"})
-async def undo(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTemplate | Response[Any]:
+async def undo(request: PageRequest, me: NamedDependency[SignedIn]) -> PageTemplate | Response[Any]:
     """Take a use back, where the contract still allows it."""
     partner, form = await acting(me, _TAKE), await request.form()
     here = await where(request, partner)
@@ -152,7 +152,7 @@ async def undo(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTem
 
 
 async def _show(
-    request: PortalRequest,
+    request: PageRequest,
     partner: PartnerCaller,
     here: Where,
     body: VoucherVerifyInput,
@@ -173,7 +173,7 @@ class _Refused(Exception):  # noqa: N818 - an answer, not an error of ours
         self.outcome = outcome
 
 
-async def _verified(request: PortalRequest, partner: PartnerCaller, body: VoucherVerifyInput) -> VerifiedVoucher:
+async def _verified(request: PageRequest, partner: PartnerCaller, body: VoucherVerifyInput) -> VerifiedVoucher:
     command = Verify(partner.partner_id, _placed(partner, body), page_language(request))
     outcome = await counter_desk(request).submit(command)
     if outcome.status >= 400:
@@ -181,7 +181,7 @@ async def _verified(request: PortalRequest, partner: PartnerCaller, body: Vouche
     return msgspec.json.decode(outcome.body, type=VerifiedVoucher)
 
 
-async def _page(request: PortalRequest, here: Where, *, error: str = "", **values: Any) -> PageTemplate:
+async def _page(request: PageRequest, here: Where, *, error: str = "", **values: Any) -> PageTemplate:
     empty = {
         "code": "",
         "reference": "",
@@ -219,7 +219,7 @@ async def _seen(partner: PartnerCaller, code: str) -> Any:
     return await get_use(partner.partner_id, code) if code else None
 
 
-def _why(request: PortalRequest, outcome: Outcome) -> str:
+def _why(request: PageRequest, outcome: Outcome) -> str:
     problem = msgspec.json.decode(outcome.body)
     known = _REFUSALS.get(problem["code"])
     return known.in_language(page_language(request)) if known else str(problem["title"])

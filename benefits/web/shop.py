@@ -8,7 +8,6 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from litestar.response import Redirect
 
 from benefits.desk.batch import points_desk
 from benefits.offers.cache import OfferCache
@@ -28,6 +27,7 @@ from marketplace.platform.http.idempotency import Outcome
 from marketplace.platform.http.paging import Cursors
 from marketplace.platform.http.problems import path_id
 from marketplace.settings import Settings
+from marketplace.web.forms import redirect_to
 from marketplace.web.pages import PageTemplate, is_fragment, page, panel_template
 
 OFFERS_ON_A_PAGE = 12
@@ -148,7 +148,7 @@ async def submit_redemption(
     outcome = await points_desk(request).submit(command)
     if outcome.status < 300:
         made = msgspec.json.decode(outcome.body, type=RedemptionView)
-        return redirect_to(request, f"/redemptions/{made.id}")
+        return redirect_to(f"/redemptions/{made.id}", fragment=is_fragment(request))
     return page(
         request,
         panel_template(request),
@@ -158,13 +158,6 @@ async def submit_redemption(
         message=refusal(outcome),
         back=f"/offers/{body.offer_id}",
     )
-
-
-def redirect_to(request: Request[Any, Any, Any], path: str) -> Response[Any]:
-    """Lead the browser on after a form, with HTMX or without."""
-    if is_fragment(request):
-        return Response(b"", headers={"HX-Redirect": path})
-    return Redirect(path, status_code=303)
 
 
 def refusal(outcome: Outcome) -> str:

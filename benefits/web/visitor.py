@@ -12,10 +12,9 @@ from benefits.members.resolve import Member, load_member
 from benefits.services import BenefitsServices
 from marketplace.kernel.refusals import Explanation, Kind, Refusal
 from marketplace.kernel.text import Language, Text
+from marketplace.web.forms import cursor_of
 from marketplace.web.language import page_language
 from marketplace.web.oidc import OneIdPerson
-
-MAX_CURSOR = 1000
 
 
 class NotAMember(Refusal):
@@ -86,9 +85,3 @@ def window_of(request: Request[Any, Any, Any], on_a_page: int) -> ListWindow:
     pages = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 1
     pages = min(max(pages, 1), MOST_PAGES)
     return ListWindow(cursor, on_a_page if cursor else on_a_page * pages, pages)
-
-
-def cursor_of(request: Request[Any, Any, Any]) -> str | None:
-    """Return the cursor of a list page's address; too long a one is none that we gave, and reads as a wrong one."""
-    cursor = request.query_params.get("cursor")
-    return cursor[:MAX_CURSOR] if cursor else None

@@ -1,7 +1,6 @@
 """Browser sessions. The cookie contains a random token, the table only its hash; signing out deletes the row."""
 
 import hashlib
-import hmac
 import secrets
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +17,7 @@ from marketplace.kernel.text import Text
 from marketplace.platform.postgres.database import DB, unit_of_work
 from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
+from marketplace.web.csrf import changes_something, proven_token
 from marketplace.web.oidc import OneIdPerson
 
 LIFETIME = timedelta(hours=12)
@@ -155,13 +155,10 @@ async def signed_in(request: Request[Any, Any, Any]) -> OneIdPerson:
 
 async def check_csrf(request: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
     """Litestar guard: a form must have its session's token, as a field or (HTMX) a header. Raises FormExpired."""
-    if not isinstance(request, Request) or request.method in {"GET", "HEAD", "OPTIONS"}:
+    if not changes_something(request):
         return
     session = await session_of(request)
     if session is None:
         raise SignInNeeded
-    given = request.headers.get("x-csrf-token", "")
-    if not given and request.headers.get("content-type", "").startswith(_FORMS):
-        given = str((await request.form()).get("csrf_token", ""))
-    if not hmac.compare_digest(given.encode(), session.csrf.encode()):
+    if await proven_token(request, (session.csrf,), header=True) is None:
         raise FormExpired

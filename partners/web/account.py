@@ -11,6 +11,7 @@ from marketplace.platform.http.problems import path_id
 from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
+from marketplace.web.forms import PageRequest, error_message, errors_of, redirect_to
 from marketplace.web.pages import PageTemplate
 from partners.registry.history import reason_of
 from partners.registry.tables import PartnerRow
@@ -23,14 +24,13 @@ from partners.staff.passwords import hash_password
 from partners.staff.read import get_staff
 from partners.staff.second_factor import new_secret
 from partners.staff.sign_in import end_sessions, list_sessions
-from partners.web.forms import errors_of
-from partners.web.frame import PortalRequest, error_message, portal_page, redirect_to
+from partners.web.frame import portal_page
 from partners.web.invitation_pages import opened, setup_values
 from partners.web.sign_in_pages import throttle_of
 
 
 @get("/partner")
-async def portal(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTemplate:
+async def portal(request: PageRequest, me: NamedDependency[SignedIn]) -> PageTemplate:
     """Say where one is, and what one may do here."""
     columns = (PartnerRow.name_zh, PartnerRow.name_en, PartnerRow.status)
     row = await PartnerRow.select(*columns).where(PartnerRow.id == me.partner_id).first()
@@ -40,7 +40,7 @@ async def portal(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageT
 
 
 @get("/partner/account")
-async def account(request: PortalRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]) -> PageTemplate:
+async def account(request: PageRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]) -> PageTemplate:
     """Show the account."""
     return await _account(request, me, clock)
 
@@ -65,7 +65,7 @@ async def end_others(me: NamedDependency[SignedIn], clock: NamedDependency[Clock
 
 @post("/partner/account/password", status_code=200)
 async def password(
-    request: PortalRequest,
+    request: PageRequest,
     me: NamedDependency[SignedIn],
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
@@ -92,7 +92,7 @@ async def password(
 
 @get("/partner/account/second-factor")
 async def second_factor_form(
-    request: PortalRequest,
+    request: PageRequest,
     me: NamedDependency[SignedIn],
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
@@ -103,7 +103,7 @@ async def second_factor_form(
 
 @post("/partner/account/second-factor", status_code=200)
 async def second_factor(
-    request: PortalRequest,
+    request: PageRequest,
     me: NamedDependency[SignedIn],
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
@@ -143,7 +143,7 @@ def device(user_agent: str) -> str:
 
 
 async def _account(
-    request: PortalRequest, me: SignedIn, clock: Clock, errors: dict[str, str] | None = None
+    request: PageRequest, me: SignedIn, clock: Clock, errors: dict[str, str] | None = None
 ) -> PageTemplate:
     now = clock.now()
     return await portal_page(
@@ -160,7 +160,7 @@ async def _account(
 
 
 async def _second_factor(
-    request: PortalRequest,
+    request: PageRequest,
     me: SignedIn,
     clock: Clock,
     settings: Settings,

@@ -7,8 +7,9 @@ from litestar.params import FromPath
 
 from marketplace.platform.http.authentication import ONCE
 from marketplace.web.form_answers import AnswerGone, ShownBefore, open_answer
+from marketplace.web.forms import PageRequest
 from marketplace.web.pages import PageTemplate
-from partners.web.frame import ANSWERS, PortalRequest, portal_page, sign_in_of, strangers_tokens
+from partners.web.frame import ANSWERS, portal_page, sign_in_of, strangers_tokens
 
 
 class PortalAnswerGone(AnswerGone):
@@ -18,7 +19,7 @@ class PortalAnswerGone(AnswerGone):
 
 
 @get(f"{ANSWERS}/{{answer_id:str}}", opt={ONCE: True})
-async def answer(request: PortalRequest, answer_id: FromPath[str]) -> PageTemplate | Response[Any]:
+async def answer(request: PageRequest, answer_id: FromPath[str]) -> PageTemplate | Response[Any]:
     """Show what a form of this browser led to: one for signed-in people, or one that needs no session."""
     browser = await sign_in_of(request).browser(request)
     owners = [browser.csrf if browser else "", *strangers_tokens(request)]

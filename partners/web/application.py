@@ -18,11 +18,12 @@ from marketplace.kernel.text import Text
 from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
+from marketplace.web.forms import PageRequest
 from marketplace.web.pages import PageTemplate
 from partners.onboarding.apply import AMENDABLE, application_status, new_token
 from partners.onboarding.schemas import ApplicationStatus
 from partners.staff.application_link import LINK_PURPOSE, ApplicationLink
-from partners.web.frame import PortalRequest, strangers_page
+from partners.web.frame import strangers_page
 
 _MOST_LINK = 600
 
@@ -54,7 +55,7 @@ class LinkGone(Refusal):
 
 @get("/partner/application")
 async def application(
-    request: PortalRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
+    request: PageRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
 ) -> PageTemplate:
     """Show how far the application is."""
     text = request.query_params.get("token", "")
@@ -63,7 +64,7 @@ async def application(
 
 @post("/partner/application/token", status_code=200)
 async def token(
-    request: PortalRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
+    request: PageRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
 ) -> PageTemplate | Response[Any]:
     """Give the application a new token in the place of the one before, and show it this once."""
     text = str((await request.form()).get("token", ""))
@@ -86,7 +87,7 @@ async def _found(settings: Settings, clock: Clock, text: str) -> ApplicationStat
     return await application_status(link.partner_id)
 
 
-async def _page(request: PortalRequest, found: ApplicationStatus, text: str, *, made: str = "") -> PageTemplate:
+async def _page(request: PageRequest, found: ApplicationStatus, text: str, *, made: str = "") -> PageTemplate:
     return await strangers_page(
         request,
         "partner/application.html",

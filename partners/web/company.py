@@ -14,6 +14,7 @@ from marketplace.kernel.refusals import NotFound
 from marketplace.platform.http.authentication import ONCE
 from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
+from marketplace.web.forms import PageRequest, redirect_to
 from marketplace.web.oidc import Flow, SignInFailed, check_answer, new_flow
 from marketplace.web.pages import PageTemplate
 from marketplace.web.sessions import cookie_name, secure_cookie
@@ -22,7 +23,7 @@ from partners.services import PartnersServices
 from partners.staff.company_address import company_of
 from partners.staff.invitations import send_company_address
 from partners.staff.provider import CALLBACK, Providers, admit, find_provider
-from partners.web.frame import PortalRequest, redirect_to, safe_path, sign_in_of, strangers_page
+from partners.web.frame import safe_path, sign_in_of, strangers_page
 from partners.web.invitation_pages import mail_if_known
 from partners.web.sign_in_pages import KNOWN_COOKIE
 
@@ -47,7 +48,7 @@ class CompanyFlow(msgspec.Struct, frozen=True):
 
 
 @get("/partner/sign-in/company/{word:str}", opt=_COUNTED)
-async def begin(word: FromPath[str], request: PortalRequest, settings: NamedDependency[Settings]) -> Response[Any]:
+async def begin(word: FromPath[str], request: PageRequest, settings: NamedDependency[Settings]) -> Response[Any]:
     """Send the browser to the company's provider, with the sign-in's secrets in an encrypted cookie."""
     company = await company_of(word)
     if company is None:
@@ -63,7 +64,7 @@ async def begin(word: FromPath[str], request: PortalRequest, settings: NamedDepe
 
 @get(CALLBACK, opt=_COUNTED | {ONCE: True})
 async def callback(
-    request: PortalRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
+    request: PageRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
 ) -> Response[Any]:
     """Take the provider's answer, believe it only for the sign-in that this browser began there, and open a session."""
     begun = _begun(request, settings)
@@ -82,14 +83,14 @@ async def callback(
 
 @post("/partner/sign-in/find-company", status_code=200)
 async def find_company(
-    request: PortalRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
+    request: PageRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
 ) -> PageTemplate:
     """Send the company's address to whoever gave an e-mail address; said here, it would tell who works where."""
     await mail_if_known(request, settings, clock, send_company_address)
     return await strangers_page(request, "partner/forgotten.html", done=True, company=True)
 
 
-async def _proved(party: Any, request: PortalRequest, begun: CompanyFlow) -> dict[str, Any]:
+async def _proved(party: Any, request: PageRequest, begun: CompanyFlow) -> dict[str, Any]:
     try:
         code = check_answer(request.query_params, begun.flow, begun.issuer)
         claims: dict[str, Any] = await party.claims(begun.flow, code)
@@ -98,7 +99,7 @@ async def _proved(party: Any, request: PortalRequest, begun: CompanyFlow) -> dic
     return claims
 
 
-def _begun(request: PortalRequest, settings: Settings) -> CompanyFlow:
+def _begun(request: PageRequest, settings: Settings) -> CompanyFlow:
     sealed = request.cookies.get(cookie_name(settings, _COOKIE), "")
     try:
         begun = msgspec.json.decode(settings.keys.decrypt(_PURPOSE, sealed.encode()), type=CompanyFlow)
@@ -109,5 +110,5 @@ def _begun(request: PortalRequest, settings: Settings) -> CompanyFlow:
     return begun
 
 
-def _providers(request: PortalRequest) -> Providers:
+def _providers(request: PageRequest) -> Providers:
     return PartnersServices.of(request).providers

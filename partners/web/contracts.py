@@ -14,6 +14,7 @@ from marketplace.platform.http.problems import path_id
 from marketplace.platform.postgres.database import unit_of_work
 from marketplace.platform.validation.fitting import fit
 from marketplace.settings import Settings
+from marketplace.web.forms import PageRequest, error_message, redirect_to
 from marketplace.web.language import page_language
 from marketplace.web.pages import PageTemplate
 from partners.contracts.domain import ContractStatus, Party
@@ -29,7 +30,7 @@ from partners.staff.read import get_staff
 from partners.staff.schemas import StaffView
 from partners.web.authorize import acting
 from partners.web.contract_words import METHODS, STATUS, WAITING_FOR_PARTNER, funding_bar, sections_of
-from partners.web.frame import PortalRequest, error_message, portal_page, redirect_to
+from partners.web.frame import portal_page
 from partners.web.navigation import NavItem, leads_to
 from partners.web.sign_in_pages import throttle_of
 
@@ -47,7 +48,7 @@ PLACE = NavItem(
 
 @get(PLACE.path, opt=leads_to(PLACE))
 async def contracts(
-    request: PortalRequest,
+    request: PageRequest,
     me: NamedDependency[SignedIn],
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
@@ -65,7 +66,7 @@ async def contracts(
 @get("/partner/contracts/{contract_id:str}")
 async def contract(
     contract_id: FromPath[str],
-    request: PortalRequest,
+    request: PageRequest,
     me: NamedDependency[SignedIn],
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
@@ -96,7 +97,7 @@ async def text(contract_id: FromPath[str], me: NamedDependency[SignedIn]) -> Res
 
 @get("/partner/contracts/{contract_id:str}/sign")
 async def sign_form(
-    contract_id: FromPath[str], request: PortalRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
+    contract_id: FromPath[str], request: PageRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
 ) -> PageTemplate | Response[Any]:
     """Ask once more, with the hash of what was read, and for a fresh code."""
     partner = await acting(me, _SIGN)
@@ -109,7 +110,7 @@ async def sign_form(
 @post("/partner/contracts/{contract_id:str}/sign", status_code=200)
 async def sign(
     contract_id: FromPath[str],
-    request: PortalRequest,
+    request: PageRequest,
     me: NamedDependency[SignedIn],
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
@@ -159,7 +160,7 @@ async def _values(partner: PartnerCaller, shown: ContractView) -> dict[str, Any]
 
 
 async def _sign_page(
-    request: PortalRequest,
+    request: PageRequest,
     me: SignedIn,
     partner: PartnerCaller,
     shown: ContractView,
@@ -190,7 +191,7 @@ def _hash_of(said: Any) -> str:
         ) from error
 
 
-def _faults_by_field(request: PortalRequest, refused: Refusal | TransitionRefusedError) -> dict[str, str]:
+def _faults_by_field(request: PageRequest, refused: Refusal | TransitionRefusedError) -> dict[str, str]:
     """Return why, by the field that it is about, or by none."""
     if isinstance(refused, CodeRefused | TooManyGuesses):
         return {"code": error_message(request, refused)}
@@ -199,7 +200,7 @@ def _faults_by_field(request: PortalRequest, refused: Refusal | TransitionRefuse
     return {"": _message(request, refused)}
 
 
-def _message(request: PortalRequest, refused: Refusal | TransitionRefusedError) -> str:
+def _message(request: PageRequest, refused: Refusal | TransitionRefusedError) -> str:
     if isinstance(refused, TransitionRefusedError) and refused.action == "sign_partner":
         now = STATUS[ContractStatus(refused.state)][0]
         if page_language(request) == "en":

@@ -16,6 +16,7 @@ from marketplace.platform.http.paging import Cursors
 from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
+from marketplace.web.forms import PageRequest, errors_of, redirect_to, typed, wire
 from marketplace.web.language import page_language
 from marketplace.web.pages import PageTemplate
 from partners.oauth.access.client_cache import client_cache_of
@@ -26,8 +27,7 @@ from partners.oauth.clients.schemas import ClientInput
 from partners.oauth.domain import PARTNER_SCOPE_TEXTS
 from partners.one_time_secrets import unseal
 from partners.roles import SignedIn, StaffRole, scopes_of
-from partners.web.forms import errors_of, typed, wire
-from partners.web.frame import PortalRequest, RoleNeeded, portal_page, redirect_to
+from partners.web.frame import RoleNeeded, portal_page
 from partners.web.navigation import NavItem, leads_to
 
 ON_A_PAGE = 50
@@ -69,7 +69,7 @@ class MoreThanYourRole(Refusal):
 
 @get(PLACE.path, opt=leads_to(PLACE))
 async def credentials(
-    request: PortalRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]
+    request: PageRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]
 ) -> PageTemplate:
     """List the company's clients, with a form for another."""
     _need_developer(me)
@@ -78,7 +78,7 @@ async def credentials(
 
 @post("/partner/credentials", status_code=200)
 async def make(
-    request: PortalRequest,
+    request: PageRequest,
     me: NamedDependency[SignedIn],
     cursors: NamedDependency[Cursors],
     clock: NamedDependency[Clock],
@@ -108,7 +108,7 @@ async def make(
 async def submit(
     client_id: FromPath[str],
     action: FromPath[str],
-    request: PortalRequest,
+    request: PageRequest,
     me: NamedDependency[SignedIn],
     cursors: NamedDependency[Cursors],
     clock: NamedDependency[Clock],
@@ -144,7 +144,7 @@ async def submit(
 
 
 async def _told(
-    request: PortalRequest,
+    request: PageRequest,
     settings: Settings,
     client_id: str,
     secret: str,
@@ -159,7 +159,7 @@ async def _told(
 
 
 async def _list(
-    request: PortalRequest,
+    request: PageRequest,
     me: SignedIn,
     cursors: Cursors,
     said: dict[str, Any] | None = None,

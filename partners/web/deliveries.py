@@ -15,12 +15,13 @@ from marketplace.kernel.text import Text
 from marketplace.platform.http.paging import Cursors
 from marketplace.platform.http.problems import path_id
 from marketplace.platform.postgres.database import unit_of_work
+from marketplace.web.forms import PageRequest, cursor_of, error_message, field, redirect_to
 from marketplace.web.language import page_language
 from marketplace.web.pages import PageTemplate
 from partners.oauth.access.callers import PartnerCaller
 from partners.roles import SignedIn
 from partners.web.authorize import acting
-from partners.web.frame import PortalRequest, cursor_of, error_message, field, portal_page, redirect_to
+from partners.web.frame import portal_page
 from partners.webhooks.api import endpoints_of
 from partners.webhooks.deliveries import get_delivery, list_deliveries, resend, simulate
 from partners.webhooks.domain import KEPT_DAYS, DeliveryStatus
@@ -46,7 +47,7 @@ DISABLED = {
 
 
 async def endpoint_page(
-    request: PortalRequest,
+    request: PageRequest,
     partner: PartnerCaller,
     shown: WebhookEndpointView,
     cursors: Cursors,
@@ -80,7 +81,7 @@ async def endpoint_page(
 @post("/partner/webhooks/{endpoint_id:str}/sample", status_code=200)
 async def send_sample(
     endpoint_id: FromPath[str],
-    request: PortalRequest,
+    request: PageRequest,
     me: NamedDependency[SignedIn],
     cursors: NamedDependency[Cursors],
     clock: NamedDependency[Clock],
@@ -98,7 +99,7 @@ async def send_sample(
 
 
 @get("/partner/webhook-deliveries/{delivery_id:str}")
-async def delivery(delivery_id: FromPath[str], request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTemplate:
+async def delivery(delivery_id: FromPath[str], request: PageRequest, me: NamedDependency[SignedIn]) -> PageTemplate:
     """Show one message, and what came back at each try."""
     return await _delivery(request, await acting(me, _SCOPE), delivery_id)
 
@@ -106,7 +107,7 @@ async def delivery(delivery_id: FromPath[str], request: PortalRequest, me: Named
 @post("/partner/webhook-deliveries/{delivery_id:str}/resend", status_code=200)
 async def send_again(
     delivery_id: FromPath[str],
-    request: PortalRequest,
+    request: PageRequest,
     me: NamedDependency[SignedIn],
 ) -> PageTemplate | Response[Any]:
     """Send the message once more, under the same id."""
@@ -120,7 +121,7 @@ async def send_again(
     return redirect_to(f"/partner/webhook-deliveries/{identifier}?done=resend")
 
 
-async def _delivery(request: PortalRequest, partner: PartnerCaller, delivery_id: str, error: str = "") -> PageTemplate:
+async def _delivery(request: PageRequest, partner: PartnerCaller, delivery_id: str, error: str = "") -> PageTemplate:
     shown = await get_delivery(partner.partner_id, path_id(delivery_id))
     return await portal_page(
         request,
@@ -135,7 +136,7 @@ async def _delivery(request: PortalRequest, partner: PartnerCaller, delivery_id:
     )
 
 
-def _why(request: PortalRequest, refused: Refusal | TransitionRefusedError) -> str:
+def _why(request: PageRequest, refused: Refusal | TransitionRefusedError) -> str:
     if isinstance(refused, TransitionRefusedError):  # the one state in which nothing is sent
         english = "The endpoint is disabled: enable it first."
         return english if page_language(request) == "en" else "端点已停用，请先启用。"

@@ -5,10 +5,8 @@ There are two kinds of forms. One on a page for signed-in people carries its ses
 sent, not even to sign a victim in as somebody else.
 """
 
-import hmac
 import re
 import secrets
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -21,16 +19,14 @@ from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
 from marketplace.kernel.keyring import Purpose
-from marketplace.kernel.letters import complaint
 from marketplace.kernel.refusals import Explanation, Kind, Refusal
-from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
-from marketplace.kernel.typed_text import typed_plain
 from marketplace.platform.http.problems import handle_refusal
 from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
+from marketplace.web.csrf import MULTIPART, URLENCODED, changes_something, proven_token
 from marketplace.web.form_answers import FormAnswered, FormAnswers, claim_form, lead_on, page_address
-from marketplace.web.language import page_language
+from marketplace.web.forms import PageRequest
 from marketplace.web.local_path import local_path
 from marketplace.web.pages import SECURITY_HEADERS, PageTemplate, human_errors, page
 from marketplace.web.sessions import FormExpired, cookie_name, secure_cookie
@@ -38,8 +34,6 @@ from partners.roles import SignedIn, StaffRole, scopes_of
 from partners.services import PartnersServices
 from partners.staff.sign_in import Browser, PartnerSignIn, PartnerSignInNeeded
 from partners.web.navigation import places_for, tabs_of
-
-PortalRequest = Request[Any, Any, Any]
 
 ANSWERS = "/partner/answers"
 """Where the portal's pages that answer a form are."""
@@ -49,7 +43,6 @@ _FORMS = Purpose("portal forms")
 _FORM_AGE_S = 12 * 3600
 _FORM_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _TOKEN_BYTES = 32
-_URLENCODED, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 
 ROLE_NAMES: dict[StaffRole, tuple[str, str]] = {
     StaffRole.OWNER: ("负责人", "Owner"),
@@ -88,31 +81,6 @@ class RoleNeeded(Refusal):
     )
 
 
-STATE_NAMES: dict[str, tuple[str, str]] = {
-    "approved": ("已批准", "approved"),
-    "active": ("合作中", "active"),
-    "suspended": ("已暂停", "suspended"),
-    "terminated": ("已终止", "terminated"),
-    "invited": ("已邀请", "invited"),
-    "disabled": ("已停用", "disabled"),
-    "revoked": ("已吊销", "revoked"),
-}
-"""States that a person of the portal meets, by their code."""
-
-
-class NotInThisState(Refusal):
-    """The action is not possible where the company, or the person, stands: `wrong_state`, for who reads a page."""
-
-    code = "wrong_state"
-    zh = "当前状态为“{zh_state}”，不能进行此操作。"
-    en = "This is not possible while the state is “{en_state}”."
-
-    def __init__(self, refused: TransitionRefusedError) -> None:
-        """Name the state as people call it."""
-        chinese, english = STATE_NAMES.get(str(refused.state), (str(refused.state),) * 2)
-        super().__init__(zh_state=chinese, en_state=english)
-
-
 def portal_router(*handlers: ControllerRouterHandler, strangers: bool = False) -> Router:
     """Return a router of the portal's pages; those for `strangers` have forms that need no session.
 
@@ -137,14 +105,14 @@ def sign_in_of(request: ASGIConnection[Any, Any, Any, Any]) -> PartnerSignIn:
 
 
 async def portal_page(
-    request: PortalRequest, template: str, *, status: int = 200, cookies: list[Cookie] | None = None, **values: Any
+    request: PageRequest, template: str, *, status: int = 200, cookies: list[Cookie] | None = None, **values: Any
 ) -> PageTemplate:
     """Return a template of the portal for a signed-in person."""
     browser = await sign_in_of(request).browser(request)
     return _page(request, template, status, cookies or [], browser, browser.csrf if browser else "", values)
 
 
-async def strangers_page(request: PortalRequest, template: str, *, status: int = 200, **values: Any) -> PageTemplate:
+async def strangers_page(request: PageRequest, template: str, *, status: int = 200, **values: Any) -> PageTemplate:
     """Return a template whose form needs no session; the browser gets the cookie to which its token belongs."""
     settings = PlatformServices.of(request).settings
     kept = request.cookies.get(cookie_name(settings, _FORM_COOKIE), "")
@@ -161,45 +129,6 @@ def safe_path(path: str | None) -> str:
     return "/partner" if target == "/" else target
 
 
-def redirect_to(path: str, *cookies: Cookie) -> Response[Any]:
-    """Lead the browser on after a form."""
-    return Redirect(path, status_code=303, cookies=list(cookies))
-
-
-def refusal_message(request: PortalRequest, refusal: Refusal) -> str:
-    """Return why something was refused, in the page's language."""
-    language = page_language(request)
-    if refusal.details.get("field") == "password":  # a field of the API's name means little on a page
-        reason = refusal.details["en_reason" if language == "en" else "zh_reason"]
-        return f"The password {reason}" if language == "en" else f"密码{reason}"
-    if "zh_reason" in refusal.details:
-        reason = str(refusal.details["en_reason" if language == "en" else "zh_reason"])
-        return reason[:1].upper() + reason[1:]
-    return refusal.message(language)
-
-
-def field(form: Mapping[str, Any], name: str, most: int) -> str:
-    """Return a one-line field of a form; what cannot be seen, or too much of it, is nothing."""
-    text = str(form.get(name, "")).strip()
-    return text if len(text) <= most and complaint(text) is None else ""
-
-
-def typed_field(form: Mapping[str, Any], name: str, most: int) -> str:
-    """Return a code or an address of a form in the letters that were meant, whatever keyboard typed them."""
-    text = typed_plain(str(form.get(name, "")))
-    return text if text.isprintable() and len(text) <= most else ""
-
-
-def cursor_of(request: PortalRequest) -> str | None:
-    """Return the cursor of a list page's address; too long a one is none that we gave, and reads as a wrong one."""
-    return (request.query_params.get("cursor") or "")[:1000] or None
-
-
-def error_message(request: PortalRequest, refused: Refusal | TransitionRefusedError) -> str:
-    """Return why a use case refused, in the page's language."""
-    return refusal_message(request, NotInThisState(refused) if isinstance(refused, TransitionRefusedError) else refused)
-
-
 def require_scope_of(me: SignedIn, scope: str) -> None:
     """Raise RoleNeeded unless the person's roles have the scope."""
     if scope not in scopes_of(me.roles):
@@ -207,7 +136,7 @@ def require_scope_of(me: SignedIn, scope: str) -> None:
 
 
 def _page(
-    request: PortalRequest,
+    request: PageRequest,
     template: str,
     status: int,
     cookies: list[Cookie],
@@ -237,7 +166,7 @@ def _page(
     return made
 
 
-async def _me(request: PortalRequest) -> SignedIn:
+async def _me(request: PageRequest) -> SignedIn:
     found = await sign_in_of(request).current(request)
     if found is None:
         raise PartnerSignInNeeded
@@ -248,11 +177,11 @@ async def _check_form(request: ASGIConnection[Any, Any, Any, Any], handler: Base
     browser = await sign_in_of(request).browser(request)
     if browser is None:
         raise PartnerSignInNeeded
-    await _check_token(request, handler, (browser.csrf,), (_URLENCODED, _MULTIPART))
+    await _check_token(request, handler, (browser.csrf,), (URLENCODED, MULTIPART))
 
 
 async def _check_strangers_form(request: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    await _check_token(request, handler, strangers_tokens(request), (_URLENCODED,))  # no stranger sends files
+    await _check_token(request, handler, strangers_tokens(request), (URLENCODED,))  # no stranger sends files
 
 
 def strangers_tokens(request: ASGIConnection[Any, Any, Any, Any]) -> tuple[str, ...]:
@@ -268,13 +197,9 @@ async def _check_token(
     good: tuple[str, ...],
     forms: tuple[str, ...],
 ) -> None:
-    if not isinstance(request, Request) or request.method in {"GET", "HEAD", "OPTIONS"}:
+    if not isinstance(request, Request) or not changes_something(request):
         return
-    if not request.headers.get("content-type", "").startswith(forms):
-        raise PortalFormExpired
-    form = await request.form()
-    given = str(form.get("csrf_token", ""))
-    token = next((one for one in good if hmac.compare_digest(given.encode(), one.encode())), None)
+    token = await proven_token(request, good, forms)
     if token is None:
         raise PortalFormExpired
     await claim_form(request, handler, token, PortalFormExpired, answers=ANSWERS)
@@ -287,7 +212,7 @@ def _strangers_tokens(settings: Settings, kept: str) -> tuple[str, ...]:
 _refusal = human_errors({Refusal: handle_refusal})[Refusal]
 
 
-def _to_sign_in(request: PortalRequest, refusal: Any) -> Response[Any]:
+def _to_sign_in(request: PageRequest, refusal: Any) -> Response[Any]:
     """Return the way to the sign-in and back, for what can be asked again; a sent form cannot."""
     if request.method != "GET":
         return _refusal(request, refusal)

@@ -17,6 +17,7 @@ from marketplace.platform.http.rate_limits import address_of
 from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
+from marketplace.web.forms import PageRequest, errors_of, refusal_message, typed_field
 from marketplace.web.pages import PageTemplate
 from partners.staff.authenticate import CodeRefused
 from partners.staff.devices import device_of, known_from_now
@@ -26,8 +27,7 @@ from partners.staff.join import choose_password, join
 from partners.staff.passwords import hash_password
 from partners.staff.second_factor import matching_step, new_secret, readable, setup_address, setup_qr_code
 from partners.staff.throttle import BY_ADDRESS, BY_MAILBOX
-from partners.web.forms import errors_of
-from partners.web.frame import PortalRequest, refusal_message, sign_in_of, strangers_page, typed_field
+from partners.web.frame import sign_in_of, strangers_page
 from partners.web.sign_in_pages import throttle_of
 
 ISSUER = "Benefits Marketplace"
@@ -45,7 +45,7 @@ _MOST_TOKEN = 100
 
 @get("/partner/join")
 async def join_form(
-    request: PortalRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
+    request: PageRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
 ) -> PageTemplate:
     """Show who invites, and how to sign in from now on. Opening the link does not use it up."""
     token = request.query_params.get("token", "")[: _MOST_TOKEN + 1]
@@ -54,7 +54,7 @@ async def join_form(
 
 @post("/partner/join", status_code=200)
 async def submit_join(
-    request: PortalRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
+    request: PageRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
 ) -> PageTemplate:
     """Take the invitation, sign the person in, and show the recovery codes, this once."""
     form, now = await request.form(), clock.now()
@@ -78,21 +78,21 @@ async def submit_join(
 
 
 @get("/partner/forgotten")
-async def forgotten_form(request: PortalRequest) -> PageTemplate:
+async def forgotten_form(request: PageRequest) -> PageTemplate:
     """Ask for the address to which a link goes."""
     return await strangers_page(request, "partner/forgotten.html", done=False, company=False)
 
 
 @post("/partner/forgotten", status_code=200)
 async def forgotten(
-    request: PortalRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
+    request: PageRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
 ) -> PageTemplate:
     """Send a link if there is such an address."""
     await mail_if_known(request, settings, clock, send_new_password)
     return await strangers_page(request, "partner/forgotten.html", done=True, company=False)
 
 
-async def mail_if_known(request: PortalRequest, settings: Settings, clock: Clock, send: SendTo) -> None:
+async def mail_if_known(request: PageRequest, settings: Settings, clock: Clock, send: SendTo) -> None:
     """Have something sent to the address in the form, if it is somebody's; how long it takes tells nothing of that."""
     started, now, throttle = time.monotonic(), clock.now(), throttle_of(request)
     email = normal_email(typed_field(await request.form(), "email", 254))
@@ -107,14 +107,14 @@ async def mail_if_known(request: PortalRequest, settings: Settings, clock: Clock
 
 
 @get("/partner/new-password")
-async def new_password_form(request: PortalRequest, clock: NamedDependency[Clock]) -> PageTemplate:
+async def new_password_form(request: PageRequest, clock: NamedDependency[Clock]) -> PageTemplate:
     """Ask for the new password."""
     token = request.query_params.get("token", "")[: _MOST_TOKEN + 1]
     return await _password_page(request, await holder(token, "password", clock.now()), token)
 
 
 @post("/partner/new-password", status_code=200)
-async def new_password(request: PortalRequest, clock: NamedDependency[Clock]) -> PageTemplate | Response[Any]:
+async def new_password(request: PageRequest, clock: NamedDependency[Clock]) -> PageTemplate | Response[Any]:
     """Set it, and end all sessions; signing in with it needs the second factor as before."""
     form, now = await request.form(), clock.now()
     token, password = str(form.get("token", ""))[: _MOST_TOKEN + 1], str(form.get("password", ""))[:500]
@@ -156,7 +156,7 @@ def setup_values(settings: Settings, secret: bytes, email: str, bound_to: str) -
 
 
 async def _join_page(
-    request: PortalRequest,
+    request: PageRequest,
     settings: Settings,
     found: Invited,
     token: str,
@@ -176,7 +176,7 @@ async def _join_page(
 
 
 async def _password_page(
-    request: PortalRequest, found: Invited, token: str, refused: Refusal | None = None
+    request: PageRequest, found: Invited, token: str, refused: Refusal | None = None
 ) -> PageTemplate:
     return await strangers_page(
         request,

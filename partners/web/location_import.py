@@ -22,6 +22,7 @@ from marketplace.platform.postgres.database import unit_of_work
 from marketplace.platform.spreadsheets.csv_text import EncodingUnclear, samples
 from marketplace.platform.spreadsheets.reader import reader_of
 from marketplace.platform.spreadsheets.table import CSV, MOST_ROWS, FileUnreadable
+from marketplace.web.forms import PageRequest, error_message, field, redirect_to
 from marketplace.web.language import page_language
 from marketplace.web.pages import PageTemplate
 from partners.locations.file_rows import COLUMNS, parse
@@ -30,7 +31,7 @@ from partners.locations.schemas import ImportReport
 from partners.oauth.access.callers import PartnerCaller
 from partners.roles import SignedIn
 from partners.web.authorize import acting
-from partners.web.frame import PortalRequest, error_message, field, portal_page, redirect_to
+from partners.web.frame import portal_page
 
 _SCOPE = "locations:write"
 
@@ -57,14 +58,14 @@ TEMPLATE = "id,name_zh,name_en,region,city,address,latitude,longitude,state"
 
 
 @get("/partner/locations/import")
-async def import_form(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTemplate:
+async def import_form(request: PageRequest, me: NamedDependency[SignedIn]) -> PageTemplate:
     """Ask for the file, and say what it should look like."""
     await acting(me, _SCOPE)
     return await _page(request)
 
 
 @post("/partner/locations/import", status_code=200, request_max_body_size=_MOST_BODY)
-async def look(request: PortalRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]) -> PageTemplate:
+async def look(request: PageRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]) -> PageTemplate:
     """Say what importing the file would do, and what is wrong in which row; nothing is changed.
 
     The file is one that is sent, or the one that the page carried, with the encoding that was chosen for it.
@@ -87,7 +88,7 @@ async def look(request: PortalRequest, me: NamedDependency[SignedIn], clock: Nam
 
 @post("/partner/locations/import/confirm", status_code=200, request_max_body_size=_MOST_BODY)
 async def carry_out(
-    request: PortalRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
+    request: PageRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
 ) -> PageTemplate | Response[Any]:
     """Import the file that was looked at; rows that are wrong only where it was said that they stay out."""
     partner, form = await acting(me, _SCOPE), await request.form()
@@ -122,7 +123,7 @@ async def _sent(form: Any) -> UploadedFile:
 
 
 async def _import(
-    request: PortalRequest, partner: PartnerCaller, file: UploadedFile, clock: Clock, *, dry_run: bool, partial: bool
+    request: PageRequest, partner: PartnerCaller, file: UploadedFile, clock: Clock, *, dry_run: bool, partial: bool
 ) -> ImportReport:
     if not file.body:
         raise FileUnreadable("请选择文件。", "please choose one.")
@@ -154,7 +155,7 @@ def _unpack(packed: str) -> bytes:
 
 
 async def _page(
-    request: PortalRequest,
+    request: PageRequest,
     *,
     error: str = "",
     report: ImportReport | None = None,

@@ -15,6 +15,7 @@ from marketplace.kernel.states import TransitionRefusedError
 from marketplace.kernel.text import Text
 from marketplace.platform.http.paging import Cursors
 from marketplace.platform.postgres.database import unit_of_work
+from marketplace.web.forms import PageRequest, cursor_of, errors_of, redirect_to, said_to_people, typed, wire
 from marketplace.web.pages import PageTemplate
 from partners.locations.locations import (
     LocationExists,
@@ -26,8 +27,7 @@ from partners.locations.locations import (
 from partners.locations.schemas import LocationInput, LocationState, LocationView
 from partners.roles import SignedIn
 from partners.web.authorize import acting
-from partners.web.forms import errors_of, said_to_people, typed, wire
-from partners.web.frame import PortalRequest, cursor_of, portal_page, redirect_to
+from partners.web.frame import portal_page
 from partners.web.navigation import NavItem, leads_to
 
 _SCOPE = "locations:write"
@@ -56,7 +56,7 @@ _DEGREES = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{1,17})?", re.ASCII)
 
 @get(PLACE.path, opt=leads_to(PLACE))
 async def locations(
-    request: PortalRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]
+    request: PageRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]
 ) -> PageTemplate:
     """List the locations, by search and by state."""
     partner = await acting(me, _SCOPE)
@@ -78,7 +78,7 @@ async def locations(
 
 
 @get("/partner/locations/new")
-async def new_location(request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTemplate:
+async def new_location(request: PageRequest, me: NamedDependency[SignedIn]) -> PageTemplate:
     """Show an empty form."""
     await acting(me, _SCOPE)
     return await _form(request, None, {}, {})
@@ -86,7 +86,7 @@ async def new_location(request: PortalRequest, me: NamedDependency[SignedIn]) ->
 
 @post("/partner/locations/new", status_code=200)
 async def add(
-    request: PortalRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
+    request: PageRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
 ) -> PageTemplate | Response[Any]:
     """Add a location."""
     partner = await acting(me, _SCOPE)
@@ -101,7 +101,7 @@ async def add(
 
 
 @get("/partner/locations/at/{location_id:str}")
-async def location(location_id: FromPath[str], request: PortalRequest, me: NamedDependency[SignedIn]) -> PageTemplate:
+async def location(location_id: FromPath[str], request: PageRequest, me: NamedDependency[SignedIn]) -> PageTemplate:
     """Show one location's form."""
     partner = await acting(me, _SCOPE)
     shown = await get_location(partner.partner_id, location_id)
@@ -110,7 +110,7 @@ async def location(location_id: FromPath[str], request: PortalRequest, me: Named
 
 @post("/partner/locations/at/{location_id:str}", status_code=200)
 async def change(
-    location_id: FromPath[str], request: PortalRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
+    location_id: FromPath[str], request: PageRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
 ) -> PageTemplate | Response[Any]:
     """Change what the form says, or, from the list, the opening state alone."""
     partner = await acting(me, _SCOPE)
@@ -129,7 +129,7 @@ async def change(
 
 
 async def _form(
-    request: PortalRequest, shown: LocationView | None, said: Mapping[str, Any], errors: Mapping[str, str]
+    request: PageRequest, shown: LocationView | None, said: Mapping[str, Any], errors: Mapping[str, str]
 ) -> PageTemplate:
     return await portal_page(
         request,
@@ -199,6 +199,6 @@ def _given(said: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value is not None}
 
 
-def _faults_by_field(request: PortalRequest, refused: Refusal | TransitionRefusedError) -> dict[str, str]:
+def _faults_by_field(request: PageRequest, refused: Refusal | TransitionRefusedError) -> dict[str, str]:
     """Return why, by the field that it is about, or by none."""
     return errors_of(request, refused, _FIELD_WORDS, general="id" if isinstance(refused, LocationExists) else "")

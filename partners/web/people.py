@@ -17,6 +17,7 @@ from marketplace.platform.http.etags import only
 from marketplace.platform.http.paging import Cursors
 from marketplace.platform.http.problems import path_id
 from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
+from marketplace.web.forms import PageRequest, errors_of, field, redirect_to, said_to_people, typed, wire
 from marketplace.web.pages import PageTemplate
 from partners.locations.locations import named_locations
 from partners.oauth.access.client_cache import client_cache_of
@@ -25,8 +26,7 @@ from partners.staff.domain import STAFF
 from partners.staff.people import change, disable, invite, invite_again, sign_out_everywhere
 from partners.staff.read import get_staff, list_staff
 from partners.staff.schemas import StaffInput, StaffView
-from partners.web.forms import errors_of, said_to_people, typed, wire
-from partners.web.frame import PortalRequest, field, portal_page, redirect_to, require_scope_of
+from partners.web.frame import portal_page, require_scope_of
 from partners.web.navigation import NavItem, leads_to
 
 PEOPLE_ON_A_PAGE = 50
@@ -50,7 +50,7 @@ PLACE = NavItem(
 
 @get(PLACE.path, opt=leads_to(PLACE))
 async def people(
-    request: PortalRequest,
+    request: PageRequest,
     me: NamedDependency[SignedIn],
     clock: NamedDependency[Clock],
     cursors: NamedDependency[Cursors],
@@ -62,7 +62,7 @@ async def people(
 
 @post("/partner/people", status_code=200)
 async def invite_somebody(
-    request: PortalRequest,
+    request: PageRequest,
     me: NamedDependency[SignedIn],
     clock: NamedDependency[Clock],
     cursors: NamedDependency[Cursors],
@@ -82,7 +82,7 @@ async def invite_somebody(
 
 @get("/partner/people/{staff_id:str}")
 async def person(
-    staff_id: FromPath[str], request: PortalRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
+    staff_id: FromPath[str], request: PageRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
 ) -> PageTemplate:
     """Show one person, with what can be done."""
     require_scope_of(me, _SCOPE)
@@ -91,7 +91,7 @@ async def person(
 
 @post("/partner/people/{staff_id:str}", status_code=200)
 async def change_person(
-    staff_id: FromPath[str], request: PortalRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
+    staff_id: FromPath[str], request: PageRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
 ) -> PageTemplate | Response[Any]:
     """Change name, roles and places. The form carries the version that it showed."""
     require_scope_of(me, _SCOPE)
@@ -117,7 +117,7 @@ async def change_person(
 async def submit(
     staff_id: FromPath[str],
     action: FromPath[str],
-    request: PortalRequest,
+    request: PageRequest,
     me: NamedDependency[SignedIn],
     clock: NamedDependency[Clock],
 ) -> PageTemplate | Response[Any]:
@@ -138,7 +138,7 @@ async def submit(
 
 
 async def _people(
-    request: PortalRequest,
+    request: PageRequest,
     me: SignedIn,
     clock: Clock,
     cursors: Cursors,
@@ -160,7 +160,7 @@ async def _people(
 
 
 async def _person(
-    request: PortalRequest,
+    request: PageRequest,
     me: SignedIn,
     shown: StaffView,
     errors: dict[str, str] | None = None,

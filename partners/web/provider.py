@@ -11,21 +11,21 @@ from marketplace.platform.http.etags import only
 from marketplace.platform.outbound.guard import Outbound
 from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
+from marketplace.web.forms import PageRequest, error_message, errors_of, field, redirect_to, typed, wire
 from marketplace.web.pages import PageTemplate
 from partners.roles import SignedIn
 from partners.services import PartnersServices
 from partners.staff.provider import CALLBACK, delete_provider, get_provider, set_provider, try_provider
 from partners.staff.schemas import IdentityProviderInput, IdentityProviderView
 from partners.web.authorize import acting
-from partners.web.forms import errors_of, typed, wire
-from partners.web.frame import PortalRequest, error_message, field, portal_page, redirect_to
+from partners.web.frame import portal_page
 
 _SCOPE = "staff:manage"
 
 
 @get("/partner/company-sign-in")
 async def provider(
-    request: PortalRequest, me: NamedDependency[SignedIn], settings: NamedDependency[Settings]
+    request: PageRequest, me: NamedDependency[SignedIn], settings: NamedDependency[Settings]
 ) -> PageTemplate:
     """Show the provider, without its secret, and the form to set it."""
     await acting(me, _SCOPE)
@@ -34,7 +34,7 @@ async def provider(
 
 @post("/partner/company-sign-in", status_code=200)
 async def save(
-    request: PortalRequest,
+    request: PageRequest,
     me: NamedDependency[SignedIn],
     settings: NamedDependency[Settings],
     clock: NamedDependency[Clock],
@@ -59,7 +59,7 @@ async def save(
 
 @post("/partner/company-sign-in/try", status_code=200)
 async def try_out(
-    request: PortalRequest, me: NamedDependency[SignedIn], settings: NamedDependency[Settings]
+    request: PageRequest, me: NamedDependency[SignedIn], settings: NamedDependency[Settings]
 ) -> PageTemplate:
     """Ask the provider what a sign-in would ask of it, and say what came of it."""
     partner = await acting(me, _SCOPE)
@@ -82,7 +82,7 @@ async def remove(me: NamedDependency[SignedIn], clock: NamedDependency[Clock]) -
 
 
 async def _page(
-    request: PortalRequest,
+    request: PageRequest,
     me: SignedIn,
     settings: Settings,
     said: dict[str, Any] | None = None,
@@ -111,7 +111,7 @@ async def _found(settings: Settings, me: SignedIn) -> IdentityProviderView | Non
         return None
 
 
-def _outbound(request: PortalRequest) -> Outbound:
+def _outbound(request: PageRequest) -> Outbound:
     return PartnersServices.of(request).outbound
 
 

@@ -14,6 +14,7 @@ from marketplace.platform.http.rate_limits import address_of
 from marketplace.platform.postgres.database import unit_of_work
 from marketplace.platform.services import PlatformServices
 from marketplace.settings import Settings
+from marketplace.web.forms import PageRequest, redirect_to, refusal_message, typed_field
 from marketplace.web.pages import PageTemplate
 from marketplace.web.sessions import cookie_name, secure_cookie
 from partners.services import PartnersServices
@@ -21,15 +22,7 @@ from partners.staff.authenticate import Candidate, TooManyGuesses, check_code, c
 from partners.staff.company_address import company_of
 from partners.staff.devices import device_of, known_from_now
 from partners.staff.throttle import Throttle
-from partners.web.frame import (
-    PortalRequest,
-    redirect_to,
-    refusal_message,
-    safe_path,
-    sign_in_of,
-    strangers_page,
-    typed_field,
-)
+from partners.web.frame import safe_path, sign_in_of, strangers_page
 
 STEP_LIFETIME_S = 600
 """How long somebody may take from the password to the second factor."""
@@ -51,7 +44,7 @@ class SignInStep(msgspec.Struct, frozen=True):
 
 
 @get("/partner/sign-in")
-async def sign_in_form(request: PortalRequest) -> PageTemplate | Response[Any]:
+async def sign_in_form(request: PageRequest) -> PageTemplate | Response[Any]:
     """Ask for address and password; who is signed in goes on."""
     target = safe_path(request.query_params.get("return_to"))
     if await sign_in_of(request).current(request) is not None:
@@ -61,7 +54,7 @@ async def sign_in_form(request: PortalRequest) -> PageTemplate | Response[Any]:
 
 @post("/partner/sign-in", status_code=200, opt={"form": "repeatable"})
 async def sign_in(
-    request: PortalRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
+    request: PageRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
 ) -> PageTemplate | Response[Any]:
     """Look at the password, and go on to the second factor. A refusal says the same whatever was wrong."""
     form = await request.form()
@@ -79,7 +72,7 @@ async def sign_in(
 
 @get("/partner/sign-in/code")
 async def code_form(
-    request: PortalRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
+    request: PageRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
 ) -> PageTemplate | Response[Any]:
     """Ask for the second factor."""
     if _step_of(request, settings, clock.now()) is None:
@@ -89,7 +82,7 @@ async def code_form(
 
 @post("/partner/sign-in/code", status_code=200)
 async def enter_code(
-    request: PortalRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
+    request: PageRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
 ) -> PageTemplate | Response[Any]:
     """Spend the code and open a session."""
     step, now = _step_of(request, settings, clock.now()), clock.now()
@@ -112,7 +105,7 @@ async def enter_code(
 
 
 @post("/partner/sign-out", status_code=303, opt={"form": "free"})
-async def sign_out(request: PortalRequest) -> Response[Any]:
+async def sign_out(request: PageRequest) -> Response[Any]:
     """End the session; the cookie alone would open nothing any more."""
     async with unit_of_work() as work:
         gone = await sign_in_of(request).close(work, request)
@@ -120,7 +113,7 @@ async def sign_out(request: PortalRequest) -> Response[Any]:
 
 
 async def _sign_in_page(
-    request: PortalRequest, target: str, email: str = "", error: str = "", status: int = 200
+    request: PageRequest, target: str, email: str = "", error: str = "", status: int = 200
 ) -> PageTemplate:
     """Return the page; a browser that signed in by a company's provider before is led there again."""
     settings = PlatformServices.of(request).settings
@@ -129,12 +122,12 @@ async def _sign_in_page(
     return await strangers_page(request, "partner/sign_in.html", status=status, **values)
 
 
-def throttle_of(request: PortalRequest) -> Throttle:
+def throttle_of(request: PageRequest) -> Throttle:
     """Return the application's counter of guesses."""
     return PartnersServices.of(request).throttle
 
 
-def _step_of(request: PortalRequest, settings: Settings, now: datetime) -> SignInStep | None:
+def _step_of(request: PageRequest, settings: Settings, now: datetime) -> SignInStep | None:
     """Return the sign-in that this browser has half done, or None."""
     sealed = request.cookies.get(cookie_name(settings, _STEP_COOKIE), "")
     try:

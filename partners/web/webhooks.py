@@ -16,13 +16,13 @@ from marketplace.platform.http.problems import path_id
 from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
+from marketplace.web.forms import PageRequest, error_message, errors_of, field, redirect_to, said_to_people, typed, wire
 from marketplace.web.pages import PageTemplate
 from partners.one_time_secrets import unseal
 from partners.roles import SignedIn
 from partners.web.authorize import acting
 from partners.web.deliveries import endpoint_page
-from partners.web.forms import errors_of, said_to_people, typed, wire
-from partners.web.frame import PortalRequest, error_message, field, portal_page, redirect_to
+from partners.web.frame import portal_page
 from partners.web.navigation import NavItem, leads_to
 from partners.webhooks.api import endpoints_of
 from partners.webhooks.domain import MAX_GRACE_HOURS, MOST_ENDPOINTS
@@ -43,7 +43,7 @@ PLACE = NavItem(
 
 @get(PLACE.path, opt=leads_to(PLACE))
 async def webhooks(
-    request: PortalRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]
+    request: PageRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]
 ) -> PageTemplate:
     """List the endpoints, with a form for another."""
     await acting(me, _SCOPE)
@@ -52,7 +52,7 @@ async def webhooks(
 
 @post("/partner/webhooks", status_code=200)
 async def add(
-    request: PortalRequest,
+    request: PageRequest,
     me: NamedDependency[SignedIn],
     cursors: NamedDependency[Cursors],
     clock: NamedDependency[Clock],
@@ -72,7 +72,7 @@ async def add(
 
 @get("/partner/webhooks/{endpoint_id:str}")
 async def webhook(
-    endpoint_id: FromPath[str], request: PortalRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]
+    endpoint_id: FromPath[str], request: PageRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]
 ) -> PageTemplate:
     """Show one endpoint: how it stands, what can be changed, and what was sent to it."""
     partner = await acting(me, _SCOPE)
@@ -83,7 +83,7 @@ async def webhook(
 @post("/partner/webhooks/{endpoint_id:str}", status_code=200)
 async def change(
     endpoint_id: FromPath[str],
-    request: PortalRequest,
+    request: PageRequest,
     me: NamedDependency[SignedIn],
     cursors: NamedDependency[Cursors],
     clock: NamedDependency[Clock],
@@ -110,7 +110,7 @@ async def change(
 async def submit(
     endpoint_id: FromPath[str],
     action: FromPath[str],
-    request: PortalRequest,
+    request: PageRequest,
     me: NamedDependency[SignedIn],
     cursors: NamedDependency[Cursors],
     clock: NamedDependency[Clock],
@@ -138,12 +138,12 @@ async def submit(
     if rotated is not None:
         return await _told(request, settings, rotated, rotated_now=True)
     return redirect_to(
-        "/partner/webhooks?done=remove" if action == "remove" else f"/partner/webhooks/{shown.id}?done={action}"
+        "/partner/webhooks?done=remove" if action == "remove" else f"/partner/webhooks/{shown.id}?done={action}",
     )
 
 
 async def _told(
-    request: PortalRequest, settings: Settings, made: WebhookEndpointView, *, rotated_now: bool = False
+    request: PageRequest, settings: Settings, made: WebhookEndpointView, *, rotated_now: bool = False
 ) -> PageTemplate:
     show_once(request)
     return await portal_page(
@@ -157,7 +157,7 @@ async def _told(
 
 
 async def _list(
-    request: PortalRequest,
+    request: PageRequest,
     me: SignedIn,
     cursors: Cursors,
     said: dict[str, Any] | None = None,

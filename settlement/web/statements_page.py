@@ -13,11 +13,12 @@ from marketplace.kernel.text import Text
 from marketplace.platform.http.paging import Cursors
 from marketplace.platform.http.problems import path_id
 from marketplace.settings import Settings
+from marketplace.web.forms import PageRequest, cursor_of
 from marketplace.web.language import page_language
 from marketplace.web.pages import PageTemplate
 from partners.roles import SignedIn
 from partners.web.authorize import acting
-from partners.web.frame import PortalRequest, cursor_of, portal_page, portal_router
+from partners.web.frame import portal_page, portal_router
 from partners.web.navigation import NavItem, leads_to
 from settlement.books.domain import MoneyPostingCode
 from settlement.exports.files import csv_answer, xlsx_answer
@@ -72,7 +73,7 @@ def routes() -> list[Router]:
 
 @get(PLACE.path, opt=leads_to(PLACE))
 async def statements(
-    request: PortalRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]
+    request: PageRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]
 ) -> PageTemplate:
     """List the statements, the newest period first."""
     partner = await acting(me, _SCOPE)
@@ -94,7 +95,7 @@ async def statements(
 @get("/partner/statements/{statement_id:str}")
 async def statement(
     statement_id: FromPath[str],
-    request: PortalRequest,
+    request: PageRequest,
     me: NamedDependency[SignedIn],
     cursors: NamedDependency[Cursors],
     settings: NamedDependency[Settings],
@@ -122,7 +123,7 @@ async def statement(
 @get("/partner/statements/{statement_id:str}/lines.csv")
 async def csv(
     statement_id: FromPath[str],
-    request: PortalRequest,
+    request: PageRequest,
     me: NamedDependency[SignedIn],
     settings: NamedDependency[Settings],
 ) -> Stream:
@@ -134,7 +135,7 @@ async def csv(
 @get("/partner/statements/{statement_id:str}/lines.xlsx")
 async def xlsx(
     statement_id: FromPath[str],
-    request: PortalRequest,
+    request: PageRequest,
     me: NamedDependency[SignedIn],
     settings: NamedDependency[Settings],
 ) -> Stream:
@@ -143,7 +144,7 @@ async def xlsx(
     return await xlsx_answer(shown, page_language(request), settings.calendar.zone)
 
 
-def _words(request: PortalRequest) -> dict[str, Any]:
+def _words(request: PageRequest) -> dict[str, Any]:
     language = page_language(request)
 
     def period(statement: PartnerStatementView) -> str:
