@@ -38,12 +38,13 @@ soak: $(RUN_DEV) ## The long form of the tests that break things; prints their s
 bench: $(RUN_DEV) ## Measure ours against the yardsticks, into build/bench.json (ONLY=redeem for one, ARGS=--quick to try)
 	$(DEV)/bin/python -m tests.bench $(ONLY) $(ARGS)
 
-check: $(RUN_DEV) ## Formatting, lint, types, floors, sizes
+check: $(RUN_DEV) ## Formatting, lint, types, floors, sizes, names in the documents
 	$(DEV)/bin/ruff format --check $(SOURCES)
 	$(DEV)/bin/ruff check $(SOURCES)
 	$(DEV)/bin/mypy
 	$(DEV)/bin/lint-imports
 	$(DEV)/bin/python -m tests.support.check_sizes
+	$(DEV)/bin/python -m tests.support.check_docs
 
 format: $(RUN_DEV) ## Format the code and mend what lint can mend
 	$(DEV)/bin/ruff format $(SOURCES)

@@ -45,7 +45,7 @@ class WebhookOldKeysRow(Table, db=DB, tablename="webhook_old_keys"):
 
 
 class PartnerEventRow(Table, db=DB, tablename="partner_event"):
-    """What a partner is told of one event: the body as it is sent, and as it can be read."""
+    """What a partner reads of one event: the body as it is sent, and as it can be listed."""
 
     seq = IdentityNumber(primary_key=True)
     id = UUID(null=False, default=None)
@@ -63,7 +63,7 @@ class PartnerEventRow(Table, db=DB, tablename="partner_event"):
 
 
 class PartnerEventNumberRow(Table, db=DB, tablename="partner_event_number"):
-    """How many events of one thing a partner was told of."""
+    """How many events of one subject a partner has."""
 
     partner_id = UUID(primary_key=True, null=False, default=None)
     aggregate_id = UUID(primary_key=True, null=False, default=None)
