@@ -350,7 +350,7 @@ async def test_cookies_that_are_not_ours(api: Api) -> None:
     ):
         for name in names:
             for value in values:
-                cookie = name.encode() + b"-%d=" % port + value
+                cookie = name.encode() + b"-%d=" % port + value  # type: ignore[str-format]
                 with told_once((path, cookie)):
                     status = await raw.send("GET", path, [(b"accept", b"text/html"), (b"cookie", cookie)])
                 assert status < 500, (path, cookie, status)

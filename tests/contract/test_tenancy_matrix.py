@@ -116,7 +116,9 @@ class Cases:
         if self.row.who == "sandbox":
             for one in SandboxServices.of(self.world.api.app).sandboxes._open.values():
                 with using_database(one.place):
-                    found += [(f"{one.partner_id} {name}", *mark) for name, *mark in await self.digest.take()]
+                    found += [
+                        (f"{one.partner_id} {name}", count, mark) for name, count, mark in await self.digest.take()
+                    ]
         return found
 
     async def quiet(self) -> None:

@@ -38,7 +38,7 @@ async def test_what_was_answered_is_in_the_books_whoever_is_killed(dice: random.
         shopping = asyncio.create_task(shoppers.run(SHOPPERS, stop))
         for death in deaths:
             await asyncio.sleep(dice.uniform(0.2, 1.0))
-            assert not shopping.done(), await shopping
+            assert not shopping.done(), await shopping  # type: ignore[func-returns-value]
             back_s[death].append(round(await here.survive(death, dice), 1))
         stop.set()
         await shopping

@@ -55,7 +55,7 @@ async def run_changes(world: World, count: int, dice: random.Random) -> tuple[in
     """Let sixteen desks, as sixteen workers have them, make the changes; return the points earned and what went wrong."""
     members = await world.members(MEMBERS, points=EACH)
     desks: list[BatchExecutor[PointsCommand]] = [world.desk(number=number) for number in range(TASKS)]
-    earned, wrong = 0, []
+    earned, wrong = 0, list[BaseException]()
 
     async def task(desk: BatchExecutor[PointsCommand]) -> None:
         nonlocal earned

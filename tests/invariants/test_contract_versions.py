@@ -195,6 +195,7 @@ async def test_a_book_that_looked_contracts_up_would_be_found_out(
         settled = settle(versions[event.partner_id], offers[event.partner_id], getattr(event, "quantity", 1))
         assert settled is not None
         amounts = {name: getattr(settled, name) for name in settled.__struct_fields__}
+        assert event.settlement is not None
         frozen = msgspec.structs.replace(event.settlement, **amounts)
         return postings_for(msgspec.structs.replace(event, settlement=frozen))
 
@@ -221,7 +222,7 @@ async def test_a_statement_that_looked_contracts_up_would_be_found_out(
     database: str, settings: Settings, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other half can fail: sum a slice by the newest contract, and the books agree while the statements differ."""
-    whole = close.build
+    whole = close.build  # type: ignore[attr-defined]
 
     async def repriced(fetch: Any, scope: StatementScope) -> StatementDraft:
         draft = await whole(fetch, scope)

@@ -135,7 +135,7 @@ async def test_without_the_window_a_late_undo_would_pass(till: Till, monkeypatch
     """The guard's test can fail: a rule that does not look at the time lets the late undo through."""
     code = await till.voucher()
     till.clock.offset += timedelta(hours=1)
-    real = counter_commands.status_when_undone
+    real = counter_commands.status_when_undone  # type: ignore[attr-defined]
     monkeypatch.setattr(
         counter_commands, "status_when_undone", lambda row, place, _, now: real(row, place, 10_000, now)
     )

@@ -39,7 +39,7 @@ class Paper:
     """One version under way, with both sides' calls."""
 
     def __init__(self, api: Api, partner_id: str, draft: Any) -> None:
-        self.api, self.partner_id, self.draft = api, partner_id, draft
+        self.api, self.partner_id, self.draft = api, partner_id, draft  # type: ignore[method-assign]
         self.id, self.hash = draft["id"], draft["content_hash"]
         self.admin = f"/v1/admin/partners/{partner_id}/contracts/{self.id}"
 

@@ -332,7 +332,7 @@ async def test_without_the_grants_lock_a_second_line_would_be_refused_by_the_dat
     api: Api, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The guard's test can fail: unlocked, exchanges decide side by side, and only the write stops them."""
-    look_up, seen, two = token_module.load_refresh, [], asyncio.Event()
+    look_up, seen, two = token_module.load_refresh, [], asyncio.Event()  # type: ignore[attr-defined]
 
     async def unlocked(work: Any, grant_id: Any) -> None:
         pass

@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 import pytest
 from joserfc.jwk import ECKey
-from oauthlib.oauth2 import BackendApplicationClient, WebApplicationClient
-from oauthlib.oauth2.rfc6749.errors import OAuth2Error
+from oauthlib.oauth2 import BackendApplicationClient, WebApplicationClient  # type: ignore[import-untyped]
+from oauthlib.oauth2.rfc6749.errors import OAuth2Error  # type: ignore[import-untyped]
 
 from marketplace.settings import Settings
 from tests.support import today

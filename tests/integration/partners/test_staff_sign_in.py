@@ -103,7 +103,7 @@ async def test_the_applicant_becomes_the_first_owner(database: str, settings: Se
     person = await owner(settings, clock)
     found = await who(settings, clock, await signed_in(settings, clock, person))
     assert found is not None
-    assert (found.staff_id, found.partner_id, found.roles) == (person.id, person.partner_id, {StaffRole.OWNER})
+    assert (found.staff_id, found.partner_id, set(found.roles)) == (person.id, person.partner_id, {StaffRole.OWNER})
     row = await DB.fetchrow("SELECT * FROM partner_staff_session")
     assert row is not None
     assert (row["ip"], row["user_agent"]) == ("192.0.2.7", "Test\ufffd")
@@ -264,7 +264,7 @@ async def test_guesses_are_counted_before_they_are_looked_at(database: str, sett
     clock.offset = timedelta(minutes=16)
     assert await guess(boss.email, PASSWORD) == "in"
     candidates = [Candidate(boss.id, "x")]
-    results = await asyncio.gather(
+    results = await asyncio.gather(  # type: ignore[assignment]
         *(count_code(throttle, candidates, clock.now()) for _ in range(12)), return_exceptions=True
     )
     assert [isinstance(result, list) for result in results].count(True) == BY_PERSON.most

@@ -90,7 +90,7 @@ async def test_one_who_gives_up_takes_nothing_from_the_others() -> None:
 async def test_a_crowd_of_newcomers(database: str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three hundred people, each asking twice: few looks, few transactions, one member each, and nobody is another."""
     statements = transactions = 0
-    fetch, upsert = type(DB).fetch, directory.upsert
+    fetch, upsert = type(DB).fetch, directory.upsert  # type: ignore[attr-defined]
 
     async def counted(self: Any, sql: str, *values: Any) -> Any:
         nonlocal statements
@@ -139,7 +139,7 @@ async def test_who_is_known_does_not_wait_for_who_is_made(
 ) -> None:
     await Directory(clock).member_id("known", "known")
     making = asyncio.Event()
-    upsert = directory.upsert
+    upsert = directory.upsert  # type: ignore[attr-defined]
 
     async def slow(*arguments: Any, **named: Any) -> Any:
         await making.wait()

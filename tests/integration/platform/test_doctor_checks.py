@@ -6,7 +6,7 @@ import pytest
 from marketplace.kernel.clock import Clock
 from marketplace.platform.invariants.api import check_invariants
 from marketplace.platform.packages import load_packages
-from marketplace.platform.runtime.doctor import Finding, _database
+from marketplace.platform.runtime.doctor import Finding, _database  # type: ignore[attr-defined]
 from marketplace.settings import Settings
 from tests.support.today import sql_now
 

@@ -126,7 +126,7 @@ async def test_a_slow_server_holds_one_message_and_no_other(database: str, setti
         await wrote(settings, clock)
     slow, other = (MailSender(settings, DatabasesOnly()) for _ in range(2))
     gate, sent = threading.Event(), list[Any]()
-    slow._send = lambda _: gate.wait(20) and None
+    slow._send = lambda _: gate.wait(20) and None  # type: ignore[assignment]
     other._send = sent.append
     under_way = asyncio.create_task(slow.once())
     claimed = "SELECT count(*) FROM outgoing_mail WHERE claim IS NOT NULL"

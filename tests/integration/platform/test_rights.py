@@ -48,7 +48,7 @@ async def test_each_table_has_a_row_and_the_role_has_just_that(owner: asyncpg.Co
     for table in NEVER_CHANGED:
         assert may[table] == split("SELECT, INSERT"), table
     for table, columns in ONLY.items():
-        assert (may[table]["UPDATE"], "DELETE" in may[table]) == (columns, False), table
+        assert (set(may[table]["UPDATE"]), "DELETE" in may[table]) == (columns, False), table
     assert may["migration"] == split("SELECT")
     assert not [table for table, kinds in may.items() if {"TRUNCATE", "TRIGGER", "REFERENCES"} & set(kinds)]
 

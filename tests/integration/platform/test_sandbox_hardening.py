@@ -229,7 +229,7 @@ async def test_a_sandbox_sends_no_mail(api: Api, monkeypatch: pytest.MonkeyPatch
         begun.append(True)
         await whole(self, stop)
 
-    monkeypatch.setattr(workers.MailSender, "run", run)
+    monkeypatch.setattr(workers.MailSender, "run", run)  # type: ignore[attr-defined]
     partner_id = await active_partner(api)
     client = await partner_client(api, partner_id, scopes=[*SCOPES, "staff:manage"], livemode=False)
     engineer = InSandbox(api, bearer(await token(api, client)))

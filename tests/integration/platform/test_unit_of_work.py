@@ -32,7 +32,7 @@ async def _failing_commits(transaction: Callable[[], Any], times: int) -> None:
     for number in range(times):
         with pytest.raises(asyncpg.ForeignKeyViolationError):
             async with transaction():
-                await DB._run_in_current("INSERT INTO child VALUES ($1, 99)", number)
+                await DB._run_in_current("INSERT INTO child VALUES ($1, 99)", number)  # type: ignore[attr-defined]
 
 
 @pytest.fixture(autouse=True)

@@ -162,7 +162,7 @@ async def test_without_the_lock_that_race_is_lost(
 ) -> None:
     """The guard's test can fail: with a poster that only reads the period, a posting slips into a closed month."""
 
-    async def read_only(work, ledgers, **_options):  # noqa: ANN001, ANN003, ANN202
+    async def read_only(work: Any, ledgers: Any, **_options: Any) -> Any:
         rows = await work.fetch("SELECT * FROM settlement_period")
         return dict.fromkeys(ledgers) | {
             (row["partner_id"], row["currency"], row["cycle"]): row["open_from"] for row in rows

@@ -67,7 +67,12 @@ def test_an_address_is_kept_as_messages_are_sent_to_it(typed: str, kept: str) ->
 
 @pytest.mark.parametrize(("typed", "why"), REFUSED)
 def test_an_address_that_can_never_be_mailed_is_refused_in_words(typed: str, why: str) -> None:
-    for kind, raw in [(OwnerInput, {}), (StaffInput, {"roles": ["owner"]}), (Contact, {"phone": PHONE})]:
+    cases: list[tuple[type, dict[str, object]]] = [
+        (OwnerInput, {}),
+        (StaffInput, {"roles": ["owner"]}),
+        (Contact, {"phone": PHONE}),
+    ]
+    for kind, raw in cases:
         field, chinese, english = said(kind, {"email": typed, "name": "李", **raw})
         assert (field, why in chinese) == ("email", True), chinese
         assert english.isascii(), english

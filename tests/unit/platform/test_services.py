@@ -1,6 +1,7 @@
 """Services of an application: found by class, whoever asks, and as they were provided."""
 
 from dataclasses import FrozenInstanceError, dataclass, replace
+from typing import Any
 
 import pytest
 from litestar import Litestar
@@ -24,7 +25,7 @@ def test_each_class_has_its_own_in_each_application() -> None:
     Lounge(seats=4).provide(first)
     Parking(seats=5).provide(first)
     Lounge(seats=6).provide(second)
-    request: ASGIConnection = ASGIConnection({"type": "http", "litestar_app": first, "state": {}})
+    request: ASGIConnection[Any, Any, Any, Any] = ASGIConnection({"type": "http", "litestar_app": first, "state": {}})
     assert (Lounge.of(request).seats, Parking.of(request).seats, Lounge.of(second).seats) == (4, 5, 6)
     with pytest.raises(KeyError):
         Parking.of(second)

@@ -7,6 +7,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -170,7 +171,8 @@ def test_the_table_of_the_documents_is_what_the_code_says() -> None:
 
 def test_every_field_is_a_setting() -> None:
     """A field without a description could be set by nobody; a number without bounds could not be parsed."""
-    for kind in (Settings, *package_settings(Settings().packages)):
+    kinds: list[type[msgspec.Struct]] = [Settings, *package_settings(Settings().packages)]
+    for kind in kinds:
         described = list(settings_of(kind))
         assert {one.field for one in described} == set(kind.__struct_fields__) - {"of_packages"}
         assert all(one.bounds for one in described if isinstance(one.default, int))
