@@ -24,14 +24,14 @@ def show(results: list[Result], path: Path, *, quick: bool) -> None:
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     for one in results:
         sign = "≤" if one.at_most else "≥"
-        holds = "[dim]–[/]" if quick else "[green]yes[/]" if one.holds else "[red]no[/]"
+        holds = "[dim]–[/]" if quick or one.must is None else "[green]yes[/]" if one.holds else "[red]no[/]"
         table.add_row(
             one.name + (f"\n[dim]{one.note}[/]" if one.note else ""),
             _with_spread(one.ours, one.spread["ours"]),
             _with_spread(one.yardstick, one.spread["yardstick"]),
             one.unit,
             f"[bold]{one.ratio:.2f}[/]",
-            f"{sign} {one.must:g}",
+            "" if one.must is None else f"{sign} {one.must:g}",
             "" if one.stretch is None else f"{sign} {one.stretch:g}",
             holds,
             f"{one.client_cpu:.0%}",

@@ -57,14 +57,17 @@ QUICK = Sizes(
 
 
 class Result(msgspec.Struct, kw_only=True):
-    """A line of build/bench.json. `spread` is the least and the most of the rounds; `at_most`: less is better."""
+    """A line of build/bench.json. `spread` is the least and the most of the rounds; `at_most`: less is better.
+
+    A figure without `must` is reported only, and always holds.
+    """
 
     name: str
     ours: float
     yardstick: float
     unit: str
     ratio: float
-    must: float
+    must: float | None
     stretch: float | None
     holds: bool
     at_most: bool
@@ -92,7 +95,7 @@ def compare(
     ours: list[float],
     yardstick: list[float],
     *,
-    must: float,
+    must: float | None = None,
     stretch: float | None = None,
     at_most: bool = False,
     difference: bool = False,
@@ -110,7 +113,7 @@ def compare(
         ratio=round(ratio, 3),
         must=must,
         stretch=stretch,
-        holds=ratio <= must if at_most else ratio >= must,
+        holds=must is None or (ratio <= must if at_most else ratio >= must),
         at_most=at_most,
         spread={"ours": [round(min(ours), 3), round(max(ours), 3)],
                 "yardstick": [round(min(yardstick), 3), round(max(yardstick), 3)]},
