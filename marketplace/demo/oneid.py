@@ -90,8 +90,8 @@ class OneId:
         try:
             return self.people[login]
         except KeyError:
-            some = ", ".join(list(self.people)[:20])
-            raise UnknownPersonError(f"nobody has the login {login!r}; there are {some}") from None
+            logins = ", ".join(list(self.people)[:20])
+            raise UnknownPersonError(f"nobody has the login {login!r}; there are {logins}") from None
 
     def mint(self, login: str, lifetime_s: int = TOKEN_LIFETIME_S) -> str:
         """Return an access token of that person, valid for `lifetime_s` seconds. Raises UnknownPersonError."""

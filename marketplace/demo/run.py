@@ -52,7 +52,7 @@ def run_demo(host: str, port: int, data: Path, seed: int) -> None:
                 extra_routes=oneid_pages.routes(settings),
                 extra_lifespans=[beside_the_server(settings, dsn)],
             )
-            _tell(demo, data)
+            _print_summary(demo, data)
             Server(server.config(app)).run(sockets=[listener])
     out.print("Stopped. The data stays where it is.")
 
@@ -98,7 +98,7 @@ async def _drop_unfinished(address: str) -> None:
         await connection.close()
 
 
-def _tell(demo: Demo, data: Path) -> None:
+def _print_summary(demo: Demo, data: Path) -> None:
     table = Table("sign in as", "who", "may", title="ONE ID (demo)", title_justify="left")
     members = [person for person in demo.people if person.kind == "member"]
     for person in [*members[:5], *(person for person in demo.people if person.kind != "member")]:

@@ -27,10 +27,12 @@ async def fill(settings: Settings, clock: Clock, packages: Sequence[Package], wo
     with progress("Making the world", _WHOLE) as report:
         for place, package in enumerate(packages):
 
-            def tell(_what: str, done: int, of: int, place: int = place) -> None:
+            def report_part(_what: str, done: int, of: int, place: int = place) -> None:
                 report(int(_WHOLE * (place + done / of) / len(packages)), _WHOLE)
 
-            await package.seed(SeedContext(settings=settings, clock=clock, world=world, made=made, progress=tell))
+            await package.seed(
+                SeedContext(settings=settings, clock=clock, world=world, made=made, progress=report_part)
+            )
         report(_WHOLE, _WHOLE)
     write_people(settings.data, world.people)
     write_members(settings.data, [member.subject for member in world.members])

@@ -25,7 +25,7 @@ _COSTLY = 1_200
 """An offer of that price, in points, is requested half as often as a free one would be, one of three times it a tenth."""
 
 
-class Wish(msgspec.Struct, frozen=True):
+class DemoRequest(msgspec.Struct, frozen=True):
     """A redemption to request: a member's index in the list of members, and an offer's id."""
 
     member: int
@@ -76,11 +76,11 @@ async def simulate(folder: Path, redemptions: int, connections: int, seed: int) 
             ) from error
     if not offers:
         raise click.ClickException(f"nothing is on sale at {base_url}")
-    wishes = _wishes(chance, people.count, offers, redemptions)
-    people.sign_in({wish.member for wish in wishes})
+    requests = _requests(chance, people.count, offers, redemptions)
+    people.sign_in({request.member for request in requests})
     tally = Tally()
     began = time.perf_counter()
-    lost = await _drive(base_url, wishes, people, min(connections, len(wishes)), tally)
+    lost = await _drive(base_url, requests, people, min(connections, len(requests)), tally)
     _report(tally, time.perf_counter() - began, lost)
 
 
@@ -127,18 +127,18 @@ async def _offers(client: httpx.AsyncClient, token: str) -> list[tuple[str, int]
             return found
 
 
-def _wishes(chance: Random, members: int, offers: list[tuple[str, int]], count: int) -> list[Wish]:
+def _requests(chance: Random, members: int, offers: list[tuple[str, int]], count: int) -> list[DemoRequest]:
     weights = [1 / (1 + (points / _COSTLY) ** 2) for _, points in offers]
     chosen = chance.choices(offers, weights, k=count)
-    return [Wish(chance.randrange(members), offer_id) for offer_id, _ in chosen]
+    return [DemoRequest(chance.randrange(members), offer_id) for offer_id, _ in chosen]
 
 
-async def _drive(base_url: str, wishes: list[Wish], people: _Members, connections: int, tally: Tally) -> int:
+async def _drive(base_url: str, requests: list[DemoRequest], people: _Members, connections: int, tally: Tally) -> int:
     """Send every request and return how many got no response."""
-    left = iter(wishes)
+    left = iter(requests)
     lost = 0
     unused = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # plain HTTP; without it each client would read the CA bundle
-    with progress("Redeeming", len(wishes)) as report:
+    with progress("Redeeming", len(requests)) as report:
 
         async def work() -> None:
             nonlocal lost
@@ -146,7 +146,7 @@ async def _drive(base_url: str, wishes: list[Wish], people: _Members, connection
             async with httpx.AsyncClient(
                 base_url=base_url, timeout=_TIMEOUT_S, verify=unused, trust_env=False
             ) as client:
-                lost += await _work(client, left, people, tally, lambda: report(len(tally.seconds), len(wishes)))
+                lost += await _work(client, left, people, tally, lambda: report(len(tally.seconds), len(requests)))
 
         async with asyncio.TaskGroup() as group:
             for _ in range(connections):
@@ -155,12 +155,12 @@ async def _drive(base_url: str, wishes: list[Wish], people: _Members, connection
 
 
 async def _work(
-    client: httpx.AsyncClient, left: Iterator[Wish], people: _Members, tally: Tally, done: Callable[[], None]
+    client: httpx.AsyncClient, left: Iterator[DemoRequest], people: _Members, tally: Tally, done: Callable[[], None]
 ) -> int:
     lost = 0
-    for wish in left:
-        headers = {"Authorization": f"Bearer {people.token(wish.member)}", "Idempotency-Key": uuid4().hex}
-        body = {"offer_id": wish.offer_id, "quantity": 1}
+    for request in left:
+        headers = {"Authorization": f"Bearer {people.token(request.member)}", "Idempotency-Key": uuid4().hex}
+        body = {"offer_id": request.offer_id, "quantity": 1}
         began = time.perf_counter()
         try:
             response = await client.post("/v1/redemptions", json=body, headers=headers)

@@ -62,10 +62,10 @@ def make_history(
     fading = calendar.start_of(calendar.month_of(now).plus(-_LIFETIME_MONTHS).first_day) + timedelta(days=12)
     for number, member in enumerate(members):
         plan.earn(number, member, opened, now, fading)
-    for moment in plan.spread(max(redemptions - sum(one.wishes for one in FEATURED), 0), calendar):
+    for moment in plan.spread(max(redemptions - sum(one.redemptions for one in FEATURED), 0), calendar):
         plan.redeem(moment)
     for number, one in enumerate(FEATURED):
-        for _ in range(one.wishes if redemptions else 0):
+        for _ in range(one.redemptions if redemptions else 0):
             plan.redeem(int(len(plan.instants) * chance.betavariate(2.4, 1.0)), member=number, left=0.55)
     return plan.moments(calendar)
 
@@ -129,7 +129,7 @@ class _Plan:
         one = FEATURED[number]
         days = one.member_days
         # The points that pay for the past are older than the rest and spent first; what is left of them expires next month.
-        old = one.wishes * _FEATURED_MEAN + one.points // 40
+        old = one.redemptions * _FEATURED_MEAN + one.points // 40
         if days > _OLD_DAYS:
             self._credit(number, now - timedelta(days=days), 888, "gift", now)
             self._credit(number, fading, old // 10 * 10, "purchase", now)

@@ -19,7 +19,7 @@ class Featured(msgspec.Struct, frozen=True):
     vehicle: str
     note: str
     points: int
-    wishes: int
+    redemptions: int
     member_days: int = 790
 
 

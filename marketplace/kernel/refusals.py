@@ -106,8 +106,8 @@ def refuse_all(faults: Iterable[InvalidField]) -> None:
     if len(found) == 1:
         raise found[0]
     if found:
-        told = [one.details for one in found]
-        raise InvalidFields([Wrong(one["field"], one["zh_reason"], one["en_reason"]) for one in told])
+        details = [one.details for one in found]
+        raise InvalidFields([Wrong(one["field"], one["zh_reason"], one["en_reason"]) for one in details])
 
 
 def in_words(refused: InvalidFields) -> str:

@@ -85,8 +85,8 @@ def timed(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutabl
 
 def without_rows(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Processor before `format_exc_info`: remove PostgreSQL's detail about the row that it refused."""
-    told = event.get("exc_info")
-    _forget_rows(told[1] if isinstance(told, tuple) else sys.exc_info()[1] if told is True else told)
+    exc_info = event.get("exc_info")
+    _forget_rows(exc_info[1] if isinstance(exc_info, tuple) else sys.exc_info()[1] if exc_info is True else exc_info)
     return event
 
 

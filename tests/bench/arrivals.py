@@ -17,13 +17,13 @@ async def arrivals(scene: Scene) -> list[Result]:
     found: dict[str, list[Measured]] = {"first": [], "again": []}
     for number in range(scene.sizes.long_rounds):
         async with scene.stage.serving(world.dsn, 1) as server:
-            some, rest = world.split(len(world.tokens) // _WARM)
-            warm = Members(scene, some, server)
-            await warm.wish(ECHO, world.offers, total=len(some.tokens), connections=64)
-            await warm.wish(REDEEM, world.offers, total=3 * len(some.tokens))
+            warming, rest = world.split(len(world.tokens) // _WARM)
+            warm = Members(scene, warming, server)
+            await warm.request(ECHO, world.offers, total=len(warming.tokens), connections=64)
+            await warm.request(REDEEM, world.offers, total=3 * len(warming.tokens))
             crowd = Members(scene, rest, server)
             for rounds in found.values():  # the same requests twice
-                rounds.append(await crowd.wish(REDEEM, world.offers, total=len(rest.tokens)))
+                rounds.append(await crowd.request(REDEEM, world.offers, total=len(rest.tokens)))
         redeemed += warm.redeemed + crowd.redeemed
         shown = "   ".join(f"{name} [bold]{rounds[-1].rate:,.1f}[/]" for name, rounds in found.items())
         terminal.print(f"  [dim]round {number + 1} of {scene.sizes.long_rounds}[/]   {shown}", highlight=False)

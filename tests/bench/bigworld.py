@@ -139,7 +139,7 @@ async def _hurried(connection: asyncpg.Connection) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _without_indexes(connection: asyncpg.Connection) -> AsyncIterator[None]:
-    """Drop the indexes of the member-side tables and build them anew, which is far faster than keeping them."""
+    """Drop the indexes of the member-side tables and rebuild them, which is far faster than keeping them."""
     constraints = await connection.fetch(
         "SELECT conrelid::regclass::text AS name, conname, pg_get_constraintdef(oid) AS definition FROM pg_constraint"
         " WHERE contype IN ('p', 'u') AND conrelid::regclass::text = ANY($1)",
@@ -210,16 +210,16 @@ async def _write(
 
 async def _write_earnings(connection: asyncpg.Connection, number: int, occurred_at: datetime, expires_on: date) -> None:
     # In the order of their time, all members' first earnings before all second ones, as they would have come.
-    deed = _id(_ms(occurred_at), f"earning-{number}-")
+    transaction = _id(_ms(occurred_at), f"earning-{number}-")
     await connection.execute(
         "INSERT INTO points_posting (bucket, transaction_id, line, member_id, code, source, destination, expires_on,"
-        f" points, occurred_at) SELECT bucket, {deed}, 1, id, 'earning', 'programme', 'wallet', $1::date, $2::bigint,"
+        f" points, occurred_at) SELECT bucket, {transaction}, 1, id, 'earning', 'programme', 'wallet', $1::date, $2::bigint,"
         " $3::timestamptz FROM bench_people",
         expires_on, EARNED, occurred_at,
     )  # fmt: skip
     await connection.execute(
         "INSERT INTO earning (bucket, member_id, reference, transaction_id, points, kind, occurred_at, credited_at,"
-        f" credited_by) SELECT bucket, id, 'service-{number}-' || n, {deed}, $1::bigint, 'service', $2::timestamptz,"
+        f" credited_by) SELECT bucket, id, 'service-{number}-' || n, {transaction}, $1::bigint, 'service', $2::timestamptz,"
         " $2::timestamptz, 'oem:bench' FROM bench_people",
         EARNED, occurred_at,
     )  # fmt: skip
@@ -233,24 +233,24 @@ async def _write_redemptions(
     offers: list[UUID],
     settlement: SettlementTerms,
 ) -> None:
-    deed, voucher = _id(_ms(redeemed_at), "redemption"), _id(_ms(redeemed_at), "voucher")
+    transaction, voucher = _id(_ms(redeemed_at), "redemption"), _id(_ms(redeemed_at), "voucher")
     offer, code = "($1::uuid[])[1 + n % array_length($1, 1)]", "upper(md5('code' || n))"
     await connection.execute(
         "INSERT INTO points_posting (bucket, transaction_id, line, member_id, code, source, destination, counterparty,"
-        f" expires_on, points, occurred_at) SELECT bucket, {deed}, 1, id, 'redemption', 'wallet', 'partner', $1::uuid,"
+        f" expires_on, points, occurred_at) SELECT bucket, {transaction}, 1, id, 'redemption', 'wallet', 'partner', $1::uuid,"
         " $2::date, $3::bigint, $4::timestamptz FROM bench_people",
         partner_id, expires_on, PRICE, redeemed_at,
     )  # fmt: skip
     await connection.execute(
         "INSERT INTO redemption (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, slice, windows,"
-        f" settlement, status, redeemed_at, reason, voucher_id) SELECT bucket, {deed}, id, {offer}, 1, $2::uuid, 1,"
+        f" settlement, status, redeemed_at, reason, voucher_id) SELECT bucket, {transaction}, id, {offer}, 1, $2::uuid, 1,"
         f" $3::bigint, 0, ARRAY['ever'], $4::json, 'issued', $5::timestamptz, '', {voucher} FROM bench_people",
         offers, partner_id, PRICE, msgspec.json.encode(settlement).decode(), redeemed_at,
     )  # fmt: skip
     await connection.execute(
         "INSERT INTO voucher (bucket, id, code, redemption_id, member_id, partner_id, offer_id, revision, quantity,"
         f" status, expires_at, used_at, location_id, reference) SELECT bucket, {voucher}, left({code}, 4) || '-' ||"
-        f" substr({code}, 5, 4) || '-' || substr({code}, 9, 4), {deed}, id, $2::uuid, {offer}, 1, 1, 'used',"
+        f" substr({code}, 5, 4) || '-' || substr({code}, 9, 4), {transaction}, id, $2::uuid, {offer}, 1, 1, 'used',"
         " $3::timestamptz + interval '30 days', $3::timestamptz, '', 'bench' FROM bench_people",
         offers, partner_id, redeemed_at,
     )  # fmt: skip
@@ -261,7 +261,7 @@ async def _write_redemptions(
     )
     await connection.execute(
         "INSERT INTO event (bucket, type, aggregate, aggregate_id, payload, occurred_at)"
-        f" SELECT bucket, 'redemption.issued', 'redemption', {deed}, json_build_object('redemption_id', {deed},"
+        f" SELECT bucket, 'redemption.issued', 'redemption', {transaction}, json_build_object('redemption_id', {transaction},"
         f" 'voucher_id', {voucher}, 'member_id', id, 'partner_id', $2::uuid, 'offer_id', {offer}, 'revision', 1,"
         " 'quantity', 1, 'points', $3::bigint, 'settlement', $4::json, 'issued_at', $5::timestamptz), $5::timestamptz"
         " FROM bench_people",

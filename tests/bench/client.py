@@ -121,7 +121,7 @@ class Run:
         if self.busy == 0:
             self.finished.set()
 
-    async def go(self) -> Measured:
+    async def run(self) -> Measured:
         """Open the connections, ask as planned, wait for what is under way, and return what was measured."""
         plan = self.plan
         self.loop.set_exception_handler(_give_up)
@@ -169,7 +169,7 @@ def _give_up(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 
 
 async def _main(plan: Plan) -> Measured:
-    return await Run(plan).go()
+    return await Run(plan).run()
 
 
 if __name__ == "__main__":

@@ -24,11 +24,11 @@ async def counter(scene: Scene) -> list[Result]:
     trial = min(_TRIAL, sizes.members)
     async with scene.serving(world) as members:
         before = await count(world.dsn, _USED)
-        await members.wish(REDEEM, world.offers, total=trial)
+        await members.request(REDEEM, world.offers, total=trial)
         slow = await _at_counter(scene, members, "", await _codes(world, trial))
         fast = await _at_counter(scene, members, "/echo", _made_up(trial))
         each = max(int(slow.rate * sizes.seconds / 2), 10)
-        await members.wish(REDEEM, world.offers, total=each * sizes.rounds)
+        await members.request(REDEEM, world.offers, total=each * sizes.rounds)
         codes = iter(await _codes(world, each * sizes.rounds))
         found = await alternate(
             {

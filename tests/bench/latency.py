@@ -1,4 +1,4 @@
-"""Latency when the server is half busy: requests come at even intervals, whoever is ready.
+"""Latency when the server is half busy: requests come at even intervals, independent of the responses.
 
 A virtual machine whose host gives its processors to others for a while has fewer than two meanwhile: it stands still, and the
 requests of that while are a round's slowest hundredth, whatever the program does. The kernel says when that was. So what counts
@@ -45,15 +45,17 @@ async def latency(scene: Scene) -> list[Result]:
     async with scene.serving(world) as members:
 
         async def top() -> Measured:
-            # Anew in each round: a machine that others share does half as much again from one minute to the next, and half of
+            # Again in each round: a machine that others share does half as much again from one minute to the next, and half of
             # what it did then is no half now.
-            found = await members.wish(REDEEM, world.offers, seconds=sizes.long / 2, warmup=sizes.warmup)
+            found = await members.request(REDEEM, world.offers, seconds=sizes.long / 2, warmup=sizes.warmup)
             halves.append(found.rate / 2)
             return found
 
         def paced(path: str) -> Asked:
             async def ask() -> Measured:
-                return await members.wish(path, world.offers, seconds=sizes.long, warmup=sizes.warmup, rate=halves[-1])
+                return await members.request(
+                    path, world.offers, seconds=sizes.long, warmup=sizes.warmup, rate=halves[-1]
+                )
 
             return lambda: undisturbed(ask, every[path])
 

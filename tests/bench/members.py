@@ -18,11 +18,11 @@ async def members(scene: Scene) -> list[Result]:
     async with scene.serving(small) as few, scene.serving(big) as many:
         # Not measured: what the first touch of each member's pages costs after a checkpoint, when they are logged whole.
         for group in (few, many):
-            await group.wish(REDEEM, group.world.offers, total=_FIRST * len(group.world.tokens))
+            await group.request(REDEEM, group.world.offers, total=_FIRST * len(group.world.tokens))
         found = await alternate(
             {
-                f"{sizes.members:,} members": lambda: few.wish_for_a_round(REDEEM, small.offers),
-                f"{sizes.many_members:,} members": lambda: many.wish_for_a_round(REDEEM, big.offers),
+                f"{sizes.members:,} members": lambda: few.request_for_a_round(REDEEM, small.offers),
+                f"{sizes.many_members:,} members": lambda: many.request_for_a_round(REDEEM, big.offers),
             },
             sizes.narrow_rounds,
         )

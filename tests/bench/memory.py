@@ -43,7 +43,7 @@ async def memory(scene: Scene) -> list[Result]:
 
 
 async def _redeem(members: Members, total: int) -> float:
-    return (await members.wish(REDEEM, members.world.offers, total=total)).rate
+    return (await members.request(REDEEM, members.world.offers, total=total)).rate
 
 
 async def resident(server: Serving) -> float:

@@ -1,4 +1,4 @@
-"""The load generator at a given rate: requests are due at even intervals, whoever is ready.
+"""The load generator at a given rate: requests are due at even intervals, independent of the responses.
 
 It wakes when a request is due and then reads what was answered meanwhile, instead of waking for each answer, too: that halves
 what it takes from two processors that the server and PostgreSQL need. A time may come out longer by an interval, never shorter.
@@ -76,7 +76,7 @@ class _Run:
         self.end = self.begin + plan.seconds
         self.marks = [(self.due, _stolen())]
 
-    def go(self) -> Measured:
+    def run(self) -> Measured:
         """Ask as planned, wait for what is under way, and return what was measured."""
         used = None
         while (now := time.perf_counter()) < self.end or (self.under_way and now < self.end + _PATIENCE_S):
@@ -151,7 +151,7 @@ class _Run:
 
 def paced(plan: Plan) -> Measured:
     """Ask at the plan's rate and return what was measured."""
-    return _Run(plan).go()
+    return _Run(plan).run()
 
 
 def _stolen() -> float:

@@ -99,9 +99,9 @@ class Earnings(msgspec.Struct, tag=True):
 class Plan(msgspec.Struct, kw_only=True):
     """What to ask, over how many connections, and for how long.
 
-    `seconds` are measured after `warmup` seconds; or `total` requests, all measured. With `rate` the requests are due
-    at even intervals, whoever is ready, and their time counts from when they were due; without it each connection asks
-    again as soon as it was answered.
+    `seconds` are measured after `warmup` seconds; or `total` requests, all measured. With `rate` the requests are due at even
+    intervals, independent of the responses, and their time counts from when they were due; without it each connection sends the
+    next request as soon as it has its response.
     """
 
     port: int

@@ -12,8 +12,8 @@ async def redeem(scene: Scene) -> list[Result]:
     async with scene.serving(world) as members:
         found = await alternate(
             {
-                "echo": lambda: members.wish_for_a_round(ECHO, world.offers),
-                "ours": lambda: members.wish_for_a_round(REDEEM, world.offers),
+                "echo": lambda: members.request_for_a_round(ECHO, world.offers),
+                "ours": lambda: members.request_for_a_round(REDEEM, world.offers),
             },
             scene.sizes.rounds,
         )
@@ -34,8 +34,8 @@ async def hot(scene: Scene) -> list[Result]:
     async with scene.serving(world) as members:
         found = await alternate(
             {
-                "spread": lambda: members.wish_for_a_round(REDEEM, world.offers),
-                "hot": lambda: members.wish_for_a_round(REDEEM, world.offers[:1]),
+                "spread": lambda: members.request_for_a_round(REDEEM, world.offers),
+                "hot": lambda: members.request_for_a_round(REDEEM, world.offers[:1]),
             },
             scene.sizes.rounds,
         )
@@ -56,10 +56,10 @@ async def rowlocks(scene: Scene) -> list[Result]:
     async with scene.serving(world) as members:
         found = await alternate(
             {
-                "row locks, spread": lambda: members.wish_for_a_round(ROW_LOCKS, world.offers),
-                "ours, spread": lambda: members.wish_for_a_round(REDEEM, world.offers),
-                "row locks, hot": lambda: members.wish_for_a_round(ROW_LOCKS, world.offers[:1]),
-                "ours, hot": lambda: members.wish_for_a_round(REDEEM, world.offers[:1]),
+                "row locks, spread": lambda: members.request_for_a_round(ROW_LOCKS, world.offers),
+                "ours, spread": lambda: members.request_for_a_round(REDEEM, world.offers),
+                "row locks, hot": lambda: members.request_for_a_round(ROW_LOCKS, world.offers[:1]),
+                "ours, hot": lambda: members.request_for_a_round(REDEEM, world.offers[:1]),
             },
             scene.sizes.rounds,
         )

@@ -77,14 +77,14 @@ class Result(msgspec.Struct, kw_only=True):
 
 
 async def alternate(
-    contenders: Mapping[str, Asked], rounds: int, told: Callable[[Measured], float] = lambda one: one.rate
+    contenders: Mapping[str, Asked], rounds: int, figure: Callable[[Measured], float] = lambda one: one.rate
 ) -> dict[str, list[Measured]]:
-    """Let the contenders take turns, and return each one's rounds. `told` is the number to show on the way."""
+    """Let the contenders take turns, and return each one's rounds. `figure` returns the number to show on the way."""
     found: dict[str, list[Measured]] = {name: [] for name in contenders}
     for number in range(rounds):
         for name, ask in contenders.items():
             found[name].append(await ask())
-        shown = "   ".join(f"{name} [bold]{told(found[name][-1]):,.1f}[/]" for name in contenders)
+        shown = "   ".join(f"{name} [bold]{figure(found[name][-1]):,.1f}[/]" for name in contenders)
         terminal.print(f"  [dim]round {number + 1} of {rounds}[/]   {shown}", highlight=False)
     return found
 

@@ -30,15 +30,15 @@ from tests.support.today import sql_now
 
 
 class Refused(Refusal):
-    """The wish cannot be fulfilled."""
+    """The redemption is refused."""
 
     code = "refused"
     zh = "无法兑换（{why}）。"
     en = "It cannot be redeemed ({why})."
 
 
-class _Wish(msgspec.Struct):
-    """A wish with the ids that it will have."""
+class _Request(msgspec.Struct):
+    """A request with the ids that it will have."""
 
     member_id: UUID
     bucket: int
@@ -60,20 +60,20 @@ async def row_locks(
     """Redeem in one transaction of its own."""
     bucket = bucket_of(member.id)
     whole_key = key_for(member.actor, key, "POST /v1/row-locks", data, bucket)
-    wish = _Wish(
+    request = _Request(
         member.id, bucket, data.offer_id, data.quantity, uuid7(bucket), uuid7(bucket), new_code(bucket)
     )  # fmt: skip
     async with unit_of_work() as work:
-        outcome = await _redeem(work, wish, whole_key, offer_cache, settings)
+        outcome = await _redeem(work, request, whole_key, offer_cache, settings)
     return outcome.response()
 
 
-async def _redeem(work: UnitOfWork, wish: _Wish, key: Key, cache: OfferCache, settings: Settings) -> Outcome:
+async def _redeem(work: UnitOfWork, request: _Request, key: Key, cache: OfferCache, settings: Settings) -> Outcome:
     wallet = await work.fetchrow(
         f"SELECT w.balance, m.status, {sql_now()} AS now FROM wallet w"
         " JOIN member m ON m.bucket = w.bucket AND m.id = w.member_id"
         " WHERE w.bucket = $1 AND w.member_id = $2 FOR UPDATE OF w",
-        wish.bucket, wish.member_id,
+        request.bucket, request.member_id,
     )  # fmt: skip
     known = await work.fetchrow(
         "SELECT fingerprint, status, body FROM idempotency WHERE bucket = $1 AND caller = $2 AND key = $3",
@@ -84,41 +84,41 @@ async def _redeem(work: UnitOfWork, wish: _Wish, key: Key, cache: OfferCache, se
     lots = await work.fetch(
         "SELECT expires_on, points FROM lot WHERE bucket = $1 AND member_id = $2 AND points > 0"
         " ORDER BY expires_on FOR UPDATE",
-        wish.bucket, wish.member_id,
+        request.bucket, request.member_id,
     )  # fmt: skip
-    offer = (await cache.terms(work, [wish.offer_id])).get(wish.offer_id)
+    offer = (await cache.terms(work, [request.offer_id])).get(request.offer_id)
     if offer is None or wallet is None:
         raise NotFound
     now: datetime = wallet["now"]
     today = settings.calendar.day_of(now)
     stock = await work.fetchrow(
-        "SELECT slice, remaining FROM stock WHERE offer_id = $1 ORDER BY slice LIMIT 1 FOR UPDATE", wish.offer_id
+        "SELECT slice, remaining FROM stock WHERE offer_id = $1 ORDER BY slice LIMIT 1 FOR UPDATE", request.offer_id
     )
     used = await work.fetchval(
         'SELECT used FROM limit_used WHERE bucket = $1 AND member_id = $2 AND offer_id = $3 AND "window" = $4',
-        wish.bucket, wish.member_id, wish.offer_id, "ever",
+        request.bucket, request.member_id, request.offer_id, "ever",
     ) or 0  # fmt: skip
-    points = offer.content.price.points * wish.quantity
-    _check(offer, wish, wallet, stock, used, points, today, now)
-    settlement = _settlement(offer, wish.quantity, today)
+    points = offer.content.price.points * request.quantity
+    _check(offer, request, wallet, stock, used, points, today, now)
+    settlement = _settlement(offer, request.quantity, today)
     expires_at = voucher_end(settings.calendar, now, offer.content.voucher_days)
-    await _move_points(work, wish, offer, lots, points, now)
+    await _move_points(work, request, offer, lots, points, now)
     if stock is not None:
         await work.execute(
             "UPDATE stock SET remaining = remaining - $3, sold = sold + $3 WHERE offer_id = $1 AND slice = $2",
-            wish.offer_id, stock["slice"], wish.quantity,
+            request.offer_id, stock["slice"], request.quantity,
         )  # fmt: skip
-    await _write(work, wish, offer, points, stock and stock["slice"], settlement, expires_at, now)
+    await _write(work, request, offer, points, stock and stock["slice"], settlement, expires_at, now)
     view = RedemptionView(
-        id=wish.redemption_id,
+        id=request.redemption_id,
         status="issued",
-        offer_id=wish.offer_id,
+        offer_id=request.offer_id,
         revision=offer.revision,
-        quantity=wish.quantity,
+        quantity=request.quantity,
         points=points,
         cash=None,
         redeemed_at=now,
-        voucher=VoucherRef(wish.voucher_id, wish.code, "issued", expires_at, []),
+        voucher=VoucherRef(request.voucher_id, request.code, "issued", expires_at, []),
     )
     body = msgspec.json.encode(view)
     await work.execute(
@@ -130,7 +130,7 @@ async def _redeem(work: UnitOfWork, wish: _Wish, key: Key, cache: OfferCache, se
 
 
 def _check(
-    offer: OfferTerms, wish: _Wish, wallet: Any, stock: Any, used: int, points: int, today: date, now: datetime
+    offer: OfferTerms, request: _Request, wallet: Any, stock: Any, used: int, points: int, today: date, now: datetime
 ) -> None:
     sale, most = offer.content.sale, offer.content.per_member
     reasons = {
@@ -138,8 +138,8 @@ def _check(
         "begun": now >= sale.starts_at and (sale.ends_at is None or now < sale.ends_at),
         "contract": contract_in_force(offer.partner, today) is not None,
         "active": wallet["status"] == "active",
-        "limit": most is None or used + wish.quantity <= most,
-        "stock": not offer.limited or stock["remaining"] >= wish.quantity,
+        "limit": most is None or used + request.quantity <= most,
+        "stock": not offer.limited or stock["remaining"] >= request.quantity,
         "points": wallet["balance"] >= points,
     }
     failing = [name for name, holds in reasons.items() if not holds]
@@ -163,11 +163,11 @@ def _settlement(offer: OfferTerms, quantity: int, today: date) -> SettlementTerm
 
 
 async def _move_points(
-    work: UnitOfWork, wish: _Wish, offer: OfferTerms, lots: list[Any], points: int, now: datetime
+    work: UnitOfWork, request: _Request, offer: OfferTerms, lots: list[Any], points: int, now: datetime
 ) -> None:
     await work.execute(
         "UPDATE wallet SET balance = balance - $3 WHERE bucket = $1 AND member_id = $2",
-        wish.bucket, wish.member_id, points,
+        request.bucket, request.member_id, points,
     )  # fmt: skip
     left = points
     for line, lot in enumerate(lots, start=1):
@@ -177,19 +177,19 @@ async def _move_points(
         left -= part
         await work.execute(
             "UPDATE lot SET points = points - $4 WHERE bucket = $1 AND member_id = $2 AND expires_on = $3",
-            wish.bucket, wish.member_id, lot["expires_on"], part,
+            request.bucket, request.member_id, lot["expires_on"], part,
         )  # fmt: skip
         await work.execute(
             "INSERT INTO points_posting (bucket, transaction_id, line, member_id, code, source, destination,"
             " counterparty, expires_on, points, occurred_at)"
             " VALUES ($1, $2, $3, $4, 'redemption', 'wallet', 'partner', $5, $6, $7, $8)",
-            wish.bucket, wish.redemption_id, line, wish.member_id, offer.partner_id, lot["expires_on"], part, now,
+            request.bucket, request.redemption_id, line, request.member_id, offer.partner_id, lot["expires_on"], part, now,
         )  # fmt: skip
 
 
 async def _write(
     work: UnitOfWork,
-    wish: _Wish,
+    request: _Request,
     offer: OfferTerms,
     points: int,
     part: int | None,
@@ -200,30 +200,30 @@ async def _write(
     await work.execute(
         'INSERT INTO limit_used (bucket, member_id, offer_id, "window", used) VALUES ($1, $2, $3, \'ever\', $4)'
         ' ON CONFLICT (bucket, member_id, offer_id, "window") DO UPDATE SET used = limit_used.used + excluded.used',
-        wish.bucket, wish.member_id, wish.offer_id, wish.quantity,
+        request.bucket, request.member_id, request.offer_id, request.quantity,
     )  # fmt: skip
     await work.execute(
         "INSERT INTO redemption (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, slice,"
         " windows, settlement, status, redeemed_at, reason, voucher_id)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, ARRAY['ever'], $10, 'issued', $11, '', $12)",
-        wish.bucket, wish.redemption_id, wish.member_id, wish.offer_id, offer.revision, offer.partner_id,
-        wish.quantity, points, part, msgspec.to_builtins(settlement), now, wish.voucher_id,
+        request.bucket, request.redemption_id, request.member_id, request.offer_id, offer.revision, offer.partner_id,
+        request.quantity, points, part, msgspec.to_builtins(settlement), now, request.voucher_id,
     )  # fmt: skip
     await work.execute(
         "INSERT INTO voucher (bucket, id, code, redemption_id, member_id, partner_id, offer_id, revision, quantity,"
         " status, expires_at, location_id, reference)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'issued', $10, '', '')",
-        wish.bucket, wish.voucher_id, wish.code, wish.redemption_id, wish.member_id, offer.partner_id, wish.offer_id,
-        offer.revision, wish.quantity, expires_at,
+        request.bucket, request.voucher_id, request.code, request.redemption_id, request.member_id, offer.partner_id,
+        request.offer_id, offer.revision, request.quantity, expires_at,
     )  # fmt: skip
     event = RedemptionIssued(
-        redemption_id=wish.redemption_id,
-        voucher_id=wish.voucher_id,
-        member_id=wish.member_id,
+        redemption_id=request.redemption_id,
+        voucher_id=request.voucher_id,
+        member_id=request.member_id,
         partner_id=offer.partner_id,
-        offer_id=wish.offer_id,
+        offer_id=request.offer_id,
         revision=offer.revision,
-        quantity=wish.quantity,
+        quantity=request.quantity,
         points=points,
         settlement=settlement,
         issued_at=now,

@@ -61,9 +61,9 @@ class Members:
     async def arrive(self, workers: int) -> None:
         """Let every token be verified once; with several workers, by each of them (nearly)."""
         for _ in range(1 if workers == 1 else 3 * workers):
-            await self.wish(ECHO, self.world.offers, total=len(self.world.tokens), connections=64)
+            await self.request(ECHO, self.world.offers, total=len(self.world.tokens), connections=64)
 
-    async def wish(
+    async def request(
         self,
         path: str,
         offers: Sequence[UUID],
@@ -99,7 +99,7 @@ class Members:
             self.redeemed.append(measured)
         return measured
 
-    async def wish_for_a_round(self, path: str, offers: Sequence[UUID]) -> Measured:
+    async def request_for_a_round(self, path: str, offers: Sequence[UUID]) -> Measured:
         """Let the members ask as fast as they are answered, for a round of the usual length."""
         sizes = self.scene.sizes
-        return await self.wish(path, offers, seconds=sizes.seconds, warmup=sizes.warmup)
+        return await self.request(path, offers, seconds=sizes.seconds, warmup=sizes.warmup)

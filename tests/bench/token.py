@@ -29,7 +29,7 @@ async def token(scene: Scene) -> list[Result]:
     async with scene.serving(world) as members:
         found = await alternate(
             {
-                "echo": lambda: members.wish_for_a_round(ECHO, world.offers),
+                "echo": lambda: members.request_for_a_round(ECHO, world.offers),
                 "ours": lambda: _ask(scene, members),
             },
             scene.sizes.rounds,

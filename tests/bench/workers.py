@@ -15,10 +15,10 @@ async def workers(scene: Scene) -> list[Result]:
     async with scene.serving(world) as alone, scene.serving(world, workers=_WORKERS) as pair:
         found = await alternate(
             {
-                "one, spread": lambda: alone.wish_for_a_round(REDEEM, world.offers),
-                "two, spread": lambda: pair.wish_for_a_round(REDEEM, world.offers),
-                "one, hot": lambda: alone.wish_for_a_round(REDEEM, world.offers[:1]),
-                "two, hot": lambda: pair.wish_for_a_round(REDEEM, world.offers[:1]),
+                "one, spread": lambda: alone.request_for_a_round(REDEEM, world.offers),
+                "two, spread": lambda: pair.request_for_a_round(REDEEM, world.offers),
+                "one, hot": lambda: alone.request_for_a_round(REDEEM, world.offers[:1]),
+                "two, hot": lambda: pair.request_for_a_round(REDEEM, world.offers[:1]),
             },
             sizes.rounds,
         )

@@ -65,11 +65,11 @@ class Filled(msgspec.Struct):
     counter: Client
     oem: Client
 
-    def split(self, some: int) -> tuple["Filled", "Filled"]:
+    def split(self, count: int) -> tuple["Filled", "Filled"]:
         """Return the same world twice: with so many of its members' tokens, and with those of the others."""
         return (
-            msgspec.structs.replace(self, tokens=self.tokens[:some]),
-            msgspec.structs.replace(self, tokens=self.tokens[some:]),
+            msgspec.structs.replace(self, tokens=self.tokens[:count]),
+            msgspec.structs.replace(self, tokens=self.tokens[count:]),
         )
 
 
@@ -184,7 +184,7 @@ async def _write_members(connection: asyncpg.Connection, count: int) -> tuple[li
     expires_on = expiry_day(now, SETTINGS.calendar, SETTINGS.of(BenefitsSettings).points_lifetime_months)
     ids = [uuid7() for _ in range(count)]
     subjects = [f"bench-{number}" for number in range(count)]
-    deeds = [uuid7(bucket_of(member_id)) for member_id in ids]
+    transactions = [uuid7(bucket_of(member_id)) for member_id in ids]
     tables: dict[str, tuple[list[str], list[tuple[object, ...]]]] = {
         "member": (
             ["bucket", "id", "tier", "status", "name", "phone", "vehicle", "joined_at"],
@@ -197,16 +197,16 @@ async def _write_members(connection: asyncpg.Connection, count: int) -> tuple[li
             ["bucket", "transaction_id", "line", "member_id", "code", "source", "destination", "expires_on", "points",
              "occurred_at"],
             [
-                (bucket_of(i), deed, 1, i, "earning", "programme", "wallet", expires_on, POINTS, now)
-                for i, deed in zip(ids, deeds, strict=True)
+                (bucket_of(i), transaction, 1, i, "earning", "programme", "wallet", expires_on, POINTS, now)
+                for i, transaction in zip(ids, transactions, strict=True)
             ],
         ),
         "earning": (
             ["bucket", "member_id", "reference", "transaction_id", "points", "kind", "occurred_at", "credited_at",
              "credited_by"],
             [
-                (bucket_of(i), i, f"bench-{deed}", deed, POINTS, "service", now, now, "oem:bench")
-                for i, deed in zip(ids, deeds, strict=True)
+                (bucket_of(i), i, f"bench-{transaction}", transaction, POINTS, "service", now, now, "oem:bench")
+                for i, transaction in zip(ids, transactions, strict=True)
             ],
         ),
     }  # fmt: skip

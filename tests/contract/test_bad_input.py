@@ -180,7 +180,7 @@ async def test_each_earning_is_answered_by_itself(scene: Scene) -> None:
 
 
 async def test_bad_redemptions(scene: Scene) -> None:
-    wish = {"offer_id": scene.offer["id"], "quantity": 1}
+    request = {"offer_id": scene.offer["id"], "quantity": 1}
     before = await counts()
     for fields, field in [
         ({"quantity": 0}, "quantity"),
@@ -192,15 +192,20 @@ async def test_bad_redemptions(scene: Scene) -> None:
         ({"points": 1}, "points"),
     ]:
         check(
-            await scene.api.post("/v1/redemptions", json=wish | fields, headers=scene.member | fresh_key()), 400, field
+            await scene.api.post("/v1/redemptions", json=request | fields, headers=scene.member | fresh_key()),
+            400,
+            field,
         )
     check(
-        await scene.api.post("/v1/redemptions", json=wish, headers=scene.member), 400, None, "idempotency_key_missing"
+        await scene.api.post("/v1/redemptions", json=request, headers=scene.member),
+        400,
+        None,
+        "idempotency_key_missing",
     )
     for key in ("x" * 256, "键".encode(), "a\tb"):
         headers = {**scene.member, "Idempotency-Key": key}
-        check(await scene.api.post("/v1/redemptions", json=wish, headers=headers), 400, "Idempotency-Key")  # type: ignore[arg-type]
-    unknown = wish | {"offer_id": str(uuid4())}
+        check(await scene.api.post("/v1/redemptions", json=request, headers=headers), 400, "Idempotency-Key")  # type: ignore[arg-type]
+    unknown = request | {"offer_id": str(uuid4())}
     check(
         await scene.api.post("/v1/redemptions", json=unknown, headers=scene.member | fresh_key()),
         404,
@@ -217,22 +222,24 @@ async def test_bad_redemptions(scene: Scene) -> None:
 
 
 async def test_a_key_has_one_meaning(scene: Scene) -> None:
-    wish, key = {"offer_id": scene.offer["id"], "quantity": 1}, fresh_key()
-    first = await scene.api.post("/v1/redemptions", json=wish, headers=scene.member | key)
-    again = await scene.api.post("/v1/redemptions", json=wish, headers=scene.member | key)
+    request, key = {"offer_id": scene.offer["id"], "quantity": 1}, fresh_key()
+    first = await scene.api.post("/v1/redemptions", json=request, headers=scene.member | key)
+    again = await scene.api.post("/v1/redemptions", json=request, headers=scene.member | key)
     assert (first.status_code, again.status_code, again.json()) == (201, 201, first.json())
     assert "idempotency-replayed" not in first.headers
     assert again.headers["idempotency-replayed"] == "true"
-    other = await scene.api.post("/v1/redemptions", json=wish | {"quantity": 2}, headers=scene.member | key)
+    other = await scene.api.post("/v1/redemptions", json=request | {"quantity": 2}, headers=scene.member | key)
     check(other, 422, None, "idempotency_key_reused")
     # Another caller's same key is another key.
     stranger = scene.api.member("m-2")
-    check(await scene.api.post("/v1/redemptions", json=wish, headers=stranger | key), 409, None, "insufficient_points")
+    check(
+        await scene.api.post("/v1/redemptions", json=request, headers=stranger | key), 409, None, "insufficient_points"
+    )
 
 
 async def test_foreign_ids_are_not_there(scene: Scene) -> None:
-    wish = {"offer_id": scene.offer["id"], "quantity": 1}
-    redeemed = good(await scene.api.post("/v1/redemptions", json=wish, headers=scene.member | fresh_key()), 201)
+    request = {"offer_id": scene.offer["id"], "quantity": 1}
+    redeemed = good(await scene.api.post("/v1/redemptions", json=request, headers=scene.member | fresh_key()), 201)
     stranger, elsewhere = scene.api.member("m-2"), scene.other.headers
     offer, redemption, voucher = scene.offer["id"], redeemed["id"], redeemed["voucher"]["id"]
     before = await counts()
@@ -337,11 +344,11 @@ async def test_an_edit_needs_the_version_that_it_is_based_on(scene: Scene) -> No
 
 
 async def test_problems_speak_the_callers_language(scene: Scene) -> None:
-    wish = {"offer_id": scene.offer["id"], "quantity": 11}
-    chinese = await scene.api.post("/v1/redemptions", json=wish, headers=scene.member | fresh_key())
+    request = {"offer_id": scene.offer["id"], "quantity": 11}
+    chinese = await scene.api.post("/v1/redemptions", json=request, headers=scene.member | fresh_key())
     english = await scene.api.post(
         "/v1/redemptions",
-        json=wish,
+        json=request,
         headers=scene.member | fresh_key() | {"Accept-Language": "en-GB,en;q=0.9,zh;q=0.1"},
     )
     assert [reason["code"] for reason in chinese.json()["reasons"]] == ["sold_out", "insufficient_points"]

@@ -33,7 +33,7 @@ async def with_location(api: Api) -> Partner:
     return partner
 
 
-def told(answer: Any) -> dict[str, str]:
+def errors_of(answer: Any) -> dict[str, str]:
     assert answer.status_code == 400, answer.text
     return {one["field"]: one["message"] for one in answer.json()["errors"]}
 
@@ -46,10 +46,10 @@ async def test_a_location_is_patched(api: Api) -> None:
     cleared = good(await api.patch(AT, json={"coordinates": None, "region": None}, headers=headers))
     assert (cleared["coordinates"], cleared["region"], cleared["city"]) == (None, None, "上海")
     halved = await api.patch(AT, json={"coordinates": {"lat": 31.5}, "city": None}, headers=headers | ENGLISH)
-    assert list(told(halved)) == ["city", "coordinates.lng"]
+    assert list(errors_of(halved)) == ["city", "coordinates.lng"]
     assert good(await api.patch(AT, json={}, headers=headers))["coordinates"] is None
     not_an_object = await api.patch(AT, json=["city"], headers=headers)
-    assert told(not_an_object).keys() == {"body"}
+    assert errors_of(not_an_object).keys() == {"body"}
 
 
 async def test_a_patch_may_be_called_json_or_merge_patch(api: Api) -> None:
@@ -76,7 +76,7 @@ async def test_an_offer_and_an_endpoint_are_patched(api: Api) -> None:
     assert changed.json()["title"]["zh-CN"] == made["title"]["zh-CN"]
     assert (changed.json()["per_member"], changed.json()["stock"]) == (None, {"remaining": 7})
     wrong = {"voucher_days": None, "sku": "other", "price": {"points": None}}
-    assert list(told(await api.patch(at, json=wrong, headers=partner.headers | {"If-Match": '"2"'}))) == [
+    assert list(errors_of(await api.patch(at, json=wrong, headers=partner.headers | {"If-Match": '"2"'}))) == [
         "voucher_days",
         "price.points",
     ]
@@ -90,7 +90,7 @@ async def test_an_offer_and_an_endpoint_are_patched(api: Api) -> None:
     cleared = good(await api.patch(at, json={"description": None}, headers=erp | {"If-Match": '"1"'}))
     assert (cleared["description"], cleared["url"], cleared["event_types"]) == ("", made["url"], ["*"])
     refused = await api.patch(at, json={"url": None, "status": None}, headers=erp | {"If-Match": '"2"'})
-    assert list(told(refused)) == ["url", "status"]
+    assert list(errors_of(refused)) == ["url", "status"]
 
 
 async def test_if_match(api: Api) -> None:

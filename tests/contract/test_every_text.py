@@ -41,9 +41,9 @@ BODIES = bodies()
 Place = tuple[str, Any, dict[str, Any]]
 
 
-def texts(told: inspect.Type, path: str = "") -> Iterator[Place]:
+def texts(info: inspect.Type, path: str = "") -> Iterator[Place]:
     """Every text in a type: its path, the type, and its mark."""
-    plain, extra = unwrapped(told)
+    plain, extra = unwrapped(info)
     if isinstance(plain, inspect.StrType):
         yield path, plain, dict(extra)
     elif isinstance(plain, inspect.StructType):
@@ -56,9 +56,9 @@ def texts(told: inspect.Type, path: str = "") -> Iterator[Place]:
         yield from texts(plain.item_type, f"{path}[]")
 
 
-def whole(told: inspect.Type, wanted: str, text: str, path: str = "") -> Any:
+def whole(info: inspect.Type, wanted: str, text: str, path: str = "") -> Any:
     """A value of the type with everything in it that leads to the wanted text, which is `text`."""
-    plain, _ = unwrapped(told)
+    plain, _ = unwrapped(info)
     if isinstance(plain, inspect.UnionType):
         plain = next(member for member in plain.types if not isinstance(member, inspect.NoneType))
         return whole(plain, wanted, text, path)
@@ -76,13 +76,13 @@ def whole(told: inspect.Type, wanted: str, text: str, path: str = "") -> Any:
 @pytest.mark.parametrize("operation", BODIES)
 def test_no_text_of_a_body_takes_letters_that_nobody_sees(operation: str) -> None:
     kind = BODIES[operation]
-    told = inspect.type_info(kind)
-    for path, plain, extra in texts(told):
+    info = inspect.type_info(kind)
+    for path, plain, extra in texts(info):
         if extra.get("text") in {"raw", "typed"}:
             continue
         value = HIDDEN * max(1, (plain.min_length or 0) // 2)
         with pytest.raises(InvalidFields) as refused:
-            fit(whole(told, path, value), kind)
+            fit(whole(info, path, value), kind)
         field = path.removeprefix(".").replace("[]", "[0]") or "body"
         said = {one.field: one for one in refused.value.wrong}
         assert field in said, (operation, path, said)
@@ -167,10 +167,10 @@ JSON = st.recursive(
 @given(kind=st.sampled_from(sorted(BODIES)), field=st.data(), value=JSON)
 def test_whatever_a_decoder_refuses_has_words(kind: str, field: st.DataObject, value: Any) -> None:
     """The walk that tells faults and the decoder agree: what one refuses, the other does."""
-    told = inspect.type_info(BODIES[kind])
+    info = inspect.type_info(BODIES[kind])
     raw: Any = offer_json()
-    if isinstance(told, inspect.StructType):
-        names = [one.encode_name for one in told.fields]
+    if isinstance(info, inspect.StructType):
+        names = [one.encode_name for one in info.fields]
         raw = dict.fromkeys(field.draw(st.sets(st.sampled_from(names), max_size=3)), value)
     try:
         msgspec.convert(raw, BODIES[kind])

@@ -100,7 +100,7 @@ class Cases:
         self.tried = 0
 
     async def refused(self, case: str, who: Mapping[str, str], *statuses: int, **how: Any) -> Any:
-        """Ask; the status is one of these, and nothing is changed but `noted`, where somebody is told of the try."""
+        """Ask; the status is one of these, and nothing is changed but `noted`, where the attempt is recorded."""
         noted = how.pop("noted", set())
         before = await self.marks()
         answer = await self.asker.ask(who, **how)
@@ -133,7 +133,9 @@ class Cases:
         """Ask for what is there and for what is not: the same answer, and nothing is changed."""
         there = await self.refused(case, who, *statuses, **how)
         absent = await self.refused(f"{case}, of what is not there", who, *statuses, there=False, **how)
-        assert said(there) == said(absent), f"{self.row.operation}, {case}: what is there is told from what is not"
+        assert said(there) == said(absent), (
+            f"{self.row.operation}, {case}: what exists can be distinguished from what does not"
+        )
 
     def sender(self) -> dict[str, str]:
         world, row = self.world, self.row
@@ -206,7 +208,7 @@ class Cases:
         other = {"partner": "other", "member": "other_member", "sandbox": "other_sandbox", "oem": "oem",
                  "applicant": "other_application", "registration": "other_registered"}.get(row.who)  # fmt: skip
         headers = world.basic("other") if row.who == "client" else world.who[str(other)]
-        if row.told:
+        if row.distinguishable:
             await self.refused("another's", headers, 400)
         elif names_things(row):
             await self.both("another's", headers, *row.hidden)
@@ -382,7 +384,7 @@ BROKEN: list[tuple[str, str, Callable[[pytest.MonkeyPatch], None]]] = [
     ("export_own_statement_csv", "another's: 200", _anybodys_statement),
     ("get_webhook_delivery", "another's: 200", _anybodys_delivery),
     ("list_own_offers", "another sees", _everybodys_list),
-    ("get_staff", "told from what is not", _said_otherwise),
+    ("get_staff", "distinguished from what does not", _said_otherwise),
     ("get_webhook_endpoint", "another's: 404", _written_before),
     ("list_staff", "all but staff:manage: 200", _without_scopes),
     ("approve_statement", "only .*: (200|409)", _without_roles),

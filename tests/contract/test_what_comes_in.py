@@ -24,7 +24,7 @@ async def api(dsn: str, settings: Settings) -> AsyncIterator[Api]:
         yield api
 
 
-def told(answer: Any) -> dict[str, str]:
+def errors_of(answer: Any) -> dict[str, str]:
     assert answer.status_code == 400, answer.text
     return {one["field"]: one["message"] for one in answer.json()["errors"]}
 
@@ -33,13 +33,13 @@ async def test_an_offer_whose_title_turns_and_rings(api: Api) -> None:
     partner = await Partner(api).open()
     turned = offer_json() | {"title": {"zh-CN": "\u202e价特店酒", "en": "\u001b[31mx\u0007"}, "voucher_days": 0}
     chinese = await api.post("/v1/partner/offers", json=turned, headers=partner.headers | fresh_key())
-    assert told(chinese) == {
+    assert errors_of(chinese) == {
         "title.zh-CN": "第 1 个字符 U+202E 会改变文字方向，不能使用。",
         "title.en": "第 1 个字符 U+001B 是控制字符，不能使用。",
         "voucher_days": "须为 1 至 1095 的整数。",
     }
     english = await api.post("/v1/partner/offers", json=turned, headers=partner.headers | fresh_key() | ENGLISH)
-    assert told(english)["title.zh-CN"] == "must not change the direction of the text: character 1 is U+202E."
+    assert errors_of(english)["title.zh-CN"] == "must not change the direction of the text: character 1 is U+202E."
     assert await DB.fetchval("SELECT count(*) FROM offer") == 0
     family = offer_json() | {"title": {"zh-CN": "亲子房 👨‍👩‍👧‍👦", "en": "Family room"}}
     made = await api.post("/v1/partner/offers", json=family, headers=partner.headers | fresh_key())
@@ -53,7 +53,7 @@ async def test_line_ends_of_an_application_become_line_feeds(api: Api) -> None:
     assert kept == "第一段\n第二段"
     unseen = application_json() | {"legal_name": "\u3164", "name": {"zh-CN": "a\nb", "en": "x"}}
     refused = await api.post("/v1/partner/applications", json=unseen, headers=fresh_key() | ENGLISH)
-    assert told(refused) == {
+    assert errors_of(refused) == {
         "name.zh-CN": "must be one line, without line breaks.",
         "legal_name": "must not have invisible letters: character 1 is U+3164.",
     }
@@ -84,7 +84,7 @@ async def test_a_query_says_only_what_the_operation_knows_each_once(api: Api) ->
         content=rows.encode(),
         headers=partner.headers | fresh_key() | ENGLISH | {"Content-Type": "text/csv"},
     )
-    assert told(answer) == {
+    assert errors_of(answer) == {
         "dryrun": "is an unknown query parameter; did you mean dry_run?",
         "partial": "may be given once only.",
     }
@@ -104,11 +104,11 @@ async def test_a_query_says_only_what_the_operation_knows_each_once(api: Api) ->
         ("Limit=1", "Limit", "is an unknown query parameter; did you mean limit?"),
     ]:
         refused = await api.get(f"/v1/finance/statements?{query}", headers=finance | ENGLISH)
-        assert told(refused)[field].startswith(english), (query, refused.text)
+        assert errors_of(refused)[field].startswith(english), (query, refused.text)
     assert (await api.get("/v1/me?x=1", headers=api.member("m-1"))).status_code == 400
     assert (await api.get("/v1/me?x=1")).status_code == 401, "who asks comes first"
     searched = await api.get("/v1/offers?q=%E2%80%AE", headers=api.member("m-1") | ENGLISH)
-    assert "direction" in told(searched)["q"]
+    assert "direction" in errors_of(searched)["q"]
 
 
 async def test_no_list_begins_again_with_an_empty_cursor(api: Api) -> None:
@@ -145,9 +145,9 @@ async def test_a_name_twice_moves_nothing(api: Api) -> None:
         body = b'{"offer_id": "%s", "quantity": 1, %s: 2}' % (offer["id"].encode(), second)
         headers = api.member("m-1") | fresh_key() | ENGLISH | {"Content-Type": "application/json"}
         answer = await api.post("/v1/redemptions", content=body, headers=headers)
-        assert told(answer) == {"quantity": "stands more than once in one object."}
+        assert errors_of(answer) == {"quantity": "stands more than once in one object."}
     empty = await api.post("/v1/redemptions", headers=api.member("m-1") | fresh_key() | ENGLISH)
-    assert told(empty) == {"body": "is empty: send a JSON object."}
+    assert errors_of(empty) == {"body": "is empty: send a JSON object."}
     assert await DB.fetchval("SELECT count(*) FROM redemption") == 0
 
 
@@ -173,7 +173,7 @@ async def test_a_body_where_none_is_taken_is_not_passed_over(api: Api) -> None:
     for body in (b'{"dry_run": true}', b"[1]", b"false", b"{", b"x=1"):
         headers = partner.headers | fresh_key() | ENGLISH | {"Content-Type": "application/json"}
         refused = await api.post(f"{at}/submit", content=body, headers=headers)
-        assert told(refused) == {"body": "is not taken here: send none, or an empty object."}, body
+        assert errors_of(refused) == {"body": "is not taken here: send none, or an empty object."}, body
     assert good(await api.get(at, headers=partner.headers))["status"] == "draft"
     for body in (b" {} ", b"null", b""):
         headers = partner.headers | fresh_key() | {"Content-Type": "application/json"}
@@ -189,10 +189,10 @@ async def test_a_value_in_the_address_is_told_what_it_may_be(api: Api) -> None:
     made = good(await api.post("/v1/partner/offers", json=offer_json(), headers=partner.headers | fresh_key()), 201)
     headers = partner.headers | fresh_key() | ENGLISH
     refused = await api.post(f"/v1/partner/offers/{made['id']}/archive", headers=headers)
-    assert told(refused) == {"action": "must be one of end, pause, resume, submit, withdraw."}
+    assert errors_of(refused) == {"action": "must be one of end, pause, resume, submit, withdraw."}
 
 
 async def test_a_month_is_looked_at_with_the_other_fields(api: Api) -> None:
     headers = api.staff("finance") | fresh_key() | ENGLISH
     refused = await api.post("/v1/finance/periods/close", json={"month": "2026-13", "x": 1}, headers=headers)
-    assert told(refused) == {"x": told(refused)["x"], "month": "must be a month such as 2026-10."}
+    assert errors_of(refused) == {"x": errors_of(refused)["x"], "month": "must be a month such as 2026-10."}

@@ -67,7 +67,11 @@ async def give(
 
 
 async def run_bank(
-    world: World, dsn: str, dice: random.Random, size: Size, look: Callable[[asyncpg.Connection], Awaitable[bool]]
+    world: World,
+    dsn: str,
+    dice: random.Random,
+    size: Size,
+    is_consistent: Callable[[asyncpg.Connection], Awaitable[bool]],
 ) -> tuple[int, int, int]:
     """Give, kill and look at once; return how many gifts were answered, connections killed, and looks that were wrong."""
     members = await world.members(MEMBERS, points=EACH)
@@ -94,7 +98,7 @@ async def run_bank(
         nonlocal wrong
         looks = 0
         while looks < size.reads or given < size.gifts or killed < size.kills:
-            wrong += not await look(connection)
+            wrong += not await is_consistent(connection)
             looks += 1
             await asyncio.sleep(0.002)
         done.set()

@@ -112,7 +112,7 @@ async def test_exactly_once_and_in_order_whoever_dies(things: list[UUID], dice: 
 
 
 async def test_writers_may_die_too(things: list[UUID], dice: random.Random, soak: bool) -> None:
-    """Backends are terminated at random, whoever works there: what was committed is the truth."""
+    """Backends are terminated at random, whatever they run: what was committed decides."""
 
     async def writer() -> None:
         for _ in range(200 if soak else 20):

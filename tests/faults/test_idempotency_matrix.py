@@ -37,7 +37,7 @@ class Call(msgspec.Struct):
 
 
 class Shop:
-    """Members with points, an offer, a hold, vouchers, and whoever may call what."""
+    """Members with points, an offer, a hold, vouchers, and the callers of each operation."""
 
     def __init__(self, api: Api) -> None:
         self.api = api
@@ -75,11 +75,11 @@ class Shop:
 
     async def call(self, name: str) -> Call:
         """Return the call of that name."""
-        wish, dear = {"offer_id": self.offer, "quantity": 1}, {"offer_id": self.dear, "quantity": 1}
+        request, dear = {"offer_id": self.offer, "quantity": 1}, {"offer_id": self.dear, "quantity": 1}
         count = DB.fetchval
         if name == "redeem":
-            return Call("/v1/redemptions", self.members[0], self.members[1], wish, wish | {"quantity": 2}, dear,
-                        wish | {"quantity": 0}, lambda: count("SELECT count(*) FROM redemption"))  # fmt: skip
+            return Call("/v1/redemptions", self.members[0], self.members[1], request, request | {"quantity": 2}, dear,
+                        request | {"quantity": 0}, lambda: count("SELECT count(*) FROM redemption"))  # fmt: skip
         if name == "gift":
             gift = {"member_id": self.ids[2], "points": 10}
             return Call("/v1/me/points/gifts", self.members[0], self.members[1], gift, gift | {"points": 11},
@@ -137,9 +137,9 @@ async def test_the_whole_matrix(shop: Shop, name: str) -> None:
     refused = await shop.post(call, call.state, "state")
     assert refused.status_code in {404, 409}
     stored = await shop.post(call, call.state, "state")
-    # The same refusal to the byte, but for the number of the request that is told of it.
-    told = [answer.content.replace(answer.headers["X-Request-Id"].encode(), b"") for answer in (stored, refused)]
-    assert (told[0], stored.headers[REPLAYED]) == (told[1], "true")
+    # The same refusal to the byte, but for the number of the request that gets it.
+    bodies = [answer.content.replace(answer.headers["X-Request-Id"].encode(), b"") for answer in (stored, refused)]
+    assert (bodies[0], stored.headers[REPLAYED]) == (bodies[1], "true")
 
     invalid = await shop.post(call, call.invalid, "invalid")
     assert invalid.status_code == 400

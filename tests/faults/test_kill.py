@@ -42,11 +42,11 @@ async def test_what_was_answered_is_in_the_books_whoever_is_killed(dice: random.
             back_s[death].append(round(await here.survive(death, dice), 1))
         stop.set()
         await shopping
-        print(f"{len(shoppers.told)} redeemed; met on the way: {dict(shoppers.met)}; back after {back_s} s")  # noqa: T201
-        assert shoppers.told
-        assert await against_the_books(shoppers.told) == []
+        print(f"{len(shoppers.confirmed)} redeemed; met on the way: {dict(shoppers.met)}; back after {back_s} s")  # noqa: T201
+        assert shoppers.confirmed
+        assert await against_the_books(shoppers.confirmed) == []
         assert await breaches() == {}
-        await _settled(len(shoppers.told))
+        await _settled(len(shoppers.confirmed))
         await _the_comparison_turns_red(here, shoppers)
 
 
@@ -57,10 +57,10 @@ async def _the_comparison_turns_red(here: Installation, shoppers: Shoppers) -> N
     await careless.insist(member_id, here.offers[0], uuid4().hex)  # its answer is taken for lost
     await careless.redeem(member_id, here.offers[0], uuid4().hex)
     await careless._client.aclose()
-    found = await against_the_books(shoppers.told | careless.told)
-    assert [what.split(":")[0] for what in found] == ["in the books, not told"]
+    found = await against_the_books(shoppers.confirmed | careless.confirmed)
+    assert [what.split(":")[0] for what in found] == ["in the books, not confirmed"]
     owner = await asyncpg.connect(DB.config["dsn"])
-    await owner.execute("DELETE FROM redemption WHERE id = $1", UUID(next(iter(shoppers.told))))
+    await owner.execute("DELETE FROM redemption WHERE id = $1", UUID(next(iter(shoppers.confirmed))))
     await owner.close()
-    found = await against_the_books(shoppers.told | careless.told)
-    assert "told, not in the books" in [what.split(":")[0] for what in found]
+    found = await against_the_books(shoppers.confirmed | careless.confirmed)
+    assert "confirmed, not in the books" in [what.split(":")[0] for what in found]

@@ -36,8 +36,8 @@ def change(world: World, members: list[UUID], dice: random.Random) -> PointsComm
     if what < 0.4:
         return earn(world, dice.sample(members, dice.randint(2, 12)))
     if what < 0.6:
-        some = tuple(dice.sample(members, dice.randint(2, 12)))
-        return new_expiry(some, world.clock.unix_ms())
+        chosen = tuple(dice.sample(members, dice.randint(2, 12)))
+        return new_expiry(chosen, world.clock.unix_ms())
     giver, recipient = dice.sample(members, 2)
     key = Key(bucket_of(giver), f"member:{giver}", uuid4().hex, b"f")
     return new_gift(giver, recipient, dice.randint(1, 50), key, "en", world.clock.unix_ms())

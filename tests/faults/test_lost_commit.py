@@ -1,7 +1,7 @@
 """The connection to PostgreSQL is lost at COMMIT, before it or after it: one effect, and nobody is told that it failed.
 
-An answer other than success would be a lie when the COMMIT was carried out; so the program finds out before it answers. Whoever
-asks again with the same key gets the same answer.
+An answer other than success would be a lie when the COMMIT was carried out; so the program finds out before it answers. A retry
+with the same key gets the same answer.
 """
 
 import asyncio
@@ -88,8 +88,8 @@ class Shop:
         return await self.api.post("/v1/points/earnings", json=body, headers=self.system)
 
     async def redeem(self, key: str) -> httpx.Response:
-        wish = {"offer_id": self.offer["id"], "quantity": 1}
-        return await self.api.post("/v1/redemptions", json=wish, headers=self.member | {"Idempotency-Key": key})
+        request = {"offer_id": self.offer["id"], "quantity": 1}
+        return await self.api.post("/v1/redemptions", json=request, headers=self.member | {"Idempotency-Key": key})
 
     async def redemption(self) -> tuple[Ask, Count]:
         key = uuid4().hex
@@ -155,10 +155,10 @@ async def complaints(ask: Ask, count: Count, proxy: Proxy, cut: Cut, times: int 
 
 def _same(first: httpx.Response, again: httpx.Response) -> bool:
     """An earning sent again says so, with the balance of now; everything else is answered with the same bytes."""
-    return _told(first) == _told(again)
+    return _content(first) == _content(again)
 
 
-def _told(answer: httpx.Response) -> Any:
+def _content(answer: httpx.Response) -> Any:
     body = answer.json()
     return [one["reference"] for one in body["results"]] if "results" in body else answer.content
 

@@ -175,7 +175,7 @@ async def test_a_process_that_outlives_its_postmaster_is_ended(folder: Path, mon
 
 
 async def test_a_database_that_is_away_or_hangs(dsn: str, settings: Settings) -> None:
-    """Everything says so at once, or waits for it; nothing is a fault of ours; and afterwards everything goes on."""
+    """Everything reports it at once, or waits for it; nothing is an internal error; and afterwards everything works again."""
     settings = msgspec.structs.replace(settings, pool_size=2)
     async with proxied(dsn) as proxy, running_app(settings, proxy.dsn) as api:
         partner, system = await Partner(api).open(), await oem(api)

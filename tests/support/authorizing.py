@@ -45,7 +45,7 @@ def asking(client: Any, pkce: Pkce, **changes: Any) -> dict[str, str]:
     return {name: value for name, value in parameters.items() if value is not None}
 
 
-async def look(api: Api, parameters: dict[str, str] | str) -> httpx.Response:
+async def open_authorization(api: Api, parameters: dict[str, str] | str) -> httpx.Response:
     """Go to the authorization endpoint."""
     query = parameters if isinstance(parameters, str) else str(httpx.QueryParams(parameters))
     return await api.get(f"/oauth/authorize?{query}")
@@ -63,10 +63,12 @@ def sealed(page: httpx.Response) -> str:
 
 async def answer(api: Api, page: httpx.Response, decision: str = "allow") -> httpx.Response:
     """Press a button on the page; return where it leads, or the page that tells why it was refused."""
-    return await told(api, await api.post("/oauth/authorize", data={"request": sealed(page), "decision": decision}))
+    return await follow_refusal(
+        api, await api.post("/oauth/authorize", data={"request": sealed(page), "decision": decision})
+    )
 
 
-async def told(api: httpx.AsyncClient, sent: httpx.Response) -> httpx.Response:
+async def follow_refusal(api: httpx.AsyncClient, sent: httpx.Response) -> httpx.Response:
     """Return the page of ours to which a refused form leads, or the answer as it is."""
     refused = sent.headers.get("location", "").startswith(REFUSED)
     return await api.get(sent.headers["location"]) if refused else sent
@@ -82,7 +84,7 @@ def led_to(response: httpx.Response) -> tuple[str, dict[str, str]]:
 
 async def code_for(api: Api, client: Any, pkce: Pkce, **changes: Any) -> str:
     """Return a code that a person gave the application."""
-    page = await look(api, asking(client, pkce, **changes))
+    page = await open_authorization(api, asking(client, pkce, **changes))
     assert page.status_code == 200, page.text
     where, query = led_to(await answer(api, page))
     assert where == changes.get("redirect_uri", CALLBACK)

@@ -123,9 +123,9 @@ class BusyMonth:
         good(await self.api.post(path, json=codes, headers=diner.headers | fresh_key()))
         await self._redeem(0, coded, 1)
         await self._hold(coded, 1)
-        for deed, body in (("post", {"quantity": 1}), ("void", {"reason": "no answer"})):
+        for action, body in (("post", {"quantity": 1}), ("void", {"reason": "no answer"})):
             hold_id = await self._hold(rooms, 2)
-            at = f"/v1/points/holds/{hold_id}/{deed}"
+            at = f"/v1/points/holds/{hold_id}/{action}"
             good(await self.api.post(at, json=body, headers=self.system | fresh_key()))
         await self._hold(rooms, 2)
 

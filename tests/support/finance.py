@@ -1,4 +1,4 @@
-"""Finance's deeds over HTTP, as settlement's tests need them."""
+"""Finance's actions over HTTP, as settlement's tests need them."""
 
 from datetime import UTC, datetime
 from typing import Any

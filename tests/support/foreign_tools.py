@@ -18,8 +18,8 @@ def node() -> str | None:
     """Return the path of a Node that runs the tools, or None."""
     own = sorted(_MODULES.glob("node-*/bin/node"))
     for found in [*map(str, own), *filter(None, [shutil.which("node")])]:
-        told = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
-        version = re.match(r"v([0-9]+)\.([0-9]+)", told)
+        printed = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
+        version = re.match(r"v([0-9]+)\.([0-9]+)", printed)
         if version is not None and (int(version[1]), int(version[2])) >= _OLDEST:
             return found
     return None

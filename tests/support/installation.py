@@ -21,7 +21,7 @@ from tests.support.tokens import Issuer
 from tests.support.world import World
 
 BACK_WITHIN_S = 10
-"""What the program promises (docs/decisions/0008-supervision.md); whoever waits longer for it has found a fault."""
+"""What the program promises (docs/decisions/0008-supervision.md); a longer wait is a fault."""
 
 WORKERS, MEMBERS = 2, 40
 

@@ -22,7 +22,7 @@ class Shoppers:
         self._tokens = tokens
         self._offers = offers
         self._dice = dice
-        self.told: dict[str, tuple[str, int, str]] = {}
+        self.confirmed: dict[str, tuple[str, int, str]] = {}
         """What was said to be done: the redemption's id -> member, points, voucher code."""
         self.met: Counter[str] = Counter()
         """What the shoppers met on their way to an answer."""
@@ -44,15 +44,15 @@ class Shoppers:
             self._remember(member_id, answer.json())
 
     def _remember(self, member_id: UUID, body: dict[str, Any]) -> None:
-        self.told[body["id"]] = (str(member_id), body["points"], body["voucher"]["code"])
+        self.confirmed[body["id"]] = (str(member_id), body["points"], body["voucher"]["code"])
 
     async def insist(self, member_id: UUID, offer_id: UUID, key: str) -> httpx.Response:
         """Ask until there is an answer that says what was done."""
         headers = {"Authorization": f"Bearer {self._tokens[member_id]}", "Idempotency-Key": key}
-        wish = {"offer_id": str(offer_id), "quantity": 1}
+        request = {"offer_id": str(offer_id), "quantity": 1}
         while True:
             try:
-                answer = await self._client.post("/v1/redemptions", json=wish, headers=headers)
+                answer = await self._client.post("/v1/redemptions", json=request, headers=headers)
             except httpx.TransportError as error:
                 self.met[type(error).__name__] += 1
             else:
@@ -64,14 +64,14 @@ class Shoppers:
             await asyncio.sleep(0.05)
 
 
-async def against_the_books(told: dict[str, tuple[str, int, str]]) -> list[str]:
-    """Return what the shoppers were told and the books do not have, and what the books have and nobody was told."""
+async def against_the_books(confirmed: dict[str, tuple[str, int, str]]) -> list[str]:
+    """Return what was confirmed to the shoppers but is not in the books, and what is in the books but was confirmed to nobody."""
     rows = await DB.fetch(
         "SELECT r.id, r.member_id, r.points, v.code FROM redemption r JOIN voucher v ON v.redemption_id = r.id"
         " AND v.bucket = r.bucket WHERE r.status = 'issued'"
     )
     booked = {str(row["id"]): (str(row["member_id"]), row["points"], row["code"]) for row in rows}
     return [
-        *(f"told, not in the books: {one}" for one in sorted(told.items() - booked.items())),
-        *(f"in the books, not told: {one}" for one in sorted(booked.items() - told.items())),
+        *(f"confirmed, not in the books: {one}" for one in sorted(confirmed.items() - booked.items())),
+        *(f"in the books, not confirmed: {one}" for one in sorted(booked.items() - confirmed.items())),
     ]

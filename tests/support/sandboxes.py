@@ -54,7 +54,7 @@ async def app_with_sandboxes(settings: Settings, dsn: str, postgres: str) -> Asy
 
 
 async def drop_sandboxes(postgres: str) -> int:
-    """Drop all sandboxes' databases of the server, whoever is in them, and return how many there were."""
+    """Drop all sandboxes' databases of the server, even ones in use, and return how many there were."""
     admin = await asyncpg.connect(postgres)
     try:
         rows = await admin.fetch("SELECT datname FROM pg_database WHERE datname LIKE '%_sbx_%'")

@@ -36,8 +36,8 @@ class Shop:
         return self
 
     async def voucher(self) -> str:
-        wish = {"offer_id": self.offer, "quantity": 1}
-        answer = await self.api.post("/v1/redemptions", json=wish, headers=self.member | fresh_key())
+        request = {"offer_id": self.offer, "quantity": 1}
+        answer = await self.api.post("/v1/redemptions", json=request, headers=self.member | fresh_key())
         code: str = good(answer, 201)["voucher"]["code"]
         return code
 
@@ -53,9 +53,9 @@ class Shop:
     async def undo(self, page: httpx.Response, **fields: str) -> httpx.Response:
         return await self.send(page, "undo", "code", "idempotency_key", **{"reason": "扫错了券"} | fields)
 
-    async def send(self, page: httpx.Response, deed: str, *names: str, **fields: str) -> httpx.Response:
+    async def send(self, page: httpx.Response, action: str, *names: str, **fields: str) -> httpx.Response:
         kept = {name: hidden(page.text, name) for name in (*names, *FORM)}
-        return await self.browser.post(f"/partner/counter/{deed}", data=kept | fields)
+        return await self.browser.post(f"/partner/counter/{action}", data=kept | fields)
 
     async def person(self, role: str, *places: str) -> None:
         """Let the one who is signed in have the role, and belong to the places."""

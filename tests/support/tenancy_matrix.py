@@ -49,8 +49,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     own: str = ""
     ignored: str = ""
     """Why added fields are passed over and not refused."""
-    told: str = ""
-    """Why what is another's may be told from what is not there: it is refused with 400."""
+    distinguishable: str = ""
+    """Why what is another's may be distinguished from what does not exist: it is refused with 400."""
     crossed: str = ""
     """Another of the same kind, in the place of the path's first id: a thing that is there, but not under that one."""
     sender: str = ""
@@ -108,7 +108,7 @@ def absent(value: str) -> str:
 
 
 class Asker:
-    """Sends a row's request, as whoever, with the world's ids or with such as are not there."""
+    """Sends a row's request, as any caller, with the world's ids or with ids that do not exist."""
 
     def __init__(self, world: MatrixWorld, row: Row, operation: Operation) -> None:
         """Take the row and what the description says of it."""

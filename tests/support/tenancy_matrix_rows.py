@@ -194,7 +194,7 @@ CLIENTS = (
         own="for the client that asks", ignored="RFC 6749 §3.2: parameters that are not known are passed over"),
     Row(operation="introspect_token", who="client", form={"token": "@token"}, hidden=(200,), ignored="RFC 6749 §3.2"),
     Row(operation="revoke_token", who="client", form={"token": "@token"}, hidden=(200,), ignored="RFC 6749 §3.2",
-        told="RFC 7009 §2.1: a client is told that the token is another's; whoever has a token knows already that it is there"),
+        distinguishable="RFC 7009 §2.1: a client learns that the token is another's; its holder knows that it exists"),
     Row(operation="push_authorization_request", who="client", sender="application", own="for the client that asks",
         form={"response_type": "code", "redirect_uri": CALLBACK, "code_challenge": "a" * 43, "code_challenge_method": "S256",
               "scope": "offers:read"},

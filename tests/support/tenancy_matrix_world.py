@@ -70,7 +70,7 @@ class MatrixWorld:
     """`ids` names the first partner's and the first member's things, `who` has the headers of everybody who may ask."""
 
     def __init__(self, api: Api, clock: Clock, hook: str = HOOK) -> None:
-        """Begin empty; `hook` is where the first partner wants to be told of events."""
+        """Begin empty; `hook` is where the first partner receives events."""
         self.api, self.clock, self.hook = api, clock, hook
         self.ids: dict[str, str] = {}
         self.who: dict[str, dict[str, str]] = {}
@@ -206,8 +206,8 @@ class MatrixWorld:
         return str(offer_id)
 
     async def _redeem(self) -> Any:
-        wish = {"offer_id": self.ids["offer"], "quantity": 1}
-        return await self.post("/v1/redemptions", self.who["member"], wish)
+        request = {"offer_id": self.ids["offer"], "quantity": 1}
+        return await self.post("/v1/redemptions", self.who["member"], request)
 
     async def _use(self, redemption: Any) -> None:
         body = {"code": redemption["voucher"]["code"], "reference": "till", "location_id": self.ids["location"]}
@@ -239,8 +239,8 @@ class MatrixWorld:
             )
         await self._use({"voucher": {"code": ids["undone_code"]}})
         for name in ("hold", "posted_hold"):
-            wish = {"member_id": ids["member_id"], "offer_id": ids["offer"], "reference": name}
-            ids[name] = (await self.post("/v1/points/holds", self.who["oem"], wish))["id"]
+            request = {"member_id": ids["member_id"], "offer_id": ids["offer"], "reference": name}
+            ids[name] = (await self.post("/v1/points/holds", self.who["oem"], request))["id"]
         ids["sku"] = "SKU-OF-THE-DRAFT"
         ids["draft"], ids["coded"] = await self._offer(who, sku=ids["sku"]), await self._offer(who, codes="partner")
         for name in ("approved", "rejected"):

@@ -85,8 +85,8 @@ async def check(connection: asyncpg.Connection | Engine, ring: KeyRing) -> None:
     if await connection.fetchval("SELECT to_regclass('secret_key_mark')") is None:
         return
     rows = await connection.fetch("SELECT fingerprint FROM secret_key_mark")
-    if (why := complaint(ring, [row["fingerprint"] for row in rows])) is not None:
-        raise why
+    if (error := complaint(ring, [row["fingerprint"] for row in rows])) is not None:
+        raise error
 
 
 async def settle(dsn: str, settings: Settings) -> None:

@@ -80,9 +80,9 @@ async def follow(fetch: Callable[..., Awaitable[Sequence[asyncpg.Record]]], begu
 
 def _follows(row: asyncpg.Record, previous: bytes) -> bool:
     body = msgspec.json.encode(row["details"], order="deterministic")
-    told = [datetime.fromisoformat(row["details"][0]), *row["details"][1:4]]
+    hashed = [datetime.fromisoformat(row["details"][0]), *row["details"][1:4]]
     columns = [row["at"], row["actor"], row["action"], row["target"]]
-    return columns == told and hashlib.sha256(previous + body).digest() == row["hash"]
+    return columns == hashed and hashlib.sha256(previous + body).digest() == row["hash"]
 
 
 async def first_break() -> int | None:

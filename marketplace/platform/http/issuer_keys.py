@@ -40,7 +40,7 @@ class RemoteKeys:
         if self._is_due(fresh):
             async with self._lock:
                 if self._is_due(fresh):  # otherwise another task refetched while we waited
-                    await self._look()
+                    await self._refetch()
         if self._keys is None or time.monotonic() - self._fetched_at > _KEPT_S:
             raise IdentityUnavailable
         return self._keys
@@ -49,7 +49,7 @@ class RemoteKeys:
         hurry = fresh or self._keys is None
         return time.monotonic() - self._tried_at > (_REFETCH_S if hurry else _FRESH_S)
 
-    async def _look(self) -> None:
+    async def _refetch(self) -> None:
         # A failure counts as an attempt: otherwise every request would wait for an issuer that does not respond.
         self._tried_at = started = time.monotonic()
         try:

@@ -42,8 +42,8 @@ def merged(target: Any, patch: Any) -> Any:
 def patched(whole: Whole, patch: Patch) -> Whole:
     """Return the patched resource. Raises InvalidFields with everything that is wrong."""
     kind = type(whole)
-    told = inspect.type_info(kind)
-    cannot = list(_nulls_that_stay(told, patch, ""))
+    info = inspect.type_info(kind)
+    cannot = list(_nulls_that_stay(info, patch, ""))
     raw = merged(msgspec.to_builtins(whole), patch)
     try:
         value: Whole = fitting(kind).fit(raw)
@@ -70,9 +70,9 @@ def _kept(raw: Any, kind: type[Whole], refused: InvalidFields) -> Whole:
         raise refused from error
 
 
-def _nulls_that_stay(told: inspect.Type, patch: Mapping[str, Any], path: str) -> Iterator[Wrong]:
+def _nulls_that_stay(info: inspect.Type, patch: Mapping[str, Any], path: str) -> Iterator[Wrong]:
     """Yield the nulls of a patch that clear nothing: of unknown names, and of fields that must not be empty."""
-    fields = {field.encode_name: field for field in _struct(told).fields}
+    fields = {field.encode_name: field for field in _struct(info).fields}
     for name, value in patch.items():
         field, here = fields.get(name), below(path, shown(name))
         if field is None:
@@ -85,16 +85,16 @@ def _nulls_that_stay(told: inspect.Type, patch: Mapping[str, Any], path: str) ->
             yield from _nulls_that_stay(inner, value, here)
 
 
-def _struct(told: inspect.Type) -> inspect.StructType:
-    found = _inner(told)
+def _struct(info: inspect.Type) -> inspect.StructType:
+    found = _inner(info)
     if found is None:
-        raise TypeError(f"no struct: {told}")
+        raise TypeError(f"no struct: {info}")
     return found
 
 
-def _inner(told: inspect.Type) -> inspect.StructType | None:
+def _inner(info: inspect.Type) -> inspect.StructType | None:
     """Return the struct type, also of a union with null; None for other types."""
-    plain, _ = unwrapped(told)
+    plain, _ = unwrapped(info)
     members = plain.types if isinstance(plain, inspect.UnionType) else (plain,)
     return next((one for member in members if isinstance(one := unwrapped(member)[0], inspect.StructType)), None)
 
@@ -119,7 +119,7 @@ def patch_schema(kind: type) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]
 def _loosened(schema: dict[str, Any]) -> dict[str, Any]:
     if schema.get("type") != "object":
         return schema
-    properties = {name: _clearable(told) for name, told in schema["properties"].items()}
+    properties = {name: _clearable(field) for name, field in schema["properties"].items()}
     loose = {name: value for name, value in schema.items() if name not in {"required", "properties"}}
     return loose | {"properties": properties, "description": "What is left out stays; null clears."}
 

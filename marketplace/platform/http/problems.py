@@ -73,9 +73,9 @@ def status_of(refusal: Refusal) -> int:
 
 
 def _errors(wrong: Sequence[Wrong], language: str) -> dict[str, Any]:
-    told = wrong[:MOST_ERRORS]
-    errors = [{"field": one.field, "message": one.en if language == "en" else one.zh} for one in told]
-    return {"errors": errors} if len(wrong) == len(told) else {"errors": errors, "errors_total": len(wrong)}
+    listed = wrong[:MOST_ERRORS]
+    errors = [{"field": one.field, "message": one.en if language == "en" else one.zh} for one in listed]
+    return {"errors": errors} if len(wrong) == len(listed) else {"errors": errors, "errors_total": len(wrong)}
 
 
 def respond(
@@ -153,11 +153,11 @@ def handle_lock_timeout(request: HttpRequest, error: asyncpg.PostgresError) -> R
     return handle_refusal(request, ServiceUnavailable())
 
 
-def handle_away(request: HttpRequest, error: Exception) -> Response[bytes]:
+def handle_unavailable(request: HttpRequest, error: Exception) -> Response[bytes]:
     """Respond to a lost database connection: it comes back, and a retry with the same key returns the outcome."""
     if not is_connection_lost(error):
         return handle_unexpected(request, error)
-    logger.warning("database_away", error=repr(error), path=request.url.path, request_id=_request_id(request))
+    logger.warning("database_unavailable", error=repr(error), path=request.url.path, request_id=_request_id(request))
     return handle_refusal(request, ServiceUnavailable())
 
 
@@ -175,12 +175,12 @@ EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     asyncpg.LockNotAvailableError: handle_lock_timeout,
     asyncpg.DeadlockDetectedError: handle_lock_timeout,
     asyncpg.QueryCanceledError: handle_lock_timeout,
-    asyncpg.PostgresConnectionError: handle_away,
-    asyncpg.OperatorInterventionError: handle_away,
-    asyncpg.TooManyConnectionsError: handle_away,
-    asyncpg.InterfaceError: handle_away,
-    asyncpg.InternalClientError: handle_away,
-    OSError: handle_away,
+    asyncpg.PostgresConnectionError: handle_unavailable,
+    asyncpg.OperatorInterventionError: handle_unavailable,
+    asyncpg.TooManyConnectionsError: handle_unavailable,
+    asyncpg.InterfaceError: handle_unavailable,
+    asyncpg.InternalClientError: handle_unavailable,
+    OSError: handle_unavailable,
     Exception: handle_unexpected,
 }
 

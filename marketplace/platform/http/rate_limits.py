@@ -112,9 +112,7 @@ class RateLimits:
             if lease.beyond == 0 and not lease.is_over():
                 raise RateLimited(limit=limit, retry_after=self._seconds(lease))
             async with lease.lock:
-                if lease.is_over() or (
-                    lease.left == 0 and lease.beyond > 0
-                ):  # otherwise another task took a share while we waited
+                if lease.is_over() or (lease.left == 0 and lease.beyond > 0):  # else another task took a share
                     await self._take(lease, key, limit)
         lease.left -= 1
         return RateLimitStatus(by, limit, lease.left + lease.beyond, self._seconds(lease))

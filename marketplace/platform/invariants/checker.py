@@ -102,9 +102,9 @@ async def check_now(checks: Sequence[Check], *, all_of_them: bool = False) -> In
     begun: set[tuple[str, str]] = set()
     while (found := await _claim(_CLAIM_OLDER, list(by_name), since)) is not None:
         key = (found.name, found.low)
-        anew = found if key in begun else msgspec.structs.replace(found, memo=None)
+        due = found if key in begun else msgspec.structs.replace(found, memo=None)
         begun.add(key)
-        await _step(by_name[found.name], anew)
+        await _step(by_name[found.name], due)
     return await report(checks)
 
 
@@ -211,7 +211,7 @@ async def _step(check: Check, found: Slice) -> float:
     """Check the claimed slice, store the result, and return the seconds that it took."""
     began = time.perf_counter()
     try:
-        seen = await _look(check, found)
+        seen = await _check(check, found)
     except asyncpg.QueryCanceledError as error:
         await _divide(check, found, _PARTS, error)
     except Exception as error:
@@ -233,7 +233,7 @@ _SNAPSHOT = (
 )
 
 
-async def _look(check: Check, found: Slice) -> Seen:
+async def _check(check: Check, found: Slice) -> Seen:
     if isinstance(check, EventsConsumed):
         await tick()  # what was committed until now counts, even if nobody else cuts the log any more
     began = time.perf_counter()

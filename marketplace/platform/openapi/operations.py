@@ -39,7 +39,7 @@ PROBLEM: Schema = {
         },
         "reasons": {
             "type": "array",
-            "description": "Every reason against a wish, such as a redemption.",
+            "description": "Every reason for refusing a request, such as a redemption.",
             "items": {
                 "type": "object",
                 "required": ["code", "message"],

@@ -37,7 +37,7 @@ class Lookups:
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile, and nobody waits for a turn
                 loop.call_soon_threadsafe(turn.release)
 
-        looking = self._threads.submit(_look, name, port)
+        looking = self._threads.submit(_resolve, name, port)
         looking.add_done_callback(come_back)
         return await asyncio.wrap_future(looking)
 
@@ -47,5 +47,5 @@ def site_of(host: str) -> str:
     return ".".join(host.split(".")[-2:])
 
 
-def _look(name: str, port: int) -> list[str]:
+def _resolve(name: str, port: int) -> list[str]:
     return [str(found[4][0]) for found in socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)]

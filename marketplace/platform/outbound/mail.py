@@ -99,10 +99,10 @@ async def post_mail(
     return identifier
 
 
-async def post_unsent(work: UnitOfWork, recipient: str, subject: str, why: str, now: datetime) -> UUID:
+async def post_unsent(work: UnitOfWork, recipient: str, subject: str, reason: str, now: datetime) -> UUID:
     """Record in this transaction that a message was not sent, and return its id: the requester sees the reason.
 
-    `why` is one that `mail_view` has words for.
+    `reason` is one for which `mail_view` has a message.
     """
     identifier = uuid7()
     await work.execute(
@@ -111,7 +111,7 @@ async def post_unsent(work: UnitOfWork, recipient: str, subject: str, why: str, 
         identifier,
         recipient,
         subject,
-        why,
+        reason,
         now,
     )
     return identifier

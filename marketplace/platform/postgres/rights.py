@@ -12,7 +12,7 @@ import asyncpg
 READ = "SELECT"
 ADD = "SELECT, INSERT"
 """Append only."""
-SWEPT = "SELECT, INSERT, DELETE"
+EXPIRING = "SELECT, INSERT, DELETE"
 """Written once, and deleted when expired."""
 EDIT = "SELECT, INSERT, UPDATE"
 """People change it, and its history is stored elsewhere; it is never deleted."""
@@ -24,10 +24,10 @@ PLATFORM: Mapping[str, str] = {
     "audit_head": f"{READ}, UPDATE (hash)",
     "consumer_position": EDIT,
     "event": ADD,
-    "event_tick": SWEPT,
+    "event_tick": EXPIRING,
     "event_ticker": f"{READ}, UPDATE (only_row)",
     "form_answer": ALL,
-    "idempotency": f"{SWEPT}, UPDATE (status, body)",
+    "idempotency": f"{EXPIRING}, UPDATE (status, body)",
     "invariant_slice": ALL,
     "invariant_watch": f"{READ}, UPDATE (noticed_at, snapshot)",
     "lasting_key": READ,
@@ -40,7 +40,7 @@ PLATFORM: Mapping[str, str] = {
     "rate_window": ALL,
     "sandbox_state": f"{ADD}, UPDATE (ahead)",
     "secret_key_mark": READ,
-    "web_session": f"{SWEPT}, UPDATE (expires_at)",
+    "web_session": f"{EXPIRING}, UPDATE (expires_at)",
 }
 
 _KINDS = ("SELECT", "INSERT", "UPDATE", "DELETE")

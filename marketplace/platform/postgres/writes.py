@@ -73,6 +73,4 @@ class Writes:
 def _statement(writes: tuple[Write, ...]) -> str:
     parts = [part for place, write in enumerate(writes, start=2) for part in write.parts(place)]
     counts = ", ".join(f"(SELECT count(*) FROM {write.name})" for write in writes if write.counted)
-    return (
-        f"WITH at AS (SELECT {_NOW}), {', '.join(parts)} SELECT {counts}"  # `at` uses $1, so that it always has a type
-    )
+    return f"WITH at AS (SELECT {_NOW}), {', '.join(parts)} SELECT {counts}"  # `at` gives $1 a type

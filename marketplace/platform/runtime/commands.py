@@ -101,13 +101,13 @@ def progress(what: str, total: int | None = None) -> Iterator[Callable[[int, int
             task = bar.add_task(what, total=total)
             yield lambda done, of: bar.update(task, completed=done, total=of)
         return
-    told = -1
+    reported = -1
 
-    def tell(done: int, of: int | None) -> None:
-        nonlocal told
+    def report(done: int, of: int | None) -> None:
+        nonlocal reported
         quarter = 4 * done // of if of else 0
-        if quarter > told:
-            told = quarter
+        if quarter > reported:
+            reported = quarter
             sys.stderr.write(f"{what}: {done}/{of if of is not None else '?'}\n")
 
-    yield tell
+    yield report

@@ -43,19 +43,18 @@ async def rotate_everything(settings: Settings) -> str:
         databases = [*await _sandboxes(owner), owner]
         done = KeyRotation()
         total = sum([await _count(dsn, settings) for dsn in databases])
-        with progress("Encrypted values", total) as tell:
+        with progress("Encrypted values", total) as report:
             for dsn in databases:
                 async with connected(dsn) as connection:
-                    await rotate(connection, settings, done, lambda: tell(min(done.seen, total), total))
+                    await rotate(connection, settings, done, lambda: report(min(done.seen, total), total))
         if done.unreadable:
             where = ", ".join(f"{column} ({count})" for column, count in sorted(done.unreadable.items()))
             raise UnreadableSecretsError(
                 f"{VARIABLES['secret_keys_old']}: lacks the key of some values, which stay as they are: {where};"
                 f" add it and run `{COMMAND}` again"
             )
-        for (
-            dsn
-        ) in databases:  # the live database last: as long as it has an old fingerprint, nothing starts without that key
+        # The live database last: as long as it has an old fingerprint, nothing starts without that key.
+        for dsn in databases:
             await _forget_old(dsn, settings.keys, live=dsn == owner, changed=done.changed)
     return (
         f"{done.seen} values, {done.changed} encrypted to the present key. All are under it now: when no process runs with"
@@ -162,9 +161,7 @@ _PRIMARY_KEY = (
 def _resealed(ring: KeyRing, place: EncryptedColumn, value: bytes, done: KeyRotation) -> bytes:
     for sealed in place.ciphertexts(value):
         opener = ring.opener(place.purpose, sealed)
-        if opener is None and not isinstance(
-            place.purpose, InsideJson
-        ):  # in JSON it may be any text that looks like a token
+        if opener is None and not isinstance(place.purpose, InsideJson):  # in JSON, any text may look like one
             done.unreadable[str(place)] = done.unreadable.get(str(place), 0) + 1
         elif opener is not None and opener != ring.present:
             value = value.replace(sealed, ring.encrypt(place.purpose, ring.decrypt(place.purpose, sealed)))

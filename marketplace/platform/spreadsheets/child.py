@@ -47,10 +47,10 @@ class ChildReply(msgspec.Struct, frozen=True):
 class RefusedError(Exception):
     """The file is refused for a reason with a message."""
 
-    def __init__(self, why: FileFault) -> None:
-        """Store the reason."""
-        super().__init__(why)
-        self.why = why
+    def __init__(self, fault: FileFault) -> None:
+        """Store the fault."""
+        super().__init__(fault)
+        self.fault = fault
 
 
 def limit() -> None:
@@ -246,7 +246,7 @@ def answer(body: bytes) -> ChildReply:
     try:
         return ChildReply(table=read(body))
     except RefusedError as refused:
-        return ChildReply(refusal=refused.why)
+        return ChildReply(refusal=refused.fault)
     except PasswordError:
         return ChildReply(refusal="password")
     except MemoryError:

@@ -9,56 +9,56 @@ from marketplace.kernel.calendar import END, FIRST
 from marketplace.kernel.letters import Words
 
 
-def expected(told: inspect.Type, extra: Mapping[str, Any] | None = None) -> Words:
+def expected(info: inspect.Type, extra: Mapping[str, Any] | None = None) -> Words:
     """Return what a value of the type must be: `须为 1 至 10 的整数。`, `must be a whole number from 1 to 10.`"""
     said = dict(extra or {})
-    while isinstance(told, inspect.Metadata):
-        said |= told.extra or {}
-        told = told.type
-    if isinstance(told, inspect.UnionType):
-        return _any_of(told)
+    while isinstance(info, inspect.Metadata):
+        said |= info.extra or {}
+        info = info.type
+    if isinstance(info, inspect.UnionType):
+        return _any_of(info)
     if "words" in said:
         chinese, english = said["words"]
         return f"须为{chinese}。", f"must be {english}."
-    chinese, english = _sort(told, said)
+    chinese, english = _sort(info, said)
     return f"须为{chinese}。", f"must be {english}."
 
 
-def _any_of(told: inspect.UnionType) -> Words:
-    members = [member for member in told.types if not isinstance(member, inspect.NoneType)]
+def _any_of(info: inspect.UnionType) -> Words:
+    members = [member for member in info.types if not isinstance(member, inspect.NoneType)]
     said = [expected(member) for member in members]
     chinese = "或".join(one[0][2:-1] for one in said)
     english = " or ".join(one[1][len("must be ") : -1] for one in said)
-    return (f"须为{chinese}，或为 null。", f"must be {english}, or null.") if told.includes_none else (
+    return (f"须为{chinese}，或为 null。", f"must be {english}, or null.") if info.includes_none else (
         f"须为{chinese}。", f"must be {english}."
     )  # fmt: skip
 
 
-def _sort(told: inspect.Type, extra: Mapping[str, Any]) -> Words:
-    if isinstance(told, inspect.StrType):
-        return _text(told, extra)
-    say = _SORTS.get(type(told))
-    return (" JSON 对象", "a JSON object") if say is None else say(told)
+def _sort(info: inspect.Type, extra: Mapping[str, Any]) -> Words:
+    if isinstance(info, inspect.StrType):
+        return _text(info, extra)
+    say = _SORTS.get(type(info))
+    return (" JSON 对象", "a JSON object") if say is None else say(info)
 
 
-def _integer(told: inspect.IntType) -> Words:
-    return _number("整数", "a whole number", told.ge, told.le)
+def _integer(info: inspect.IntType) -> Words:
+    return _number("整数", "a whole number", info.ge, info.le)
 
 
-def _float(told: inspect.FloatType) -> Words:
-    return _number("数字", "a number", told.ge, told.le)
+def _float(info: inspect.FloatType) -> Words:
+    return _number("数字", "a number", info.ge, info.le)
 
 
-def _literal(told: inspect.LiteralType) -> Words:
-    return _one_of([str(value) for value in told.values])
+def _literal(info: inspect.LiteralType) -> Words:
+    return _one_of([str(value) for value in info.values])
 
 
-def _enum(told: inspect.EnumType) -> Words:
-    return _one_of([str(member.value) for member in told.cls])
+def _enum(info: inspect.EnumType) -> Words:
+    return _one_of([str(member.value) for member in info.cls])
 
 
-def _object(told: inspect.StructType) -> Words:
-    names = [field.encode_name for field in told.fields]
+def _object(info: inspect.StructType) -> Words:
+    names = [field.encode_name for field in info.fields]
     return f"对象，字段有 {'、'.join(names)}", f"an object with the fields {', '.join(names)}"
 
 
@@ -76,9 +76,9 @@ def _one_of(values: list[str]) -> Words:
     return f"以下之一：{'、'.join(values)}", f"one of {', '.join(values)}"
 
 
-def _text(told: inspect.StrType, extra: Mapping[str, Any]) -> Words:
+def _text(info: inspect.StrType, extra: Mapping[str, Any]) -> Words:
     chinese, english = ("文字", "text") if extra.get("text", "line") != "line" else ("一行文字", "one line of text")
-    least, most = told.min_length or 0, told.max_length
+    least, most = info.min_length or 0, info.max_length
     if most is None:
         return chinese, english
     if least:
@@ -86,8 +86,8 @@ def _text(told: inspect.StrType, extra: Mapping[str, Any]) -> Words:
     return f"至多 {most} 个字符的{chinese}", f"{english} of at most {most} characters"
 
 
-def _items(told: Any) -> Words:
-    least, most = told.min_length, told.max_length
+def _items(info: Any) -> Words:
+    least, most = info.min_length, info.max_length
     if most is None:
         return "列表", "a list"
     if least:

@@ -74,9 +74,9 @@ def fit(raw: Any, kind: type[ValueT], *, strict: bool = True) -> ValueT:
     return value
 
 
-def _plan_of(told: inspect.Type, known: dict[type, Plan | None]) -> Plan | None:
+def _plan_of(info: inspect.Type, known: dict[type, Plan | None]) -> Plan | None:
     """Return the plan that walks a value of the type, or None if nothing in it needs a check."""
-    plain, extra = unwrapped(told)
+    plain, extra = unwrapped(info)
     plan: Plan | None = None
     if isinstance(plain, inspect.StrType):
         plan = _text_plan(extra.get("text", "line"))
@@ -119,11 +119,11 @@ def _any_plan(value: Any) -> Any:
     return [_any_plan(part) for part in value] if isinstance(value, list) else value
 
 
-def _struct_plan(told: inspect.StructType, known: dict[type, Plan | None]) -> Plan | None:
-    if told.cls in known:
-        return known[told.cls]
-    known[told.cls] = None  # a recursive type: ours are none
-    parts = [(field.name, plan) for field in told.fields if (plan := _plan_of(field.type, known)) is not None]
+def _struct_plan(info: inspect.StructType, known: dict[type, Plan | None]) -> Plan | None:
+    if info.cls in known:
+        return known[info.cls]
+    known[info.cls] = None  # a recursive type: ours are none
+    parts = [(field.name, plan) for field in info.fields if (plan := _plan_of(field.type, known)) is not None]
 
     def check(value: Any) -> Any:
         for name, plan in parts:
@@ -133,15 +133,15 @@ def _struct_plan(told: inspect.StructType, known: dict[type, Plan | None]) -> Pl
                 msgspec.structs.force_setattr(value, name, kept)  # just decoded: nobody else has it yet
         return value
 
-    known[told.cls] = check if parts else None
-    return known[told.cls]
+    known[info.cls] = check if parts else None
+    return known[info.cls]
 
 
-def _union_plan(told: inspect.UnionType, known: dict[type, Plan | None]) -> Plan | None:
+def _union_plan(info: inspect.UnionType, known: dict[type, Plan | None]) -> Plan | None:
     text: Plan | None = None
     others: dict[type, Plan] = {}
     moments = {inspect.DateTimeType: datetime, inspect.DateType: date}
-    for member in told.types:
+    for member in info.types:
         plan, plain = _plan_of(member, known), unwrapped(member)[0]
         if isinstance(plain, inspect.StructType) and plan is not None:
             others[plain.cls] = plan

@@ -18,8 +18,8 @@ def schemas_of(kinds: list[Any], name: str = "{name}") -> tuple[tuple[Schema, ..
     `name` is the pattern of a reference. A page is named after its items: `OfferPage`.
     """
     references, components = msgspec.json.schema_components(kinds, ref_template=COMPONENTS + name)
-    for told in inspect.multi_type_info(kinds):
-        _add_instants(told, components, set())
+    for info in inspect.multi_type_info(kinds):
+        _add_instants(info, components, set())
     names = {name: _page_name(name) for name in components if name.startswith("Page_")}
     for node in _nodes([references, components]):
         if "enum" in node and all(isinstance(value, str) for value in node["enum"]):
@@ -35,27 +35,27 @@ def _page_name(name: str) -> str:
     return name.removeprefix("Page_").removesuffix("_").removesuffix("View") + "Page"
 
 
-def _add_instants(told: inspect.Type, components: dict[str, Schema], seen: set[Any]) -> None:
+def _add_instants(info: inspect.Type, components: dict[str, Schema], seen: set[Any]) -> None:
     """Add `format: date-time` to each instant: msgspec does so only for types that require a zone; all of ours have one."""
-    if isinstance(told, inspect.StructType):
-        if told.cls in seen:
+    if isinstance(info, inspect.StructType):
+        if info.cls in seen:
             return
-        seen.add(told.cls)
-        properties = _component(told, components).get("properties", {})
-        for field in told.fields:
+        seen.add(info.cls)
+        properties = _component(info, components).get("properties", {})
+        for field in info.fields:
             if _is_instant(field.type):
                 _mark_instant(properties[field.encode_name])
-    for part in _parts(told):
+    for part in _parts(info):
         _add_instants(part, components, seen)
 
 
-def _component(told: inspect.StructType, components: dict[str, Schema]) -> Schema:
-    (reference,), _ = msgspec.json.schema_components([told.cls], ref_template="{name}")
+def _component(info: inspect.StructType, components: dict[str, Schema]) -> Schema:
+    (reference,), _ = msgspec.json.schema_components([info.cls], ref_template="{name}")
     return components.get(reference.get("$ref", ""), {})
 
 
-def _is_instant(told: inspect.Type) -> bool:
-    plain = _plain(told)
+def _is_instant(info: inspect.Type) -> bool:
+    plain = _plain(info)
     if isinstance(plain, inspect.UnionType):
         return any(_is_instant(member) for member in plain.types)
     return isinstance(plain, inspect.DateTimeType)
@@ -67,14 +67,14 @@ def _mark_instant(shape: Schema) -> None:
             member["format"] = "date-time"
 
 
-def _plain(told: inspect.Type) -> inspect.Type:
-    while isinstance(told, inspect.Metadata):
-        told = told.type
-    return told
+def _plain(info: inspect.Type) -> inspect.Type:
+    while isinstance(info, inspect.Metadata):
+        info = info.type
+    return info
 
 
-def _parts(told: inspect.Type) -> Iterator[inspect.Type]:
-    plain = _plain(told)
+def _parts(info: inspect.Type) -> Iterator[inspect.Type]:
+    plain = _plain(info)
     if isinstance(plain, inspect.StructType):
         yield from (field.type for field in plain.fields)
     elif isinstance(plain, inspect.UnionType):
@@ -83,7 +83,7 @@ def _parts(told: inspect.Type) -> Iterator[inspect.Type]:
         yield plain.item_type
     elif isinstance(plain, inspect.DictType):
         yield plain.value_type
-    if plain is not told:
+    if plain is not info:
         yield plain
 
 

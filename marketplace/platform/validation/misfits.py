@@ -22,13 +22,13 @@ BODY = "body"
 _PATH = re.compile(r" - at `\$\.?([^`]*)`$")
 
 
-def unwrapped(told: inspect.Type) -> tuple[inspect.Type, Mapping[str, Any]]:
+def unwrapped(info: inspect.Type) -> tuple[inspect.Type, Mapping[str, Any]]:
     """Return a type without its metadata, and the metadata's `extra`."""
     extra: dict[str, Any] = {}
-    while isinstance(told, inspect.Metadata):
-        extra |= told.extra or {}
-        told = told.type
-    return told, extra
+    while isinstance(info, inspect.Metadata):
+        extra |= info.extra or {}
+        info = info.type
+    return info, extra
 
 
 def nearest(name: str, names: Sequence[str], chinese: str = "字段", english: str = "field") -> Words:
@@ -52,26 +52,26 @@ class Misfits:
         """Accept texts for numbers, as in a query, unless `strict`."""
         self._strict = strict
 
-    def of(self, told: inspect.Type, raw: Any, error: Exception | None = None) -> list[Wrong]:
+    def of(self, info: inspect.Type, raw: Any, error: Exception | None = None) -> list[Wrong]:
         """Return the faults in the order of the type; at least the decoder's, if there is an `error`."""
-        found = list(self._look(told, raw, ""))
+        found = list(self._faults(info, raw, ""))
         if found or error is None:
             return found
         if isinstance(error, InvalidField):
-            return [_told(error, "")]
+            return [_nested_fault(error, "")]
         at = _PATH.search(str(error))
         return [Wrong(at[1] if at and at[1] else BODY, "格式不正确。", "is not in the expected form.")]
 
-    def _look(self, told: inspect.Type, raw: Any, path: str) -> Iterator[Wrong]:
-        plain, extra = unwrapped(told)
+    def _faults(self, info: inspect.Type, raw: Any, path: str) -> Iterator[Wrong]:
+        plain, extra = unwrapped(info)
         if isinstance(plain, inspect.UnionType):
             yield from self._union(plain, raw, path)
         elif isinstance(plain, inspect.StructType) and isinstance(raw, dict):
             yield from self._struct(plain, raw, path)
         elif isinstance(plain, inspect.DictType) and isinstance(raw, dict):
             for name, value in raw.items():
-                yield from self._look(plain.key_type, name, below(path, str(name)))
-                yield from self._look(plain.value_type, value, below(path, str(name)))
+                yield from self._faults(plain.key_type, name, below(path, str(name)))
+                yield from self._faults(plain.value_type, value, below(path, str(name)))
         elif isinstance(plain, inspect.AnyType):
             yield from _refused_anywhere(raw, path)
         elif _is_list(plain) and isinstance(raw, list | tuple):
@@ -81,35 +81,35 @@ class Misfits:
         elif extra.get("moment") == "any" and _converts(plain, raw, anyhow=True):
             return  # its use case checks it, item by item
         elif not self._is_one(plain, raw):
-            yield Wrong(path or BODY, *expected(told))
+            yield Wrong(path or BODY, *expected(info))
 
-    def _union(self, told: inspect.UnionType, raw: Any, path: str) -> Iterator[Wrong]:
-        if raw is None and told.includes_none:
+    def _union(self, info: inspect.UnionType, raw: Any, path: str) -> Iterator[Wrong]:
+        if raw is None and info.includes_none:
             return
-        members = [member for member in told.types if not isinstance(member, inspect.NoneType)]
+        members = [member for member in info.types if not isinstance(member, inspect.NoneType)]
         fitting = [member for member in members if _is_alike(unwrapped(member)[0], raw)]
         if len(members) == 1:
-            yield from self._look(members[0], raw, path)
+            yield from self._faults(members[0], raw, path)
         elif not fitting:
-            yield Wrong(path or BODY, *expected(told))
+            yield Wrong(path or BODY, *expected(info))
         else:
-            tries = [list(self._look(member, raw, path)) for member in fitting]
+            tries = [list(self._faults(member, raw, path)) for member in fitting]
             yield from min(tries, key=len)
 
-    def _struct(self, told: inspect.StructType, raw: dict[str, Any], path: str) -> Iterator[Wrong]:
-        if told.tag_field is not None and raw.get(told.tag_field, told.tag) != told.tag:
-            yield Wrong(below(path, told.tag_field), f"须为 {told.tag}。", f"must be {told.tag}.")
-        names = [field.encode_name for field in told.fields]
+    def _struct(self, info: inspect.StructType, raw: dict[str, Any], path: str) -> Iterator[Wrong]:
+        if info.tag_field is not None and raw.get(info.tag_field, info.tag) != info.tag:
+            yield Wrong(below(path, info.tag_field), f"须为 {info.tag}。", f"must be {info.tag}.")
+        names = [field.encode_name for field in info.fields]
         found = False
-        if told.forbid_unknown_fields:
+        if info.forbid_unknown_fields:
             for name in raw:
-                if name not in names and name != told.tag_field:
+                if name not in names and name != info.tag_field:
                     found = True
                     yield Wrong(below(path, shown(name)), *nearest(name, names))
-        for field in told.fields:
+        for field in info.fields:
             here = below(path, field.encode_name)
             if field.encode_name in raw:
-                faults = self._look(field.type, raw[field.encode_name], here)
+                faults = self._faults(field.type, raw[field.encode_name], here)
             elif field.required:
                 chinese, english = expected(field.type)
                 faults = iter([Wrong(here, f"必填：{chinese}", f"is required: it {english}")])
@@ -119,74 +119,74 @@ class Misfits:
                 found = True
                 yield fault
         if not found:
-            yield from self._whole(told, raw, path)
+            yield from self._whole(info, raw, path)
 
-    def _whole(self, told: inspect.StructType, raw: dict[str, Any], path: str) -> Iterator[Wrong]:
+    def _whole(self, info: inspect.StructType, raw: dict[str, Any], path: str) -> Iterator[Wrong]:
         """Run the type's own check of fields against each other, if each field is valid by itself."""
-        if hasattr(told.cls, "__post_init__"):
+        if hasattr(info.cls, "__post_init__"):
             try:
-                msgspec.convert(raw, told.cls, strict=self._strict)
+                msgspec.convert(raw, info.cls, strict=self._strict)
             except InvalidField as error:
-                yield _told(error, path)
+                yield _nested_fault(error, path)
 
-    def _items(self, told: Any, extra: Mapping[str, Any], raw: Sequence[Any], path: str) -> Iterator[Wrong]:
-        least, most = told.min_length or 0, told.max_length
+    def _items(self, info: Any, extra: Mapping[str, Any], raw: Sequence[Any], path: str) -> Iterator[Wrong]:
+        least, most = info.min_length or 0, info.max_length
         if len(raw) < least or (most is not None and len(raw) > most):
-            chinese, english = expected(told, extra)
+            chinese, english = expected(info, extra)
             yield Wrong(path or BODY, f"{chinese[:-1]}，现为 {len(raw)} 项。", f"{english[:-1]}; it has {len(raw)}.")
             return
         for place, item in enumerate(raw):
-            yield from self._look(told.item_type, item, f"{path}[{place}]")
+            yield from self._faults(info.item_type, item, f"{path}[{place}]")
 
-    def _is_one(self, told: inspect.Type, raw: Any) -> bool:
+    def _is_one(self, info: inspect.Type, raw: Any) -> bool:
         if not self._strict and isinstance(raw, str):
-            raw = _as_typed(told, raw)
-        check = _CHECKS.get(type(told))
-        return check is not None and check(told, raw)  # otherwise its shape differs from the type's
+            raw = _as_typed(info, raw)
+        check = _CHECKS.get(type(info))
+        return check is not None and check(info, raw)  # otherwise its shape differs from the type's
 
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
-def _as_typed(told: inspect.Type, text: str) -> Any:
+def _as_typed(info: inspect.Type, text: str) -> Any:
     """Return the number or boolean that a text of a query stands for."""
-    if isinstance(told, inspect.IntType) and _INTEGER.fullmatch(text):
+    if isinstance(info, inspect.IntType) and _INTEGER.fullmatch(text):
         return int(text)
-    return _TRUTHS.get(text.lower(), text) if isinstance(told, inspect.BoolType) else text
+    return _TRUTHS.get(text.lower(), text) if isinstance(info, inspect.BoolType) else text
 
 
-def _is_integer(told: inspect.IntType, raw: Any) -> bool:
-    return isinstance(raw, int) and not isinstance(raw, bool) and _is_within(told, raw)
+def _is_integer(info: inspect.IntType, raw: Any) -> bool:
+    return isinstance(raw, int) and not isinstance(raw, bool) and _is_within(info, raw)
 
 
-def _is_number(told: inspect.FloatType, raw: Any) -> bool:
-    return isinstance(raw, int | float) and not isinstance(raw, bool) and _is_within(told, raw)
+def _is_number(info: inspect.FloatType, raw: Any) -> bool:
+    return isinstance(raw, int | float) and not isinstance(raw, bool) and _is_within(info, raw)
 
 
-def _is_value(told: inspect.LiteralType, raw: Any) -> bool:
-    return isinstance(raw, str | int | None) and raw in told.values
+def _is_value(info: inspect.LiteralType, raw: Any) -> bool:
+    return isinstance(raw, str | int | None) and raw in info.values
 
 
-def _is_member(told: inspect.EnumType, raw: Any) -> bool:
-    return isinstance(raw, str | int) and any(raw == member.value for member in told.cls)
+def _is_member(info: inspect.EnumType, raw: Any) -> bool:
+    return isinstance(raw, str | int) and any(raw == member.value for member in info.cls)
 
 
-def _is_within(told: inspect.IntType | inspect.FloatType, number: float) -> bool:
+def _is_within(info: inspect.IntType | inspect.FloatType, number: float) -> bool:
     return (
-        (told.ge is None or number >= told.ge)
-        and (told.gt is None or number > told.gt)
-        and (told.le is None or number <= told.le)
-        and (told.lt is None or number < told.lt)
+        (info.ge is None or number >= info.ge)
+        and (info.gt is None or number > info.gt)
+        and (info.le is None or number <= info.le)
+        and (info.lt is None or number < info.lt)
     )
 
 
-def _converts(told: inspect.Type, raw: Any, *, anyhow: bool = False) -> bool:
+def _converts(info: inspect.Type, raw: Any, *, anyhow: bool = False) -> bool:
     try:
-        if isinstance(told, inspect.DateTimeType):
+        if isinstance(info, inspect.DateTimeType):
             moment = msgspec.convert(raw, datetime)
-            return told.tz in {None, moment.tzinfo is not None} and (anyhow or is_taken(moment))
-        if isinstance(told, inspect.DateType):
+            return info.tz in {None, moment.tzinfo is not None} and (anyhow or is_taken(moment))
+        if isinstance(info, inspect.DateType):
             return anyhow or is_taken(msgspec.convert(raw, date))
         msgspec.convert(raw, UUID)
     except msgspec.ValidationError:
@@ -207,17 +207,17 @@ _CHECKS: dict[type[inspect.Type], Callable[[Any, Any], bool]] = {
 }
 
 
-def _text(told: inspect.StrType, extra: Mapping[str, Any], raw: str, path: str) -> Iterator[Wrong]:
+def _text(info: inspect.StrType, extra: Mapping[str, Any], raw: str, path: str) -> Iterator[Wrong]:
     kind = extra.get("text", "line")
     text = settled(raw, kind)
-    least, most = told.min_length or 0, told.max_length
+    least, most = info.min_length or 0, info.max_length
     if len(text) < least or (most is not None and len(raw) > most):
-        chinese, english = expected(told, extra)
+        chinese, english = expected(info, extra)
         yield Wrong(path or BODY, f"{chinese[:-1]}，现为 {len(raw)} 个字符。", f"{english[:-1]}; it has {len(raw)}.")
     elif (words := refusal(text, kind)) is not None:
         yield Wrong(path or BODY, *words, letters=True)
-    elif told.pattern is not None and re.search(told.pattern, text) is None:
-        yield Wrong(path or BODY, *expected(told, extra))
+    elif info.pattern is not None and re.search(info.pattern, text) is None:
+        yield Wrong(path or BODY, *expected(info, extra))
 
 
 def _refused_anywhere(raw: Any, path: str) -> Iterator[Wrong]:
@@ -232,16 +232,16 @@ def _refused_anywhere(raw: Any, path: str) -> Iterator[Wrong]:
             yield from _refused_anywhere(part, f"{path}[{place}]")
 
 
-def _is_list(told: inspect.Type) -> bool:
-    return isinstance(told, inspect.ListType | inspect.VarTupleType | inspect.SetType | inspect.FrozenSetType)
+def _is_list(info: inspect.Type) -> bool:
+    return isinstance(info, inspect.ListType | inspect.VarTupleType | inspect.SetType | inspect.FrozenSetType)
 
 
-def _is_alike(told: inspect.Type, raw: Any) -> bool:
+def _is_alike(info: inspect.Type, raw: Any) -> bool:
     """Return whether a value has the shape of the type, whatever its content."""
-    match told:
+    match info:
         case inspect.StructType() | inspect.DictType():
-            tag = None if isinstance(told, inspect.DictType) else told.tag_field
-            return isinstance(raw, dict) and (tag is None or raw.get(tag, told.tag) == told.tag)  # type: ignore[union-attr]
+            tag = None if isinstance(info, inspect.DictType) else info.tag_field
+            return isinstance(raw, dict) and (tag is None or raw.get(tag, info.tag) == info.tag)  # type: ignore[union-attr]
         case inspect.BoolType():
             return isinstance(raw, bool)
         case inspect.IntType() | inspect.FloatType():
@@ -249,10 +249,10 @@ def _is_alike(told: inspect.Type, raw: Any) -> bool:
         case inspect.AnyType():
             return True
         case _:
-            return isinstance(raw, list | tuple) if _is_list(told) else isinstance(raw, str)
+            return isinstance(raw, list | tuple) if _is_list(info) else isinstance(raw, str)
 
 
-def _told(error: InvalidField, path: str) -> Wrong:
+def _nested_fault(error: InvalidField, path: str) -> Wrong:
     details = error.details
     return Wrong(below(path, str(details["field"])), str(details["zh_reason"]), str(details["en_reason"]))
 

@@ -21,13 +21,13 @@ from tests.support.authorizing import (
     code_for,
     credentials,
     exchange,
+    follow_refusal,
     integrator,
     led_to,
-    look,
+    open_authorization,
     refresh,
     sealed,
     tokens_for,
-    told,
 )
 from tests.support.dpop import BASE
 from tests.support.oauth import GRANT, ask
@@ -88,18 +88,18 @@ async def test_ensure_registered_redirect_uri(api: Api, people: People, uri: str
     await people.join(await active_partner(api))
     client = await integrator(api)
     for more in ({}, {"scope": "everything"}, {"response_type": "token"}, {"code_challenge": None}):
-        told_here(await look(api, asking(client, Pkce(), redirect_uri=uri, **more)))
+        told_here(await open_authorization(api, asking(client, Pkce(), redirect_uri=uri, **more)))
     assert await issued() == 0
 
 
 async def test_ensure_redirect_uri_in_authorization_request(api: Api, people: People) -> None:
     await people.join(await active_partner(api))
     client = await integrator(api)
-    told_here(await look(api, asking(client, Pkce(), redirect_uri=None)))
-    told_here(await look(api, asking({"client_id": "nobody"}, Pkce())))
-    told_here(await look(api, asking(client, Pkce(), client_id=None)))
+    told_here(await open_authorization(api, asking(client, Pkce(), redirect_uri=None)))
+    told_here(await open_authorization(api, asking({"client_id": "nobody"}, Pkce())))
+    told_here(await open_authorization(api, asking(client, Pkce(), client_id=None)))
     twice = f"{httpx.QueryParams(asking(client, Pkce()))}&redirect_uri=https%3A%2F%2Fevil.example%2F"
-    told_here(await look(api, twice))
+    told_here(await open_authorization(api, twice))
 
 
 async def test_a_prefix_matcher_would_be_caught(api: Api, people: People, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ async def test_a_prefix_matcher_would_be_caught(api: Api, people: People, monkey
 
     monkeypatch.setattr("partners.oauth.server.authlib_models.is_registered", by_prefix)
     await people.join(await active_partner(api))
-    page = await look(api, asking(await integrator(api), Pkce(), redirect_uri=f"{CALLBACK}.evil.example"))
+    page = await open_authorization(api, asking(await integrator(api), Pkce(), redirect_uri=f"{CALLBACK}.evil.example"))
     assert page.status_code == 200
 
 
@@ -121,13 +121,13 @@ async def test_a_native_application_may_choose_its_port_and_nothing_else(api: Ap
         api, application_type="native", auth_method="none", redirect_uris=[own, "com.example.app:/cb"]
     )
     for good in (own, "http://127.0.0.1:49152/callback", "com.example.app:/cb"):
-        assert (await look(api, asking(client, Pkce(), redirect_uri=good))).status_code == 200, good
+        assert (await open_authorization(api, asking(client, Pkce(), redirect_uri=good))).status_code == 200, good
     for bad in (
         "http://127.0.0.1:49152/other", "http://127.0.0.2:49152/callback", "http://localhost:49152/callback",
         "http://127.0.0.1:x/callback", "http://127.0.0.1:49152@evil.example/callback", "https://127.0.0.1/callback",
         "http://[::1]:49152/callback", "com.example.app:/other", "com.example.app://cb", "http://127.0.0.1:49152/callback#x",
     ):  # fmt: skip
-        told_here(await look(api, asking(client, Pkce(), redirect_uri=bad)))
+        told_here(await open_authorization(api, asking(client, Pkce(), redirect_uri=bad)))
 
 
 # --- what is asked for
@@ -137,11 +137,11 @@ async def test_ensure_response_type_token_fails(api: Api, people: People) -> Non
     await people.join(await active_partner(api))
     client = await integrator(api)
     for wanted in ("token", "code id_token", "code token", "none", "id_token"):
-        where, query = led_to(await look(api, asking(client, Pkce(), response_type=wanted)))
+        where, query = led_to(await open_authorization(api, asking(client, Pkce(), response_type=wanted)))
         assert (where, query["error"], query["iss"]) == (CALLBACK, "unsupported_response_type", client["issuer"])
-    where, query = led_to(await look(api, asking(client, Pkce(), response_type=None)))
+    where, query = led_to(await open_authorization(api, asking(client, Pkce(), response_type=None)))
     assert query["error"] in {"unsupported_response_type", "invalid_request"}
-    where, query = led_to(await look(api, asking(client, Pkce(), response_mode="fragment")))
+    where, query = led_to(await open_authorization(api, asking(client, Pkce(), response_mode="fragment")))
     assert (where, query["error"]) == (CALLBACK, "invalid_request")
     assert await issued() == 0
 
@@ -162,7 +162,7 @@ async def test_plain_pkce_rejected_and_pkce_required(api: Api, people: People) -
             {"code_challenge": pkce.challenge + "="},
         ]
         for downgrade in downgrades:
-            where, query = led_to(await look(api, asking(client, pkce, **downgrade)))
+            where, query = led_to(await open_authorization(api, asking(client, pkce, **downgrade)))
             assert (where, query["error"]) == (CALLBACK, "invalid_request"), downgrade
             assert "code" not in query
     assert await issued() == 0
@@ -185,10 +185,10 @@ async def test_request_objects_and_addresses_of_them_are_not_read(api: Api, peop
     """oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported, and its neighbour."""
     await people.join(await active_partner(api))
     client = await integrator(api)
-    told_here(await look(api, asking(client, Pkce(), request_uri="https://evil.example/request.jwt")))
-    where, query = led_to(await look(api, asking(client, Pkce(), request="eyJhbGciOiJub25lIn0.e30.")))
+    told_here(await open_authorization(api, asking(client, Pkce(), request_uri="https://evil.example/request.jwt")))
+    where, query = led_to(await open_authorization(api, asking(client, Pkce(), request="eyJhbGciOiJub25lIn0.e30.")))
     assert (where, query["error"]) == (CALLBACK, "request_not_supported")
-    unknown = await look(api, asking(client, Pkce(), unknown="is passed over"))
+    unknown = await open_authorization(api, asking(client, Pkce(), unknown="is passed over"))
     assert unknown.status_code == 200
 
 
@@ -235,9 +235,12 @@ async def test_the_answer_says_who_gave_it(api: Api, people: People) -> None:
     """Mix-up of servers (RFC 9700 §4.4): every answer, errors too, names the issuer (RFC 9207)."""
     await people.join(await active_partner(api))
     client = await integrator(api)
-    page = await look(api, asking(client, Pkce()))
-    answers = [await answer(api, page), await answer(api, await look(api, asking(client, Pkce())), "deny")]
-    answers.append(await look(api, asking(client, Pkce(), scope="nothing:such")))
+    page = await open_authorization(api, asking(client, Pkce()))
+    answers = [
+        await answer(api, page),
+        await answer(api, await open_authorization(api, asking(client, Pkce())), "deny"),
+    ]
+    answers.append(await open_authorization(api, asking(client, Pkce(), scope="nothing:such")))
     assert [led_to(each)[1]["iss"] for each in answers] == [client["issuer"]] * 3
     assert all(each.status_code == 303 for each in answers)
 
@@ -248,7 +251,7 @@ async def test_the_answer_says_who_gave_it(api: Api, people: People) -> None:
 async def test_a_consent_cannot_be_forged_or_sent_twice(api: Api, people: People) -> None:
     mine = await people.join(await active_partner(api))
     client = await integrator(api)
-    page = await look(api, asking(client, Pkce()))
+    page = await open_authorization(api, asking(client, Pkce()))
     victim = await people.join(await active_partner(api, registration_number="91310000MA1FL0001X"))
     told_here(await answer(api, page))  # a page of another session: what a forged form would be
     people.sign_ins.person = None
@@ -258,9 +261,9 @@ async def test_a_consent_cannot_be_forged_or_sent_twice(api: Api, people: People
         {"decision": "allow"}, {"request": "x", "decision": "allow"}, {"request": sealed(page)},
         {"request": sealed(page), "decision": "yes"}, asking(client, Pkce()) | {"decision": "allow"},
     ):  # fmt: skip
-        told_here(await told(api, await api.post("/oauth/authorize", data=form)))
+        told_here(await follow_refusal(api, await api.post("/oauth/authorize", data=form)))
     sent = await api.post("/oauth/authorize", json={"request": sealed(page), "decision": "allow"})
-    told_here(await told(api, sent))
+    told_here(await follow_refusal(api, sent))
     for forged in ("", "x", "gAAAAA"):
         assert (await api.get(f"/oauth/authorize/refused?refusal={forged}")).status_code == 404, "our page, our words"
     assert await issued() == 0
@@ -280,7 +283,7 @@ async def test_a_consent_that_was_denied_cannot_be_given_with_the_same_page(
     if pushed:
         left = await api.post("/oauth/par", data=request, headers=credentials(client))
         request = {"client_id": client["client_id"], "request_uri": left.json()["request_uri"]}
-    page = await look(api, request)
+    page = await open_authorization(api, request)
     assert led_to(await answer(api, page, "deny"))[1]["error"] == "access_denied"
     for decision in ("allow", "deny"):
         told_here(await answer(api, page, decision))
@@ -290,7 +293,7 @@ async def test_a_consent_that_was_denied_cannot_be_given_with_the_same_page(
 async def test_a_consent_is_checked_again_when_it_is_given(api: Api, people: People) -> None:
     await people.join(await active_partner(api))
     client = await integrator(api)
-    page = await look(api, asking(client, Pkce()))
+    page = await open_authorization(api, asking(client, Pkce()))
     await DB.fetch("UPDATE oauth_client SET redirect_uris = ARRAY['https://app.example.com/new']")
     told_here(await answer(api, page))
     await DB.fetch(f"UPDATE oauth_client SET status = 'revoked', revoked_at = {sql_now()}")

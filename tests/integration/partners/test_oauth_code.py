@@ -25,7 +25,7 @@ from tests.support.authorizing import (
     exchange,
     integrator,
     led_to,
-    look,
+    open_authorization,
     refresh,
     tokens_for,
 )
@@ -42,7 +42,7 @@ ACCOUNT = "/v1/partner/payout-account"
 async def test_the_consent_page_names_application_company_and_scopes(api: Api, people: People) -> None:
     await people.join(await active_partner(api), "finance", "developer")
     client, pkce = await integrator(api), Pkce()
-    page = await look(api, asking(client, pkce, scope="offers:read offers:write statements:read"))
+    page = await open_authorization(api, asking(client, pkce, scope="offers:read offers:write statements:read"))
     assert page.status_code == 200
     for words in (
         "收银通",
@@ -117,7 +117,7 @@ async def test_what_the_application_does_bears_the_persons_name(api: Api, people
 
 async def test_nobody_signed_in_is_sent_to_sign_in_and_back(api: Api, people: People) -> None:
     client, pkce = await integrator(api), Pkce()
-    where, query = led_to(await look(api, asking(client, pkce)))
+    where, query = led_to(await open_authorization(api, asking(client, pkce)))
     assert where == "/partner/sign-in"
     assert query["return_to"].startswith("/oauth/authorize?response_type=code&")
 
@@ -125,14 +125,14 @@ async def test_nobody_signed_in_is_sent_to_sign_in_and_back(api: Api, people: Pe
 async def test_a_long_request_waits_in_the_browser_while_somebody_signs_in(api: Api, people: People) -> None:
     """Anybody may come this far: nothing of it may be kept with us."""
     client, pkce = await integrator(api), Pkce()
-    _, query = led_to(await look(api, asking(client, pkce, state="s" * 2000)))
+    _, query = led_to(await open_authorization(api, asking(client, pkce, state="s" * 2000)))
     assert len(query["return_to"]) < 400
     assert await DB.fetchval("SELECT count(*) FROM oauth_pushed_request") == 0
     await people.join(await active_partner(api))
     _, answered = led_to(await answer(api, await api.get(query["return_to"])))
     assert answered["state"] == "s" * 2000
     people.sign_ins.person = None
-    where, refused = led_to(await look(api, asking(client, pkce, state="s" * 4000)))
+    where, refused = led_to(await open_authorization(api, asking(client, pkce, state="s" * 4000)))
     assert (where, refused["error"], refused["state"]) == (CALLBACK, "invalid_request", "s" * 4000)
     api.cookies.clear()
     lost = await api.get(query["return_to"])
@@ -142,7 +142,7 @@ async def test_a_long_request_waits_in_the_browser_while_somebody_signs_in(api: 
 async def test_a_refusal_goes_back_and_gives_nothing(api: Api, people: People) -> None:
     await people.join(await active_partner(api))
     client, pkce = await integrator(api), Pkce()
-    where, query = led_to(await answer(api, await look(api, asking(client, pkce)), "deny"))
+    where, query = led_to(await answer(api, await open_authorization(api, asking(client, pkce)), "deny"))
     assert (where, query["error"], query["state"], query["iss"]) == (CALLBACK, "access_denied", "s-1", client["issuer"])
     assert await DB.fetchval("SELECT count(*) FROM oauth_grant") == 0
 
@@ -153,14 +153,14 @@ async def test_scopes_are_never_more_than_application_role_and_company_allow(api
     client, pkce = await integrator(api), Pkce()
     given = await tokens_for(api, client, scope="offers:write statements:read")
     assert given["scope"] == "statements:read"
-    where, query = led_to(await look(api, asking(client, pkce, scope="contracts:read")))
+    where, query = led_to(await open_authorization(api, asking(client, pkce, scope="contracts:read")))
     assert (where, query["error"]) == (CALLBACK, "invalid_scope")
-    where, query = led_to(await look(api, asking(client, pkce, scope="offers:write")))
+    where, query = led_to(await open_authorization(api, asking(client, pkce, scope="offers:write")))
     assert (where, query["error"], query["state"]) == (CALLBACK, "access_denied", "s-1")
     assert (await api.get(ACCOUNT, headers=bearer(given["access_token"]))).status_code == 404  # let in: there is none
     assert (await api.get("/v1/partner/contracts", headers=bearer(given["access_token"]))).status_code == 403
     await staff_post(api, f"/v1/admin/partners/{partner_id}/suspend", {"reason": "投诉"})
-    where, query = led_to(await look(api, asking(client, pkce)))
+    where, query = led_to(await open_authorization(api, asking(client, pkce)))
     assert query["error"] == "access_denied"
     stopped = await api.get(PROFILE, headers=bearer(given["access_token"]))
     assert (stopped.status_code, stopped.json()["code"]) == (403, "partner_stopped")
@@ -190,7 +190,7 @@ async def test_a_partners_own_application_is_for_its_own_people(api: Api, people
         api, own, grant_types=["authorization_code", "refresh_token"], redirect_uris=[CALLBACK], scopes=["offers:read"]
     )
     await people.join(other)
-    where, query = led_to(await look(api, asking(client, Pkce(), scope="offers:read")))
+    where, query = led_to(await open_authorization(api, asking(client, Pkce(), scope="offers:read")))
     assert (where, query["error"]) == (CALLBACK, "access_denied")
     await people.join(own)
     assert (await tokens_for(api, client, scope="offers:read"))["scope"] == "offers:read"

@@ -26,7 +26,7 @@ from tests.support.authorizing import (
     exchange,
     integrator,
     led_to,
-    look,
+    open_authorization,
     refresh,
     tokens_for,
 )
@@ -68,13 +68,13 @@ async def test_a_pushed_request_is_what_counts(api: Api, people: People) -> None
         "scope": "vouchers:use",
         "redirect_uri": "https://evil.example/",
     }
-    page = await look(api, changed)
+    page = await open_authorization(api, changed)
     assert "vouchers:use" not in page.text
     where, query = led_to(await answer(api, page))
     assert (where, query["state"], query["iss"]) == (CALLBACK, "s-1", client["issuer"])
     given = await exchange(api, client, query["code"], pkce)
     assert given.json()["scope"] == "offers:read"
-    again = await look(api, changed)
+    again = await open_authorization(api, changed)
     assert (again.status_code, "location" in again.headers) == (400, False)
 
 
@@ -110,10 +110,10 @@ async def test_a_request_uri_is_for_its_client_once_and_five_minutes(api: Api, p
         {"client_id": client["client_id"], "request_uri": "https://evil.example/request.jwt"},
         {"request_uri": uri},
     ):
-        refused = await look(api, parameters)
+        refused = await open_authorization(api, parameters)
         assert (refused.status_code, "location" in refused.headers) == (400, False), parameters
     named = {"client_id": client["client_id"], "request_uri": uri}
-    first, second = await look(api, named), await look(api, named)
+    first, second = await open_authorization(api, named), await open_authorization(api, named)
     assert led_to(await answer(api, first))[0] == CALLBACK
     twice = await answer(api, second)
     assert (twice.status_code, "location" in twice.headers) == (400, False)
@@ -122,7 +122,7 @@ async def test_a_request_uri_is_for_its_client_once_and_five_minutes(api: Api, p
     await by_owner(
         f"UPDATE oauth_pushed_request SET expires_at = {sql_now()} - interval '1 second' WHERE used_at IS NULL"
     )
-    late = await look(api, named | {"request_uri": uri})
+    late = await open_authorization(api, named | {"request_uri": uri})
     assert (late.status_code, "location" in late.headers) == (400, False)
 
 
@@ -131,7 +131,7 @@ async def test_a_proof_at_the_push_binds_the_code(api: Api, people: People) -> N
     client, pkce, holder = await integrator(api), Pkce(), Holder()
     pushed = await push(api, client, asking(client, pkce), DPoP=holder.proof(url=f"{BASE}/oauth/par"))
     uri = pushed.json()["request_uri"]
-    page = await look(api, {"client_id": client["client_id"], "request_uri": uri})
+    page = await open_authorization(api, {"client_id": client["client_id"], "request_uri": uri})
     code = led_to(await answer(api, page))[1]["code"]
     assert (await exchange(api, client, code, pkce)).json()["error"] == "invalid_grant"
     good = await exchange(api, client, code, pkce, credentials(client) | {"DPoP": holder.proof()})
@@ -244,7 +244,7 @@ async def test_a_client_registers_itself_is_used_changed_and_deleted(api: Api, p
     assert (changed.status_code, changed.json()["scope"]) == (200, "offers:read"), changed.text
     refused = await api.put(path, json=change | {"scope": "offers:read vouchers:use"}, headers=own)
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_client_metadata")
-    old = await look(api, asking(client, Pkce(), scope="offers:read"))
+    old = await open_authorization(api, asking(client, Pkce(), scope="offers:read"))
     assert (old.status_code, "location" in old.headers) == (400, False)
     assert (await api.delete(path, headers=own)).status_code == 204
     assert (await api.get(path, headers=own)).status_code == 401
@@ -336,10 +336,10 @@ async def test_strangers_who_ask_for_our_keys_cause_no_look_at_the_database(
     first = await api.get("/oauth/jwks.json")
     assert first.headers["cache-control"] == "public, max-age=300"
 
-    async def read_clients() -> None:
+    async def refused_load() -> None:
         raise AssertionError("the database was asked")
 
-    monkeypatch.setattr(keys, "public_jwks", look)
+    monkeypatch.setattr(keys, "public_jwks", refused_load)
     assert (await api.get("/oauth/jwks.json")).json() == first.json()
 
 

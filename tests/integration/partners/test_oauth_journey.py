@@ -12,7 +12,17 @@ from marketplace.kernel.clock import Clock
 from marketplace.platform.postgres.database import DB
 from marketplace.settings import Settings
 from tests.support.app import Api, running_app
-from tests.support.authorizing import CALLBACK, Pkce, asking, exchange, integrator, led_to, refresh, sealed, told
+from tests.support.authorizing import (
+    CALLBACK,
+    Pkce,
+    asking,
+    exchange,
+    follow_refusal,
+    integrator,
+    led_to,
+    refresh,
+    sealed,
+)
 from tests.support.partners import approved_partner, bearer
 from tests.support.portal import Portal, link_in, post_office
 
@@ -50,7 +60,7 @@ async def test_sign_in_consent_use_and_the_end_of_the_person(api: Api, here: Set
         form = {"request": sealed(page), "decision": "allow"}
         # Another of the company's people cannot send this page.
         foreign = await owner.post("/oauth/authorize", data=form, follow_redirects=False)
-        assert (await told(owner, foreign)).status_code == 400
+        assert (await follow_refusal(owner, foreign)).status_code == 400
         where, found = led_to(await developer.post("/oauth/authorize", data=form, follow_redirects=False))
         assert where == CALLBACK
         given = (await exchange(api, client, found["code"], pkce)).json()

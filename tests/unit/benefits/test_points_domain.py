@@ -20,7 +20,7 @@ from benefits.points.domain import (
 )
 from marketplace.kernel.calendar import Calendar
 
-MEMBER, PARTNER, DEED, UNDOING = (UUID(int=number) for number in range(1, 5))
+MEMBER, PARTNER, REDEMPTION, UNDOING = (UUID(int=number) for number in range(1, 5))
 NOW = datetime(2026, 11, 20, 4, tzinfo=UTC)
 TODAY = date(2026, 11, 20)
 DEC, JAN, FEB = date(2026, 12, 1), date(2027, 1, 1), date(2027, 2, 1)
@@ -41,7 +41,7 @@ def wallet(lots: dict[date, int]) -> Wallet:
 )
 def test_what_expires_first_is_spent_first(lots: dict[date, int], points: int, taken: list[tuple[date, int]]) -> None:
     held = wallet(lots)
-    postings = spend(held, points, DEED, PARTNER, NOW)
+    postings = spend(held, points, REDEMPTION, PARTNER, NOW)
     assert [(posting.expires_on, posting.points) for posting in postings] == taken
     assert held.balance == sum(lots.values()) - points == sum(held.lots.values())
     assert wallet_change(postings) == -points
@@ -50,7 +50,7 @@ def test_what_expires_first_is_spent_first(lots: dict[date, int], points: int, t
 def test_nothing_is_taken_where_there_is_too_little() -> None:
     held = wallet({DEC: 10, JAN: 5})
     with pytest.raises(OverdrawnError, match="16 points were to be taken from a wallet of 15"):
-        spend(held, 16, DEED, PARTNER, NOW)
+        spend(held, 16, REDEMPTION, PARTNER, NOW)
     assert held.lots == {DEC: 10, JAN: 5}
 
 
@@ -71,17 +71,17 @@ def test_where_points_come_back_to(
     today: date, rule: str, lots_after: dict[date, int], change: int, codes: list[str]
 ) -> None:
     held = wallet({DEC: 100, JAN: 50})
-    taken = spend(held, 120, DEED, PARTNER, NOW)
+    taken = spend(held, 120, REDEMPTION, PARTNER, NOW)
     postings = give_back(held, taken, UNDOING, today, NOW, rule=rule)
     assert held.lots == lots_after
     assert held.balance == 30 + change == sum(held.lots.values())
     assert wallet_change(postings) == change
     assert [str(posting.code) for posting in postings] == codes
-    assert all(posting.reverses == DEED for posting in postings)
+    assert all(posting.reverses == REDEMPTION for posting in postings)
 
 
 def test_a_reversal_undone_twice_is_the_posting_again() -> None:
-    (posting,) = spend(wallet({DEC: 10}), 10, DEED, PARTNER, NOW)
+    (posting,) = spend(wallet({DEC: 10}), 10, REDEMPTION, PARTNER, NOW)
     back = posting.reverse(UNDOING, PointsPostingCode.CANCELLATION, NOW)
     assert (back.source, back.destination) == (posting.destination, posting.source)
     assert (back.points, back.expires_on, back.counterparty) == (10, DEC, PARTNER)

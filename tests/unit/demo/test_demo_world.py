@@ -112,12 +112,12 @@ def test_the_past_could_have_happened(world: World) -> None:
     assert [moment.at for moment in world.history] == sorted(moment.at for moment in world.history)
     assert world.history[-1].at < NOW
     for moment in world.history:
-        for wish in moment.wanted:
-            offer = offers[wish.sku]
+        for planned in moment.wanted:
+            offer = offers[planned.sku]
             assert offer.state == "live"
             assert offer.starts_at <= moment.at
             assert offer.registered_at + timedelta(hours=10) < moment.at
-            had[wish.number] = (moment.at, wish.sku)
+            had[planned.number] = (moment.at, planned.sku)
         for end in [*moment.used, *moment.cancelled]:
             at, sku = had[end.number]  # type: ignore[attr-defined]
             assert at < moment.at < voucher_end(CALENDAR, at, offers[sku].voucher_days)

@@ -65,8 +65,8 @@ def test_an_address_is_kept_as_messages_are_sent_to_it(typed: str, kept: str) ->
     assert address_key(typed) == address_key(kept.upper()) == kept
 
 
-@pytest.mark.parametrize(("typed", "why"), REFUSED)
-def test_an_address_that_can_never_be_mailed_is_refused_in_words(typed: str, why: str) -> None:
+@pytest.mark.parametrize(("typed", "reason"), REFUSED)
+def test_an_address_that_can_never_be_mailed_is_refused_in_words(typed: str, reason: str) -> None:
     cases: list[tuple[type, dict[str, object]]] = [
         (OwnerInput, {}),
         (StaffInput, {"roles": ["owner"]}),
@@ -74,7 +74,7 @@ def test_an_address_that_can_never_be_mailed_is_refused_in_words(typed: str, why
     ]
     for kind, raw in cases:
         field, chinese, english = said(kind, {"email": typed, "name": "李", **raw})
-        assert (field, why in chinese) == ("email", True), chinese
+        assert (field, reason in chinese) == ("email", True), chinese
         assert english.isascii(), english
 
 

@@ -1,4 +1,4 @@
-"""Services of an application: found by class, whoever asks, and as they were provided."""
+"""Services of an application: found by class, whatever asks, and as they were provided."""
 
 from dataclasses import FrozenInstanceError, dataclass, replace
 from typing import Any

@@ -225,8 +225,8 @@ def test_a_package_of_somebody_else_brings_its_settings(fifth: Path) -> None:
     settings = load(WITH_FIFTH | {"MARKETPLACE_LOUNGE_SEATS": "5"})
     assert [part.lounge_seats for part in settings.of_packages if hasattr(part, "lounge_seats")] == [5]
     assert "| `MARKETPLACE_LOUNGE_SEATS` | `4` | seats of a lounge; 1 to 9 |" in markdown(settings.packages)
-    for value, why in (("0", "whole number from 1 to 9"), ("7", "must not be seven")):
-        with pytest.raises(SettingsError, match=f"^MARKETPLACE_LOUNGE_SEATS: .*{why}"):
+    for value, message in (("0", "whole number from 1 to 9"), ("7", "must not be seven")):
+        with pytest.raises(SettingsError, match=f"^MARKETPLACE_LOUNGE_SEATS: .*{message}"):
             load(WITH_FIFTH | {"MARKETPLACE_LOUNGE_SEATS": value})
     with pytest.raises(SettingsError, match=r"^MARKETPLACE_LOUNGE_SEATS: is not a setting"):
         load(GOOD | {"MARKETPLACE_LOUNGE_SEATS": "5"})
@@ -265,8 +265,8 @@ def test_old_secret_keys_are_held_to_the_rules_of_the_key() -> None:
         assert settings.keys is load({**GOOD, "MARKETPLACE_SECRET_KEYS_OLD": text}).keys
     comma = "a key, with a comma in it 0123456789"
     assert load({**GOOD, "MARKETPLACE_SECRET_KEYS_OLD": f"{comma}\n"}).secret_keys_old == (comma,)
-    for text, why in ((f"{first},short", "at least 32 characters"), ("x" * 40, "different characters")):
-        with pytest.raises(SettingsError, match=rf"^MARKETPLACE_SECRET_KEYS_OLD: each key must have .*{why}"):
+    for text, message in ((f"{first},short", "at least 32 characters"), ("x" * 40, "different characters")):
+        with pytest.raises(SettingsError, match=rf"^MARKETPLACE_SECRET_KEYS_OLD: each key must have .*{message}"):
             load({**GOOD, "MARKETPLACE_SECRET_KEYS_OLD": text})
 
 

@@ -56,9 +56,9 @@ def run(folder: Path, tests: str, conftest: str = CONFTEST, *arguments: str) -> 
 
 
 def test_a_test_that_is_cancelled_fails_alone_and_says_where(tmp_path: Path) -> None:
-    told = run(tmp_path, CANCELLED).stdout
-    assert "1 failed, 1 passed" in told
-    assert "in somewhere" in told
+    printed = run(tmp_path, CANCELLED).stdout
+    assert "1 failed, 1 passed" in printed
+    assert "in somewhere" in printed
     # The broken variant: without the look at the plugin's task the next one fails with it.
     assert "2 failed" in run(tmp_path, CANCELLED, CONFTEST.replace(LOOK, "")).stdout
 
