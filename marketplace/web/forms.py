@@ -107,11 +107,11 @@ def said_to_people(words: Mapping[str, Words], otherwise: str) -> Iterator[None]
     try:
         yield
     except InvalidFields as refused:
-        told: dict[str, Wrong] = {}
+        by_field: dict[str, Wrong] = {}
         for fault in refused.wrong:
             named = field_named(fault.field, words) or otherwise
-            told.setdefault(named, Wrong(named, *((fault.zh, fault.en) if fault.letters else words[named])))
-        raise InvalidFields(list(told.values())) from refused
+            by_field.setdefault(named, Wrong(named, *((fault.zh, fault.en) if fault.letters else words[named])))
+        raise InvalidFields(list(by_field.values())) from refused
 
 
 def field_named(path: str, fields: Collection[str]) -> str:

@@ -65,7 +65,7 @@ class TooManyMessages(Refusal):
     kind = Kind.TOO_MANY
     code = "too_many_messages"
     zh = "今天发往该邮箱的邀请已达上限（{most} 封）；请让对方查看收件箱和垃圾邮件，或明天再试。"
-    en = "This mailbox has been sent {most} messages today, the daily limit. Its owner should look for them, or try again tomorrow."
+    en = "This mailbox has been sent {most} messages today, the daily limit. Ask its owner to find them, or try again tomorrow."
     explanation = Explanation(
         Text("该邮箱今天收到的邀请已达上限。", "The mailbox has reached its daily limit of invitations."),
         Text("请让对方查看垃圾邮件，或明天再试。", "Ask its owner to look in the spam folder, or try again tomorrow."),

@@ -350,7 +350,7 @@ async def test_a_late_finding_does_not_cover_a_newer_one(database: str) -> None:
     await check_now([counting])
     found = await checker._claim(checker._CLAIM_OLDER, ["counting"], await database_time())
     assert found is not None
-    late = await checker._look(counting, found)
+    late = await checker._check(counting, found)
     await check_now([counting])
     broken = msgspec.structs.replace(late, looked=RangeResult(1, 1, [{"old": "news"}]))
     assert not await checker._keep(found, broken)

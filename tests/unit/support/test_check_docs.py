@@ -26,19 +26,19 @@ def found(text: str) -> list[str]:
     ("text", "complaint"),
     [
         ("`benefits/desk/deeds.py`", "no file or folder benefits/desk/deeds.py"),
-        ("`benefits/desk/{batch,errands}.py`", "no file or folder benefits/desk/errands.py"),
-        ("`errands.py` beside it", "no file or folder errands.py"),
+        ("`benefits/desk/{batch,orders}.py`", "no file or folder benefits/desk/orders.py"),
+        ("`orders.py` beside it", "no file or folder orders.py"),
         ("`benefits/counter/`", "no file or folder benefits/counter/"),
         ("[why](c.md)", "no file or folder c.md"),
         ("[why](b.md#why)", "no heading b.md#why"),
         ("`LiberalProtocol`", "no name LiberalProtocol"),
         ("`Gone`, a word of a text", "no name Gone"),
         ("`PointsBatch.sell_all`", "no name sell_all"),
-        ("`sweep()`", "no name sweep"),
+        ("`vanish()`", "no name vanish"),
         ("`await_nothing`", "no name await_nothing"),
         ("`MARKETPLACE_GONE`", "no name MARKETPLACE_GONE"),
         ("`POST /v1/offers/{offer_id}`", "no operation POST /v1/offers/{offer_id}"),
-        ("`/v1/errands`", "no operation /v1/errands"),
+        ("`/v1/orders`", "no operation /v1/orders"),
     ],
 )
 def test_what_does_not_exist_is_named(text: str, complaint: str) -> None:
@@ -54,7 +54,7 @@ def test_what_does_not_exist_is_named(text: str, complaint: str) -> None:
         "`GET /v1/offers/{id}`, `/v1/offers`, `POST /v1/redemptions`",
         "`json_to_recordset` is PostgreSQL's, `data/demo.json` is made by a run, `application/json` is no path",
         "plain words: `live`, `a + b`, `make check`",
-        "```python\nGoneClass().sweep()\n```",
+        "```python\nGoneClass().vanish()\n```",
     ],
 )
 def test_what_exists_passes(text: str) -> None:
