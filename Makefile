@@ -13,11 +13,13 @@ FOREIGN := $(if $(shell command -v npm 2>/dev/null),tests/node/node_modules/.ins
 GENERATOR := .venv-generator/.installed
 # In the business zone: a month's last day and the day before, 1 January 00:30, 31 December 23:30, 29 February, a Monday.
 DAYS := 2027-06-30T12:00 2027-06-29T12:00 2028-01-01T00:30 2027-12-31T23:30 2028-02-29T20:30 2027-03-01T09:00
+# What most changes can break, without browsers, processes and long races.
+QUICK := tests/unit tests/contract/test_openapi.py tests/contract/test_openapi_examples.py tests/integration/benefits/test_counter_desk.py tests/integration/benefits/test_holds.py tests/integration/benefits/test_gifts.py tests/integration/benefits/test_new_command.py tests/integration/settlement/test_settlement_closing.py tests/integration/settlement/test_settlement_books.py
 SOURCES := marketplace partners benefits settlement tests
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test dates soak bench check format settings openapi lock clean
+.PHONY: help demo test quick dates soak bench check format settings openapi lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +30,9 @@ demo: $(RUN) ## Start everything at http://127.0.0.1:8000 with a world to try (P
 test: $(RUN_DEV) $(FOREIGN) $(GENERATOR) ## Run the whole test suite on a real PostgreSQL of its own (TODAY=2028-02-29T20:30 at that instant)
 	@$(DEV)/bin/python -m tests.support.chromium
 	TODAY="$(TODAY)" $(DEV)/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+quick: $(RUN_DEV) ## The rules, the API's description and the desk, in about a minute and a half: before each commit
+	$(DEV)/bin/python -m pytest -n 2 --dist loadgroup $(QUICK) $(ARGS)
 
 dates: $(RUN_DEV) ## Run the tests that depend on the day on the six days that are most likely to break them
 	@for day in $(DAYS); do echo "on $$day"; TODAY=$$day $(DEV)/bin/python -m pytest -n 2 --dist loadgroup -m dates $(ARGS) || exit 1; done
