@@ -82,7 +82,7 @@ def main() -> None:
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--data", type=click.Path(path_type=Path), default=Path("data"), show_default=True, metavar="FOLDER")
 @click.option(
-    "--seed", default=1, show_default=True, type=click.IntRange(0), help="Which world is made at the first start."
+    "--seed", default=1, show_default=True, type=click.IntRange(0), help="Seed of the sample data of the first start."
 )
 def demo(host: str, port: int, data: Path, seed: int) -> None:
     """Start everything in one process, on an embedded PostgreSQL, with realistic sample data."""
@@ -171,7 +171,7 @@ def doctor(workers: int, data: Path | None) -> None:
 
 
 @main.command()
-@click.option("--as", "login", required=True, metavar="LOGIN", help="Who: a login of the demo's people.")
+@click.option("--as", "login", required=True, metavar="LOGIN", help="A login of one of the demo's people.")
 @data_option
 def token(login: str, data: Path | None) -> None:
     """Print an access token of the demo's ONE ID for one of its people."""
@@ -189,7 +189,7 @@ def token(login: str, data: Path | None) -> None:
 @main.command()
 @click.option("--redemptions", default=5000, show_default=True, type=click.IntRange(1, 1_000_000))
 @click.option(
-    "--connections", default=64, show_default=True, type=click.IntRange(1, 1000), help="Requests under way at once."
+    "--connections", default=64, show_default=True, type=click.IntRange(1, 1000), help="Number of concurrent requests."
 )
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
 @data_option
@@ -208,7 +208,11 @@ def simulate(redemptions: int, connections: int, seed: int, data: Path | None) -
 
 @main.command()
 @click.option(
-    "--out", "path", type=click.Path(path_type=Path), default=None, help="Write there instead of to the terminal."
+    "--out",
+    "path",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Write to this file instead of to the terminal.",
 )
 def openapi(path: Path | None) -> None:
     """Print the API description as YAML: the content of openapi.yaml."""

@@ -65,7 +65,7 @@ def read_people(data: Path) -> list[DemoPerson]:
     try:
         return msgspec.json.decode(path.read_bytes(), type=list[DemoPerson])
     except FileNotFoundError as error:
-        raise UnknownPersonError(f"{path} is not there: run `marketplace demo` once, it makes the people") from error
+        raise UnknownPersonError(f"{path} is not there: run `marketplace demo` once, it creates the people") from error
 
 
 class OneId:

@@ -71,7 +71,7 @@ async def simulate(folder: Path, redemptions: int, connections: int, seed: int) 
             offers = await _offers(client, people.token(0))
         except (httpx.HTTPError, OSError) as error:
             raise click.ClickException(
-                f"the demo at {base_url} does not answer ({error or type(error).__name__});"
+                f"the demo at {base_url} does not respond ({error or type(error).__name__});"
                 f" start it with: marketplace demo --data {folder}"
             ) from error
     if not offers:
@@ -182,7 +182,7 @@ def _code_of(response: httpx.Response) -> str:
 def _report(tally: Tally, seconds: float, lost: int) -> None:
     out = Console()
     done = len(tally.seconds)
-    out.print(f"{done} answers in {seconds:.1f} s: [bold]{done / seconds:.0f} per second[/]")
+    out.print(f"{done} responses in {seconds:.1f} s: [bold]{done / seconds:.0f} per second[/]")
     out.print(
         f"latency  p50 {tally.percentile(0.50):.0f} ms   p95 {tally.percentile(0.95):.0f} ms"
         f"   p99 {tally.percentile(0.99):.0f} ms"
@@ -191,5 +191,5 @@ def _report(tally: Tally, seconds: float, lost: int) -> None:
     for answer, times in tally.answers.most_common():
         table.add_row(answer, str(times), f"{times / done:.1%}")
     if lost:
-        table.add_row("no answer", str(lost), "")
+        table.add_row("no response", str(lost), "")
     out.print(table)

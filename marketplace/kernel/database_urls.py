@@ -27,7 +27,7 @@ TAKEN = frozenset(
 """The query parameters that are accepted: how the server is reached (asyncpg's connection parameters)."""
 
 
-_NONE = "is no address such as postgresql://user:password@host:5432/database"
+_NONE = "is not a URL such as postgresql://user:password@host:5432/database"
 _HOST = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>[0-9]{1,5}))?")
 _NAME = re.compile(r"/[^/]+")
 """The path names the database: sandboxes' databases are named after it."""
@@ -51,7 +51,7 @@ def complaint(url: str) -> str | None:
         return _NONE
     for name, _ in parse_qsl(query, keep_blank_values=True):
         if name not in TAKEN:
-            return f"must not set {name!r}: the program sets its sessions up itself; remove it behind the question mark"
+            return f"must not set {name!r}: the program configures its sessions itself; remove it from the query"
     return None
 
 

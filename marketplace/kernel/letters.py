@@ -84,9 +84,9 @@ def complaint(text: str, *, lines: bool = False) -> Words | None:
             if not letter.isprintable() or _HIDDEN.match(letter):
                 return _letter_fault(letter, place + 1)
     if _has_piles(plain):
-        return "一个字符上的组合符号过多。", f"has more than {MOST_MARKS} combining marks on one letter."
+        return "一个字符上的组合符号过多。", f"has more than {MOST_MARKS} combining marks on one character."
     if plain and not any(map(_is_seen, plain)):
-        return "须含有可见的文字。", "must have at least one letter that can be seen."
+        return "须含有可见的文字。", "must have at least one visible character."
     return None
 
 
@@ -111,12 +111,12 @@ def _letter_fault(letter: str, at: int) -> Words:
     elif letter == "\ufffd":
         chinese, english = (
             "表示无法识别的文字，请检查编码",
-            "must not have letters that could not be read (check the encoding)",
+            "must not have replacement characters (check the encoding)",
         )
     elif category in {"Cs", "Co", "Cn"}:
-        chinese, english = "不是通用字符", "must not have code points that are no letters"
+        chinese, english = "不是通用字符", "must not have code points that are not characters"
     else:
-        chinese, english = "不可见", "must not have invisible letters"
+        chinese, english = "不可见", "must not have invisible characters"
     return f"第 {at} 个字符 {point} {chinese}，不能使用。", f"{english}: character {at} is {point}."
 
 

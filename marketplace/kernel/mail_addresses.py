@@ -36,7 +36,7 @@ def mail_address(text: str) -> str | None:
 def address_refusal(text: str) -> Words | None:
     """Return why the address cannot receive a message, in both languages, or None."""
     if text != text.strip():
-        return "开头和结尾不能有空白。", "must not begin or end with a blank."
+        return "开头和结尾不能有空白。", "must not begin or end with a space."
     if (unseen := complaint(text)) is not None:
         return unseen
     if mail_address(text) is not None:

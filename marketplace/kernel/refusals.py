@@ -43,7 +43,7 @@ class Refusal(Exception):  # noqa: N818 - a refusal is not a programming error; 
     kind: ClassVar[Kind] = Kind.CONFLICT
     code: str = "conflict"
     zh: ClassVar[str] = "请求无法完成。"
-    en: ClassVar[str] = "The request cannot be carried out."
+    en: ClassVar[str] = "The request cannot be executed."
     explanation: ClassVar[Explanation | None] = None
     explanations: ClassVar[Mapping[str, Explanation]] = {}
 
@@ -121,7 +121,7 @@ class NotFound(Refusal):
     kind = Kind.NOT_FOUND
     code = "not_found"
     zh = "没有找到，或不属于您。"
-    en = "There is no such thing, or it is not yours."
+    en = "It does not exist, or it is not yours."
     explanation = Explanation(
         Text("没有找到该资源，或不属于调用方。", "The resource does not exist, or it is not the caller's."),
         Text("请核对编号和所用凭证。", "Check the id and the credentials."),
@@ -134,7 +134,7 @@ class ChangedMeanwhile(Refusal):
     kind = Kind.PRECONDITION
     code = "changed_meanwhile"
     zh = "在您读取之后已被他人修改，请重新读取后再改（通过接口时以新的 ETag 作为 If-Match）。"
-    en = "Somebody changed it after you read it: read it again, then change it (over the API with its new ETag as If-Match)."
+    en = "It was changed after you read it. Read it again, then change it (over the API with its new ETag as If-Match)."
     explanation = Explanation(
         Text(
             "该资源在读取之后已被他人修改，If-Match 与当前 ETag 不符。",
@@ -169,7 +169,7 @@ class ServiceUnavailable(Refusal):
     kind = Kind.UNAVAILABLE
     code = "service_unavailable"
     zh = "服务暂时不可用，请稍后重试；涉及变动的请求请使用同一 Idempotency-Key。"
-    en = "The service is unavailable. Try again shortly; where something is moved, with the same Idempotency-Key."
+    en = "The service is unavailable. Try again shortly, with the same Idempotency-Key if the request has one."
     explanation = Explanation(
         Text("服务所需的数据库暂时无法访问或正忙。", "The database that the service needs is unreachable or busy."),
         Text(

@@ -52,7 +52,7 @@ def refusal(text: str, kind: TextKind) -> Words | None:
     if kind == "phone":
         return phone_refusal(text)
     if kind == "line" and text != text.strip() and not text.isspace():
-        return "开头和结尾不能有空白。", "must not begin or end with a blank."
+        return "开头和结尾不能有空白。", "must not begin or end with a space."
     return complaint(text, lines=kind == "paragraphs")
 
 

@@ -1,5 +1,5 @@
--- The platform's tables: the event log, what requests leave behind, operations. Edited in place until 0.1.0
--- (docs/decisions/0031-schema-files.md); the table classes in tables.py say the same, and a test holds the two together.
+-- The platform's tables: the event log, idempotency and sessions, operations. Edited in place until 0.1.0
+-- (docs/decisions/0031-schema-files.md); the table classes in tables.py match it, and a test compares the two.
 --
 -- Tables that grow by every request are cleaned up late (docs/performance.md). Their rows are found by key, so that the
 -- best plan is always the same one, and most of them never die:
@@ -35,7 +35,7 @@ CREATE TABLE event_tick (
     at timestamptz NOT NULL DEFAULT current_timestamp
 );
 
--- One row: the lock under which ticks follow each other.
+-- One row: the lock that serializes ticks.
 CREATE TABLE event_ticker (
     only_row boolean PRIMARY KEY DEFAULT true CONSTRAINT event_ticker_only_row CHECK (only_row)
 );
@@ -51,7 +51,7 @@ CREATE TABLE consumer_position (
     error text
 );
 
--- The outcome of each Idempotency-Key; status 0 while the first request runs, seen only inside its transaction.
+-- The outcome of each Idempotency-Key; status 0 while the first request runs, visible only inside its transaction.
 CREATE TABLE idempotency (
     bucket smallint NOT NULL CONSTRAINT idempotency_bucket CHECK (bucket BETWEEN 0 AND 1023),
     caller text NOT NULL,
@@ -86,7 +86,7 @@ CREATE TABLE web_session (
 );
 CREATE INDEX web_session_expires_at ON web_session (expires_at);
 
--- What a sent form of a page led to: an address, or a page that waits, encrypted, at an address of its own.
+-- The result of a submitted form: an address, or a page that waits, encrypted, at an address of its own.
 CREATE TABLE form_answer (
     id bytea PRIMARY KEY,
     answer uuid NOT NULL CONSTRAINT form_answer_answer UNIQUE,
@@ -111,7 +111,7 @@ CREATE TABLE form_answer (
 );
 CREATE INDEX form_answer_expires_at ON form_answer (expires_at);
 
--- Who did what to what; append only, each entry's hash covers the one before.
+-- Who did what to which object; append only, each entry's hash covers the previous one.
 CREATE TABLE audit_entry (
     seq bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     at timestamptz NOT NULL,
@@ -122,14 +122,14 @@ CREATE TABLE audit_entry (
     hash bytea NOT NULL
 );
 
--- One row: the last entry's hash, and the lock under which entries follow each other.
+-- One row: the last entry's hash, and the lock that serializes entries.
 CREATE TABLE audit_head (
     only_row boolean PRIMARY KEY DEFAULT true CONSTRAINT audit_head_only_row CHECK (only_row),
     hash bytea
 );
 INSERT INTO audit_head DEFAULT VALUES;
 
--- A range of one invariant: when it was looked at last, when it was last true, and what was found.
+-- A range of one invariant: when it was checked last, when it was last true, and the result.
 CREATE TABLE invariant_slice (
     name text NOT NULL,
     -- Ranges are compared as texts in the order of their bytes, whatever the database's collation.
@@ -158,7 +158,7 @@ CREATE TABLE invariant_slice (
     CONSTRAINT invariant_slice_range CHECK (low <= high)
 ) WITH (fillfactor = 50);  -- its rows change all the time, and stay on their page
 
--- One row: up to which snapshot the checker knows what changed, and since when.
+-- One row: up to which snapshot the checker knows the changes, and since when.
 CREATE TABLE invariant_watch (
     only_row boolean PRIMARY KEY DEFAULT true CONSTRAINT invariant_watch_only_row CHECK (only_row),
     snapshot pg_snapshot NOT NULL DEFAULT pg_current_snapshot(),
@@ -166,7 +166,7 @@ CREATE TABLE invariant_watch (
 );
 INSERT INTO invariant_watch DEFAULT VALUES;
 
--- A message to be sent; its text is encrypted while it waits, and gone afterwards. `about` is what it tells of, by id.
+-- A queued message; its text is encrypted while it waits, and deleted afterwards. `about` is the id of its subject.
 CREATE TABLE outgoing_mail (
     id uuid PRIMARY KEY,
     recipient text NOT NULL,
@@ -199,13 +199,13 @@ CREATE TABLE secret_key_mark (
     since timestamptz NOT NULL
 );
 
--- A key that was derived from the first secret key, and that later ones do not change.
+-- A key that was derived from the first secret key and survives its rotation.
 CREATE TABLE lasting_key (
     name text PRIMARY KEY,
     key_sealed bytea NOT NULL
 );
 
--- One row, in a sandbox's database only: how far its clock is ahead, and what was made in it.
+-- One row, in a sandbox's database only: how far its clock is ahead, and what was created in it.
 CREATE TABLE sandbox_state (
     only_row boolean PRIMARY KEY DEFAULT true CONSTRAINT sandbox_state_only_row CHECK (only_row),
     ahead interval NOT NULL DEFAULT '0'
@@ -214,7 +214,7 @@ CREATE TABLE sandbox_state (
     made_at timestamptz NOT NULL DEFAULT current_timestamp
 );
 
--- No report goes through these: that they are big is all that PostgreSQL needs to know.
+-- No query filters by these columns: PostgreSQL needs no statistics but their size.
 DO $$
 DECLARE
     kept record;

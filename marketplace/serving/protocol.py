@@ -25,7 +25,7 @@ _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _BODY = (b"content-length", b"transfer-encoding")
 _PHRASES = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
 _PROBLEMS = {
-    400: ("malformed_request", "What arrived cannot be read as a request. 无法识别该请求。"),
+    400: ("malformed_request", "The request cannot be parsed. 无法识别该请求。"),
     408: ("request_timeout", "The request did not arrive in time. 请求未在规定时间内传完。"),
     431: ("head_too_large", "The request's headers are too large. 请求头过大。"),
 }
@@ -104,7 +104,7 @@ class Connection(HttpToolsProtocol):
         # Counted here for a head that comes in one piece; `data_received` counts one that does not end.
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEAD:
             self._refuse(431)
-            raise ValueError("the head is too large")
+            raise ValueError("the request head is too large")
         absolute = _ABSOLUTE.match(self.url)
         if absolute and any(
             name == b"host" and value.lower() != absolute["host"].lower() for name, value in self.headers
@@ -159,7 +159,7 @@ class Connection(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         self._untaken = None
-        self.logger.warning("A client did not take its answer in %d s.", TAKE_S)
+        self.logger.warning("A client did not read its response in %d s.", TAKE_S)
         self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's message; it has logged it

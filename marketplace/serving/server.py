@@ -60,7 +60,7 @@ def reserve(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise PortTakenError(
-            f"port {port} on {host} cannot be had ({error.strerror}); choose another with --port"
+            f"port {port} on {host} is not available ({error.strerror}); choose another with --port"
         ) from error
     listener.set_inheritable(True)
     return listener

@@ -35,7 +35,7 @@ def check(settings: Settings) -> None:
     check_choices(settings)
     if settings.zone not in available_timezones() - _NO_PLACES:
         near = get_close_matches(settings.zone, available_timezones() - _NO_PLACES, 1) or ["Asia/Shanghai"]
-        raise SettingsError(VARIABLES["zone"], f"is no time zone: {settings.zone!r}; try {near[0]}")
+        raise SettingsError(VARIABLES["zone"], f"is not a time zone: {settings.zone!r}; try {near[0]}")
     _check_base_url(settings.base_url)
     if settings.oneid_issuer and not is_issuer(settings.oneid_issuer):
         raise SettingsError(
@@ -50,7 +50,7 @@ def check(settings: Settings) -> None:
     if not _ROLE.fullmatch(settings.database_role) or settings.database_role in _NO_ROLES:
         raise SettingsError(
             "DATABASE_URL" if settings.owner_url else VARIABLES["database_role"],
-            "must name a role of small letters, digits and _, which is no word of SQL, such as marketplace_app,"
+            "must name a role of small letters, digits and _, not a keyword of SQL, such as marketplace_app,"
             f" not {settings.database_role!r}",
         )
     _check_metrics(settings)
@@ -94,7 +94,7 @@ def _check_owner(settings: Settings) -> None:
         raise SettingsError(variable, wrong)
     user = user_of(settings.database_url)
     if not user:
-        raise SettingsError("DATABASE_URL", f"must name the user for serving when {variable} names the owner")
+        raise SettingsError("DATABASE_URL", f"must name the serving user when {variable} names the owner")
     if _database_of(settings.database_url) != _database_of(settings.owner_url):
         raise SettingsError(variable, "must name the same database as DATABASE_URL")
     if user == user_of(settings.owner_url):
@@ -133,7 +133,7 @@ def _check_outbound(settings: Settings) -> None:
         raise SettingsError(VARIABLES["outbound_allow"], f"must be networks such as 127.0.0.0/8: {error}") from error
     if allowed and settings.mode == "production":
         raise SettingsError(
-            VARIABLES["outbound_allow"], "must be empty in production: partners would reach your own house"
+            VARIABLES["outbound_allow"], "must be empty in production: partners could reach your internal network"
         )
 
 
@@ -141,7 +141,7 @@ def _check_mail(settings: Settings) -> None:
     sender = parseaddr(settings.mail_from)[1]
     if settings.mail_from and (mail_address(sender) or "").lower() != sender.lower():
         raise SettingsError(
-            VARIABLES["mail_from"], "must be an address that takes mail, such as Marketplace <no-reply@example.com>"
+            VARIABLES["mail_from"], "must be a mail address, such as Marketplace <no-reply@example.com>"
         )
     if not settings.smtp_url:
         return
@@ -156,12 +156,10 @@ def _check_mail(settings: Settings) -> None:
         )
     if parts.scheme == "smtp+plain" and settings.mode == "production" and parts.hostname not in _THIS_MACHINE:
         raise SettingsError(
-            VARIABLES["smtp_url"], "must be smtps: or smtp: (STARTTLS); links would travel in the clear"
+            VARIABLES["smtp_url"], "must be smtps: or smtp: (STARTTLS); links would be sent unencrypted"
         )
     if not settings.mail_from:
-        raise SettingsError(
-            VARIABLES["mail_from"], "must say whom the messages come from when MARKETPLACE_SMTP_URL is set"
-        )
+        raise SettingsError(VARIABLES["mail_from"], "must name the sender of messages when MARKETPLACE_SMTP_URL is set")
 
 
 def _check_production(settings: Settings) -> None:
@@ -169,7 +167,7 @@ def _check_production(settings: Settings) -> None:
     for key in settings.secret_keys_old:
         _check_secret("secret_keys_old", key)
     if not settings.base_url.startswith("https://") and urlsplit(settings.base_url).hostname not in _THIS_MACHINE:
-        raise SettingsError(VARIABLES["base_url"], "must begin with https://: tokens would travel in the clear")
+        raise SettingsError(VARIABLES["base_url"], "must begin with https://: tokens would be sent unencrypted")
     if urlsplit(settings.base_url).hostname in _NOBODY:
         raise SettingsError(VARIABLES["base_url"], "must be an address that others can reach")
     if not settings.oneid_issuer:

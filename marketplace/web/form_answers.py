@@ -65,7 +65,7 @@ class FormRunning(Refusal):
 
     code = "form_running"
     zh = "该操作已提交，尚无结果。请先查看是否已生效，再决定是否重新提交。"
-    en = "This was sent before and has no result yet. Check whether it took effect before you send it again."
+    en = "This form was already sent and has no result yet. Check whether it took effect before you send it again."
     explanation = Explanation(
         Text("同一表单已经提交，尚无结果。", "The same form was submitted before and has no result yet."),
         Text(
@@ -81,7 +81,7 @@ class AnswerGone(Refusal):
     kind = Kind.NOT_FOUND
     code = "answer_gone"
     zh = "此结果页面已失效。"
-    en = "The page with this result is no longer kept."
+    en = "This result page is no longer available."
     explanation = Explanation(
         Text("该结果页面只在提交后短时间内保留。", "The page with a form's result is kept for a short time only."),
         Text("请返回列表查看操作是否已生效。", "Go back to the list and check whether the action took effect."),

@@ -40,7 +40,7 @@ class SignInFailed(Refusal):
     code = "sign_in_failed"
     way_out = "sign_in"
     zh = "登录没有完成：{zh_reason}。请重新登录。"
-    en = "Signing in did not work: {en_reason}. Please try again."
+    en = "Sign-in failed: {en_reason}. Please try again."
     explanation = Explanation(
         Text("登录没有完成。", "The sign-in was not completed."),
         Text("请重新登录。", "Sign in again."),
@@ -124,7 +124,7 @@ class RelyingParty:
                 )
                 id_token = str(token.get("id_token", ""))
             except OAuthError as error:
-                raise SignInFailed("授权码无效或已过期", "the code is not good, or has expired") from error
+                raise SignInFailed("授权码无效或已过期", "the code is not valid, or has expired") from error
             except Exception as error:  # the network's errors, and what Authlib raises on a malformed response
                 raise IdentityUnavailable from error
         return await self._claims(id_token, flow)
@@ -135,15 +135,15 @@ class RelyingParty:
         now = WALL.unix_s()
         expires_at = claims.get("exp")
         if claims.get("iss") != self.issuer:
-            raise SignInFailed("签发者不符", "another issuer answered")
+            raise SignInFailed("签发者不符", "the response is from another issuer")
         if claims.get("aud") not in (self._client_id, [self._client_id]):
-            raise SignInFailed("受众不符", "the answer was meant for another program")
+            raise SignInFailed("受众不符", "the response is for another client")
         if claims.get("azp", self._client_id) != self._client_id:
-            raise SignInFailed("受众不符", "the answer was meant for another program")
+            raise SignInFailed("受众不符", "the response is for another client")
         if claims.get("nonce") != flow.nonce:
-            raise SignInFailed("随机数不符", "the answer belongs to another sign-in")
+            raise SignInFailed("随机数不符", "the response belongs to another sign-in")
         if not isinstance(expires_at, int | float) or expires_at <= now - _LEEWAY_S:
-            raise SignInFailed("已过期", "the answer came too late")
+            raise SignInFailed("已过期", "the response came too late")
         return claims
 
     async def _decode(self, id_token: str) -> dict[str, Any]:
@@ -153,7 +153,7 @@ class RelyingParty:
                 return verify_jwt(id_token, keys).claims
             except UnreadableError as error:
                 if fresh:
-                    raise SignInFailed("签名无效", "the answer's signature is wrong") from error
+                    raise SignInFailed("签名无效", "the signature of the response is wrong") from error
         raise AssertionError("unreachable")
 
     def _oauth(self) -> Any:
@@ -200,11 +200,11 @@ class OneIdClient(RelyingParty):
 def check_answer(answer: Mapping[str, str], flow: Flow, issuer: str) -> str:
     """Return the code of the authorization response, if it belongs to the flow. Raises SignInFailed."""
     if not hmac.compare_digest(answer.get("state", "").encode(), flow.state.encode()):
-        raise SignInFailed("状态不符", "the answer belongs to another sign-in")
+        raise SignInFailed("状态不符", "the response belongs to another sign-in")
     if answer.get("iss", issuer) != issuer:  # RFC 9207
-        raise SignInFailed("签发者不符", "another issuer answered")
+        raise SignInFailed("签发者不符", "the response is from another issuer")
     if "error" in answer or not answer.get("code"):
-        raise SignInFailed("您没有同意登录", "it was not granted")
+        raise SignInFailed("您没有同意登录", "access was not granted")
     return answer["code"]
 
 
@@ -224,7 +224,7 @@ _MOST_NAME = 100
 def _person(claims: dict[str, Any]) -> OneIdPerson:
     subject = claims.get("sub")
     if not isinstance(subject, str) or not subject:
-        raise SignInFailed("缺少主体", "the answer names nobody")
+        raise SignInFailed("缺少主体", "the response names no person")
     named_so = line_or(claims.get("preferred_username"), subject, _MOST_NAME)
     name = line_or(claims.get("name"), named_so, _MOST_NAME)
     roles = claims.get("roles")

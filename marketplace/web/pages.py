@@ -145,11 +145,11 @@ _TITLES: dict[int, tuple[str, str]] = {
     400: ("请求有误", "That did not work"),
     401: ("您已退出登录", "You are signed out"),
     403: ("无法完成", "Not possible"),
-    404: ("没有找到这个页面", "There is no such page"),
+    404: ("没有找到这个页面", "Page not found"),
     405: ("无法完成", "Not possible"),
     409: ("无法完成", "Not possible"),
-    500: ("系统出了点问题", "Something broke on our side"),
-    503: ("系统繁忙", "Busy just now"),
+    500: ("系统出了点问题", "Something went wrong on our side"),
+    503: ("系统繁忙", "Too busy right now"),
 }
 
 _Handler = Callable[[Request[Any, Any, Any], Any], Response[Any]]

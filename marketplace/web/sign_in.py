@@ -64,7 +64,7 @@ def _flow_of(request: Request[Any, Any, Any], settings: Settings) -> Flow:
     try:
         flow = msgspec.json.decode(settings.keys.decrypt(_FLOW_PURPOSE, sealed.encode()), type=Flow)
     except (WrongSecretError, msgspec.MsgspecError) as error:
-        raise SignInFailed("登录会话不存在", "this browser began no sign-in") from error
+        raise SignInFailed("登录会话不存在", "this browser has not started a sign-in") from error
     if flow.started_at + FLOW_LIFETIME_S < WALL.unix_s():
         raise SignInFailed("登录超时", "it took too long")
     return flow

@@ -55,7 +55,7 @@ async def test_line_ends_of_an_application_become_line_feeds(api: Api) -> None:
     refused = await api.post("/v1/partner/applications", json=unseen, headers=fresh_key() | ENGLISH)
     assert errors_of(refused) == {
         "name.zh-CN": "must be one line, without line breaks.",
-        "legal_name": "must not have invisible letters: character 1 is U+3164.",
+        "legal_name": "must not have invisible characters: character 1 is U+3164.",
     }
 
 
@@ -86,7 +86,7 @@ async def test_a_query_says_only_what_the_operation_knows_each_once(api: Api) ->
     )
     assert errors_of(answer) == {
         "dryrun": "is an unknown query parameter; did you mean dry_run?",
-        "partial": "may be given once only.",
+        "partial": "may be given only once.",
     }
     assert await DB.fetchval("SELECT count(*) FROM partner_location") == 0
     finance = api.staff("finance")
@@ -94,10 +94,10 @@ async def test_a_query_says_only_what_the_operation_knows_each_once(api: Api) ->
         (
             "cycle=weekly",
             "cycle",
-            "is an unknown query parameter; there are: cursor, limit, month, partner_id, status.",
+            "is an unknown query parameter; known: cursor, limit, month, partner_id, status.",
         ),
         ("limit=0", "limit", "must be a whole number from 1 to 100."),
-        ("limit=1&limit=1", "limit", "may be given once only."),
+        ("limit=1&limit=1", "limit", "may be given only once."),
         ("status=paid_out", "status", "must be one of "),
         ("partner_id=1", "partner_id", "must be a UUID"),
         ("month=%FF", "query", "cannot be read"),
@@ -145,7 +145,7 @@ async def test_a_name_twice_moves_nothing(api: Api) -> None:
         body = b'{"offer_id": "%s", "quantity": 1, %s: 2}' % (offer["id"].encode(), second)
         headers = api.member("m-1") | fresh_key() | ENGLISH | {"Content-Type": "application/json"}
         answer = await api.post("/v1/redemptions", content=body, headers=headers)
-        assert errors_of(answer) == {"quantity": "stands more than once in one object."}
+        assert errors_of(answer) == {"quantity": "occurs more than once in one object."}
     empty = await api.post("/v1/redemptions", headers=api.member("m-1") | fresh_key() | ENGLISH)
     assert errors_of(empty) == {"body": "is empty: send a JSON object."}
     assert await DB.fetchval("SELECT count(*) FROM redemption") == 0
@@ -173,7 +173,7 @@ async def test_a_body_where_none_is_taken_is_not_passed_over(api: Api) -> None:
     for body in (b'{"dry_run": true}', b"[1]", b"false", b"{", b"x=1"):
         headers = partner.headers | fresh_key() | ENGLISH | {"Content-Type": "application/json"}
         refused = await api.post(f"{at}/submit", content=body, headers=headers)
-        assert errors_of(refused) == {"body": "is not taken here: send none, or an empty object."}, body
+        assert errors_of(refused) == {"body": "is not allowed here: send no body, or an empty object."}, body
     assert good(await api.get(at, headers=partner.headers))["status"] == "draft"
     for body in (b" {} ", b"null", b""):
         headers = partner.headers | fresh_key() | {"Content-Type": "application/json"}

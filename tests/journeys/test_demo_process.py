@@ -94,7 +94,7 @@ def test_start_use_stop_start_again(tmp_path: Path) -> None:
         assert client.get("/v1/me", headers=member).status_code == 200
     ((status, _, reported),) = _run(("simulate", "--data", str(folder), "--redemptions", "1"))
     assert status == 1
-    assert "does not answer" in reported
+    assert "does not respond" in reported
     with _demo(folder, port, AGAIN_S) as client:
         me = client.get("/v1/me", headers=member).json()
         assert me["points"]["balance"] == before - redeemed.json()["points"]

@@ -59,7 +59,7 @@ async def _refuse_body(request: StrictRequest) -> None:
         fault = Wrong(
             "body",
             "此操作不接收请求体：请不要发送，或发送空对象。",
-            "is not taken here: send none, or an empty object.",
+            "is not allowed here: send no body, or an empty object.",
         )
         raise InvalidFields([fault])
 

@@ -104,7 +104,7 @@ def check_form(body: bytes) -> None:
         raise _refused(f"嵌套不得超过 {MAX_DEPTH} 层。", f"must not be nested deeper than {MAX_DEPTH} levels.")
     if has_name_twice(body):
         faults = [
-            Wrong(path, "在同一对象中出现了不止一次。", "stands more than once in one object.") for path in _twice(body)
+            Wrong(path, "在同一对象中出现了不止一次。", "occurs more than once in one object.") for path in _twice(body)
         ]
         raise InvalidFields(faults)
 
@@ -114,13 +114,13 @@ def plain(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
     except UnicodeDecodeError as error:
-        raise _refused("不是 UTF-8 编码的 JSON。", "is no JSON in UTF-8.") from error
+        raise _refused("不是 UTF-8 编码的 JSON。", "is not JSON in UTF-8.") from error
     except msgspec.DecodeError as error:
         at = _BYTE.search(str(error))
         if "out of range" in str(error):
             raise _refused("含有过大的数字。", "has a number that is too large.") from error
         if at is None:
-            raise _refused("不是完整的 JSON。", "is no JSON: it ends too early.") from error
+            raise _refused("不是完整的 JSON。", "is not valid JSON: it ends too early.") from error
         raise _refused(
             f"第 {at[1]} 字节处不是有效的 JSON。", f"is no JSON: byte {at[1]} cannot stand there."
         ) from error

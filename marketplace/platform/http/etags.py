@@ -51,7 +51,7 @@ class IfMatchMissing(Refusal):
     kind = Kind.INVALID
     code = "if_match_missing"
     zh = "缺少 If-Match 请求头：请带上读取时的 ETag，以免覆盖他人的修改。"
-    en = "The If-Match header is missing: send the ETag that you read, so that nobody's change is overwritten."
+    en = "The If-Match header is missing: send the ETag that you read, so that you do not overwrite another change."
     explanation = Explanation(
         Text("该请求必须带 If-Match 请求头。", "The request must carry an If-Match header."),
         Text("请带上读取资源时的 ETag。", "Send the ETag that was read with the resource."),

@@ -42,7 +42,7 @@ class Unauthenticated(Refusal):
     code = "unauthenticated"
     oauth_error: ClassVar[str] = "invalid_token"
     zh = "访问令牌无效：{zh_reason}。"
-    en = "The access token is not good here: {en_reason}."
+    en = "The access token is not valid here: {en_reason}."
     explanation = Explanation(
         Text("没有访问令牌，或令牌无效、已过期。", "There is no access token, or it is not valid or has expired."),
         Text(
@@ -111,7 +111,7 @@ class IdentityUnavailable(Refusal):
     kind = Kind.UNAVAILABLE
     code = "identity_unavailable"
     zh = "身份服务暂时不可用，请稍后再试。"
-    en = "The identity service does not answer; try again shortly."
+    en = "The identity service does not respond; try again shortly."
     explanation = Explanation(
         Text(
             "身份服务暂时无法访问，令牌无法验证。",
@@ -254,7 +254,7 @@ async def _verify(token: str, verifier: Verifier, keys: KeySet) -> _Verified:
     if kind not in verifier.token_types:
         raise Unauthenticated("不是访问令牌", "it is not an access token")
     if claims.get("iss") != verifier.issuer:
-        raise Unauthenticated("签发者不符", "its issuer is another")
+        raise Unauthenticated("签发者不符", "it is from another issuer")
     # Our own tokens name one audience as a text, never a list (other issuers may send a list of one).
     listed = [] if verifier.possession else [[verifier.audience]]
     if claims.get("aud") not in (verifier.audience, *listed):
@@ -262,11 +262,11 @@ async def _verify(token: str, verifier: Verifier, keys: KeySet) -> _Verified:
     now = WALL.unix_s()
     expires_at, subject = claims.get("exp"), claims.get("sub")
     if not isinstance(expires_at, int | float):
-        raise Unauthenticated("没有到期时间", "it does not say when it expires")
+        raise Unauthenticated("没有到期时间", "it has no expiry")
     if any(_later(claims.get(name), now) for name in ("nbf", "iat")):
         raise Unauthenticated("尚未生效", "it is not valid yet")
     if not isinstance(subject, str) or not subject:
-        raise Unauthenticated("缺少主体", "it names no subject")
+        raise Unauthenticated("缺少主体", "it has no subject")
     return _Verified(_caller(verifier.name, subject, claims, float(expires_at)), keys)
 
 
@@ -278,7 +278,7 @@ async def _decode(token: str, verifier: Verifier, keys: KeySet) -> tuple[jwt.Tok
         except UnreadableError as error:
             earlier, keys = keys, await verifier.keys(True)
             if keys is earlier:  # unchanged keys give the same result
-                raise Unauthenticated("签名或格式有误", "its signature or form is wrong") from error
+                raise Unauthenticated("签名或格式有误", "its signature or format is wrong") from error
 
 
 def _caller(name: AudienceName, subject: str, claims: dict[str, Any], expires_at: float) -> Caller:

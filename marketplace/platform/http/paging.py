@@ -51,7 +51,7 @@ class Cursors:
 
     def read(self, kind: str, cursor: str) -> list[Any]:
         """Return the position in a cursor of that kind. Raises InvalidField."""
-        refusal = InvalidField("cursor", "不是本列表返回的游标。", "is not a cursor that this list gave.")
+        refusal = InvalidField("cursor", "不是本列表返回的游标。", "is not a cursor of this list.")
         try:
             raw = urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
             signature, body = raw[:_SIGNATURE_BYTES], raw[_SIGNATURE_BYTES:]

@@ -61,7 +61,7 @@ def _faults(parameters: dict[str, Fitting], pairs: Sequence[tuple[str, str]]) ->
         if fitting is None:
             faults[name] = Wrong(shown(name), *nearest(name, list(parameters), "查询参数", "query parameter"))
         elif name in seen:
-            faults[name] = Wrong(name, "只能给出一次。", "may be given once only.")
+            faults[name] = Wrong(name, "只能给出一次。", "may be given only once.")
         else:
             try:
                 fitting.fit(value.strip(), strict=False)  # people type searches, and leave spaces around them

@@ -52,7 +52,7 @@ class RateLimited(Refusal):
     kind = Kind.TOO_MANY
     code = "rate_limited"
     zh = "每分钟最多 {limit} 次请求，请在 {retry_after} 秒后重试。"
-    en = "At most {limit} requests a minute; try again in {retry_after} seconds."
+    en = "You may send {limit} requests per minute. Try again in {retry_after} seconds."
     explanation = Explanation(
         Text("调用过于频繁。", "The caller sends too many requests."),
         Text(

@@ -28,7 +28,7 @@ class NotAuthenticated(HttpRefusal):
     kind = Kind.UNAUTHENTICATED
     code = "unauthenticated"
     zh = "需要有效的访问令牌。"
-    en = "A valid access token is needed."
+    en = "A valid access token is required."
 
 
 class NotAllowed(HttpRefusal):
@@ -61,7 +61,7 @@ class MethodNotAllowed(HttpRefusal):
     status = 405
     code = "method_not_allowed"
     zh = "此地址不支持该方法。"
-    en = "This address does not take that method."
+    en = "This address does not support that method."
     explanation = Explanation(
         Text("该地址不支持此方法。", "The address does not support this method."),
         Text("请查看 Allow 响应头和接口文档。", "See the Allow header and the API documentation."),
@@ -76,7 +76,7 @@ class BodyTooLarge(HttpRefusal):
     zh = "请求体过大。"
     en = "The request body is too large."
     explanation = Explanation(
-        Text("请求体超过该接口的大小上限。", "The request body is larger than the operation takes."),
+        Text("请求体超过该接口的大小上限。", "The request body is larger than the operation allows."),
         Text("请拆分为多次请求。", "Split the request into several."),
     )
 
@@ -100,7 +100,7 @@ class Misdirected(HttpRefusal):
     status = 421
     code = "misdirected"
     zh = "此服务的地址是 {base}。"
-    en = "This server is {base}; ask there."
+    en = "This server is {base}; send requests there."
     explanation = Explanation(
         Text("该主机名不属于此服务。", "The host name does not belong to this service."),
         Text("请使用服务公布的地址。", "Use the address that the service publishes."),
@@ -113,7 +113,7 @@ class BadHost(HttpRefusal):
     kind = Kind.INVALID
     code = "bad_host"
     zh = "请求须带有且只带有一个有效的 Host。"
-    en = "Send exactly one Host that can be read."
+    en = "Send exactly one valid Host header."
     explanation = Explanation(
         Text("请求没有带有且只带有一个有效的 Host。", "The request does not carry exactly one valid Host header."),
         Text("请检查客户端或代理的 Host 设置。", "Check how the client or the proxy sets Host."),
@@ -128,7 +128,7 @@ class HeaderTwice(HttpRefusal):
     zh = "Authorization、Content-Type 与 Idempotency-Key 请求头各只能出现一次。"
     en = "Send Authorization, Content-Type and Idempotency-Key once each."
     explanation = Explanation(
-        Text("只能出现一次的请求头出现了多次。", "A header that may be sent once was sent several times."),
+        Text("只能出现一次的请求头出现了多次。", "A header that may occur once was sent several times."),
         Text("请检查客户端或代理添加的请求头。", "Check which headers the client and the proxy add."),
     )
 
@@ -155,9 +155,9 @@ class InternalFault(HttpRefusal):
     status = 500
     code = "internal"
     zh = "系统出现故障，已记录。"
-    en = "A fault on our side; it has been recorded."
+    en = "An internal error; it has been recorded."
     explanation = Explanation(
-        Text("系统内部故障，已记录。", "A fault on our side. It has been recorded."),
+        Text("系统内部故障，已记录。", "An internal error. It has been recorded."),
         Text(
             "请稍后重试；如仍失败，请提供 request_id 联系我们。",
             "Try again later. If it persists, contact us with the request_id.",

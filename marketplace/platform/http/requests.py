@@ -108,7 +108,7 @@ class StrictRequest(Request[Any, Any, Any]):
             fault = Wrong(
                 "body",
                 "表单无法解读：须为浏览器发送的 UTF-8 表单。",
-                "cannot be read: it must be a form as browsers send it, in UTF-8.",
+                "cannot be read: send a form as browsers do, in UTF-8.",
             )
             raise InvalidFields([fault]) from error
         self.scope["state"][_FORM] = form  # any form may contain files; `Answering` closes them

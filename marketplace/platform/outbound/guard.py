@@ -68,11 +68,11 @@ class Reason(StrEnum):
 _WORDS: dict[Reason, tuple[str, str]] = {
     Reason.BAD_ADDRESS: (
         "须为普通网址，例如 https://example.com/hook：不含用户名、片段、空格，国际化域名请用 xn-- 形式。",
-        "must be a plain address such as https://example.com/hook: no user, fragment or blanks, names in their xn-- form.",
+        "must be a plain address such as https://example.com/hook: no user, fragment or spaces, names in their xn-- form.",
     ),
     Reason.NOT_HTTPS: ("必须以 https:// 开头。", "must begin with https://."),
     Reason.PORT: ("不允许使用该端口；请使用 {ports}。", "uses a port that is not allowed; allowed are {ports}."),
-    Reason.NOT_PUBLIC: ("必须是公网地址。", "must be an address on the open Internet."),
+    Reason.NOT_PUBLIC: ("必须是公网地址。", "must be a public Internet address."),
 }
 
 

@@ -31,22 +31,22 @@ class Advice(msgspec.Struct, frozen=True):
 INVITATION = Advice(
     unusable=Text(
         "此地址收不到邮件。请停用此人，再用正确的地址邀请。",
-        "This address receives no mail. Disable this person and invite them by the right address.",
+        "This address cannot receive mail. Disable this person and invite them again with the right address.",
     ),
     refused=Text(
         "请核对地址：地址无误时重新发送，否则停用此人后用正确的地址邀请。",
-        "If the address is right, send it again; if not, disable this person and invite them by the right one.",
+        "If the address is right, send it again; if not, disable this person and invite them with the right one.",
     ),
     given_up=Text(
         "两天内多次尝试均未送出。请重新发送；若仍失败，请联系平台运营。",
-        "It could not be sent in two days of tries. Send it again; if that fails too, ask the marketplace's operations.",
+        "It could not be sent within two days. Send it again; if that fails too, contact the marketplace's operations.",
     ),
 )
 
 NOTICE = Advice(
     unusable=Text(
         "此地址收不到邮件。请更正邮箱地址，并通过其他方式通知。",
-        "This address receives no mail. Correct the e-mail address, and pass the message on in another way.",
+        "This address cannot receive mail. Correct it, and pass the message on in another way.",
     ),
     refused=Text(
         "请核对邮箱地址，并通过其他方式通知。",
@@ -54,7 +54,7 @@ NOTICE = Advice(
     ),
     given_up=Text(
         "两天内多次尝试均未送出。请核对邮箱地址，并通过其他方式通知。",
-        "It could not be sent in two days of tries. Check the e-mail address, and pass the message on in another way.",
+        "It could not be sent within two days. Check the e-mail address, and pass the message on in another way.",
     ),
 )
 """For a notification that is not sent again: its content is true whether it arrives or not."""
@@ -62,15 +62,15 @@ NOTICE = Advice(
 APPLICATION = Advice(
     unusable=Text(
         "联系邮箱收不到邮件。进展请查看此处；修改申请时请更正联系邮箱。",
-        "The contact's address receives no mail. See here how far it is, and correct the address when you amend the application.",
+        "The contact's address cannot receive mail. See the status here, and correct the address when you amend the application.",
     ),
     refused=Text(
         "进展请查看此处；修改申请时请更正联系邮箱。",
-        "See here how far it is, and correct the address when you amend the application.",
+        "See the status here, and correct the address when you amend the application.",
     ),
     given_up=Text(
         "发给联系邮箱的邮件两天内均未送出。进展请查看此处，并请核对联系邮箱。",
-        "A message to the contact's address could not be sent in two days of tries. See here how far it is, and check the"
+        "A message to the contact's address could not be sent within two days. See the status here, and check the"
         " address.",
     ),
 )
@@ -81,10 +81,10 @@ MAILBOX_LIMIT = "MailboxLimit"
 
 _ENOUGH = Text(
     "该邮箱今天收到的邀请已达上限，本次未发送。请让对方查看收件箱和垃圾邮件，或明天再次邀请。",
-    "This mailbox was sent as many invitations today as it gets, so this one was not sent. Have its owner look for them, or"
-    " invite again tomorrow.",
+    "This mailbox has reached its daily limit of invitations, so this one was not sent. Ask its owner to look for the"
+    " earlier ones, or invite again tomorrow.",
 )
-_LATER = Text("邮件暂时未能送出，系统会继续尝试。", "The message could not be sent yet; further tries follow.")
+_LATER = Text("邮件暂时未能送出，系统会继续尝试。", "The message could not be sent yet; it will be retried.")
 _REFUSED = re.compile(r"^SMTP(?:RecipientsRefused|DataError): .*?\(([45][0-9]{2}), ")
 
 

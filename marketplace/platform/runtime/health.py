@@ -86,7 +86,7 @@ async def ready(request: Request[Any, Any, Any]) -> Response[Health]:
         probe = lifecycle.probe = asyncio.create_task(_database_answers())
     done, _ = await asyncio.wait({probe}, timeout=_PATIENCE_S)
     if not done or not probe.result():
-        return Response(Health("the database does not answer"), status_code=503)
+        return Response(Health("the database does not respond"), status_code=503)
     return Response(Health("ok"))
 
 

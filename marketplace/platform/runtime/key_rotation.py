@@ -50,14 +50,14 @@ async def rotate_everything(settings: Settings) -> str:
         if done.unreadable:
             where = ", ".join(f"{column} ({count})" for column, count in sorted(done.unreadable.items()))
             raise UnreadableSecretsError(
-                f"{VARIABLES['secret_keys_old']}: lacks the key of some values, which stay as they are: {where};"
+                f"{VARIABLES['secret_keys_old']}: lacks the key of some values, which were left unchanged: {where};"
                 f" add it and run `{COMMAND}` again"
             )
         # The live database last: as long as it has an old fingerprint, nothing starts without that key.
         for dsn in databases:
             await _forget_old(dsn, settings.keys, live=dsn == owner, changed=done.changed)
     return (
-        f"{done.seen} values, {done.changed} encrypted to the present key. All are under it now: when no process runs with"
+        f"{done.seen} values, {done.changed} re-encrypted. All use the present key now: when no process runs with"
         f" another {VARIABLES['secret_key']}, remove {VARIABLES['secret_keys_old']}."
     )
 

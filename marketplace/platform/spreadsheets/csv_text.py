@@ -188,4 +188,6 @@ def _rows(text: str) -> Iterator[Row]:
         for number, cells in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), 1):
             yield Row(number, [Cell(cell.strip()) for cell in cells])
     except csv.Error as error:
-        raise FileUnreadable("不是有效的 CSV（引号未闭合？）。", "it is no CSV: a quote that does not end?") from error
+        raise FileUnreadable(
+            "不是有效的 CSV（引号未闭合？）。", "it is not valid CSV: is a quote not closed?"
+        ) from error

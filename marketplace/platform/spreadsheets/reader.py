@@ -31,13 +31,13 @@ _MOST_S = 3 * MOST_CPU_S
 
 _LARGE = ("内容过多，无法读取。", "it is too large when unpacked.")
 _WORDS: Final[dict[FileFault, tuple[str, str]]] = {
-    "invalid": ("不是有效的 XLSX、XLS 或 ODS。", "it is no valid XLSX, XLS or ODS."),
-    "password": ("文件已加密，请去除密码后重试。", "it is protected by a password: remove it first."),
+    "invalid": ("不是有效的 XLSX、XLS 或 ODS。", "it is not a valid XLSX, XLS or ODS file."),
+    "password": ("文件已加密，请去除密码后重试。", "it is protected by a password: remove the password first."),
     "large": _LARGE,
     "rows": TOO_MANY_ROWS,
     "columns": TOO_MANY_COLUMNS,
-    "xml": ("含有不允许的 XML。", "it has XML that is not taken."),
-    "no_sheet": ("没有可见的工作表。", "it has no sheet that is not hidden."),
+    "xml": ("含有不允许的 XML。", "it has unsupported XML."),
+    "no_sheet": ("没有可见的工作表。", "it has no visible sheet."),
 }
 
 _STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")

@@ -83,8 +83,8 @@ class FileUnreadable(Refusal):
         super().__init__(field="body", zh_reason=zh_reason, en_reason=en_reason)
 
 
-TOO_MANY_ROWS = (f"最多 {MOST_ROWS} 行。", f"{MOST_ROWS} rows are the most.")
-TOO_MANY_COLUMNS = (f"最多 {MOST_COLUMNS} 列。", f"{MOST_COLUMNS} columns are the most.")
+TOO_MANY_ROWS = (f"最多 {MOST_ROWS} 行。", f"{MOST_ROWS} rows are allowed at most.")
+TOO_MANY_COLUMNS = (f"最多 {MOST_COLUMNS} 列。", f"{MOST_COLUMNS} columns are allowed at most.")
 
 
 def kept(rows: list[Row]) -> list[Row]:

@@ -37,11 +37,11 @@ def nearest(name: str, names: Sequence[str], chinese: str = "字段", english: s
     if close:
         return f"没有这个{chinese}，是否要写 {close[0]}？", f"is an unknown {english}; did you mean {close[0]}?"
     if not names:
-        return f"没有这个{chinese}；此处没有任何{chinese}。", f"is an unknown {english}; there is none here."
+        return f"没有这个{chinese}；此处没有任何{chinese}。", f"is an unknown {english}; none are known here."
     listed = sorted(names)
     return (
         f"没有这个{chinese}；可用：{'、'.join(listed)}。",
-        f"is an unknown {english}; there are: {', '.join(listed)}.",
+        f"is an unknown {english}; known: {', '.join(listed)}.",
     )
 
 

@@ -116,7 +116,7 @@ async def test_operations_see_that_an_owner_was_not_reached(
     await sent_against(here, clock, ConnectionRefusedError("mail.internal is away"), monkeypatch)
     waits = await mail_of(api, partner_id)
     assert waits is not None
-    assert (waits["status"], "further tries" in waits["reason"]["en"]) == ("waiting", True)
+    assert (waits["status"], "will be retried" in waits["reason"]["en"]) == ("waiting", True)
     for _ in range(8):
         clock.offset += timedelta(days=1)
         await sent_against(here, clock, ConnectionRefusedError("mail.internal is away"), monkeypatch)

@@ -287,7 +287,7 @@ async def test_errors_are_pages_for_people_and_problems_for_programs(browser: Br
     assert "script-src 'self';" in page.headers["content-security-policy"]
     assert page.headers["x-content-type-options"] == "nosniff"
     english = await browser.get("/no-such-page", headers={"Accept-Language": "en"})
-    assert "There is no such page" in english.text
+    assert "Page not found" in english.text
     program = await browser.get("/no-such-page", headers={"Accept": "application/json"})
     assert program.headers["content-type"] == "application/problem+json"
     under_api = await browser.get("/v1/no-such-thing")
@@ -297,7 +297,7 @@ async def test_errors_are_pages_for_people_and_problems_for_programs(browser: Br
 async def test_the_language_is_remembered(browser: Browser) -> None:
     answer = await browser.get("/language/en?return_to=/vouchers?tab=used")
     assert answer.headers["location"] == "/vouchers?tab=used"
-    assert "There is no such page" in (await browser.get("/no-such-page")).text
+    assert "Page not found" in (await browser.get("/no-such-page")).text
     await browser.get("/language/klingon")
     assert "没有找到这个页面" in (await browser.get("/no-such-page")).text
 

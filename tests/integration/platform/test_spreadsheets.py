@@ -102,7 +102,7 @@ async def test_escapes_are_undone_and_hidden_sheets_passed_over() -> None:
         workbook(hidden),
         xl__workbook_xml=lambda data: data.replace(b'<sheet name="one"', b'<sheet state="hidden" name="one"'),
     )
-    with pytest.raises(FileUnreadable, match="no sheet that is not hidden"):
+    with pytest.raises(FileUnreadable, match="no visible sheet"):
         await SpreadsheetReader().read(XLSX, body)
 
 
@@ -175,7 +175,7 @@ ENTITIES = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a
 
 HURTFUL = {
     "unpacks to sixty million bytes": (lambda: changed(PLAIN, **{SHEET: b" " * 60_000_000}), "too large"),
-    "says ten bytes and has sixty million": (lying_directory, "no valid"),
+    "says ten bytes and has sixty million": (lying_directory, "not a valid"),
     "more cells than may be": (many_cells, "too large"),
     "one text in twelve thousand cells": (repeated_text, "too large"),
     "a cell in the last row": (lambda: sheet_of('<row r="1048576"><c r="A1048576"><v>1</v></c></row>'), "10000 rows"),
@@ -184,21 +184,21 @@ HURTFUL = {
         lambda: sheet_of('<row r="1"><c r="A1"><v>1</v></c></row><row r="9"><c r="XFD9"><v>1</v></c></row>'),
         "64 columns",
     ),
-    "a document type": (lambda: changed(PLAIN, **{SHEET: ENTITIES}), "XML that is not taken"),
+    "a document type": (lambda: changed(PLAIN, **{SHEET: ENTITIES}), "unsupported XML"),
     "more parts than may be": (endless_parts, "too large"),
     "no relation": (
         lambda: changed(PLAIN, xl___rels__workbook_xml=None).replace(b"workbook.xml.rels", b"workbook.xml.relz"),
-        "no valid",
+        "not a valid",
     ),
-    "no sheet behind the relation": (lambda: changed(PLAIN, **{SHEET: None}), "no valid"),
-    "cut off": (lambda: PLAIN[:-40], "no valid"),
-    "an archive of something else": (lambda: changed(PLAIN, xl__workbook_xml=None), "no valid"),
-    "bytes after a mark": (lambda: b"PK\x03\x04rest", "no valid"),
-    "an old workbook that is none": (lambda: b"\xd0\xcf\x11\xe0" + os.urandom(5000), "no valid"),
-    "nothing": (lambda: b"", "no valid"),
-    "numbers that are none": (lambda: sheet_of('<row r="x"><c r="A1"><v>1</v></c></row>'), "no valid"),
-    "a row of many digits": (lambda: sheet_of(f'<row r="{"9" * 5000}"><c r="A1"><v>1</v></c></row>'), "no valid"),
-    "a deep tree": (lambda: sheet_of("<a>" * 200_000), "no valid"),
+    "no sheet behind the relation": (lambda: changed(PLAIN, **{SHEET: None}), "not a valid"),
+    "cut off": (lambda: PLAIN[:-40], "not a valid"),
+    "an archive of something else": (lambda: changed(PLAIN, xl__workbook_xml=None), "not a valid"),
+    "bytes after a mark": (lambda: b"PK\x03\x04rest", "not a valid"),
+    "an old workbook that is none": (lambda: b"\xd0\xcf\x11\xe0" + os.urandom(5000), "not a valid"),
+    "nothing": (lambda: b"", "not a valid"),
+    "numbers that are none": (lambda: sheet_of('<row r="x"><c r="A1"><v>1</v></c></row>'), "not a valid"),
+    "a row of many digits": (lambda: sheet_of(f'<row r="{"9" * 5000}"><c r="A1"><v>1</v></c></row>'), "not a valid"),
+    "a deep tree": (lambda: sheet_of("<a>" * 200_000), "not a valid"),
 }
 
 
