@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from benefits.offers.domain import OfferStatus
 from benefits.offers.events import OfferChanged
 from benefits.points.events import PointsGranted
 from benefits.redemptions.events import (
@@ -24,7 +25,7 @@ class OfferChangedData(msgspec.Struct, frozen=True):
     offer_id: UUID
     revision: int
     action: str
-    status: str
+    status: OfferStatus
     reason: str
     at: datetime
 
@@ -108,7 +109,7 @@ ALL = (
     WebhookEventType(
         OfferChanged,
         Text("优惠状态变更", "An offer took a step"),
-        OfferChangedData(SAMPLE_ID, 1, "approve", "live", "", SAMPLE_AT),
+        OfferChangedData(SAMPLE_ID, 1, "approve", OfferStatus.LIVE, "", SAMPLE_AT),
     ),
     WebhookEventType(
         RedemptionIssued,

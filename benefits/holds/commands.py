@@ -149,7 +149,7 @@ def _placed_view(placed: PlacedHold) -> HoldView:
     request, event = placed.terms.request, placed.event
     return HoldView(
         id=placed.hold_id,
-        status=HoldStatus.HELD.value,
+        status=HoldStatus.HELD,
         member_id=request.member_id,
         offer_id=request.offer_id,
         quantity=request.quantity,
@@ -231,7 +231,7 @@ def _ended_view(ended: EndedHold) -> HoldView:
         redemption = HoldRedemption(view.id, view.points, view.voucher)
     return HoldView(
         id=hold.id,
-        status=event.status,
+        status=HoldStatus(event.status),
         member_id=event.member_id,
         offer_id=event.offer_id,
         quantity=event.quantity,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from benefits.holds.domain import MAX_MINUTES
+from benefits.holds.domain import MAX_MINUTES, HoldStatus
 from benefits.points.schemas import EarningReference
 from benefits.redemptions.schemas import Quantity, VoucherRef
 from marketplace.kernel.text import marked
@@ -48,7 +48,7 @@ class HoldView(msgspec.Struct, frozen=True):
     """A hold. `points` were set aside for `quantity` units; `posted_quantity` of them were redeemed."""
 
     id: UUID
-    status: str
+    status: HoldStatus
     member_id: UUID
     offer_id: UUID
     quantity: int

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from benefits.members.domain import MemberStatus, Tier
 from benefits.members.schemas import MemberInput, MemberResult
 from marketplace.kernel.ids import bucket_of, uuid7
 from marketplace.kernel.refusals import NotFound
@@ -40,8 +41,8 @@ class Member(msgspec.Struct, frozen=True):
     """A member as we keep them."""
 
     id: UUID
-    tier: str
-    status: str
+    tier: Tier
+    status: MemberStatus
     name: str
     vehicle: str
 

@@ -62,9 +62,9 @@ class MemberView(msgspec.Struct, frozen=True):
     """The member, to themselves."""
 
     id: UUID
-    tier: str
+    tier: Tier
     name: str
-    status: str
+    status: MemberStatus
     vehicle: str
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from benefits.members.domain import Tier
-from benefits.offers.domain import MAX_IMAGE, MAX_STOCK, CodeSource, MemberLimit, OfferContent, Price, Sale
+from benefits.offers.domain import MAX_IMAGE, MAX_STOCK, CodeSource, MemberLimit, OfferContent, OfferStatus, Price, Sale
 from marketplace.kernel.money import Money
 from marketplace.kernel.scenarios import Scenario
 from marketplace.kernel.text import Text, Title, marked
@@ -154,7 +154,7 @@ class OfferView(msgspec.Struct, frozen=True):
     per_member: int | None
     limits: tuple[MemberLimit, ...]
     tiers: tuple[Tier, ...]
-    status: str
+    status: OfferStatus
     sale: Sale
     voucher_days: int
     image_url: str | None

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from benefits.points.domain import MAX_POINTS
+from benefits.points.domain import MAX_POINTS, PointsPostingCode
 from marketplace.kernel.text import Text, marked
 
 Points = Annotated[int, msgspec.Meta(ge=1, le=MAX_POINTS, description="Whole points.")]
@@ -84,7 +84,7 @@ class Movement(msgspec.Struct, frozen=True):
     """One transaction on the wallet: `points` is the change, negative when spent; `offer_id` where there is one."""
 
     id: UUID
-    code: str
+    code: PointsPostingCode
     points: int
     occurred_at: datetime
     reference: str | None

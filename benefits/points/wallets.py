@@ -65,7 +65,7 @@ async def movements(member_id: UUID, cursors: Cursors, cursor: str | None, limit
     page = [
         Movement(
             id=row["id"],
-            code=str(PointsPostingCode(row["code"])),
+            code=PointsPostingCode(row["code"]),
             points=int(row["points"]),
             occurred_at=row["occurred_at"],
             reference=row["reference"],

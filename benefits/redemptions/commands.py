@@ -11,7 +11,7 @@ from benefits.desk.context import EarlierRead, EarlierSale, PointsContext, Point
 from benefits.points.domain import Account, PointsPostingCode, Posting
 from benefits.points.ledger import postings_of
 from benefits.redemptions.cancel import CancelledRedemption, RedemptionToCancel, decide_cancel
-from benefits.redemptions.domain import Issued, RedemptionRequest, Refused, VoucherStatus, decide
+from benefits.redemptions.domain import Issued, RedemptionRequest, RedemptionStatus, Refused, VoucherStatus, decide
 from benefits.redemptions.schemas import (
     CancellationInput,
     CancelledView,
@@ -164,7 +164,7 @@ def redemption_view(issued: Issued) -> RedemptionView:
     request, terms = issued.terms.request, issued.terms
     return RedemptionView(
         id=request.redemption_id,
-        status="issued",
+        status=RedemptionStatus.ISSUED,
         offer_id=request.offer_id,
         revision=terms.revision,
         quantity=request.quantity,
@@ -172,7 +172,11 @@ def redemption_view(issued: Issued) -> RedemptionView:
         cash=None,
         redeemed_at=issued.event.issued_at,
         voucher=VoucherRef(
-            request.voucher_id, request.code, "issued", issued.expires_at, [code.code for code in terms.codes]
+            request.voucher_id,
+            request.code,
+            VoucherStatus.ISSUED,
+            issued.expires_at,
+            [code.code for code in terms.codes],
         ),
     )
 
@@ -227,14 +231,14 @@ def cancelled_view(cancelled: CancelledRedemption) -> CancelledView:
     case = cancelled.redemption
     return CancelledView(
         id=case.redemption_id,
-        status="cancelled",
+        status=RedemptionStatus.CANCELLED,
         offer_id=case.offer_id,
         revision=case.revision,
         quantity=case.quantity,
         points=case.points,
         cash=None,
         redeemed_at=case.redeemed_at,
-        voucher=VoucherRef(case.voucher_id, case.code, VoucherStatus.CANCELLED.value, case.expires_at, []),
+        voucher=VoucherRef(case.voucher_id, case.code, VoucherStatus.CANCELLED, case.expires_at, []),
         points_returned=cancelled.event.points_returned,
         points_forfeited=cancelled.event.points_forfeited,
         returned_lots=[

@@ -133,7 +133,7 @@ def _verify(command: Verify, batch: CounterContext) -> Outcome:
         token = new_token(spelled(command.body.code), command.partner_id, batch.now, batch.cursors)
     view = VerifiedVoucher(
         voucher_id=voucher["id"],
-        status=status.value,
+        status=status,
         offer_id=voucher["offer_id"],
         title=batch.titles[voucher["offer_id"], voucher["revision"]],
         quantity=voucher["quantity"],
@@ -148,11 +148,11 @@ def _use(command: Use, batch: CounterContext) -> Outcome:
     batch.check_location(command)
     check_token(body, command.partner_id, now, batch.cursors)
     voucher = batch.voucher(command)
-    voucher_id, status = voucher["id"], status_when_used(voucher, now).value
+    voucher_id, status = voucher["id"], status_when_used(voucher, now)
     if voucher_id in batch.used or voucher_id in batch.undone:
-        raise VoucherRefused(status, now)
+        raise VoucherRefused(status.value, now)
     batch.used.add(voucher_id)
-    batch.record(_USED, (voucher["bucket"], voucher_id, status, body.location_id or "", body.reference))
+    batch.record(_USED, (voucher["bucket"], voucher_id, status.value, body.location_id or "", body.reference))
     batch.publish(used_event(voucher, body, command.partner_id, voucher["settlement"], now))
     return ok(UsedVoucher(voucher_id, status, now, voucher["offer_id"], voucher["quantity"], body.reference))
 
@@ -163,11 +163,11 @@ def _undo(command: UndoUse, batch: CounterContext) -> Outcome:
     terms = msgspec.convert(voucher["settlement"], SettlementTerms)
     location_id = command.body.location_id or ""
     voucher_id = voucher["id"]
-    status = status_when_undone(voucher, location_id, terms.counter_cancel_minutes, batch.now).value
+    status = status_when_undone(voucher, location_id, terms.counter_cancel_minutes, batch.now)
     if voucher_id in batch.undone:
         raise NotUsed
     batch.undone.add(voucher_id)
-    batch.record(_UNDONE, (voucher["bucket"], voucher_id, status, voucher["occasion"]))
+    batch.record(_UNDONE, (voucher["bucket"], voucher_id, status.value, voucher["occasion"]))
     batch.publish(undone_event(voucher, terms, command.body.reason, batch.now))
     return ok(UndoneUse(voucher_id, status, batch.now, voucher["offer_id"], voucher["quantity"], voucher["expires_at"]))
 

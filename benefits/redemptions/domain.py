@@ -24,6 +24,13 @@ MAX_QUANTITY = 20
 """Units in one redemption: more is a business purchase, not a member's benefit."""
 
 
+class RedemptionStatus(StrEnum):
+    """Whether a redemption stands."""
+
+    ISSUED = "issued"
+    CANCELLED = "cancelled"  # points and units went back
+
+
 class VoucherStatus(StrEnum):
     """Where a voucher stands."""
 

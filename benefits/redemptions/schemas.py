@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from benefits.offers.domain import Price
-from benefits.redemptions.domain import MAX_QUANTITY
+from benefits.redemptions.domain import MAX_QUANTITY, RedemptionStatus, VoucherStatus
 from marketplace.kernel.money import Money
 from marketplace.kernel.text import Text, marked
 
@@ -64,7 +64,7 @@ class VoucherRef(msgspec.Struct, frozen=True):
 
     id: UUID
     code: str
-    status: str
+    status: VoucherStatus
     expires_at: datetime
     partner_codes: list[str]
 
@@ -73,7 +73,7 @@ class RedemptionView(msgspec.Struct, frozen=True):
     """A redemption as its member sees it. `points` is the whole price paid."""
 
     id: UUID
-    status: str
+    status: RedemptionStatus
     offer_id: UUID
     revision: int
     quantity: int
@@ -116,7 +116,7 @@ class VoucherView(msgspec.Struct, frozen=True):
 
     id: UUID
     code: str
-    status: str
+    status: VoucherStatus
     expires_at: datetime
     used_at: datetime | None
     quantity: int
@@ -143,7 +143,7 @@ class VerifiedVoucher(msgspec.Struct, frozen=True):
     """
 
     voucher_id: UUID
-    status: str
+    status: VoucherStatus
     offer_id: UUID
     title: Text
     quantity: int
@@ -164,7 +164,7 @@ class UsedVoucher(msgspec.Struct, frozen=True):
     """The voucher is taken."""
 
     voucher_id: UUID
-    status: str
+    status: VoucherStatus
     used_at: datetime
     offer_id: UUID
     quantity: int
@@ -183,7 +183,7 @@ class UndoneUse(msgspec.Struct, frozen=True):
     """The voucher can be used again, before `expires_at`."""
 
     voucher_id: UUID
-    status: str
+    status: VoucherStatus
     undone_at: datetime
     offer_id: UUID
     quantity: int
@@ -198,6 +198,6 @@ class PartnerRedemption(msgspec.Struct, frozen=True):
     offer_id: UUID
     revision: int
     quantity: int
-    status: str
+    status: VoucherStatus
     redeemed_at: datetime
     used_at: datetime | None

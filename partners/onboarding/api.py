@@ -32,7 +32,7 @@ from partners.onboarding.schemas import (
 )
 from partners.one_time_secrets import reveal, seal
 from partners.registry import read
-from partners.registry.domain import Decision
+from partners.registry.domain import Decision, PartnerStatus
 from partners.registry.schemas import PartnerDetail, PartnerView, Profile
 from partners.roles import OPERATIONS, READERS
 
@@ -129,12 +129,12 @@ class AdminPartners(Controller):
         self,
         staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
         cursors: NamedDependency[Cursors],
-        status: FromQuery[str | None] = None,
+        status: FromQuery[PartnerStatus | None] = None,
         cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[PartnerView]:
         """The newest application first; `status` narrows the list to one state."""
-        return await read.list_partners(read.status_filter(status), cursors, cursor, limit)
+        return await read.list_partners(status, cursors, cursor, limit)
 
     @get("/{partner_id:str}", operation_id="get_partner", summary="Get a partner with its history", opt=READERS)
     async def see(self, partner_id: FromPath[PathId], staff: NamedDependency[Caller]) -> PartnerDetail:  # noqa: ARG002 - the guard

@@ -10,6 +10,7 @@ from marketplace.kernel.scenarios import Scenario
 from marketplace.kernel.text import Text, marked
 from marketplace.platform.outbound.mail_view import MailView
 from partners.fields import Name, OneLine, Paragraphs, ShortLine
+from partners.registry.domain import PartnerStatus
 from partners.registry.schemas import Contact, PartnerKind, Website
 
 RequirementCode = Annotated[
@@ -70,7 +71,7 @@ class ApplicationReceipt(msgspec.Struct, frozen=True):
     """What the applicant gets. The token is told once: with it alone the applicant can look at the application."""
 
     id: UUID
-    status: str
+    status: PartnerStatus
     applied_at: datetime
     application_token: str
 
@@ -79,7 +80,7 @@ class ApplicationStatus(msgspec.Struct, frozen=True):
     """How far an application is; `reason` is what operations said, if they said something."""
 
     id: UUID
-    status: str
+    status: PartnerStatus
     name: Text
     applied_at: datetime
     changed_at: datetime

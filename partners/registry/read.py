@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from marketplace.kernel.refusals import InvalidField, NotFound
+from marketplace.kernel.refusals import NotFound
 from marketplace.kernel.text import Text
 from marketplace.platform.http.paging import Cursors, Page
 from marketplace.platform.http.problems import parse_id
@@ -58,16 +58,6 @@ async def require_partner(partner_id: UUID) -> None:
     """Raise NotFound unless the partner exists."""
     if not await PartnerRow.exists().where(PartnerRow.id == partner_id):
         raise NotFound
-
-
-def status_filter(text: str | None) -> PartnerStatus | None:
-    """Parse the `status` filter of a list. Raises InvalidField."""
-    if text is None:
-        return None
-    if text not in set(PartnerStatus):
-        allowed = ", ".join(PartnerStatus)
-        raise InvalidField("status", f"必须是 {allowed} 之一。", f"must be one of {allowed}.")
-    return PartnerStatus(text)
 
 
 def _notice(mail: Any) -> NoticeView:

@@ -9,6 +9,7 @@ import msgspec
 from marketplace.kernel.text import Text, marked
 from marketplace.platform.outbound.mail_view import MailView
 from partners.fields import ShortLine
+from partners.registry.domain import PartnerStatus
 
 PartnerKind = Literal[
     "hotel_group",
@@ -76,8 +77,8 @@ class HistoryEntry(msgspec.Struct, frozen=True):
     at: datetime
     actor: str
     action: str
-    before: str | None
-    after: str
+    before: PartnerStatus | None
+    after: PartnerStatus
     reason: str | None
 
 
@@ -85,12 +86,12 @@ class PartnerView(msgspec.Struct, frozen=True, kw_only=True):
     """A partner as operations see it. `version` counts the changes of its status and contracts."""
 
     id: UUID
-    status: str
+    status: PartnerStatus
     version: int
     name: Text
     legal_name: str
     registration_number: str
-    kind: str
+    kind: PartnerKind
     contact: dict[str, Any]
     website: str | None
     scenarios: list[str]
@@ -118,11 +119,11 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """A partner's own profile."""
 
     id: UUID
-    status: str
+    status: PartnerStatus
     name: Text
     legal_name: str
     registration_number: str
-    kind: str
+    kind: PartnerKind
     contact: dict[str, Any]
     website: str | None
     scenarios: list[str]

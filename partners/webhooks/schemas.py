@@ -8,7 +8,7 @@ import msgspec
 
 from marketplace.kernel.text import Text, marked
 from partners.fields import LINE, LINE_WORDS
-from partners.webhooks.domain import MAX_GRACE_HOURS
+from partners.webhooks.domain import MAX_GRACE_HOURS, DeliveryStatus, EndpointStatus
 
 EndpointUrl = Annotated[str, msgspec.Meta(min_length=9, max_length=2048, examples=["https://example.com/hooks"])]
 EventType = Annotated[
@@ -66,7 +66,7 @@ class WebhookEndpointView(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     event_types: list[str]
     description: str
-    status: str
+    status: EndpointStatus
     disabled_reason: str | None
     failing_since: datetime | None
     public_key: str
@@ -83,7 +83,7 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
     endpoint_id: UUID
     message_id: UUID
     type: str
-    status: str
+    status: DeliveryStatus
     attempts: int
     due_at: datetime | None
     created_at: datetime

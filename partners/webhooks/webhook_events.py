@@ -16,6 +16,7 @@ from partners.contracts.events import (
     PointPackLow,
 )
 from partners.locations.events import LocationAdded
+from partners.registry.domain import PartnerStatus
 from partners.registry.events import PartnerStatusChanged
 from partners.staff.events import StaffChanged, StaffDisabled, StaffInvited, StaffJoined
 from partners.webhooks.events import WebhookEndpointDisabled
@@ -24,8 +25,8 @@ from partners.webhooks.events import WebhookEndpointDisabled
 class PartnerStatusChangedData(msgspec.Struct, frozen=True):
     """The partner's own state changed; `reason` is what the club's operations said of it."""
 
-    before: str
-    after: str
+    before: PartnerStatus
+    after: PartnerStatus
     changed_at: datetime
     reason: str | None
 
@@ -137,7 +138,7 @@ ALL = (
     WebhookEventType(
         PartnerStatusChanged,
         Text("合作方状态变更", "The partner's state changed"),
-        PartnerStatusChangedData("active", "suspended", SAMPLE_AT, "投诉未处理"),
+        PartnerStatusChangedData(PartnerStatus.ACTIVE, PartnerStatus.SUSPENDED, SAMPLE_AT, "投诉未处理"),
     ),
     WebhookEventType(LocationAdded, Text("新增门店", "A location was added"), LocationAddedData("SH-0001", SAMPLE_AT)),
     WebhookEventType(

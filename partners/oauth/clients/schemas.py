@@ -8,7 +8,14 @@ import msgspec
 
 from marketplace.kernel.text import marked
 from partners.fields import LINE, LINE_WORDS, OneLine, Reference, ShortLine
-from partners.oauth.domain import MAX_GRACE_HOURS, ApplicationType, AuthMethod, GrantType
+from partners.oauth.domain import (
+    MAX_GRACE_HOURS,
+    ApplicationType,
+    AuthMethod,
+    ClientKind,
+    ClientStatus,
+    GrantType,
+)
 
 ScopeName = Annotated[
     str,
@@ -74,7 +81,7 @@ class ClientView(msgspec.Struct, frozen=True, kw_only=True):
     client_id: str
     name: str
     publisher: str
-    kind: str
+    kind: ClientKind
     auth_method: str
     scopes: list[str]
     grant_types: list[str]
@@ -84,7 +91,7 @@ class ClientView(msgspec.Struct, frozen=True, kw_only=True):
     dpop_bound: bool
     livemode: bool
     locations: list[str]
-    status: str
+    status: ClientStatus
     demo: bool
     created_at: datetime
     revoked_at: datetime | None
