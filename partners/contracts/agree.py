@@ -1,4 +1,4 @@
-"""A contract agreed upon outside of the program, taken through all of its steps: for the demo's past, sandboxes and tests."""
+"""A contract agreed outside of the program, taken through all of its steps: for the demo, sandboxes and tests."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -24,8 +24,8 @@ async def agree(
 ) -> ContractView:
     """Draft, offer, sign for the OEM, and record the partner's signature from paper; return the signed contract.
 
-    The same steps as over HTTP with the same guards: `people` are two of operations, the first drafts and signs, the second
-    records. The paper was signed on its first day or `today`, the business day, whichever is earlier.
+    The steps and guards are those of the API. `people` are two of operations: the first drafts and signs, the second records.
+    The paper is dated on the first day of the contract or on `today`, the business day, whichever is earlier.
     """
     drafter, recorder = people
     draft = await draft_contract(work, partner_id, proposal, home_currency, oem, drafter, now)

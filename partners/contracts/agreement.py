@@ -1,7 +1,7 @@
-"""What a contract says: one frozen Struct, the same on the wire, in the row and in memory; and what makes it sound. Pure.
+"""The content of a contract: one frozen Struct on the wire, in the row and in memory; and its validation. Pure.
 
-Amounts are per unit, in minor units of `currency`; rates are parts per million. Every field that came after the first
-release has a default, so that what was signed before is read as it was meant.
+Amounts are per unit, in minor units of `currency`; rates are parts per million. A field added later has a
+default, so that earlier contracts keep their meaning.
 """
 
 from collections.abc import Iterator
@@ -20,16 +20,16 @@ from marketplace.kernel.text import marked
 from partners.fields import Ppm, Reference
 
 ContractRole = Literal["accepts_points", "grants_points", "both"]
-"""Whether members spend points with the partner, are given points by it, or both."""
+"""Whether members spend points at the partner, receive points from it, or both."""
 
 SettlementBasis = Literal["on_use", "on_issue"]
-"""When the OEM begins to owe the partner: when a voucher is used, or already when it is issued."""
+"""When the OEM owes the partner: when a voucher is used, or when it is issued."""
 
 TaxMode = Literal["contained", "added"]
-"""Whether the prices of the contract contain the VAT, or it comes on top of them."""
+"""Whether the contract's prices include VAT, or it is added to them."""
 
 Invoicer = Literal["partner", "oem"]
-"""Who writes the invoice for what the OEM owes: the partner, or the OEM in its name (self-billing)."""
+"""Who issues the invoice to the OEM: the partner, or the OEM in its name (self-billing)."""
 
 OfferIds = Annotated[tuple[UUID, ...], msgspec.Meta(max_length=200, description="Of these offers; none means all.")]
 Scenarios = Annotated[
@@ -56,7 +56,7 @@ CounterMinutes = Annotated[
 
 
 class PriceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a unit costs the OEM, for the offers and scenarios that it names: a price, or a rate for each point of it."""
+    """The price of a unit to the OEM, for the named offers and scenarios: an amount, or a rate for each point."""
 
     offers: OfferIds = ()
     scenarios: Scenarios = ()
@@ -65,7 +65,7 @@ class PriceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class CommissionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the OEM keeps, of cash or of what it owes for points: a part, plus a fixed amount, between floor and cap.
+    """The OEM's commission, on cash or on its debt for points: a rate plus a fixed amount, between floor and cap.
 
     The amounts are per unit.
     """
@@ -80,7 +80,7 @@ class CommissionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class Funding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who bears the price of a unit, in parts that sum to one million; `dealer` says which dealer's account bears its part."""
+    """Who bears the price of a unit, in shares that sum to one million; `dealer` is the account of the dealer's share."""
 
     oem_ppm: Ppm = PPM
     partner_ppm: Ppm = 0
@@ -89,7 +89,7 @@ class Funding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Packs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The points that a partner buys before it grants them: how many a pack has, its price, and when it is warned."""
+    """Prepaid points: the points of a pack, its price, and the balance at which the partner is warned."""
 
     points: Annotated[int, msgspec.Meta(ge=1, le=10**9)]
     price: Money
@@ -97,13 +97,12 @@ class Packs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The terms without their days.
+    """The terms without their dates.
 
-    The price of a unit is that of the first of `prices` that fits the offer; else the offer's own, which may not exceed
-    `max_settlement_price`; else `settlement_price` or `per_point_micros`. `commission` goes by its first rule that fits;
-    where none does, `commission_ppm` is kept of cash, and nothing of points. Points that the partner grants come out of
-    prepaid `packs`, or are postpaid: each costs it `grant_per_point_micros`, which its statements deduct. Without either it
-    grants nothing.
+    The price of a unit is the first of `prices` that matches the offer; else the offer's own price, which may not exceed
+    `max_settlement_price`; else `settlement_price` or `per_point_micros`. The first matching rule of `commission` applies;
+    without one, `commission_ppm` is kept of cash, and nothing of points. Points that the partner grants are prepaid in
+    `packs`, or postpaid: each costs it `grant_per_point_micros`, which its statements deduct. With neither it cannot grant.
     """
 
     role: ContractRole = "accepts_points"
@@ -136,7 +135,7 @@ class Proposal(Terms, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Parties(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who signs with whom: the OEM's name, and the partner as its application named it when the version was written."""
+    """The parties: the OEM's name, and the partner's as its application had it when the version was drafted."""
 
     oem: str
     partner: str
@@ -144,7 +143,7 @@ class Parties(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class ContractContent(Proposal, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is hashed and signed: the whole version, between whom it is, and in which form it is written."""
+    """The content that is hashed and signed: the whole version, its parties, and its format."""
 
     format: Literal[1] = 1
     partner_id: UUID
@@ -153,13 +152,13 @@ class ContractContent(Proposal, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 _FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
-"""Days outside are slips of the pen, such as a year typed with one digit too few."""
+"""Dates outside are typing errors, such as a year with a missing digit."""
 
 
 def check_proposal(proposal: Proposal, home_currency: str) -> None:
     """Raise InvalidField, or InvalidFields, for terms that contradict each other or this marketplace.
 
-    There is one currency: nothing here converts, so a contract in another could never be settled.
+    There is one currency: amounts are never converted, so a contract in another could not be settled.
     """
     refuse_all(_faults(proposal, home_currency))
 
@@ -191,7 +190,7 @@ def _faults(proposal: Proposal, home_currency: str) -> Iterator[InvalidField]:
 
 
 def day_faults(field: str, day: date | None) -> Iterator[InvalidField]:
-    """Give the fault of a day on which no contract can begin or end."""
+    """Yield the fault of a date on which no contract can begin or end."""
     if day is not None and not _FIRST_DAY <= day <= _LAST_DAY:
         yield InvalidField(
             field, f"须在 {_FIRST_DAY} 与 {_LAST_DAY} 之间。", f"must lie from {_FIRST_DAY} to {_LAST_DAY}."

@@ -1,4 +1,4 @@
-"""Contracts over HTTP: operations' side."""
+"""Contracts on the admin API."""
 
 from litestar import Controller, Response, get, post, put
 from litestar.di import NamedDependency
@@ -34,7 +34,7 @@ def with_etag(found: tuple[ContractView, int]) -> Response[ContractView]:
 
 
 class AdminContracts(Controller):
-    """Operations draft, offer, withdraw and end. The versions of one partner are few, so their list has one page."""
+    """Draft, offer, withdraw and end contracts. A partner has few versions, so their list has one page."""
 
     path = "/v1/admin/partners/{partner_id:str}/contracts"
     tags = ["operations"]
@@ -55,7 +55,7 @@ class AdminContracts(Controller):
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
-        """Write the partner's next version. It holds once it was offered and both sides have signed it."""
+        """Draft the partner's next version. It takes effect once it was offered and both sides have signed it."""
         identifier, now = path_id(partner_id), clock.now()
         house = settings.currency, settings.of(PartnersSettings).oem_name
 
@@ -67,7 +67,7 @@ class AdminContracts(Controller):
 
     @get(operation_id="list_partner_contracts", summary="List a partner's contracts", opt=READERS)
     async def list_versions(self, partner_id: FromPath[PathId], staff: NamedDependency[Caller]) -> Page[ContractView]:  # noqa: ARG002 - the guard
-        """All versions, by their first day."""
+        """All versions, by start date."""
         return Page(await list_contracts(path_id(partner_id), staff=True))
 
     @get(
@@ -82,7 +82,7 @@ class AdminContracts(Controller):
         contract_id: FromPath[PathId],
         staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
     ) -> Response[ContractView]:
-        """The ETag goes into If-Match of a change."""
+        """Send the ETag as If-Match of a change."""
         return with_etag(await get_contract(path_id(partner_id), path_id(contract_id), staff=True))
 
     @put(
@@ -101,7 +101,7 @@ class AdminContracts(Controller):
         settings: NamedDependency[Settings],
         if_match: IfMatch = None,
     ) -> Response[ContractView]:
-        """Only drafts change: what was offered is withdrawn and drafted anew."""
+        """Only drafts can be changed. Withdraw an offered version and draft another one."""
         ids, editions = (path_id(partner_id), path_id(contract_id)), editions_of(if_match)
         async with unit_of_work() as work:
             house = settings.currency, settings.of(PartnersSettings).oem_name
@@ -141,7 +141,7 @@ class AdminContracts(Controller):
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
-        """From here on both sides see it, and it does not change. 409 `contract_overlaps`, `wrong_state`."""
+        """From now on both sides see the version, and it cannot be changed. 409 `contract_overlaps`, `wrong_state`."""
         ids, now = (path_id(partner_id), path_id(contract_id)), clock.now()
         today = settings.calendar.day_of(now)
 
@@ -169,7 +169,7 @@ class AdminContracts(Controller):
         key: IdempotencyKey,
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
-        """A draft, or what was offered. What both have signed is ended, not withdrawn."""
+        """For a draft or an offered version. End a version that both sides have signed."""
         ids, now = (path_id(partner_id), path_id(contract_id)), clock.now()
 
         async def withdraw(work: UnitOfWork) -> ContractView:
@@ -197,7 +197,7 @@ class AdminContracts(Controller):
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
-        """Let a contract end earlier than it says, tomorrow at the earliest. A later version does so by itself."""
+        """End a contract before its end date, tomorrow at the earliest. A later version ends it automatically."""
         ids, now = (path_id(partner_id), path_id(contract_id)), clock.now()
         today = settings.calendar.day_of(now)
 

@@ -1,4 +1,4 @@
-"""What a version changes of the one before it: field by field, in words of both languages. Pure."""
+"""The difference between two versions, field by field, in words of both languages. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -16,11 +16,11 @@ from partners.fields import SCENARIOS
 
 
 class Field(msgspec.Struct, frozen=True):
-    """How a field is called, and how its value is said."""
+    """The name of a field, and how to say its value."""
 
     title: Text
     say: Callable[[Any, str], Text]
-    """What a value is in words, in a contract of the currency."""
+    """Returns a value in words, for a contract in the currency."""
 
 
 _WORDS = {
@@ -38,7 +38,7 @@ _WORDS = {
     "weekly": Text("每周", "weekly"),
 }
 
-"""What the scenarios are called in Chinese; their codes are English words already."""
+"""The scenarios' Chinese names; their codes are English words."""
 
 
 def _both(words: str) -> Text:
@@ -75,7 +75,7 @@ def _funding(value: Funding, _currency: str = "") -> Text:
 
 
 def _scope(rule: PriceRule | CommissionRule) -> Text:
-    """Return of what a rule speaks. An offer is named by its id: what it is called, only the floor above knows."""
+    """Return what a rule applies to. An offer is named by its id: its title belongs to the package above."""
     named = [Text(*SCENARIOS[scenario]) for scenario in rule.scenarios]
     named += [Text(f"权益商品 {offer}", f"offer {offer}") for offer in rule.offers]
     if not named:
@@ -84,14 +84,14 @@ def _scope(rule: PriceRule | CommissionRule) -> Text:
 
 
 def say_price_rule(rule: PriceRule, currency: str) -> Text:
-    """Return a rule of prices in words: for what, and the price."""
+    """Return a price rule in words: what it applies to, and the price."""
     said = _per_point(rule.per_point_micros or 0, currency) if rule.price is None else _money(rule.price)
     scope = _scope(rule)
     return Text(f"{scope.zh}：{said.zh}", f"{scope.en}: {said.en}")
 
 
 def say_commission_rule(rule: CommissionRule, currency: str) -> Text:
-    """Return a rule of commission in words: for what, on what, and how much."""
+    """Return a commission rule in words: what it applies to, its base, and the amount."""
     scope, cash = _scope(rule), rule.on == "cash"
     zh, en = [rate(rule.rate_ppm)], [rate(rule.rate_ppm)]
     for minor, chinese, english in (
@@ -161,11 +161,11 @@ FIELDS: Mapping[str, Field] = {
     "packs": Field(Text("预付积分包", "Prepaid packs of points"), _packs),
     "grant_per_point_micros": Field(Text("后付积分单价", "Rate for a point granted, postpaid"), _per_point),
 }
-"""Every field of a version, in the order in which people read a contract."""
+"""All fields of a version, in reading order."""
 
 
 def difference(before: Proposal | None, after: Proposal) -> list[FieldDifference]:
-    """Return the fields that differ; without a version before, all that the first one says."""
+    """Return the fields that differ; without a previous version, all fields of the first one."""
     changes = []
     for name, field in FIELDS.items():
         old = None if before is None else getattr(before, name)

@@ -1,4 +1,4 @@
-"""A contract's versions: their states, who has signed, which one is in force on a day. Pure; the terms are in `agreement.py`."""
+"""The versions of a contract: states, signatures, and which one is in force on a day. Pure; `agreement.py` has the terms."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -29,38 +29,38 @@ __all__ = [
 
 
 class ContractStatus(StrEnum):
-    """Where a version stands."""
+    """The status of a version."""
 
     DRAFTED = "drafted"
-    """Operations write it; the partner does not see it yet, and it can still be changed."""
+    """A draft of operations: it can be changed, and the partner does not see it."""
     OFFERED = "offered"
-    """Both sides see it, and it does not change any more; nobody has signed."""
+    """Both sides see it, and it cannot be changed. Nobody has signed."""
     SIGNED_BY_OEM = "signed_by_oem"
     """The OEM has signed; the partner has not."""
     SIGNED_BY_PARTNER = "signed_by_partner"
     """The partner has signed; the OEM has not."""
     SIGNED = "signed"
-    """Both have: it is in force on its days."""
+    """Both have signed: it is in force on its dates."""
     SUPERSEDED = "superseded"
-    """A later version was signed for all of its days before the first of them came: it was never in force."""
+    """A later version covers all of its dates and was signed before the first: it was never in force."""
     WITHDRAWN = "withdrawn"
-    """The OEM took it back before both had signed, or another company took the place of the one that had."""
+    """The OEM withdrew it before both had signed, or another company replaced the signing applicant."""
 
 
 class Party(StrEnum):
-    """Whose signature it is."""
+    """The side of a signature."""
 
     OEM = "oem"
     PARTNER = "partner"
 
 
 class Method(StrEnum):
-    """How somebody signed."""
+    """The method of a signature."""
 
     API = "api"
-    """By an authenticated call that named the content's hash."""
+    """By an authenticated request with the content's hash."""
     PAPER = "paper"
-    """On paper, which operations have filed and recorded under its document reference."""
+    """On paper, filed and recorded by operations under its document reference."""
 
 
 _OPEN = (
@@ -79,7 +79,7 @@ CONTRACT: Transitions[ContractStatus] = Transitions(
         (ContractStatus.SIGNED_BY_PARTNER, "sign_oem"): ContractStatus.SIGNED,
         (ContractStatus.SIGNED_BY_OEM, "sign_partner"): ContractStatus.SIGNED,
         **{(state, "withdraw"): ContractStatus.WITHDRAWN for state in _OPEN},
-        # What both have signed is ended or superseded, never withdrawn; unless the company that signed applies no more.
+        # A version signed by both is ended or superseded, never withdrawn, unless another company replaces the signing applicant.
         **{(state, "void"): ContractStatus.WITHDRAWN for state in (*_OPEN, ContractStatus.SIGNED)},
         (ContractStatus.SIGNED, "end"): ContractStatus.SIGNED,
         (ContractStatus.SIGNED, "shorten"): ContractStatus.SIGNED,
@@ -89,7 +89,7 @@ CONTRACT: Transitions[ContractStatus] = Transitions(
 
 
 class ContractOverlaps(Refusal):
-    """The version would change what holds today, or held before."""
+    """The version would change terms that are in force today or were before."""
 
     code = "contract_overlaps"
     zh = "与第 {version} 版合同（{zh_start} 起，{zh_end}）重叠：新版最早自 {zh_earliest} 起取代它。"
@@ -105,7 +105,7 @@ class ContractOverlaps(Refusal):
     )
 
     def __init__(self, version: int, starts_on: date, ends_on: date | None, earliest: date) -> None:
-        """Say which version, its days, and the first day that is free."""
+        """Set the overlapped version, its dates, and the first free day."""
         first, free = both_days(starts_on), both_days(earliest)
         last = None if ends_on is None else both_days(day_after(ends_on, -1))
         super().__init__(
@@ -123,7 +123,7 @@ class ContractOverlaps(Refusal):
 
 
 class ContentDiffers(Refusal):
-    """Somebody wants to sign another content than the one that is offered."""
+    """The hash to sign is not that of the offered content."""
 
     code = "content_differs"
     zh = "您要签署的内容哈希与所提供的合同不一致，请重新阅读后再签。"
@@ -135,11 +135,11 @@ class ContentDiffers(Refusal):
 
 
 class SameSigner(Refusal):
-    """One person would be both sides."""
+    """One person would sign for both sides."""
 
     code = "same_person"
     zh = "登记合作方纸质签名的人不能同时代表主机厂签署。"
-    en = "Whoever records the partner's signature from paper cannot sign for the OEM as well."
+    en = "The person who records the partner's signature from paper cannot sign for the OEM as well."
     explanation = Explanation(
         Text("该操作须由另一人完成（双人复核）。", "The step must be taken by another person (four-eyes rule)."),
         Text("请由另一位有权限的人员处理。", "Have another authorised person do it."),
@@ -147,9 +147,9 @@ class SameSigner(Refusal):
 
 
 class ContractTerms(Proposal, frozen=True, kw_only=True):
-    """A version that both have signed, in force on the business days `[starts_on, ends_on)`.
+    """A version that both sides have signed, in force on the business days `[starts_on, ends_on)`.
 
-    `ends_on` is what became of the day that was signed: an early end or a later version may have moved it forward.
+    `ends_on` is the current end: an early end or a later version may have moved the signed one forward.
     """
 
     contract_id: UUID
@@ -171,46 +171,46 @@ class PartnerTerms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def contract_in_force(terms: PartnerTerms, day: date) -> ContractTerms | None:
-    """Return the contract that covers the business day, or None. The partner's status is not asked here."""
+    """Return the contract that covers the business day, or None. The partner's status is not checked."""
     return next((contract for contract in terms.contracts if contract.covers(day)), None)
 
 
 def written(content: ContractContent) -> str:
-    """Return the content as it is kept, hashed and signed: JSON with its fields in alphabetical order."""
+    """Return the content in the form that is stored, hashed and signed: JSON with sorted fields."""
     return msgspec.json.encode(content, order="sorted").decode()
 
 
 def content_hash(text: str) -> str:
-    """Return the SHA-256 of a written content, in hexadecimal. The database holds each row's text against it, too."""
+    """Return the SHA-256 of a serialised content in hexadecimal. The database checks each row's text against it, too."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True):
-    """A signature that stands already: whose, and in whose name it was given or recorded."""
+    """An existing signature: its side, and the person who gave or recorded it."""
 
     party: Party
     actor: str
 
 
 def check_signer(party: Party, method: Method, actor: str, standing: Iterable[Signature]) -> None:
-    """Raise SameSigner if one of the OEM's people would bring in both signatures, the partner's from paper."""
+    """Raise SameSigner if one person would enter both signatures, the partner's from paper."""
     for other in standing:
         if other.party is not party and other.actor == actor and (method is Method.PAPER or party is Party.OEM):
             raise SameSigner
 
 
 class Superseded(msgspec.Struct, frozen=True):
-    """What becomes of an earlier contract: it ends on that day, or (None) never comes into force."""
+    """The effect on an earlier contract: it ends on that day, or (None) never comes into force."""
 
     contract: ContractTerms
     ends_on: date | None
 
 
 def superseding(new: Proposal, standing: Sequence[ContractTerms], today: date) -> list[Superseded]:
-    """Return what becomes of the signed versions once the new one is signed, for those that overlap it.
+    """Return the effects on the overlapping signed versions when the new one is signed.
 
-    One that begins earlier ends where the new one begins; one that would begin later never does. What holds today or held
-    before is never changed: raises ContractOverlaps if the new version reaches into it.
+    One that begins earlier ends when the new one begins; one that would begin later never does. Terms in force today or before
+    cannot be changed: raises ContractOverlaps if the new version covers such days.
     """
     found = []
     for contract in standing:
@@ -233,7 +233,7 @@ def _overlap(one: Proposal, other: Proposal) -> bool:
 def check_end(current: ContractTerms, ends_on: date, today: date) -> None:
     """Raise InvalidField unless the contract can end on that day.
 
-    It can only be shortened, and never into the past: what was redeemed under it keeps a contract that covers its day.
+    It can only be shortened, and not into the past: every redemption keeps a contract that covers its day.
     """
     for fault in day_faults("ends_on", ends_on):
         raise fault

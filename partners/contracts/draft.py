@@ -1,4 +1,4 @@
-"""Operations draft a version, change the draft, lay it before both sides, and may take it back."""
+"""Draft, change, offer and withdraw a version."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -24,13 +24,13 @@ from partners.registry.tables import PartnerRow
 async def draft_contract(
     work: UnitOfWork, partner_id: UUID, proposal: Proposal, home_currency: str, oem: str, actor: str, now: datetime
 ) -> ContractView:
-    """Write the partner's next version as a draft and return it; `oem` is the name of the other side.
+    """Insert the partner's next version as a draft and return it; `oem` is the name of the other party.
 
-    Raises NotFound, TransitionRefusedError for a partner that could not sign, InvalidField for contradicting terms.
+    Raises NotFound, TransitionRefusedError for a partner that cannot sign, InvalidField for contradictory terms.
     """
     check_proposal(proposal, home_currency)
     PARTNER.after(await lock_partner(work, partner_id), "sign_contract")
-    # The partner's row is locked: nobody else counts its versions meanwhile.
+    # The partner is locked, so no other transaction counts its versions meanwhile.
     version: int = await work.fetchval(
         "SELECT coalesce(max(version), 0) + 1 FROM contract WHERE partner_id = $1", partner_id
     )
@@ -68,7 +68,7 @@ async def edit_contract(
     actor: str,
     now: datetime,
 ) -> None:
-    """Replace what a draft says. Raises NotFound, ChangedMeanwhile, TransitionRefusedError, InvalidField."""
+    """Replace the content of a draft. Raises NotFound, ChangedMeanwhile, TransitionRefusedError, InvalidField."""
     check_proposal(proposal, home_currency)
     await lock_partner(work, partner_id)
     row = await lock_contract(work, partner_id, contract_id)
@@ -87,7 +87,7 @@ async def edit_contract(
 async def offer_contract(
     work: UnitOfWork, partner_id: UUID, contract_id: UUID | None, today: date, actor: str, now: datetime
 ) -> ContractView:
-    """Lay a draft before both sides and return it; from here on it says what it says.
+    """Offer a draft to both sides and return it. From now on its content is fixed.
 
     Raises NotFound, TransitionRefusedError, ContractOverlaps.
     """
@@ -100,7 +100,7 @@ async def offer_contract(
         "UPDATE contract SET status = $2, offered_at = $3, edition = edition + 1 WHERE id = $1 AND status = 'drafted'",
         row["id"], after, now,
     )  # fmt: skip
-    told = ContractOffered(
+    offered = ContractOffered(
         partner_id=partner_id,
         contract_id=row["id"],
         version=row["version"],
@@ -109,7 +109,7 @@ async def offer_contract(
         content_hash=row["content_hash"],
         offered_at=now,
     )
-    await publish(work, [told], now)
+    await publish(work, [offered], now)
     await _record(work, actor, "offer", row["id"], now, content_hash=row["content_hash"])
     return await seen(partner_id, row["id"], staff=True)
 
@@ -117,7 +117,7 @@ async def offer_contract(
 async def withdraw_contract(
     work: UnitOfWork, partner_id: UUID, contract_id: UUID | None, reason: str, actor: str, now: datetime
 ) -> ContractView:
-    """Take a version back that not both have signed, and return it. Raises NotFound, TransitionRefusedError."""
+    """Withdraw a version that is not signed by both, and return it. Raises NotFound, TransitionRefusedError."""
     await lock_partner(work, partner_id)
     row = await lock_contract(work, partner_id, contract_id)
     before = ContractStatus(row["status"])
@@ -125,16 +125,16 @@ async def withdraw_contract(
     await work.execute(
         "UPDATE contract SET status = $3, edition = edition + 1 WHERE id = $1 AND status = $2", row["id"], before, after
     )
-    if before is not ContractStatus.DRAFTED:  # nobody was told of a draft
+    if before is not ContractStatus.DRAFTED:  # drafts are not announced
         await publish(work, [ContractWithdrawn(partner_id, row["id"], row["version"], reason, now)], now)
     await _record(work, actor, "withdraw", row["id"], now, before=before, reason=reason)
     return await seen(partner_id, row["id"], staff=True)
 
 
 async def _text(work: UnitOfWork, proposal: Proposal, partner_id: UUID, version: int, oem: str) -> str:
-    """Return the version as it is written, between the OEM and the locked partner as they are called today.
+    """Return the serialised version, with the current names of the OEM and the locked partner.
 
-    The partner cannot be called otherwise by the time it signs: another company's application voids what was drafted.
+    The partner's name cannot change before it signs: a new company in the application voids drafts.
     """
     names = PartnerRow.select(PartnerRow.legal_name, PartnerRow.registration_number).where(PartnerRow.id == partner_id)
     partner = await work.run(names.first())
@@ -144,5 +144,7 @@ async def _text(work: UnitOfWork, proposal: Proposal, partner_id: UUID, version:
     return written(ContractContent(partner_id=partner_id, parties=parties, version=version, **said))
 
 
-async def _record(work: UnitOfWork, actor: str, deed: str, contract_id: UUID, now: datetime, **details: object) -> None:
-    await audit.record(work, actor, f"contract.{deed}", f"contract:{contract_id}", now, **details)
+async def _record(
+    work: UnitOfWork, actor: str, action: str, contract_id: UUID, now: datetime, **details: object
+) -> None:
+    await audit.record(work, actor, f"contract.{action}", f"contract:{contract_id}", now, **details)

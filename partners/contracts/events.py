@@ -1,4 +1,4 @@
-"""The facts about contracts."""
+"""Events about contracts."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -7,7 +7,7 @@ from marketplace.kernel.event import Event
 
 
 class ContractOffered(Event, frozen=True, tag="contract.offered"):
-    """A version lies before both sides to be signed; what it says does not change any more."""
+    """A version was offered for signature; its content is fixed."""
 
     aggregate = "partner"
 
@@ -25,7 +25,7 @@ class ContractOffered(Event, frozen=True, tag="contract.offered"):
 
 
 class ContractSigned(Event, frozen=True, tag="contract.signed"):
-    """Both sides have signed a version: it holds from its first day."""
+    """Both sides have signed a version: it takes effect on its start date."""
 
     aggregate = "partner"
 
@@ -42,7 +42,7 @@ class ContractSigned(Event, frozen=True, tag="contract.signed"):
 
 
 class ContractWithdrawn(Event, frozen=True, tag="contract.withdrawn"):
-    """A version that was offered is not to be signed any more."""
+    """An offered version was withdrawn."""
 
     aggregate = "partner"
 
@@ -58,7 +58,7 @@ class ContractWithdrawn(Event, frozen=True, tag="contract.withdrawn"):
 
 
 class ContractEnded(Event, frozen=True, tag="contract.ended"):
-    """A contract ends earlier than it said: somebody ended it, or a later version takes its place from that day."""
+    """A contract ends before its end date: it was ended, or a later version replaces it from that day."""
 
     aggregate = "partner"
 
@@ -74,7 +74,7 @@ class ContractEnded(Event, frozen=True, tag="contract.ended"):
 
 
 class PayoutAccountChanged(Event, frozen=True, tag="payout_account.changed"):
-    """Payouts go to another account from now on; of its number only the last four are told."""
+    """The payout account changed; only the last four digits of its number are given."""
 
     aggregate = "partner"
 
@@ -88,7 +88,7 @@ class PayoutAccountChanged(Event, frozen=True, tag="payout_account.changed"):
 
 
 class PointPackLow(Event, frozen=True, tag="point_pack.low"):
-    """A partner's prepaid points have fallen below what its contract wants it to be warned of."""
+    """A partner's prepaid points have fallen below its contract's warning level."""
 
     aggregate = "partner"
 

@@ -1,4 +1,4 @@
-"""Prepaid packs of points: bought by a partner, recorded by finance, drawn by what is granted in its name."""
+"""Prepaid packs of points: bought by a partner, recorded by finance, used by its grants."""
 
 from datetime import date, datetime
 from typing import Annotated
@@ -22,7 +22,7 @@ from partners.registry.history import lock_partner
 
 
 class BoughtPacks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Packs that were paid for, and the bank's reference of the payment."""
+    """The number of packs paid for, and the bank's reference of the payment."""
 
     packs: Annotated[int, msgspec.Meta(ge=1, le=1000)]
     reference: OneLine
@@ -63,7 +63,7 @@ class GrantsNotAgreed(Refusal):
 
 
 class PaymentRecorded(Refusal):
-    """The bank's reference stands in the partner's book already: recorded twice, one transfer would buy twice."""
+    """The bank's reference is already recorded for the partner: one transfer cannot buy twice."""
 
     code = "payment_recorded"
     zh = "该付款（{reference}）已登记过。"
@@ -75,7 +75,7 @@ class PaymentRecorded(Refusal):
 
 
 class PackExhausted(Refusal):
-    """The prepaid points do not suffice."""
+    """The prepaid balance is too low."""
 
     code = "pack_exhausted"
     zh = "预付积分不足：需要 {wanted}，余额 {found}。"
@@ -99,7 +99,7 @@ def granting(partner: PartnerTerms, today: date) -> ContractTerms:
 async def buy(
     work: UnitOfWork, partner_id: UUID, bought: BoughtPacks, today: date, actor: str, now: datetime
 ) -> PackBalance:
-    """Record packs that were paid for, at the price of the contract in force, and return the balance.
+    """Record paid packs at the price of the contract in force, and return the balance.
 
     Raises NotFound, NoPacks, PaymentRecorded.
     """
@@ -130,9 +130,9 @@ async def buy(
 
 
 async def draw(work: UnitOfWork, partner_id: UUID, points: int, packs: Packs, now: datetime) -> int:
-    """Take points that are granted out of the packs and return what is left; the guard is the update itself.
+    """Deduct granted points from the prepaid balance and return the new balance; the guard is in the update.
 
-    While less is left than the contract's warning, the partner is told once, and again when it was above in between. Raises
+    Below the contract's warning level the partner is notified once, and again only after the balance was above it. Raises
     PackExhausted.
     """
     row = await work.fetchrow(
@@ -151,7 +151,7 @@ async def draw(work: UnitOfWork, partner_id: UUID, points: int, packs: Packs, no
 
 
 async def get_packs(partner_id: UUID) -> PackBalance:
-    """Return the partner's prepaid points. Raises NotFound where none were ever bought."""
+    """Return the partner's prepaid points. Raises NotFound if none were ever bought."""
     found = await _balance(partner_id)
     if found is None:
         raise NotFound

@@ -1,4 +1,4 @@
-"""Prepaid points over HTTP: finance records what was paid for, the partner sees what is left."""
+"""Prepaid points over HTTP: finance records payments, the partner sees its balance."""
 
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
@@ -19,7 +19,7 @@ from partners.roles import READERS
 
 
 class AdminPacks(Controller):
-    """Finance's side."""
+    """Prepaid points on the admin API."""
 
     path = "/v1/admin/partners/{partner_id:str}/point-packs"
     tags = ["operations"]
@@ -40,7 +40,7 @@ class AdminPacks(Controller):
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
-        """At the price of the contract in force. 409 `no_packs` if it has none."""
+        """At the price of the contract in force. 409 `no_packs` if the contract sells none."""
         identifier, now = path_id(partner_id), clock.now()
         today = settings.calendar.day_of(now)
 
@@ -52,12 +52,12 @@ class AdminPacks(Controller):
 
     @get(operation_id="get_point_packs", summary="Get a partner's prepaid points", opt=READERS)
     async def see(self, partner_id: FromPath[PathId], staff: NamedDependency[Caller]) -> PackBalance:  # noqa: ARG002 - the guard
-        """Bought, granted, and what is left."""
+        """Points bought, granted and left."""
         return await get_packs(path_id(partner_id))
 
 
 class OwnPacks(Controller):
-    """The partner's side."""
+    """Prepaid points on the partner API."""
 
     path = "/v1/partner/point-packs"
     tags = ["partner"]
@@ -68,5 +68,5 @@ class OwnPacks(Controller):
         opt={"scope": "contracts:read"} | refusals(NotFound),
     )
     async def see(self, partner: NamedDependency[PartnerCaller]) -> PackBalance:
-        """Bought, granted, and what is left; `point_pack.low` warns in time."""
+        """Points bought, granted and left. The event `point_pack.low` warns of a low balance."""
         return await get_packs(partner.partner_id)

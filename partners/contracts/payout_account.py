@@ -1,6 +1,6 @@
-"""Where a partner's payouts go: kept sealed, shown masked, changed by finance only.
+"""A partner's payout account: stored encrypted, shown masked, changed by finance only.
 
-A partner's own systems cannot change it: a token that was stolen must not send anybody's money elsewhere.
+A partner's own systems cannot change it, so that a stolen token cannot divert payouts.
 """
 
 from datetime import datetime
@@ -35,7 +35,7 @@ AccountNumber = Annotated[
 
 
 class PayoutAccountInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The partner's bank account, and where the paper that proves it is filed."""
+    """The partner's bank account, and the filing reference of the document that proves it."""
 
     holder: OneLine
     bank: OneLine
@@ -44,7 +44,7 @@ class PayoutAccountInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
 
 
 class PayoutAccountView(msgspec.Struct, frozen=True, kw_only=True):
-    """The account, with its number masked but for the last four."""
+    """The account, its number masked except for the last four digits."""
 
     holder: str
     bank: str
@@ -62,14 +62,14 @@ async def set_payout_account(
     actor: str,
     now: datetime,
 ) -> PayoutAccountView:
-    """Put the account in the place of one of those editions (None: there is none yet) and return it masked.
+    """Set the account, if the current version is among `editions` (None: there is none yet), and return it masked.
 
-    The partner is told that it changed, with the last four of the number. Raises NotFound, ChangedMeanwhile.
+    The partner is notified of the change, with the last four digits. Raises NotFound, ChangedMeanwhile.
     """
     await lock_partner(work, partner_id)
     present = await work.fetchval("SELECT version FROM payout_account WHERE partner_id = $1", partner_id)
     version, last_four = present or 0, account.number[-4:]
-    # "0" is the edition of none yet; `*` is none of what is not there.
+    # "0" is the version of a missing account; `*` does not match a missing one.
     if version not in (only(0) if editions is None else editions) or (present is None and editions is ANY):
         raise ChangedMeanwhile
     written = await work.fetchval(

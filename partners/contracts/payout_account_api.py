@@ -27,7 +27,7 @@ def _with_etag(view: PayoutAccountView) -> Response[PayoutAccountView]:
 
 
 class AdminPayoutAccount(Controller):
-    """Finance keeps it, from paper."""
+    """Finance manages it, from paper documents."""
 
     path = "/v1/admin/partners/{partner_id:str}/payout-account"
     tags = ["operations"]
@@ -42,7 +42,7 @@ class AdminPayoutAccount(Controller):
         settings: NamedDependency[Settings],
         if_match: IfMatchUnlessNew = None,
     ) -> Response[PayoutAccountView]:
-        """The first without If-Match, each later one with the ETag that was read. The partner is told of it."""
+        """Set the first one without If-Match, and each later one with the ETag that was read. The partner is notified."""
         identifier, editions = path_id(partner_id), editions_of(if_match) if if_match else None
         async with unit_of_work() as work:
             account = await set_payout_account(
@@ -56,12 +56,12 @@ class AdminPayoutAccount(Controller):
         partner_id: FromPath[PathId],
         staff: NamedDependency[Caller],  # noqa: ARG002 - the guard
     ) -> Response[PayoutAccountView]:
-        """With its ETag."""
+        """The response has its ETag."""
         return _with_etag(await get_payout_account(path_id(partner_id)))
 
 
 class OwnPayoutAccount(Controller):
-    """The partner sees where its money goes, and cannot change it."""
+    """The partner sees its payout account, and cannot change it."""
 
     path = "/v1/partner/payout-account"
     tags = ["partner"]
@@ -72,5 +72,5 @@ class OwnPayoutAccount(Controller):
         opt={"scope": "statements:read"} | refusals(NotFound),
     )
     async def see(self, partner: NamedDependency[PartnerCaller]) -> PayoutAccountView:
-        """Finance changes it, on paper."""
+        """Only finance can change it, from a paper document."""
         return await get_payout_account(partner.partner_id)

@@ -1,7 +1,7 @@
-"""What a redemption costs, who bears it, and what the OEM keeps: whole numbers in, whole numbers out. Pure.
+"""The price of a redemption, who bears it, and the OEM's commission, in integers. Pure.
 
-Rounding: parts of an amount by GB/T 8170-2008 §3.2, half to even; shares of a split by the largest remainder, so that they
-always sum; tax half up, as `kernel/money.py` says.
+Rounding: rates of an amount by GB/T 8170-2008 §3.2, half to even; shares of a split by the largest remainder, so that they
+always sum to the whole; tax half up, as in `kernel/money.py`.
 """
 
 from uuid import UUID
@@ -13,7 +13,7 @@ from partners.contracts.agreement import CommissionRule, Funding, PriceRule, Ter
 
 
 class Unit(msgspec.Struct, frozen=True):
-    """What is priced: one unit of an offer. `own` is the settlement price that the offer proposes, `points` what it costs."""
+    """The priced unit of an offer. `own` is the settlement price that the offer proposes, `points` its price in points."""
 
     offer_id: UUID
     scenario: str
@@ -23,7 +23,7 @@ class Unit(msgspec.Struct, frozen=True):
 
 
 class Shares(msgspec.Struct, frozen=True):
-    """An amount, divided between those who bear it; the three sum to it."""
+    """An amount divided between its bearers; the three parts sum to it."""
 
     oem_minor: int
     partner_minor: int
@@ -31,9 +31,9 @@ class Shares(msgspec.Struct, frozen=True):
 
 
 class Settled(msgspec.Struct, frozen=True):
-    """What a redemption comes to, tax contained.
+    """The amounts of a redemption, tax included.
 
-    The partner is credited `amount_minor` and bears `partner_minor` of it; `dealer_minor` is the dealer's to pay to the OEM;
+    The partner is credited `amount_minor` and bears `partner_minor` of it; the dealer pays `dealer_minor` to the OEM;
     `commission_minor` stays with the OEM.
     """
 
@@ -50,9 +50,9 @@ def part(amount: int, rate: int, whole: int = PPM) -> int:
 
 
 def unit_price(terms: Terms, unit: Unit) -> int | None:
-    """Return what the contract gives for a unit, in minor units before any added tax; None if it says nothing.
+    """Return the contract's price of a unit, in minor units before added tax; None if it has none.
 
-    The first rule that fits the offer, the offer's own price, the contract's price, its rate for each point.
+    In this order: the first matching rule, the offer's own price, the contract's price, its rate for each point.
     """
     for rule in terms.prices:
         if _fits(rule, unit):
@@ -66,21 +66,21 @@ def unit_price(terms: Terms, unit: Unit) -> int | None:
 
 
 def split(amount_minor: int, funding: Funding) -> Shares:
-    """Divide the amount by largest remainder (Hamilton's method): whole parts first, then one unit each for those who
-    lost most by that; of equals the OEM before the partner before the dealer.
+    """Divide the amount by largest remainder (Hamilton's method): integer parts first, then one unit each for the largest
+    remainders; among equals the OEM before the partner before the dealer.
     """
     rates = (funding.oem_ppm, funding.partner_ppm, funding.dealer_ppm)
     shares = [amount_minor * rate // PPM for rate in rates]
     by_loss = sorted(
         range(3), key=lambda place: -(amount_minor * rates[place] % PPM)
-    )  # stable: equals keep their order
+    )  # a stable sort: equals keep their order
     for place in by_loss[: amount_minor - sum(shares)]:
         shares[place] += 1
     return Shares(*shares)
 
 
 def commission(terms: Terms, unit: Unit, on: str, base_minor: int, quantity: int) -> int:
-    """Return what the OEM keeps of the base, by the first rule that fits; never more than the base itself."""
+    """Return the commission on the base by the first matching rule, at most the base itself."""
     for rule in terms.commission:
         if rule.on == on and _fits(rule, unit):
             return _by_rule(rule, base_minor, quantity)
@@ -88,18 +88,18 @@ def commission(terms: Terms, unit: Unit, on: str, base_minor: int, quantity: int
 
 
 def settle(terms: Terms, unit: Unit, quantity: int) -> Settled | None:
-    """Return what a redemption of that many units comes to under the terms, or None where the contract gives no price.
+    """Return the amounts of a redemption of that many units, or None if the contract has no price.
 
-    The commission on points is on what others pay: the amount without the partner's own share.
+    The base of the commission on points is what others pay: the amount without the partner's own share.
     """
     price = unit_price(terms, unit)
     if price is None:
         return None
     if terms.max_settlement_price is not None and price > terms.max_settlement_price.amount:
-        return None  # the offer was registered before this contract set its maximum; nothing may be owed above it
+        return None  # the offer was registered before this contract set its maximum; no debt may exceed it
     amount = _with_tax(terms, price * quantity)
     partner, dealer, kept = 0, 0, 0
-    if terms.funding.oem_ppm != PPM:  # most contracts share nothing, and this is asked for each redemption
+    if terms.funding.oem_ppm != PPM:  # a short cut: most contracts share nothing, and this runs for each redemption
         shares = split(amount, terms.funding)
         partner, dealer = shares.partner_minor, shares.dealer_minor
     if terms.commission:
@@ -110,14 +110,12 @@ def settle(terms: Terms, unit: Unit, quantity: int) -> Settled | None:
 
 
 def grant_price(terms: Terms, points: int) -> int:
-    """Return what a partner owes for points that it grants postpaid, tax contained, in minor units."""
+    """Return what a partner owes for postpaid granted points, tax included, in minor units."""
     return _with_tax(terms, part(points, terms.grant_per_point_micros or 0))
 
 
 def _with_tax(terms: Terms, amount: int) -> int:
-    """Return the amount with the tax that comes on top of it, if any: rounded half up, so that `tax_included` finds just
-    this tax in the sum again.
-    """
+    """Return the amount plus added tax, if any: rounded half up, so that `tax_included` computes the same tax from the sum."""
     if terms.tax == "contained":
         return amount
     return amount + (2 * amount * terms.tax_rate_ppm + PPM) // (2 * PPM)

@@ -30,7 +30,7 @@ _PROPOSED = tuple(
 
 
 async def lock_contract(work: UnitOfWork, partner_id: UUID, contract_id: UUID | None) -> asyncpg.Record:
-    """Lock a contract's row and return it; its partner is locked already. Raises NotFound, for another partner's as well."""
+    """Lock and return a contract of the partner, which is locked. Raises NotFound, also for another partner's."""
     row = await work.fetchrow(
         "SELECT * FROM contract WHERE id = $1 AND partner_id = $2 FOR UPDATE", contract_id, partner_id
     )
@@ -40,7 +40,7 @@ async def lock_contract(work: UnitOfWork, partner_id: UUID, contract_id: UUID | 
 
 
 async def signatures_of(contract_ids: Iterable[UUID]) -> dict[UUID, list[asyncpg.Record]]:
-    """Return the signatures of the contracts, in the order in which they were given."""
+    """Return the signatures of the contracts in order of time."""
     rows = await DB.fetch(
         "SELECT * FROM contract_signature WHERE contract_id = ANY($1::uuid[]) ORDER BY signed_at, party",
         list(contract_ids),
@@ -52,13 +52,13 @@ async def signatures_of(contract_ids: Iterable[UUID]) -> dict[UUID, list[asyncpg
 
 
 async def standing_signatures(contract_id: UUID) -> list[Signature]:
-    """Return who has signed."""
+    """Return the sides that have signed."""
     rows = (await signatures_of([contract_id])).get(contract_id, [])
     return [Signature(party=Party(row["party"]), actor=row["actor"]) for row in rows]
 
 
 async def list_contracts(partner_id: UUID, *, staff: bool) -> list[ContractView]:
-    """Return all versions of the partner's contract by their first day; to the partner those that were offered.
+    """Return the partner's versions by start date; for the partner itself, the offered ones.
 
     Raises NotFound if there is no such partner.
     """
@@ -109,7 +109,7 @@ def _view(row: asyncpg.Record, signatures: Sequence[asyncpg.Record], *, staff: b
 
 
 def _signature(row: asyncpg.Record, *, staff: bool) -> SignatureView:
-    """Return a signature as it is shown; who of the OEM's people it was is for the OEM to know."""
+    """Return a signature's view; the OEM's person is shown to the OEM only."""
     values: dict[str, Any] = {name: row[name] for name in SignatureView.__struct_fields__}
     values |= {"party": Party(row["party"]), "method": Method(row["method"])}
     if not staff and (values["party"] is Party.OEM or values["method"] is not Method.API):
@@ -118,19 +118,19 @@ def _signature(row: asyncpg.Record, *, staff: bool) -> SignatureView:
 
 
 def content_of(row: Mapping[str, Any]) -> ContractContent:
-    """Return what a row says, as it was signed."""
+    """Return the signed content of a row."""
     return msgspec.json.decode(row["content"], type=ContractContent)
 
 
 def terms_of(row: asyncpg.Record) -> ContractTerms:
-    """Return a row (`id`, `ends_on`, `content`) as terms, with the day on which it ends by now."""
+    """Return a row (`id`, `ends_on`, `content`) as terms, with its current end."""
     content = content_of(row)
     fields = {name: getattr(content, name) for name in _PROPOSED}
     return ContractTerms(**fields, ends_on=row["ends_on"], contract_id=row["id"], version=content.version)
 
 
 async def difference_of(partner_id: UUID, contract_id: UUID | None, *, staff: bool) -> ContractDifference:
-    """Return what a version changes of the latest lower one that both sides had signed. Raises NotFound."""
+    """Return the difference to the previous version that both sides had signed. Raises NotFound."""
     view, _ = await get_contract(partner_id, contract_id, staff=staff)
     row = (
         await ContractRow.select(ContractRow.version, ContractRow.content)

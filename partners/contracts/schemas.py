@@ -1,4 +1,4 @@
-"""What goes over the wire about contracts. What operations draft is a `Proposal` (agreement.py)."""
+"""The wire format of contracts. A draft is a `Proposal` (agreement.py)."""
 
 from datetime import date, datetime
 from typing import Annotated
@@ -25,13 +25,13 @@ ContentHash = Annotated[
 
 
 class SignatureInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which content is signed."""
+    """The content to sign, by its hash."""
 
     content_hash: ContentHash
 
 
 class PaperSignature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The partner's signature on paper: who signed, on which day, and where the paper is filed."""
+    """The partner's signature on paper: who signed, when, and the filing reference."""
 
     content_hash: ContentHash
     signed_by: OneLine
@@ -40,20 +40,20 @@ class PaperSignature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class WithdrawContract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why the version is not to be signed any more."""
+    """Why the version is withdrawn."""
 
     reason: OneLine
 
 
 class EndContract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """From which day on the contract is no longer in force, and why."""
+    """The first day on which the contract is no longer in force, and the reason."""
 
     ends_on: date
     reason: OneLine
 
 
 class SignatureView(msgspec.Struct, frozen=True, kw_only=True):
-    """One side's signature. `signed_by` names who signed on paper; `actor` is for the OEM's own people to see."""
+    """One side's signature. `signed_by` names who signed on paper; only the OEM sees `actor`."""
 
     party: Party
     method: Method
@@ -68,7 +68,7 @@ class SignatureView(msgspec.Struct, frozen=True, kw_only=True):
 class ContractView(Proposal, frozen=True, kw_only=True):
     """A version of a contract; amounts per unit. `content` is the text whose hash is signed.
 
-    `ends_on` is where it ends by now; what was signed stands in `content`.
+    `ends_on` is the current end date; the signed one is in `content`.
     """
 
     id: UUID
@@ -86,7 +86,7 @@ class ContractView(Proposal, frozen=True, kw_only=True):
 
 
 class FieldDifference(msgspec.Struct, frozen=True):
-    """One field that is another than before, in words; null where it was not there, or is not any more."""
+    """One changed field, in words; null where it is absent."""
 
     field: str
     title: Text
@@ -95,7 +95,7 @@ class FieldDifference(msgspec.Struct, frozen=True):
 
 
 class ContractDifference(msgspec.Struct, frozen=True):
-    """What a version changes of the one before it: the latest lower one that both had signed (null for the first)."""
+    """The difference to the previous version that both sides had signed (null for the first)."""
 
     contract_id: UUID
     version: int

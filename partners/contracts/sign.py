@@ -1,4 +1,4 @@
-"""Both sides sign a version, by which it holds; and a contract is ended early."""
+"""Signing a version, and ending a contract early."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -30,9 +30,9 @@ from partners.registry.history import lock_partner, move
 
 
 class Signing(msgspec.Struct, frozen=True, kw_only=True):
-    """A signature that is to be given: for which side, under which content, how, and by whom.
+    """A signature to add: its side, content, method and person.
 
-    `signed_by`, `signed_on` and `document_reference` say of a paper who signed it, when, and where it is filed.
+    `signed_by`, `signed_on` and `document_reference` are the signer, date and filing reference of a paper.
     """
 
     party: Party
@@ -47,14 +47,14 @@ class Signing(msgspec.Struct, frozen=True, kw_only=True):
 async def sign_contract(
     work: UnitOfWork, partner_id: UUID, contract_id: UUID | None, signing: Signing, today: date, now: datetime
 ) -> ContractView:
-    """Put one side's signature under an offered version and return it as that side sees it.
+    """Add one side's signature to an offered version and return that side's view of it.
 
-    With the second signature it holds: earlier versions end where it begins, and an approved partner becomes active.
-    Nothing that was redeemed before changes: every redemption carries its terms. `today` is the business day.
+    The second signature puts it into effect: earlier versions end when it begins, and an approved partner becomes active.
+    Earlier redemptions do not change: each carries its terms. `today` is the business day.
 
-    Checked in this order: it is there (NotFound), the partner can sign and this side may still (TransitionRefusedError), it is
-    what the signer read (ContentDiffers), another person than the other side's (SameSigner), it does not reach into
-    what holds today (ContractOverlaps).
+    Checked in this order: the version exists (NotFound), the partner and this side can sign (TransitionRefusedError), the hash
+    is the content's (ContentDiffers), the other side's person is another (SameSigner), and it does not cover days of terms
+    in force (ContractOverlaps).
     """
     before = await lock_partner(work, partner_id)
     row = await lock_contract(work, partner_id, contract_id)
@@ -68,7 +68,7 @@ async def sign_contract(
     check_signer(signing.party, signing.method, signing.actor, await standing_signatures(row["id"]))
     standing = (await load_terms([partner_id]))[partner_id].contracts
     displaced = superseding(content_of(row), standing, today)
-    # Decided; the writes. Each is guarded by the state that was found under the partner's lock.
+    # All checks passed. Each write is guarded by the state that was read under the partner's lock.
     await _give(work, row["id"], signing, now)
     await work.execute(
         "UPDATE contract SET status = $3, edition = edition + 1,"
@@ -84,13 +84,13 @@ async def sign_contract(
             await _displace(work, partner_id, one, now)
         await move(work, partner_id, signing.actor, "sign_contract", before, partner_after, None, now)
         ends_on = row["ends_on"]
-        told = ContractSigned(partner_id, row["id"], row["version"], row["starts_on"], ends_on, now)
-        await publish(work, [told], now)
+        signed = ContractSigned(partner_id, row["id"], row["version"], row["starts_on"], ends_on, now)
+        await publish(work, [signed], now)
     return await seen(partner_id, row["id"], staff=signing.party is Party.OEM or signing.method is Method.PAPER)
 
 
 async def _give(work: UnitOfWork, contract_id: UUID, signing: Signing, now: datetime) -> None:
-    """Append the signature. That its hash is the contract's, the database holds as well (foreign key)."""
+    """Append the signature. A foreign key ensures that its hash is the contract's."""
     await work.run(
         ContractSignatureRow.insert(
             ContractSignatureRow(
@@ -109,7 +109,7 @@ async def _give(work: UnitOfWork, contract_id: UUID, signing: Signing, now: date
 
 
 async def _displace(work: UnitOfWork, partner_id: UUID, found: Superseded, now: datetime) -> None:
-    """End an earlier version where the new one begins, or set it aside if it would have begun later."""
+    """End an earlier version when the new one begins, or mark it superseded if it would begin later."""
     contract = found.contract
     if found.ends_on is None:
         after = CONTRACT.after(ContractStatus.SIGNED, "supersede")
@@ -134,9 +134,9 @@ async def end_contract(
     actor: str,
     now: datetime,
 ) -> ContractView:
-    """Let a contract end earlier than it says and return it. `today` is the present business day.
+    """End a contract before its end date and return it. `today` is the business day.
 
-    Raises NotFound, TransitionRefusedError for one that not both have signed, or InvalidField for a day that is past or
+    Raises NotFound, TransitionRefusedError for one that is not signed by both, or InvalidField for a day that is past or
     not earlier.
     """
     status = await lock_partner(work, partner_id)
@@ -163,7 +163,7 @@ async def _shorten(work: UnitOfWork, contract_id: UUID, ends_on: date) -> None:
 
 
 def paper(row_hash: str, actor: str, signed_by: str, signed_on: date, document_reference: str) -> Signing:
-    """Return the partner's signature as operations record it from a paper."""
+    """Return the partner's signature, recorded by operations from paper."""
     return Signing(
         party=Party.PARTNER,
         content_hash=row_hash,

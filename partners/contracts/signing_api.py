@@ -1,4 +1,4 @@
-"""Signatures over HTTP, and the partner's side."""
+"""Signatures over HTTP, and contracts on the partner API."""
 
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
@@ -27,7 +27,7 @@ _READ = {"scope": "contracts:read"}
 
 
 class AdminSignatures(Controller):
-    """The OEM signs, and records what the partner signed on paper."""
+    """The OEM's signature, and the record of the partner's from paper."""
 
     path = "/v1/admin/partners/{partner_id:str}/contracts/{contract_id:str}"
     tags = ["operations"]
@@ -52,7 +52,7 @@ class AdminSignatures(Controller):
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
-        """With both signatures it holds. 409 `content_differs`, `contract_overlaps`, `same_person`, `wrong_state`."""
+        """Both signatures put it into effect. 409 `content_differs`, `contract_overlaps`, `same_person`, `wrong_state`."""
         ids, now = (path_id(partner_id), path_id(contract_id)), clock.now()
         today = settings.calendar.day_of(now)
         signing = Signing(party=Party.OEM, content_hash=data.content_hash, actor=staff.actor)
@@ -82,7 +82,7 @@ class AdminSignatures(Controller):
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
-        """For a partner that cannot sign over the API yet. Another person signs for the OEM: else 409 `same_person`."""
+        """For a partner that cannot sign through the API yet. Another person must sign for the OEM, else 409 `same_person`."""
         ids, now = (path_id(partner_id), path_id(contract_id)), clock.now()
         today = settings.calendar.day_of(now)
         signing = paper(data.content_hash, staff.actor, data.signed_by, data.signed_on, data.document_reference)
@@ -95,14 +95,14 @@ class AdminSignatures(Controller):
 
 
 class PartnerContracts(Controller):
-    """The partner's side: what was offered to it."""
+    """The versions that were offered to the partner."""
 
     path = "/v1/partner/contracts"
     tags = ["partner"]
 
     @get(operation_id="list_own_contracts", summary="List the partner's own contracts", opt=_READ)
     async def list_own(self, partner: NamedDependency[PartnerCaller]) -> Page[ContractView]:
-        """All versions that were offered to the calling partner, by their first day."""
+        """All versions offered to the calling partner, by start date."""
         return Page(await list_contracts(partner.partner_id, staff=False))
 
     @get(
@@ -114,7 +114,7 @@ class PartnerContracts(Controller):
     async def see(
         self, contract_id: FromPath[PathId], partner: NamedDependency[PartnerCaller]
     ) -> Response[ContractView]:
-        """Read `content`, check its hash, and sign just that."""
+        """Read `content`, check its hash, and sign that hash."""
         return with_etag(await get_contract(partner.partner_id, path_id(contract_id), staff=False))
 
     @get(
@@ -147,7 +147,7 @@ class PartnerContracts(Controller):
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
-        """Bound to the content that was read: 409 `content_differs` for any other hash, `wrong_state` once it is signed."""
+        """Signs the content with the given hash: 409 `content_differs` for any other hash, `wrong_state` once it is signed."""
         identifier, now = path_id(contract_id), clock.now()
         today = settings.calendar.day_of(now)
         signing = Signing(party=Party.PARTNER, content_hash=data.content_hash, actor=partner.actor)

@@ -9,9 +9,9 @@ from marketplace.platform.postgres.database import DB
 
 
 class ContractRow(Table, db=DB, tablename="contract"):
-    """One version of a partner's contract. What it says stands in `content`, which never changes once it was offered.
+    """One version of a partner's contract. Its terms are in `content`, which is fixed once it was offered.
 
-    `ends_on` is where it ends by now. `currency` and `cycle` are generated from the content, for settlement to search by.
+    `ends_on` is the current end date. `currency` and `cycle` are generated from the content, for settlement to search.
     """
 
     id = UUID(primary_key=True, null=False, default=None)
@@ -52,7 +52,7 @@ class ContractRow(Table, db=DB, tablename="contract"):
 
 
 class ContractSignatureRow(Table, db=DB, tablename="contract_signature"):
-    """One side's signature under one content. Append only."""
+    """One side's signature of one content. Append only."""
 
     contract_id = UUID(primary_key=True, null=False, default=None)
     party = Text(primary_key=True, null=False, default=None)
@@ -73,7 +73,7 @@ class ContractSignatureRow(Table, db=DB, tablename="contract_signature"):
 
 
 class PayoutAccountRow(Table, db=DB, tablename="payout_account"):
-    """Where a partner's payouts go. The number is sealed; `last_four` is what is shown of it."""
+    """A partner's payout account. The number is encrypted; `last_four` is shown."""
 
     partner_id = UUID(primary_key=True, null=False, default=None)
     version = BigInt(null=False, default=None)
@@ -90,9 +90,9 @@ class PayoutAccountRow(Table, db=DB, tablename="payout_account"):
 
 
 class PointPackRow(Table, db=DB, tablename="point_pack"):
-    """How many prepaid points a partner has left. Apart from the partner's row, since every grant writes it.
+    """A partner's prepaid balance. Apart from the partner's row, since every grant updates it.
 
-    `warned` says that the partner was told of a low balance, and has not bought enough since.
+    `warned`: the partner was notified of a low balance and has not bought enough since.
     """
 
     partner_id = UUID(primary_key=True, null=False, default=None)

@@ -1,6 +1,6 @@
-"""What was agreed with a company falls when another one takes its place in the application.
+"""Agreements with an applicant become void when another company replaces it in the application.
 
-Only while it applies: under a contract of an applicant nothing was ever redeemed, granted or paid.
+Only for applicants: nothing was redeemed, granted or paid under an applicant's contract.
 """
 
 from datetime import datetime
@@ -16,7 +16,7 @@ _REASON = "申请公司已变更 · another company applies"
 
 
 async def void_agreements(work: UnitOfWork, partner_id: UUID, actor: str, now: datetime) -> list[str]:
-    """Withdraw every version and forget the payout account of a locked partner that applies; return what fell, in words."""
+    """Withdraw every version and delete the payout account of a locked applicant; return what was voided, in words."""
     rows = await work.fetch(
         "SELECT id, version, status FROM contract WHERE partner_id = $1 AND status NOT IN ('withdrawn', 'superseded')"
         " ORDER BY id FOR UPDATE",
@@ -29,7 +29,7 @@ async def void_agreements(work: UnitOfWork, partner_id: UUID, actor: str, now: d
             "UPDATE contract SET status = $3, signed_at = NULL, edition = edition + 1 WHERE id = $1 AND status = $2",
             row["id"], before, after,
         )  # fmt: skip
-        if before is not ContractStatus.DRAFTED:  # nobody was told of a draft
+        if before is not ContractStatus.DRAFTED:  # drafts are not announced
             await publish(work, [ContractWithdrawn(partner_id, row["id"], row["version"], _REASON, now)], now)
         await audit.record(work, actor, "contract.void", f"contract:{row['id']}", now, before=before, reason=_REASON)
     fallen = [f"合同第 {row['version']} 版 · contract version {row['version']}" for row in rows]

@@ -1,1 +1,1 @@
-"""Where a partner takes vouchers: one by one, or imported from a file."""
+"""The locations of a partner, added one by one or imported from a file."""

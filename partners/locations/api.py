@@ -33,7 +33,7 @@ _WRITE = {"scope": "locations:write"}
 
 @dataclass
 class ImportOperation(Operation):
-    """Describes the file, which is read from the raw body."""
+    """Describes the file in the raw body."""
 
     def __post_init__(self) -> None:
         text = Schema(type=OpenAPIType.STRING)
@@ -42,15 +42,15 @@ class ImportOperation(Operation):
         self.request_body = RequestBody(content=content, required=True)
 
 
-def _announced(content_type: str) -> tuple[str, str]:
-    """Return the media type and the charset, or nothing, of a Content-Type (RFC 9110 §8.3.1)."""
+def _media_type_of(content_type: str) -> tuple[str, str]:
+    """Return the media type and the charset (or an empty text) of a Content-Type (RFC 9110 §8.3.1)."""
     header = Message()
     header["Content-Type"] = content_type
     return header.get_content_type(), str(header.get_param("charset") or "")
 
 
 class Locations(Controller):
-    """The places where the calling partner takes vouchers."""
+    """The locations of the calling partner, where it takes vouchers."""
 
     path = "/v1/partner/locations"
     tags = ["partner"]
@@ -69,7 +69,7 @@ class Locations(Controller):
         key: IdempotencyKey,
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
-        """A place where vouchers are taken, under the partner's own id."""
+        """A location where vouchers are taken, under the partner's own id."""
         now = clock.now()
 
         async def add(work: UnitOfWork) -> LocationView:
@@ -102,7 +102,7 @@ class Locations(Controller):
         partner: NamedDependency[PartnerCaller],
         clock: NamedDependency[Clock],
     ) -> LocationView:
-        """A JSON Merge Patch: what is left out stays, null clears region or coordinates."""
+        """A JSON Merge Patch: omitted members stay unchanged, null clears region or coordinates."""
         async with unit_of_work() as work:
             return await change_location(work, partner.partner_id, location_id, data, clock.now())
 
@@ -124,18 +124,18 @@ class Locations(Controller):
         dry_run: FromQuery[bool] = False,
         partial: FromQuery[bool] = False,
     ) -> Response[bytes]:
-        """CSV, XLSX, XLS or ODS, up to 10,000 rows and 2 MiB. CSV is read as its mark or its declared `charset` says, else as
-        UTF-8 or GB18030; `encoding_unclear` asks for a charset. Of a workbook the first sheet that is not hidden is read.
+        """CSV, XLSX, XLS or ODS, up to 10,000 rows and 2 MiB. CSV is decoded by its BOM or declared `charset`, else as
+        UTF-8 or GB18030; `encoding_unclear` asks for a charset. The first visible sheet of a workbook is read.
         The first row names the columns: `id`, `name_zh`, `name_en`, `region`, `city`, `address`, `latitude`, `longitude`,
-        `state`, or the same in Chinese. Rows that are wrong come back by number and field, and nothing is imported, unless
-        `partial`. `dry_run` only says what would be done. `warnings` name rows that are taken and may have lost something.
+        `state`, or the same in Chinese. Invalid rows are reported by number and field, and nothing is imported, unless
+        `partial`. `dry_run` only reports what would be done. `warnings` name imported rows that may have lost data.
         """
         now, body, language = clock.now(), await request.body(), language_of(request)
-        media_type, charset = _announced(request.headers.get("content-type", ""))
+        media_type, charset = _media_type_of(request.headers.get("content-type", ""))
         said = [media_type, charset, hashlib.sha256(body).hexdigest(), dry_run, partial]
         whole = request_key(request, partner.actor, key, said)
         table = await reader_of(request).read(media_type, body, charset)
-        # Beside the event loop: a full file takes longer than anybody else should wait.
+        # In a thread: a full file would block the event loop too long.
         parsed = await asyncio.to_thread(parse, table, language)
 
         async def work(transaction: UnitOfWork) -> ImportReport:

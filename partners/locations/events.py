@@ -1,4 +1,4 @@
-"""The facts about partners' locations."""
+"""Events about partners' locations."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,7 +7,7 @@ from marketplace.kernel.event import Event
 
 
 class LocationAdded(Event, frozen=True, tag="partner.location_added"):
-    """A partner has a new place where vouchers are taken."""
+    """A partner added a location."""
 
     aggregate = "partner"
 
@@ -21,7 +21,7 @@ class LocationAdded(Event, frozen=True, tag="partner.location_added"):
 
 
 class LocationChanged(Event, frozen=True, tag="partner.location_changed"):
-    """Something about a partner's location is different; `state` is its opening state now."""
+    """A partner's location changed; `state` is its current opening state."""
 
     aggregate = "partner"
 

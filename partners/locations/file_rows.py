@@ -1,4 +1,4 @@
-"""From the rows of a partner's file to locations, with what is wrong by row and field. Pure."""
+"""Parses the rows of a partner's file into locations, with problems by row and field. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "longitude": ("经度",),
     "state": ("状态", "营业状态"),
 }
-"""Columns by the name of their field, and by the words of Chinese offices."""
+"""The columns: field names, and their usual Chinese titles."""
 
 REQUIRED = ("id", "name_zh", "city", "address")
 
@@ -42,18 +42,18 @@ _DEGREES = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{1,17})?", re.ASCII)
 _FORMULA_SIGNS = ("=", "+", "-", "@")
 
 _WORDS: dict[str, Words] = {
-    "unknown": ("没有这一列。", "is no column that is known here."),
-    "twice": ("该列出现两次。", "stands there twice."),
-    "missing": ("缺少此列。", "is a column that is missing."),
+    "unknown": ("没有这一列。", "is not a known column."),
+    "twice": ("该列出现两次。", "appears twice."),
+    "missing": ("缺少此列。", "is a missing column."),
     "required": ("不能为空。", "must not be empty."),
     "formula": ("不能是公式。", "must not be a formula."),
     "state": ("须为 open、temporarily_closed 或 closed。", "must be open, temporarily_closed or closed."),
     "latitude": ("须为 -90 至 90 的十进制度数。", "must be decimal degrees from -90 to 90."),
     "longitude": ("须为 -180 至 180 的十进制度数。", "must be decimal degrees from -180 to 180."),
-    "pair": ("经纬度须同时填写。", "goes with the other coordinate."),
+    "pair": ("经纬度须同时填写。", "must be given together with the other coordinate."),
     "duplicate": ("与第 {} 行重复。", "is the same as in row {}."),
-    "nothing": ("文件没有数据。", "has no locations."),
-    "untitled": ("此单元格所在的列没有列名。", "is in a column without a name in the first row."),
+    "nothing": ("文件没有数据。", "contains no locations."),
+    "untitled": ("此单元格所在的列没有列名。", "is in a column without a title in the first row."),
 }
 
 _TYPES: dict[str, Any] = {
@@ -67,7 +67,7 @@ _TYPES: dict[str, Any] = {
 
 
 class LocationRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A location as a row of a file says it. A blank says nothing of what each location has: `name_en` and `state` are None."""
+    """A location from a row of a file. `name_en` and `state` are None if the cell is blank: the stored values stay."""
 
     id: str
     name_zh: str
@@ -80,15 +80,15 @@ class LocationRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SAMPLE_ROWS = 5
-"""Rows of the file that are shown as they were read, the names of the columns among them."""
+"""The number of rows that are shown as they were read, the header included."""
 
 _SAMPLE_LETTERS = 80
 
 
 class Parsed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file says: the columns that it has, its good rows, what is wrong with the others, and how it was read.
+    """A parsed file: its columns, its valid rows, the problems of the others, and how it was read.
 
-    `warnings` are of rows that are taken all the same. `sample` are the file's first rows, cell by cell.
+    `warnings` concern rows that are imported all the same. `sample` are the file's first rows, cell by cell.
     """
 
     file: FileRead
@@ -101,7 +101,7 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse(table: Table, language: str) -> Parsed:
-    """Return the locations in a file, whose first row names the columns. Of an id that comes twice the first counts."""
+    """Parse a file whose first row has the column titles. Of a duplicate id the first row counts."""
     rows = table.rows
     columns, problems = _header(rows, language)
     good: list[LocationRow] = []
@@ -152,7 +152,7 @@ def _warnings(number: int, cells: Mapping[str, Cell], language: str) -> list[Row
 
 
 def _beyond(row: Row, named: frozenset[int], language: str) -> list[RowProblem]:
-    """Return a problem for each cell that stands in no column with a name: nothing in a file is dropped without a word."""
+    """Return a problem for each cell in a column without a title: no data is dropped silently."""
     return [
         RowProblem(row.number, letters_of(at), _word("untitled", language))
         for at, cell in enumerate(row.cells)
@@ -185,7 +185,7 @@ def _header(rows: Sequence[Row], language: str) -> tuple[dict[str, int], list[Ro
 
 
 def _faults(cells: Mapping[str, Cell]) -> list[tuple[str, Words]]:
-    """Return (field, what is wrong) for each field of a row that is wrong."""
+    """Return (field, problem) for each invalid field of a row."""
     looked = [(name, _complaint(name, cell)) for name, cell in cells.items()]
     found = [(name, what) for name, what in looked if what is not None]
     latitude, longitude = (cells.get(name, Cell("")).text for name in ("latitude", "longitude"))

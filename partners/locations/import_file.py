@@ -1,4 +1,4 @@
-"""A partner's locations by thousands, out of one file: all of it or nothing, unless asked otherwise."""
+"""Bulk import of a partner's locations from a file: all or nothing, unless `partial`."""
 
 from datetime import datetime
 from uuid import UUID
@@ -18,12 +18,12 @@ from partners.locations.search import keep_search_text
 from partners.registry.domain import PARTNER
 from partners.registry.history import lock_partner
 
-MOST_TOLD = 1000
-"""Problems in one answer: more than anyone reads, and few enough to send."""
+MOST_LISTED = 1000
+"""The maximum number of problems in one response."""
 
-# Columns that the file does not have ($11: region, $12: coordinates) stay as they are, and so do the English name and the state
-# where the file says nothing of them: a blank cell must not open a store that is closed. A new location has its Chinese name for
-# both and is open. A location that the file says nothing new of is not written, and so not among what comes back.
+# Columns missing in the file ($11: region, $12: coordinates) stay unchanged, and so do the English name and the state where the
+# cell is blank: a blank cell must not open a closed store. A new location uses its Chinese name for both and is open. Unchanged
+# locations are not written, so they are not returned.
 _UPSERT = """
 INSERT INTO partner_location AS l (partner_id, id, name_zh, name_en, region, city, address, latitude, longitude, state,
                                    created_at, changed_at)
@@ -51,7 +51,7 @@ RETURNING id, state, xmax = 0 AS created
 
 
 class RowsRefused(Refusal):
-    """Rows of the file are wrong, and nothing was imported; `errors` says which and why."""
+    """Rows of the file are invalid, and nothing was imported; `errors` lists them."""
 
     kind = Kind.INVALID
     code = "rows_refused"
@@ -69,21 +69,21 @@ class RowsRefused(Refusal):
 
 
 class _Undo(Exception):  # noqa: N818 - a way out of the block, not an error
-    """A dry run takes back what it tried."""
+    """Rolls a dry run back."""
 
 
 async def import_locations(
     work: UnitOfWork, partner_id: UUID, parsed: Parsed, now: datetime, *, dry_run: bool, partial: bool
 ) -> ImportReport:
-    """Add and change the partner's locations as the file says, and report. Locations that it does not name stay.
+    """Add and change the partner's locations from a file, and report. Other locations stay.
 
-    A dry run does the same and takes it back, so that it cannot promise something else. Raises RowsRefused when a row is
-    wrong and it is neither a dry run nor `partial`; TransitionRefusedError, NotFound.
+    A dry run does the same and rolls it back, so its report is exact. Raises RowsRefused if a row is invalid and it is neither
+    a dry run nor `partial`; TransitionRefusedError, NotFound.
     """
     PARTNER.after(await lock_partner(work, partner_id), "add_location")
-    told, total = parsed.problems[:MOST_TOLD], len(parsed.problems)
+    listed, total = parsed.problems[:MOST_LISTED], len(parsed.problems)
     if parsed.problems and not (dry_run or partial):
-        raise RowsRefused(errors=msgspec.to_builtins(told), errors_total=total)
+        raise RowsRefused(errors=msgspec.to_builtins(listed), errors_total=total)
     written: list[asyncpg.Record] = []
     try:
         async with work.nested():
@@ -105,9 +105,9 @@ async def import_locations(
         changed=len(written) - created,
         unchanged=len(parsed.good) - len(written),
         errors_total=total,
-        errors=told,
+        errors=listed,
         warnings_total=len(parsed.warnings),
-        warnings=parsed.warnings[:MOST_TOLD],
+        warnings=parsed.warnings[:MOST_LISTED],
     )
 
 

@@ -1,4 +1,4 @@
-"""Where a partner takes vouchers: one location at a time. `import_locations.py` takes them by thousands."""
+"""The locations of a partner, one at a time. `import_file.py` imports them in bulk."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -28,11 +28,11 @@ _COLUMNS = (
 
 
 class LocationExists(Refusal):
-    """The partner has a location with that id."""
+    """The partner already has a location with the id."""
 
     code = "location_exists"
     zh = "门店编号 {id} 已存在。"
-    en = "There is a location {id} already."
+    en = "Location {id} already exists."
     explanation = Explanation(
         Text("该门店编号已经存在。", "A location with this id already exists."),
         Text("请修改已有门店，或换用其他编号。", "Update the existing location, or use another id."),
@@ -40,7 +40,7 @@ class LocationExists(Refusal):
 
 
 async def add_location(work: UnitOfWork, partner_id: UUID, location: LocationInput, now: datetime) -> LocationView:
-    """Record a location and return it. Raises LocationExists, NotFound, or TransitionRefusedError."""
+    """Insert a location and return it. Raises LocationExists, NotFound, or TransitionRefusedError."""
     PARTNER.after(await lock_partner(work, partner_id), "add_location")
     place = location.coordinates
     row = await work.fetchrow(
@@ -69,11 +69,11 @@ async def add_location(work: UnitOfWork, partner_id: UUID, location: LocationInp
 async def change_location(
     work: UnitOfWork, partner_id: UUID, location_id: str, patch: Patch, now: datetime
 ) -> LocationView:
-    """Lay the patch over the partner's own location and return it.
+    """Apply the patch to the partner's location and return it.
 
     Raises NotFound, also for another partner's, InvalidFields, TransitionRefusedError.
     """
-    if not location_id.isprintable():  # PostgreSQL cannot even be asked for a text with a NUL in it
+    if not location_id.isprintable():  # PostgreSQL refuses a text with a NUL
         raise NotFound
     PARTNER.after(await lock_partner(work, partner_id), "add_location")
     before = await work.fetchrow(
@@ -98,7 +98,7 @@ async def change_location(
         wanted.state,
         now,
     )
-    if row is None:  # we hold its lock
+    if row is None:  # it is locked
         raise NotFound
     await keep_search_text(work, partner_id, [location_id])
     await publish(work, [LocationChanged(partner_id, location_id, row["state"], now)], now)
@@ -125,11 +125,11 @@ async def list_locations(
     search: str = "",
     state: LocationState | None = None,
 ) -> Page[LocationView]:
-    """Return a page of the partner's locations, by id; of those whose id, name, region, city or address has `search` in it.
+    """Return a page of the partner's locations by id; with `search`, those with it in id, name, region, city or address.
 
-    Case, accents and the forms of letters make no difference.
+    Case, accents and letter forms are ignored.
     """
-    if not search.isprintable():  # PostgreSQL cannot even be asked for a text with a NUL in it
+    if not search.isprintable():  # PostgreSQL refuses a text with a NUL
         return Page([], None)
     kind = f"locations:{partner_id}" + (f":{state}:{search}" if search or state else "")
     after = cursors.read(kind, cursor)[0] if cursor else ""
@@ -156,7 +156,7 @@ async def get_location(partner_id: UUID, location_id: str) -> LocationView:
 
 
 async def named_locations(partner_id: UUID, location_ids: Collection[str]) -> list[LocationView]:
-    """Return those of the partner's locations that are named, by id; what is none of its own is left out."""
+    """Return the named locations of the partner by id; others are left out."""
     wanted = [location_id for location_id in location_ids if location_id.isprintable()]
     rows = await DB.fetch(
         f"SELECT {_COLUMNS} FROM partner_location WHERE partner_id = $1 AND id = ANY($2::text[]) ORDER BY id",
@@ -167,11 +167,11 @@ async def named_locations(partner_id: UUID, location_ids: Collection[str]) -> li
 
 
 async def known_locations(wanted: Collection[tuple[UUID, str]]) -> set[tuple[UUID, str]]:
-    """Return which of the (partner, location id) are locations of that partner. Asked at the voucher counter.
+    """Return which of the (partner, location id) are locations of that partner. Used by the voucher counter.
 
-    The opening state is not asked: where a till runs, somebody is there.
+    The opening state does not matter: where a till is in use, the location is staffed.
     """
-    # PostgreSQL cannot even be asked for a text with a NUL in it.
+    # PostgreSQL refuses a text with a NUL.
     pairs = [pair for pair in wanted if pair[1].isprintable()]
     rows = await DB.fetch(
         "SELECT l.partner_id, l.id FROM unnest($1::uuid[], $2::text[]) AS wanted (partner_id, id)"

@@ -1,4 +1,4 @@
-"""What goes over the wire about locations."""
+"""The wire format of locations."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -12,14 +12,14 @@ LocationState = Literal["open", "temporarily_closed", "closed"]
 
 
 class Coordinates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A point in decimal degrees, WGS-84 (GCJ-02 and BD-09, which maps in China draw by, lie hundreds of metres off)."""
+    """A point in decimal degrees, WGS-84 (GCJ-02 and BD-09, which maps in China use, differ by hundreds of metres)."""
 
     lat: Annotated[float, msgspec.Meta(ge=-90, le=90, examples=[31.2304])]
     lng: Annotated[float, msgspec.Meta(ge=-180, le=180, examples=[121.4737])]
 
 
 class LocationContent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What can be changed of a location."""
+    """The members of a location that can be changed."""
 
     name: Name
     region: ShortLine | None = None
@@ -30,13 +30,13 @@ class LocationContent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class LocationInput(LocationContent, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A place where vouchers are taken. The id is the partner's own, unique among its locations."""
+    """A location where vouchers are taken. The partner chooses the id, unique among its locations."""
 
     id: Reference
 
 
 class LocationView(msgspec.Struct, frozen=True, kw_only=True):
-    """A location. `state` is for members to see: whether it is open, closed for a while, or closed for good."""
+    """A location. Members see its `state`: open, temporarily closed, or closed."""
 
     id: str
     name: Text
@@ -50,7 +50,7 @@ class LocationView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RowProblem(msgspec.Struct, frozen=True):
-    """What is wrong with a field of a row; the number is the one that the office sees beside the row."""
+    """A problem with a field of a row; `row` is the row number that a spreadsheet program shows."""
 
     row: int
     field: str
@@ -58,9 +58,9 @@ class RowProblem(msgspec.Struct, frozen=True):
 
 
 class FileRead(msgspec.Struct, frozen=True, kw_only=True):
-    """How a file was read: of CSV the encoding, of a workbook the sheet, the first that is not hidden.
+    """How a file was read: the encoding of CSV, or the sheet of a workbook, which is the first visible one.
 
-    `errors_read_as_empty`: in this format a cell with an error cannot be told from an empty one.
+    `errors_read_as_empty`: in this format a cell with an error looks like an empty one.
     """
 
     format: Literal["csv", "xlsx", "xls", "ods"]
@@ -72,10 +72,10 @@ class FileRead(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What an import did, or with `dry_run` would do: of so many rows, so many locations new, changed, as they were.
+    """What an import did, or with `dry_run` would do: the number of rows, and of new, changed and unchanged locations.
 
-    `errors` are the first thousand of `errors_total`, `warnings` those of `warnings_total`: rows that are taken, but look at
-    them. `sample` are the file's first rows as they were read.
+    `errors` are the first thousand of `errors_total`, `warnings` those of `warnings_total`: rows that are imported
+    but should be checked. `sample` are the file's first rows as they were read.
     """
 
     file: FileRead

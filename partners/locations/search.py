@@ -1,6 +1,6 @@
-"""Under which text a location is found: its own words, folded as all that is searched here (kernel/search.py).
+"""The search text of a location: its own words, folded like all searched text (kernel/search.py).
 
-The folded text stands beside the location, since the database does not fold as we do.
+The folded text is stored beside the location, since the database cannot fold in the same way.
 """
 
 from collections.abc import Collection
@@ -13,7 +13,7 @@ _WORDS = "concat_ws(' ', id, name_zh, name_en, region, city, address)"
 
 
 async def keep_search_text(work: UnitOfWork, partner_id: UUID, location_ids: Collection[str]) -> None:
-    """Write the folded text of the partner's locations with these ids, behind each change of them."""
+    """Update the search text of the partner's locations with these ids. Call it after each change of them."""
     rows = await work.fetch(
         f"SELECT id, {_WORDS} AS words FROM partner_location WHERE partner_id = $1 AND id = ANY($2::text[])",
         partner_id,

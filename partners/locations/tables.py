@@ -9,7 +9,7 @@ from marketplace.platform.postgres.database import DB
 
 
 class PartnerLocationRow(Table, db=DB, tablename="partner_location"):
-    """A place where the partner takes vouchers; the id is the partner's own. Coordinates are WGS-84 degrees."""
+    """A location where the partner takes vouchers; the partner chooses the id. Coordinates are WGS-84 degrees."""
 
     partner_id = UUID(primary_key=True, null=False, default=None)
     id = Text(primary_key=True, null=False, default=None)

@@ -1,4 +1,4 @@
-"""Applications, operations' decisions, profile and locations over HTTP."""
+"""Applications, decisions of operations, and the partner's profile over HTTP."""
 
 from typing import Annotated
 
@@ -50,7 +50,7 @@ def bearer_of(authorization: str | None) -> str:
 
 
 class Applications(Controller):
-    """For companies that are no partners yet: no token of ours is needed."""
+    """For companies that are not partners yet: no access token is needed."""
 
     path = "/v1/partner/applications"
     opt = {"public": True, "counted": True}  # an applicant has no client yet
@@ -72,7 +72,7 @@ class Applications(Controller):
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
-        """Answer the receipt with an `application_token`: the bearer token for looking at this one application."""
+        """The receipt contains an `application_token`: the bearer token for this application."""
         now = clock.now()
 
         async def record(work: UnitOfWork) -> ApplicationReceipt:
@@ -87,7 +87,7 @@ class Applications(Controller):
     async def status(
         self, application_id: FromPath[PathId], authorization: ApplicationToken = None
     ) -> ApplicationStatus:
-        """Shown to whoever has the application token, sent as `Authorization: Bearer mpa_…`."""
+        """Needs the application token, sent as `Authorization: Bearer mpa_…`."""
         return await proven_status(path_id(application_id), bearer_of(authorization))
 
     @post(
@@ -96,9 +96,11 @@ class Applications(Controller):
         opt=refusals(RequirementsMissing, WrongState),
         summary="Resubmit an application",
         status_code=200,
-        responses={200: ResponseSpec(ApplicationStatus, description="How far it is", generate_examples=False)},
+        responses={
+            200: ResponseSpec(ApplicationStatus, description="The application's status", generate_examples=False)
+        },
     )
-    async def again(
+    async def resubmit(
         self,
         application_id: FromPath[PathId],
         data: JSONBody[Resubmission],
@@ -107,7 +109,7 @@ class Applications(Controller):
         clock: NamedDependency[Clock],
         authorization: ApplicationToken = None,
     ) -> Response[bytes]:
-        """The whole application, put right, with the application token. Possible in the state `changes_requested` only."""
+        """Send the whole corrected application, with the application token. Possible in the state `changes_requested` only."""
         identifier, now = path_id(application_id), clock.now()
         await prove(identifier, bearer_of(authorization))
 
@@ -119,7 +121,7 @@ class Applications(Controller):
 
 
 class AdminPartners(Controller):
-    """Operations see and decide."""
+    """Partners and applications on the admin API."""
 
     path = "/v1/admin/partners"
     tags = ["operations"]
@@ -133,17 +135,17 @@ class AdminPartners(Controller):
         cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[PartnerView]:
-        """The newest application first; `status` narrows the list to one state."""
+        """The newest application first; `status` filters by status."""
         return await read.list_partners(status, cursors, cursor, limit)
 
     @get("/{partner_id:str}", operation_id="get_partner", summary="Get a partner with its history", opt=READERS)
     async def see(self, partner_id: FromPath[PathId], staff: NamedDependency[Caller]) -> PartnerDetail:  # noqa: ARG002 - the guard
-        """Everything about a partner, its history and what can be decided now."""
+        """All data of a partner, with its history and the possible decisions."""
         return await read.partner_detail(path_id(partner_id))
 
 
 def _decision(decision: Decision, operation_id: str, summary: str, *own: type[Refusal]) -> HTTPRouteHandler:
-    """Return the route of one decision. They differ in nothing but their word."""
+    """Return the route of one decision."""
 
     @post(
         f"/v1/admin/partners/{{partner_id:str}}/{decision.replace('_', '-')}",
@@ -188,12 +190,12 @@ DECISIONS = [
 
 
 class OwnProfile(Controller):
-    """A partner's own view."""
+    """The partner's own profile."""
 
     path = "/v1/partner"
     tags = ["partner"]
 
     @get("/profile", operation_id="get_profile", summary="Get the partner's profile")
     async def profile(self, partner: NamedDependency[PartnerCaller]) -> Profile:
-        """The calling partner, and what this token may do."""
+        """The calling partner, and the scopes of this token."""
         return await read.profile(partner.partner_id, partner.client_id, partner.scopes)

@@ -1,4 +1,4 @@
-"""A company applies, and puts its application right when operations ask for it."""
+"""Applications: submit, resubmit, status."""
 
 import hashlib
 import hmac
@@ -29,9 +29,9 @@ _TOKEN_BYTES = 32
 
 
 async def apply(work: UnitOfWork, application: ApplicationInput, now: datetime) -> ApplicationReceipt:
-    """Record an application and return its receipt with the application token, of which only a hash is kept.
+    """Record an application and return its receipt with the application token, of which only a hash is stored.
 
-    Raises InvalidField for a scenario named twice, RequirementsMissing when the gate `submit` is not met.
+    Raises InvalidField for a duplicate scenario, RequirementsMissing if the gate `submit` is not met.
     """
     _check(application)
     partner_id = uuid7(unix_ms=int(now.timestamp() * 1000))
@@ -54,9 +54,9 @@ async def apply(work: UnitOfWork, application: ApplicationInput, now: datetime) 
 
 
 async def resubmit(work: UnitOfWork, partner_id: UUID, amended: Resubmission, now: datetime) -> ApplicationStatus:
-    """Put the amended application in the place of the earlier one, hand it in again, and return how far it is.
+    """Replace the application, resubmit it, and return its status.
 
-    The whole application is sent, as the first time; `reply` goes into the history. Raises NotFound,
+    The whole application is sent again; `reply` is recorded in the history. Raises NotFound,
     TransitionRefusedError, InvalidField, or RequirementsMissing.
     """
     before = await lock_partner(work, partner_id)
@@ -80,11 +80,11 @@ async def resubmit(work: UnitOfWork, partner_id: UUID, amended: Resubmission, no
 
 
 AMENDABLE = frozenset({PartnerStatus.APPLIED, PartnerStatus.IN_REVIEW, PartnerStatus.CHANGES_REQUESTED})
-"""States in which the application's token is of use."""
+"""The statuses in which an application can be changed with its token."""
 
 
 class NotAmendable(Refusal):
-    """The application was decided: a token would open nothing."""
+    """The application was decided: a token would be useless."""
 
     code = "application_decided"
     zh = "申请已有结果，不再需要申请令牌。"
@@ -99,7 +99,7 @@ class NotAmendable(Refusal):
 
 
 async def new_token(work: UnitOfWork, partner_id: UUID, now: datetime) -> str:
-    """Give an application a new token in the place of the one before, and return it. Raises NotFound, NotAmendable."""
+    """Replace an application's token and return the new one. Raises NotFound, NotAmendable."""
     if await lock_partner(work, partner_id) not in AMENDABLE:
         raise NotAmendable
     token = _TOKEN_PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
@@ -109,20 +109,20 @@ async def new_token(work: UnitOfWork, partner_id: UUID, now: datetime) -> str:
 
 
 async def proven_status(partner_id: UUID, token: str) -> ApplicationStatus:
-    """Return how far an application is. Raises NotFound alike for an unknown application and for a wrong token."""
+    """Check the token and return the application's status. Raises NotFound for an unknown application and for a wrong token."""
     await prove(partner_id, token)
     return await application_status(partner_id)
 
 
 async def prove(partner_id: UUID, token: str) -> None:
-    """Raise NotFound unless the token is that of the application: the same for an unknown one and for a wrong token."""
+    """Raise NotFound for an unknown application and for a wrong token."""
     row = await PartnerRow.select(PartnerRow.application_token_hash).where(PartnerRow.id == partner_id).first()
     if row is None or not hmac.compare_digest(row["application_token_hash"], _hash(token)):
         raise NotFound
 
 
 async def application_status(partner_id: UUID) -> ApplicationStatus:
-    """Return how far an application is. Raises NotFound."""
+    """Return an application's status. Raises NotFound."""
     row = (
         await PartnerRow.select(
             PartnerRow.id,
@@ -162,7 +162,7 @@ async def _names_another_company(work: UnitOfWork, partner_id: UUID, amended: Ap
 
 
 def _content_of(application: ApplicationInput) -> list[object]:
-    """Return what the applicant says of itself, in the order of the columns in both statements above."""
+    """Return the applicant's values, in the order of the columns in both statements above."""
     return [
         application.name.zh,
         application.name.en,
@@ -177,5 +177,5 @@ def _content_of(application: ApplicationInput) -> list[object]:
 
 
 def _hash(token: str) -> bytes:
-    # 256 random bits cannot be guessed from their hash, so the plain one is enough; see oauth/secrets.py.
+    # A token of 256 random bits needs no slow hash; see oauth/clients/secrets.py.
     return hashlib.sha256(token.encode()).digest()

@@ -1,4 +1,4 @@
-"""A partner's checklist: who answered what, and whether a gate may be passed."""
+"""A partner's checklist: the answers, and whether a gate is met."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -24,7 +24,7 @@ APPLICANT = "applicant"
 
 
 class RequirementsMissing(Refusal):
-    """A gate is not met; `missing` says what, and who must do it."""
+    """A gate is not met; `missing` lists the requirements and who must act."""
 
     code = "requirements_missing"
     zh = "还有 {count} 项要求未满足：{codes}。"
@@ -35,7 +35,7 @@ class RequirementsMissing(Refusal):
     )
 
     def __init__(self, gate: Gate, requirements: Sequence[Requirement]) -> None:
-        """Keep each requirement with its title, help, and whose move it is."""
+        """Set each requirement with its title, help, and who must act."""
         found = [
             {"code": r.code, "kind": r.kind, "who": r.who, "title": msgspec.to_builtins(r.title)}
             | {"help": msgspec.to_builtins(r.help)}
@@ -45,7 +45,7 @@ class RequirementsMissing(Refusal):
 
 
 async def checklist(partner_id: UUID, *, staff: bool) -> Checklist:
-    """Return what is asked of the partner and how it was met. Who of operations verified is told to `staff` only.
+    """Return the partner's requirements and answers. Only `staff` sees who of operations verified.
 
     Raises NotFound.
     """
@@ -59,7 +59,7 @@ async def checklist(partner_id: UUID, *, staff: bool) -> Checklist:
 
 
 def _item(requirement: Requirement, answer: Mapping[str, Any] | None, *, met: bool, staff: bool) -> ChecklistItem:
-    told = answer if answer is not None and (staff or answer["actor"] == APPLICANT) else None
+    shown = answer if answer is not None and (staff or answer["actor"] == APPLICANT) else None
     return ChecklistItem(
         code=requirement.code,
         kind=requirement.kind,
@@ -68,20 +68,20 @@ def _item(requirement: Requirement, answer: Mapping[str, Any] | None, *, met: bo
         help=requirement.help,
         met=met,
         who=requirement.who,
-        note=(told["note"] or None) if told else None,
-        reference=(told["reference"] or None) if told else None,
-        actor=told["actor"] if told else None,
+        note=(shown["note"] or None) if shown else None,
+        reference=(shown["reference"] or None) if shown else None,
+        actor=shown["actor"] if shown else None,
         answered_at=answer["answered_at"] if answer else None,
     )
 
 
 async def missing_at(partner_id: UUID, gate: Gate) -> list[Requirement]:
-    """Return what stands against the partner's passing the gate; it is asked under the partner's lock. Raises NotFound."""
+    """Return the unmet requirements of the gate. Call it under the partner's lock. Raises NotFound."""
     return missing(await active_requirements(), await _applicant(partner_id), gate)
 
 
 async def require_gate(partner_id: UUID, gate: Gate) -> None:
-    """Raise RequirementsMissing unless the partner may pass the gate."""
+    """Raise RequirementsMissing unless the partner meets the gate."""
     found = await missing_at(partner_id, gate)
     if found:
         raise RequirementsMissing(gate, found)
@@ -95,7 +95,7 @@ async def attest(
     *,
     field: str = "attestations[{}].code",
 ) -> None:
-    """Record what the applicant says is so; what was said before is said anew. `field` is where a code stands in the body.
+    """Record the applicant's attestations, which replace earlier ones. `field` is the path of a code in the body.
 
     Raises NotFound, InvalidField, TransitionRefusedError.
     """
@@ -116,7 +116,7 @@ async def attest(
 async def verify(
     work: UnitOfWork, partner_id: UUID, code: str, seen: VerificationInput, actor: str, now: datetime
 ) -> None:
-    """Record that operations saw the document. Raises NotFound, also for what is not verified, or TransitionRefusedError."""
+    """Record a verification by operations. Raises NotFound, also for a requirement of another kind; TransitionRefusedError."""
     PARTNER.after(await lock_partner(work, partner_id), "verify")
     if (await _kinds()).get(code) != "verified":
         raise NotFound
@@ -128,7 +128,7 @@ async def verify(
 
 
 async def clear_verified(work: UnitOfWork, partner_id: UUID) -> None:
-    """Take back what operations verified: the company says of itself now what the documents did not say."""
+    """Delete verifications: the documents do not cover the company's new data."""
     await work.execute(
         "DELETE FROM requirement_answer a USING requirement r WHERE a.partner_id = $1 AND r.code = a.code"
         " AND r.kind = 'verified'",
@@ -156,7 +156,7 @@ async def _kinds() -> dict[str, RequirementKind]:
 
 
 async def has_signed_contract(work: UnitOfWork, partner_id: UUID) -> bool:
-    """Return whether both sides have signed a contract with the partner, who is locked."""
+    """Return whether both sides have signed a contract with the locked partner."""
     found = await work.fetchval(
         "SELECT EXISTS (SELECT FROM contract WHERE partner_id = $1 AND status = 'signed')", partner_id
     )

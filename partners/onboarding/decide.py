@@ -1,4 +1,4 @@
-"""Operations decide about a partner."""
+"""Decisions of operations about a partner."""
 
 from datetime import datetime
 from uuid import UUID
@@ -25,11 +25,11 @@ async def decide(
     *,
     override: str | None = None,
 ) -> PartnerStatus:
-    """Carry out a decision, each of its steps an entry of the history, and return the partner's status after it.
+    """Carry out a decision, with a history entry for each step, and return the partner's new status.
 
-    `override` says why a partner is approved although requirements are not met. Raises NotFound, TransitionRefusedError,
-    RequirementsMissing, or InvalidField for a missing reason. Whoever calls this outside the API must tell
-    `Gate.forget`, or wait until the gate has looked again.
+    `override` is the reason to approve a partner with unmet requirements. Raises NotFound, TransitionRefusedError,
+    RequirementsMissing, or InvalidField for a missing reason. Outside the API, call `ClientCache.invalidate` afterwards,
+    or wait until the cache reads again.
     """
     if override is not None and decision != "approve":
         raise InvalidField("override", "仅用于 approve。", "goes with approve only.")
@@ -38,7 +38,7 @@ async def decide(
         if step == "approve":
             await _pass_the_gate(work, partner_id, before, actor, override, now)
             await invite_first_owner(work, partner_id, actor, now)
-        # The reason is the decision's; taking up on the way needs none.
+        # The reason belongs to the decision; the review before it needs none.
         await move(work, partner_id, actor, step, before, after, reason if step == decision else None, now)
         before = after
     if before is PartnerStatus.APPROVED and decision == "approve" and await has_signed_contract(work, partner_id):
@@ -67,7 +67,7 @@ async def _pass_the_gate(
 
 
 async def admit(work: UnitOfWork, application: ApplicationInput, actor: str, now: datetime) -> UUID:
-    """Record an application, take it up and approve it in the same unit of work, and return the partner's id."""
+    """Record an application, review and approve it in one unit of work, and return the partner's id."""
     receipt = await apply(work, application, now)
     await decide(work, receipt.id, "approve", actor, None, now)
     return receipt.id

@@ -1,4 +1,4 @@
-"""What is asked of applicants before a gate of their application: the rules of the checklist. Pure."""
+"""The rules of the checklist: what applicants must fulfil before each gate. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
@@ -15,10 +15,10 @@ Who = Literal["applicant", "operations", "finance"]
 
 
 class Requirement(msgspec.Struct, frozen=True, kw_only=True):
-    """Something asked of applicants before a gate. `computed`: found out by the function of that name in `COMPUTED`;
-    `attested`: the applicant says so; `verified`: operations saw the document.
+    """A requirement that applicants must meet before a gate.
 
-    No `partner_kinds` mean all of them.
+    `computed`: checked by the function of that name in `COMPUTED`; `attested`: declared by the applicant; `verified`:
+    operations have checked the document. Empty `partner_kinds` mean all of them.
     """
 
     code: str
@@ -30,18 +30,18 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def who(self) -> Who:
-        """Whose move it is while it is not met."""
+        """Who must act while it is not met."""
         if self.kind == "computed":
             return COMPUTED[self.code].who
         return "applicant" if self.kind == "attested" else "operations"
 
     def concerns(self, partner_kind: str) -> bool:
-        """Return whether it is asked of partners of the kind."""
+        """Return whether it applies to partners of the kind."""
         return not self.partner_kinds or partner_kind in self.partner_kinds
 
 
 class Applicant(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a company when its checklist is looked at."""
+    """The data of a company by which its checklist is evaluated."""
 
     kind: str
     registration_number: str
@@ -57,8 +57,8 @@ _CREDIT_CODE = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _CREDIT_WEIGHTS = tuple(pow(3, place, 31) for place in range(17))
 
 
-def credit_code_is_sound(number: str) -> bool:
-    """Return whether the text is a unified social credit code whose check character fits (GB 32100-2015)."""
+def is_valid_credit_code(number: str) -> bool:
+    """Return whether the text is a unified social credit code with a valid check character (GB 32100-2015)."""
     if len(number) != 18 or any(sign not in _CREDIT_CODE for sign in number):
         return False
     total = sum(_CREDIT_CODE.index(sign) * weight for sign, weight in zip(number, _CREDIT_WEIGHTS, strict=False))
@@ -66,7 +66,7 @@ def credit_code_is_sound(number: str) -> bool:
 
 
 class Computed(msgspec.Struct, frozen=True):
-    """A requirement that the program finds out by itself: how, at which gates it can be met at all, and whose move it is."""
+    """A requirement that the program checks: the check, the gates at which it can be met, and who must act."""
 
     is_met: Callable[[Applicant], bool]
     gates: tuple[Gate, ...] = ("submit", "approve")
@@ -74,14 +74,14 @@ class Computed(msgspec.Struct, frozen=True):
 
 
 COMPUTED: Mapping[str, Computed] = {
-    "registration_number_valid": Computed(lambda applicant: credit_code_is_sound(applicant.registration_number)),
+    "registration_number_valid": Computed(lambda applicant: is_valid_credit_code(applicant.registration_number)),
     "website_given": Computed(lambda applicant: bool(applicant.website)),
-    # By both sides. An applicant has no credentials yet: operations draft it, and record its signature from paper.
+    # By both sides. An applicant has no credentials yet: operations draft the contract and record its signature from paper.
     "contract_signed": Computed(lambda applicant: applicant.contract_signed, ("approve",), "operations"),
-    # Finance keeps it, from paper as well.
+    # Finance records it, also from paper.
     "payout_account": Computed(lambda applicant: applicant.payout_account, ("approve",), "finance"),
 }
-"""The computed requirements, by their code."""
+"""The computed requirements by code."""
 
 
 def is_met(requirement: Requirement, applicant: Applicant) -> bool:
@@ -92,7 +92,7 @@ def is_met(requirement: Requirement, applicant: Applicant) -> bool:
 
 
 def missing(requirements: Sequence[Requirement], applicant: Applicant, gate: Gate) -> list[Requirement]:
-    """Return what of the active requirements stands against passing the gate, in their order. Each gate asks for its own."""
+    """Return the unmet requirements of the gate, in order. Each gate has its own."""
     return [
         requirement
         for requirement in requirements
@@ -101,19 +101,21 @@ def missing(requirements: Sequence[Requirement], applicant: Applicant, gate: Gat
 
 
 def check_requirement(code: str, kind: RequirementKind, gate: Gate) -> None:
-    """Raise InvalidField for a requirement that could not work."""
+    """Raise InvalidField for a requirement that could never be met."""
     if kind == "computed" and code not in COMPUTED:
         known = ", ".join(COMPUTED)
         raise InvalidField(
-            "code", f"程序计算的要求只能是 {known} 之一。", f"of a computed requirement is one of {known}."
+            "code", f"程序计算的要求只能是 {known} 之一。", f"must be one of {known} for a computed requirement."
         )
     if kind == "computed" and gate not in COMPUTED[code].gates:
         raise InvalidField(
             "gate",
             "该要求只能用于 approve：申请提交时还不可能满足。",
-            "of this requirement is approve: nobody could meet it when applying.",
+            "must be approve for this requirement: nobody could meet it when applying.",
         )
     if kind == "verified" and gate == "submit":
         raise InvalidField(
-            "gate", "运营核验的要求只能用于 approve。", "of a verified requirement is approve: nothing is seen before."
+            "gate",
+            "运营核验的要求只能用于 approve。",
+            "must be approve for a verified requirement: documents are not checked before.",
         )

@@ -1,4 +1,4 @@
-"""The checklist over HTTP: operations configure it and verify, applicants see it and attest."""
+"""The checklist over HTTP: operations configure and verify, applicants read and attest."""
 
 from litestar import Controller, Response, get, patch, post
 from litestar.di import NamedDependency
@@ -36,14 +36,14 @@ from partners.roles import OPERATIONS, READERS
 
 
 class Requirements(Controller):
-    """What is asked of applicants is operations' data."""
+    """The requirements of the checklist, which operations configure."""
 
     path = "/v1/admin/requirements"
     tags = ["operations"]
 
     @get(operation_id="list_requirements", summary="List the requirements of the checklist", opt=READERS)
     async def list_all(self, staff: NamedDependency[Caller]) -> RequirementList:  # noqa: ARG002 - the guard
-        """All of them, retired ones too, in the order of the checklist."""
+        """All of them, retired ones included, in the order of the checklist."""
         return await list_requirements()
 
     @post(
@@ -60,7 +60,7 @@ class Requirements(Controller):
         key: IdempotencyKey,
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
-        """The code is its name for good. From now on applications need it at its gate; what passed before stays passed."""
+        """The code is permanent. From now on applications need it at its gate; a gate passed earlier stays passed."""
         now = clock.now()
 
         async def work(transaction: UnitOfWork) -> RequirementView:
@@ -82,7 +82,7 @@ class Requirements(Controller):
         staff: NamedDependency[Caller],
         clock: NamedDependency[Clock],
     ) -> RequirementView:
-        """A JSON Merge Patch with the `version` that was read; 412 if somebody changed it meanwhile."""
+        """A JSON Merge Patch with the `version` that was read; 412 if it changed since."""
         async with unit_of_work() as work:
             return await change_requirement(work, code, data, staff.actor, clock.now())
 
@@ -102,7 +102,7 @@ class Requirements(Controller):
         key: IdempotencyKey,
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
-        """Answers are kept; a change with `active: true` brings it back."""
+        """Answers are kept; an update with `active: true` restores it."""
         now = clock.now()
 
         async def work(transaction: UnitOfWork) -> RequirementView:
@@ -113,14 +113,14 @@ class Requirements(Controller):
 
 
 class AdminChecklist(Controller):
-    """A partner's checklist as operations see it."""
+    """A partner's checklist on the admin API."""
 
     path = "/v1/admin/partners/{partner_id:str}/checklist"
     tags = ["operations"]
 
     @get(operation_id="get_partner_checklist", summary="Get a partner's onboarding checklist", opt=READERS)
     async def see(self, partner_id: FromPath[PathId], staff: NamedDependency[Caller]) -> Checklist:  # noqa: ARG002 - the guard
-        """Each requirement of this partner's kind, whether it is met and by whose word, and what is missing at each gate."""
+        """Each requirement for this kind of partner, whether it is met, who answered it, and what is missing at each gate."""
         return await checklist(path_id(partner_id), staff=True)
 
     @post(
@@ -141,7 +141,7 @@ class AdminChecklist(Controller):
         key: IdempotencyKey,
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
-        """`reference` says where the document is filed. Seen once more, the later word counts."""
+        """`reference` is where the document is filed. A later verification replaces an earlier one."""
         identifier, now = path_id(partner_id), clock.now()
 
         async def work(transaction: UnitOfWork) -> Checklist:
@@ -153,7 +153,7 @@ class AdminChecklist(Controller):
 
 
 class ApplicantChecklist(Controller):
-    """The same as the applicant sees it, with the application token."""
+    """The applicant's checklist, by the application token."""
 
     path = "/v1/partner/applications/{application_id:str}"
     opt = {"public": True, "counted": True}  # an applicant has no client yet
@@ -184,7 +184,7 @@ class ApplicantChecklist(Controller):
         clock: NamedDependency[Clock],
         authorization: ApplicationToken = None,
     ) -> Response[bytes]:
-        """For requirements of the kind `attested`, while the application is looked at."""
+        """For requirements of the kind `attested`, while the application is under review."""
         identifier, now = path_id(application_id), clock.now()
         await prove(identifier, bearer_of(authorization))
 

@@ -1,4 +1,4 @@
-"""What goes over the wire about requirements and checklists."""
+"""The wire format of requirements and checklists."""
 
 from datetime import datetime
 from typing import Annotated
@@ -12,20 +12,23 @@ from partners.onboarding.schemas import RequirementCode
 from partners.registry.schemas import PartnerKind
 
 Kinds = Annotated[
-    list[PartnerKind], msgspec.Meta(max_length=13, description="Of whom it is asked; an empty list means of all.")
+    list[PartnerKind],
+    msgspec.Meta(max_length=13, description="The kinds of partners to which it applies; an empty list means all."),
 ]
-Sort = Annotated[int, msgspec.Meta(ge=0, le=1_000_000, description="Its place in the checklist: smaller comes first.")]
+Sort = Annotated[
+    int, msgspec.Meta(ge=0, le=1_000_000, description="The position in the checklist: smaller comes first.")
+]
 
 
 class Help(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to do, in both languages."""
+    """What the applicant has to do, in both languages."""
 
     zh: OneLine = msgspec.field(name="zh-CN")
     en: OneLine
 
 
-class _Said(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What operations say of a requirement."""
+class _Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The members of a requirement that operations set."""
 
     gate: Gate
     title: Name
@@ -35,21 +38,21 @@ class _Said(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     sort: Sort = 100
 
 
-class RequirementInput(_Said, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A requirement. The code of a computed one names the function that finds it out."""
+class RequirementInput(_Content, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A requirement. The code of a computed one names its check."""
 
     code: RequirementCode
     kind: RequirementKind
 
 
-class RequirementContent(_Said, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What can be changed of a requirement. `version` is the one that was read."""
+class RequirementContent(_Content, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The members of a requirement that can be changed. `version` is the one that was read."""
 
     version: Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 
 
 class RequirementView(msgspec.Struct, frozen=True, kw_only=True):
-    """A requirement as operations see it."""
+    """A requirement on the admin API."""
 
     code: str
     version: int
@@ -70,14 +73,14 @@ class RequirementList(msgspec.Struct, frozen=True):
 
 
 class VerificationInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """That operations saw a document: where it is filed, and what there is to say of it."""
+    """The verification of a document: where it is filed, and a note."""
 
     reference: OneLine
     note: OneLine | None = None
 
 
 class ChecklistItem(msgspec.Struct, frozen=True, kw_only=True):
-    """One requirement of a partner. `who` is whose move it is while it is not met."""
+    """One requirement of a partner. `who` must act while it is not met."""
 
     code: str
     kind: RequirementKind
@@ -93,7 +96,7 @@ class ChecklistItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Checklist(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked of a partner, and for each gate what still stands against passing it, by code."""
+    """A partner's requirements, and for each gate the codes of those not met."""
 
     items: list[ChecklistItem]
     missing: dict[str, list[str]]

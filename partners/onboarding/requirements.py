@@ -1,4 +1,4 @@
-"""The checklist as operations' data: requirements are made, changed and retired, each change in the audit."""
+"""The checklist as data of operations: create, change and retire requirements, with an audit entry for each."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -27,11 +27,11 @@ _COLUMNS = "code, version, kind, gate, title_zh, title_en, help_zh, help_en, par
 
 
 class RequirementExists(Refusal):
-    """There was a requirement of that code before; a retired one can be switched on again."""
+    """A requirement with the code exists; a retired one can be reactivated."""
 
     code = "requirement_exists"
     zh = "要求 {requirement} 已存在；停用的可以重新启用。"
-    en = "There is a requirement {requirement} already; a retired one can be switched on again."
+    en = "Requirement {requirement} already exists. You can reactivate a retired one."
     explanation = Explanation(
         Text("该要求已经存在。", "A requirement with this code already exists."),
         Text("请修改或重新启用已有的要求。", "Update or reactivate the existing one."),
@@ -39,13 +39,13 @@ class RequirementExists(Refusal):
 
 
 async def list_requirements() -> RequirementList:
-    """Return all requirements, retired ones too, in the order of the checklist. There are a few dozen at the most."""
+    """Return all requirements, retired ones included, in the order of the checklist. There are a few dozen at most."""
     rows = await RequirementRow.select().order_by(RequirementRow.sort, RequirementRow.code)
     return RequirementList([_view(row) for row in rows])
 
 
 async def active_requirements() -> Sequence[Requirement]:
-    """Return what is asked at present, in the order of the checklist."""
+    """Return the active requirements, in the order of the checklist."""
     asked = RequirementRow.select().where(RequirementRow.active.eq(True))
     rows = await asked.order_by(RequirementRow.sort, RequirementRow.code)
     return [
@@ -88,9 +88,9 @@ async def create_requirement(work: UnitOfWork, new: RequirementInput, actor: str
 
 
 async def change_requirement(work: UnitOfWork, code: str, patch: Patch, actor: str, now: datetime) -> RequirementView:
-    """Replace what a requirement says and return it; its code and kind stay, since answers were given to them.
+    """Change a requirement and return it. Code and kind are fixed, since answers refer to them.
 
-    Raises NotFound, ChangedMeanwhile when the patch's `version` is not the present one, InvalidField.
+    Raises NotFound, ChangedMeanwhile if the patch's `version` is not the current one, InvalidField.
     """
     before = await _locked(work, code)
     if "version" not in patch:
@@ -123,7 +123,7 @@ async def change_requirement(work: UnitOfWork, code: str, patch: Patch, actor: s
 
 
 async def retire_requirement(work: UnitOfWork, code: str, actor: str, now: datetime) -> RequirementView:
-    """Ask it of nobody any more and return it; the answers to it are kept. Raises NotFound."""
+    """Deactivate a requirement and return it; its answers are kept. Raises NotFound."""
     before = await _locked(work, code)
     if not before.active:
         return before
@@ -139,7 +139,7 @@ async def retire_requirement(work: UnitOfWork, code: str, actor: str, now: datet
 
 
 async def _locked(work: UnitOfWork, code: str) -> RequirementView:
-    if not code.isprintable():  # PostgreSQL cannot even be asked for a text with a NUL in it
+    if not code.isprintable():  # PostgreSQL refuses a text with a NUL
         raise NotFound
     row = await work.fetchrow(f"SELECT {_COLUMNS} FROM requirement WHERE code = $1 FOR UPDATE", code)
     if row is None:

@@ -1,4 +1,4 @@
-"""What goes over the wire about partners."""
+"""The wire format of applications and decisions."""
 
 from datetime import datetime
 from typing import Annotated
@@ -28,11 +28,11 @@ RequirementCode = Annotated[
         ),
     ),
 ]
-"""A requirement of the checklist, by operations' name for it."""
+"""The code of a requirement, chosen by operations."""
 
 
 class Attestation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """That something is so, said by the applicant; `reference` may name a document."""
+    """The applicant's statement that a requirement is met; `reference` may name a document."""
 
     code: RequirementCode
     note: OneLine | None = None
@@ -45,9 +45,9 @@ Attestations = Annotated[list[Attestation], msgspec.Meta(max_length=50)]
 class ApplicationInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A company's application to become a partner.
 
-    The registration number is the unified social credit code, or whatever the company's register calls its number. One
-    company may apply more than once, for two brands for example: operations see who stands behind each. `attestations`
-    answer what the checklist has applicants say.
+    The registration number is the unified social credit code, or the number of the company's register. One company may
+    apply more than once, for example for two brands; operations see the company behind each. `attestations` answer the
+    requirements of the checklist that applicants attest.
     """
 
     name: Name
@@ -62,13 +62,13 @@ class ApplicationInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 
 class Resubmission(ApplicationInput, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole application once more, put right. `reply` is what the applicant says to what was asked of it."""
+    """The whole corrected application. `reply` is the applicant's answer to the requested changes."""
 
     reply: OneLine | None = None
 
 
 class ApplicationReceipt(msgspec.Struct, frozen=True):
-    """What the applicant gets. The token is told once: with it alone the applicant can look at the application."""
+    """The applicant's receipt. The token is shown once, and is the only way to read the application."""
 
     id: UUID
     status: PartnerStatus
@@ -77,7 +77,7 @@ class ApplicationReceipt(msgspec.Struct, frozen=True):
 
 
 class ApplicationStatus(msgspec.Struct, frozen=True):
-    """How far an application is; `reason` is what operations said, if they said something."""
+    """The status of an application; `reason` is the reason given by operations, if any."""
 
     id: UUID
     status: PartnerStatus
@@ -86,17 +86,17 @@ class ApplicationStatus(msgspec.Struct, frozen=True):
     changed_at: datetime
     reason: str | None
     mail: MailView | None
-    """What became of the last message about the application, or null while there was none; messages are kept for 30 days."""
+    """The delivery of the last message about the application, or null if there was none; messages are kept for 30 days."""
 
 
 class Override(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Approve although requirements are not met. It stands in the history and in the audit, with what was missing."""
+    """Approve although requirements are not met. The history and the audit record it, with the missing requirements."""
 
     reason: OneLine
 
 
 class DecisionInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why; required to ask for changes, reject, suspend and terminate. The partner may be told. `override` is for approving."""
+    """The reason, required to request changes, reject, suspend and terminate; the partner may see it. `override` approves."""
 
     reason: OneLine | None = None
     override: Override | None = None

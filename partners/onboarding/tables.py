@@ -9,7 +9,7 @@ from marketplace.platform.postgres.database import DB
 
 
 class RequirementRow(Table, db=DB, tablename="requirement"):
-    """What is asked of applicants; operations' data. No kinds of partners mean all of them."""
+    """A requirement of applicants, configured by operations. Empty `partner_kinds` mean all of them."""
 
     code = Text(primary_key=True, null=False, default=None)
     version = BigInt(null=False, default=None)
@@ -35,7 +35,7 @@ class RequirementRow(Table, db=DB, tablename="requirement"):
 
 
 class RequirementAnswerRow(Table, db=DB, tablename="requirement_answer"):
-    """That a partner attested something, or that operations verified it; `reference` names the document."""
+    """A partner's attestation, or a verification by operations; `reference` names the document."""
 
     partner_id = UUID(primary_key=True, null=False, default=None)
     code = Text(primary_key=True, null=False, default=None)

@@ -1,4 +1,4 @@
-"""A partner looks at its sandbox, moves its clock, and acts as one of its test members."""
+"""A partner's sandbox over HTTP: its contents, its clock, and tokens of test members."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -31,18 +31,18 @@ from partners.sandbox.schemas import (
 
 
 class SandboxApi(Controller):
-    """Only with sandbox credentials; with live ones each of these is 403 `sandbox_only`."""
+    """Needs sandbox credentials; live ones get 403 `sandbox_only`."""
 
     path = "/v1/partner/sandbox"
     tags = ["sandbox"]
 
     @get(operation_id="get_sandbox", summary="Get the sandbox")
-    async def look(
+    async def get_sandbox(
         self,
         partner: NamedDependency[PartnerCaller],  # noqa: ARG002 - the guard
         clock: NamedDependency[Clock],
     ) -> SandboxView:
-        """What there is to try."""
+        """The clock, the test members and the test offers."""
         found = await context.state()
         return SandboxView(
             now=clock.now(),
@@ -67,14 +67,14 @@ class SandboxApi(Controller):
         key: IdempotencyKey,
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
-        """Vouchers and points expire, offers end, and months that are over are closed before this answers."""
-        made_at = (await context.state()).made_at  # on the live database: refused
+        """Vouchers and points expire, offers end, and past months are closed before the response."""
+        made_at = (await context.state()).made_at  # refused on the live database
         whole = request_key(request, partner.actor, key, data)
         outcome = await once(whole, language_of(request), lambda work: _move(work, data, clock), now=clock.now())
         clock.offset = max(clock.offset, await context.ahead() or clock.offset)
         packages = PlatformServices.of(request).packages
         for package in packages:
-            # From the beginning: the request that moved the clock may have been broken off here, and this be its replay.
+            # From the beginning: this may be the replay of a request that was interrupted after it moved the clock.
             await package.time_passed(made_at, clock.now())
         return outcome.response()
 
@@ -91,7 +91,7 @@ class SandboxApi(Controller):
         partner: NamedDependency[PartnerCaller],
         settings: NamedDependency[Settings],
     ) -> MemberToken:
-        """A token such as the OEM's app would have of ONE ID, good in this sandbox only."""
+        """A token like the one that the OEM's app gets from ONE ID, valid in this sandbox only."""
         found = await context.state()
         subject, name = _member(found.made, data.member_id)
         token = tokens.member_token(settings.keys, partner.partner_id, subject, name)
@@ -99,9 +99,9 @@ class SandboxApi(Controller):
 
 
 async def _move(work: UnitOfWork, wanted: SandboxClockInput, clock: Clock) -> ClockView:
-    """Move the clock from where it stands in the database: another request may have moved it since ours began."""
+    """Move the clock from its value in the database, since another request may have moved it meanwhile."""
     ahead = await context.ahead_now(work)
-    # Read after the wait: with the time from before it, an instant that another request moved to meanwhile seems to lie ahead.
+    # Read after the wait for the lock: with an earlier time, an instant set by another request would seem to be in the future.
     now = clock.now() - clock.offset + ahead
     by = _forward(wanted, now)
     moved = await context.move_ahead(work, by)

@@ -1,4 +1,4 @@
-"""The partner's side of a new sandbox: the partner itself, active, under a contract that lets every offer be tried."""
+"""The partner's part of a new sandbox: the partner itself, active, with a contract that allows every offer."""
 
 from datetime import timedelta
 
@@ -18,11 +18,11 @@ ACTOR = "sandbox"
 LOCATION = "SANDBOX-1"
 
 _PRICE_MINOR = 10_000
-"""What the OEM would owe for a unit of an offer that names no price of its own."""
+"""The settlement price of a unit of an offer without a price of its own."""
 
 
 async def make(context: SandboxContext) -> None:
-    """Make the partner with a contract and one location, unless they are there already."""
+    """Create the partner with a contract and one location, unless they exist."""
     with using_database(LIVE):
         partner = await DB.fetchval("SELECT to_jsonb(p) FROM partner p WHERE id = $1", context.partner_id)
     now = context.clock.now()

@@ -1,4 +1,4 @@
-"""What goes over the wire about a partner's sandbox."""
+"""The wire format of a partner's sandbox."""
 
 from datetime import datetime
 from typing import Annotated
@@ -13,7 +13,7 @@ Days = Annotated[int, msgspec.Meta(ge=1, le=3660, description="Whole days forwar
 
 
 class SandboxMember(msgspec.Struct, frozen=True, kw_only=True):
-    """A test member, as it was made; what it has now, its own token tells at `GET /v1/me`."""
+    """A test member at creation; use its token at `GET /v1/me` for its current state."""
 
     id: UUID
     name: str
@@ -33,7 +33,7 @@ class MagicOffer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SandboxView(msgspec.Struct, frozen=True, kw_only=True):
-    """A sandbox: its clock, and what there is to try. `ahead_seconds` is how far the clock was moved."""
+    """A sandbox: its clock, test members and test offers. `ahead_seconds` is how far the clock was moved."""
 
     now: datetime
     ahead_seconds: int
@@ -43,13 +43,13 @@ class SandboxView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SandboxClockInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the clock is to be: an instant after the sandbox's present one, or so many days on. One of the two."""
+    """The new time: an instant after the sandbox's current one, or a number of days. Exactly one of the two."""
 
     to: datetime | None = None
     days: Days | None = None
 
     def __post_init__(self) -> None:
-        """Refuse both, or none."""
+        """Refuse both or neither."""
         if (self.to is None) == (self.days is None):
             raise InvalidField("to", "to 与 days 须且只能填一个。", "give either to or days.")
         if self.to is not None and self.to.tzinfo is None:
@@ -57,14 +57,14 @@ class SandboxClockInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
 
 class ClockView(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the clock is now."""
+    """The current time of the sandbox."""
 
     now: datetime
     ahead_seconds: int
 
 
 class MemberTokenInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The test member in whose name you want to act."""
+    """The test member for whom you want to act."""
 
     member_id: UUID
 

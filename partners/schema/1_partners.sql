@@ -34,7 +34,7 @@ CREATE TABLE partner (
 );
 CREATE INDEX partner_by_status ON partner (status, id);
 
--- Who moved a partner from one state to another, when and why; append only.
+-- The changes of a partner's status: who, when and why. Append only.
 CREATE TABLE partner_history (
     seq bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     partner_id uuid NOT NULL CONSTRAINT partner_history_partner REFERENCES partner (id),
@@ -47,7 +47,7 @@ CREATE TABLE partner_history (
 );
 CREATE INDEX partner_history_by_partner ON partner_history (partner_id, seq);
 
--- A place where the partner takes vouchers; the id is the partner's own. Coordinates are WGS-84 degrees.
+-- A location where the partner takes vouchers; the partner chooses the id. Coordinates are WGS-84 degrees.
 CREATE TABLE partner_location (
     partner_id uuid NOT NULL CONSTRAINT partner_location_partner REFERENCES partner (id),
     id text NOT NULL,
@@ -71,7 +71,7 @@ CREATE TABLE partner_location (
     )
 );
 
--- What is asked of applicants; operations' data. No kinds of partners mean all of them.
+-- A requirement of applicants, configured by operations. Empty `partner_kinds` mean all of them.
 CREATE TABLE requirement (
     code text PRIMARY KEY CONSTRAINT requirement_code CHECK (code ~ '^[a-z][a-z0-9_]+$' AND length(code) <= 64),
     version bigint NOT NULL CONSTRAINT requirement_version CHECK (version > 0),
@@ -96,31 +96,31 @@ CREATE TABLE requirement (
     )
 );
 
--- The first requirements. Switched off: operations switch on what they want.
+-- The first requirements. All are inactive; operations activate the ones they need.
 INSERT INTO requirement
     (sort, code, version, kind, gate, title_zh, title_en, help_zh, help_en, partner_kinds, active, changed_at)
 VALUES
-    (10, 'terms_accepted', 1, 'attested', 'submit', '接受平台规则', 'Accepts the rules of the marketplace',
-        '申请人确认已阅读并接受平台规则。', 'The applicant has read and accepts the rules.', '{}', false, now()),
-    (20, 'data_protection', 1, 'attested', 'submit', '个人信息保护承诺', 'Protects personal data',
-        '申请人承诺依照《个人信息保护法》处理数据。', 'Handles data as the PIPL wants it.', '{}', false, now()),
-    (30, 'registration_number_valid', 1, 'computed', 'submit', '统一社会信用代码有效', 'The credit code is sound',
-        '按 GB 32100-2015 校验。', 'Checked by GB 32100-2015.', '{}', false, now()),
-    (40, 'website_given', 1, 'computed', 'approve', '已填写官网', 'A website is given',
-        '申请资料中须有官网地址。', 'The application names a website.', '{}', false, now()),
+    (10, 'terms_accepted', 1, 'attested', 'submit', '接受平台规则', 'Accept the marketplace rules',
+        '申请人确认已阅读并接受平台规则。', 'The applicant confirms that it has read and accepts the rules.', '{}', false, now()),
+    (20, 'data_protection', 1, 'attested', 'submit', '个人信息保护承诺', 'Personal data protection',
+        '申请人承诺依照《个人信息保护法》处理数据。', 'The applicant undertakes to process data in accordance with the PIPL.', '{}', false, now()),
+    (30, 'registration_number_valid', 1, 'computed', 'submit', '统一社会信用代码有效', 'The credit code is valid',
+        '按 GB 32100-2015 校验。', 'Verified by its check digit (GB 32100-2015).', '{}', false, now()),
+    (40, 'website_given', 1, 'computed', 'approve', '已填写官网', 'Website provided',
+        '申请资料中须有官网地址。', 'The application must include the address of a website.', '{}', false, now()),
     (50, 'business_licence', 1, 'verified', 'approve', '营业执照', 'Business licence',
-        '运营核对营业执照并登记档案编号。', 'Operations see it and note its file number.', '{}', false, now()),
+        '运营核对营业执照并登记档案编号。', 'Operations check the licence and record its file number.', '{}', false, now()),
     (60, 'insurance_licence', 1, 'verified', 'approve', '保险业务许可证', 'Insurance licence',
-        '保险机构须提供许可证。', 'Insurers show their licence.', '{insurer}', false, now()),
+        '保险机构须提供许可证。', 'Insurers must provide their licence.', '{insurer}', false, now()),
     (70, 'food_licence', 1, 'verified', 'approve', '食品经营许可证', 'Food licence',
-        '餐饮商户须提供许可证。', 'Restaurants show their licence.', '{restaurant}', false, now()),
-    (80, 'contract_signed', 1, 'computed', 'approve', '合同已由双方签署', 'A contract is signed by both sides',
-        '审核期间可签署合同；合作方的纸质签名由运营登记。', 'It can be signed during the review; the partner signs on paper.',
+        '餐饮商户须提供许可证。', 'Restaurants must provide their licence.', '{restaurant}', false, now()),
+    (80, 'contract_signed', 1, 'computed', 'approve', '合同已由双方签署', 'Contract signed by both sides',
+        '审核期间可签署合同；合作方的纸质签名由运营登记。', 'The contract can be signed during the review. Operations record the partner''s signature on paper.',
         '{}', false, now()),
-    (90, 'payout_account', 1, 'computed', 'approve', '已登记付款账户', 'A payout account is there',
-        '由财务根据开户证明登记。', 'Finance keep it, from the bank''s paper.', '{}', false, now());
+    (90, 'payout_account', 1, 'computed', 'approve', '已登记付款账户', 'Payout account recorded',
+        '由财务根据开户证明登记。', 'Finance records the account from the bank''s document.', '{}', false, now());
 
--- That a partner attested something, or that operations verified it; `reference` names the document.
+-- A partner's attestation, or a verification by operations; `reference` names the document.
 CREATE TABLE requirement_answer (
     partner_id uuid NOT NULL CONSTRAINT requirement_answer_partner REFERENCES partner (id),
     code text NOT NULL CONSTRAINT requirement_answer_requirement REFERENCES requirement (code),

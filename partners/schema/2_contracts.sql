@@ -1,8 +1,7 @@
 -- Contracts, payout accounts, prepaid packs. Edited in place until 0.1.0 (docs/decisions/0031-schema-files.md).
 
--- One version of a partner's contract. What it says stands in `content`, which never changes once it was offered.
--- `ends_on` is where it ends by now. `currency` and `cycle` are generated from the content, for settlement to
--- search by.
+-- One version of a partner's contract. Its terms are in `content`, which is fixed once it was offered. `ends_on` is the
+-- current end date. `currency` and `cycle` are generated from the content, for settlement to search.
 CREATE TABLE contract (
     id uuid PRIMARY KEY,
     partner_id uuid NOT NULL CONSTRAINT contract_partner REFERENCES partner (id),
@@ -43,7 +42,7 @@ CREATE TABLE contract (
     )
 );
 
--- One side's signature under one content. Append only.
+-- One side's signature of one content. Append only.
 CREATE TABLE contract_signature (
     contract_id uuid NOT NULL,
     party text NOT NULL CONSTRAINT contract_signature_party CHECK (party IN ('oem', 'partner')),
@@ -67,7 +66,7 @@ CREATE TABLE contract_signature (
     )
 );
 
--- Where a partner's payouts go. The number is sealed; `last_four` is what is shown of it.
+-- A partner's payout account. The number is encrypted; `last_four` is shown.
 CREATE TABLE payout_account (
     partner_id uuid PRIMARY KEY CONSTRAINT payout_account_partner REFERENCES partner (id),
     version bigint NOT NULL,
@@ -81,8 +80,8 @@ CREATE TABLE payout_account (
     CONSTRAINT payout_account_says CHECK (version > 0 AND last_four ~ '^[0-9A-Z]{4}$')
 );
 
--- How many prepaid points a partner has left. Apart from the partner's row, since every grant writes it. `warned`
--- says that the partner was told of a low balance, and has not bought enough since.
+-- A partner's prepaid balance. Apart from the partner's row, since every grant updates it. `warned`: the partner was
+-- notified of a low balance and has not bought enough since.
 CREATE TABLE point_pack (
     partner_id uuid PRIMARY KEY CONSTRAINT point_pack_partner REFERENCES partner (id),
     bought bigint NOT NULL DEFAULT 0,

@@ -1,4 +1,4 @@
--- OAuth clients and what is given to them; the server's signing keys.
+-- OAuth clients, grants and tokens; the server's signing keys.
 -- Edited in place until 0.1.0 (docs/decisions/0031-schema-files.md).
 
 -- A system that may ask for tokens: a partner's, one of the OEM's, or an application that acts for partners.
@@ -53,7 +53,7 @@ CREATE TABLE oauth_client (
 );
 CREATE INDEX oauth_client_by_partner ON oauth_client (partner_id, client_id);
 
--- The locations to which a partner bound a client; one without any works at all of them.
+-- The locations to which a partner bound a client; a client without any works at all of them.
 CREATE TABLE oauth_client_location (
     client_id text NOT NULL CONSTRAINT oauth_client_location_client REFERENCES oauth_client (client_id),
     partner_id uuid NOT NULL,
@@ -63,7 +63,7 @@ CREATE TABLE oauth_client_location (
         REFERENCES partner_location (partner_id, id)
 );
 
--- What is kept of a client secret; a client has several while it changes from one to the next.
+-- A client secret, by its hash; a client has several during a rotation.
 CREATE TABLE oauth_secret (
     id uuid PRIMARY KEY,
     client_id text NOT NULL CONSTRAINT oauth_secret_client REFERENCES oauth_client (client_id),
@@ -79,7 +79,7 @@ CREATE TABLE oauth_secret (
 );
 CREATE INDEX oauth_secret_expires_at ON oauth_secret (expires_at) WHERE expires_at IS NOT NULL;
 
--- What a person let an application do for their company; all refresh tokens that come of it are one family.
+-- What a person allowed an application to do for their company; its refresh tokens are one family.
 CREATE TABLE oauth_grant (
     id uuid PRIMARY KEY,
     client_id text NOT NULL CONSTRAINT oauth_grant_client REFERENCES oauth_client (client_id),
@@ -97,7 +97,7 @@ CREATE TABLE oauth_grant (
 CREATE INDEX oauth_grant_by_client ON oauth_grant (client_id);
 CREATE INDEX oauth_grant_by_partner ON oauth_grant (partner_id, id);
 
--- An authorization code, by its hash: good for a minute, once.
+-- An authorization code, by its hash: valid for a minute, once.
 CREATE TABLE oauth_code (
     digest bytea PRIMARY KEY,
     grant_id uuid NOT NULL CONSTRAINT oauth_code_grant REFERENCES oauth_grant (id) CONSTRAINT oauth_code_one UNIQUE,
@@ -110,7 +110,7 @@ CREATE TABLE oauth_code (
 );
 CREATE INDEX oauth_code_expires_at ON oauth_code (expires_at);
 
--- A refresh token, by its hash; once rotated it knows its successor, and for a short while the answer that was given.
+-- A refresh token, by its hash. A rotated one has its successor and, for a short time, the response.
 CREATE TABLE oauth_refresh_token (
     digest bytea PRIMARY KEY,
     grant_id uuid NOT NULL CONSTRAINT oauth_refresh_token_grant REFERENCES oauth_grant (id),
@@ -128,11 +128,11 @@ CREATE TABLE oauth_refresh_token (
 CREATE INDEX oauth_refresh_token_answer ON oauth_refresh_token (rotated_at) WHERE answer_sealed IS NOT NULL;
 CREATE INDEX oauth_refresh_token_by_grant ON oauth_refresh_token (grant_id);
 CREATE INDEX oauth_refresh_token_expires_at ON oauth_refresh_token (expires_at);
--- A family is one line: no token has two successors, and only one token of a family is the newest.
+-- A family is linear: a token has one successor, and a family one unrotated token.
 CREATE UNIQUE INDEX oauth_refresh_token_newest ON oauth_refresh_token (grant_id) WHERE rotated_at IS NULL;
 CREATE UNIQUE INDEX oauth_refresh_token_successor ON oauth_refresh_token (successor) WHERE successor IS NOT NULL;
 
--- An authorization request that a client left with us before it sends the browser (RFC 9126).
+-- A pushed authorization request (RFC 9126).
 CREATE TABLE oauth_pushed_request (
     digest bytea PRIMARY KEY,
     client_id text NOT NULL CONSTRAINT oauth_pushed_request_client REFERENCES oauth_client (client_id),
@@ -142,7 +142,7 @@ CREATE TABLE oauth_pushed_request (
 );
 CREATE INDEX oauth_pushed_request_expires_at ON oauth_pushed_request (expires_at);
 
--- A client assertion that was used; kept until it would have expired anyway.
+-- A used client assertion; kept until it would have expired.
 CREATE TABLE oauth_assertion (
     client_id text NOT NULL,
     jti text NOT NULL,
@@ -151,21 +151,21 @@ CREATE TABLE oauth_assertion (
 );
 CREATE INDEX oauth_assertion_expires_at ON oauth_assertion (expires_at);
 
--- A DPoP proof that was used; kept while it could be shown again.
+-- A used DPoP proof; kept while it could be replayed.
 CREATE TABLE oauth_dpop_proof (
     digest bytea PRIMARY KEY,
     expires_at timestamptz NOT NULL
 );
 CREATE INDEX oauth_dpop_proof_expires_at ON oauth_dpop_proof (expires_at);
 
--- An access token that ended before its time; kept until it would have ended anyway.
+-- A revoked access token; kept until it would have expired.
 CREATE TABLE oauth_revoked_token (
     jti text PRIMARY KEY,
     expires_at timestamptz NOT NULL
 );
 CREATE INDEX oauth_revoked_token_expires_at ON oauth_revoked_token (expires_at);
 
--- What lets somebody register a client by themselves (RFC 7591 §3), by its hash.
+-- An initial access token (RFC 7591 §3), by its hash.
 CREATE TABLE oauth_initial_token (
     id uuid PRIMARY KEY,
     digest bytea NOT NULL CONSTRAINT oauth_initial_token_digest UNIQUE,

@@ -35,7 +35,7 @@ CREATE TABLE partner_staff (
 );
 CREATE INDEX partner_staff_by_email ON partner_staff (email);
 
--- That a person works at a location; somebody without any works at all of them.
+-- A location at which a person works; a person without any works at all of them.
 CREATE TABLE partner_staff_location (
     staff_id uuid NOT NULL,
     partner_id uuid NOT NULL,
@@ -48,7 +48,7 @@ CREATE TABLE partner_staff_location (
         REFERENCES partner_staff (id, partner_id) ON DELETE CASCADE
 );
 
--- A link that was sent to a person, good once: to join, or for a new password. The link holds the token.
+-- A one-time link: to accept an invitation, or for a new password. The link holds the token.
 CREATE TABLE partner_staff_invitation (
     token_hash bytea PRIMARY KEY,
     staff_id uuid NOT NULL CONSTRAINT partner_staff_invitation_staff REFERENCES partner_staff (id) ON DELETE CASCADE,
@@ -76,7 +76,7 @@ CREATE TABLE partner_staff_session (
 CREATE INDEX partner_staff_session_by_staff ON partner_staff_session (staff_id) WHERE ended_at IS NULL;
 CREATE INDEX partner_staff_session_expires_at ON partner_staff_session (expires_at);
 
--- How often something was guessed lately: for an e-mail address, a person's second factor, an internet address.
+-- A counter of guesses in a window: for an e-mail address, a person's second factor, an internet address.
 CREATE TABLE partner_staff_guess (
     key bytea PRIMARY KEY,
     since timestamptz NOT NULL,

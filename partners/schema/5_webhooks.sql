@@ -1,7 +1,7 @@
--- Webhook endpoints, what waits for them, and what each partner can read.
+-- Webhook endpoints, their deliveries, and each partner's messages.
 -- Edited in place until 0.1.0 (docs/decisions/0031-schema-files.md).
 
--- An address of a partner that wants to hear of events.
+-- A webhook endpoint of a partner.
 CREATE TABLE webhook_endpoint (
     id uuid PRIMARY KEY,
     partner_id uuid NOT NULL CONSTRAINT webhook_endpoint_partner REFERENCES partner (id),
@@ -23,7 +23,7 @@ CREATE TABLE webhook_endpoint (
 );
 CREATE INDEX webhook_endpoint_by_partner ON webhook_endpoint (partner_id, id);
 
--- Keys of an endpoint that were replaced, and sign beside the new ones until then.
+-- Replaced keys of an endpoint, which sign beside the new ones until `until`.
 CREATE TABLE webhook_old_keys (
     id uuid PRIMARY KEY,
     endpoint_id uuid NOT NULL CONSTRAINT webhook_old_keys_endpoint REFERENCES webhook_endpoint (id) ON DELETE CASCADE,
@@ -32,7 +32,7 @@ CREATE TABLE webhook_old_keys (
 );
 CREATE INDEX webhook_old_keys_of_endpoint ON webhook_old_keys (endpoint_id, until);
 
--- One message on its way to one endpoint.
+-- The delivery of a message to an endpoint.
 CREATE TABLE webhook_delivery (
     id uuid PRIMARY KEY,
     endpoint_id uuid NOT NULL CONSTRAINT webhook_delivery_endpoint REFERENCES webhook_endpoint (id) ON DELETE CASCADE,
@@ -59,7 +59,7 @@ CREATE INDEX webhook_delivery_by_endpoint ON webhook_delivery (endpoint_id, id);
 CREATE INDEX webhook_delivery_created_at ON webhook_delivery (created_at);
 CREATE INDEX webhook_delivery_due ON webhook_delivery (endpoint_id, due_at) WHERE status = 'pending';
 
--- One try: what was sent where, and what came back.
+-- One attempt: the address, and the response.
 CREATE TABLE webhook_attempt (
     delivery_id uuid NOT NULL CONSTRAINT webhook_attempt_delivery REFERENCES webhook_delivery (id) ON DELETE CASCADE,
     number integer NOT NULL,
@@ -73,7 +73,7 @@ CREATE TABLE webhook_attempt (
     PRIMARY KEY (delivery_id, number)
 );
 
--- What a partner is told of one event: the body as it is sent, and as it can be read.
+-- What a partner reads of one event: the body as it is sent, and as it can be listed.
 CREATE TABLE partner_event (
     seq bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     id uuid NOT NULL CONSTRAINT partner_event_id UNIQUE,
@@ -90,7 +90,7 @@ CREATE TABLE partner_event (
 CREATE INDEX partner_event_by_partner ON partner_event (partner_id, seq);
 CREATE INDEX partner_event_created_at ON partner_event (created_at);
 
--- How many events of one thing a partner was told of.
+-- How many events of one subject a partner has.
 CREATE TABLE partner_event_number (
     partner_id uuid NOT NULL,
     aggregate_id uuid NOT NULL,
@@ -98,7 +98,7 @@ CREATE TABLE partner_event_number (
     PRIMARY KEY (partner_id, aggregate_id)
 );
 
--- A key of members' references, sealed. Version 1 has no row: it follows from the program's secret.
+-- An encrypted key of member references. Version 1 has no row: it is derived from the program's secret.
 CREATE TABLE member_reference_key (
     version integer PRIMARY KEY CONSTRAINT member_reference_key_version CHECK (version BETWEEN 2 AND 9999),
     key_sealed bytea NOT NULL,

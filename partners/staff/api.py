@@ -89,7 +89,7 @@ class OwnStaff(Controller):
     async def see(
         self, staff_id: FromPath[PathId], partner: NamedDependency[PartnerCaller], clock: NamedDependency[Clock]
     ) -> Response[StaffView]:
-        """The ETag goes into If-Match of a change."""
+        """Send the ETag as If-Match of a change."""
         return _tagged(await get_staff(partner.partner_id, path_id(staff_id), clock.now()))
 
     @patch(

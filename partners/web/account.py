@@ -1,4 +1,4 @@
-"""The portal's first page, and one's own account: signed-in browsers, password, second factor."""
+"""The portal's first page, and the person's account: signed-in browsers, password, second factor."""
 
 from litestar import Response, get, post
 from litestar.di import NamedDependency
@@ -31,7 +31,7 @@ from partners.web.sign_in_pages import throttle_of
 
 @get("/partner")
 async def portal(request: PageRequest, me: NamedDependency[SignedIn]) -> PageTemplate:
-    """Say where one is, and what one may do here."""
+    """Show the company, its status, and the pages open to the person."""
     columns = (PartnerRow.name_zh, PartnerRow.name_en, PartnerRow.status)
     row = await PartnerRow.select(*columns).where(PartnerRow.id == me.partner_id).first()
     assert row is not None  # noqa: S101 - the session's reference says so
@@ -49,7 +49,7 @@ async def account(request: PageRequest, me: NamedDependency[SignedIn], clock: Na
 async def end_one(
     session_id: FromPath[str], me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
 ) -> Response[None]:
-    """Sign one of one's own browsers out."""
+    """Sign out one of the person's browsers."""
     async with unit_of_work() as work:
         await end_sessions(work, me.staff_id, clock.now(), only=path_id(session_id))
     return redirect_to("/partner/account")
@@ -57,7 +57,7 @@ async def end_one(
 
 @post("/partner/account/sessions/end-others", status_code=303)
 async def end_others(me: NamedDependency[SignedIn], clock: NamedDependency[Clock]) -> Response[None]:
-    """Sign all browsers out but this one."""
+    """Sign out all other browsers."""
     async with unit_of_work() as work:
         await end_sessions(work, me.staff_id, clock.now(), but=me.session_id)
     return redirect_to("/partner/account")
@@ -70,7 +70,7 @@ async def password(
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
 ) -> PageTemplate | Response[None]:
-    """Choose another password; a fresh code shows that it is not just somebody at an open browser."""
+    """Change the password. A fresh code proves that the person is present."""
     form, now, throttle = await request.form(), clock.now(), throttle_of(request)
     chosen, code = str(form.get("password", ""))[:500], str(form.get("code", ""))[:100]
     person = await get_staff(me.partner_id, me.staff_id, now)
@@ -108,7 +108,7 @@ async def second_factor(
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
 ) -> PageTemplate:
-    """Take the new secret; the old one's code is asked for, and new recovery codes are shown, this once."""
+    """Store the new secret, after a code of the old one; show the new recovery codes once."""
     form, now, throttle = await request.form(), clock.now(), throttle_of(request)
     secret, tried = opened(settings, str(form.get("setup", "")), str(me.session_id)), "old_code"
     email = (await get_staff(me.partner_id, me.staff_id, now)).email
@@ -134,9 +134,9 @@ _CALLED = {"Edg": "Edge", "OPR": "Opera", "MicroMessenger": "WeChat", "Mac OS X"
 
 
 def device(user_agent: str) -> str:
-    """Return what a browser calls itself as a person would say it, such as `Chrome · Windows`, or nothing for a riddle.
+    """Return a browser's user agent in readable form, such as `Chrome · Windows`, or an empty text if unknown.
 
-    The first name that fits counts: most browsers say that they are others, too.
+    The first match counts, since most browsers also name others.
     """
     found = [next((name for name in names if name in user_agent), "") for names in (_BROWSERS, _SYSTEMS)]
     return " · ".join(_CALLED.get(name, name) for name in found if name)
@@ -174,5 +174,5 @@ async def _second_factor(
 
 
 def _place(refused: Refusal, code: str) -> str:
-    """Return the field that a refusal stands beside: that of the code, or none."""
+    """Return the field beside which a refusal is shown: the code's, or none."""
     return code if isinstance(refused, CodeRefused) else ""

@@ -1,4 +1,4 @@
-"""The portal's pages that answer a form, each at an address of its own."""
+"""The portal's result pages of forms, each at its own address."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ from partners.web.frame import ANSWERS, portal_page, sign_in_of, strangers_token
 
 
 class PortalAnswerGone(AnswerGone):
-    """The same on a page of the portal, whose way out is the portal."""
+    """The result is gone; the portal's page links to the portal."""
 
     way_out = "partner"
 
 
 @get(f"{ANSWERS}/{{answer_id:str}}", opt={ONCE: True})
 async def answer(request: PageRequest, answer_id: FromPath[str]) -> PageTemplate | Response[Any]:
-    """Show what a form of this browser led to: one for signed-in people, or one that needs no session."""
+    """Show the result of a form of this browser, with or without a session."""
     browser = await sign_in_of(request).browser(request)
     owners = [browser.csrf if browser else "", *strangers_tokens(request)]
     found = await open_answer(request, answer_id, owners, gone=PortalAnswerGone)

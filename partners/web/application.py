@@ -1,7 +1,7 @@
-"""An application as its contact sees it, behind the link of a message: how far it is, and a token to hand it in again.
+"""An application's page for its contact, behind a link in a message: its status, and a token to resubmit it.
 
-The link needs no account, since an applicant has none. The page shows the state and the reason that operations gave, and,
-while the application can still be handed in again, makes a new application token, shown once.
+The link needs no account, since an applicant has none. The page shows the status and the reason given by operations. While the
+application can be resubmitted, it creates a new application token, which is shown once.
 """
 
 from datetime import timedelta
@@ -28,9 +28,9 @@ from partners.web.frame import strangers_page
 _MOST_LINK = 600
 
 STATES: dict[str, tuple[str, str]] = {
-    "applied": ("已提交，等待审核", "Handed in, waiting to be looked at"),
+    "applied": ("已提交，等待审核", "Submitted, waiting for review"),
     "in_review": ("审核中", "In review"),
-    "changes_requested": ("需要补正", "A change is asked for"),
+    "changes_requested": ("需要补正", "Changes requested"),
     "approved": ("已通过", "Approved"),
     "active": ("合作中", "Active"),
     "suspended": ("已暂停", "Suspended"),
@@ -40,7 +40,7 @@ STATES: dict[str, tuple[str, str]] = {
 
 
 class LinkGone(Refusal):
-    """The link is not one of ours, or too old."""
+    """The link is invalid or expired."""
 
     kind = Kind.NOT_FOUND
     code = "link_gone"
@@ -48,7 +48,7 @@ class LinkGone(Refusal):
     zh = "链接已失效，请使用最近一封邮件中的链接。"
     en = "This link is no longer good; use the one in the latest message."
     explanation = Explanation(
-        Text("链接已被更新的邮件取代。", "The link was replaced by one in a later message."),
+        Text("链接已被更新的邮件取代。", "The link was replaced by a later message."),
         Text("请使用最近一封邮件中的链接。", "Use the link in the latest message."),
     )
 
@@ -57,7 +57,7 @@ class LinkGone(Refusal):
 async def application(
     request: PageRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
 ) -> PageTemplate:
-    """Show how far the application is."""
+    """Show the application's status."""
     text = request.query_params.get("token", "")
     return await _page(request, await _found(settings, clock, text), text)
 
@@ -66,7 +66,7 @@ async def application(
 async def token(
     request: PageRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
 ) -> PageTemplate | Response[Any]:
-    """Give the application a new token in the place of the one before, and show it this once."""
+    """Replace the application's token, and show the new one once."""
     text = str((await request.form()).get("token", ""))
     found = await _found(settings, clock, text)
     async with unit_of_work() as work:

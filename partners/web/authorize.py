@@ -1,4 +1,4 @@
-"""A signed-in person as the caller of a use case: what the roles allow, at the person's own locations, as over the API."""
+"""A signed-in person as the caller of a use case, with the scopes of the roles and the person's locations."""
 
 from marketplace.kernel.refusals import Kind, Refusal
 from marketplace.platform.postgres.database import DB
@@ -9,7 +9,7 @@ from partners.web.frame import RoleNeeded
 
 CLIENT_ID = "portal"
 
-# The roles are of this very request; status and locations must not be older than they are.
+# The roles were read for this request; status and locations must not be older.
 _STANDS = """
 SELECT p.status, ARRAY(SELECT l.location_id FROM partner_staff_location l WHERE l.staff_id = $2 AND l.partner_id = p.id)
     AS locations FROM partner p WHERE p.id = $1
@@ -17,7 +17,7 @@ SELECT p.status, ARRAY(SELECT l.location_id FROM partner_staff_location l WHERE 
 
 
 class CompanyStopped(Refusal):
-    """The person may sign in, but the company may not do this at present: its systems are refused in the same way."""
+    """The person can sign in, but the company cannot do this now; its systems are refused in the same way."""
 
     kind = Kind.FORBIDDEN
     code = "partner_stopped"
@@ -29,7 +29,7 @@ class CompanyStopped(Refusal):
 
 
 async def acting(me: SignedIn, scope: str) -> PartnerCaller:
-    """Return the person as a caller who may do what the scope is for: of a suspended company at the counter only.
+    """Return the person as a caller with the scope; people of a suspended company have the counter's only.
 
     Raises RoleNeeded, CompanyStopped.
     """

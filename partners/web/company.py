@@ -1,4 +1,4 @@
-"""Signing in by the company's own OpenID Connect provider."""
+"""Sign-in by the company's own OpenID Connect provider."""
 
 from typing import Any
 from uuid import UUID
@@ -28,19 +28,19 @@ from partners.web.invitation_pages import mail_if_known
 from partners.web.sign_in_pages import KNOWN_COOKIE
 
 _COOKIE = "partner-company"
-_COUNTED = {"counted": True}  # by address: each of these makes us call another house
+_COUNTED = {"counted": True}  # by address: each request causes a call to another server
 _PURPOSE = Purpose("sign-in at a partner's provider")
 _KNOWN_AGE_S = 365 * 86400
 
 
 class CompanySignInFailed(SignInFailed):
-    """The same, with the way back to the portal's sign-in."""
+    """Sign-in failed; the page links to the portal's sign-in."""
 
     way_out = "partner_sign_in"
 
 
 class CompanyFlow(msgspec.Struct, frozen=True):
-    """A sign-in under way at one partner's provider: an answer of another one is not believed."""
+    """A sign-in in progress at one partner's provider; another provider's response is refused."""
 
     partner_id: UUID
     issuer: str
@@ -49,7 +49,7 @@ class CompanyFlow(msgspec.Struct, frozen=True):
 
 @get("/partner/sign-in/company/{word:str}", opt=_COUNTED)
 async def begin(word: FromPath[str], request: PageRequest, settings: NamedDependency[Settings]) -> Response[Any]:
-    """Send the browser to the company's provider, with the sign-in's secrets in an encrypted cookie."""
+    """Redirect the browser to the company's provider; an encrypted cookie holds the sign-in's secrets."""
     company = await company_of(word)
     if company is None:
         raise NotFound
@@ -66,11 +66,11 @@ async def begin(word: FromPath[str], request: PageRequest, settings: NamedDepend
 async def callback(
     request: PageRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
 ) -> Response[Any]:
-    """Take the provider's answer, believe it only for the sign-in that this browser began there, and open a session."""
+    """Verify the provider's response against the sign-in that this browser started, and open a session."""
     begun = _begun(request, settings)
     row = await find_provider(begun.partner_id)
     if row["issuer"] != begun.issuer:
-        raise CompanySignInFailed("登录服务已更换", "the provider was replaced meanwhile")
+        raise CompanySignInFailed("登录服务已更换", "the provider was changed meanwhile")
     party = _providers(request).of(begun.partner_id, row)
     claims = await _proved(party, request, begun)
     async with unit_of_work() as work:
@@ -85,7 +85,7 @@ async def callback(
 async def find_company(
     request: PageRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
 ) -> PageTemplate:
-    """Send the company's address to whoever gave an e-mail address; said here, it would tell who works where."""
+    """Send the company's sign-in page by e-mail; a page would disclose who works where."""
     await mail_if_known(request, settings, clock, send_company_address)
     return await strangers_page(request, "partner/forgotten.html", done=True, company=True)
 
@@ -104,7 +104,7 @@ def _begun(request: PageRequest, settings: Settings) -> CompanyFlow:
     try:
         begun = msgspec.json.decode(settings.keys.decrypt(_PURPOSE, sealed.encode()), type=CompanyFlow)
     except (WrongSecretError, msgspec.MsgspecError) as error:
-        raise CompanySignInFailed("登录会话不存在", "this browser began no sign-in") from error
+        raise CompanySignInFailed("登录会话不存在", "this browser has not started a sign-in") from error
     if begun.flow.started_at + FLOW_LIFETIME_S < WALL.unix_s():
         raise CompanySignInFailed("登录超时", "it took too long")
     return begun

@@ -1,4 +1,4 @@
-"""A version of a contract as people read it: in sections, every term in words, the funding split as a picture. Pure."""
+"""A version of a contract for reading: sections, terms in words, and the funding split as a bar. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ STATUS: dict[ContractStatus, tuple[Text, str]] = {
     ContractStatus.SUPERSEDED: (Text("已被新版取代", "Superseded"), ""),
     ContractStatus.WITHDRAWN: (Text("主机厂已撤回", "Withdrawn by the OEM"), ""),
 }
-"""What a state is called, and the tone of its badge."""
+"""The name of a status, and the tone of its badge."""
 
 WAITING_FOR_PARTNER = frozenset({ContractStatus.OFFERED, ContractStatus.SIGNED_BY_OEM})
 
@@ -31,15 +31,15 @@ METHODS = {
 }
 
 _ABSENT: dict[str, Text] = {
-    "settlement_price": Text("无统一价格", "no price for all"),
+    "settlement_price": Text("无统一价格", "no general price"),
     "max_settlement_price": Text("不设上限", "none"),
     "prices": Text("无", "none"),
     "commission": Text("无", "none"),
-    "time_zone": Text("平台所在时区", "that of the marketplace"),
+    "time_zone": Text("平台所在时区", "the marketplace’s"),
     "minimum_payout": Text("不设下限", "none"),
-    "packs": Text("未约定，不能发放积分", "none, and so no points are granted"),
+    "packs": Text("未约定，不能发放积分", "none, so no points can be granted"),
 }
-"""What it means that a term is left out; one that is not here is then not worth a line."""
+"""The meaning of an absent term; an absent term that is not listed is not shown."""
 
 _SECTIONS: Sequence[tuple[Text, Sequence[str]]] = (
     (Text("积分与结算", "Points and settlement"), ("role", "settlement_basis")),
@@ -58,21 +58,21 @@ _SECTIONS: Sequence[tuple[Text, Sequence[str]]] = (
 
 
 class TermInWords(msgspec.Struct, frozen=True):
-    """A term: how it is called, and what is agreed, in one line or one for each rule."""
+    """A term: its name, and the agreed value in one line, or one for each rule."""
 
     title: Text
     lines: list[Text]
 
 
 class Section(msgspec.Struct, frozen=True):
-    """Terms that are read together."""
+    """A group of terms."""
 
     title: Text
     terms: list[TermInWords]
 
 
 class FundingPart(msgspec.Struct, frozen=True):
-    """One party's part of the bar: who, how much, and where it begins and how wide it is, of a hundred."""
+    """One party's part of the bar: name, share, and start and width in percent."""
 
     key: str
     name: Text
@@ -82,12 +82,12 @@ class FundingPart(msgspec.Struct, frozen=True):
 
 
 def sections_of(contract: ContractView) -> list[Section]:
-    """Return all terms but the days and the funding split, in the order in which people read a contract."""
+    """Return all terms except the dates and the funding split, in reading order."""
     return [Section(title, [said for name in names if (said := _term(contract, name))]) for title, names in _SECTIONS]
 
 
 def funding_bar(funding: Funding) -> list[FundingPart]:
-    """Return the parts of those who bear something, from left to right."""
+    """Return the parts of the parties with a share, from left to right."""
     dealer = f" {funding.dealer}" if funding.dealer else ""
     parties = (
         ("oem", Text("主机厂", "The OEM"), funding.oem_ppm),
@@ -114,7 +114,7 @@ def _term(contract: ContractView, name: str) -> TermInWords | None:
 
 
 def _matters(contract: ContractView, name: str) -> bool:
-    """Tell whether it says something that the term is left out."""
+    """Return whether the absence of the term has a meaning."""
     if name == "packs":
         return contract.role != "accepts_points" and contract.grant_per_point_micros is None
     return name != "settlement_price" or contract.per_point_micros is None

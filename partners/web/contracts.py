@@ -1,4 +1,4 @@
-"""The company's contract: its versions, one as people read it, and the owner's signature under what was read."""
+"""The company's contract: its versions, their terms in words, and the owner's signature."""
 
 from typing import Any
 
@@ -53,7 +53,7 @@ async def contracts(
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
 ) -> PageTemplate:
-    """List the versions that were offered, the newest first."""
+    """List the offered versions, the newest first."""
     partner = await acting(me, _READ)
     found = await list_contracts(partner.partner_id, staff=False)
     versions = sorted(found, key=lambda contract: -contract.version)
@@ -71,7 +71,7 @@ async def contract(
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
 ) -> PageTemplate:
-    """Show one version: its terms in words, what it changes, who signed, and the text that is signed."""
+    """Show one version: its terms in words, the changes, the signatures, and the signed text."""
     partner = await acting(me, _READ)
     shown = await _shown(partner, contract_id)
     return await portal_page(
@@ -88,7 +88,7 @@ async def contract(
 
 @get("/partner/contracts/{contract_id:str}/text")
 async def text(contract_id: FromPath[str], me: NamedDependency[SignedIn]) -> Response[bytes]:
-    """Return the very text whose hash is signed, for who wants to keep it and hash it."""
+    """Return the exact text whose hash is signed, to store and to hash."""
     shown = await _shown(await acting(me, _READ), contract_id)
     name = f"contract-v{shown.version}.json"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
@@ -99,7 +99,7 @@ async def text(contract_id: FromPath[str], me: NamedDependency[SignedIn]) -> Res
 async def sign_form(
     contract_id: FromPath[str], request: PageRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
 ) -> PageTemplate | Response[Any]:
-    """Ask once more, with the hash of what was read, and for a fresh code."""
+    """Ask for confirmation, with the hash of the text and a fresh code."""
     partner = await acting(me, _SIGN)
     shown = await _shown(partner, contract_id)
     if shown.status not in WAITING_FOR_PARTNER:
@@ -115,12 +115,14 @@ async def sign(
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
 ) -> PageTemplate | Response[Any]:
-    """Sign what was read. A fresh code shows that it is not just somebody at an open browser."""
+    """Sign the text with that hash. A fresh code proves that the person is present."""
     partner = await acting(me, _SIGN)
     shown, form, now = await _shown(partner, contract_id), await request.form(), clock.now()
     try:
         if form.get("agreed") != "yes":
-            raise InvalidField("agreed", "请确认您已阅读并有权签署。", "please say that you read it and may sign it.")
+            raise InvalidField(
+                "agreed", "请确认您已阅读并有权签署。", "please confirm that you have read it and may sign it."
+            )
         read = _hash_of(form.get("content_hash", ""))
         person = await get_staff(me.partner_id, me.staff_id, now)
         counted = None
@@ -178,7 +180,7 @@ async def _sign_page(
 
 
 def _signs_in_by_password(person: StaffView) -> bool:
-    """Tell whether the person has a second factor of ours; who comes from the company's own provider has none."""
+    """Return whether the person has a second factor here; people of the company's own provider have none."""
     return person.signs_in_by == "password"
 
 
@@ -187,12 +189,12 @@ def _hash_of(said: Any) -> str:
         return fit({"content_hash": str(said)}, SignatureInput).content_hash
     except InvalidFields as error:
         raise InvalidField(
-            "content_hash", "缺少合同文本的哈希，请重新打开合同。", "the hash is missing: open the contract again."
+            "content_hash", "缺少合同文本的哈希，请重新打开合同。", "the hash is missing. Open the contract again."
         ) from error
 
 
 def _faults_by_field(request: PageRequest, refused: Refusal | TransitionRefusedError) -> dict[str, str]:
-    """Return why, by the field that it is about, or by none."""
+    """Return the errors by field; a general one has no field."""
     if isinstance(refused, CodeRefused | TooManyGuesses):
         return {"code": error_message(request, refused)}
     if isinstance(refused, InvalidField) and refused.details["field"] == "agreed":

@@ -1,4 +1,4 @@
-"""Credentials for the company's systems, for its developers and owners: made, given a new secret, revoked."""
+"""Credentials of the company's systems, for developers and owners: create, rotate, revoke."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -32,7 +32,7 @@ from partners.web.navigation import NavItem, leads_to
 
 ON_A_PAGE = 50
 GRACE_HOURS = 24
-"""How long an old secret works beside its successor, so that systems can change over in peace."""
+"""How long an old secret stays valid beside its successor, so that systems can switch."""
 
 
 PLACE = NavItem(
@@ -41,12 +41,12 @@ PLACE = NavItem(
     name=Text("凭证", "Credentials"),
     about=Text("沙箱与正式凭证，更换密钥，吊销", "Sandbox and live, new secrets, revocation"),
     rank=70,
-    scope="webhooks:manage",  # what just developers and owners have
+    scope="webhooks:manage",  # a scope of developers and owners only
 )
 
 
 class MoreThanYourRole(Refusal):
-    """Live credentials can do no more than who makes them."""
+    """Live credentials are limited to the scopes of the person who creates them."""
 
     kind = Kind.FORBIDDEN
     code = "more_than_your_role"
@@ -61,7 +61,7 @@ class MoreThanYourRole(Refusal):
     )
 
     def __init__(self, scopes: Collection[str]) -> None:
-        """Say each of the scopes in the sentence of the consent page."""
+        """Return the scopes with the sentences of the consent page."""
         texts = [PARTNER_SCOPE_TEXTS[scope] for scope in sorted(scopes)]
         zh_scopes, en_scopes = "".join(text.zh for text in texts), " ".join(text.en for text in texts)
         super().__init__(zh_scopes=zh_scopes, en_scopes=en_scopes)
@@ -84,7 +84,7 @@ async def make(
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
 ) -> PageTemplate:
-    """Issue a client; its secret is shown this once."""
+    """Issue a client and show its secret once."""
     _need_developer(me)
     form = await request.form()
     said: dict[str, Any] = {
@@ -101,7 +101,7 @@ async def make(
             issued = await register_client(work, settings, new, me.partner_id, me.actor, clock.now())
     except (Refusal, TransitionRefusedError) as refused:
         return await _list(request, me, cursors, said, errors_of(request, refused, _FIELD_WORDS))
-    return await _told(request, settings, issued.client_id, issued.client_secret or "", new.livemode)
+    return await _secret_page(request, settings, issued.client_id, issued.client_secret or "", new.livemode)
 
 
 @post("/partner/credentials/{client_id:str}/{action:str}", status_code=200)
@@ -114,7 +114,7 @@ async def submit(
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
 ) -> PageTemplate | Response[Any]:
-    """Give a client a new secret, beside which the old one works for a day, or revoke it for good."""
+    """Rotate a client's secret, with the old one valid for a day, or revoke the client permanently."""
     _need_developer(me)
     client = await client_of_partner(me.partner_id, client_id)
     beyond = set(client.scopes) - scopes_of(me.roles)
@@ -126,7 +126,7 @@ async def submit(
             return redirect_to("/partner/credentials?done=revoked")
         if action != "rotate":
             raise NotFound
-        # Whoever is shown the new secret can do what the client can.
+        # The person who sees the new secret can do what the client can.
         if client.livemode and beyond:
             raise MoreThanYourRole(beyond)
         async with unit_of_work() as work:
@@ -140,10 +140,10 @@ async def submit(
         return await _list(request, me, cursors, errors=errors_of(request, refused, ()))
     secret = unseal(settings.keys, rotated.client_secret)
     works_on = rotated.old_until if rotated.old_until > clock.now() else None
-    return await _told(request, settings, client_id, secret, client.livemode, works_on)
+    return await _secret_page(request, settings, client_id, secret, client.livemode, works_on)
 
 
-async def _told(
+async def _secret_page(
     request: PageRequest,
     settings: Settings,
     client_id: str,
@@ -190,7 +190,7 @@ def _need_developer(me: SignedIn) -> None:
 _FIELD_WORDS = {
     "name": (
         "请填写名称，例如系统名，最多 80 个字符。",
-        "Please give it a name, such as the system's, of 80 characters at the most.",
+        "Please give it a name of at most 80 characters, such as the system's.",
     ),
     "scopes": ("请至少选择一项权限。", "Please choose at least one permission."),
 }

@@ -1,4 +1,4 @@
-"""What was sent to a webhook endpoint, with each try; sent again by hand, and tried with a sample."""
+"""The deliveries of a webhook endpoint: attempts, resending, samples."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -37,12 +37,12 @@ STATUS: dict[str, tuple[Text, str]] = {
     DeliveryStatus.DELIVERED: (Text("已送达", "Delivered"), "good"),
     DeliveryStatus.FAILED: (Text("失败", "Failed"), "bad"),
 }
-"""What a delivery's state is called, and the tone of its badge."""
+"""The name of a delivery's status, and the tone of its badge."""
 
 DISABLED = {
     "by_partner": Text("由贵公司停用。", "It was disabled by your company."),
-    "gone": Text("对方回复 410（已不存在），因此停用。", "It answered 410 (gone), and so was disabled."),
-    "failing": Text("连续五天投递失败，因此停用。", "It failed for five days, and so was disabled."),
+    "gone": Text("对方回复 410（已不存在），因此停用。", "It was disabled because it answered 410 (Gone)."),
+    "failing": Text("连续五天投递失败，因此停用。", "It was disabled after five days of failures."),
 }
 
 
@@ -55,7 +55,7 @@ async def endpoint_page(
     said: dict[str, Any] | None = None,
     errors: Mapping[str, str] | None = None,
 ) -> PageTemplate:
-    """Return an endpoint's page; `errors` is what was refused, by the field that it is about, or by none."""
+    """Return an endpoint's page with `errors` by field; a general one has no field."""
     tab = request.query_params.get("status", "")
     status = DeliveryStatus(tab) if tab in set(DeliveryStatus) else None
     found = await list_deliveries(partner.partner_id, shown.id, status, cursors, cursor_of(request), ON_A_PAGE)
@@ -86,7 +86,7 @@ async def send_sample(
     cursors: NamedDependency[Cursors],
     clock: NamedDependency[Clock],
 ) -> PageTemplate | Response[Any]:
-    """Lay up a made-up message of a type, signed and tried like every other."""
+    """Queue a sample message of a type, which is signed and delivered like every message."""
     partner = await acting(me, _SCOPE)
     shown = await get_endpoint(partner.partner_id, path_id(endpoint_id))
     kind, catalogue = field(await request.form(), "event_type", 80), endpoints_of(request).catalogue
@@ -100,7 +100,7 @@ async def send_sample(
 
 @get("/partner/webhook-deliveries/{delivery_id:str}")
 async def delivery(delivery_id: FromPath[str], request: PageRequest, me: NamedDependency[SignedIn]) -> PageTemplate:
-    """Show one message, and what came back at each try."""
+    """Show one message, and the response of each attempt."""
     return await _delivery(request, await acting(me, _SCOPE), delivery_id)
 
 
@@ -110,7 +110,7 @@ async def send_again(
     request: PageRequest,
     me: NamedDependency[SignedIn],
 ) -> PageTemplate | Response[Any]:
-    """Send the message once more, under the same id."""
+    """Send the message again under the same id."""
     partner, identifier = await acting(me, _SCOPE), path_id(delivery_id)
     try:
         await get_delivery(partner.partner_id, identifier)
@@ -137,7 +137,7 @@ async def _delivery(request: PageRequest, partner: PartnerCaller, delivery_id: s
 
 
 def _why(request: PageRequest, refused: Refusal | TransitionRefusedError) -> str:
-    if isinstance(refused, TransitionRefusedError):  # the one state in which nothing is sent
+    if isinstance(refused, TransitionRefusedError):  # the only status in which nothing is sent
         english = "The endpoint is disabled: enable it first."
         return english if page_language(request) == "en" else "端点已停用，请先启用。"
     return error_message(request, refused)

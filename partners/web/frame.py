@@ -1,8 +1,8 @@
-"""What the portal's pages share: who is signed in, forms that came from a page of ours, the way to the sign-in.
+"""What the portal's pages share: the signed-in person, CSRF protection, the redirect to the sign-in.
 
-There are two kinds of forms. One on a page for signed-in people carries its session's token. One that a stranger fills in
-(sign-in, a link from a message) carries a token that belongs to a cookie of its own browser: nobody else's site can have it
-sent, not even to sign a victim in as somebody else.
+There are two kinds of forms. One on a page for signed-in people has its session's CSRF token. One without a session (sign-in, a
+link in a message) has a token bound to a cookie of its browser, so that no other site can submit it, not even to sign a victim in
+as somebody else (login CSRF).
 """
 
 import re
@@ -36,7 +36,7 @@ from partners.staff.sign_in import Browser, PartnerSignIn, PartnerSignInNeeded
 from partners.web.navigation import places_for, tabs_of
 
 ANSWERS = "/partner/answers"
-"""Where the portal's pages that answer a form are."""
+"""The path of the portal's result pages."""
 
 _FORM_COOKIE = "partner-form"
 _FORMS = Purpose("portal forms")
@@ -53,7 +53,7 @@ ROLE_NAMES: dict[StaffRole, tuple[str, str]] = {
 }
 
 ROLE_DESCRIPTIONS: dict[StaffRole, tuple[str, str]] = {
-    StaffRole.OWNER: ("全部权限：签合同、管理人员", "Everything: contracts and people too"),
+    StaffRole.OWNER: ("全部权限：签合同、管理人员", "Everything, including contracts and people"),
     StaffRole.DEVELOPER: ("接口对接与 Webhook", "The API and webhooks"),
     StaffRole.MARKETER: ("权益与门店资料", "Offers and locations"),
     StaffRole.FINANCE: ("账单与对账", "Statements and reconciliation"),
@@ -62,13 +62,13 @@ ROLE_DESCRIPTIONS: dict[StaffRole, tuple[str, str]] = {
 
 
 class PortalFormExpired(FormExpired):
-    """The same on a page of the portal, whose way out is the portal."""
+    """The refusal on a page of the portal, with a link to the portal."""
 
     way_out = "partner"
 
 
 class RoleNeeded(Refusal):
-    """The page is for people with another role."""
+    """The person's roles lack the scope of the page."""
 
     kind = Kind.FORBIDDEN
     code = "role_needed"
@@ -76,13 +76,13 @@ class RoleNeeded(Refusal):
     zh = "您的角色不能使用此页面，请联系贵公司的负责人。"
     en = "Your role does not open this page; ask an owner of your company."
     explanation = Explanation(
-        Text("您的角色不能使用此页面。", "Your role does not open this page."),
+        Text("您的角色不能使用此页面。", "Your role has no access to this page."),
         Text("请联系贵公司的负责人。", "Ask an owner of your company."),
     )
 
 
 def portal_router(*handlers: ControllerRouterHandler, strangers: bool = False) -> Router:
-    """Return a router of the portal's pages; those for `strangers` have forms that need no session.
+    """Return a router of the portal's pages; pages for `strangers` need no session.
 
     Handlers of the others may ask for `me`, the signed-in person.
     """
@@ -100,7 +100,7 @@ def portal_router(*handlers: ControllerRouterHandler, strangers: bool = False) -
 
 
 def sign_in_of(request: ASGIConnection[Any, Any, Any, Any]) -> PartnerSignIn:
-    """Return the application's keeper of sessions."""
+    """Return the application's `PartnerSignIn`."""
     return PartnersServices.of(request).sign_in
 
 
@@ -113,7 +113,7 @@ async def portal_page(
 
 
 async def strangers_page(request: PageRequest, template: str, *, status: int = 200, **values: Any) -> PageTemplate:
-    """Return a template whose form needs no session; the browser gets the cookie to which its token belongs."""
+    """Return a template whose form needs no session, and set the cookie of its token."""
     settings = PlatformServices.of(request).settings
     kept = request.cookies.get(cookie_name(settings, _FORM_COOKIE), "")
     cookies = []
@@ -124,7 +124,7 @@ async def strangers_page(request: PageRequest, template: str, *, status: int = 2
 
 
 def safe_path(path: str | None) -> str:
-    """Return a local path to go on to, or the portal's first page."""
+    """Return the local path to continue to, or the portal's first page."""
     target = local_path(path)
     return "/partner" if target == "/" else target
 
@@ -181,11 +181,13 @@ async def _check_form(request: ASGIConnection[Any, Any, Any, Any], handler: Base
 
 
 async def _check_strangers_form(request: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    await _check_token(request, handler, strangers_tokens(request), (URLENCODED,))  # no stranger sends files
+    await _check_token(
+        request, handler, strangers_tokens(request), (URLENCODED,)
+    )  # forms without a session have no files
 
 
 def strangers_tokens(request: ASGIConnection[Any, Any, Any, Any]) -> tuple[str, ...]:
-    """Return the tokens that this browser's forms may carry which need no session: one for each secret key."""
+    """Return the valid tokens of this browser's forms without a session: one for each secret key."""
     settings = PlatformServices.of(request).settings
     kept = request.cookies.get(cookie_name(settings, _FORM_COOKIE), "")
     return _strangers_tokens(settings, kept) if _FORM_TOKEN.fullmatch(kept) else ()
@@ -213,7 +215,7 @@ _refusal = human_errors({Refusal: handle_refusal})[Refusal]
 
 
 def _to_sign_in(request: PageRequest, refusal: Any) -> Response[Any]:
-    """Return the way to the sign-in and back, for what can be asked again; a sent form cannot."""
+    """Return the sign-in address with a return path, for requests that can be repeated; a submitted form cannot."""
     if request.method != "GET":
         return _refusal(request, refusal)
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")

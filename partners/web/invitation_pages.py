@@ -1,4 +1,4 @@
-"""Pages behind a link from a message: joining a partner's people, and choosing a new password."""
+"""Pages behind a link in a message: accepting an invitation, and choosing a new password."""
 
 import asyncio
 import time
@@ -31,13 +31,13 @@ from partners.web.frame import sign_in_of, strangers_page
 from partners.web.sign_in_pages import throttle_of
 
 ISSUER = "Benefits Marketplace"
-"""The name beside the code in the authenticator app; ASCII, as older apps want it."""
+"""The issuer in the authenticator app; ASCII, for older apps."""
 
 _ANSWER_S = 0.4
-"""How long asking for a message takes, whether there is such an address or not."""
+"""The duration of a request for a message, whether the address exists or not."""
 
 SendTo = Callable[[UnitOfWork, Settings, str, datetime, str | None], Awaitable[None]]
-"""Lays up what is sent to the people of an address, if there are any; the last is what a known browser is counted under."""
+"""Queues the messages to the people of an address, if any; the last argument is a known browser's counter."""
 
 _PURPOSE = Purpose("second factor being set up")
 _MOST_TOKEN = 100
@@ -47,7 +47,7 @@ _MOST_TOKEN = 100
 async def join_form(
     request: PageRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
 ) -> PageTemplate:
-    """Show who invites, and how to sign in from now on. Opening the link does not use it up."""
+    """Show the inviting company, and the ways to sign in. Opening the link does not use it."""
     token = request.query_params.get("token", "")[: _MOST_TOKEN + 1]
     return await _join_page(request, settings, await holder(token, "join", clock.now()), token, new_secret())
 
@@ -56,7 +56,7 @@ async def join_form(
 async def submit_join(
     request: PageRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
 ) -> PageTemplate:
-    """Take the invitation, sign the person in, and show the recovery codes, this once."""
+    """Accept the invitation, sign the person in, and show the recovery codes once."""
     form, now = await request.form(), clock.now()
     token, password = str(form.get("token", ""))[: _MOST_TOKEN + 1], str(form.get("password", ""))[:500]
     found = await holder(token, "join", now)
@@ -79,7 +79,7 @@ async def submit_join(
 
 @get("/partner/forgotten")
 async def forgotten_form(request: PageRequest) -> PageTemplate:
-    """Ask for the address to which a link goes."""
+    """Ask for the e-mail address."""
     return await strangers_page(request, "partner/forgotten.html", done=False, company=False)
 
 
@@ -87,17 +87,17 @@ async def forgotten_form(request: PageRequest) -> PageTemplate:
 async def forgotten(
     request: PageRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
 ) -> PageTemplate:
-    """Send a link if there is such an address."""
+    """Send a link if the address exists."""
     await mail_if_known(request, settings, clock, send_new_password)
     return await strangers_page(request, "partner/forgotten.html", done=True, company=False)
 
 
 async def mail_if_known(request: PageRequest, settings: Settings, clock: Clock, send: SendTo) -> None:
-    """Have something sent to the address in the form, if it is somebody's; how long it takes tells nothing of that."""
+    """Send a message to the form's address if it exists; the duration does not disclose whether it does."""
     started, now, throttle = time.monotonic(), clock.now(), throttle_of(request)
     email = normal_email(typed_field(await request.form(), "email", 254))
     device = device_of(request, settings, email, now)
-    # An address that asks too much may not use up the mailbox's count besides.
+    # An internet address above its limit must not use up the mailbox's count as well.
     if device is not None or (
         await throttle.allows(BY_ADDRESS, address_of(request), now) and await throttle.allows(BY_MAILBOX, email, now)
     ):
@@ -115,7 +115,7 @@ async def new_password_form(request: PageRequest, clock: NamedDependency[Clock])
 
 @post("/partner/new-password", status_code=200)
 async def new_password(request: PageRequest, clock: NamedDependency[Clock]) -> PageTemplate | Response[Any]:
-    """Set it, and end all sessions; signing in with it needs the second factor as before."""
+    """Set the password and end all sessions; sign-in still needs the second factor."""
     form, now = await request.form(), clock.now()
     token, password = str(form.get("token", ""))[: _MOST_TOKEN + 1], str(form.get("password", ""))[:500]
     found = await holder(token, "password", now)
@@ -130,12 +130,12 @@ async def new_password(request: PageRequest, clock: NamedDependency[Clock]) -> P
 
 
 def sealed_setup(settings: Settings, secret: bytes, bound_to: str) -> str:
-    """Return a secret that waits in a form for its first code: encrypted, and good in that form only."""
+    """Return a new secret, encrypted for a form until its first code, and valid in that form only."""
     return settings.keys.encrypt(_PURPOSE, msgspec.json.encode([bound_to, secret])).decode()
 
 
 def opened(settings: Settings, sealed: str, bound_to: str) -> bytes:
-    """Return the secret that waits in a form. Raises LinkUsed for one that is not this form's."""
+    """Decrypt the secret of a form. Raises LinkUsed for another form's."""
     try:
         plain = settings.keys.decrypt(_PURPOSE, sealed.encode())
     except WrongSecretError as error:
@@ -147,7 +147,7 @@ def opened(settings: Settings, sealed: str, bound_to: str) -> bytes:
 
 
 def setup_values(settings: Settings, secret: bytes, email: str, bound_to: str) -> dict[str, Any]:
-    """Return what a page needs to set an authenticator app up."""
+    """Return the page's values for setting up an authenticator app."""
     return {
         "setup": sealed_setup(settings, secret, bound_to),
         "picture": setup_qr_code(setup_address(secret, email, ISSUER)),
@@ -190,7 +190,7 @@ async def _password_page(
 
 
 def _faults(password: str, email: str, secret: bytes, code: str, now: datetime) -> Iterator[InvalidField]:
-    """Tell what is wrong with what an invited person chose. The code is of their own new secret: trying it spends nothing."""
+    """Return the errors of an invited person's form. The code is of the new secret, so checking it spends nothing."""
     try:
         check_password(password, email)
     except InvalidField as fault:

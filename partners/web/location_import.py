@@ -1,7 +1,7 @@
-"""Locations by file: first looked at without a trace, row by row, then imported as it was looked at.
+"""Import of locations from a file: first a preview, then the import of the previewed file.
 
-Between the two steps the file travels in the page itself: nothing of it lies with us before somebody says yes, and what is
-imported is what was looked at.
+Between the two steps the page itself contains the file: nothing is stored before the confirmation, and the imported file is the
+previewed one.
 """
 
 import asyncio
@@ -36,13 +36,13 @@ from partners.web.frame import portal_page
 _SCOPE = "locations:write"
 
 MOST_FILE = 2 * 2**20
-"""Bytes of a file: as much as the API takes."""
+"""The maximum size of a file in bytes, as in the API."""
 
 _MOST_BODY = 4 * 2**20
-"""Of a form with such a file in it, which takes four letters for three bytes."""
+"""The maximum size of a form with such a file in Base64."""
 
 SHOWN_ERRORS = 200
-"""Problems on one page; somebody who has more begins with these."""
+"""The maximum number of problems on a page."""
 
 ENCODING_NAMES: dict[str, tuple[str, str]] = {
     "utf-8": ("UTF-8", "UTF-8"),
@@ -59,16 +59,16 @@ TEMPLATE = "id,name_zh,name_en,region,city,address,latitude,longitude,state"
 
 @get("/partner/locations/import")
 async def import_form(request: PageRequest, me: NamedDependency[SignedIn]) -> PageTemplate:
-    """Ask for the file, and say what it should look like."""
+    """Ask for the file and describe its format."""
     await acting(me, _SCOPE)
     return await _page(request)
 
 
 @post("/partner/locations/import", status_code=200, request_max_body_size=_MOST_BODY)
-async def look(request: PageRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]) -> PageTemplate:
-    """Say what importing the file would do, and what is wrong in which row; nothing is changed.
+async def preview(request: PageRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]) -> PageTemplate:
+    """Show what an import would do, with problems by row; nothing is changed.
 
-    The file is one that is sent, or the one that the page carried, with the encoding that was chosen for it.
+    The file is uploaded, or the page's own with a chosen encoding.
     """
     partner, form = await acting(me, _SCOPE), await request.form()
     sent, file = form.get("file"), UploadedFile()
@@ -90,7 +90,7 @@ async def look(request: PageRequest, me: NamedDependency[SignedIn], clock: Named
 async def carry_out(
     request: PageRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
 ) -> PageTemplate | Response[Any]:
-    """Import the file that was looked at; rows that are wrong only where it was said that they stay out."""
+    """Import the previewed file. A file with invalid rows is only imported if the person chose to skip them."""
     partner, form = await acting(me, _SCOPE), await request.form()
     try:
         file, partial = await _sent(form), form.get("partial") == "yes"
@@ -101,7 +101,7 @@ async def carry_out(
 
 
 class UploadedFile(msgspec.Struct, frozen=True):
-    """A file, its name, and the encoding that somebody chose for it, if anybody had to."""
+    """A file, its name, and the chosen encoding, if any."""
 
     body: bytes = b""
     name: str = ""
@@ -109,7 +109,7 @@ class UploadedFile(msgspec.Struct, frozen=True):
 
     @property
     def packed(self) -> str:
-        """The file as a page carries it."""
+        """The file in the form of the page."""
         return _pack(self.body)
 
 
@@ -128,10 +128,10 @@ async def _import(
     if not file.body:
         raise FileUnreadable("请选择文件。", "please choose one.")
     if len(file.body) > MOST_FILE:
-        raise FileUnreadable("文件不能超过 2 MiB，请分成几个文件。", "it is over 2 MiB: split it.")
-    # What it is, its first bytes say: browsers name the type of a file as their system does, or not at all.
+        raise FileUnreadable("文件不能超过 2 MiB，请分成几个文件。", "the file is larger than 2 MiB. Split it.")
+    # The first bytes decide the format: browsers use their system's media type, or none.
     table = await reader_of(request).read(CSV, file.body, file.encoding)
-    # Beside the event loop: a full file takes longer than anybody else should wait.
+    # In a thread: a full file would block the event loop too long.
     parsed = await asyncio.to_thread(parse, table, page_language(request))
     async with unit_of_work() as work:
         return await import_locations(work, partner.partner_id, parsed, clock.now(), dry_run=dry_run, partial=partial)
@@ -142,7 +142,7 @@ def _pack(body: bytes) -> str:
 
 
 def _unpack(packed: str) -> bytes:
-    """Return the file that the page carried. Raises FileUnreadable for what no page of ours did."""
+    """Return the page's file. Raises FileUnreadable if the page is not ours."""
     again = FileUnreadable("请重新选择文件。", "please choose it again.")
     try:
         unpacking = zlib.decompressobj()

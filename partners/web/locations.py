@@ -1,4 +1,4 @@
-"""The company's locations: looked for, added and changed one by one; `location_import.py` takes them by thousands."""
+"""The company's locations: search, add and change one by one; `location_import.py` imports them in bulk."""
 
 import re
 from collections.abc import Mapping
@@ -38,17 +38,17 @@ PLACE = NavItem(
     path="/partner/locations",
     icon="pin",
     name=Text("门店", "Locations"),
-    about=Text("门店资料与营业状态，批量导入", "Locations and their opening, import by file"),
+    about=Text("门店资料与营业状态，批量导入", "Locations and opening state, import from a file"),
     rank=40,
     scope=_SCOPE,
 )
 
 STATES: dict[LocationState, tuple[Text, str]] = {
     "open": (Text("营业", "Open"), "good"),
-    "temporarily_closed": (Text("暂停营业", "Closed for a while"), "warn"),
-    "closed": (Text("已关闭", "Closed for good"), ""),
+    "temporarily_closed": (Text("暂停营业", "Temporarily closed"), "warn"),
+    "closed": (Text("已关闭", "Permanently closed"), ""),
 }
-"""What an opening state is called, and the tone of its badge."""
+"""The name of an opening state, and the tone of its badge."""
 
 
 _DEGREES = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{1,17})?", re.ASCII)
@@ -112,7 +112,7 @@ async def location(location_id: FromPath[str], request: PageRequest, me: NamedDe
 async def change(
     location_id: FromPath[str], request: PageRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
 ) -> PageTemplate | Response[Any]:
-    """Change what the form says, or, from the list, the opening state alone."""
+    """Save the form, or, from the list, only the opening state."""
     partner = await acting(me, _SCOPE)
     shown = await get_location(partner.partner_id, location_id)
     form = await request.form()
@@ -153,7 +153,7 @@ def _shown(shown: LocationView) -> dict[str, Any]:
 
 
 def _form_values(form: Any) -> dict[str, Any]:
-    """Return what the form says, as the API takes it; a field that was left empty is not said."""
+    """Return the form in the API's shape; empty fields are omitted."""
     texts = {name: typed(form, name, 300) for name in ("id", "region", "city", "address", "state")}
     chinese, english = typed(form, "name_zh", 300), typed(form, "name_en", 300)
     lat, lng = typed(form, "latitude", 40), typed(form, "longitude", 40)
@@ -172,7 +172,7 @@ _SENT_AS = {
     "coordinates": ("latitude", "longitude"),
     "state": ("state",),
 }
-"""The fields of the form that say what a location has; the list's form sends the state alone."""
+"""The fields of the form; the list's form sends only the state."""
 
 
 def _degrees(text: str) -> float | str:
@@ -181,11 +181,11 @@ def _degrees(text: str) -> float | str:
 
 _FIELD_WORDS = {
     "id": ("须为 1 至 64 个字母、数字、点、下划线或连字符。", "Please give 1 to 64 letters, digits, dots or hyphens."),
-    "name": ("请填写中文名称，最多 80 个字符。", "Please give a Chinese name, of 80 characters at the most."),
-    "name.en": ("最多 80 个字符。", "It may have 80 characters at the most."),
-    "region": ("最多 80 个字符。", "It may have 80 characters at the most."),
-    "city": ("请填写城市，最多 80 个字符。", "Please give the city, in 80 characters at the most."),
-    "address": ("请填写地址，最多 200 个字符。", "Please give the address, in 200 characters at the most."),
+    "name": ("请填写中文名称，最多 80 个字符。", "Please give a Chinese name of at most 80 characters."),
+    "name.en": ("最多 80 个字符。", "It can have at most 80 characters."),
+    "region": ("最多 80 个字符。", "It can have at most 80 characters."),
+    "city": ("请填写城市，最多 80 个字符。", "Please give the city, in at most 80 characters."),
+    "address": ("请填写地址，最多 200 个字符。", "Please give the address, in at most 200 characters."),
     "coordinates": (
         "请同时填写纬度（-90 至 90）与经度（-180 至 180）。",
         "Please give both: latitude from -90 to 90, longitude from -180 to 180.",
@@ -195,10 +195,10 @@ _FIELD_WORDS = {
 
 
 def _given(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is not empty: a field that must be there is then missing, and said so by its name."""
+    """Return the fields that are not empty; a required one is then reported as missing."""
     return {name: value for name, value in said.items() if value is not None}
 
 
 def _faults_by_field(request: PageRequest, refused: Refusal | TransitionRefusedError) -> dict[str, str]:
-    """Return why, by the field that it is about, or by none."""
+    """Return the errors by field; a general one has no field."""
     return errors_of(request, refused, _FIELD_WORDS, general="id" if isinstance(refused, LocationExists) else "")

@@ -1,4 +1,4 @@
-"""Where the portal's navigation leads. A page says so of itself, so that a package above brings its own with its routes."""
+"""The portal's navigation. Each page declares its own item, so that packages above add theirs with their routes."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,13 +12,13 @@ from partners.services import PartnersServices
 
 _OPT = "portal_place"
 _TABS = 3
-"""What fits on a phone between home and account."""
+"""The number of tabs that fit on a phone between home and account."""
 
 
 class NavItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A page to which the navigation leads whoever has the scope, in the order of `rank`.
+    """An item of the navigation for people with the scope, ordered by `rank`.
 
-    `name` stands in the navigation, `about` beside it on the portal's first page.
+    `name` is shown in the navigation, `about` beside it on the portal's first page.
     """
 
     path: str
@@ -30,12 +30,12 @@ class NavItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def leads_to(place: NavItem) -> dict[str, Any]:
-    """Return the `opt` of a page's handler by which the navigation knows it."""
+    """Return the `opt` that adds a page's handler to the navigation."""
     return {_OPT: place}
 
 
 def places_for(app: Litestar, me: SignedIn | None) -> list[NavItem]:
-    """Return the places that the person's roles open, whichever package brings them; none for a stranger."""
+    """Return the items that the person's roles allow, from all packages; none without a person."""
     if me is None:
         return []
     scopes = scopes_of(me.roles)
@@ -43,12 +43,12 @@ def places_for(app: Litestar, me: SignedIn | None) -> list[NavItem]:
 
 
 def tabs_of(places: Iterable[NavItem]) -> list[NavItem]:
-    """Return those of the places that a phone's tabs hold: the first of them, which are what the person does most."""
+    """Return the items in a phone's tabs: the first ones, which are the most frequent."""
     return list(places)[:_TABS]
 
 
 def items_in(app: Litestar) -> list[NavItem]:
-    """Return what the application's pages bring into the navigation, in the order of their rank."""
+    """Return the items of all pages of the application, ordered by rank."""
     handlers = [handler for route in app.routes for handler in getattr(route, "route_handlers", ())]
     named = {handler.opt[_OPT] for handler in handlers if _OPT in handler.opt}
     return sorted(named, key=lambda item: item.rank)

@@ -1,4 +1,4 @@
-"""The company's people, for its owners: invite, give roles, end access."""
+"""The company's people, for its owners: invite, change roles, disable."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -32,7 +32,7 @@ from partners.web.navigation import NavItem, leads_to
 PEOPLE_ON_A_PAGE = 50
 
 _SEPARATORS = str.maketrans(",;、", "   ")
-"""What people write between ids."""
+"""The separators that people write between ids."""
 _SCOPE = "staff:manage"
 
 Action = Callable[[UnitOfWork, UUID, UUID, str, Any], Awaitable[Any]]
@@ -55,7 +55,7 @@ async def people(
     clock: NamedDependency[Clock],
     cursors: NamedDependency[Cursors],
 ) -> PageTemplate:
-    """List everybody, with a form to invite somebody."""
+    """List all people, with an invitation form."""
     require_scope_of(me, _SCOPE)
     return await _people(request, me, clock, cursors)
 
@@ -67,7 +67,7 @@ async def invite_somebody(
     clock: NamedDependency[Clock],
     cursors: NamedDependency[Cursors],
 ) -> PageTemplate | Response[Any]:
-    """Put somebody on the list; the message goes out behind it."""
+    """Invite a person; the message is sent after the commit."""
     require_scope_of(me, _SCOPE)
     form = await request.form()
     said = {"email": typed(form, "email", 254), "name": typed(form, "name", 80), "roles": form.getall("roles", [])}
@@ -84,7 +84,7 @@ async def invite_somebody(
 async def person(
     staff_id: FromPath[str], request: PageRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
 ) -> PageTemplate:
-    """Show one person, with what can be done."""
+    """Show one person, with the possible actions."""
     require_scope_of(me, _SCOPE)
     return await _person(request, me, await get_staff(me.partner_id, path_id(staff_id), clock.now()))
 
@@ -93,7 +93,7 @@ async def person(
 async def change_person(
     staff_id: FromPath[str], request: PageRequest, me: NamedDependency[SignedIn], clock: NamedDependency[Clock]
 ) -> PageTemplate | Response[Any]:
-    """Change name, roles and places. The form carries the version that it showed."""
+    """Change name, roles and locations. The form contains the version that it showed."""
     require_scope_of(me, _SCOPE)
     form, identifier = await request.form(), path_id(staff_id)
     places = typed_plain(typed(form, "locations", 4000)).translate(_SEPARATORS).split()
@@ -104,10 +104,10 @@ async def change_person(
         with said_to_people(_FIELD_WORDS, "roles"):
             async with unit_of_work() as work:
                 await change(work, me.partner_id, identifier, said, read, me.actor, clock.now())
-        client_cache_of(request).invalidate()  # what they let applications do changes with their roles
+        client_cache_of(request).invalidate()  # their grants' scopes change with their roles
     except Refusal as refused:
         shown = await get_staff(me.partner_id, identifier, clock.now())
-        # After somebody else's change the form shows that one: saving again must not undo it unseen.
+        # After somebody else's change the form shows the new values, so that saving again does not undo it unseen.
         kept = said if isinstance(refused, InvalidField) else None
         return await _person(request, me, shown, errors_of(request, refused, _FIELD_WORDS), kept)
     return redirect_to("/partner/people?done=changed")
@@ -184,5 +184,5 @@ _FIELD_WORDS = {
     "email": ("请填写有效的邮箱地址。", "Please give a valid e-mail address."),
     "name": ("请填写姓名。", "Please give a name."),
     "roles": ("请至少选择一个角色。", "Please choose at least one role."),
-    "locations": ("门店编号有误。", "A location's id is not right."),
+    "locations": ("门店编号有误。", "A location id is not valid."),
 }

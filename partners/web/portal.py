@@ -1,4 +1,4 @@
-"""The partner portal: all its pages, under its two routers."""
+"""The partner portal: all pages under its two routers."""
 
 from litestar import Router
 
@@ -22,7 +22,7 @@ from partners.web.frame import portal_router
 
 
 def routes() -> list[Router]:
-    """Return the pages for strangers, and those for signed-in people."""
+    """Return the pages without a session, and those for signed-in people."""
     return [
         portal_router(
             sign_in_pages.sign_in_form,
@@ -63,7 +63,7 @@ def routes() -> list[Router]:
             locations.location,
             locations.change,
             location_import.import_form,
-            location_import.look,
+            location_import.preview,
             location_import.carry_out,
             webhooks.webhooks,
             webhooks.add,

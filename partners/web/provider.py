@@ -1,4 +1,4 @@
-"""The company's own OpenID Connect provider, for its owners: set, tried, removed. Signing in by it is in `company.py`."""
+"""The company's own OpenID Connect provider, for its owners: set, test, remove. `company.py` has the sign-in."""
 
 from typing import Any
 
@@ -39,13 +39,13 @@ async def save(
     settings: NamedDependency[Settings],
     clock: NamedDependency[Clock],
 ) -> PageTemplate | Response[Any]:
-    """Set the provider, or another in its place. The form carries the version that it showed, or none."""
+    """Set or replace the provider. The form contains the version that it showed, if any."""
     partner, form = await acting(me, _SCOPE), await request.form()
     said = {name: typed(form, name, 600) for name in ("issuer", "client_id", "client_secret")}
     version = field(form, "version", 18)
     read = only(int(version)) if version.isascii() and version.isdigit() else None
     try:
-        # An empty secret keeps the one that is there.
+        # An empty secret keeps the stored one.
         given = {name: text for name, text in said.items() if text}
         wanted = wire(IdentityProviderInput, given, _FIELD_WORDS, "issuer")
         async with unit_of_work() as work:
@@ -61,7 +61,7 @@ async def save(
 async def try_out(
     request: PageRequest, me: NamedDependency[SignedIn], settings: NamedDependency[Settings]
 ) -> PageTemplate:
-    """Ask the provider what a sign-in would ask of it, and say what came of it."""
+    """Test the provider as a sign-in would, and show the result."""
     partner = await acting(me, _SCOPE)
     try:
         keys = await try_provider(settings, _outbound(request), partner.partner_id)
@@ -74,7 +74,7 @@ async def try_out(
 
 @post("/partner/company-sign-in/remove", status_code=303)
 async def remove(me: NamedDependency[SignedIn], clock: NamedDependency[Clock]) -> Response[Any]:
-    """Remove the provider; whoever signed in by it is signed out, and invited anew."""
+    """Remove the provider. People who signed in by it are signed out and invited again."""
     partner = await acting(me, _SCOPE)
     async with unit_of_work() as work:
         await delete_provider(work, partner.partner_id, partner.actor, clock.now())
@@ -118,8 +118,8 @@ def _outbound(request: PageRequest) -> Outbound:
 _FIELD_WORDS = {
     "issuer": (
         "请填写登录服务的 issuer 地址，末尾不带斜杠。",
-        "Please give the provider's issuer, without a slash at its end.",
+        "Please give the provider's issuer, without a trailing slash.",
     ),
     "client_id": ("请填写在登录服务登记的 client_id。", "Please give the client_id that you registered there."),
-    "client_secret": ("密钥含有不能识别的字符。", "The secret has characters that cannot be right."),
+    "client_secret": ("密钥含有不能识别的字符。", "The secret contains invalid characters."),
 }

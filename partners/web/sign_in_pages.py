@@ -1,4 +1,4 @@
-"""Signing in: e-mail address and password, then the second factor; and signing out."""
+"""Sign-in by e-mail address, password and second factor; sign-out."""
 
 from datetime import datetime
 from typing import Any
@@ -25,17 +25,17 @@ from partners.staff.throttle import Throttle
 from partners.web.frame import safe_path, sign_in_of, strangers_page
 
 STEP_LIFETIME_S = 600
-"""How long somebody may take from the password to the second factor."""
+"""The maximum time from the password to the second factor."""
 
 KNOWN_COOKIE = "partner-known-company"
-"""Says by which company's provider somebody signed in here before. It opens nothing."""
+"""The cookie with the company whose provider was last used in this browser. It grants no access."""
 
 _STEP_COOKIE = "partner-step"
 _PURPOSE = Purpose("half-done sign-in of a partner's person")
 
 
 class SignInStep(msgspec.Struct, frozen=True):
-    """A sign-in whose password was right; it travels encrypted in a cookie, and opens nothing without a code."""
+    """A sign-in with the right password, encrypted in a cookie. It grants no access without a code."""
 
     candidates: list[Candidate]
     return_to: str
@@ -45,7 +45,7 @@ class SignInStep(msgspec.Struct, frozen=True):
 
 @get("/partner/sign-in")
 async def sign_in_form(request: PageRequest) -> PageTemplate | Response[Any]:
-    """Ask for address and password; who is signed in goes on."""
+    """Ask for address and password; redirect a signed-in person."""
     target = safe_path(request.query_params.get("return_to"))
     if await sign_in_of(request).current(request) is not None:
         return redirect_to(target)
@@ -56,7 +56,7 @@ async def sign_in_form(request: PageRequest) -> PageTemplate | Response[Any]:
 async def sign_in(
     request: PageRequest, settings: NamedDependency[Settings], clock: NamedDependency[Clock]
 ) -> PageTemplate | Response[Any]:
-    """Look at the password, and go on to the second factor. A refusal says the same whatever was wrong."""
+    """Check the password and ask for the second factor. The refusal is the same for every reason."""
     form = await request.form()
     target, email = safe_path(str(form.get("return_to", ""))), typed_field(form, "email", 254)
     password, throttle, now = str(form.get("password", ""))[:500], throttle_of(request), clock.now()
@@ -106,7 +106,7 @@ async def enter_code(
 
 @post("/partner/sign-out", status_code=303, opt={"form": "free"})
 async def sign_out(request: PageRequest) -> Response[Any]:
-    """End the session; the cookie alone would open nothing any more."""
+    """End the session; the cookie becomes useless."""
     async with unit_of_work() as work:
         gone = await sign_in_of(request).close(work, request)
     return redirect_to("/partner/sign-in", gone)
@@ -115,7 +115,7 @@ async def sign_out(request: PageRequest) -> Response[Any]:
 async def _sign_in_page(
     request: PageRequest, target: str, email: str = "", error: str = "", status: int = 200
 ) -> PageTemplate:
-    """Return the page; a browser that signed in by a company's provider before is led there again."""
+    """Return the page; it offers the company's provider that this browser used before."""
     settings = PlatformServices.of(request).settings
     company = await company_of(request.cookies.get(cookie_name(settings, KNOWN_COOKIE), ""))
     values = {"target": target, "email": email, "error": error, "company": company}
@@ -123,12 +123,12 @@ async def _sign_in_page(
 
 
 def throttle_of(request: PageRequest) -> Throttle:
-    """Return the application's counter of guesses."""
+    """Return the application's `Throttle`."""
     return PartnersServices.of(request).throttle
 
 
 def _step_of(request: PageRequest, settings: Settings, now: datetime) -> SignInStep | None:
-    """Return the sign-in that this browser has half done, or None."""
+    """Return the sign-in of this browser that waits for its second factor, or None."""
     sealed = request.cookies.get(cookie_name(settings, _STEP_COOKIE), "")
     try:
         step = msgspec.json.decode(settings.keys.decrypt(_PURPOSE, sealed.encode()), type=SignInStep)

@@ -1,4 +1,4 @@
-"""The company's webhook endpoints, for its developers and owners: added, changed, given a new secret, removed."""
+"""The company's webhook endpoints, for developers and owners: add, change, rotate the secret, remove."""
 
 from typing import Any
 
@@ -58,7 +58,7 @@ async def add(
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
 ) -> PageTemplate:
-    """Add an endpoint; its secret is shown this once."""
+    """Add an endpoint and show its secret once."""
     partner = await acting(me, _SCOPE)
     said = _form_values(await request.form())
     try:
@@ -67,14 +67,14 @@ async def add(
             made = await endpoints_of(request).create(work, partner.partner_id, new, partner.actor, clock.now())
     except (Refusal, TransitionRefusedError) as refused:
         return await _list(request, me, cursors, said, errors_of(request, refused, _FIELD_WORDS))
-    return await _told(request, settings, made)
+    return await _secret_page(request, settings, made)
 
 
 @get("/partner/webhooks/{endpoint_id:str}")
 async def webhook(
     endpoint_id: FromPath[str], request: PageRequest, me: NamedDependency[SignedIn], cursors: NamedDependency[Cursors]
 ) -> PageTemplate:
-    """Show one endpoint: how it stands, what can be changed, and what was sent to it."""
+    """Show one endpoint: its status, its settings, and its deliveries."""
     partner = await acting(me, _SCOPE)
     shown = await get_endpoint(partner.partner_id, path_id(endpoint_id))
     return await endpoint_page(request, partner, shown, cursors)
@@ -88,7 +88,7 @@ async def change(
     cursors: NamedDependency[Cursors],
     clock: NamedDependency[Clock],
 ) -> PageTemplate | Response[Any]:
-    """Change address, types and description. The form carries the version that it showed."""
+    """Change address, types and description. The form contains the version that it showed."""
     partner = await acting(me, _SCOPE)
     shown, form = await get_endpoint(partner.partner_id, path_id(endpoint_id)), await request.form()
     said, version = _form_values(form), field(form, "version", 18)
@@ -116,7 +116,7 @@ async def submit(
     clock: NamedDependency[Clock],
     settings: NamedDependency[Settings],
 ) -> PageTemplate | Response[Any]:
-    """Enable, disable or remove an endpoint, or give it a new secret beside which the old one signs for a day."""
+    """Enable, disable or remove an endpoint, or rotate its secret; the old one signs for another day."""
     partner, endpoints, now = await acting(me, _SCOPE), endpoints_of(request), clock.now()
     shown = await get_endpoint(partner.partner_id, path_id(endpoint_id))
     if action not in {"enable", "disable", "remove", "rotate"}:
@@ -136,13 +136,13 @@ async def submit(
     except (Refusal, TransitionRefusedError) as refused:
         return await endpoint_page(request, partner, shown, cursors, errors={"": error_message(request, refused)})
     if rotated is not None:
-        return await _told(request, settings, rotated, rotated_now=True)
+        return await _secret_page(request, settings, rotated, rotated_now=True)
     return redirect_to(
         "/partner/webhooks?done=remove" if action == "remove" else f"/partner/webhooks/{shown.id}?done={action}",
     )
 
 
-async def _told(
+async def _secret_page(
     request: PageRequest, settings: Settings, made: WebhookEndpointView, *, rotated_now: bool = False
 ) -> PageTemplate:
     show_once(request)
@@ -177,7 +177,7 @@ async def _list(
 
 
 def _form_values(form: Any) -> dict[str, Any]:
-    """Return what the form says; every type is `*`, which holds for later ones, too."""
+    """Return the form's values; all types are `*`, which includes future ones."""
     types = form.getall("event_types", [])
     return {
         "url": typed(form, "url", 2048),
@@ -188,6 +188,6 @@ def _form_values(form: Any) -> dict[str, Any]:
 
 _FIELD_WORDS = {
     "url": ("请填写 https 地址。", "Please give an https address."),
-    "description": ("说明最多 200 个字符。", "The description may have 200 characters."),
+    "description": ("说明最多 200 个字符。", "The description can have at most 200 characters."),
     "event_types": ("请至少选择一种事件。", "Please choose at least one type."),
 }

@@ -45,7 +45,7 @@ def _tagged(view: WebhookEndpointView) -> Response[WebhookEndpointView]:
 
 
 class WebhookEndpoints(Controller):
-    """Where a partner wants to hear of events."""
+    """The webhook endpoints of a partner."""
 
     path = "/v1/partner/webhook-endpoints"
     opt = _MANAGE
@@ -68,7 +68,7 @@ class WebhookEndpoints(Controller):
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
-        """The secret is told this once. Messages are signed as Standard Webhooks says: `v1` with it, `v1a` with `public_key`."""
+        """The secret is shown only once. Messages are signed by Standard Webhooks: `v1` with it, `v1a` with `public_key`."""
         now, endpoints = clock.now(), endpoints_of(request)
 
         async def create(work: UnitOfWork) -> WebhookEndpointView:
@@ -93,7 +93,7 @@ class WebhookEndpoints(Controller):
     async def see(
         self, endpoint_id: FromPath[PathId], partner: NamedDependency[PartnerCaller]
     ) -> Response[WebhookEndpointView]:
-        """Without its secret. The ETag is what an edit sends as If-Match."""
+        """The secret is not returned. Send the ETag as If-Match of a change."""
         return _tagged(await get_endpoint(partner.partner_id, path_id(endpoint_id)))
 
     @patch(
@@ -111,7 +111,7 @@ class WebhookEndpoints(Controller):
         clock: NamedDependency[Clock],
         if_match: IfMatch = None,
     ) -> Response[WebhookEndpointView]:
-        """What is left out stays. `status` enables or disables; what waited goes on when it is enabled."""
+        """Omitted members stay unchanged. `status` enables or disables; waiting messages are sent after enabling."""
         identifier, editions, endpoints = path_id(endpoint_id), editions_of(if_match), endpoints_of(request)
         async with unit_of_work() as work:
             await endpoints.edit(work, partner.partner_id, identifier, data, editions, partner.actor, clock.now())
@@ -121,7 +121,7 @@ class WebhookEndpoints(Controller):
     async def delete(
         self, endpoint_id: FromPath[PathId], partner: NamedDependency[PartnerCaller], clock: NamedDependency[Clock]
     ) -> None:
-        """With its deliveries."""
+        """Deletes its deliveries, too."""
         identifier = path_id(endpoint_id)
         async with unit_of_work() as work:
             await remove(work, partner.partner_id, identifier, partner.actor, clock.now())
@@ -146,7 +146,7 @@ class WebhookEndpoints(Controller):
         clock: NamedDependency[Clock],
         settings: NamedDependency[Settings],
     ) -> Response[bytes]:
-        """For `grace_hours` each message carries the signatures of the new and of the old keys."""
+        """For `grace_hours` each message carries the signatures of the new and the old keys."""
         identifier, now, endpoints = path_id(endpoint_id), clock.now(), endpoints_of(request)
 
         async def rotate(work: UnitOfWork) -> WebhookEndpointView:
@@ -172,7 +172,7 @@ class WebhookEndpoints(Controller):
         key: IdempotencyKey,
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
-        """Any type, wanted by the endpoint or not; signed and tried like every other message, and marked by `sample: true`."""
+        """Any type, subscribed or not. It is signed and delivered like every message, and marked by `sample: true`."""
         identifier, now, catalogue = path_id(endpoint_id), clock.now(), endpoints_of(request).catalogue
 
         async def simulate(work: UnitOfWork) -> DeliveryDetail:
@@ -194,7 +194,7 @@ class WebhookEndpoints(Controller):
         cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> Page[DeliveryView]:
-        """The newest first, of the last 30 days."""
+        """The deliveries of the last 30 days, the newest first."""
         identifier = path_id(endpoint_id)
         return await deliveries.list_deliveries(partner.partner_id, identifier, status, cursors, cursor, limit)
 
@@ -208,7 +208,7 @@ class WebhookDeliveries(Controller):
 
     @get("/{delivery_id:str}", operation_id="get_webhook_delivery", summary="Get a webhook delivery with its attempts")
     async def see(self, delivery_id: FromPath[PathId], partner: NamedDependency[PartnerCaller]) -> DeliveryDetail:
-        """What was sent, when, and what came back."""
+        """The message, each attempt, and its response."""
         return await deliveries.get_delivery(partner.partner_id, path_id(delivery_id))
 
     @post(
@@ -227,7 +227,7 @@ class WebhookDeliveries(Controller):
         key: IdempotencyKey,
         clock: NamedDependency[Clock],
     ) -> Response[bytes]:
-        """Under the same webhook-id, from the beginning of the schedule."""
+        """Sends it under the same webhook-id, from the beginning of the schedule."""
         identifier, now = path_id(delivery_id), clock.now()
 
         async def resend(work: UnitOfWork) -> DeliveryDetail:
@@ -239,7 +239,7 @@ class WebhookDeliveries(Controller):
 
 
 class PartnerEvents(Controller):
-    """Events for who would rather ask."""
+    """Events for polling."""
 
     path = "/v1/partner"
     opt = _READ
@@ -253,8 +253,8 @@ class PartnerEvents(Controller):
         cursor: FromQuery[CursorText] = None,
         limit: FromQuery[Limit] = DEFAULT_LIMIT,
     ) -> EventPage:
-        """Each entry is the body of a webhook, of the last 30 days. Send `next_cursor` as `cursor` until it is null, as in every
-        list. Keep `resume_cursor`, and send it as `cursor` when you ask again later: it is null only before the first event.
+        """The webhook bodies of the last 30 days. Send `next_cursor` as `cursor` until it is null, as in every list.
+        Keep `resume_cursor`, and send it as `cursor` in a later poll: it is null only before the first event.
         """
         return await read_events(partner.partner_id, cursors, cursor, limit)
 
@@ -264,13 +264,13 @@ class PartnerEvents(Controller):
         request: HttpRequest,
         partner: NamedDependency[PartnerCaller],  # noqa: ARG002 - the guard
     ) -> EventTypesView:
-        """What an endpoint can choose from."""
+        """The event types to which an endpoint can subscribe."""
         announced = endpoints_of(request).catalogue.by_type.values()
         return EventTypesView([EventTypeView(each.type, each.title, schema_of(each)) for each in announced])
 
 
 def endpoints_of(request: HttpRequest) -> Endpoints:
-    """Return the application's keeper of endpoints."""
+    """Return the application's `Endpoints`."""
     return PartnersServices.of(request).endpoints
 
 

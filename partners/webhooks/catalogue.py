@@ -1,4 +1,4 @@
-"""What partners can be told: every package's announced events, and the message that carries one."""
+"""The catalogue of webhook events of all packages, and the message that carries one."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ from marketplace.platform.validation.json_schemas import COMPONENTS, schemas_of
 
 
 class EventSubject(msgspec.Struct, frozen=True):
-    """What a message is about."""
+    """The subject of a message."""
 
     kind: str
     id: UUID
@@ -24,8 +24,8 @@ class EventSubject(msgspec.Struct, frozen=True):
 class Message(msgspec.Struct, frozen=True):
     """The body of a webhook, and an entry of the list of events.
 
-    `sequence` counts the messages about one subject from 1: messages may overtake each other, and a smaller number than one
-    that was seen before is old news. `sample` is there, and true, in messages that were made up to try an endpoint.
+    `sequence` counts the messages about one subject from 1: messages can arrive out of order, and a number
+    smaller than one already seen is outdated. `sample` is present, and true, in test messages.
     """
 
     id: UUID
@@ -38,10 +38,10 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Catalogue:
-    """The announced events by type."""
+    """The webhook events by type."""
 
     def __init__(self, announced: Sequence[WebhookEventType]) -> None:
-        """Keep them in the order of their types."""
+        """Sort the events by type."""
         self.by_type = {each.type: each for each in sorted(announced, key=lambda each: each.type)}
 
     @property
@@ -50,7 +50,7 @@ class Catalogue:
         return frozenset(self.by_type)
 
     def check(self, types: Sequence[str]) -> list[str]:
-        """Return the types in order, each once; `*` alone stays. Raises InvalidField for one that there is not."""
+        """Return the types sorted, without duplicates; `*` must be alone. Raises InvalidField for an unknown one."""
         if list(types) == ["*"]:
             return ["*"]
         for place, wanted in enumerate(types):
@@ -62,7 +62,7 @@ class Catalogue:
         return sorted(set(types))
 
     def sample(self, kind: str, message_id: UUID, now: datetime) -> bytes:
-        """Return a made-up message of the type. Raises InvalidField for a type that there is not."""
+        """Return a sample message of the type. Raises InvalidField for an unknown type."""
         announced = self.by_type.get(kind)
         if announced is None:
             allowed = ", ".join(self.by_type)
@@ -80,14 +80,14 @@ def message(
     *,
     sample: bool = False,
 ) -> bytes:
-    """Return the body of a message, as it is signed and sent."""
+    """Return the body of a message, which is signed and sent."""
     subject = EventSubject(announced.kind.aggregate, subject_id)
     mark = True if sample else msgspec.UNSET
     return msgspec.json.encode(Message(message_id, announced.type, at, subject, sequence, data, mark))
 
 
 EVENT = "Event"
-"""The schema of any message: one of all types, told apart by `type`."""
+"""The schema of any message: one of all types, discriminated by `type`."""
 
 
 def described(catalogue: Catalogue) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -126,7 +126,7 @@ def described(catalogue: Catalogue) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def schema_of(announced: WebhookEventType) -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of a message of the type, complete in itself."""
+    """Return the self-contained JSON Schema (2020-12) of a message of the type."""
     envelope, parts = _message_schema(announced)
     whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", **envelope, "$defs": parts}
     text = msgspec.json.encode(whole).replace(COMPONENTS.encode(), b"#/$defs/")

@@ -1,4 +1,4 @@
-"""What became of the messages to an endpoint: seen, sent again by hand, tried with a sample, and forgotten in time."""
+"""The deliveries of an endpoint: list, resend, send a sample, delete old ones."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -39,7 +39,7 @@ async def list_deliveries(
 
 
 async def get_delivery(partner_id: UUID, delivery_id: UUID) -> DeliveryDetail:
-    """Return one of the partner's deliveries with every try. Raises NotFound."""
+    """Return one of the partner's deliveries with all attempts. Raises NotFound."""
     row = await DB.fetchrow(f"SELECT {_VIEW}, d.body {_OWN}", delivery_id, partner_id)
     if row is None:
         raise NotFound
@@ -52,11 +52,11 @@ async def get_delivery(partner_id: UUID, delivery_id: UUID) -> DeliveryDetail:
 
 
 async def resend(work: UnitOfWork, partner_id: UUID, delivery_id: UUID) -> None:
-    """Send the message once more from the schedule's beginning, under its id. Raises NotFound, TransitionRefusedError."""
+    """Send the message again under its id, from the beginning of the schedule. Raises NotFound, TransitionRefusedError."""
     endpoint_id = await work.fetchval(f"SELECT d.endpoint_id {_OWN}", delivery_id, partner_id)
     if endpoint_id is None:
         raise NotFound
-    endpoint = await lock_endpoint(work, partner_id, endpoint_id)  # before the delivery, as the sender does
+    endpoint = await lock_endpoint(work, partner_id, endpoint_id)  # locked before the delivery, as the sender does
     ENDPOINT.after(EndpointStatus(endpoint["status"]), "resend")
     status = await work.fetchval("SELECT status FROM webhook_delivery WHERE id = $1 FOR UPDATE", delivery_id)
     if status is None:
@@ -73,7 +73,7 @@ async def resend(work: UnitOfWork, partner_id: UUID, delivery_id: UUID) -> None:
 async def simulate(
     work: UnitOfWork, catalogue: Catalogue, partner_id: UUID, endpoint_id: UUID, kind: str, now: datetime
 ) -> UUID:
-    """Lay up a made-up message and return the delivery's id. Raises NotFound, InvalidField, TransitionRefusedError."""
+    """Queue a sample message and return the delivery's id. Raises NotFound, InvalidField, TransitionRefusedError."""
     endpoint = await lock_endpoint(work, partner_id, endpoint_id)
     ENDPOINT.after(EndpointStatus(endpoint["status"]), "simulate")
     delivery_id, message_id = uuid7(), uuid7()
@@ -98,7 +98,7 @@ async def simulate(
 
 
 async def due_within(time: timedelta) -> bool:
-    """Return whether a message is to be sent within the time: whoever sends should not go to sleep before."""
+    """Return whether a delivery is due within the time, before which the sender must not be suspended."""
     found = await DB.fetchval(
         "SELECT EXISTS (SELECT FROM webhook_delivery d JOIN webhook_endpoint e ON e.id = d.endpoint_id"
         " WHERE e.status = 'enabled' AND d.status = 'pending' AND d.due_at <= $1)",
@@ -108,7 +108,7 @@ async def due_within(time: timedelta) -> bool:
 
 
 async def delete_old_deliveries(now: datetime) -> None:
-    """Delete what is older than the days that it is kept, and old keys whose grace is over."""
+    """Delete messages after their retention period, and old keys after their grace period."""
     await WebhookOldKeysRow.delete().where(WebhookOldKeysRow.until <= now)
     before = now - timedelta(days=KEPT_DAYS)
     for table in ("webhook_delivery", "partner_event"):

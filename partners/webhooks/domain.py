@@ -1,4 +1,4 @@
-"""Endpoints and deliveries: their states, the schedule, what an answer means, and the signature. Pure.
+"""Endpoints and deliveries: states, retry schedule, meaning of a response, signature. Pure.
 
 Signatures and schedule are those of Standard Webhooks (https://github.com/standard-webhooks/standard-webhooks, 1.0.0).
 """
@@ -16,18 +16,18 @@ import msgspec
 from marketplace.kernel.states import Transitions
 
 MOST_ENDPOINTS = 20
-"""Endpoints of one partner."""
+"""The maximum number of endpoints of one partner."""
 
 MAX_GRACE_HOURS = 24
 KEPT_DAYS = 30
 GIVE_UP_AFTER = timedelta(days=5)
-"""An endpoint that has failed for so long without one success is disabled."""
+"""An endpoint is disabled after failing for this long without a success."""
 
 DELAYS_S = (0, 5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
-"""Seconds before each try, counted from the one before."""
+"""The delay before each attempt in seconds, from the previous one."""
 
 JITTER = 0.1
-"""A delay is longer by up to this part of it, so that what failed together does not come back together."""
+"""The maximum jitter, as a part of the delay: messages that failed together are not retried together."""
 
 _LONGEST_WAIT = timedelta(hours=24)
 _SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -35,11 +35,11 @@ _GONE = 410
 
 
 class EndpointStatus(StrEnum):
-    """Whether an endpoint is sent to."""
+    """Whether messages are sent to an endpoint."""
 
     ENABLED = "enabled"
     DISABLED = "disabled"
-    """Nothing is sent, and nothing new is laid up for it; what waits goes on when it is enabled again."""
+    """Nothing is sent or queued. Waiting messages are sent after it is enabled again."""
 
 
 ENDPOINT: Transitions[EndpointStatus] = Transitions(
@@ -55,12 +55,12 @@ ENDPOINT: Transitions[EndpointStatus] = Transitions(
 
 
 class DeliveryStatus(StrEnum):
-    """Where one message to one endpoint stands."""
+    """The status of a message to an endpoint."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
     FAILED = "failed"
-    """The schedule is used up; it can be sent again by hand."""
+    """The schedule is exhausted; the message can be resent by hand."""
 
 
 DELIVERY: Transitions[DeliveryStatus] = Transitions(
@@ -76,7 +76,7 @@ DELIVERY: Transitions[DeliveryStatus] = Transitions(
 
 
 class DeliveryVerdict(msgspec.Struct, frozen=True):
-    """What a try changes: the delivery's state and next try, and how its endpoint stands now."""
+    """The result of an attempt: the delivery's status and next attempt, and the endpoint's failure state."""
 
     delivery: DeliveryStatus
     due_at: datetime | None
@@ -93,10 +93,10 @@ def judge(
     now: datetime,
     luck: float,
 ) -> DeliveryVerdict:
-    """Return what follows from the try with that number, counted from 1, of a delivery that is pending.
+    """Return the result of an attempt of a pending delivery; attempts are numbered from 1.
 
-    `status` is None when there was no answer. `luck`, 0 to 1, is the jitter's. Anything but 2xx is a failure, redirects too:
-    whoever moves says so to us, not to whatever stands at the old address.
+    `status` is None without a response. `luck`, 0 to 1, is the jitter. Everything but 2xx is a failure, redirects included:
+    a partner that moves changes the endpoint with us, and the server at the old address is not trusted to.
     """
     if status is not None and 200 <= status < 300:
         return DeliveryVerdict(DELIVERY.after(DeliveryStatus.PENDING, "succeed"), None, None, None)
@@ -113,9 +113,9 @@ def judge(
 
 
 def next_try(tries: int, retry_after: str | None, now: datetime, luck: float) -> datetime | None:
-    """Return when to try again after so many tries, or None when the schedule is used up.
+    """Return when to retry after so many attempts, or None if the schedule is exhausted.
 
-    A Retry-After of the other side can make it later, up to a day, and never earlier.
+    A Retry-After header can delay it by up to a day, and never advance it.
     """
     if tries >= len(DELAYS_S):
         return None
@@ -125,7 +125,7 @@ def next_try(tries: int, retry_after: str | None, now: datetime, luck: float) ->
 
 
 def _asked_for(retry_after: str | None, now: datetime) -> datetime | None:
-    """Return the instant of a Retry-After field (RFC 9110 §10.2.3), or None for none that can be read."""
+    """Return the instant of a Retry-After field (RFC 9110 §10.2.3), or None if it is missing or invalid."""
     text = (retry_after or "").strip()
     if _SECONDS.fullmatch(text):
         return now + timedelta(seconds=min(int(text), int(_LONGEST_WAIT.total_seconds())))
@@ -137,15 +137,15 @@ def _asked_for(retry_after: str | None, now: datetime) -> datetime | None:
 
 
 def signed_content(message_id: str, at: datetime, body: bytes) -> bytes:
-    """Return what is signed: id, Unix second and body, with dots between them."""
+    """Return the signed content: id, Unix time and body, joined by dots."""
     return f"{message_id}.{int(at.timestamp())}.".encode() + body
 
 
 def signature_v1(secret: bytes, content: bytes) -> str:
-    """Return the symmetric signature as it stands in `webhook-signature`."""
+    """Return the symmetric signature for `webhook-signature`."""
     return "v1," + base64.b64encode(hmac.new(secret, content, hashlib.sha256).digest()).decode()
 
 
 def shown_secret(secret: bytes) -> str:
-    """Return the secret as the libraries of Standard Webhooks take it."""
+    """Return the secret in the format of the Standard Webhooks libraries."""
     return "whsec_" + base64.b64encode(secret).decode()

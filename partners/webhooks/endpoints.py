@@ -1,4 +1,4 @@
-"""A partner keeps its endpoints."""
+"""A partner's webhook endpoints."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,18 +25,18 @@ from partners.webhooks.schemas import EndpointContent, EndpointState, WebhookEnd
 from partners.webhooks.signing import new_keys, seal_keys
 from partners.webhooks.tables import WebhookEndpointRow, WebhookOldKeysRow
 
-_VIEW = (  # $1 is the present instant
+_VIEW = (  # $1 is the current time
     "id, version, url, event_types, description, status, disabled_reason, failing_since, public_key, created_at,"
     " (SELECT max(until) FROM webhook_old_keys o WHERE o.endpoint_id = webhook_endpoint.id AND until > $1) AS old_keys_until"
 )
 
 
 class TooManyEndpoints(Refusal):
-    """The partner has as many endpoints as one may have."""
+    """The partner has the maximum number of endpoints."""
 
     code = "too_many_endpoints"
     zh = "最多可有 {most} 个 Webhook 端点；请先删除不用的。"
-    en = "There are {most} webhook endpoints at the most; delete one that is not used."
+    en = "You can have at most {most} webhook endpoints. Delete one that is not used."
     explanation = Explanation(
         Text("Webhook 端点已达上限。", "The number of webhook endpoints has reached its limit."),
         Text("请先删除不用的端点。", "Delete an endpoint that is not used."),
@@ -44,10 +44,10 @@ class TooManyEndpoints(Refusal):
 
 
 class Endpoints:
-    """What a partner does with its endpoints: each call is of one partner, and sees no other's."""
+    """Manages endpoints. Each call is for one partner, and only finds its own."""
 
     def __init__(self, catalogue: Catalogue, outbound: Outbound, ring: KeyRing) -> None:
-        """Keep what the rules need."""
+        """Set the catalogue, the outbound guard and the keys."""
         self.catalogue = catalogue
         self._outbound = outbound
         self._ring = ring
@@ -55,10 +55,10 @@ class Endpoints:
     async def create(
         self, work: UnitOfWork, partner_id: UUID, new: WebhookEndpointInput, actor: str, now: datetime
     ) -> WebhookEndpointView:
-        """Record an endpoint and return it, its secret sealed. Raises InvalidField, TooManyEndpoints."""
+        """Insert an endpoint and return it, with its secret sealed. Raises InvalidField, TooManyEndpoints."""
         self._outbound.check("url", new.url)
         types = self.catalogue.check(new.event_types)
-        await lock_partner(work, partner_id)  # two at once would both find room
+        await lock_partner(work, partner_id)  # or two concurrent ones would both find room
         if (
             await work.run(WebhookEndpointRow.count().where(WebhookEndpointRow.partner_id == partner_id))
             >= MOST_ENDPOINTS
@@ -95,9 +95,9 @@ class Endpoints:
         actor: str,
         now: datetime,
     ) -> None:
-        """Change what is named; who is enabled again begins without past failures.
+        """Change the given members. Enabling resets the failure state.
 
-        Raises NotFound, ChangedMeanwhile unless the present edition is among `editions`, InvalidField, InvalidFields.
+        Raises NotFound, ChangedMeanwhile unless the current version is among `editions`, InvalidField, InvalidFields.
         """
         row = await lock_endpoint(work, partner_id, endpoint_id)
         if row["version"] not in editions:
@@ -127,9 +127,9 @@ class Endpoints:
     async def rotate(
         self, work: UnitOfWork, partner_id: UUID, endpoint_id: UUID, grace_hours: int, actor: str, now: datetime
     ) -> WebhookEndpointView:
-        """Give the endpoint new keys and return it, the new secret sealed. Raises NotFound, TooManySecrets.
+        """Give the endpoint new keys and return it, with the new secret sealed. Raises NotFound, TooManySecrets.
 
-        The old ones, and such as were replaced before, sign as long as their grace lasts; no grace ends them all.
+        Replaced keys sign until their grace period ends; a grace period of 0 ends all of them.
         """
         await lock_endpoint(work, partner_id, endpoint_id)
         if grace_hours == 0:
@@ -152,7 +152,7 @@ class Endpoints:
 
 
 async def _keep_old_keys(work: UnitOfWork, endpoint_id: UUID, hours: int) -> None:
-    """Let the present keys of a locked endpoint sign for so many hours yet."""
+    """Keep the current keys of a locked endpoint valid for some hours."""
     standing = await work.run(
         WebhookOldKeysRow.count().where(
             WebhookOldKeysRow.endpoint_id == endpoint_id, WebhookOldKeysRow.until > WALL.now()
@@ -183,7 +183,7 @@ async def lock_endpoint(work: UnitOfWork, partner_id: UUID, endpoint_id: UUID) -
 
 
 async def remove(work: UnitOfWork, partner_id: UUID, endpoint_id: UUID, actor: str, now: datetime) -> None:
-    """Delete an endpoint with everything that waits for it. Raises NotFound."""
+    """Delete an endpoint with its deliveries. Raises NotFound."""
     await lock_endpoint(work, partner_id, endpoint_id)
     await work.run(WebhookEndpointRow.delete().where(WebhookEndpointRow.id == endpoint_id))
     await audit.record(work, actor, "webhook.delete", f"endpoint:{endpoint_id}", now)

@@ -1,4 +1,4 @@
-"""The facts about webhooks."""
+"""Events about webhooks."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,7 +7,7 @@ from marketplace.kernel.event import Event
 
 
 class WebhookEndpointDisabled(Event, frozen=True, tag="webhook.endpoint_disabled"):
-    """We stopped sending to an endpoint: it said that it is gone, or has failed for days."""
+    """An endpoint was disabled automatically: it answered 410 Gone, or failed for days."""
 
     aggregate = "webhook_endpoint"
 

@@ -1,4 +1,4 @@
-"""The same messages for who would rather ask than be told."""
+"""The same messages for polling."""
 
 from uuid import UUID
 
@@ -10,10 +10,10 @@ from partners.webhooks.tables import PartnerEventRow
 
 
 async def read_events(partner_id: UUID, cursors: Cursors, cursor: str | None, limit: int) -> EventPage:
-    """Return the partner's messages after the cursor, in order; without one from the oldest that is kept.
+    """Return the partner's messages after the cursor, in order; without one from the oldest stored.
 
-    One consumer alone writes them, in the order of their numbers, each batch committed before the next begins: a reader that
-    has seen a number never misses a smaller one.
+    A single consumer writes them in the order of their numbers, and commits each batch before the next: a reader that has
+    seen a number never misses a smaller one.
     """
     kind = f"events:{partner_id}"
     position = cursors.read(kind, cursor)[0] if cursor else 0

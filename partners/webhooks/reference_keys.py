@@ -1,7 +1,7 @@
-"""The keys of members' references: the newest makes them, all of them recognise what they made.
+"""The keys of member references: the newest makes new ones, all of them resolve their own.
 
-Version 1 followed from the first secret key; later keys are random and lie sealed in the database. Who tells partners reads the
-newest one in the transaction of the telling, so that all processes change over with the rotation's commit.
+Version 1 is derived from the first secret key; later keys are random and stored encrypted. A consumer reads the newest key in the
+transaction of its messages, so that all processes switch with the rotation's commit.
 """
 
 import hmac
@@ -20,7 +20,7 @@ _BYTES = 32
 
 
 async def current_key(work: UnitOfWork, ring: KeyRing) -> ReferenceKey:
-    """Return the key that makes references now."""
+    """Return the current key."""
     row = await work.fetchrow("SELECT version, key_sealed FROM member_reference_key ORDER BY version DESC LIMIT 1")
     if row is None:
         return first_key(ring)
@@ -28,7 +28,7 @@ async def current_key(work: UnitOfWork, ring: KeyRing) -> ReferenceKey:
 
 
 async def rotate_reference_key(work: UnitOfWork, ring: KeyRing, actor: str, now: datetime) -> int:
-    """Make the next key and return its version: from the commit on, partners hear of members under new references."""
+    """Create the next key and return its version. From the commit on, messages have new references."""
     sealed = ring.encrypt(PURPOSE, secrets.token_bytes(_BYTES))
     version: int = await work.fetchval(
         "INSERT INTO member_reference_key (version, key_sealed, made_by, made_at)"
@@ -42,7 +42,7 @@ async def rotate_reference_key(work: UnitOfWork, ring: KeyRing, actor: str, now:
 async def member_of(work: UnitOfWork, ring: KeyRing, partner_id: UUID, reference: str) -> UUID | None:
     """Return the member whom the partner knows by the reference, under whichever key it was made, or None.
 
-    A reference cannot be turned back: it is made again for each member who had to do with the partner, and compared.
+    A reference cannot be inverted: it is computed for each member with dealings at the partner, and compared.
     """
     version = version_of(reference)
     key = first_key(ring) if version == 1 else None

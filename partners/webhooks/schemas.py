@@ -1,4 +1,4 @@
-"""Webhooks on the wire."""
+"""The wire format of webhooks."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -27,7 +27,7 @@ EndpointDescription = Annotated[
 
 
 class WebhookEndpointInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An address that wants to hear of events; `*` alone is every type, also later ones."""
+    """An endpoint for events; `*` alone means all types, also future ones."""
 
     url: EndpointUrl
     event_types: EventTypes
@@ -38,7 +38,7 @@ EndpointState = Literal["enabled", "disabled"]
 
 
 class EndpointContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What can be changed of an endpoint."""
+    """The members of an endpoint that can be changed."""
 
     url: EndpointUrl
     event_types: EventTypes
@@ -47,13 +47,13 @@ class EndpointContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Rotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """For how many hours messages are signed with the old keys as well."""
+    """For how many hours messages are also signed with the old keys."""
 
     grace_hours: Annotated[int, msgspec.Meta(ge=0, le=MAX_GRACE_HOURS)] = MAX_GRACE_HOURS
 
 
 class Simulation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The type of the sample to be sent."""
+    """The type of the sample to send."""
 
     event_type: EventType
 
@@ -73,11 +73,11 @@ class WebhookEndpointView(msgspec.Struct, frozen=True, kw_only=True):
     old_keys_until: datetime | None
     created_at: datetime
     secret: str | None = None
-    """Shown once: when the endpoint is made, and when its secret is rotated."""
+    """Shown once: when the endpoint is created, and when its secret is rotated."""
 
 
 class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
-    """One message to one endpoint. `message_id` is its webhook-id, the same at each try."""
+    """A message to an endpoint. `message_id` is its webhook-id, the same for each attempt."""
 
     id: UUID
     endpoint_id: UUID
@@ -91,7 +91,7 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
-    """One try. `status` and `answer` (its beginning) are what came back; without an answer `reason` says why."""
+    """One attempt. `status` and `answer` (its beginning) are the response; without a response `reason` says why."""
 
     number: int
     at: datetime
@@ -104,14 +104,14 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeliveryDetail(DeliveryView, frozen=True, kw_only=True):
-    """A delivery with what was sent, and every try."""
+    """A delivery with its message and all attempts."""
 
     body: str
     history: list[AttemptView]
 
 
 class EventPage(msgspec.Struct, frozen=True):
-    """Messages in order. `next_cursor` is null at the end, as in every list; `resume_cursor` is where to ask again later."""
+    """Messages in order. `next_cursor` is null at the end, as in every list; `resume_cursor` is for a later poll."""
 
     data: list[Any]
     next_cursor: str | None

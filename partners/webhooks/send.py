@@ -1,10 +1,10 @@
-"""Deliveries on their way: claimed in one transaction, sent outside of any, recorded in another.
+"""Sends deliveries: claimed in one transaction, sent outside of any, recorded in another.
 
-A sender that dies leaves its claims, which end by themselves; the message is then sent again under the same id, which is how a
-receiver knows it. Of several senders each passes by what another has claimed.
+The claims of a crashed sender expire; the message is then sent again under the same id, by which a receiver detects the
+duplicate. Each of several senders skips what another has claimed.
 
-All of it goes by the database's time, one clock for all senders, and never by a sandbox's own: receivers hold the signature's
-time against theirs. What happened, and when, is the message's business.
+All times are the database's, one clock for all senders, and not a sandbox's: receivers compare the signature's time with their
+own. The time of the event is in the message.
 """
 
 import asyncio
@@ -30,16 +30,16 @@ from partners.webhooks.signing import message_headers, open_keys
 from partners.webhooks.tables import WebhookAttemptRow
 
 AT_ONCE = 32
-"""Requests under way in one process."""
+"""The maximum number of concurrent requests of one process."""
 
 OF_ONE_ENDPOINT = 4
-"""And of those to one endpoint, in all processes: one slow receiver must not hold up the partner's others."""
+"""The same for one endpoint, in all processes: a slow receiver must not delay the partner's others."""
 
 OF_ONE_PARTNER = 8
-"""And to all endpoints of one partner, in all processes: a partner whose every receiver is slow holds up nobody else."""
+"""The same for all endpoints of one partner, in all processes: a partner with slow receivers must not delay others."""
 
 _CLAIM = timedelta(seconds=60)
-"""Well beyond the ten seconds that a request may take."""
+"""The duration of a claim, well beyond the ten seconds of a request."""
 
 _IDLE_S = 0.5
 _RETRY_S = 2.0
@@ -57,8 +57,8 @@ WHERE EXISTS (
 )
 ORDER BY p.id FOR NO KEY UPDATE SKIP LOCKED
 """
-"""The partners with something due, locked: who counts what is under way, and then takes more, must be alone with it. One whose
-row somebody else holds has its turn with the next claim.
+"""Locks the partners with due deliveries: counting requests in progress and claiming more must not run concurrently. A partner
+that is locked by another sender is skipped until the next claim.
 """
 
 _TAKE = """
@@ -90,25 +90,25 @@ RETURNING d.id, d.endpoint_id, d.message_id, d.body, d.claim, e.partner_id, e.ur
     e.keys_sealed, ARRAY(SELECT keys_sealed FROM webhook_old_keys o WHERE o.endpoint_id = e.id AND o.until > $1
                          ORDER BY o.until DESC, o.id) AS old_keys
 """
-"""Partners take turns, those with the fewest requests under way first: a long backlog of one is no reason to let others wait.
-A partner that has left is told that, and nothing more.
+"""Partners take turns, those with the fewest requests in progress first: one partner's backlog must not delay others.
+A terminated partner is sent the news of its termination, and nothing more.
 """
 
 
 class Sender:
-    """Sends what is due."""
+    """Sends due deliveries."""
 
     def __init__(
         self, outbound: Outbound, ring: KeyRing, clock: Clock, luck: Callable[[], float] = random.random
     ) -> None:
-        """`luck` gives the jitter of each delay, 0 to 1; `clock` is moved by tests alone."""
+        """Set up; `luck` returns the jitter of each delay, 0 to 1. Only tests move `clock`."""
         self._outbound = outbound
         self._ring = ring
         self._clock = clock
         self._luck = luck
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Send until `stop` is set, and finish what is under way."""
+        """Send until `stop` is set, and finish the requests in progress."""
         under_way: set[asyncio.Task[None]] = set()
         while not stop.is_set():
             try:
@@ -130,13 +130,13 @@ class Sender:
             await asyncio.wait(under_way)
 
     async def once(self) -> int:
-        """Send what is due now and return how many messages that were."""
+        """Send the deliveries that are due now and return their number."""
         rows = await self.claim(AT_ONCE)
         await asyncio.gather(*(self.deliver(row) for row in rows))
         return len(rows)
 
     async def claim(self, most: int) -> list[Any]:
-        """Claim deliveries that are due and return them with what sending needs, partners in turn."""
+        """Claim due deliveries and return them with the data for sending, partners in turn."""
         async with unit_of_work() as work:
             now = await self._now(work)
             partners = [row["id"] for row in await work.fetch(_PARTNERS, now)]
@@ -145,7 +145,7 @@ class Sender:
             return await work.fetch(_TAKE, now, partners, most, OF_ONE_ENDPOINT, OF_ONE_PARTNER, uuid4(), _CLAIM)
 
     async def deliver(self, row: Any) -> None:
-        """Send one claimed delivery and record what came of it."""
+        """Send one claimed delivery and record the result."""
         at = self._clock.now()
         keys = [open_keys(self._ring, sealed) for sealed in (row["keys_sealed"], *row["old_keys"])]
         body = row["body"].encode()
@@ -182,7 +182,7 @@ class Sender:
             row["id"],
             row["claim"],
         )
-        if endpoint is None or delivery is None:  # deleted meanwhile, or our claim ended and another sender has it
+        if endpoint is None or delivery is None:  # deleted meanwhile, or our claim expired and another sender has it
             return
         answer = result if isinstance(result, OutboundResponse) else None
         verdict = judge(
@@ -221,7 +221,7 @@ class Sender:
     async def _deliver_and_log(self, row: Any) -> None:
         try:
             await self.deliver(row)
-        except Exception as error:  # the claim ends by itself, and it is sent again
+        except Exception as error:  # the claim expires, and the message is sent again
             logger.warning(
                 "webhook_not_recorded",
                 delivery=str(row["id"]),
@@ -245,10 +245,10 @@ async def _move_endpoint(
         disable,
     )
     if disable is not None:
-        told = WebhookEndpointDisabled(endpoint["partner_id"], endpoint_id, disable, verdict.failing_since, now)
-        await publish(work, [told], now)
+        disabled = WebhookEndpointDisabled(endpoint["partner_id"], endpoint_id, disable, verdict.failing_since, now)
+        await publish(work, [disabled], now)
 
 
 def _readable(body: bytes) -> str:
-    """Return the beginning of an answer as text that the database can keep."""
+    """Return the beginning of a response as text that the database accepts."""
     return body[:_MOST_ANSWER].decode("utf-8", "replace").replace("\0", "\ufffd")

@@ -16,19 +16,19 @@ _BYTES = 32
 
 
 class Keys(msgspec.Struct, frozen=True):
-    """What one endpoint's messages are signed with: a shared secret (v1), and the seed of an Ed25519 key (v1a)."""
+    """The signing keys of an endpoint: a shared secret (v1), and the seed of an Ed25519 key (v1a)."""
 
     secret: bytes
     seed: bytes
 
     @property
     def shown(self) -> str:
-        """The shared secret as its partner gets it, once."""
+        """The shared secret in the form shown to the partner, once."""
         return shown_secret(self.secret)
 
     @property
     def public_key(self) -> str:
-        """The public key, which verifies v1a; no secret."""
+        """The public key, which verifies v1a."""
         public = Ed25519PrivateKey.from_private_bytes(self.seed).public_key().public_bytes_raw()
         return "whpk_" + base64.b64encode(public).decode()
 
@@ -39,7 +39,6 @@ class Keys(msgspec.Struct, frozen=True):
 
 
 def new_keys() -> Keys:
-    """Return fresh keys."""
     return Keys(secrets.token_bytes(_BYTES), secrets.token_bytes(_BYTES))
 
 
@@ -49,12 +48,12 @@ def seal_keys(ring: KeyRing, keys: Keys) -> bytes:
 
 
 def open_keys(ring: KeyRing, sealed: bytes) -> Keys:
-    """Return stored keys. Raises WrongSecretError."""
+    """Decrypt stored keys. Raises WrongSecretError."""
     return msgspec.json.decode(ring.decrypt(PURPOSE, sealed), type=Keys)
 
 
 def message_headers(message_id: str, at: datetime, body: bytes, keys: Sequence[Keys]) -> dict[str, str]:
-    """Return the headers of Standard Webhooks; while keys rotate, the message is signed with each of them."""
+    """Return the headers of Standard Webhooks; during a rotation the message is signed with all valid keys."""
     content = signed_content(message_id, at, body)
     return {
         "webhook-id": message_id,

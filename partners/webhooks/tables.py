@@ -1,4 +1,4 @@
-"""Webhook endpoints, what waits for them, and what each partner can read."""
+"""Webhook endpoints, their deliveries, and each partner's messages."""
 
 from piccolo.columns import UUID, Array, BigInt, Bytea, Integer, Text, Timestamptz
 from piccolo.constraints import Check, Unique
@@ -9,7 +9,7 @@ from marketplace.platform.postgres.database import DB
 
 
 class WebhookEndpointRow(Table, db=DB, tablename="webhook_endpoint"):
-    """An address of a partner that wants to hear of events."""
+    """A webhook endpoint of a partner."""
 
     id = UUID(primary_key=True, null=False, default=None)
     partner_id = UUID(null=False, default=None)
@@ -34,7 +34,7 @@ class WebhookEndpointRow(Table, db=DB, tablename="webhook_endpoint"):
 
 
 class WebhookOldKeysRow(Table, db=DB, tablename="webhook_old_keys"):
-    """Keys of an endpoint that were replaced, and sign beside the new ones until then."""
+    """Replaced keys of an endpoint, which sign beside the new ones until `until`."""
 
     id = UUID(primary_key=True, null=False, default=None)
     endpoint_id = UUID(null=False, default=None)
@@ -71,7 +71,7 @@ class PartnerEventNumberRow(Table, db=DB, tablename="partner_event_number"):
 
 
 class WebhookDeliveryRow(Table, db=DB, tablename="webhook_delivery"):
-    """One message on its way to one endpoint."""
+    """The delivery of a message to an endpoint."""
 
     id = UUID(primary_key=True, null=False, default=None)
     endpoint_id = UUID(null=False, default=None)
@@ -97,7 +97,7 @@ class WebhookDeliveryRow(Table, db=DB, tablename="webhook_delivery"):
 
 
 class WebhookAttemptRow(Table, db=DB, tablename="webhook_attempt"):
-    """One try: what was sent where, and what came back."""
+    """One attempt: the address, and the response."""
 
     delivery_id = UUID(primary_key=True, null=False, default=None)
     number = Integer(primary_key=True, null=False, default=None)
@@ -113,7 +113,7 @@ class WebhookAttemptRow(Table, db=DB, tablename="webhook_attempt"):
 
 
 class MemberReferenceKeyRow(Table, db=DB, tablename="member_reference_key"):
-    """A key of members' references, sealed. Version 1 has no row: it follows from the program's secret."""
+    """An encrypted key of member references. Version 1 has no row: it is derived from the program's secret."""
 
     version = Integer(primary_key=True, null=False, default=None)
     key_sealed = Bytea(null=False, default=None)

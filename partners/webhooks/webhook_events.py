@@ -1,4 +1,4 @@
-"""What a partner is told of itself, its contracts and its endpoints."""
+"""Webhook events about a partner itself, its contracts, endpoints and people."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -23,7 +23,7 @@ from partners.webhooks.events import WebhookEndpointDisabled
 
 
 class PartnerStatusChangedData(msgspec.Struct, frozen=True):
-    """The partner's own state changed; `reason` is what the club's operations said of it."""
+    """The partner's own status changed; `reason` is the reason given by operations."""
 
     before: PartnerStatus
     after: PartnerStatus
@@ -39,7 +39,7 @@ class LocationAddedData(msgspec.Struct, frozen=True):
 
 
 class ContractOfferedData(msgspec.Struct, frozen=True):
-    """A version waits to be signed."""
+    """A version of the contract is waiting for signature."""
 
     contract_id: UUID
     version: int
@@ -60,7 +60,7 @@ class ContractSignedData(msgspec.Struct, frozen=True):
 
 
 class ContractWithdrawnData(msgspec.Struct, frozen=True):
-    """A version is not to be signed any more."""
+    """An offered version was withdrawn."""
 
     contract_id: UUID
     version: int
@@ -69,7 +69,7 @@ class ContractWithdrawnData(msgspec.Struct, frozen=True):
 
 
 class ContractEndedData(msgspec.Struct, frozen=True):
-    """A contract ends earlier than it said."""
+    """A contract ends before its end date."""
 
     contract_id: UUID
     version: int
@@ -78,14 +78,14 @@ class ContractEndedData(msgspec.Struct, frozen=True):
 
 
 class PayoutAccountChangedData(msgspec.Struct, frozen=True):
-    """Payouts go to another account."""
+    """The payout account changed."""
 
     last_four: str
     changed_at: datetime
 
 
 class PointPackLowData(msgspec.Struct, frozen=True):
-    """Buy another pack: what is left will not last."""
+    """The prepaid balance is low: buy another pack."""
 
     balance: int
     low_balance_points: int
@@ -93,7 +93,7 @@ class PointPackLowData(msgspec.Struct, frozen=True):
 
 
 class WebhookEndpointDisabledData(msgspec.Struct, frozen=True):
-    """Nothing more is sent to the endpoint until it is enabled again."""
+    """The endpoint was disabled: nothing is sent to it until it is enabled again."""
 
     endpoint_id: UUID
     reason: str
@@ -102,7 +102,7 @@ class WebhookEndpointDisabledData(msgspec.Struct, frozen=True):
 
 
 class StaffInvitedData(msgspec.Struct, frozen=True):
-    """Somebody was invited to the partner's people; who it is, `GET /v1/partner/staff/{id}` tells who may know."""
+    """A person was invited; `GET /v1/partner/staff/{id}` returns who it is, with the required scope."""
 
     staff_id: UUID
     roles: list[str]
@@ -110,7 +110,7 @@ class StaffInvitedData(msgspec.Struct, frozen=True):
 
 
 class StaffJoinedData(msgspec.Struct, frozen=True):
-    """The person took the invitation."""
+    """The person accepted the invitation."""
 
     staff_id: UUID
     roles: list[str]
@@ -118,7 +118,7 @@ class StaffJoinedData(msgspec.Struct, frozen=True):
 
 
 class StaffChangedData(msgspec.Struct, frozen=True):
-    """The person's name, roles or places are different; these are the roles now."""
+    """The person's name, roles or locations changed; `roles` are the current ones."""
 
     staff_id: UUID
     roles: list[str]
@@ -126,7 +126,7 @@ class StaffChangedData(msgspec.Struct, frozen=True):
 
 
 class StaffDisabledData(msgspec.Struct, frozen=True):
-    """The person may not sign in any more."""
+    """The person can no longer sign in."""
 
     staff_id: UUID
     disabled_at: datetime

@@ -81,7 +81,7 @@ async def test_a_person_shows_all_wrong_fields_and_what_was_typed(owner: Portal)
 async def test_credentials_show_all_wrong_fields(owner: Portal) -> None:
     page = await owner.fill("/partner/credentials", name="", livemode="sandbox")
     assert errors(page) == {
-        "name": "Please give it a name, such as the system's, of 80 characters at the most.",
+        "name": "Please give it a name of at most 80 characters, such as the system's.",
         "scopes": "Please choose at least one permission.",
     }
 

@@ -128,7 +128,7 @@ async def test_owners_are_told_what_stops_them_and_what_waits(
         await post.only(OWNER, "等待签署", "is waiting for your signature"),
     )
     assert f"自 {said_day(first, 'zh-CN')} 起" in offered
-    assert f"from {said_day(first, 'en')}, waits" in offered
+    assert f"from {said_day(first, 'en')}, is waiting" in offered
     for step, reason, chinese, english in (
         ("suspend", "三次投诉", "已暂停", "suspended"),
         ("resume", None, "已恢复", "resumed"),

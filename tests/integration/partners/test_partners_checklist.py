@@ -8,7 +8,7 @@ import pytest
 from marketplace.platform.eventlog.audit import first_break
 from marketplace.platform.postgres.database import DB
 from partners.onboarding import decide as deciding
-from partners.onboarding.domain import Requirement, credit_code_is_sound
+from partners.onboarding.domain import Requirement, is_valid_credit_code
 from tests.support.app import Api, fresh_key
 from tests.support.flow import good
 from tests.support.partners import APPLICATION, apply, bearer, staff_post
@@ -241,10 +241,10 @@ SOUND = "91350100M000100Y43"
 
 
 def test_a_credit_code_and_every_slip_of_one_sign() -> None:
-    assert credit_code_is_sound(SOUND)
+    assert is_valid_credit_code(SOUND)
     for place in range(18):
         for sign in "0123456789ABCDEFGHJKLMNPQRTUWXYIOSVZa９":
             if sign != SOUND[place]:
-                assert not credit_code_is_sound(SOUND[:place] + sign + SOUND[place + 1 :])
-    assert not credit_code_is_sound(SOUND[:-1])
-    assert not credit_code_is_sound("")
+                assert not is_valid_credit_code(SOUND[:place] + sign + SOUND[place + 1 :])
+    assert not is_valid_credit_code(SOUND[:-1])
+    assert not is_valid_credit_code("")

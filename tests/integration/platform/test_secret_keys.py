@@ -157,7 +157,7 @@ async def test_the_command_reaches_every_column_and_then_the_old_key_may_go(
     with pytest.raises(SettingsError, match=r"^MARKETPLACE_SECRET_KEY: is not the key"):
         await start(house)
     assert await connection.fetchval("SELECT count(*) FROM audit_entry WHERE action = 'secret_key.rotate'") == 1
-    assert ", 0 encrypted" in await rotate_everything(alone)
+    assert ", 0 re-encrypted" in await rotate_everything(alone)
     await connection.close()
 
 
