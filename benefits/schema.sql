@@ -256,7 +256,7 @@ CREATE TABLE hold (
     windows text[] NOT NULL,
     voucher_days integer NOT NULL,
     coded boolean NOT NULL,
-    settlement json NOT NULL,
+    settlements json NOT NULL,
     reference text NOT NULL,
     status text NOT NULL CONSTRAINT hold_status CHECK (status IN ('held', 'posted', 'voided', 'expired')),
     held_at timestamptz NOT NULL,

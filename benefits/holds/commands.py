@@ -45,9 +45,9 @@ _HELD_CODES = (
 _PLACED = Write(
     "placed",
     "bucket smallint, id uuid, member_id uuid, offer_id uuid, revision int, partner_id uuid, quantity int, points bigint, "
-    "slice smallint, windows text[], voucher_days int, coded bool, settlement json, reference text, deadline timestamptz",
+    "slice smallint, windows text[], voucher_days int, coded bool, settlements json, reference text, deadline timestamptz",
     """INSERT INTO hold (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, slice, windows,
-                      voucher_days, coded, settlement, reference, deadline, status, held_at, posted_quantity, reason)
+                      voucher_days, coded, settlements, reference, deadline, status, held_at, posted_quantity, reason)
     SELECT d.*, 'held', {now}, 0, '' FROM {rows}""",
 )
 
@@ -135,7 +135,7 @@ def _place(command: PlaceHold, batch: PointsContext) -> Outcome:
     row = (
         bucket_of(request.member_id), hold_id, request.member_id, request.offer_id, terms.revision, terms.partner_id,
         request.quantity, terms.points, terms.slice, terms.windows, terms.voucher_days, bool(terms.codes),
-        terms.settlement, placed.reference, placed.deadline,
+        terms.settlements, placed.reference, placed.deadline,
     )  # fmt: skip
     batch.post(placed.postings)
     batch.record(_PLACED, row)
@@ -178,6 +178,7 @@ async def _load_holds(work: UnitOfWork, commands: Sequence[EndHold]) -> dict[UUI
 
 def _hold(row: asyncpg.Record, parts: list[LotPart], codes: list[PoolCode]) -> Hold:
     unused = row["id"]  # the ids of a redemption out of the hold come with its end
+    settlements = msgspec.convert(row["settlements"], tuple[SettlementTerms, ...])
     terms = Admitted(
         request=RedemptionRequest(row["member_id"], row["offer_id"], row["quantity"], unused, unused, unused, ""),
         partner_id=row["partner_id"],
@@ -187,7 +188,8 @@ def _hold(row: asyncpg.Record, parts: list[LotPart], codes: list[PoolCode]) -> H
         windows=tuple(row["windows"]),
         codes=tuple(codes),
         voucher_days=row["voucher_days"],
-        settlement=msgspec.convert(row["settlement"], SettlementTerms),
+        settlement=settlements[-1],
+        settlements=settlements,
     )
     return Hold(row["id"], terms, parts, row["status"], row["reference"], row["held_at"], row["deadline"])
 

@@ -193,14 +193,17 @@ def end_hold(
 
 
 def _part(terms: Admitted, units: int, ids: EndIds) -> Admitted:
-    """Return the frozen terms for some of the held units; price and settlement are per unit, so nothing is rounded."""
+    """Return the frozen terms for some of the held units: points by the unit, the settlement as frozen for that many units."""
     held = terms.request.quantity
     request = msgspec.structs.replace(
         terms.request, quantity=units, redemption_id=ids.redemption_id, voucher_id=ids.voucher_id, code=ids.code
     )
-    settlement = msgspec.structs.replace(terms.settlement, amount_minor=terms.settlement.amount_minor // held * units)
     return msgspec.structs.replace(
-        terms, request=request, points=terms.points // held * units, settlement=settlement, codes=terms.codes[:units]
+        terms,
+        request=request,
+        points=terms.points // held * units,
+        settlement=terms.settlements[units - 1],
+        codes=terms.codes[:units],
     )
 
 

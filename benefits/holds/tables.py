@@ -22,7 +22,7 @@ class HoldRow(Table, db=DB, tablename="hold"):
     windows = Array(base_column=Text(), null=False, default=None)
     voucher_days = Integer(null=False, default=None)
     coded = Boolean(null=False, default=None)
-    settlement = JSON(null=False, default=None)
+    settlements = JSON(null=False, default=None)
     reference = Text(null=False, default=None)
     status = Text(null=False, default=None)
     held_at = Timestamptz(null=False, default=None)

@@ -204,6 +204,9 @@ class Admitted(msgspec.Struct, frozen=True):
     codes: tuple[PoolCode, ...]
     voucher_days: int
     settlement: SettlementTerms
+    settlements: tuple[SettlementTerms, ...] = ()
+    """Of a hold: what is owed when one unit of it is posted, two, and so on. Tax, shares and commission are rounded on the
+    total, so that a part's amounts do not follow from the whole's."""
 
 
 class Issued(msgspec.Struct, frozen=True):
@@ -249,7 +252,8 @@ def admit(
     points = offer.content.price.points * request.quantity
     windows = offer.content.windows(calendar, now)
     reasons = _reasons(request, offer, member, state, windows, points, now)
-    settlement = _settlement(offer, request.quantity, calendar.day_of(now))
+    today = calendar.day_of(now)
+    settlement = _settlement(offer, request.quantity, today)
     if settlement is None and not any(reason.code == "not_on_sale" for reason in reasons):
         reasons.insert(0, RefusalReason("not_on_sale", "live", "no_contract"))
     if reasons or settlement is None:
@@ -275,6 +279,7 @@ def admit(
         codes=codes,
         voucher_days=offer.content.voucher_days,
         settlement=settlement,
+        settlements=_settlements(offer, request.quantity, today) if hold else (),
     )
 
 
@@ -356,6 +361,12 @@ def _why_not_on_sale(offer: OfferTerms, now: datetime) -> str | None:
     if offer.content.sale.ends_at is not None and now >= offer.content.sale.ends_at:
         return "ended"
     return None
+
+
+def _settlements(offer: OfferTerms, most: int, today: date) -> tuple[SettlementTerms, ...]:
+    """Return what is frozen for each number of units up to `most`."""
+    found = [_settlement(offer, units, today) for units in range(1, most + 1)]
+    return tuple(one for one in found if one is not None)
 
 
 def _settlement(offer: OfferTerms, quantity: int, today: date) -> SettlementTerms | None:

@@ -207,7 +207,7 @@ async def _fill(dsn: str) -> None:
         SELECT bucket, id, id::text, id, id, '{uuid4()}', '{uuid4()}', 1, 1, 'issued', {sql_now()} FROM m;
         INSERT INTO limit_used SELECT bucket, id, '{uuid4()}', 'ever', 1 FROM m;
         INSERT INTO hold (bucket, id, member_id, offer_id, revision, partner_id, quantity, points, windows, voucher_days, coded,
-            settlement, reference, status, held_at, deadline)
+            settlements, reference, status, held_at, deadline)
         SELECT bucket, id, id, '{uuid4()}', 1, '{uuid4()}', 1, 10, '{{}}', 1, false, '{{}}', 'r', 'held', {sql_now()},
                {sql_now()} FROM m;
         INSERT INTO event (bucket, type, aggregate, aggregate_id, payload, occurred_at)
