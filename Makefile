@@ -50,6 +50,7 @@ check: $(RUN_DEV) ## Formatting, lint, types, floors, sizes, names in the docume
 	$(DEV)/bin/lint-imports
 	$(DEV)/bin/python -m tests.support.check_sizes
 	$(DEV)/bin/python -m tests.support.check_docs
+	$(DEV)/bin/python -m tests.support.check_words
 
 format: $(RUN_DEV) ## Format the code and mend what lint can mend
 	$(DEV)/bin/ruff format $(SOURCES)

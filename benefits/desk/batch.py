@@ -77,12 +77,12 @@ async def _load(
 ) -> tuple[PointsContext, Answers]:
     """Lock and load what the commands need; return it with what was answered before under their keys.
 
-    The context's instant is the database's. The wallets are locked and everything is read in one statement, which sees what was
-    committed before it began (many wallets are locked before, and those of commands with an earlier read). If a wallet
-    was changed while its lock was waited for, or the day has changed, or an offer, everything is read again, now under the
-    locks: a copy of the same command at another worker has committed by then or waits for us. (One that was refused changes no
-    wallet; its key is unique.) Raises TryAgainError if the slice was emptied while its lock was waited for, or offers change
-    without an end.
+    The context's instant is the database's. One statement locks the wallets and reads everything; it sees what was committed
+    before it began. (Many wallets, and those of commands with an earlier read, are locked by a statement of their own first.)
+    Everything is read again, under the locks, if one of these changed while a lock was waited for: a wallet, the day, an
+    offer. That is safe for a copy of the same command at another worker: it has committed by then, or it waits for us; a
+    refused copy changed no wallet, and its key is unique. Raises TryAgainError if a stock slice was emptied while its lock
+    was waited for, or if offers change in every round.
     """
     groups, cache, calendar = batch.registry.grouped(commands), batch.cache, batch.rules.calendar
     member_ids = {member for command in commands for member in command.members}
@@ -123,7 +123,7 @@ async def _load(
         fresh = not await cache.refresh(work, rows[VERSIONS])
         if fresh and calendar.day_of(now) == day and are_as_seen(rows[wallets]):
             break
-        # Those whose locks are had now. A wallet that has appeared since would be changed without one.
+        # Keep only the locked wallets: one that was created after the first read is not locked.
         wallet_rows = wallet_keys(member_id for member_id, *_ in rows[wallets])
     else:
         raise TryAgainError

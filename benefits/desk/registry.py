@@ -1,7 +1,8 @@
 """The kinds of commands that the desk takes, and the order in which a batch of them locks what it changes.
 
-This order holds everywhere, so that no two transactions wait for each other in a circle: wallets by id, then vouchers, stock by
-offer and slice, codes. The counter locks vouchers only.
+Every transaction that locks several of these locks them in this order, so that no two wait for each other in a circle: wallets
+by id, vouchers by bucket and id, stock by offer and slice, codes. The counter locks vouchers only. A grant locks the
+partner's point pack after the wallets (`benefits/points/grant.py`).
 """
 
 from typing import Any

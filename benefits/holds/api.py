@@ -11,7 +11,7 @@ from benefits.holds.domain import HoldEndedAlready, TooManyUnits
 from benefits.holds.read import hold_view, holder
 from benefits.holds.schemas import HoldInput, HoldPostInput, HoldView, HoldVoidInput
 from benefits.points.domain import InsufficientPoints
-from benefits.redemptions.domain import Refused
+from benefits.redemptions.domain import RedemptionRefused
 from marketplace.kernel.clock import Clock
 from marketplace.kernel.refusals import NotFound
 from marketplace.platform.http.idempotency import IdempotencyKey, request_key
@@ -31,7 +31,7 @@ class Holds(Controller):
     @post(
         operation_id="place_hold",
         summary="Place a hold on points and stock",
-        opt=_WRITE | refusals(NotFound, Refused, InsufficientPoints),
+        opt=_WRITE | refusals(NotFound, RedemptionRefused, InsufficientPoints),
         responses={201: ResponseSpec(HoldView, description="Held", generate_examples=False)},
     )
     async def place(

@@ -23,7 +23,7 @@ from benefits.holds.schemas import HoldInput, HoldRedemption, HoldView
 from benefits.points.domain import LotPart, PointsPostingCode
 from benefits.points.ledger import postings_of
 from benefits.redemptions.commands import new_request, record_issued, redemption_view
-from benefits.redemptions.domain import Admitted, PoolCode, RedemptionRequest, Refused
+from benefits.redemptions.domain import Admitted, PoolCode, RedemptionRefused, RedemptionRequest
 from benefits.redemptions.events import SettlementTerms
 from marketplace.kernel.codes import new_code
 from marketplace.kernel.ids import bucket_of, uuid7s
@@ -130,7 +130,7 @@ def _place(command: PlaceHold, batch: PointsContext) -> Outcome:
     placed, expired = place_hold(request, hold_id, command.minutes, command.reference, state, batch.rules, batch.now)
     batch.post(expired)
     if isinstance(placed, list):
-        raise Refused(placed, command.language)
+        raise RedemptionRefused(placed, command.language)
     terms = placed.terms
     row = (
         bucket_of(request.member_id), hold_id, request.member_id, request.offer_id, terms.revision, terms.partner_id,
@@ -163,7 +163,7 @@ def _placed_view(placed: PlacedHold) -> HoldView:
 
 
 async def _load_holds(work: UnitOfWork, commands: Sequence[EndHold]) -> dict[UUID, Hold]:
-    """Return the holds by id, with the lots that they took from and their codes. Their wallets' locks are theirs."""
+    """Return the holds by id, with the lots that they took from and their codes. The wallet's lock guards its holds too."""
     keys = sorted({(bucket_of(one.hold_id), one.hold_id, one.member_id) for one in commands})
     taken: dict[UUID, list[LotPart]] = defaultdict(list)
     for row in await postings_of(work, [key[:2] for key in keys], PointsPostingCode.HOLD):

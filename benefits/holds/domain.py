@@ -79,7 +79,7 @@ class Hold(msgspec.Struct):
 
 
 class PlacedHold(msgspec.Struct, frozen=True):
-    """A hold placed: everything that has to be posted."""
+    """A hold placed: everything that has to be written."""
 
     hold_id: UUID
     terms: Admitted

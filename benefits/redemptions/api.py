@@ -8,10 +8,9 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from benefits.desk.batch import points_desk
 from benefits.members.resolve import MemberCaller
 from benefits.offers.cache import OfferCache
-from benefits.points.domain import InsufficientPoints
 from benefits.redemptions.cancel import CancelWindowOver, CodesHandedOut, VoucherNotCancellable
 from benefits.redemptions.commands import new_cancel, new_redeem
-from benefits.redemptions.domain import Refused, VoucherStatus
+from benefits.redemptions.domain import RedemptionRefused, VoucherStatus
 from benefits.redemptions.qr import qr_svg
 from benefits.redemptions.quote import quote
 from benefits.redemptions.schemas import (
@@ -66,7 +65,7 @@ class Redemptions(Controller):
 
     @post(
         operation_id="create_redemption",
-        opt=refusals(Refused, FulfilmentFailed, NotFound, InsufficientPoints),
+        opt=refusals(RedemptionRefused, FulfilmentFailed, NotFound),
         summary="Redeem points for an offer",
         responses={201: ResponseSpec(RedemptionView, description="Issued, with its voucher", generate_examples=False)},
     )

@@ -11,7 +11,14 @@ from benefits.desk.context import EarlierRead, EarlierSale, PointsContext, Point
 from benefits.points.domain import Account, PointsPostingCode, Posting
 from benefits.points.ledger import postings_of
 from benefits.redemptions.cancel import CancelledRedemption, RedemptionToCancel, decide_cancel
-from benefits.redemptions.domain import Issued, RedemptionRequest, RedemptionStatus, Refused, VoucherStatus, decide
+from benefits.redemptions.domain import (
+    Issued,
+    RedemptionRefused,
+    RedemptionRequest,
+    RedemptionStatus,
+    VoucherStatus,
+    decide,
+)
 from benefits.redemptions.schemas import (
     CancellationInput,
     CancelledView,
@@ -139,7 +146,7 @@ def _redeem(command: Redeem, batch: PointsContext) -> Outcome:
     decision = decide(request, state, batch.rules.calendar, batch.now)
     batch.post(decision.expired)
     if decision.issued is None:
-        raise Refused(decision.reasons, command.language)
+        raise RedemptionRefused(decision.reasons, command.language)
     batch.post(decision.issued.postings)
     record_issued(decision.issued, batch)
     return ok(redemption_view(decision.issued), 201)

@@ -109,7 +109,7 @@ _WINDOWS: dict[str, tuple[str, str]] = {
 """Window of a limit -> words."""
 
 
-class Refused(Refusal):
+class RedemptionRefused(Refusal):
     """The request cannot be fulfilled; `code` is the first reason's, and all reasons are listed."""
 
     kind = Kind.CONFLICT
@@ -130,6 +130,7 @@ class Refused(Refusal):
             Text("库存不足。", "The stock is not enough."),
             Text("请减少数量，或稍后再试。", "Redeem fewer units, or try again later."),
         ),
+        "insufficient_points": InsufficientPoints.explanation,
     }
 
     def __init__(self, reasons: list[RefusalReason], language: str) -> None:
@@ -210,7 +211,7 @@ class Admitted(msgspec.Struct, frozen=True):
 
 
 class Issued(msgspec.Struct, frozen=True):
-    """A request fulfilled: everything that has to be posted."""
+    """A request fulfilled: everything that has to be written."""
 
     terms: Admitted
     expires_at: datetime
@@ -253,7 +254,7 @@ def admit(
     windows = offer.content.windows(calendar, now)
     reasons = _reasons(request, offer, member, state, windows, points, now)
     today = calendar.day_of(now)
-    settlement = _settlement(offer, request.quantity, today)
+    settlement = _settlement_of(offer, request.quantity, today)
     if settlement is None and not any(reason.code == "not_on_sale" for reason in reasons):
         reasons.insert(0, RefusalReason("not_on_sale", "live", "no_contract"))
     if reasons or settlement is None:
@@ -365,11 +366,11 @@ def _why_not_on_sale(offer: OfferTerms, now: datetime) -> str | None:
 
 def _settlements(offer: OfferTerms, most: int, today: date) -> tuple[SettlementTerms, ...]:
     """Return what is frozen for each number of units up to `most`."""
-    found = [_settlement(offer, units, today) for units in range(1, most + 1)]
+    found = [_settlement_of(offer, units, today) for units in range(1, most + 1)]
     return tuple(one for one in found if one is not None)
 
 
-def _settlement(offer: OfferTerms, quantity: int, today: date) -> SettlementTerms | None:
+def _settlement_of(offer: OfferTerms, quantity: int, today: date) -> SettlementTerms | None:
     """Return what is frozen of the contract in force, or None where it does not have members spend points, or has no price."""
     contract = contract_in_force(offer.partner, today)
     if contract is None or contract.role == "grants_points":

@@ -56,7 +56,7 @@ async def post(work: UnitOfWork, postings: Sequence[MoneyPosting], calendar: Cal
 async def lock_periods(work: UnitOfWork, ledgers: set[Ledger], *, to_close: bool = False) -> dict[Ledger, date | None]:
     """Lock the books' period rows, in their order, and return each one's first open period (None: nothing closed yet).
 
-    MoneyPosting shares the row, closing has it alone: the second sees what the first has done, so no posting can
+    Posting locks the row FOR SHARE, closing FOR UPDATE: the second sees what the first has done, so no posting can
     slip into a period while it is being closed.
     """
     wanted = columns(sorted(ledgers), 3)

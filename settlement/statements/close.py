@@ -94,7 +94,7 @@ async def run_due(books: Books, since: datetime, closer: str, now: datetime) -> 
 async def prepare(
     books: Books, period: Period, closer: str, now: datetime, progress: CloseProgress | None = None
 ) -> Closing:
-    """Bring the money book up to date and return what closes the period (`run`) in the unit of work that it is given."""
+    """Bring the money book up to date and return a function that closes the period in a given unit of work."""
     await catch_up(books)
 
     async def close(work: UnitOfWork) -> list[Statement]:

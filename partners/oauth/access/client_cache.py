@@ -167,7 +167,7 @@ class ClientCache:
                 self._read_at = started
 
 
-class LiveClientCache(ClientCache):
+class SandboxClientCache(ClientCache):
     """The cache of a sandbox's application. Credentials live on the live side only, so it delegates to the live cache."""
 
     def __init__(self, mode: str, live: ClientCache) -> None:
@@ -202,7 +202,7 @@ class LiveClientCache(ClientCache):
 def new_client_cache(app: Litestar, mode: str) -> ClientCache:
     """Return a cache for the application. A sandbox's cache delegates to the live application's."""
     host = PlatformServices.of(app).host
-    return ClientCache(mode) if host is None else LiveClientCache(mode, PartnersServices.of(host).client_cache)
+    return ClientCache(mode) if host is None else SandboxClientCache(mode, PartnersServices.of(host).client_cache)
 
 
 def client_cache_of(request: ASGIConnection[Any, Any, Any, Any]) -> ClientCache:
