@@ -11,7 +11,7 @@ import msgspec
 
 from benefits.offers.domain import OfferStatus, OfferTerms, all_tiers
 from benefits.offers.stock import OfferStock
-from benefits.points.domain import MemberState, Posting, expire_due, spend
+from benefits.points.domain import InsufficientPoints, MemberState, Posting, expire_due, spend
 from benefits.redemptions.events import RedemptionIssued, SettlementTerms
 from marketplace.kernel.calendar import Calendar
 from marketplace.kernel.refusals import Explanation, Kind, Refusal
