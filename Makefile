@@ -49,6 +49,7 @@ check: $(RUN_DEV) ## Formatting, lint, types, floors, sizes, names in the docume
 	$(DEV)/bin/mypy
 	$(DEV)/bin/lint-imports
 	$(DEV)/bin/python -m tests.support.check_sizes
+	$(DEV)/bin/python -m tests.support.check_layers
 	$(DEV)/bin/python -m tests.support.check_docs
 	$(DEV)/bin/python -m tests.support.check_words
 

@@ -24,6 +24,7 @@ from marketplace.platform.services import PlatformServices
 from marketplace.platform.validation.json_schemas import COMPONENTS
 from marketplace.sandbox.tokens import SandboxAccess
 from marketplace.settings import Settings
+from marketplace.web.navigation import items_in
 from partners import commands, invariants, one_time_secrets, pairwise
 from partners.contracts import payout_account
 from partners.contracts.signing_api import ROUTES as CONTRACTS
@@ -61,7 +62,6 @@ from partners.staff.provider import Providers
 from partners.staff.sign_in import PartnerSignIn, delete_sessions
 from partners.staff.throttle import Throttle, delete_guesses
 from partners.web import portal
-from partners.web.navigation import items_in
 from partners.webhooks import api as webhooks
 from partners.webhooks import reference_keys, signing, webhook_events
 from partners.webhooks.catalogue import EVENT, catalogue_of, described
@@ -206,7 +206,7 @@ class Partners(Package):
             oauth=OauthParts(
                 settings, self.clock, cache, SigningKeys(settings.keys), keys, RemoteKeySets(self.outbound)
             ),
-            navigation=items_in(app),
+            navigation=items_in(app, "/partner"),
         ).provide(app)
         SandboxAccess(partner_of=sandboxed_partner, admits=require_admitted_partner).provide(app)
         for audience in ("partner", "points"):

@@ -9,12 +9,12 @@ from marketplace.platform.services import Services
 if TYPE_CHECKING:  # these modules import this one
     from collections.abc import Sequence
 
+    from marketplace.web.navigation import NavItem
     from partners.oauth.access.client_cache import ClientCache
     from partners.oauth.server.token import OauthParts
     from partners.staff.provider import Providers
     from partners.staff.sign_in import PartnerSignIn
     from partners.staff.throttle import Throttle
-    from partners.web.navigation import NavItem
     from partners.webhooks.endpoints import Endpoints
 
 

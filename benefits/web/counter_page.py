@@ -27,12 +27,12 @@ from marketplace.platform.http.idempotency import Outcome, request_key
 from marketplace.platform.services import PlatformServices
 from marketplace.web.forms import PageRequest, refusal_message, typed, typed_field, wire
 from marketplace.web.language import page_language
+from marketplace.web.navigation import NavItem, leads_to
 from marketplace.web.pages import PageTemplate
 from partners.oauth.access.callers import PartnerCaller
 from partners.roles import SignedIn
 from partners.web.authorize import acting
 from partners.web.frame import portal_page, portal_router
-from partners.web.navigation import NavItem, leads_to
 
 _LOOK, _TAKE = "vouchers:verify", "vouchers:use"
 

@@ -16,6 +16,7 @@ from marketplace.platform.validation.fitting import fit
 from marketplace.settings import Settings
 from marketplace.web.forms import PageRequest, error_message, redirect_to
 from marketplace.web.language import page_language
+from marketplace.web.navigation import NavItem, leads_to
 from marketplace.web.pages import PageTemplate
 from partners.contracts.domain import ContractStatus, Party
 from partners.contracts.rows import difference_of, get_contract, list_contracts
@@ -31,7 +32,6 @@ from partners.staff.schemas import StaffView
 from partners.web.authorize import acting
 from partners.web.contract_words import METHODS, STATUS, WAITING_FOR_PARTNER, funding_bar, sections_of
 from partners.web.frame import portal_page
-from partners.web.navigation import NavItem, leads_to
 from partners.web.sign_in_pages import throttle_of
 
 _READ, _SIGN = "contracts:read", "contracts:sign"

@@ -18,6 +18,7 @@ from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
 from marketplace.web.forms import PageRequest, errors_of, redirect_to, typed, wire
 from marketplace.web.language import page_language
+from marketplace.web.navigation import NavItem, leads_to
 from marketplace.web.pages import PageTemplate
 from partners.oauth.access.client_cache import client_cache_of
 from partners.oauth.clients.client_metadata import SECRET_METHODS
@@ -28,7 +29,6 @@ from partners.oauth.domain import PARTNER_SCOPE_TEXTS
 from partners.one_time_secrets import unseal
 from partners.roles import SignedIn, StaffRole, scopes_of
 from partners.web.frame import RoleNeeded, portal_page
-from partners.web.navigation import NavItem, leads_to
 
 ON_A_PAGE = 50
 GRACE_HOURS = 24

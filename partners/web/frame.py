@@ -28,12 +28,13 @@ from marketplace.web.csrf import MULTIPART, URLENCODED, changes_something, prove
 from marketplace.web.form_answers import FormAnswered, FormAnswers, claim_form, lead_on, page_address
 from marketplace.web.forms import PageRequest
 from marketplace.web.local_path import local_path
+from marketplace.web.navigation import tabs_of
 from marketplace.web.pages import SECURITY_HEADERS, PageTemplate, human_errors, page
 from marketplace.web.sessions import FormExpired, cookie_name, secure_cookie
 from partners.roles import SignedIn, StaffRole, scopes_of
 from partners.services import PartnersServices
 from partners.staff.sign_in import Browser, PartnerSignIn, PartnerSignInNeeded
-from partners.web.navigation import places_for, tabs_of
+from partners.web.navigation import places_for
 
 ANSWERS = "/partner/answers"
 """The path of the portal's result pages."""

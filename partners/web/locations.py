@@ -16,6 +16,7 @@ from marketplace.kernel.text import Text
 from marketplace.platform.http.paging import Cursors
 from marketplace.platform.postgres.database import unit_of_work
 from marketplace.web.forms import PageRequest, cursor_of, errors_of, redirect_to, said_to_people, typed, wire
+from marketplace.web.navigation import NavItem, leads_to
 from marketplace.web.pages import PageTemplate
 from partners.locations.locations import (
     LocationExists,
@@ -28,7 +29,6 @@ from partners.locations.schemas import LocationInput, LocationState, LocationVie
 from partners.roles import SignedIn
 from partners.web.authorize import acting
 from partners.web.frame import portal_page
-from partners.web.navigation import NavItem, leads_to
 
 _SCOPE = "locations:write"
 

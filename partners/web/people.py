@@ -18,6 +18,7 @@ from marketplace.platform.http.paging import Cursors
 from marketplace.platform.http.problems import path_id
 from marketplace.platform.postgres.database import UnitOfWork, unit_of_work
 from marketplace.web.forms import PageRequest, errors_of, field, redirect_to, said_to_people, typed, wire
+from marketplace.web.navigation import NavItem, leads_to
 from marketplace.web.pages import PageTemplate
 from partners.locations.locations import named_locations
 from partners.oauth.access.client_cache import client_cache_of
@@ -27,7 +28,6 @@ from partners.staff.people import change, disable, invite, invite_again, sign_ou
 from partners.staff.read import get_staff, list_staff
 from partners.staff.schemas import StaffInput, StaffView
 from partners.web.frame import portal_page, require_scope_of
-from partners.web.navigation import NavItem, leads_to
 
 PEOPLE_ON_A_PAGE = 50
 

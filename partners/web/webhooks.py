@@ -17,13 +17,13 @@ from marketplace.platform.postgres.database import unit_of_work
 from marketplace.settings import Settings
 from marketplace.web.form_answers import show_once
 from marketplace.web.forms import PageRequest, error_message, errors_of, field, redirect_to, said_to_people, typed, wire
+from marketplace.web.navigation import NavItem, leads_to
 from marketplace.web.pages import PageTemplate
 from partners.one_time_secrets import unseal
 from partners.roles import SignedIn
 from partners.web.authorize import acting
 from partners.web.deliveries import endpoint_page
 from partners.web.frame import portal_page
-from partners.web.navigation import NavItem, leads_to
 from partners.webhooks.api import endpoints_of
 from partners.webhooks.domain import MAX_GRACE_HOURS, MOST_ENDPOINTS
 from partners.webhooks.endpoints import get_endpoint, list_endpoints, remove

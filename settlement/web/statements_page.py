@@ -15,11 +15,11 @@ from marketplace.platform.http.problems import path_id
 from marketplace.settings import Settings
 from marketplace.web.forms import PageRequest, cursor_of
 from marketplace.web.language import page_language
+from marketplace.web.navigation import NavItem, leads_to
 from marketplace.web.pages import PageTemplate
 from partners.roles import SignedIn
 from partners.web.authorize import acting
 from partners.web.frame import portal_page, portal_router
-from partners.web.navigation import NavItem, leads_to
 from settlement.books.domain import MoneyPostingCode
 from settlement.exports.files import csv_answer, xlsx_answer
 from settlement.payouts.read import own_payout_page
