@@ -129,7 +129,7 @@ def _check_commands(folder: Path, port: int) -> None:
         ("token", "--as", "nobody", *data),
     )
     assert simulated[0] == 0, simulated[2]
-    assert "100 answers" in simulated[1]
+    assert "100 responses" in simulated[1]
     assert "201 issued" in simulated[1]
     for (status, _, reported), words in (
         (taken, f"port {port}"),

@@ -186,7 +186,7 @@ def test_a_taken_port_is_one_clear_line() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        with pytest.raises(PortTakenError, match=r"^port [0-9]+ on 127.0.0.1 cannot be had .*--port$"):
+        with pytest.raises(PortTakenError, match=r"^port [0-9]+ on 127.0.0.1 is not available .*--port$"):
             reserve("127.0.0.1", other.getsockname()[1])
 
 
