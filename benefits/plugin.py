@@ -54,7 +54,7 @@ from marketplace.settings import Settings
 
 
 class Benefits(Package):
-    """See the package's own docstring."""
+    """What members can use: points, offers, redemptions and vouchers, the storefront and the counter."""
 
     name = "benefits"
     rights: ClassVar[Mapping[str, str]] = TABLES

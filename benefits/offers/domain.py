@@ -107,9 +107,9 @@ class OfferContent(msgspec.Struct, frozen=True):
     codes: CodeSource = "ours"
 
     def windows(self, calendar: Calendar, now: datetime) -> dict[str, int | None]:
-        """Return the windows in which a unit had now counts, by their name in the books, each with its limit.
+        """Return the limit windows that a redemption counts in now, as `limit_used.window` stores them, each with its limit.
 
-        "Ever" is always counted, so that a limit that comes later knows what was had before it.
+        "Ever" is always counted, so that a limit that is set later includes earlier redemptions.
         """
         limits = {limit.window: limit.units for limit in self.limits}
         found: dict[str, int | None] = {"ever": self.per_member or limits.get("ever")}

@@ -19,7 +19,8 @@ _MEMBERS = "bucket smallint, member_id uuid"
 _KEYS = Columns(_MEMBERS)
 
 FoundWallet: TypeAlias = tuple[UUID, int, str, bool, date | None, int | None, bool]
-"""Member, balance, tier, whether they may redeem; day and points of a lot, should there be one; whether it is as it is now."""
+"""Member, balance, tier, whether the member may redeem; day and points of a lot, if there is one; whether the wallet is
+unchanged since the statement began."""
 
 _LOCK = f"""
 SELECT w.member_id FROM {_KEYS.table(1, "wanted")}

@@ -191,7 +191,7 @@ def redemption_view(issued: Issued) -> RedemptionView:
 async def redemptions_to_cancel(
     work: UnitOfWork, wanted: Iterable[tuple[UUID, UUID]], *, lock: bool
 ) -> dict[UUID, RedemptionToCancel]:
-    """Return redemptions by (member, redemption) with their voucher and how they were paid; those that do not exist lack."""
+    """Look up by (member, redemption) and return by redemption id, with voucher and payment; missing ones are left out."""
     keys = sorted({(bucket_of(member_id), redemption_id, member_id) for member_id, redemption_id in wanted})
     statement = _TO_CANCEL + (" ORDER BY v.bucket, v.id FOR UPDATE OF v" if lock else "")
     rows = await work.fetch(statement, _MEMBERS_OWN.json(keys))

@@ -178,4 +178,4 @@ COUNTER_COMMANDS: Registry[CommandKind[Any, CounterContext]] = Registry(
     CommandKind(Use, _use, writes=(_USED,)),
     CommandKind(UndoUse, _undo, writes=(_UNDONE,)),
 )
-"""What the counter takes. It locks vouchers in the order of their ids, as a cancellation does."""
+"""What the counter takes. It locks vouchers by bucket, then id, as a cancellation does."""

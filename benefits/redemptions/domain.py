@@ -371,7 +371,7 @@ def _settlements(offer: OfferTerms, most: int, today: date) -> tuple[SettlementT
 
 
 def _settlement_of(offer: OfferTerms, quantity: int, today: date) -> SettlementTerms | None:
-    """Return what is frozen of the contract in force, or None where it does not have members spend points, or has no price."""
+    """Return what is frozen of the contract in force. None if there is none, if it only grants points, or gives no price."""
     contract = contract_in_force(offer.partner, today)
     if contract is None or contract.role == "grants_points":
         return None

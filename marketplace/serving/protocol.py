@@ -32,7 +32,7 @@ _PROBLEMS = {
 
 
 class Connection(HttpToolsProtocol):
-    """HTTP from people's command lines, and from clients that keep up.
+    """uvicorn's connection, with non-ASCII addresses percent-encoded, and limits of time and size for slow clients.
 
     Non-ASCII characters in the address are percent-encoded before the parser sees them: RFC 3986 requires the client to do that,
     and browsers do; `curl ".../v1/offers?q=酒店"` does not, and would get a bare 400 without an explanation.

@@ -91,7 +91,7 @@ RETURNING d.id, d.endpoint_id, d.message_id, d.body, d.claim, e.partner_id, e.ur
                          ORDER BY o.until DESC, o.id) AS old_keys
 """
 """Partners take turns, those with the fewest requests in progress first: one partner's backlog must not delay others.
-A terminated partner is sent the news of its termination, and nothing more.
+A terminated partner is sent only `partner.status_changed`.
 """
 
 

@@ -25,7 +25,7 @@ from marketplace.kernel.money import tax_included
 from marketplace.kernel.periods import Cycle, Period
 
 BookedEvent = RedemptionIssued | RedemptionCancelled | VoucherUsed | VoucherUseUndone | VoucherExpired | PointsGranted
-"""What is told to the book."""
+"""The events from which postings can follow."""
 
 
 class MoneyAccount(StrEnum):
@@ -306,7 +306,7 @@ def _name(code: MoneyPostingCode, occasion: int) -> str:
 def payout_posting(
     payout_id: UUID, partner_id: UUID, amount_minor: int, currency: str, paid_at: datetime, cycle: Cycle = "monthly"
 ) -> MoneyPosting:
-    """Return the posting of a payout: what was owed left the bank. Its tax was told by the lines that it pays."""
+    """Return the posting of a payout: what was owed left the bank. It has no tax: the lines that it pays carry theirs."""
     transaction_id = derived_id(payout_id, MoneyPostingCode.PAYOUT)
     return MoneyPosting(
         id=derived_id(transaction_id, MoneyAccount.BANK),

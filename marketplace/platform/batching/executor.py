@@ -57,7 +57,7 @@ class DeskFull(Refusal):
 
     kind = Kind.UNAVAILABLE
     code = "overloaded"
-    zh = "兑换人数过多，请稍后重试（使用同一 Idempotency-Key）。"
+    zh = "同时到达的请求过多，请稍后重试（使用同一 Idempotency-Key）。"
     en = "Too many requests at once. Try again shortly with the same Idempotency-Key."
     explanation = Explanation(
         Text("同时到达的请求过多，未处理。", "Too many requests arrived at once. This one was not processed."),
