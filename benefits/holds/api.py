@@ -48,7 +48,7 @@ class Holds(Controller):
         return (await points_desk(request).submit(command)).response()
 
     @get("/{hold_id:str}", operation_id="get_hold", summary="Get a hold", opt=_WRITE)
-    async def get_hold(self, hold_id: FromPath[PathId], oem: NamedDependency[OemCaller]) -> HoldView:  # noqa: ARG002
+    async def get_hold(self, hold_id: FromPath[PathId], oem: NamedDependency[OemCaller]) -> HoldView:  # noqa: ARG002 - the guard
         """With its redemption, once it is posted."""
         return await hold_view(path_id(hold_id))
 

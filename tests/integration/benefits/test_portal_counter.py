@@ -182,7 +182,7 @@ async def test_an_owner_sees_by_name_where_somebody_works(shop: Shop) -> None:
 
 
 async def test_the_use_case_is_asked_whatever_the_page_thinks(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The page's own choice is no guard: were it wrong, `require_location` would refuse, as over the API."""
+    """The page's own choice is no guard: if it is wrong, `require_location` refuses, as over the API."""
     await shop.person("counter", "SH-2")
     code = await shop.voucher()
     looked = await shop.verify(code)

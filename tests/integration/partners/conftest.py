@@ -5,10 +5,14 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
+from marketplace.kernel.clock import Clock
+from marketplace.platform.eventlog.events import catch_up
 from marketplace.settings import Settings
 from tests.support.app import Api, running_app
 from tests.support.attacks import nothing_goes_out
 from tests.support.people import People
+from tests.support.receiver import receiving
+from tests.support.webhooks import House
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +40,13 @@ async def nothing_out(api: Api, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     with nothing_goes_out(monkeypatch) as calls:
         yield calls
     assert calls == []
+
+
+@pytest.fixture
+async def house(settings: Settings, dsn: str, clock: Clock) -> AsyncIterator[House]:
+    own = msgspec.structs.replace(settings, packages=("partners.plugin:Partners",), outbound_allow="127.0.0.0/8")
+    async with running_app(own, dsn, clock) as api, receiving() as receiver:
+        house = House(api, own, clock, receiver)
+        house.headers = await house.partner("91310000MA1FL0000X")
+        await catch_up(house.announcer)  # what happened before there was an endpoint is not sent
+        yield house

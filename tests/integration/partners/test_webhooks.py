@@ -1,87 +1,20 @@
 """Webhooks from an event to a partner's own server, over real sockets, and everything that goes wrong on the way."""
 
-import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import pytest
 
-from marketplace.kernel.clock import Clock
 from marketplace.platform.eventlog.events import catch_up
 from marketplace.platform.outbound.guard import Outbound
-from marketplace.platform.postgres.database import DB, fresh_context, unit_of_work
-from marketplace.settings import Settings
-from partners.webhooks import send
-from partners.webhooks.catalogue import catalogue_of
-from partners.webhooks.consumer import WebhookPublisher
-from partners.webhooks.deliveries import delete_old_deliveries
+from marketplace.platform.postgres.database import DB
 from partners.webhooks.domain import DELAYS_S
 from partners.webhooks.send import Sender
-from tests.support.app import Api, fresh_key, running_app
-from tests.support.partners import ALL_SCOPES, active_partner, bearer, partner_client, staff_post, token
-from tests.support.receiver import Receiver, receiving
-
-ENDPOINTS = "/v1/partner/webhook-endpoints"
-DELIVERIES = "/v1/partner/webhook-deliveries"
-SCOPES = [*ALL_SCOPES, "webhooks:manage", "events:read"]
-
-
-class House:
-    """The application with one partner, its receiver, and the worker's parts in the test's hands."""
-
-    def __init__(self, api: Api, settings: Settings, clock: Clock, receiver: Receiver) -> None:
-        self.api, self.clock, self.receiver, self.settings = api, clock, receiver, settings
-        self.announcer = WebhookPublisher(catalogue_of(settings.packages), settings.keys)
-        self.sender = Sender(Outbound.of(settings), settings.keys, clock, luck=lambda: 0.0)
-        self.headers: dict[str, str] = {}
-        self.partner_id = ""
-
-    async def partner(self, name: str) -> dict[str, str]:
-        self.partner_id = await active_partner(self.api, registration_number=name)
-        client = await partner_client(self.api, self.partner_id, scopes=SCOPES)
-        return bearer(await token(self.api, client))
-
-    async def post(self, path: str, body: Any = None, status: int = 201, headers: dict[str, str] | None = None) -> Any:
-        answer = await self.api.post(path, json=body, headers=(headers or self.headers) | fresh_key())
-        assert answer.status_code == status, answer.text
-        return answer.json()
-
-    async def get(self, path: str, **query: Any) -> Any:
-        answer = await self.api.get(path, headers=self.headers, params=query)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    async def endpoint(self, *types: str, url: str | None = None) -> Any:
-        return await self.post(ENDPOINTS, {"url": url or self.receiver.url, "event_types": types or ["*"]})
-
-    async def location(self, identifier: str) -> None:
-        """Let something happen: a location is added."""
-        body = {"id": identifier, "name": {"zh-CN": "店", "en": "Shop"}, "city": "上海", "address": "路 1"}
-        await self.post("/v1/partner/locations", body)
-
-    async def publish(self) -> int:
-        """Let the consumer and the sender do their work once; how many messages were sent."""
-        await catch_up(self.announcer)
-        return await self.sender.once()
-
-    async def delivery(self, endpoint: Any) -> Any:
-        """The newest delivery of the endpoint, with every try."""
-        listed = await self.get(f"{ENDPOINTS}/{endpoint['id']}/deliveries", limit=1)
-        return await self.get(f"{DELIVERIES}/{listed['data'][0]['id']}")
-
-
-@pytest.fixture
-async def house(settings: Settings, dsn: str, clock: Clock) -> AsyncIterator[House]:
-    own = msgspec.structs.replace(settings, packages=("partners.plugin:Partners",), outbound_allow="127.0.0.0/8")
-    async with running_app(own, dsn, clock) as api, receiving() as receiver:
-        house = House(api, own, clock, receiver)
-        house.headers = await house.partner("91310000MA1FL0000X")
-        await catch_up(house.announcer)  # what happened before there was an endpoint is not sent
-        yield house
+from tests.support.app import fresh_key
+from tests.support.partners import bearer, partner_client, staff_post, token
+from tests.support.receiver import receiving
+from tests.support.webhooks import DELIVERIES, ENDPOINTS, House
 
 
 async def test_an_event_reaches_the_partners_server_signed(house: House) -> None:
@@ -419,137 +352,3 @@ async def test_an_endpoint_inside_the_house_is_not_reached(house: House) -> None
     assert house.receiver.got == []
     shown = await house.delivery(endpoint)
     assert (shown["history"][0]["status"], shown["history"][0]["reason"]) == (None, "not_https")
-
-
-async def test_several_senders_send_a_message_once(house: House) -> None:
-    await house.endpoint()
-    for number in range(8):
-        await house.location(f"SH-{number}")
-    await catch_up(house.announcer)
-    for _ in range(6):
-        await asyncio.gather(*(house.sender.once() for _ in range(5)))
-    assert len(house.receiver.got) == 8
-    assert len({got.headers["webhook-id"] for got in house.receiver.got}) == 8
-
-
-async def test_without_the_claim_messages_would_be_sent_twice(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The broken variant of the guard above."""
-    monkeypatch.setattr(send, "_TAKE", send._TAKE.replace("AND (claimed_until IS NULL OR claimed_until <= $1)", ""))
-    without = send._PARTNERS.replace("AND (d.claimed_until IS NULL OR d.claimed_until <= $1)", "")
-    monkeypatch.setattr(send, "_PARTNERS", without)
-    monkeypatch.setattr(send, "OF_ONE_ENDPOINT", 1000)
-    await house.endpoint()
-    await house.location("SH-1")
-    await catch_up(house.announcer)
-    first, second = await house.sender.claim(5), await house.sender.claim(5)
-    assert [row["id"] for row in first] == [row["id"] for row in second]
-
-
-async def owners(rows: list[Any]) -> Counter[str]:
-    """How many of the claimed deliveries are of which partner."""
-    found = await DB.fetch("SELECT id, partner_id FROM webhook_endpoint")
-    partner_of = {row["id"]: str(row["partner_id"]) for row in found}
-    return Counter(partner_of[row["endpoint_id"]] for row in rows)
-
-
-async def test_a_partner_with_a_long_backlog_holds_up_nobody(house: House) -> None:
-    """Twenty endpoints that never answer, and messages for hours: who has one message, has it sent with the next claim."""
-    for _ in range(20):
-        await house.endpoint("partner.location_added")
-    slow, headers = house.partner_id, house.headers
-    for number in range(3):
-        await house.location(f"SH-{number}")
-    house.headers = await house.partner("91310000MA1FL0001X")
-    await house.endpoint("partner.location_added")
-    await house.location("HZ-1")
-    await catch_up(house.announcer)
-    first = await owners(await house.sender.claim(2))
-    assert first == {slow: 1, house.partner_id: 1}, "in turn, the longest waiting first"
-    rest = [*await house.sender.claim(32), *await house.sender.claim(32)]
-    assert await owners(rest) == {slow: send.OF_ONE_PARTNER - 1}
-    await house.location("HZ-2")
-    await catch_up(house.announcer)
-    assert await owners(await house.sender.claim(1)) == {house.partner_id: 1}
-    assert max(Counter(row["endpoint_id"] for row in rest).values()) <= send.OF_ONE_ENDPOINT
-    house.headers = headers
-
-
-async def test_what_is_under_way_is_counted_by_one_sender_at_a_time(house: House) -> None:
-    """Two senders that count at once would take twice as many. The partner's row is the lock; the other one moves on."""
-    await house.endpoint("partner.location_added")
-    busy = house.partner_id
-    for number in range(12):
-        await house.location(f"SH-{number}")
-    house.headers = await house.partner("91310000MA1FL0001X")
-    await house.endpoint("partner.location_added")
-    await house.location("HZ-1")
-    await catch_up(house.announcer)
-    async with unit_of_work() as other:
-        await other.execute("SELECT FROM partner WHERE id = $1 FOR NO KEY UPDATE", UUID(busy))
-        elsewhere = asyncio.create_task(house.sender.claim(32), context=fresh_context())
-        assert await owners(await elsewhere) == {house.partner_id: 1}
-    taken = await asyncio.gather(*(house.sender.claim(32) for _ in range(6)))
-    assert sum(map(len, taken)) == send.OF_ONE_ENDPOINT
-
-
-async def test_a_sender_that_died_leaves_nothing_stuck(house: House) -> None:
-    endpoint = await house.endpoint()
-    await house.location("SH-1")
-    await catch_up(house.announcer)
-    (lost,) = await house.sender.claim(5)
-    assert await house.sender.once() == 0
-    house.clock.offset += timedelta(seconds=61)
-    assert await house.sender.once() == 1
-    await house.sender.deliver(lost)  # it was not dead after all: what it records too late is left out
-    shown = await house.delivery(endpoint)
-    assert (shown["attempts"], len(shown["history"])) == (1, 1)
-
-
-async def test_claims_go_by_the_databases_clock(house: House) -> None:
-    """Of several processes each has a clock of its own: by one that is ahead, others' claims would be over."""
-
-    class Ahead(Clock):
-        def now(self) -> datetime:
-            return super().now() + timedelta(minutes=2)
-
-    await house.endpoint()
-    await house.location("SH-1")
-    await catch_up(house.announcer)
-    assert len(await house.sender.claim(5)) == 1
-    assert await Sender(Outbound.of(house.settings), house.settings.keys, Ahead()).claim(5) == []
-
-
-async def test_the_service_sends_by_itself_and_stops(house: House) -> None:
-    await house.endpoint()
-    stop = asyncio.Event()
-    running = asyncio.create_task(house.sender.run(stop))
-    await house.location("SH-1")
-    await catch_up(house.announcer)
-    async with asyncio.timeout(10):
-        while not house.receiver.got:
-            await asyncio.sleep(0.02)
-    stop.set()
-    await running
-
-
-async def test_old_ones_are_forgotten(house: House) -> None:
-    endpoint = await house.endpoint()
-    await house.location("SH-1")
-    await house.publish()
-    await delete_old_deliveries(house.clock.now() + timedelta(days=29))
-    assert (await house.delivery(endpoint))["status"] == "delivered"
-    await delete_old_deliveries(house.clock.now() + timedelta(days=31))
-    for table in ("webhook_delivery", "webhook_attempt", "partner_event"):
-        assert await DB.fetchval(f"SELECT count(*) FROM {table}") == 0
-    assert (await house.get(f"{ENDPOINTS}/{endpoint['id']}"))["id"] == endpoint["id"]
-
-
-async def test_a_partner_has_a_bounded_number_of_endpoints(house: House) -> None:
-    for _ in range(20):
-        await house.endpoint()
-    refused = await house.post(ENDPOINTS, {"url": house.receiver.url, "event_types": ["*"]}, 409)
-    assert refused["code"] == "too_many_endpoints"
-    first = (await house.get(ENDPOINTS, limit=1))["data"][0]["id"]
-    assert (await house.api.delete(f"{ENDPOINTS}/{first}", headers=house.headers)).status_code == 204
-    await house.endpoint()
-    assert UUID(first) not in [row["id"] for row in await DB.fetch("SELECT id FROM webhook_endpoint")]
